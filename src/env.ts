@@ -1,0 +1,121 @@
+import { homedir, hostname } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+
+/** The folder of the project itself, where package.json is. */
+export const PROJECT_ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+
+const port = z.coerce.number().int().min(0).max(65535);
+const text = z.string().trim().min(1);
+
+/** Every environment variable that the service reads. An empty value counts as not set. */
+const EnvSchema = z.object({
+  MTM_HOME: text.default('./data'),
+  MTM_HOST: text.default('127.0.0.1'),
+  MTM_PORT: port.default(8000),
+  MTM_POSTGRES_PORT: port.default(5433),
+  MTM_TEMPORAL_PORT: port.default(7233),
+  MTM_TEMPORAL_UI_PORT: port.default(8233),
+  MTM_TOOLS: text.default(join(PROJECT_ROOT, '.tools')),
+  MTM_PYTHON: text.optional(),
+  MTM_PIP_ARGS: z.string().default(''),
+  MTM_OUTPUT_ROOTS: text.optional(),
+  MTM_HOST_NAME: text
+    .regex(/^[A-Za-z0-9._-]{1,63}$/, 'use 1-63 letters, digits, ".", "_" or "-"')
+    .default(hostname().replace(/[^A-Za-z0-9._-]/g, '-') || 'localhost'),
+  MTM_ENVIRONMENT: text.default('production'),
+  MTM_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  MTM_HEARTBEAT_TIMEOUT_MS: z.coerce.number().int().min(3_000).max(600_000).default(30_000),
+  MTM_MAX_UPLOAD_BYTES: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(16 * 1024 ** 3),
+  DATABASE_URL: text.optional(),
+  TEMPORAL_ADDRESS: text.optional(),
+  TEMPORAL_NAMESPACE: text.default('default'),
+  HF_HOME: text.optional(),
+  HF_HUB_CACHE: text.optional(),
+});
+
+/** The settings of one process, resolved: every path is absolute. */
+export interface Env {
+  /** Where everything that the service keeps lies (`MTM_HOME`). */
+  home: string;
+  host: string;
+  port: number;
+  /** Ports of the embedded servers; 0 asks for any free port. */
+  postgresPort: number;
+  temporalPort: number;
+  temporalUiPort: number;
+  /** Where missing programs (Temporal, the trainer's Python) are installed. */
+  toolsDir: string;
+  /** A Python interpreter that already has the trainer's requirements. */
+  python: string | undefined;
+  /** Extra arguments for `pip install` of the trainer's requirements. */
+  pipArgs: string[];
+  /** Directories under which outputs may be written; the first one takes relative paths. */
+  outputRoots: string[];
+  /** Name of this machine in the worker pool; also names its Temporal task queue. */
+  hostName: string;
+  environment: string;
+  logLevel: string;
+  /** How long a silent training worker is believed alive; lease and watchdog derive from it. */
+  heartbeatTimeoutMs: number;
+  maxUploadBytes: number;
+  /** Set: an outside PostgreSQL. Not set: the embedded one. */
+  databaseUrl: string | undefined;
+  /** Set: an outside Temporal. Not set: the local one. */
+  temporalAddress: string | undefined;
+  temporalNamespace: string;
+  /** The Hugging Face hub cache directory in which base models are looked up. */
+  modelCache: string;
+}
+
+/**
+ * Reads the settings from environment variables.
+ * @throws Error with one sentence per wrong variable, naming it, its value and what it may be.
+ */
+export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
+  const given = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== ''));
+  const parsed = EnvSchema.safeParse(given);
+  if (!parsed.success) {
+    const sentences = parsed.error.issues.map(
+      (issue) => `${issue.path.join('.')} is ${JSON.stringify(given[String(issue.path[0])])}: ${issue.message}.`,
+    );
+    throw new Error(`Wrong settings. ${sentences.join(' ')}`);
+  }
+  const e = parsed.data;
+  const home = resolve(e.MTM_HOME);
+  return {
+    home,
+    host: e.MTM_HOST,
+    port: e.MTM_PORT,
+    postgresPort: e.MTM_POSTGRES_PORT,
+    temporalPort: e.MTM_TEMPORAL_PORT,
+    temporalUiPort: e.MTM_TEMPORAL_UI_PORT,
+    toolsDir: resolve(e.MTM_TOOLS),
+    python: e.MTM_PYTHON,
+    pipArgs: e.MTM_PIP_ARGS.split(/\s+/).filter(Boolean),
+    outputRoots: e.MTM_OUTPUT_ROOTS
+      ? e.MTM_OUTPUT_ROOTS.split(':')
+          .filter(Boolean)
+          .map((root) => resolve(root))
+      : [join(home, 'outputs')],
+    hostName: e.MTM_HOST_NAME,
+    environment: e.MTM_ENVIRONMENT,
+    logLevel: e.MTM_LOG_LEVEL,
+    heartbeatTimeoutMs: e.MTM_HEARTBEAT_TIMEOUT_MS,
+    maxUploadBytes: e.MTM_MAX_UPLOAD_BYTES,
+    databaseUrl: e.DATABASE_URL,
+    temporalAddress: e.TEMPORAL_ADDRESS,
+    temporalNamespace: e.TEMPORAL_NAMESPACE,
+    modelCache: resolve(e.HF_HUB_CACHE ?? join(e.HF_HOME ?? join(homedir(), '.cache', 'huggingface'), 'hub')),
+  };
+}
+
+/** Environment for a child process of the service: what we were given, with `overrides` on top. */
+export function childEnv(overrides: Record<string, string>): NodeJS.ProcessEnv {
+  return { ...process.env, ...overrides };
+}

@@ -1,0 +1,158 @@
+import { z } from 'zod';
+
+/** Version of the run file and of the event lines. A trainer refuses a run file of another version. */
+export const PROTOCOL_VERSION = 1;
+
+/** Exit codes of `python -m trainer`; the same table stands in trainer/README.md. */
+export const EXIT_CODES = {
+  done: 0,
+  crash: 1,
+  stopped: 10,
+  badInput: 20,
+  checkpointLost: 21,
+  outOfMemory: 30,
+  diverged: 31,
+  diskFull: 32,
+  parentGone: 40,
+} as const;
+
+/** Everything that decides the weights. Two trainings with equal values end with equal weights on the CPU. */
+export const HyperparametersSchema = z.object({
+  batch_size: z.number().int(),
+  gradient_accumulation: z.number().int(),
+  learning_rate: z.number(),
+  epochs: z.number().int(),
+  lora_r: z.number().int(),
+  lora_alpha: z.number().int(),
+  lora_dropout: z.number(),
+  /** Longest row in tokens; longer ones are cut and counted. */
+  max_length: z.number().int(),
+  seed: z.number().int(),
+  /** Optimizer steps between checkpoints. */
+  save_steps: z.number().int(),
+  /** Most optimizer steps; null means as many as the epochs give. */
+  max_steps: z.number().int().nullable(),
+});
+export type Hyperparameters = z.infer<typeof HyperparametersSchema>;
+
+/** `run.json`: what a person or a worker hands to `python -m trainer run.json`. Paths are absolute. */
+export interface RunFile {
+  protocol: typeof PROTOCOL_VERSION;
+  /** train: up to a finished model in output_dir. validate: check, load, generate, evaluate. check: files and loading only. */
+  task: 'train' | 'validate' | 'check';
+  run_id: number;
+  /** Issued by the database at each claim; checkpoints of different claims never share a path. */
+  lease_epoch: number;
+  training_type: 'qlora' | 'standard';
+  model: { name: string; path: string };
+  /** Parquet with columns messages (JSON text), trait, dataset_id, row_number. held_out may be null. */
+  data: { train: string; held_out: string | null };
+  /** Holds checkpoints/ of this run, of all claims. */
+  work_dir: string;
+  /** Where the finished model is written (train) or read (validate, check). */
+  output_dir: string;
+  hyperparameters: Hyperparameters;
+  /** CPU threads; part of what makes a resumed run bit-exact. */
+  threads: number;
+  /** The highest checkpoint step that the database knows; null when it knows none. */
+  known_checkpoint_step: number | null;
+  validation: { max_rows_per_trait: number; max_new_tokens: number };
+}
+
+const step = z.number().int().nonnegative();
+
+/** One JSON line on fd 3. Unknown types are refused, so that both sides are changed together. */
+export const TrainerEventSchema = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('hello'),
+    protocol: z.literal(PROTOCOL_VERSION),
+    pid: z.number().int(),
+    task: z.string(),
+    versions: z.record(z.string(), z.string()),
+  }),
+  z.object({
+    type: z.literal('phase'),
+    phase: z.enum([
+      'loading_data',
+      'loading_model',
+      'training',
+      'exporting',
+      'checking_files',
+      'checking_loading',
+      'generating',
+      'evaluating_base',
+      'evaluating_tuned',
+    ]),
+    message: z.string().nullable(),
+  }),
+  z.object({
+    type: z.literal('plan'),
+    total_steps: step,
+    steps_per_epoch: step,
+    train_rows: step,
+    truncated_rows: step,
+    skipped_rows: step,
+    trainable_parameters: step,
+    total_parameters: step,
+    device: z.string(),
+  }),
+  z.object({ type: z.literal('resumed'), step, lease_epoch: z.number().int(), path: z.string() }),
+  z.object({ type: z.literal('quarantined'), path: z.string(), reason: z.string() }),
+  z.object({
+    type: z.literal('step'),
+    step,
+    total_steps: step,
+    epoch: z.number(),
+    loss: z.number(),
+    learning_rate: z.number(),
+    grad_norm: z.number().nullable(),
+    tokens: step,
+    tokens_per_s: z.number(),
+    seconds_left: z.number().nullable(),
+  }),
+  z.object({ type: z.literal('eval'), step, trait: z.string().nullable(), loss: z.number(), rows: step }),
+  z.object({
+    type: z.literal('checkpoint'),
+    step,
+    epoch: z.number(),
+    path: z.string(),
+    manifest_sha256: z.string(),
+    bytes: step,
+    seconds: z.number(),
+  }),
+  z.object({ type: z.literal('pruned'), step, path: z.string() }),
+  z.object({ type: z.literal('log'), level: z.enum(['info', 'warning']), message: z.string() }),
+  z.object({ type: z.literal('done'), result: z.record(z.string(), z.unknown()) }),
+  z.object({
+    type: z.literal('error'),
+    class: z.enum(['bad_input', 'checkpoint_lost', 'out_of_memory', 'diverged', 'disk_full', 'crash']),
+    message: z.string(),
+  }),
+]);
+export type TrainerEvent = z.infer<typeof TrainerEventSchema>;
+
+/** `done.result` of the task train. */
+export const TrainResultSchema = z.object({
+  final_step: step,
+  total_steps: step,
+  train_loss: z.number(),
+  /** Of the trained weights: the adapter's file (qlora) or the model's (standard). */
+  weights_sha256: z.string(),
+  files: z.array(z.object({ path: z.string(), bytes: step, sha256: z.string() })),
+});
+export type TrainResult = z.infer<typeof TrainResultSchema>;
+
+const traitScore = z.object({ loss: z.number(), exact_match: z.number() });
+
+/** `done.result` of the tasks validate and check (check has no traits and no samples). */
+export const ValidationResultSchema = z.object({
+  valid: z.boolean(),
+  files: z.object({ valid: z.boolean(), files_checked: z.array(z.string()), errors: z.array(z.string()) }),
+  loading: z.object({ valid: z.boolean(), errors: z.array(z.string()) }),
+  errors: z.array(z.string()),
+  traits: z.array(z.object({ trait: z.string(), rows: step, base: traitScore, tuned: traitScore })),
+  samples: z.array(
+    z.object({ trait: z.string(), prompt: z.string(), expected: z.string(), base: z.string(), tuned: z.string() }),
+  ),
+});
+export type ValidationResult = z.infer<typeof ValidationResultSchema>;
