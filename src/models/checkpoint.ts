@@ -1,0 +1,40 @@
+import {
+  type CreationOptional,
+  DataTypes,
+  type InferAttributes,
+  type InferCreationAttributes,
+  Model,
+  type Sequelize,
+} from 'sequelize';
+
+/** A checkpoint that the holder of the run's lease reported. The manifests on disk are the truth; this is their index. */
+export class Checkpoint extends Model<InferAttributes<Checkpoint>, InferCreationAttributes<Checkpoint>> {
+  declare id: CreationOptional<number>;
+  declare run_id: number;
+  declare lease_epoch: number;
+  declare step: number;
+  declare epoch: number;
+  declare path: string;
+  declare manifest_sha256: string;
+  declare bytes: number;
+  declare state: 'complete' | 'pruned' | 'quarantined';
+  declare created_at: CreationOptional<Date>;
+}
+
+export function initCheckpoint(sequelize: Sequelize): void {
+  Checkpoint.init(
+    {
+      id: { type: DataTypes.INTEGER, autoIncrement: true, primaryKey: true },
+      run_id: { type: DataTypes.INTEGER, allowNull: false },
+      lease_epoch: { type: DataTypes.INTEGER, allowNull: false },
+      step: { type: DataTypes.INTEGER, allowNull: false },
+      epoch: { type: DataTypes.DOUBLE, allowNull: false },
+      path: { type: DataTypes.TEXT, allowNull: false },
+      manifest_sha256: { type: DataTypes.CHAR(64), allowNull: false },
+      bytes: { type: DataTypes.BIGINT, allowNull: false },
+      state: { type: DataTypes.STRING(16), allowNull: false },
+      created_at: DataTypes.DATE,
+    },
+    { sequelize, tableName: 'checkpoints', updatedAt: false },
+  );
+}

@@ -1,0 +1,53 @@
+import pg from 'pg';
+import { Sequelize } from 'sequelize';
+import { Checkpoint, initCheckpoint } from './checkpoint.ts';
+import { initDataset } from './dataset.ts';
+import { initHost } from './host.ts';
+import { initJob, Job } from './job.ts';
+import { initProject, Project } from './project.ts';
+import { initProjectTrait, ProjectTrait } from './project-trait.ts';
+import { initRun, Run } from './run.ts';
+import { initRunEvent } from './run-event.ts';
+import { initRunMetric } from './run-metric.ts';
+import { initTrainingConfig } from './training-config.ts';
+import { initTraitDataset, TraitDataset } from './trait-dataset.ts';
+import { initWorker } from './worker.ts';
+
+// bigint columns hold bytes, rows and tokens: all below 2^53, so numbers are exact and strings would only be a trap.
+pg.types.setTypeParser(pg.types.builtins.INT8, Number);
+
+/**
+ * Connects the models to a database whose schema is up to date (see migrate.ts). The models are classes of the
+ * process, so there is one database per process. Connections are opened when first used.
+ */
+export function connectModels(databaseUrl: string): Sequelize {
+  const sequelize = new Sequelize(databaseUrl, {
+    dialect: 'postgres',
+    logging: false,
+    pool: { max: 10, acquire: 4_000 },
+    dialectOptions: { connectionTimeoutMillis: 3_000, query_timeout: 30_000, keepAlive: true },
+    define: { createdAt: 'created_at', updatedAt: 'updated_at' },
+  });
+  for (const init of [
+    initDataset,
+    initJob,
+    initProject,
+    initProjectTrait,
+    initTraitDataset,
+    initTrainingConfig,
+    initHost,
+    initWorker,
+    initRun,
+    initRunEvent,
+    initRunMetric,
+    initCheckpoint,
+  ]) {
+    init(sequelize);
+  }
+  Job.belongsTo(Run, { as: 'latestRun', foreignKey: 'latest_run_id', constraints: false });
+  Project.belongsTo(Run, { as: 'latestRun', foreignKey: 'latest_run_id', constraints: false });
+  Project.hasMany(ProjectTrait, { as: 'traits', foreignKey: 'project_id' });
+  ProjectTrait.hasMany(TraitDataset, { as: 'datasets', foreignKey: 'trait_id' });
+  Run.hasMany(Checkpoint, { as: 'checkpoints', foreignKey: 'run_id' });
+  return sequelize;
+}

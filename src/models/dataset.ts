@@ -1,0 +1,57 @@
+import {
+  type CreationOptional,
+  DataTypes,
+  type InferAttributes,
+  type InferCreationAttributes,
+  Model,
+  type Sequelize,
+} from 'sequelize';
+
+/** An uploaded file and its canonical Parquet. */
+export class Dataset extends Model<InferAttributes<Dataset>, InferCreationAttributes<Dataset>> {
+  declare id: CreationOptional<number>;
+  declare name: string;
+  declare description: string | null;
+  /** The name under which the user uploaded it. */
+  declare filename: string;
+  declare file_path: string;
+  declare parquet_path: string;
+  declare file_type: string;
+  /** Bytes of the uploaded file. */
+  declare file_size: number;
+  declare row_count: number;
+  /** Rows that give a conversation; the others are never chosen for training. */
+  declare usable_row_count: number;
+  declare column_count: number;
+  declare columns: string[];
+  /** How a row becomes a conversation; null when no format was recognised. */
+  declare mapping: Record<string, string> | null;
+  /** Of the canonical Parquet. */
+  declare sha256: string;
+  declare created_at: CreationOptional<Date>;
+  declare updated_at: CreationOptional<Date>;
+}
+
+export function initDataset(sequelize: Sequelize): void {
+  Dataset.init(
+    {
+      id: { type: DataTypes.INTEGER, autoIncrement: true, primaryKey: true },
+      name: { type: DataTypes.STRING(255), allowNull: false },
+      description: DataTypes.TEXT,
+      filename: { type: DataTypes.TEXT, allowNull: false },
+      file_path: { type: DataTypes.TEXT, allowNull: false },
+      parquet_path: { type: DataTypes.TEXT, allowNull: false },
+      file_type: { type: DataTypes.STRING(16), allowNull: false },
+      file_size: { type: DataTypes.BIGINT, allowNull: false },
+      row_count: { type: DataTypes.BIGINT, allowNull: false },
+      usable_row_count: { type: DataTypes.BIGINT, allowNull: false },
+      column_count: { type: DataTypes.INTEGER, allowNull: false },
+      columns: { type: DataTypes.JSONB, allowNull: false },
+      mapping: DataTypes.JSONB,
+      sha256: { type: DataTypes.CHAR(64), allowNull: false },
+      created_at: DataTypes.DATE,
+      updated_at: DataTypes.DATE,
+    },
+    { sequelize, tableName: 'datasets' },
+  );
+}

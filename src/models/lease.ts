@@ -1,0 +1,113 @@
+import { QueryTypes, type Transaction } from 'sequelize';
+import { Run } from './run.ts';
+import { RunEvent } from './run-event.ts';
+import type { RunPhase } from './statuses.ts';
+import { transition } from './transition.ts';
+
+/** The right to train a run, until `expiresAt` unless renewed. Its epoch marks every write of its holder. */
+export interface Lease {
+  runId: number;
+  epoch: number;
+  workerId: string;
+}
+
+export type ClaimResult =
+  | { outcome: 'claimed'; lease: Lease; run: Run }
+  /** Somebody else holds it for so many milliseconds more, unless they renew it. */
+  | { outcome: 'held'; byWorkerId: string | null; forMs: number }
+  | { outcome: 'ended'; run: Run };
+
+function connection() {
+  const sequelize = Run.sequelize;
+  if (!sequelize) throw new Error('The models are not connected to a database.');
+  return sequelize;
+}
+
+/** The database's clock decides when a lease ends: the clocks of workers may differ. */
+async function databaseNow(transaction: Transaction): Promise<number> {
+  const [row] = await connection().query<{ now: Date }>('SELECT now() AS now', {
+    type: QueryTypes.SELECT,
+    transaction,
+  });
+  if (!row) throw new Error('The database did not tell its time.');
+  return new Date(row.now).getTime();
+}
+
+/**
+ * Claims a queued run, or one whose holder let its lease run out, and gives out the next epoch. From then on nothing
+ * that an earlier holder writes is accepted.
+ */
+export async function claimLease(
+  runId: number,
+  workerId: string,
+  ttlMs: number,
+  phase: RunPhase,
+): Promise<ClaimResult> {
+  return await connection().transaction(async (transaction) => {
+    const run = await Run.findByPk(runId, { transaction, lock: transaction.LOCK.UPDATE, rejectOnEmpty: true });
+    const nowMs = await databaseNow(transaction);
+    if (run.status !== 'queued' && run.status !== 'running') return { outcome: 'ended', run };
+    const forMs = (run.lease_expires_at?.getTime() ?? 0) - nowMs;
+    if (run.status === 'running') {
+      if (forMs > 0) return { outcome: 'held', byWorkerId: run.worker_id, forMs };
+      await transition({
+        runId,
+        to: 'queued',
+        phase: 'recovering',
+        why: { reason: 'worker_lost', worker_id: run.worker_id, lease_epoch: run.lease_epoch },
+        transaction,
+      });
+    }
+    const claimed = await transition({
+      runId,
+      to: 'running',
+      phase,
+      set: {
+        lease_epoch: run.lease_epoch + 1,
+        lease_expires_at: new Date(nowMs + ttlMs),
+        worker_id: workerId,
+        started_at: run.started_at ?? new Date(nowMs),
+      },
+      why: { worker_id: workerId, lease_epoch: run.lease_epoch + 1 },
+      transaction,
+    });
+    if (!claimed) throw new Error(`Run ${runId} was locked and still changed its status.`);
+    return { outcome: 'claimed', lease: { runId, epoch: claimed.lease_epoch, workerId }, run: claimed };
+  });
+}
+
+/**
+ * Prolongs a lease that is still the latest of a running run.
+ * @returns 'renewed', or why not: the run was cancelled (or ended otherwise), or claimed by somebody else.
+ */
+export async function renewLease(lease: Lease, ttlMs: number): Promise<'renewed' | 'cancelled' | 'superseded'> {
+  const [, count] = await connection().query(
+    `UPDATE runs SET lease_expires_at = now() + make_interval(secs => $ttlMs / 1000.0)
+     WHERE id = $runId AND lease_epoch = $epoch AND status = 'running'`,
+    { bind: { ttlMs, runId: lease.runId, epoch: lease.epoch }, type: QueryTypes.UPDATE },
+  );
+  if (count > 0) return 'renewed';
+  const run = await Run.findByPk(lease.runId, { attributes: ['status', 'lease_epoch'] });
+  return run?.status === 'cancelled' ? 'cancelled' : 'superseded';
+}
+
+/** Hands a run back to the queue: its holder stops, and another may claim it at once. */
+export async function releaseLease(lease: Lease, reason: string): Promise<void> {
+  await transition({
+    runId: lease.runId,
+    to: 'queued',
+    phase: 'waiting_for_worker',
+    leaseEpoch: lease.epoch,
+    set: { lease_expires_at: null, worker_id: null },
+    why: { reason, worker_id: lease.workerId, lease_epoch: lease.epoch },
+  });
+}
+
+/** Notes that the holder of an outdated lease tried to write, and that it was refused. */
+export async function noteRefusedWrite(lease: Lease, what: string): Promise<void> {
+  await RunEvent.create({
+    run_id: lease.runId,
+    kind: 'refused_write',
+    data: { what, worker_id: lease.workerId, lease_epoch: lease.epoch },
+  });
+}

@@ -1,0 +1,50 @@
+import { QueryTypes, Sequelize } from 'sequelize';
+import { Umzug } from 'umzug';
+import * as initial from './migrations/0001-initial.ts';
+
+/** All migrations, oldest first. A migration that was released is never edited: add the next one. */
+const MIGRATIONS = [initial];
+
+/** Any constant will do, as long as no other program uses it on this database. */
+const ADVISORY_LOCK_ID = 7_104_220_519;
+
+/**
+ * Brings the database's schema up to date. Several processes may call it at once: an advisory lock lets one at a time
+ * through, and each migration runs with the note that it ran in one transaction.
+ * @throws Error of the database when it cannot be reached or a migration fails (nothing of that migration remains).
+ */
+export async function migrate(databaseUrl: string): Promise<string[]> {
+  // One connection: the session that holds the advisory lock must be the one that migrates.
+  const sequelize = new Sequelize(databaseUrl, { logging: false, pool: { max: 1, idle: 60_000 } });
+  try {
+    await sequelize.query(`SELECT pg_advisory_lock(${ADVISORY_LOCK_ID})`);
+    await sequelize.query(
+      'CREATE TABLE IF NOT EXISTS migrations (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())',
+    );
+    const umzug = new Umzug({
+      migrations: MIGRATIONS.map(({ name, sql }) => ({
+        name,
+        up: async () => {
+          const note = `INSERT INTO migrations (name) VALUES (${sequelize.escape(name)})`;
+          await sequelize.query(`BEGIN; ${sql}; ${note}; COMMIT`);
+        },
+      })),
+      // The note is written by the migration's own transaction, so there is nothing to log afterwards.
+      storage: {
+        logMigration: async () => {},
+        unlogMigration: async () => {},
+        executed: async () => {
+          const rows = await sequelize.query<{ name: string }>('SELECT name FROM migrations ORDER BY name', {
+            type: QueryTypes.SELECT,
+          });
+          return rows.map((row) => row.name);
+        },
+      },
+      logger: undefined,
+    });
+    const applied = await umzug.up();
+    return applied.map((migration) => migration.name);
+  } finally {
+    await sequelize.close();
+  }
+}

@@ -1,0 +1,40 @@
+import {
+  type CreationOptional,
+  DataTypes,
+  type InferAttributes,
+  type InferCreationAttributes,
+  Model,
+  type Sequelize,
+} from 'sequelize';
+
+/** The figures of one optimizer step. A step that is done again after a loss of the worker replaces its row. */
+export class RunMetric extends Model<InferAttributes<RunMetric>, InferCreationAttributes<RunMetric>> {
+  declare run_id: number;
+  declare step: number;
+  declare epoch: number;
+  declare loss: number | null;
+  declare eval_loss: CreationOptional<number | null>;
+  declare learning_rate: number | null;
+  declare grad_norm: number | null;
+  declare tokens: number | null;
+  declare tokens_per_s: number | null;
+  declare created_at: CreationOptional<Date>;
+}
+
+export function initRunMetric(sequelize: Sequelize): void {
+  RunMetric.init(
+    {
+      run_id: { type: DataTypes.INTEGER, primaryKey: true },
+      step: { type: DataTypes.INTEGER, primaryKey: true },
+      epoch: { type: DataTypes.DOUBLE, allowNull: false },
+      loss: DataTypes.DOUBLE,
+      eval_loss: DataTypes.DOUBLE,
+      learning_rate: DataTypes.DOUBLE,
+      grad_norm: DataTypes.DOUBLE,
+      tokens: DataTypes.BIGINT,
+      tokens_per_s: DataTypes.DOUBLE,
+      created_at: DataTypes.DATE,
+    },
+    { sequelize, tableName: 'run_metrics', updatedAt: false },
+  );
+}

@@ -1,0 +1,106 @@
+import { QueryTypes } from 'sequelize';
+import type { TrainerEvent } from '../trainer/protocol.ts';
+import type { Lease } from './lease.ts';
+import { Run } from './run.ts';
+
+type StepEvent = Extract<TrainerEvent, { type: 'step' }>;
+type CheckpointEvent = Extract<TrainerEvent, { type: 'checkpoint' }>;
+
+/** Training is shown as this part of a run's progress; exporting and validating are the rest. */
+const TRAINING_SHARE_PERCENT = 95;
+
+/** Every write below reaches the database only through this: it holds only while the lease is the latest. */
+const HELD = "EXISTS (SELECT 1 FROM runs WHERE id = $runId AND lease_epoch = $epoch AND status = 'running')";
+
+function bindOf(lease: Lease) {
+  return { runId: lease.runId, epoch: lease.epoch };
+}
+
+async function write(sql: string, bind: Record<string, unknown>): Promise<boolean> {
+  const sequelize = Run.sequelize;
+  if (!sequelize) throw new Error('The models are not connected to a database.');
+  const [rows] = await sequelize.query(`${sql} RETURNING 1`, { bind, type: QueryTypes.RAW });
+  return Array.isArray(rows) && rows.length > 0;
+}
+
+/** Writes the latest step to the run's row and all given steps as metrics. False when the lease is not the latest. */
+export async function recordSteps(lease: Lease, steps: StepEvent[]): Promise<boolean> {
+  const last = steps.at(-1);
+  if (!last) return true;
+  const progress = last.total_steps ? (TRAINING_SHARE_PERCENT * last.step) / last.total_steps : 0;
+  const held = await write(
+    `UPDATE runs SET progress = $progress, current_step = $step, total_steps = $totalSteps, current_epoch = $currentEpoch,
+       current_loss = $loss, tokens_per_s = $tokensPerS, seconds_left = $secondsLeft, phase = 'training', updated_at = now()
+     WHERE id = $runId AND lease_epoch = $epoch AND status = 'running'`,
+    {
+      ...bindOf(lease),
+      progress: Math.min(progress, TRAINING_SHARE_PERCENT),
+      step: last.step,
+      totalSteps: last.total_steps,
+      currentEpoch: Math.ceil(last.epoch),
+      loss: last.loss,
+      tokensPerS: last.tokens_per_s,
+      secondsLeft: last.seconds_left,
+    },
+  );
+  if (!held) return false;
+  return await write(
+    `INSERT INTO run_metrics (run_id, step, epoch, loss, learning_rate, grad_norm, tokens, tokens_per_s)
+     SELECT $runId, s.step, s.epoch, s.loss, s.learning_rate, s.grad_norm, s.tokens, s.tokens_per_s
+     FROM jsonb_to_recordset($steps::jsonb) AS s(step int, epoch float8, loss float8, learning_rate float8, grad_norm float8, tokens int8, tokens_per_s float8)
+     WHERE ${HELD}
+     ON CONFLICT (run_id, step) DO UPDATE SET epoch = EXCLUDED.epoch, loss = EXCLUDED.loss,
+       learning_rate = EXCLUDED.learning_rate, grad_norm = EXCLUDED.grad_norm, tokens = EXCLUDED.tokens,
+       tokens_per_s = EXCLUDED.tokens_per_s, created_at = now()`,
+    { ...bindOf(lease), steps: JSON.stringify(steps) },
+  );
+}
+
+/** Indexes a checkpoint whose manifest is on disk. False when the lease is not the latest. */
+export async function recordCheckpoint(lease: Lease, event: CheckpointEvent): Promise<boolean> {
+  const held = await write(
+    `INSERT INTO checkpoints (run_id, lease_epoch, step, epoch, path, manifest_sha256, bytes, state)
+     SELECT $runId, $epoch, $step, $trainingEpoch, $path, $sha256, $bytes, 'complete' WHERE ${HELD}
+     ON CONFLICT (run_id, lease_epoch, step) DO UPDATE SET path = EXCLUDED.path, manifest_sha256 = EXCLUDED.manifest_sha256,
+       bytes = EXCLUDED.bytes, state = 'complete'`,
+    {
+      ...bindOf(lease),
+      step: event.step,
+      trainingEpoch: event.epoch,
+      path: event.path,
+      sha256: event.manifest_sha256,
+      bytes: event.bytes,
+    },
+  );
+  if (!held) return false;
+  return await recordEvent(lease, 'checkpoint', { step: event.step, bytes: event.bytes, seconds: event.seconds });
+}
+
+/** Marks a checkpoint that was removed or put aside. False when the lease is not the latest. */
+export async function markCheckpoint(lease: Lease, path: string, state: 'pruned' | 'quarantined'): Promise<boolean> {
+  return await write(`UPDATE checkpoints SET state = $state WHERE run_id = $runId AND path = $path AND ${HELD}`, {
+    ...bindOf(lease),
+    path,
+    state,
+  });
+}
+
+/** Appends an event. False when the lease is not the latest. */
+export async function recordEvent(lease: Lease, kind: string, data: Record<string, unknown>): Promise<boolean> {
+  return await write(`INSERT INTO run_events (run_id, kind, data) SELECT $runId, $kind, $data::jsonb WHERE ${HELD}`, {
+    ...bindOf(lease),
+    kind,
+    data: JSON.stringify({ ...data, lease_epoch: lease.epoch }),
+  });
+}
+
+/** The highest step of which the database knows a complete checkpoint; null when there is none. */
+export async function knownCheckpointStep(runId: number): Promise<number | null> {
+  const sequelize = Run.sequelize;
+  if (!sequelize) throw new Error('The models are not connected to a database.');
+  const [row] = await sequelize.query<{ step: number | null }>(
+    `SELECT max(step) AS step FROM checkpoints WHERE run_id = $runId AND state = 'complete'`,
+    { bind: { runId }, type: QueryTypes.SELECT },
+  );
+  return row?.step ?? null;
+}

@@ -1,0 +1,87 @@
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
+import { type Hyperparameters, HyperparametersSchema } from '../trainer/protocol.ts';
+import { TRAINING_TYPES, type TrainingType } from './statuses.ts';
+import type { TrainingConfig } from './training-config.ts';
+
+/** Hyperparameters that a user may choose; what is left out comes from the configuration or from DEFAULTS. */
+export const HyperparameterChoicesSchema = z.strictObject({
+  batch_size: z.int().min(1).max(64).optional(),
+  gradient_accumulation: z.int().min(1).max(1024).optional(),
+  learning_rate: z.number().min(1e-6).max(1).optional(),
+  epochs: z.int().min(1).max(100).optional(),
+  lora_r: z.int().min(1).max(256).optional(),
+  lora_alpha: z.int().min(1).max(512).optional(),
+  lora_dropout: z.number().min(0).max(1).optional(),
+  max_length: z.int().min(16).max(131_072).optional(),
+  seed: z.int().min(0).max(2_147_483_647).optional(),
+  save_steps: z.int().min(1).max(100_000).optional(),
+  max_steps: z.int().min(1).max(10_000_000).optional(),
+});
+export type HyperparameterChoices = z.infer<typeof HyperparameterChoicesSchema>;
+
+/** Everything needed to repeat a run, resolved when it was asked for: later changes of defaults do not reach it. */
+export const RunSpecSchema = z.object({
+  training_type: z.enum(TRAINING_TYPES),
+  base_model: z.string(),
+  /** Upper bound of the rows in the mixture; null takes all. */
+  max_rows: z.number().int().nullable(),
+  /** Absolute; the run's own folder `run-<number>` is made in it. */
+  output_directory: z.string(),
+  /** save_steps null: chosen from the number of steps (see saveStepsFor). */
+  hyperparameters: HyperparametersSchema.extend({ save_steps: z.number().int().nullable() }),
+  /** CPU threads of the trainer: a part of the result, since sums in another order round differently. */
+  threads: z.number().int(),
+  traits: z.array(
+    z.object({
+      trait: z.string(),
+      datasets: z.array(z.object({ dataset_id: z.number().int(), percentage_thousandths: z.number().int() })),
+    }),
+  ),
+  validation: z.object({ max_rows_per_trait: z.number().int(), max_new_tokens: z.number().int() }),
+});
+export type RunSpec = z.infer<typeof RunSpecSchema>;
+
+const DEFAULTS = { gradient_accumulation: 1, max_length: 1024, seed: 42, save_steps: null, max_steps: null };
+const VALIDATION = { max_rows_per_trait: 32, max_new_tokens: 96 };
+
+/** Puts together what the user chose, the configuration and the defaults. */
+export function resolveRunSpec(
+  chosen: {
+    training_type: TrainingType;
+    base_model: string;
+    max_rows: number | null;
+    output_directory: string;
+    traits: RunSpec['traits'];
+    hyperparameters: HyperparameterChoices;
+  },
+  config: TrainingConfig,
+): RunSpec {
+  return {
+    ...chosen,
+    hyperparameters: {
+      batch_size: config.default_batch_size,
+      learning_rate: config.default_learning_rate,
+      epochs: config.default_epochs,
+      lora_r: config.default_lora_r,
+      lora_alpha: config.default_lora_alpha,
+      lora_dropout: config.default_lora_dropout,
+      ...DEFAULTS,
+      ...chosen.hyperparameters,
+    },
+    threads: availableParallelism(),
+    validation: VALIDATION,
+  };
+}
+
+/** Optimizer steps of a training on so many rows, as the trainer counts them. */
+export function totalStepsFor(rows: number, h: RunSpec['hyperparameters']): number {
+  const perEpoch = Math.ceil(Math.ceil(rows / h.batch_size) / h.gradient_accumulation);
+  return Math.min(perEpoch * h.epochs, h.max_steps ?? Number.POSITIVE_INFINITY);
+}
+
+/** The trainer's hyperparameters: ten checkpoints in a run, and never more than 200 steps to lose, unless chosen. */
+export function trainerHyperparameters(spec: RunSpec, rows: number): Hyperparameters {
+  const automatic = Math.min(200, Math.max(1, Math.ceil(totalStepsFor(rows, spec.hyperparameters) / 10)));
+  return { ...spec.hyperparameters, save_steps: spec.hyperparameters.save_steps ?? automatic };
+}

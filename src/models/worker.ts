@@ -1,0 +1,54 @@
+import {
+  type CreationOptional,
+  DataTypes,
+  type InferAttributes,
+  type InferCreationAttributes,
+  Model,
+  type Sequelize,
+} from 'sequelize';
+import type { WorkerStatus } from './statuses.ts';
+
+/** A training worker process: what is wanted of it, and what its host agent last saw. */
+export class Worker extends Model<InferAttributes<Worker>, InferCreationAttributes<Worker>> {
+  declare id: string;
+  declare host: string;
+  declare desired: 'running' | 'stopped';
+  declare status: WorkerStatus;
+  declare pid: CreationOptional<number | null>;
+  /** When the kernel says that the process began: a pid alone may have been given to another process. */
+  declare pid_started: CreationOptional<string | null>;
+  declare device: string;
+  declare current_run_id: CreationOptional<number | null>;
+  declare runs_completed: CreationOptional<number>;
+  /** The worker whose place this one took after it died. */
+  declare replaces: CreationOptional<string | null>;
+  /** Why it is in `error`. */
+  declare reason: CreationOptional<string | null>;
+  declare started_at: Date;
+  declare last_activity_at: Date;
+  declare heartbeat_at: CreationOptional<Date | null>;
+  declare stopped_at: CreationOptional<Date | null>;
+}
+
+export function initWorker(sequelize: Sequelize): void {
+  Worker.init(
+    {
+      id: { type: DataTypes.STRING(64), primaryKey: true },
+      host: { type: DataTypes.STRING(63), allowNull: false },
+      desired: { type: DataTypes.STRING(16), allowNull: false },
+      status: { type: DataTypes.STRING(16), allowNull: false },
+      pid: DataTypes.INTEGER,
+      pid_started: DataTypes.TEXT,
+      device: { type: DataTypes.STRING(32), allowNull: false },
+      current_run_id: DataTypes.INTEGER,
+      runs_completed: { type: DataTypes.INTEGER, allowNull: false, defaultValue: 0 },
+      replaces: DataTypes.STRING(64),
+      reason: DataTypes.TEXT,
+      started_at: { type: DataTypes.DATE, allowNull: false },
+      last_activity_at: { type: DataTypes.DATE, allowNull: false },
+      heartbeat_at: DataTypes.DATE,
+      stopped_at: DataTypes.DATE,
+    },
+    { sequelize, tableName: 'workers', timestamps: false },
+  );
+}
