@@ -1,7 +1,7 @@
 import { QueryTypes } from 'sequelize';
-import type { TrainerEvent } from '../trainer/protocol.ts';
+import type { TrainerEvent, ValidationResult } from '../trainer/protocol.ts';
 import type { Lease } from './lease.ts';
-import { Run } from './run.ts';
+import { Run, type TrainingRecord } from './run.ts';
 
 type StepEvent = Extract<TrainerEvent, { type: 'step' }>;
 type CheckpointEvent = Extract<TrainerEvent, { type: 'checkpoint' }>;
@@ -103,4 +103,22 @@ export async function knownCheckpointStep(runId: number): Promise<number | null>
     { bind: { runId }, type: QueryTypes.SELECT },
   );
   return row?.step ?? null;
+}
+
+/** Keeps what training gave. False when the lease is not the latest. */
+export async function recordResult(lease: Lease, result: TrainingRecord): Promise<boolean> {
+  return await write(
+    `UPDATE runs SET result = $result::jsonb, updated_at = now()
+     WHERE id = $runId AND lease_epoch = $epoch AND status = 'running'`,
+    { ...bindOf(lease), result: JSON.stringify(result) },
+  );
+}
+
+/** Keeps what validation found. False when the lease is not the latest. */
+export async function recordValidation(lease: Lease, validation: ValidationResult): Promise<boolean> {
+  return await write(
+    `UPDATE runs SET validation = $validation::jsonb, progress = 99, updated_at = now()
+     WHERE id = $runId AND lease_epoch = $epoch AND status = 'running'`,
+    { ...bindOf(lease), validation: JSON.stringify(validation) },
+  );
 }

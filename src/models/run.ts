@@ -10,6 +10,9 @@ import type { TrainResult, ValidationResult } from '../trainer/protocol.ts';
 import type { RunSpec } from './run-spec.ts';
 import type { RunPhase, RunStatus } from './statuses.ts';
 
+/** What training gave, and where the finished model waits to be validated and published. */
+export type TrainingRecord = TrainResult & { staging_path: string };
+
 /** One attempt at training, of a job or of a project. Its status is written by transition() alone. */
 export class Run extends Model<InferAttributes<Run>, InferCreationAttributes<Run>> {
   declare id: CreationOptional<number>;
@@ -36,7 +39,7 @@ export class Run extends Model<InferAttributes<Run>, InferCreationAttributes<Run
   declare error_message: CreationOptional<string | null>;
   /** The mixture's plan, as the data engine gave it. */
   declare plan: CreationOptional<unknown>;
-  declare result: CreationOptional<TrainResult | null>;
+  declare result: CreationOptional<TrainingRecord | null>;
   declare validation: CreationOptional<ValidationResult | null>;
   /** The published model; null until it is there. */
   declare output_path: CreationOptional<string | null>;

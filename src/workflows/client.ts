@@ -1,4 +1,27 @@
-import type { ValidationResult } from '../trainer/protocol.ts';
+import {
+  Client,
+  type Connection,
+  isGrpcServiceError,
+  WithStartWorkflowOperation,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+} from '@temporalio/client';
+import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
+import { searchAttributeKeys } from '../../temporal/search-attributes.ts';
+import type { Env } from '../env.ts';
+import { type ValidationResult, ValidationResultSchema } from '../trainer/protocol.ts';
+import { lazyConnection } from './connection.ts';
+import {
+  FAILURE_TYPES,
+  ORCHESTRATION_QUEUE,
+  restartWorkersUpdate,
+  startWorkersUpdate,
+  stopWorkersUpdate,
+  WORKER_POOL_ID,
+} from './contract.ts';
+import type { checkOutputWorkflow, trainingWorkflow, workerPoolWorkflow } from './index.ts';
 
 /** Temporal cannot be reached, or did not answer in time: ask again later. */
 export class OrchestrationUnavailableError extends Error {}
@@ -8,12 +31,152 @@ export class PoolRefusedError extends Error {}
 
 export type PoolCommand = { action: 'start'; count: number } | { action: 'stop' } | { action: 'restart' };
 
-/** What the API asks of Temporal. Every call has a deadline. */
+/** A committed row whose workflow is to be started. */
+export interface RunToStart {
+  runId: number;
+  workflowId: string;
+  owner: string;
+  trainingType: string;
+  baseModel: string;
+}
+
+/** What the service asks of Temporal: the only user of its client. Every call has a deadline. */
 export interface Orchestration {
+  /** Starts the run's workflow; one that is already there counts as started. */
+  startTraining(run: RunToStart): Promise<void>;
+  /** Asks a run's workflow to cancel. False when there is no such workflow (any more). */
+  cancelTraining(workflowId: string): Promise<boolean>;
   /** Returns when the pool has reached the state asked for. */
   controlPool(command: PoolCommand): Promise<void>;
-  /** Checks files and loading of a finished run's output on a host. */
-  checkOutput(runId: number): Promise<ValidationResult>;
+  /** Checks files and loading of a finished run's output on `host`. */
+  checkOutput(runId: number, host: string): Promise<ValidationResult>;
   isHealthy(): Promise<boolean>;
   close(): Promise<void>;
+}
+
+const CALL_TIMEOUT_MS = 5_000;
+const HEALTH_TIMEOUT_MS = 1_500;
+/** Stopping waits for busy workers to save and hand back their runs. */
+const POOL_TIMEOUT_MS = 180_000;
+const CHECK_TIMEOUT_MS = 600_000;
+
+export function connectOrchestration(env: Env): Orchestration {
+  const connection = lazyConnection(env);
+  const client = new Client({ connection, namespace: env.temporalNamespace });
+  const within = <T>(timeoutMs: number, call: () => Promise<T>) => withDeadline(connection, timeoutMs, call);
+
+  return {
+    startTraining: ({ runId, workflowId, owner, trainingType, baseModel }) =>
+      within(CALL_TIMEOUT_MS, async () => {
+        try {
+          await client.workflow.start<typeof trainingWorkflow>('trainingWorkflow', {
+            workflowId,
+            taskQueue: ORCHESTRATION_QUEUE,
+            args: [{ runId, heartbeatTimeoutMs: env.heartbeatTimeoutMs }],
+            workflowIdConflictPolicy: 'USE_EXISTING',
+            // The row says that this run was never started, or that its start was not confirmed: never run it again.
+            workflowIdReusePolicy: 'REJECT_DUPLICATE',
+            staticSummary: `${trainingType} of ${baseModel} for ${owner}`,
+            staticDetails: `Run ${runId} of ${owner}. Its state is in PostgreSQL, table runs.`,
+            typedSearchAttributes: [
+              { key: searchAttributeKeys.runId, value: runId },
+              { key: searchAttributeKeys.owner, value: owner },
+              { key: searchAttributeKeys.status, value: 'pending' },
+              { key: searchAttributeKeys.trainingType, value: trainingType },
+              { key: searchAttributeKeys.baseModel, value: baseModel },
+            ],
+          });
+        } catch (error) {
+          if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+        }
+      }),
+
+    cancelTraining: (workflowId) =>
+      within(CALL_TIMEOUT_MS, async () => {
+        try {
+          await client.workflow.getHandle(workflowId).cancel();
+          return true;
+        } catch (error) {
+          if (error instanceof WorkflowNotFoundError) return false;
+          throw error;
+        }
+      }),
+
+    controlPool: (command) =>
+      within(POOL_TIMEOUT_MS, async () => {
+        const startWorkflowOperation = new WithStartWorkflowOperation<typeof workerPoolWorkflow>('workerPoolWorkflow', {
+          workflowId: WORKER_POOL_ID,
+          taskQueue: ORCHESTRATION_QUEUE,
+          workflowIdConflictPolicy: 'USE_EXISTING',
+          staticSummary: 'The pool of training workers',
+        });
+        try {
+          if (command.action === 'start') {
+            await client.workflow.executeUpdateWithStart(startWorkersUpdate, {
+              startWorkflowOperation,
+              args: [{ count: command.count }],
+            });
+          } else {
+            const update = command.action === 'stop' ? stopWorkersUpdate : restartWorkersUpdate;
+            await client.workflow.executeUpdateWithStart(update, { startWorkflowOperation });
+          }
+        } catch (error) {
+          if (error instanceof WorkflowUpdateFailedError) throw poolError(error);
+          throw error;
+        }
+      }),
+
+    checkOutput: (runId, host) =>
+      within(CHECK_TIMEOUT_MS, async () => {
+        const result = await client.workflow.execute<typeof checkOutputWorkflow>('checkOutputWorkflow', {
+          workflowId: `check-run-${runId}`,
+          taskQueue: ORCHESTRATION_QUEUE,
+          args: [{ runId, host }],
+          workflowIdConflictPolicy: 'USE_EXISTING',
+          staticSummary: `Check the output of run ${runId}`,
+        });
+        return ValidationResultSchema.parse(result);
+      }),
+
+    isHealthy: async () => {
+      try {
+        return await within(HEALTH_TIMEOUT_MS, async () => {
+          await client.workflowService.getSystemInfo({});
+          return true;
+        });
+      } catch {
+        return false;
+      }
+    },
+
+    close: () => connection.close(),
+  };
+}
+
+/** gRPC codes with which a server that is away, or too slow, answers: CANCELLED, DEADLINE_EXCEEDED, UNAVAILABLE. */
+const AWAY_CODES = [1, 4, 14];
+
+/** Runs a call with a deadline and tells "Temporal is away" from every other failure. */
+async function withDeadline<T>(connection: Connection, timeoutMs: number, call: () => Promise<T>): Promise<T> {
+  try {
+    return await connection.withDeadline(Date.now() + timeoutMs, call);
+  } catch (error) {
+    const grpc = error instanceof Error && error.cause ? error.cause : error;
+    const away = isGrpcServiceError(grpc) && AWAY_CODES.includes(grpc.code);
+    if (away || error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) {
+      throw new OrchestrationUnavailableError('Temporal does not answer.', { cause: error });
+    }
+    throw error;
+  }
+}
+
+/** The sentence at the bottom of a failed update, and whether it is the user's to act on. */
+function poolError(error: WorkflowUpdateFailedError): Error {
+  let cause: unknown = error.cause;
+  while (cause instanceof ActivityFailure) cause = cause.cause;
+  if (cause instanceof ApplicationFailure && cause.type === FAILURE_TYPES.poolRefused) {
+    return new PoolRefusedError(cause.message);
+  }
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new OrchestrationUnavailableError(`A host did not start or stop its workers: ${reason}`, { cause: error });
 }

@@ -1,0 +1,51 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import type { Env } from '../env.ts';
+import { Run } from '../models/run.ts';
+import { trainerHyperparameters } from '../models/run-spec.ts';
+import { startTrainer } from '../trainer/process.ts';
+import { EXIT_CODES, type RunFile, type ValidationResult, ValidationResultSchema } from '../trainer/protocol.ts';
+import type { RunRef } from '../workflows/contract.ts';
+import { runFiles } from './run-files.ts';
+import { commonFields } from './train-model.ts';
+
+const HEARTBEAT_EVERY_MS = 3_000;
+
+/** Checks a published model's files and loads it in a fresh process. May run twice: it only reads. */
+export function createCheckOutput(env: Env, python: () => Promise<string>) {
+  return async function checkOutput({ runId }: RunRef): Promise<ValidationResult> {
+    const context = Context.current();
+    const beat = setInterval(() => context.heartbeat(), HEARTBEAT_EVERY_MS);
+    try {
+      const run = await Run.findByPk(runId, { rejectOnEmpty: true });
+      if (!run.output_path) throw ApplicationFailure.nonRetryable(`Run ${runId} has no output.`, 'NoOutput');
+      const { dir } = runFiles(env, run);
+      await mkdir(join(dir, 'logs'), { recursive: true });
+      const file: RunFile = {
+        ...(await commonFields(env, run, { epoch: run.lease_epoch }, false)),
+        task: 'check',
+        output_dir: run.output_path,
+        hyperparameters: trainerHyperparameters(run.spec, 1),
+        known_checkpoint_step: null,
+      };
+      const runFile = join(dir, 'check.json');
+      await writeFile(runFile, `${JSON.stringify(file, null, 2)}\n`);
+      const trainer = await startTrainer({
+        python: await python(),
+        runFile,
+        logFile: join(dir, 'logs', 'check.log'),
+        onEvent: async () => {},
+      });
+      context.cancellationSignal.addEventListener('abort', trainer.kill, { once: true });
+      const exit = await trainer.exited;
+      if (exit.code === EXIT_CODES.done) return ValidationResultSchema.parse(exit.result);
+      throw ApplicationFailure.nonRetryable(
+        exit.error?.message ?? `The check exited with code ${exit.code}.`,
+        'CheckFailed',
+      );
+    } finally {
+      clearInterval(beat);
+    }
+  };
+}

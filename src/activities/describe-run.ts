@@ -1,0 +1,25 @@
+import { Run } from '../models/run.ts';
+import type { RunDisplay, RunRef } from '../workflows/contract.ts';
+
+/** A run in Markdown, for the current details in the Temporal Web UI. */
+export async function describeRun({ runId }: RunRef): Promise<RunDisplay> {
+  const run = await Run.findByPk(runId, { rejectOnEmpty: true });
+  const lines = [
+    `**${run.status}** · ${run.phase} · ${run.progress.toFixed(1)} %`,
+    '',
+    `| step | epoch | loss | tokens/s | time left | worker |`,
+    `|---|---|---|---|---|---|`,
+    `| ${run.current_step} / ${run.total_steps ?? '?'} | ${run.current_epoch} | ${figure(run.current_loss, 4)} | ${figure(run.tokens_per_s, 0)} | ${minutes(run.seconds_left)} | ${run.worker_id ?? '-'} |`,
+  ];
+  if (run.error_message) lines.push('', run.error_message);
+  if (run.output_path) lines.push('', `Output: \`${run.output_path}\``);
+  return { status: run.status, workerId: run.worker_id, details: lines.join('\n') };
+}
+
+function figure(value: number | null, digits: number): string {
+  return value === null ? '-' : value.toFixed(digits);
+}
+
+function minutes(seconds: number | null): string {
+  return seconds === null ? '-' : `${(seconds / 60).toFixed(1)} min`;
+}

@@ -1,0 +1,21 @@
+import type { Env } from '../env.ts';
+import type { OrchestrationActivities } from '../workflows/contract.ts';
+import { describeRun } from './describe-run.ts';
+import { createFinishRun } from './finish-run.ts';
+import { planPoolStart, planPoolStop } from './plan-pool.ts';
+import { createPrepareData } from './prepare-data.ts';
+import { queueRun } from './queue-run.ts';
+import { createVerifyModel } from './verify-model.ts';
+
+/** The activities of the queue `orchestration`. */
+export function createOrchestrationActivities(env: Env): OrchestrationActivities {
+  return {
+    prepareData: createPrepareData(env),
+    verifyModel: createVerifyModel(env),
+    queueRun,
+    finishRun: createFinishRun(env),
+    describeRun,
+    planPoolStart,
+    planPoolStop,
+  };
+}

@@ -1,0 +1,109 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ApplicationFailure } from '@temporalio/activity';
+import type { Lease } from '../models/lease.ts';
+import { noteRefusedWrite } from '../models/lease.ts';
+import { RunEvent } from '../models/run-event.ts';
+import { startTrainer, type TrainerExit } from '../trainer/process.ts';
+import { EXIT_CODES, type RunFile, type TrainerEvent } from '../trainer/protocol.ts';
+import { FAILURE_TYPES } from '../workflows/contract.ts';
+import { Stopped, type StopReason } from './under-lease.ts';
+
+/** A trainer that crashes for its own reasons is tried so many times between two checkpoints. */
+const MOST_CRASHES = 3;
+
+/** How long a trainer that was asked to stop may take to save, before it is killed (its last checkpoint remains). */
+export interface StopGrace {
+  stopGraceMs: () => number;
+}
+
+/**
+ * Runs the trainer on `file` and waits for its end, obeying `stop`.
+ * @returns the result of its `done` event.
+ * @throws Stopped when it gave way to `stop`; ApplicationFailure with a sentence for the user when it failed.
+ */
+export async function runTrainer(options: {
+  python: string;
+  runDir: string;
+  file: RunFile;
+  lease: Lease;
+  stop: AbortSignal;
+  stopGraceMs: () => number;
+  /** Returns false when a write was refused because the lease is not the latest. */
+  onEvent: (event: TrainerEvent) => Promise<boolean>;
+}): Promise<Record<string, unknown>> {
+  const { runDir, file, lease, stop } = options;
+  stop.throwIfAborted();
+  await mkdir(join(runDir, 'logs'), { recursive: true });
+  const runFile = join(runDir, `${file.task}-e${file.lease_epoch}.json`);
+  await writeFile(runFile, `${JSON.stringify(file, null, 2)}\n`);
+
+  const trainer = await startTrainer({
+    python: options.python,
+    runFile,
+    logFile: join(runDir, 'logs', `${file.task}.log`),
+    onEvent: async (event) => {
+      if (await options.onEvent(event)) return;
+      await noteRefusedWrite(lease, event.type);
+      trainer.kill();
+    },
+  });
+  let graceTimer: NodeJS.Timeout | undefined;
+  const onStop = () => {
+    const reason = stop.reason as StopReason;
+    if (reason !== 'worker_stopping') return trainer.kill();
+    trainer.stop();
+    graceTimer = setTimeout(trainer.kill, options.stopGraceMs());
+  };
+  stop.addEventListener('abort', onStop, { once: true });
+  if (stop.aborted) onStop();
+  try {
+    const exit = await trainer.exited;
+    if (exit.code === EXIT_CODES.done && exit.result) return exit.result;
+    if (stop.aborted || exit.code === EXIT_CODES.stopped)
+      throw new Stopped(`The trainer stopped: ${String(stop.reason)}.`);
+    throw await failureOf(exit, lease);
+  } finally {
+    clearTimeout(graceTimer);
+    stop.removeEventListener('abort', onStop);
+    trainer.kill();
+  }
+}
+
+/** What a trainer's end means: a sentence that no retry can change, or another attempt from the last checkpoint. */
+async function failureOf(exit: TrainerExit, lease: Lease): Promise<ApplicationFailure> {
+  const how = exit.signal ? `was killed by ${exit.signal}` : `exited with code ${exit.code}`;
+  const said = exit.error?.message ?? `The trainer ${how} without a word; its log says more.`;
+  switch (exit.code) {
+    case EXIT_CODES.badInput:
+      return ApplicationFailure.nonRetryable(said, FAILURE_TYPES.badInput);
+    case EXIT_CODES.checkpointLost:
+    case EXIT_CODES.outOfMemory:
+    case EXIT_CODES.diverged:
+    case EXIT_CODES.diskFull:
+      return ApplicationFailure.nonRetryable(said, FAILURE_TYPES.trainerFailed);
+  }
+  await RunEvent.create({
+    run_id: lease.runId,
+    kind: 'trainer_crashed',
+    data: { message: said, code: exit.code, signal: exit.signal, lease_epoch: lease.epoch },
+  });
+  const crashes = await crashesSinceProgress(lease.runId);
+  if (crashes >= MOST_CRASHES) {
+    return ApplicationFailure.nonRetryable(
+      `The trainer failed ${crashes} times without reaching another checkpoint. Last: ${said}`,
+      FAILURE_TYPES.trainerFailed,
+    );
+  }
+  return ApplicationFailure.create({ message: said, type: 'TrainerCrashed', nextRetryDelay: 1_000 * 2 ** crashes });
+}
+
+async function crashesSinceProgress(runId: number): Promise<number> {
+  const events = await RunEvent.findAll({
+    where: { run_id: runId, kind: ['trainer_crashed', 'checkpoint'] },
+    order: [['seq', 'DESC']],
+    limit: MOST_CRASHES,
+  });
+  const progress = events.findIndex((event) => event.kind === 'checkpoint');
+  return progress === -1 ? events.length : progress;
+}

@@ -1,0 +1,124 @@
+import { rm } from 'node:fs/promises';
+import type { Env } from '../env.ts';
+import type { Lease } from '../models/lease.ts';
+import type { Run } from '../models/run.ts';
+import {
+  knownCheckpointStep,
+  markCheckpoint,
+  recordCheckpoint,
+  recordEvent,
+  recordResult,
+  recordSteps,
+} from '../models/run-progress.ts';
+import { trainerHyperparameters } from '../models/run-spec.ts';
+import { setPhase } from '../models/transition.ts';
+import { PROTOCOL_VERSION, type RunFile, type TrainerEvent, TrainResultSchema } from '../trainer/protocol.ts';
+import type { RunRef } from '../workflows/contract.ts';
+import { readMixture } from './prepare-data.ts';
+import { runFiles } from './run-files.ts';
+import { runTrainer } from './run-trainer.ts';
+import type { TrainingWorkerContext } from './training-worker-context.ts';
+import { underLease } from './under-lease.ts';
+import { requireModel } from './verify-model.ts';
+
+/** Trains a run from its newest complete checkpoint, or from the start, to a finished model that nobody sees yet. */
+export function createTrainModel(context: TrainingWorkerContext) {
+  const { env } = context;
+  return async function trainModel({ runId }: RunRef): Promise<void> {
+    await context.busyWith(runId, () =>
+      underLease(
+        { ...context.leaseOptions(runId), phase: 'loading', doneReason: 'trained' },
+        async (run, lease, stop) => {
+          // An attempt whose end was not heard may have finished the training.
+          if (run.result) return;
+          const file = await trainingFile(env, run, lease);
+          const result = TrainResultSchema.parse(
+            await runTrainer({
+              python: await context.python(),
+              runDir: runFiles(env, run).dir,
+              file,
+              lease,
+              stop,
+              stopGraceMs: context.stopGraceMs,
+              onEvent: (event) => record(lease, event),
+            }),
+          );
+          await recordResult(lease, { ...result, staging_path: file.output_dir });
+        },
+      ),
+    );
+  };
+}
+
+async function trainingFile(env: Env, run: Run, lease: Lease): Promise<RunFile> {
+  const files = runFiles(env, run);
+  const { trainRows, heldOutRows } = await readMixture(files.mixture);
+  const output_dir = files.staging(lease.epoch);
+  await rm(output_dir, { recursive: true, force: true });
+  return {
+    ...(await commonFields(env, run, lease, heldOutRows > 0)),
+    task: 'train',
+    output_dir,
+    hyperparameters: trainerHyperparameters(run.spec, trainRows),
+    known_checkpoint_step: await knownCheckpointStep(run.id),
+  };
+}
+
+/** What the run files of training and of validation share. */
+export async function commonFields(env: Env, run: Run, lease: Pick<Lease, 'epoch'>, hasHeldOut: boolean) {
+  const files = runFiles(env, run);
+  const { training_type, base_model, threads, validation } = run.spec;
+  if (training_type === 'rag') throw new Error('A rag run reached the trainer of language models.');
+  return {
+    protocol: PROTOCOL_VERSION,
+    run_id: run.id,
+    lease_epoch: lease.epoch,
+    training_type,
+    model: { name: base_model, path: await requireModel(env, run) },
+    data: { train: files.train, held_out: hasHeldOut ? files.heldOut : null },
+    work_dir: files.dir,
+    threads,
+    validation,
+  } as const;
+}
+
+/** Writes what the trainer reports. False when the lease is not the latest any more. */
+async function record(lease: Lease, event: TrainerEvent): Promise<boolean> {
+  switch (event.type) {
+    case 'step':
+      return await recordSteps(lease, [event]);
+    case 'checkpoint':
+      return await recordCheckpoint(lease, event);
+    case 'pruned':
+      await markCheckpoint(lease, event.path, 'pruned');
+      return true;
+    case 'quarantined':
+      await markCheckpoint(lease, event.path, 'quarantined');
+      return await recordEvent(lease, 'quarantined', { path: event.path, reason: event.reason });
+    case 'phase':
+      return await recordPhase(lease, event);
+    case 'hello':
+    case 'plan':
+    case 'resumed':
+    case 'eval':
+    case 'log':
+    case 'error': {
+      const { type, ...data } = event;
+      return await recordEvent(lease, type, data);
+    }
+    case 'done':
+      return true;
+  }
+}
+
+/** Phases of the trainer as phases of the run. */
+async function recordPhase(lease: Lease, event: Extract<TrainerEvent, { type: 'phase' }>): Promise<boolean> {
+  const phases = {
+    loading_data: 'loading',
+    loading_model: 'loading',
+    training: 'training',
+    exporting: 'exporting',
+  } as const;
+  const phase = event.phase in phases ? phases[event.phase as keyof typeof phases] : 'validating';
+  return (await setPhase(lease.runId, 'running', phase, lease.epoch)) !== null;
+}

@@ -1,0 +1,130 @@
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import { claimLease, type Lease, noteRefusedWrite, releaseLease, renewLease } from '../models/lease.ts';
+import type { Run } from '../models/run.ts';
+import type { RunPhase } from '../models/statuses.ts';
+import { FAILURE_TYPES } from '../workflows/contract.ts';
+import { leaseTiming } from './timing.ts';
+
+/** Why the work under a lease must end before it is done. */
+export type StopReason =
+  /** The user cancelled the run, or the workflow was cancelled. */
+  | 'cancelled'
+  /** Another worker holds the run now. */
+  | 'superseded'
+  /** No renewal was acknowledged in time: another worker may hold the run any moment. */
+  | 'lease_lost'
+  /** This worker was asked to stop: save and hand the run back. */
+  | 'worker_stopping';
+
+/** Thrown by work that gave way to a stop. */
+export class Stopped extends Error {}
+
+/**
+ * Claims the run, does `work` while the lease is renewed and Temporal gets its heartbeats, and hands the run back to the
+ * queue when it is done. `work` gets the lease for its writes and a signal whose reason is a StopReason.
+ *
+ * May run twice: the claim gives each attempt an epoch of its own, and writes of an older epoch are refused.
+ */
+export async function underLease(
+  options: {
+    runId: number;
+    workerId: string;
+    phase: RunPhase;
+    heartbeatTimeoutMs: number;
+    workerStopping: AbortSignal;
+    /** Why the run goes back to the queue when `work` is done. */
+    doneReason: string;
+  },
+  work: (run: Run, lease: Lease, stop: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const timing = leaseTiming(options.heartbeatTimeoutMs);
+  const claim = await claimLease(options.runId, options.workerId, timing.ttlMs, options.phase);
+  if (claim.outcome === 'ended') {
+    throw ApplicationFailure.nonRetryable(`The run is ${claim.run.status}.`, FAILURE_TYPES.runEnded);
+  }
+  if (claim.outcome === 'held') {
+    // The slot is free while we wait for the lease to run out.
+    throw ApplicationFailure.create({
+      message: `The run is held by ${claim.byWorkerId ?? 'another worker'} for ${claim.forMs} ms more.`,
+      type: 'LeaseHeld',
+      nextRetryDelay: claim.forMs + 200,
+    });
+  }
+  const { lease, run } = claim;
+  const stop = new AbortController();
+  const stopKeepingAlive = keepAlive(lease, timing, stop, options.workerStopping);
+  try {
+    await work(run, lease, stop.signal);
+    await releaseLease(lease, options.doneReason);
+  } catch (error) {
+    throw await handBack(lease, stop.signal, error);
+  } finally {
+    stopKeepingAlive();
+  }
+}
+
+/** Renews the lease, heartbeats, and aborts `stop` with the reason once the work must end. Returns how to end it. */
+function keepAlive(
+  lease: Lease,
+  timing: ReturnType<typeof leaseTiming>,
+  stop: AbortController,
+  workerStopping: AbortSignal,
+): () => void {
+  const context = Context.current();
+  const end = (reason: StopReason) => stop.abort(reason);
+  let acknowledgedAt = performance.now();
+  let renewing = false;
+  const renew = async () => {
+    context.heartbeat({ leaseEpoch: lease.epoch });
+    if (renewing) return;
+    renewing = true;
+    const askedAt = performance.now();
+    try {
+      const result = await renewLease(lease, timing.ttlMs);
+      // The lease counts from when the database renewed it, which was after we asked.
+      if (result === 'renewed') acknowledgedAt = askedAt;
+      else end(result);
+    } catch {
+      // The database is away: the watchdog decides how long we may go on without it.
+    } finally {
+      renewing = false;
+    }
+  };
+  const watch = () => {
+    if (performance.now() - acknowledgedAt > timing.watchdogMs) end('lease_lost');
+  };
+  const timers = [setInterval(renew, timing.renewEveryMs), setInterval(watch, Math.min(500, timing.renewEveryMs))];
+  const onWorkerStopping = () => end('worker_stopping');
+  const onCancelled = () => end(workerStopping.aborted ? 'worker_stopping' : 'cancelled');
+  if (workerStopping.aborted) onWorkerStopping();
+  workerStopping.addEventListener('abort', onWorkerStopping, { once: true });
+  context.cancellationSignal.addEventListener('abort', onCancelled, { once: true });
+  return () => {
+    for (const timer of timers) clearInterval(timer);
+    workerStopping.removeEventListener('abort', onWorkerStopping);
+    context.cancellationSignal.removeEventListener('abort', onCancelled);
+  };
+}
+
+/** Gives the run back after work that failed or was stopped; returns what Temporal is to be told. */
+async function handBack(lease: Lease, stop: AbortSignal, error: unknown): Promise<unknown> {
+  const reason = stop.aborted ? (stop.reason as StopReason) : null;
+  if (reason === 'superseded' || reason === 'lease_lost') {
+    await noteRefusedWrite(lease, `Stopped: ${reason}.`).catch(() => {});
+    return ApplicationFailure.create({ message: 'The lease went to another worker.', type: 'LeaseLost' });
+  }
+  if (reason === 'cancelled') {
+    // A cancel that came through Temporal ends as a cancel; one that the database told of has ended the run already.
+    if (Context.current().cancellationSignal.aborted) return Context.current().cancellationSignal.reason ?? error;
+    return ApplicationFailure.nonRetryable('The run was cancelled.', FAILURE_TYPES.runEnded);
+  }
+  if (reason === 'worker_stopping') {
+    await releaseLease(lease, 'worker_stopping');
+    return ApplicationFailure.create({
+      message: 'The worker was stopped; the run goes on elsewhere.',
+      type: 'WorkerStopping',
+    });
+  }
+  if (!(error instanceof ApplicationFailure && error.nonRetryable)) await releaseLease(lease, 'failed_attempt');
+  return error;
+}

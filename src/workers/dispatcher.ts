@@ -1,0 +1,117 @@
+import { Op } from 'sequelize';
+import type { Logger } from '../logger.ts';
+import { Run } from '../models/run.ts';
+import type { Orchestration, RunToStart } from '../workflows/client.ts';
+
+const SWEEP_EVERY_MS = 500;
+const SWEEP_AFTER_FAILURE_MS = 3_000;
+/** A file-backed Temporal starts about 25 workflows a second; more at once would only wait there. */
+const STARTS_AT_ONCE = 8;
+const BATCH = 200;
+/** A cancel that was delivered needs a moment to take effect: do not repeat it at every sweep. */
+const REPEAT_CANCEL_AFTER_MS = 10_000;
+
+/**
+ * Carries committed rows over to Temporal: starts the workflow of every run that has none, and cancels the workflow of
+ * every run that was cancelled. The database is the list of what is to do, so nothing is lost while Temporal or this
+ * process is away, and doing it twice changes nothing: workflow ids are fixed.
+ */
+export class Dispatcher {
+  readonly #orchestration: Orchestration;
+  readonly #logger: Logger;
+  readonly #cancelledAtMs = new Map<number, number>();
+  #timer: NodeJS.Timeout | undefined;
+  #sweeping: Promise<void> = Promise.resolve();
+  #stopped = false;
+  #failing = false;
+
+  constructor(orchestration: Orchestration, logger: Logger) {
+    this.#orchestration = orchestration;
+    this.#logger = logger;
+  }
+
+  start(): void {
+    this.#sweeping = this.#sweepAndPlanNext();
+  }
+
+  /** Returns when the sweep under way has ended. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#sweeping;
+  }
+
+  /** One pass over all there is to do. Rejects when the database or Temporal is away; what was done stays done. */
+  async sweep(): Promise<void> {
+    await this.#startPending();
+    await this.#cancelCancelled();
+  }
+
+  async #sweepAndPlanNext(): Promise<void> {
+    let waitMs = SWEEP_EVERY_MS;
+    try {
+      await this.sweep();
+      if (this.#failing) this.#logger.info('Dispatching goes on.');
+      this.#failing = false;
+    } catch (error) {
+      waitMs = SWEEP_AFTER_FAILURE_MS;
+      if (!this.#failing) this.#logger.warn({ err: error }, 'Runs wait: the database or Temporal is away.');
+      this.#failing = true;
+    }
+    if (this.#stopped) return;
+    this.#timer = setTimeout(() => {
+      this.#sweeping = this.#sweepAndPlanNext();
+    }, waitMs);
+  }
+
+  async #startPending(): Promise<void> {
+    for (;;) {
+      const runs = await Run.findAll({
+        where: { status: 'pending', workflow_started_at: null },
+        order: [['id', 'ASC']],
+        limit: BATCH,
+      });
+      const queue = [...runs];
+      await Promise.all(
+        Array.from({ length: STARTS_AT_ONCE }, async () => {
+          for (let run = queue.shift(); run; run = queue.shift()) await this.#startOne(run);
+        }),
+      );
+      if (runs.length < BATCH) return;
+    }
+  }
+
+  async #startOne(run: Run): Promise<void> {
+    await this.#orchestration.startTraining(toStart(run));
+    await Run.update(
+      { workflow_started_at: new Date() },
+      { where: { id: run.id, workflow_started_at: null }, silent: true },
+    );
+  }
+
+  async #cancelCancelled(): Promise<void> {
+    const runs = await Run.findAll({
+      where: { status: 'cancelled', workflow_started_at: { [Op.ne]: null }, workflow_closed_at: null },
+      attributes: ['id', 'workflow_id'],
+      limit: BATCH,
+    });
+    for (const { id, workflow_id } of runs) {
+      if (Date.now() - (this.#cancelledAtMs.get(id) ?? 0) < REPEAT_CANCEL_AFTER_MS) continue;
+      const delivered = await this.#orchestration.cancelTraining(workflow_id);
+      if (delivered) this.#cancelledAtMs.set(id, Date.now());
+      else await Run.update({ workflow_closed_at: new Date() }, { where: { id }, silent: true });
+    }
+    const open = new Set(runs.map(({ id }) => id));
+    for (const id of this.#cancelledAtMs.keys()) if (!open.has(id)) this.#cancelledAtMs.delete(id);
+  }
+}
+
+function toStart(run: Run): RunToStart {
+  return {
+    runId: run.id,
+    workflowId: run.workflow_id,
+    owner: run.job_id === null ? `project-${run.project_id}` : `job-${run.job_id}`,
+    trainingType: run.spec.training_type,
+    baseModel: run.spec.base_model,
+  };
+}

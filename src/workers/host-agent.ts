@@ -1,0 +1,53 @@
+import { Worker as TemporalWorker } from '@temporalio/worker';
+import { createCheckOutput } from '../activities/check-output.ts';
+import { createHostActivities } from '../activities/host.ts';
+import type { Env } from '../env.ts';
+import { runUntilStopped } from '../local/process-lifecycle.ts';
+import { ensureTrainerPython } from '../local/python.ts';
+import { createLogger } from '../logger.ts';
+import { connectModels } from '../models/database.ts';
+import { requireDatabaseUrl } from '../models/database-url.ts';
+import { Host } from '../models/host.ts';
+import { workerConnection } from '../workflows/connection.ts';
+import { hostQueue } from '../workflows/contract.ts';
+import { installTemporalLogger } from './orchestrator.ts';
+import { WorkerProcesses } from './worker-processes.ts';
+
+const REPORT_EVERY_MS = 2_000;
+
+/** The agent of one machine: starts, watches and stops its training workers. */
+export async function main(env: Env): Promise<void> {
+  const logger = createLogger('host', env.logLevel);
+  installTemporalLogger(env.logLevel);
+  const sequelize = connectModels(requireDatabaseUrl(env));
+  const connection = await workerConnection(env);
+  const python = () => ensureTrainerPython({ env, onProgress: (line) => logger.info(line) });
+  const processes = new WorkerProcesses(env, logger);
+  const worker = await TemporalWorker.create({
+    connection,
+    namespace: env.temporalNamespace,
+    identity: `host-${env.hostName}`,
+    taskQueue: hostQueue(env.hostName),
+    activities: { ...createHostActivities(env.hostName, processes, createCheckOutput(env, python)) },
+    shutdownGraceTime: '2s',
+  });
+  const startedAt = new Date();
+  const report = () =>
+    Host.upsert({ name: env.hostName, agent_pid: process.pid, heartbeat_at: new Date(), started_at: startedAt });
+  await report();
+  const timer = setInterval(() => void report().catch(() => {}), REPORT_EVERY_MS);
+  processes.start();
+  const running = worker.run();
+  // Made now, so that the first run does not wait for it; a failure is told by the run that needs it.
+  void python().catch((error: unknown) => logger.warn({ err: error }, 'The Python of the trainer is not ready.'));
+  await runUntilStopped({
+    running,
+    stop: async () => {
+      clearInterval(timer);
+      worker.shutdown();
+      await processes.stop();
+      await running;
+      await Promise.all([connection.close(), sequelize.close()]);
+    },
+  });
+}

@@ -1,0 +1,59 @@
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { createOrchestrationActivities } from '../activities/orchestration.ts';
+import type { Env } from '../env.ts';
+import { runUntilStopped } from '../local/process-lifecycle.ts';
+import { createLogger } from '../logger.ts';
+import { connectModels } from '../models/database.ts';
+import { requireDatabaseUrl } from '../models/database-url.ts';
+import { connectOrchestration } from '../workflows/client.ts';
+import { workerConnection } from '../workflows/connection.ts';
+import { ORCHESTRATION_QUEUE } from '../workflows/contract.ts';
+import { Dispatcher } from './dispatcher.ts';
+
+/** The process that runs workflows and light activities, and dispatches committed runs. */
+export async function main(env: Env): Promise<void> {
+  const logger = createLogger('orchestrator', env.logLevel);
+  installTemporalLogger(env.logLevel);
+  const [connection, workflowBundle] = await Promise.all([workerConnection(env), bundleWorkflows()]);
+  const sequelize = connectModels(requireDatabaseUrl(env));
+  const orchestration = connectOrchestration(env);
+  const worker = await Worker.create({
+    connection,
+    namespace: env.temporalNamespace,
+    taskQueue: ORCHESTRATION_QUEUE,
+    workflowBundle,
+    activities: createOrchestrationActivities(env),
+    maxConcurrentActivityTaskExecutions: 8,
+    shutdownGraceTime: '5s',
+  });
+  const dispatcher = new Dispatcher(orchestration, logger);
+  dispatcher.start();
+  const running = worker.run();
+  await runUntilStopped({
+    running,
+    stop: async () => {
+      worker.shutdown();
+      await dispatcher.stop();
+      await running;
+      await Promise.all([orchestration.close(), connection.close(), sequelize.close()]);
+    },
+  });
+}
+
+/** Bundles the workflow code once; takes about 1.5 s. */
+export async function bundleWorkflows() {
+  return await bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
+    logger: new DefaultLogger('WARN'),
+  });
+}
+
+/** The SDK's own log lines: warnings and worse, on standard error, unless debugging. */
+export function installTemporalLogger(level: string): void {
+  Runtime.install({
+    logger: new DefaultLogger(level === 'debug' || level === 'trace' ? 'DEBUG' : 'WARN'),
+    // Each process ends by its own order of shutdown, not by the runtime's.
+    shutdownSignals: [],
+  });
+}

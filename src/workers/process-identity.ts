@@ -1,0 +1,19 @@
+import { readFile } from 'node:fs/promises';
+import { execa } from 'execa';
+
+/**
+ * When the kernel says that a process began, or null when there is none. A pid with its start names a process for good;
+ * a pid alone may have been given to another one. A zombie counts as gone.
+ */
+export async function processStart(pid: number): Promise<string | null> {
+  if (process.platform === 'linux') {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
+    if (stat === null) return null;
+    // The name in parentheses may hold anything; the fields after it are fixed: state is the 3rd, start the 22nd (proc(5)).
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' || fields[0] === 'X' ? null : (fields[19] ?? null);
+  }
+  const { stdout, exitCode } = await execa('ps', ['-o', 'state=,lstart=', '-p', String(pid)], { reject: false });
+  if (exitCode !== 0 || stdout.trim().startsWith('Z')) return null;
+  return stdout.trim().replace(/^\S+\s+/, '');
+}

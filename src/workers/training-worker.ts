@@ -1,0 +1,105 @@
+import { parseArgs } from 'node:util';
+import { Worker as TemporalWorker } from '@temporalio/worker';
+import { createTrainModel } from '../activities/train-model.ts';
+import type { TrainingWorkerContext } from '../activities/training-worker-context.ts';
+import { createValidateModel } from '../activities/validate-model.ts';
+import type { Env } from '../env.ts';
+import { runUntilStopped } from '../local/process-lifecycle.ts';
+import { ensureTrainerPython } from '../local/python.ts';
+import { createLogger } from '../logger.ts';
+import { connectModels } from '../models/database.ts';
+import { requireDatabaseUrl } from '../models/database-url.ts';
+import { Worker } from '../models/worker.ts';
+import { workerConnection } from '../workflows/connection.ts';
+import { TRAINING_QUEUE, type TrainingActivities } from '../workflows/contract.ts';
+import { installTemporalLogger } from './orchestrator.ts';
+
+const REPORT_EVERY_MS = 3_000;
+/** SIGTERM: time to save even a large model. SIGINT: the machine's user is waiting at the terminal. */
+const STOP_GRACE_MS = 120_000;
+const QUICK_STOP_GRACE_MS = 5_000;
+
+/** One training worker: one slot, so one run at a time. Started and watched by the host agent. */
+export async function main(env: Env, args: string[]): Promise<void> {
+  const { values } = parseArgs({ args, options: { id: { type: 'string' } } });
+  const workerId = values.id;
+  if (!workerId) throw new Error('A training worker needs --id; the host agent starts workers, see POST /workers/.');
+  const logger = createLogger(workerId, env.logLevel);
+  installTemporalLogger(env.logLevel);
+  const sequelize = connectModels(requireDatabaseUrl(env));
+  const connection = await workerConnection(env);
+
+  const stopping = new AbortController();
+  let stopGraceMs = STOP_GRACE_MS;
+  const report = createReport(workerId);
+  const context: TrainingWorkerContext = {
+    env,
+    python: () => ensureTrainerPython({ env, onProgress: (line) => logger.info(line) }),
+    leaseOptions: (runId) => ({
+      runId,
+      workerId,
+      heartbeatTimeoutMs: env.heartbeatTimeoutMs,
+      workerStopping: stopping.signal,
+    }),
+    stopGraceMs: () => stopGraceMs,
+    busyWith: report.busyWith,
+  };
+  const activities: TrainingActivities = {
+    trainModel: createTrainModel(context),
+    validateModel: createValidateModel(context),
+  };
+  const worker = await TemporalWorker.create({
+    connection,
+    namespace: env.temporalNamespace,
+    identity: workerId,
+    taskQueue: TRAINING_QUEUE,
+    activities: { ...activities },
+    maxConcurrentActivityTaskExecutions: 1,
+    // The SDK would hold heartbeats back for up to a minute, and with them the news of a cancel.
+    maxHeartbeatThrottleInterval: Math.min(5_000, env.heartbeatTimeoutMs / 4),
+    // We stop the work ourselves, by `stopping`; the SDK must not cancel it before it has saved.
+    shutdownGraceTime: STOP_GRACE_MS + 30_000,
+  });
+  const running = worker.run();
+  await report.now('idle', null);
+  const timer = setInterval(report.alive, REPORT_EVERY_MS);
+  await runUntilStopped({
+    running,
+    stop: async (signal) => {
+      if (signal !== 'SIGTERM') stopGraceMs = QUICK_STOP_GRACE_MS;
+      stopping.abort();
+      worker.shutdown();
+      await running;
+      clearInterval(timer);
+      await report.now('stopped', null);
+      await Promise.all([connection.close(), sequelize.close()]);
+    },
+    timeLimitMs: STOP_GRACE_MS + 60_000,
+  });
+}
+
+/** Writes what this worker does into its row, where GET /workers/ and the host agent read it. */
+function createReport(workerId: string) {
+  const where = { id: workerId };
+  const now = async (status: 'idle' | 'busy' | 'stopped', runId: number | null) => {
+    const at = new Date();
+    await Worker.update({ status, current_run_id: runId, last_activity_at: at, heartbeat_at: at }, { where });
+  };
+  return {
+    now,
+    /** A database that is away now hears it the next time. */
+    alive: () => void Worker.update({ heartbeat_at: new Date() }, { where }).catch(() => {}),
+    async busyWith<T>(runId: number, work: () => Promise<T>): Promise<T> {
+      await now('busy', runId);
+      let done = 0;
+      try {
+        const result = await work();
+        done = 1;
+        return result;
+      } finally {
+        if (done) await Worker.increment({ runs_completed: 1 }, { where }).catch(() => {});
+        await now('idle', null).catch(() => {});
+      }
+    },
+  };
+}

@@ -1,0 +1,86 @@
+import { defineUpdate } from '@temporalio/workflow';
+
+/** Names, queues and payloads that workflows, activities and clients agree on. Payloads carry ids, never data. */
+
+export const ORCHESTRATION_QUEUE = 'orchestration';
+export const TRAINING_QUEUE = 'training';
+
+/** The queue that only the agent of this host listens to. */
+export function hostQueue(host: string): string {
+  return `host-${host}`;
+}
+
+export const WORKER_POOL_ID = 'worker-pool';
+
+export interface TrainingInput {
+  runId: number;
+  /** How long a silent worker is believed alive before its run is given to another. */
+  heartbeatTimeoutMs: number;
+}
+
+export interface TrainingOutcome {
+  status: 'completed' | 'failed' | 'cancelled';
+  message: string | null;
+}
+
+export interface RunRef {
+  runId: number;
+}
+
+export interface FinishInput extends RunRef {
+  outcome: 'completed' | 'failed' | 'cancelled';
+  errorClass?: string;
+  message?: string;
+}
+
+/** What the workflow shows of a run in the Temporal Web UI. */
+export interface RunDisplay {
+  status: string;
+  workerId: string | null;
+  /** Markdown. */
+  details: string;
+}
+
+/** What runs on the queue `orchestration`. */
+export interface OrchestrationActivities {
+  prepareData(input: RunRef): Promise<{ trainRows: number; heldOutRows: number }>;
+  verifyModel(input: RunRef): Promise<{ path: string }>;
+  queueRun(input: RunRef): Promise<void>;
+  finishRun(input: FinishInput): Promise<TrainingOutcome>;
+  describeRun(input: RunRef): Promise<RunDisplay>;
+  planPoolStart(input: { count: number }): Promise<HostShare[]>;
+  planPoolStop(): Promise<HostShare[]>;
+}
+
+/** What runs on the queue `training`, one at a time per worker. */
+export interface TrainingActivities {
+  trainModel(input: RunRef): Promise<void>;
+  validateModel(input: RunRef): Promise<void>;
+}
+
+/** What runs on the queue of one host. */
+export interface HostActivities {
+  startWorkers(input: { workerIds: string[] }): Promise<void>;
+  stopWorkers(input: { workerIds: string[] }): Promise<void>;
+  checkOutput(input: RunRef): Promise<unknown>;
+}
+
+/** Workers of the pool that one host is to start or stop. */
+export interface HostShare {
+  host: string;
+  workerIds: string[];
+}
+
+/** Types of failures that no retry can mend; the workflow ends with their message. */
+export const FAILURE_TYPES = {
+  badInput: 'BadInput',
+  modelUnavailable: 'ModelUnavailable',
+  trainerFailed: 'TrainerFailed',
+  validationFailed: 'ValidationFailed',
+  runEnded: 'RunEnded',
+  poolRefused: 'PoolRefused',
+} as const;
+
+export const startWorkersUpdate = defineUpdate<void, [{ count: number }]>('start');
+export const stopWorkersUpdate = defineUpdate<void, []>('stop');
+export const restartWorkersUpdate = defineUpdate<void, []>('restart');

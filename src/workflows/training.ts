@@ -1,0 +1,134 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancellationScope,
+  isCancellation,
+  proxyActivities,
+  proxyLocalActivities,
+  setCurrentDetails,
+  sleep,
+  upsertSearchAttributes,
+} from '@temporalio/workflow';
+import { searchAttributeKeys } from '../../temporal/search-attributes.ts';
+import {
+  FAILURE_TYPES,
+  ORCHESTRATION_QUEUE,
+  type OrchestrationActivities,
+  TRAINING_QUEUE,
+  type TrainingActivities,
+  type TrainingInput,
+  type TrainingOutcome,
+} from './contract.ts';
+
+/** Wait between attempts; without a limit of attempts, since what fails here is the ground under a run, not the run. */
+const RETRY = { initialInterval: '1s', maximumInterval: '30s', backoffCoefficient: 2 } as const;
+
+const light = proxyActivities<OrchestrationActivities>({
+  taskQueue: ORCHESTRATION_QUEUE,
+  startToCloseTimeout: '1 minute',
+  retry: RETRY,
+});
+
+/** Mixing may read gigabytes: long, but alive only while it heartbeats. */
+const data = proxyActivities<Pick<OrchestrationActivities, 'prepareData' | 'verifyModel'>>({
+  taskQueue: ORCHESTRATION_QUEUE,
+  startToCloseTimeout: '6 hours',
+  heartbeatTimeout: '30s',
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  retry: RETRY,
+});
+
+const display = proxyLocalActivities<Pick<OrchestrationActivities, 'describeRun'>>({
+  startToCloseTimeout: '10s',
+  retry: { maximumAttempts: 1 },
+});
+
+function trainingActivities(heartbeatTimeoutMs: number) {
+  return proxyActivities<TrainingActivities>({
+    taskQueue: TRAINING_QUEUE,
+    startToCloseTimeout: '365 days',
+    heartbeatTimeout: heartbeatTimeoutMs,
+    // The workflow goes on to its end only when the trainer has stopped.
+    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+    retry: RETRY,
+  });
+}
+
+/** One run, of a job or a project alike: prepare, verify, train, validate, finish. */
+export async function trainingWorkflow({ runId, heartbeatTimeoutMs }: TrainingInput): Promise<TrainingOutcome> {
+  const training = trainingActivities(heartbeatTimeoutMs);
+  const shown = new CancellationScope();
+  const showing = shown.run(() => showProgress(runId));
+  let outcome: TrainingOutcome;
+  try {
+    await data.prepareData.executeWithOptions({ summary: 'Mix the datasets into training and held-out rows' }, [
+      { runId },
+    ]);
+    await data.verifyModel.executeWithOptions({ summary: 'Check the base model in the local cache' }, [{ runId }]);
+    await light.queueRun.executeWithOptions({ summary: 'Queue for a free training worker' }, [{ runId }]);
+    await training.trainModel.executeWithOptions({ summary: 'Train on a worker, resuming from the last checkpoint' }, [
+      { runId },
+    ]);
+    // A trained run goes before untrained ones: it needs minutes, they need hours.
+    const validate = { summary: 'Load, generate, compare base and tuned', priority: { priorityKey: 1 } };
+    await training.validateModel.executeWithOptions(validate, [{ runId }]);
+    outcome = await finish(runId, 'completed');
+  } catch (error) {
+    outcome = isCancellation(error) ? await finish(runId, 'cancelled') : await finish(runId, 'failed', causeOf(error));
+  }
+  shown.cancel();
+  await showing;
+  await showOnce(runId);
+  return outcome;
+}
+
+/** The last write of a run, which a cancel must not reach. A run that ended meanwhile keeps the end it has. */
+async function finish(
+  runId: number,
+  outcome: TrainingOutcome['status'],
+  cause?: { errorClass: string; message: string },
+): Promise<TrainingOutcome> {
+  return await CancellationScope.nonCancellable(() =>
+    light.finishRun.executeWithOptions({ summary: `Finish: ${outcome}` }, [{ runId, outcome, ...cause }]),
+  );
+}
+
+/** The sentence for the user: activities put it into the failure that ends their retries. */
+function causeOf(error: unknown): { errorClass: string; message: string } {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  if (cause instanceof ApplicationFailure) {
+    return { errorClass: cause.type ?? 'Error', message: cause.message };
+  }
+  return { errorClass: FAILURE_TYPES.trainerFailed, message: cause instanceof Error ? cause.message : String(cause) };
+}
+
+const SHORTEST_SHOW_MS = 5_000;
+
+/**
+ * Shows where the run is. The database has the truth and this only displays it, so it may be late: each wait is longer
+ * than the one before by a twentieth, which keeps a run of days under 300 looks (about 2,000 events of history).
+ */
+async function showProgress(runId: number): Promise<void> {
+  try {
+    for (let waitMs = SHORTEST_SHOW_MS; ; waitMs = Math.ceil(waitMs * 1.05)) {
+      await showOnce(runId);
+      await sleep(waitMs, { summary: 'Next look at the progress' });
+    }
+  } catch (error) {
+    if (!isCancellation(error)) throw error;
+  }
+}
+
+async function showOnce(runId: number): Promise<void> {
+  try {
+    const { status, workerId, details } = await display.describeRun({ runId });
+    setCurrentDetails(details);
+    upsertSearchAttributes([
+      { key: searchAttributeKeys.status, value: status },
+      { key: searchAttributeKeys.worker, value: workerId ?? 'none' },
+    ]);
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    // A display that fails now is made good by the next one; the run itself must not suffer from it.
+  }
+}

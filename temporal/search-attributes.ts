@@ -1,0 +1,21 @@
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+
+/** What a training workflow can be found by in Temporal; the names as keys of the code, the types as Temporal has them. */
+export const searchAttributeKeys = {
+  runId: defineSearchAttributeKey('MtmRunId', SearchAttributeType.INT),
+  owner: defineSearchAttributeKey('MtmOwner', SearchAttributeType.KEYWORD),
+  status: defineSearchAttributeKey('MtmStatus', SearchAttributeType.KEYWORD),
+  trainingType: defineSearchAttributeKey('MtmTrainingType', SearchAttributeType.KEYWORD),
+  baseModel: defineSearchAttributeKey('MtmBaseModel', SearchAttributeType.KEYWORD),
+  worker: defineSearchAttributeKey('MtmWorker', SearchAttributeType.KEYWORD),
+};
+
+/** The same as name and type, for setting up a namespace. */
+export const SEARCH_ATTRIBUTES = [
+  { name: 'MtmRunId', type: 'Int' },
+  { name: 'MtmOwner', type: 'Keyword' },
+  { name: 'MtmStatus', type: 'Keyword' },
+  { name: 'MtmTrainingType', type: 'Keyword' },
+  { name: 'MtmBaseModel', type: 'Keyword' },
+  { name: 'MtmWorker', type: 'Keyword' },
+] as const;
