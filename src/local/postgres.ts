@@ -1,0 +1,141 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as after } from 'node:timers/promises';
+import { execa } from 'execa';
+import pg from 'pg';
+import { processStart } from '../workers/process-identity.ts';
+import { choosePort } from './ports.ts';
+import { type PostgresBinaries, postgresBinaries } from './postgres-binaries.ts';
+import { endProcess, startServerProcess } from './server-process.ts';
+
+const START_TIMEOUT_MS = 30_000;
+const USER = 'mtm';
+const DATABASE = 'mtm';
+
+export interface LocalPostgres {
+  url: string;
+  port: number;
+  /** Resolves when the server has ended, for whatever reason. */
+  ended: Promise<void>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the embedded PostgreSQL on the loopback interface with its data in `home/postgres`, made on first need. A server
+ * that an earlier start left behind (its starter was killed) is ended first, in order.
+ * @throws Error with the log's place when it does not answer in time.
+ */
+export async function startPostgres(options: { home: string; port: number }): Promise<LocalPostgres> {
+  const binaries = await postgresBinaries();
+  const base = join(options.home, 'postgres');
+  const data = join(base, 'data');
+  const logFile = join(options.home, 'logs', 'postgres.log');
+  await mkdir(base, { recursive: true, mode: 0o700 });
+  await mkdir(join(options.home, 'logs'), { recursive: true });
+  await endLeftoverPostmaster(data);
+  const password = await passwordOf(base);
+  if (!existsSync(data)) await initialise(binaries, base, data);
+
+  const port = await choosePort(options.port);
+  const [command, ...prefix] = binaries.asAllowedUser('postgres');
+  const server = await startServerProcess({
+    command,
+    args: [...prefix, '-D', data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'max_connections=200'],
+    logFile,
+    pidFile: join(base, 'starter.pid'),
+  });
+  const start = await processStart(server.pid);
+  // SIGTERM would wait for clients to leave; SIGINT ends their sessions and shuts down in order.
+  const stop = async () => {
+    await stopPostmaster(data);
+    await endProcess(server.pid, start, 1_000);
+  };
+  const url = `postgres://${USER}:${password}@127.0.0.1:${port}/${DATABASE}`;
+  const outcome = await Promise.race([untilAnswers(url), server.ended.then(() => 'ended' as const)]);
+  if (outcome !== 'answers') {
+    await stop();
+    throw new Error(`The embedded PostgreSQL ${outcome === 'ended' ? 'ended at its start' : 'does not answer'}; its log is ${logFile}.`);
+  }
+  return { url, port, ended: server.ended, stop };
+}
+
+async function passwordOf(base: string): Promise<string> {
+  const file = join(base, 'password');
+  const known = await readFile(file, 'utf8').catch(() => null);
+  if (known !== null) return known.trim();
+  const password = randomBytes(24).toString('hex');
+  await writeFile(`${file}.new`, password, { mode: 0o600 });
+  await rename(`${file}.new`, file);
+  return password;
+}
+
+/** initdb under another name, so that one that was interrupted leaves nothing that looks like a database. */
+async function initialise(binaries: PostgresBinaries, base: string, data: string): Promise<void> {
+  const partial = `${data}.partial`;
+  await rm(partial, { recursive: true, force: true });
+  const [command, ...prefix] = binaries.asAllowedUser('initdb');
+  const { exitCode, all } = await execa(
+    command,
+    [...prefix, '-D', partial, '-U', USER, '--encoding=UTF8', '--locale=C.UTF-8', '--auth=scram-sha-256', `--pwfile=${join(base, 'password')}`],
+    { all: true, reject: false },
+  );
+  if (exitCode !== 0) throw new Error(`The embedded PostgreSQL could not make its database in ${data}: ${all.trim().split('\n').slice(-3).join(' ')}`);
+  await chmod(partial, 0o700);
+  await rename(partial, data);
+}
+
+/** Waits for the server, and makes our database on the first time. */
+async function untilAnswers(url: string): Promise<'answers' | 'silent'> {
+  const admin = new URL(url);
+  admin.pathname = '/postgres';
+  const deadline = performance.now() + START_TIMEOUT_MS;
+  while (performance.now() < deadline) {
+    const client = new pg.Client({ connectionString: admin.href, connectionTimeoutMillis: 2_000 });
+    // A server that ends a session while we wait is one more reason to try again.
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [DATABASE]);
+      if (rowCount === 0) await client.query(`CREATE DATABASE ${DATABASE}`);
+      return 'answers';
+    } catch {
+      await after(50);
+    } finally {
+      await client.end().catch(() => {});
+    }
+  }
+  return 'silent';
+}
+
+/** The postmaster's own pid file names it, also when whoever started it was killed. */
+async function postmasterPid(data: string): Promise<number | null> {
+  const text = await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => null);
+  const pid = Number(text?.split('\n')[0]);
+  return Number.isInteger(pid) && pid > 0 ? pid : null;
+}
+
+async function stopPostmaster(data: string): Promise<void> {
+  const pid = await postmasterPid(data);
+  if (pid === null) return;
+  const start = await processStart(pid);
+  if (start === null) return;
+  process.kill(pid, 'SIGINT');
+  const deadline = performance.now() + 5_000;
+  while ((await processStart(pid)) === start && performance.now() < deadline) await after(30);
+  await endProcess(pid, start, 0);
+}
+
+/** After kill -9 of its starter the server may still run, or be going down: wait until it is gone, and its file with it. */
+async function endLeftoverPostmaster(data: string): Promise<void> {
+  const pid = await postmasterPid(data);
+  if (pid === null) return;
+  if ((await processStart(pid)) !== null && (await isPostgres(pid, data))) await stopPostmaster(data);
+  await rm(join(data, 'postmaster.pid'), { force: true });
+}
+
+async function isPostgres(pid: number, data: string): Promise<boolean> {
+  const { stdout } = await execa('ps', ['-o', 'command=', '-p', String(pid)], { reject: false });
+  return stdout.includes(data);
+}

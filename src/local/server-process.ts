@@ -1,0 +1,71 @@
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { setTimeout as after } from 'node:timers/promises';
+import { processStart } from '../workers/process-identity.ts';
+
+const LOOK_EVERY_MS = 50;
+
+/** A server that we started, found again by a later start even when we were killed: its pid and start time are in a file. */
+export interface ServerProcess {
+  pid: number;
+  /** Resolves when it has ended, for whatever reason. */
+  ended: Promise<void>;
+}
+
+/** Starts a server in a session of its own, so that a Ctrl-C at the terminal reaches us alone and we choose the order. */
+export async function startServerProcess(options: {
+  command: string;
+  args: string[];
+  logFile: string;
+  pidFile: string;
+  cwd?: string;
+}): Promise<ServerProcess> {
+  await mkdir(dirname(options.logFile), { recursive: true });
+  const log = openSync(options.logFile, 'a');
+  try {
+    const child = spawn(options.command, options.args, { detached: true, stdio: ['ignore', log, log], cwd: options.cwd });
+    const ended = new Promise<void>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('exit', () => resolve());
+    });
+    ended.catch(() => {});
+    if (child.pid === undefined) {
+      await ended;
+      throw new Error(`${options.command} could not be started.`);
+    }
+    await writeFile(options.pidFile, JSON.stringify({ pid: child.pid, start: await processStart(child.pid) }));
+    return { pid: child.pid, ended };
+  } finally {
+    closeSync(log);
+  }
+}
+
+/** Ends a server that an earlier start of ours left behind. Leaves alone whatever else has its pid by now. */
+export async function endLeftover(pidFile: string): Promise<void> {
+  const text = await readFile(pidFile, 'utf8').catch(() => null);
+  if (text === null) return;
+  const { pid, start } = JSON.parse(text) as { pid: number; start: string | null };
+  if (start !== null && (await processStart(pid)) === start) await endProcess(pid, start, 5_000);
+  await rm(pidFile, { force: true });
+}
+
+/** SIGTERM, then SIGKILL after `graceMs`; returns when the process is gone. */
+export async function endProcess(pid: number, start: string | null, graceMs: number): Promise<void> {
+  const isThere = async () => start !== null && (await processStart(pid)) === start;
+  const signal = (name: NodeJS.Signals) => {
+    try {
+      process.kill(pid, name);
+    } catch {
+      // Gone already.
+    }
+  };
+  if (!(await isThere())) return;
+  signal('SIGTERM');
+  const deadline = performance.now() + graceMs;
+  while (await isThere()) {
+    if (performance.now() > deadline) signal('SIGKILL');
+    await after(LOOK_EVERY_MS);
+  }
+}

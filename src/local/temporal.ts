@@ -1,0 +1,86 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as after } from 'node:timers/promises';
+import { Connection } from '@temporalio/client';
+import { SEARCH_ATTRIBUTES } from '../../temporal/search-attributes.ts';
+import { processStart } from '../workers/process-identity.ts';
+import { choosePort } from './ports.ts';
+import { endLeftover, endProcess, startServerProcess } from './server-process.ts';
+import { ensureTemporalCli } from './temporal-cli.ts';
+
+const START_TIMEOUT_MS = 30_000;
+
+export interface LocalTemporal {
+  address: string;
+  uiUrl: string;
+  /** Where the server program comes from. */
+  origin: string;
+  ended: Promise<void>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the Temporal development server with its Web UI on the loopback interface, its state in `home/temporal.db`.
+ * A server that an earlier start left behind is ended first: the file has one user.
+ * @throws Error with the log's place when it does not answer in time.
+ */
+export async function startTemporal(options: {
+  home: string;
+  toolsDir: string;
+  /** 0 takes any free port. */
+  port: number;
+  uiPort: number;
+  namespace: string;
+  onProgress: (line: string) => void;
+}): Promise<LocalTemporal> {
+  const { home } = options;
+  const cli = await ensureTemporalCli(options.toolsDir, options.onProgress);
+  const logFile = join(home, 'logs', 'temporal.log');
+  const pidFile = join(home, 'temporal.pid');
+  await mkdir(join(home, 'logs'), { recursive: true });
+  await endLeftover(pidFile);
+  const port = await choosePort(options.port);
+  const uiPort = await choosePort(options.uiPort);
+  const server = await startServerProcess({
+    command: cli.path,
+    args: [
+      ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--ui-port', String(uiPort)],
+      ...['--db-filename', join(home, 'temporal.db'), '--namespace', options.namespace, '--log-level', 'warn'],
+      ...SEARCH_ATTRIBUTES.flatMap(({ name, type }) => ['--search-attribute', `${name}=${type}`]),
+    ],
+    logFile,
+    pidFile,
+  });
+  const address = `127.0.0.1:${port}`;
+  const start = await processStart(server.pid);
+  const stop = async () => {
+    await endProcess(server.pid, start, 4_000);
+    await rm(pidFile, { force: true });
+  };
+  const died = server.ended.then(() => 'died' as const);
+  const outcome = await Promise.race([untilAnswers(address, options.namespace), died]);
+  if (outcome !== 'answers') {
+    await stop();
+    throw new Error(`The local Temporal server ${outcome === 'died' ? 'ended at its start' : 'does not answer'}; its log is ${logFile}.`);
+  }
+  return { address, uiUrl: `http://127.0.0.1:${uiPort}`, origin: cli.origin, ended: server.ended, stop };
+}
+
+/** Waits until the server knows our namespace, which it does a moment after it began to listen. */
+async function untilAnswers(address: string, namespace: string): Promise<'answers' | 'silent'> {
+  const deadline = performance.now() + START_TIMEOUT_MS;
+  while (performance.now() < deadline) {
+    try {
+      const connection = await Connection.connect({ address, connectTimeout: 1_000 });
+      try {
+        await connection.withDeadline(Date.now() + 2_000, () => connection.workflowService.describeNamespace({ namespace }));
+        return 'answers';
+      } finally {
+        await connection.close();
+      }
+    } catch {
+      await after(100);
+    }
+  }
+  return 'silent';
+}

@@ -1,0 +1,73 @@
+/**
+ * `npm test`: all suites, one after another, then a line `N passed, N failed`. Needs Node and Python only: what else
+ * the tests use (Temporal, the trainer's Python) is installed inside the project folder first.
+ */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { childEnv, loadEnv, PROJECT_ROOT } from '../src/env.ts';
+import { ensureTrainerPython } from '../src/local/python.ts';
+
+interface Count {
+  passed: number;
+  failed: number;
+}
+
+const env = loadEnv();
+const python = await ensureTrainerPython({ env, onProgress: (line) => console.log(line) });
+const scratch = await mkdtemp(join(tmpdir(), 'mtm-test-'));
+const suites = { node: () => runMocha(), trainer: () => runUnittest() };
+
+try {
+  const total: Count = { passed: 0, failed: 0 };
+  for (const [name, run] of Object.entries(suites)) {
+    console.log(`\n== ${name}`);
+    const { passed, failed } = await run();
+    total.passed += passed;
+    total.failed += failed;
+  }
+  console.log(`\n${total.passed} passed, ${total.failed} failed`);
+  process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
+} finally {
+  await rm(scratch, { recursive: true, force: true });
+}
+
+async function runMocha(): Promise<Count> {
+  const report = join(scratch, 'mocha.json');
+  const { exitCode } = await execa(
+    process.execPath,
+    [
+      'node_modules/mocha/bin/mocha.js',
+      '--reporter',
+      'tests/support/counting-reporter.cjs',
+      '--reporter-option',
+      `counts=${report}`,
+    ],
+    {
+      cwd: PROJECT_ROOT,
+      stdio: 'inherit',
+      reject: false,
+      env: childEnv({ MTM_PYTHON: python, MTM_LOG_LEVEL: 'fatal' }),
+    },
+  );
+  return await readCount(report, exitCode);
+}
+
+async function runUnittest(): Promise<Count> {
+  const report = join(scratch, 'unittest.json');
+  const { exitCode } = await execa(python, ['-m', 'trainer.tests', report], {
+    cwd: PROJECT_ROOT,
+    stdio: 'inherit',
+    reject: false,
+  });
+  return await readCount(report, exitCode);
+}
+
+/** A suite that ends without its report, or with a bad exit code and no failed test, counts as one failure. */
+async function readCount(report: string, exitCode: number | undefined): Promise<Count> {
+  const text = await readFile(report, 'utf8').catch(() => null);
+  if (text === null) return { passed: 0, failed: 1 };
+  const count = JSON.parse(text) as Count;
+  return exitCode !== 0 && count.failed === 0 ? { ...count, failed: 1 } : count;
+}
