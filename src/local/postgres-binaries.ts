@@ -33,7 +33,10 @@ export async function postgresBinaries(): Promise<PostgresBinaries> {
   const root = findPostgresPackage();
   const bin = join(root, 'native', 'bin');
   for (const name of await readdir(bin)) await chmod(join(bin, name), 0o755);
-  const links = JSON.parse(await readFile(join(root, 'native', 'pg-symlinks.json'), 'utf8')) as { source: string; target: string }[];
+  const links = JSON.parse(await readFile(join(root, 'native', 'pg-symlinks.json'), 'utf8')) as {
+    source: string;
+    target: string;
+  }[];
   for (const { source, target } of links) {
     // Both lie in the same folder; a link that is there already is what was wanted.
     await symlink(basename(source), join(root, target)).catch((error: NodeJS.ErrnoException) => {

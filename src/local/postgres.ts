@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { execa } from 'execa';
 import pg from 'pg';
-import { processStart } from '../workers/process-identity.ts';
+import { commandLine, processStart } from '../workers/process-identity.ts';
 import { choosePort } from './ports.ts';
 import { type PostgresBinaries, postgresBinaries } from './postgres-binaries.ts';
 import { endProcess, startServerProcess } from './server-process.ts';
@@ -34,7 +34,7 @@ export async function startPostgres(options: { home: string; port: number }): Pr
   const logFile = join(options.home, 'logs', 'postgres.log');
   await mkdir(base, { recursive: true, mode: 0o700 });
   await mkdir(join(options.home, 'logs'), { recursive: true });
-  await endLeftoverPostmaster(data);
+  await endPostgresLeftover(options.home);
   const password = await passwordOf(base);
   if (!existsSync(data)) await initialise(binaries, base, data);
 
@@ -42,7 +42,19 @@ export async function startPostgres(options: { home: string; port: number }): Pr
   const [command, ...prefix] = binaries.asAllowedUser('postgres');
   const server = await startServerProcess({
     command,
-    args: [...prefix, '-D', data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'max_connections=200'],
+    args: [
+      ...prefix,
+      '-D',
+      data,
+      '-p',
+      String(port),
+      '-c',
+      'listen_addresses=127.0.0.1',
+      '-c',
+      'unix_socket_directories=',
+      '-c',
+      'max_connections=200',
+    ],
     logFile,
     pidFile: join(base, 'starter.pid'),
   });
@@ -56,7 +68,9 @@ export async function startPostgres(options: { home: string; port: number }): Pr
   const outcome = await Promise.race([untilAnswers(url), server.ended.then(() => 'ended' as const)]);
   if (outcome !== 'answers') {
     await stop();
-    throw new Error(`The embedded PostgreSQL ${outcome === 'ended' ? 'ended at its start' : 'does not answer'}; its log is ${logFile}.`);
+    throw new Error(
+      `The embedded PostgreSQL ${outcome === 'ended' ? 'ended at its start' : 'does not answer'}; its log is ${logFile}.`,
+    );
   }
   return { url, port, ended: server.ended, stop };
 }
@@ -78,10 +92,23 @@ async function initialise(binaries: PostgresBinaries, base: string, data: string
   const [command, ...prefix] = binaries.asAllowedUser('initdb');
   const { exitCode, all } = await execa(
     command,
-    [...prefix, '-D', partial, '-U', USER, '--encoding=UTF8', '--locale=C.UTF-8', '--auth=scram-sha-256', `--pwfile=${join(base, 'password')}`],
+    [
+      ...prefix,
+      '-D',
+      partial,
+      '-U',
+      USER,
+      '--encoding=UTF8',
+      '--locale=C.UTF-8',
+      '--auth=scram-sha-256',
+      `--pwfile=${join(base, 'password')}`,
+    ],
     { all: true, reject: false },
   );
-  if (exitCode !== 0) throw new Error(`The embedded PostgreSQL could not make its database in ${data}: ${all.trim().split('\n').slice(-3).join(' ')}`);
+  if (exitCode !== 0)
+    throw new Error(
+      `The embedded PostgreSQL could not make its database in ${data}: ${all.trim().split('\n').slice(-3).join(' ')}`,
+    );
   await chmod(partial, 0o700);
   await rename(partial, data);
 }
@@ -127,15 +154,15 @@ async function stopPostmaster(data: string): Promise<void> {
   await endProcess(pid, start, 0);
 }
 
-/** After kill -9 of its starter the server may still run, or be going down: wait until it is gone, and its file with it. */
-async function endLeftoverPostmaster(data: string): Promise<void> {
+/**
+ * Ends a server that was left running when its starter was killed, and waits until it is gone: a moment after kill -9 of
+ * the server its pid may still be there. Returns whether there was one.
+ */
+export async function endPostgresLeftover(home: string): Promise<boolean> {
+  const data = join(home, 'postgres', 'data');
   const pid = await postmasterPid(data);
-  if (pid === null) return;
-  if ((await processStart(pid)) !== null && (await isPostgres(pid, data))) await stopPostmaster(data);
+  if (pid === null) return false;
+  if ((await commandLine(pid)).includes(data)) await stopPostmaster(data);
   await rm(join(data, 'postmaster.pid'), { force: true });
-}
-
-async function isPostgres(pid: number, data: string): Promise<boolean> {
-  const { stdout } = await execa('ps', ['-o', 'command=', '-p', String(pid)], { reject: false });
-  return stdout.includes(data);
+  return true;
 }

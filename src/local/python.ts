@@ -9,7 +9,8 @@ import { type Env, PROJECT_ROOT } from '../env.ts';
 const REQUIREMENTS = ['requirements-torch.txt', 'requirements.txt'].map((name) => join(PROJECT_ROOT, 'trainer', name));
 const CANDIDATES = ['python3', 'python3.13', 'python3.12', 'python3.11', 'python3.10', 'python'];
 /** Prints version and whether a virtual environment can be made. */
-const PROBE = 'import sys, importlib.util as u; print("%d.%d" % sys.version_info[:2], bool(u.find_spec("venv") and u.find_spec("ensurepip")))';
+const PROBE =
+  'import sys, importlib.util as u; print("%d.%d" % sys.version_info[:2], bool(u.find_spec("venv") and u.find_spec("ensurepip")))';
 
 export interface PythonOptions {
   env: Env;
@@ -28,13 +29,17 @@ export async function findSystemPython(): Promise<{ command: string; version: st
     if (major !== 3 || minor < 10) {
       seen.push(`${command} is ${version}`);
     } else if (canMakeVenv !== 'True') {
-      seen.push(`${command} ${version} lacks the modules venv and ensurepip (on Debian and Ubuntu: apt install python3-venv)`);
+      seen.push(
+        `${command} ${version} lacks the modules venv and ensurepip (on Debian and Ubuntu: apt install python3-venv)`,
+      );
     } else {
       return { command, version };
     }
   }
   const found = seen.length > 0 ? ` Found: ${seen.join('; ')}.` : '';
-  throw new Error(`Python 3.10 or newer with venv is needed for the trainer.${found} Install it, or name one with MTM_PYTHON.`);
+  throw new Error(
+    `Python 3.10 or newer with venv is needed for the trainer.${found} Install it, or name one with MTM_PYTHON.`,
+  );
 }
 
 /** Where the trainer's environment for these requirements is, or will be, made. */
@@ -90,21 +95,40 @@ export async function ensureTrainerPython({ env, onProgress }: PythonOptions): P
 async function checkGivenPython(python: string): Promise<void> {
   const { exitCode, stderr } = await execa(
     python,
-    ['-c', 'import importlib.util as u, sys; m=[n for n in ("torch","transformers","peft","pyarrow","safetensors") if not u.find_spec(n)]; sys.exit("it lacks " + ", ".join(m) if m else 0)'],
+    [
+      '-c',
+      'import importlib.util as u, sys; m=[n for n in ("torch","transformers","peft","pyarrow","safetensors") if not u.find_spec(n)]; sys.exit("it lacks " + ", ".join(m) if m else 0)',
+    ],
     { reject: false },
   );
   if (exitCode === 0) return;
-  throw new Error(`MTM_PYTHON ${python} cannot run the trainer: ${stderr || 'it did not start'}. Install trainer/requirements-torch.txt and trainer/requirements.txt there, or unset MTM_PYTHON.`);
+  throw new Error(
+    `MTM_PYTHON ${python} cannot run the trainer: ${stderr || 'it did not start'}. Install trainer/requirements-torch.txt and trainer/requirements.txt there, or unset MTM_PYTHON.`,
+  );
 }
 
 async function pipInstall(python: string, file: string, env: Env, onProgress: (line: string) => void): Promise<void> {
-  const args = ['-m', 'pip', 'install', '--no-input', '--disable-pip-version-check', '--progress-bar', 'off', ...env.pipArgs, '-r', file];
+  const args = [
+    '-m',
+    'pip',
+    'install',
+    '--no-input',
+    '--disable-pip-version-check',
+    '--progress-bar',
+    'off',
+    ...env.pipArgs,
+    '-r',
+    file,
+  ];
   const pip = execa(python, args, { all: true, reject: false, buffer: true });
   for await (const line of pip.iterable({ from: 'all' })) {
-    if (/^(Collecting|Downloading|Installing|Using cached|Processing)/.test(line.trim())) onProgress(line.trim().slice(0, 160));
+    if (/^(Collecting|Downloading|Installing|Using cached|Processing)/.test(line.trim()))
+      onProgress(line.trim().slice(0, 160));
   }
   const { exitCode, all } = await pip;
   if (exitCode === 0) return;
   const lines = String(all).trim().split('\n').slice(-5).join('\n');
-  throw new Error(`pip could not install ${file}:\n${lines}\nMTM_PIP_ARGS passes options to pip, for example an index with CPU builds of torch.`);
+  throw new Error(
+    `pip could not install ${file}:\n${lines}\nMTM_PIP_ARGS passes options to pip, for example an index with CPU builds of torch.`,
+  );
 }

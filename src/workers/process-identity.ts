@@ -17,3 +17,13 @@ export async function processStart(pid: number): Promise<string | null> {
   if (exitCode !== 0 || stdout.trim().startsWith('Z')) return null;
   return stdout.trim().replace(/^\S+\s+/, '');
 }
+
+/** The command line of a process, or an empty text when there is none. */
+export async function commandLine(pid: number): Promise<string> {
+  if (process.platform === 'linux') {
+    const text = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    return text.replaceAll('\0', ' ');
+  }
+  const { stdout } = await execa('ps', ['-o', 'command=', '-p', String(pid)], { reject: false });
+  return stdout;
+}

@@ -1,0 +1,73 @@
+import { type Env, loadEnv } from './env.ts';
+
+/** One command of `mtm`: what it does, and the module that does it, loaded only when asked for. */
+interface Command {
+  does: string;
+  run: (env: Env, args: string[]) => Promise<void>;
+}
+
+const COMMANDS: Record<string, Command> = {
+  start: {
+    does: 'run all of the service on this machine; Ctrl-C ends it',
+    run: async (env) => (await import('./local/start-command.ts')).main(env),
+  },
+  demo: {
+    does: 'train and validate a small model on demo data [--kill] [--model NAME] [--data DIR] [--max-rows N]',
+    run: async (env, args) => (await import('../examples/demo/demo.ts')).main(env, args),
+  },
+  doctor: {
+    does: 'say what is there, what is missing, and the remedy',
+    run: async (env) => (await import('./local/doctor.ts')).main(env),
+  },
+  model: {
+    does: 'model list | model install smollm2-135m',
+    run: async (env, args) => (await import('./base-models/model-command.ts')).main(env, args),
+  },
+  api: {
+    does: 'run the API alone (needs DATABASE_URL)',
+    run: async (env) => (await import('./api/server-main.ts')).main(env),
+  },
+  orchestrator: {
+    does: 'run workflows and light activities alone (needs DATABASE_URL and TEMPORAL_ADDRESS)',
+    run: async (env) => (await import('./workers/orchestrator.ts')).main(env),
+  },
+  host: {
+    does: "run this machine's agent alone, which starts and watches training workers",
+    run: async (env) => (await import('./workers/host-agent.ts')).main(env),
+  },
+  worker: {
+    does: 'run one training worker (started by the agent)',
+    run: async (env, args) => (await import('./workers/training-worker.ts')).main(env, args),
+  },
+  migrate: {
+    does: "bring the database's schema up to date (needs DATABASE_URL)",
+    run: async (env) => {
+      const { requireDatabaseUrl } = await import('./models/database-url.ts');
+      const { migrate } = await import('./models/migrate.ts');
+      const applied = await migrate(requireDatabaseUrl(env));
+      console.log(applied.length > 0 ? `Applied: ${applied.join(', ')}` : 'The schema is up to date.');
+    },
+  },
+};
+
+function usage(): string {
+  const lines = Object.entries(COMMANDS).map(([name, { does }]) => `  ${name.padEnd(13)} ${does}`);
+  return ['Usage: mtm <command>', '', ...lines].join('\n');
+}
+
+const [name = 'help', ...args] = process.argv.slice(2);
+const command = COMMANDS[name];
+if (!command) {
+  const asked = ['help', '--help', '-h'].includes(name);
+  console.log(asked ? usage() : `There is no command ${JSON.stringify(name)}.\n\n${usage()}`);
+  process.exit(asked ? 0 : 2);
+}
+try {
+  const env = loadEnv();
+  await command.run(env, args);
+} catch (error) {
+  // A sentence for people; the stack only for whoever looks for a bug.
+  console.error(error instanceof Error ? error.message : String(error));
+  if (process.argv.includes('--debug') && error instanceof Error) console.error(error.stack);
+  process.exit(1);
+}
