@@ -6,6 +6,7 @@ import {
   Model,
   type Sequelize,
 } from 'sequelize';
+import type { MixturePlan } from '../datasets/mixing.ts';
 import type { TrainResult, ValidationResult } from '../trainer/protocol.ts';
 import type { RunSpec } from './run-spec.ts';
 import type { RunPhase, RunStatus } from './statuses.ts';
@@ -38,7 +39,7 @@ export class Run extends Model<InferAttributes<Run>, InferCreationAttributes<Run
   declare error_class: CreationOptional<string | null>;
   declare error_message: CreationOptional<string | null>;
   /** The mixture's plan, as the data engine gave it. */
-  declare plan: CreationOptional<unknown>;
+  declare plan: CreationOptional<MixturePlan | null>;
   declare result: CreationOptional<TrainingRecord | null>;
   declare validation: CreationOptional<ValidationResult | null>;
   /** The published model; null until it is there. */

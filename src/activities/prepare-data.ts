@@ -1,0 +1,78 @@
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import { DatasetError } from '../datasets/dataset-error.ts';
+import { planMixture } from '../datasets/mixing.ts';
+import { readMixtureManifest, writeMixture } from '../datasets/mixture.ts';
+import { MappingSchema } from '../datasets/row-format.ts';
+import type { Env } from '../env.ts';
+import { Dataset } from '../models/dataset.ts';
+import { Run } from '../models/run.ts';
+import { setPhase } from '../models/transition.ts';
+import { FAILURE_TYPES, type RunRef } from '../workflows/contract.ts';
+import { openRun } from './open-run.ts';
+import { runFiles } from './run-files.ts';
+
+/**
+ * Plans the mixture, keeps the plan with the run, and writes training and held-out rows.
+ * May run twice: the same plan gives the same bytes, and a mixture that is whole is taken as it is.
+ */
+export function createPrepareData(env: Env) {
+  return async function prepareData({ runId }: RunRef): Promise<{ trainRows: number; heldOutRows: number }> {
+    const run = await openRun(runId);
+    const { mixture } = runFiles(env, run);
+    if (!(await readMixtureManifest(mixture))) {
+      await setPhase(runId, run.status, 'preparing_data');
+      try {
+        await mix(run, mixture);
+      } catch (error) {
+        if (error instanceof DatasetError) throw ApplicationFailure.nonRetryable(error.message, FAILURE_TYPES.badInput);
+        throw error;
+      }
+    }
+    return await readMixture(mixture);
+  };
+}
+
+/** How many rows a mixture that is there has. */
+export async function readMixture(dir: string): Promise<{ trainRows: number; heldOutRows: number }> {
+  const manifest = await readMixtureManifest(dir);
+  if (!manifest) throw new Error(`There is no mixture in ${dir}.`);
+  return { trainRows: manifest.train.rows, heldOutRows: manifest.held_out.rows };
+}
+
+async function mix(run: Run, dir: string): Promise<void> {
+  const context = Context.current();
+  const ids = run.spec.traits.flatMap(({ datasets }) => datasets.map(({ dataset_id }) => dataset_id));
+  const datasets = await Dataset.findAll({ where: { id: ids } });
+  const find = (id: number) => {
+    const dataset = datasets.find((candidate) => candidate.id === id);
+    if (!dataset?.mapping)
+      throw new DatasetError(`Dataset ${id} is not there, or has no mapping. Upload it again with a mapping.`);
+    return { ...dataset.get(), mapping: MappingSchema.parse(dataset.mapping) };
+  };
+  const plan = planMixture({
+    maxRows: run.spec.max_rows,
+    traits: run.spec.traits.map(({ trait, datasets }) => ({
+      trait,
+      datasets: datasets.map(({ dataset_id, percentage_thousandths }) => ({
+        datasetId: dataset_id,
+        rows: find(dataset_id).usable_row_count,
+        percentageThousandths: percentage_thousandths,
+      })),
+    })),
+  });
+  if (plan.trainRows === 0)
+    throw new DatasetError('The mixture has no training row: its datasets or max_rows are too small.');
+  await Run.update({ plan }, { where: { id: run.id } });
+  await writeMixture({
+    plan,
+    datasets: ids.map((id) => ({
+      id,
+      parquetPath: find(id).parquet_path,
+      sha256: find(id).sha256,
+      mapping: find(id).mapping,
+    })),
+    seed: run.spec.hyperparameters.seed,
+    dir,
+    onProgress: () => context.heartbeat(),
+  });
+}

@@ -1,0 +1,122 @@
+"""Checkpoints that can be trusted: a manifest with the hash of every file, written last.
+
+A checkpoint is work_dir/checkpoints/e<lease epoch>/checkpoint-<step>/. Without a manifest that verifies it does not count.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from .events import Events
+from .failures import BadInput, CheckpointLost
+
+MANIFEST = "manifest.json"
+KEEP = 2  # Never fewer: the newest may turn out torn on a disk that lied about fsync.
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    path: Path
+    lease_epoch: int
+    step: int
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _sha256(file)
+
+
+def _sha256(file) -> str:
+    digest = hashlib.sha256()
+    while chunk := file.read(1 << 20):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def write_manifest(directory: Path, facts: dict) -> tuple[str, int]:
+    """Makes the files durable, then the manifest that vouches for them. Returns its sha256 and the bytes of all files."""
+    files = {}
+    for path in sorted(p for p in directory.rglob("*") if p.is_file() and p.name != MANIFEST):
+        _fsync(path)
+        files[str(path.relative_to(directory))] = {"sha256": sha256_of(path), "bytes": path.stat().st_size}
+    text = json.dumps({**facts, "files": files}, indent=2, sort_keys=True)
+    temporary = directory / (MANIFEST + ".new")
+    temporary.write_text(text, encoding="utf-8")
+    _fsync(temporary)
+    temporary.rename(directory / MANIFEST)
+    for folder in {path.parent for path in directory.rglob("*")} | {directory, directory.parent}:
+        _fsync(folder)
+    return hashlib.sha256(text.encode()).hexdigest(), sum(file["bytes"] for file in files.values())
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def problem_with(directory: Path, expected: dict) -> str | None:
+    """Why a checkpoint does not count: no manifest, a file missing or changed, or another training's. None: it does."""
+    try:
+        manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return "it has no manifest, so saving it was interrupted"
+    except ValueError:
+        return "its manifest is no JSON"
+    for name, file in manifest["files"].items():
+        path = directory / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if path.stat().st_size != file["bytes"] or sha256_of(path) != file["sha256"]:
+            return f"{name} is not what was saved"
+    for name, value in expected.items():
+        if manifest.get(name) != value:
+            return f"it belongs to a training with another {name}"
+    return None
+
+
+def all_checkpoints(root: Path) -> list[Checkpoint]:
+    """Newest first: by lease epoch, then by step, as numbers."""
+    found = []
+    for directory in root.glob("e*/checkpoint-*"):
+        lease_epoch, step = directory.parent.name[1:], directory.name.removeprefix("checkpoint-")
+        if lease_epoch.isdigit() and step.isdigit():
+            found.append(Checkpoint(directory, int(lease_epoch), int(step)))
+    return sorted(found, key=lambda c: (c.lease_epoch, c.step), reverse=True)
+
+
+def newest_complete(root: Path, lease_epoch: int, expected: dict, known_step: int | None, events: Events) -> Checkpoint | None:
+    """The checkpoint to go on from. What does not verify is put aside under another name.
+
+    Raises CheckpointLost when one was known and none verifies: starting again at 0 must be somebody's decision.
+    """
+    candidates = all_checkpoints(root)
+    if candidates and candidates[0].lease_epoch > lease_epoch:
+        raise BadInput(f"A later claim of this run (lease epoch {candidates[0].lease_epoch}) has saved already; this one is {lease_epoch}.")
+    for checkpoint in candidates:
+        reason = problem_with(checkpoint.path, expected)
+        if reason is None:
+            return checkpoint
+        aside = checkpoint.path.with_name("quarantine-" + checkpoint.path.name)
+        shutil.rmtree(aside, ignore_errors=True)
+        checkpoint.path.rename(aside)
+        events.send("quarantined", path=str(checkpoint.path), reason=reason)
+    if known_step is not None:
+        raise CheckpointLost(
+            f"A checkpoint of step {known_step} was saved under {root}, and none there verifies now. Put the files back, or start the run afresh."
+        )
+    return None
+
+
+def prune(root: Path, events: Events) -> None:
+    """Removes all but the newest. Called after the newest is durable."""
+    for checkpoint in all_checkpoints(root)[KEEP:]:
+        # Without its manifest it does not count, so that a removal that is interrupted leaves nothing half-valid.
+        (checkpoint.path / MANIFEST).unlink(missing_ok=True)
+        shutil.rmtree(checkpoint.path, ignore_errors=True)
+        events.send("pruned", step=checkpoint.step, path=str(checkpoint.path))

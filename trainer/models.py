@@ -1,0 +1,85 @@
+"""Base models from a local directory: safetensors only, no code of the model's own."""
+
+from pathlib import Path
+
+from .failures import BadInput
+from .rows import DEFAULT_TEMPLATE
+
+
+def load_tokenizer(path: Path):
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False, use_fast=True)
+    except Exception as error:
+        raise BadInput(f"The tokenizer in {str(path)!r} does not load: {_first_line(error)}") from error
+    if tokenizer.chat_template is None:
+        tokenizer.chat_template = DEFAULT_TEMPLATE
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(path: Path, dtype="auto", quantize: bool = False):
+    """A causal language model on the GPU if there is one, with its weights in `dtype`, or in 4 bits."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    if not any(path.glob("*.safetensors")):
+        raise BadInput(f"The model in {str(path)!r} has no safetensors. Other formats can run code when loaded: convert it first.")
+    options = {"dtype": dtype}
+    if quantize:
+        from transformers import BitsAndBytesConfig
+
+        options = {
+            "dtype": torch.bfloat16,
+            "quantization_config": BitsAndBytesConfig(
+                load_in_4bit=True,
+                bnb_4bit_quant_type="nf4",
+                bnb_4bit_use_double_quant=True,
+                bnb_4bit_compute_dtype=torch.bfloat16,
+            ),
+        }
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            path,
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            device_map={"": 0 if torch.cuda.is_available() else "cpu"},
+            **options,
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise BadInput(f"The model in {str(path)!r} does not load: {_first_line(error)}") from error
+    if quantize:
+        keep_gradients_right(model)
+    return model
+
+
+def keep_gradients_right(model) -> None:
+    """bitsandbytes 0.50.2 on CPUs with AVX512-BF16: a forward pass in eval() without gradients repacks the weights in
+    place, and every gradient after it is wrong. Without the faster path they stay right. tests/test_gradients.py holds
+    this; the attribute is private, so the version is pinned."""
+    import bitsandbytes
+
+    for module in model.modules():
+        if isinstance(module, bitsandbytes.nn.Linear4bit):
+            module.support_avx512bf16_for_cpu = False
+
+
+def add_lora(model, hyperparameters):
+    """Trainable low-rank adapters on every linear layer but the output's."""
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(
+        r=hyperparameters.lora_r,
+        lora_alpha=hyperparameters.lora_alpha,
+        lora_dropout=hyperparameters.lora_dropout,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(model, config)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

@@ -1,0 +1,109 @@
+"""Rows of a data file as conversations, and conversations as tokens with the loss on the answers."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from .failures import BadInput
+
+IGNORED = -100  # The label that PyTorch's cross entropy leaves out.
+
+# ChatML, for models that bring no template of their own.
+DEFAULT_TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+@dataclass(frozen=True)
+class Conversation:
+    messages: list[dict]
+    trait: str
+
+
+def read_conversations(path: Path) -> list[Conversation]:
+    """Reads Parquet, or JSON lines by hand: chat messages, prompt/completion, question/answer, or instruction/input/output."""
+    if not path.is_file():
+        raise BadInput(f"The data file {str(path)!r} does not exist.")
+    if path.suffix == ".parquet":
+        import pyarrow.parquet
+
+        rows = pyarrow.parquet.read_table(path).to_pylist()
+    else:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return [Conversation(_messages(row, number), row.get("trait") or "all") for number, row in enumerate(rows, start=1)]
+
+
+def _messages(row: dict, number: int) -> list[dict]:
+    if "messages" in row:
+        messages = json.loads(row["messages"]) if isinstance(row["messages"], str) else row["messages"]
+        if not isinstance(messages, list) or not all(isinstance(m, dict) and {"role", "content"} <= set(m) for m in messages):
+            raise BadInput(f"Row {number} has messages that are no list of objects with role and content.")
+        return [{"role": m["role"], "content": m["content"]} for m in messages]
+    for prompt, answer in (("prompt", "completion"), ("question", "answer"), ("instruction", "output")):
+        if prompt in row and answer in row:
+            extra = f"\n\n{row['input']}" if prompt == "instruction" and row.get("input") else ""
+            return [{"role": "user", "content": row[prompt] + extra}, {"role": "assistant", "content": row[answer]}]
+    raise BadInput(f"Row {number} has the fields {', '.join(row)}; give messages, or prompt and completion, or instruction and output.")
+
+
+def render(tokenizer, messages: list[dict], answer_next: bool = False) -> str:
+    return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=answer_next)
+
+
+def encode(tokenizer, messages: list[dict], max_length: int) -> tuple[list[int], list[int], bool]:
+    """Token ids, labels, and whether the row was cut.
+
+    Each answer is what the conversation rendered with it has beyond the conversation rendered up to it; so this works
+    with templates that mark no generation. Where the template does not keep that prefix, the row is refused.
+    """
+    text = render(tokenizer, messages)
+    answers = []
+    for index, message in enumerate(messages):
+        if message["role"] != "assistant":
+            continue
+        before = render(tokenizer, messages[:index], answer_next=True)
+        upto = render(tokenizer, messages[: index + 1])
+        if not upto.startswith(before) or not text.startswith(upto.rstrip()):
+            raise BadInput("The model's chat template rewrites earlier turns, so the answers' tokens cannot be told from the rest.")
+        answers.append((len(before), len(upto)))
+    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    ids, offsets = encoded["input_ids"], encoded["offset_mapping"]
+    labels = [token if any(a <= first < b for a, b in answers) else IGNORED for token, (first, _) in zip(ids, offsets)]
+    return ids[:max_length], labels[:max_length], len(ids) > max_length
+
+
+@dataclass
+class Encoded:
+    rows: list[dict]
+    truncated: int
+    skipped: int
+
+
+def encode_all(tokenizer, conversations: list[Conversation], max_length: int) -> Encoded:
+    """All rows as tokens; those without an answer token left are skipped and counted."""
+    result = Encoded([], 0, 0)
+    for conversation in conversations:
+        ids, labels, cut = encode(tokenizer, conversation.messages, max_length)
+        result.truncated += cut
+        if all(label == IGNORED for label in labels):
+            result.skipped += 1
+            continue
+        result.rows.append({"input_ids": ids, "labels": labels})
+    return result
+
+
+def collate(pad_id: int):
+    """A collator that pads to the longest row of the batch; padding counts for nothing."""
+    import torch
+
+    def batch(rows: list[dict]) -> dict:
+        longest = max(len(row["input_ids"]) for row in rows)
+        pad = lambda values, filler: values + [filler] * (longest - len(values))  # noqa: E731
+        return {
+            "input_ids": torch.tensor([pad(row["input_ids"], pad_id) for row in rows]),
+            "attention_mask": torch.tensor([pad([1] * len(row["input_ids"]), 0) for row in rows]),
+            "labels": torch.tensor([pad(row["labels"], IGNORED) for row in rows]),
+        }
+
+    return batch

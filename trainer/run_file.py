@@ -1,0 +1,104 @@
+"""The run file: everything that a training needs to know."""
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from .failures import BadInput
+
+PROTOCOL = 1
+TASKS = ("train", "validate", "check")
+TRAINING_TYPES = ("qlora", "standard")
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    batch_size: int
+    gradient_accumulation: int
+    learning_rate: float
+    epochs: int
+    lora_r: int
+    lora_alpha: int
+    lora_dropout: float
+    max_length: int
+    seed: int
+    save_steps: int
+    max_steps: int | None
+
+    def __post_init__(self):
+        for name in ("batch_size", "gradient_accumulation", "epochs", "lora_r", "lora_alpha", "max_length", "save_steps"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise BadInput(f"hyperparameters.{name} is {value!r}; it must be a whole number of at least 1.")
+        if not 0 < self.learning_rate <= 1:
+            raise BadInput(f"hyperparameters.learning_rate is {self.learning_rate!r}; it must be above 0 and at most 1.")
+        if not 0 <= self.lora_dropout <= 1:
+            raise BadInput(f"hyperparameters.lora_dropout is {self.lora_dropout!r}; it must be from 0 to 1.")
+        if self.max_steps is not None and self.max_steps < 1:
+            raise BadInput(f"hyperparameters.max_steps is {self.max_steps!r}; it must be at least 1, or null.")
+
+
+@dataclass(frozen=True)
+class RunFile:
+    task: str
+    run_id: int
+    lease_epoch: int
+    training_type: str
+    model_name: str
+    model_path: Path
+    train: Path
+    held_out: Path | None
+    work_dir: Path
+    output_dir: Path
+    hyperparameters: Hyperparameters
+    threads: int
+    known_checkpoint_step: int | None
+    max_rows_per_trait: int
+    max_new_tokens: int
+
+    def __post_init__(self):
+        if self.task not in TASKS:
+            raise BadInput(f"task is {self.task!r}; it must be one of {', '.join(TASKS)}.")
+        if self.training_type not in TRAINING_TYPES:
+            raise BadInput(f"training_type is {self.training_type!r}; it must be one of {', '.join(TRAINING_TYPES)}.")
+        if not self.model_path.is_dir():
+            raise BadInput(f"model.path is {str(self.model_path)!r}, which is no directory.")
+
+
+def read_run_file(path: Path) -> RunFile:
+    """Reads and checks a run file; raises BadInput with a sentence that names the field."""
+    try:
+        given = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadInput(f"The run file {str(path)!r} does not exist.") from None
+    except ValueError as error:
+        raise BadInput(f"The run file {str(path)!r} is no JSON: {error}.") from None
+    try:
+        if given["protocol"] != PROTOCOL:
+            raise BadInput(f"protocol is {given['protocol']!r}; this trainer speaks {PROTOCOL}. Use the trainer of the same version.")
+        names = {field.name for field in fields(Hyperparameters)}
+        unknown = set(given["hyperparameters"]) - names
+        if unknown:
+            raise BadInput(f"hyperparameters.{sorted(unknown)[0]} is unknown; known are {', '.join(sorted(names))}.")
+        held_out = given["data"]["held_out"]
+        return RunFile(
+            task=given["task"],
+            run_id=given["run_id"],
+            lease_epoch=given["lease_epoch"],
+            training_type=given["training_type"],
+            model_name=given["model"]["name"],
+            model_path=Path(given["model"]["path"]),
+            train=Path(given["data"]["train"]),
+            held_out=Path(held_out) if held_out else None,
+            work_dir=Path(given["work_dir"]),
+            output_dir=Path(given["output_dir"]),
+            hyperparameters=Hyperparameters(**given["hyperparameters"]),
+            threads=given["threads"],
+            known_checkpoint_step=given["known_checkpoint_step"],
+            max_rows_per_trait=given["validation"]["max_rows_per_trait"],
+            max_new_tokens=given["validation"]["max_new_tokens"],
+        )
+    except KeyError as error:
+        raise BadInput(f"The run file {str(path)!r} has no field {error}.") from None
+    except TypeError as error:
+        raise BadInput(f"The run file {str(path)!r} has a field of a wrong type: {error}.") from None

@@ -1,0 +1,212 @@
+"""From a run file to a finished model: data, model, steps, checkpoints, export."""
+
+import math
+import os
+import time
+from collections import deque
+from pathlib import Path
+
+from .checkpoints import newest_complete, prune, sha256_of, write_manifest
+from .events import Events
+from .failures import BadInput, Diverged, Stopped
+from .run_file import RunFile
+from .supervision import Commands
+
+
+def train(run: RunFile, conversations: list, events: Events, commands: Commands) -> dict:
+    """Trains from the newest complete checkpoint, or from the start, and exports. Returns the result of `done`.
+
+    Raises Stopped after a stop command, once the checkpoint is durable.
+    """
+    root = run.work_dir / "checkpoints"
+    hyper = run.hyperparameters
+    identity = {
+        "training_type": run.training_type,
+        "model": run.model_name,
+        "data_sha256": sha256_of(run.train),
+        "hyperparameters": {name: value for name, value in vars(hyper).items() if name != "save_steps"},
+    }
+    resume = newest_complete(root, run.lease_epoch, identity, run.known_checkpoint_step, events)
+    threads = _threads(run, resume)
+
+    events.send("phase", phase="loading_model", message=None)
+    import torch
+    from transformers import TrainingArguments, set_seed
+
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    set_seed(hyper.seed)
+
+    from .models import add_lora, load_model, load_tokenizer
+    from .rows import collate, encode_all
+
+    tokenizer = load_tokenizer(run.model_path)
+    data = encode_all(tokenizer, conversations, hyper.max_length)
+    if not data.rows:
+        raise BadInput("No row of the training data has an answer within max_length. Raise max_length or check the data's mapping.")
+    on_gpu = torch.cuda.is_available()
+    if run.training_type == "qlora":
+        model = add_lora(load_model(run.model_path, quantize=True), hyper)
+    else:
+        # Full weights are updated by steps far below the resolution of bf16, so they are kept in fp32.
+        model = load_model(run.model_path, dtype=torch.float32)
+    model.train()
+    model.config.use_cache = False
+
+    per_epoch = math.ceil(math.ceil(len(data.rows) / hyper.batch_size) / hyper.gradient_accumulation)
+    total_steps = min(per_epoch * hyper.epochs, hyper.max_steps or per_epoch * hyper.epochs)
+    events.send(
+        "plan",
+        total_steps=total_steps,
+        steps_per_epoch=per_epoch,
+        train_rows=len(data.rows),
+        truncated_rows=data.truncated,
+        skipped_rows=data.skipped,
+        trainable_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
+        total_parameters=sum(p.numel() for p in model.parameters()),
+        device=torch.cuda.get_device_name(0) if on_gpu else f"cpu, {threads} threads",
+    )
+
+    directory = root / f"e{run.lease_epoch}"
+    arguments = TrainingArguments(
+        output_dir=str(directory),
+        per_device_train_batch_size=hyper.batch_size,
+        gradient_accumulation_steps=hyper.gradient_accumulation,
+        learning_rate=hyper.learning_rate,
+        max_steps=total_steps,
+        lr_scheduler_type="cosine",
+        warmup_steps=max(1, round(0.03 * total_steps)),
+        bf16=on_gpu and run.training_type == "standard",
+        use_cpu=not on_gpu,
+        seed=hyper.seed,
+        data_seed=hyper.seed,
+        save_strategy="no",  # Reporter decides, and vouches for what was saved.
+        logging_strategy="steps",
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        include_num_input_tokens_seen="non_padding",
+        remove_unused_columns=False,
+        dataloader_num_workers=0,
+        dataloader_pin_memory=False,
+        disable_tqdm=True,
+        report_to=[],
+    )
+    facts = {**identity, "seed": hyper.seed, "threads": threads, "lease_epoch": run.lease_epoch, "versions": versions()}
+    trainer = _trainer(model, arguments, data.rows, collate(tokenizer.pad_token_id), tokenizer)
+    reporter = _reporter(run, events, commands, total_steps, facts, root)
+    trainer.add_callback(reporter)
+    if resume:
+        events.send("resumed", step=resume.step, lease_epoch=resume.lease_epoch, path=str(resume.path))
+    events.send("phase", phase="training", message=None)
+    if resume and resume.step >= total_steps:
+        # Trained to the end before: only the export was lost. train() would take one more step.
+        trainer._load_from_checkpoint(str(resume.path))
+        trainer.state.global_step = resume.step
+    else:
+        trainer.train(resume_from_checkpoint=str(resume.path) if resume else None)
+    if commands.stop.is_set() and trainer.state.global_step < total_steps:
+        raise Stopped()
+
+    from .export import export
+
+    events.send("phase", phase="exporting", message=None)
+    files, weights_sha256 = export(run, trainer.model, tokenizer)
+    return {
+        "final_step": trainer.state.global_step,
+        "total_steps": total_steps,
+        "train_loss": reporter.last_loss or 0.0,
+        "weights_sha256": weights_sha256,
+        "files": files,
+    }
+
+
+def _threads(run: RunFile, resume) -> int:
+    """A resumed training keeps its number of threads: sums in another order round differently."""
+    import json
+
+    if resume is None:
+        return run.threads
+    return json.loads((resume.path / "manifest.json").read_text(encoding="utf-8"))["threads"]
+
+
+def versions() -> dict:
+    from importlib.metadata import version
+
+    return {name: version(name) for name in ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "tokenizers")}
+
+
+def _trainer(model, arguments, rows, collator, tokenizer):
+    from transformers import Trainer
+    from transformers.trainer_callback import PrinterCallback
+
+    trainer = Trainer(model=model, args=arguments, train_dataset=rows, data_collator=collator, processing_class=tokenizer)
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def _reporter(run: RunFile, events: Events, commands: Commands, total_steps: int, facts: dict, root: Path):
+    from transformers import TrainerCallback
+
+    class Reporter(TrainerCallback):
+        """Tells every step, and saves when it is time: every save_steps, at the last step, and when asked."""
+
+        def __init__(self):
+            self.last_loss: float | None = None
+            self.recent: deque = deque(maxlen=20)
+
+        def on_train_begin(self, args, state, control, **_):
+            self.recent.append((time.monotonic(), state.num_input_tokens_seen, state.global_step))
+
+        def on_step_end(self, args, state, control, **_):
+            last = state.global_step >= total_steps
+            asked = commands.stop.is_set() or commands.checkpoint.is_set()
+            if last or asked or state.global_step % run.hyperparameters.save_steps == 0:
+                commands.checkpoint.clear()
+                self.saving_since = time.monotonic()
+                control.should_save = True
+            if commands.stop.is_set():
+                control.should_training_stop = True
+            return control
+
+        def on_log(self, args, state, control, logs=None, **_):
+            state.log_history.clear()  # The events are the record; it would grow in every checkpoint.
+            if not logs or "loss" not in logs:
+                return
+            loss = logs["loss"]
+            if not math.isfinite(loss) or not math.isfinite(logs.get("grad_norm") or 0.0):
+                raise Diverged(
+                    f"The loss became {loss} at step {state.global_step}. Lower the learning rate (now {run.hyperparameters.learning_rate}) or check the data."
+                )
+            self.last_loss = loss
+            self.recent.append((time.monotonic(), state.num_input_tokens_seen, state.global_step))
+            (then, tokens_then, step_then), (now, tokens, step) = self.recent[0], self.recent[-1]
+            seconds = max(now - then, 1e-6)
+            events.send(
+                "step",
+                step=step,
+                total_steps=total_steps,
+                epoch=float(state.epoch or 0.0),
+                loss=loss,
+                learning_rate=logs["learning_rate"],
+                grad_norm=logs.get("grad_norm"),
+                tokens=int(tokens),
+                tokens_per_s=(tokens - tokens_then) / seconds,
+                seconds_left=(total_steps - step) * seconds / max(step - step_then, 1),
+            )
+
+        def on_save(self, args, state, control, **_):
+            path = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            sha256, size = write_manifest(path, {**facts, "step": state.global_step, "epoch": float(state.epoch or 0.0)})
+            events.send(
+                "checkpoint",
+                step=state.global_step,
+                epoch=float(state.epoch or 0.0),
+                path=str(path),
+                manifest_sha256=sha256,
+                bytes=size,
+                seconds=time.monotonic() - self.saving_since,
+            )
+            prune(root, events)
+
+    os.makedirs(root / f"e{run.lease_epoch}", exist_ok=True)
+    return Reporter()
