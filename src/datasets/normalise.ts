@@ -39,17 +39,18 @@ class CleanText extends Transform {
     try {
       text = decode();
     } catch {
-      return done(new DatasetError(`file is not UTF-8 near line ${this.#line}. Save it as UTF-8 and upload it again.`));
+      done(new DatasetError(`file is not UTF-8 near line ${this.#line}. Save it as UTF-8 and upload it again.`));
+      return;
     }
     const nul = text.indexOf('\0');
     for (const character of nul === -1 ? text : text.slice(0, nul)) if (character === '\n') this.#line++;
-    if (nul !== -1)
-      return done(
+    if (nul === -1) done(null, text);
+    else
+      done(
         new DatasetError(
           `file has a NUL character in line ${this.#line}: it is no text. Upload CSV or JSON as plain text.`,
         ),
       );
-    done(null, text);
   }
 }
 

@@ -1,0 +1,23 @@
+import { basename } from 'node:path';
+import type { Dataset } from '../../models/dataset.ts';
+import { date } from '../shared-schema.ts';
+
+export function presentDataset(dataset: Dataset) {
+  return {
+    id: dataset.id,
+    name: dataset.name,
+    description: dataset.description,
+    filename: dataset.filename,
+    // As the reference shows it: the server's own folders are nobody's business.
+    file_path: `/uploads/${basename(dataset.file_path)}`,
+    file_type: dataset.file_type,
+    file_size: dataset.file_size,
+    row_count: dataset.row_count,
+    column_count: dataset.column_count,
+    columns: JSON.stringify(dataset.columns),
+    created_at: date(dataset.created_at),
+    updated_at: date(dataset.updated_at),
+    mapping: dataset.mapping,
+    usable_row_count: dataset.usable_row_count,
+  };
+}

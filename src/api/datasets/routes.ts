@@ -1,0 +1,105 @@
+import { rm } from 'node:fs/promises';
+import { Dataset } from '../../models/dataset.ts';
+import { Job } from '../../models/job.ts';
+import { Project } from '../../models/project.ts';
+import { TraitDataset } from '../../models/trait-dataset.ts';
+import type { ApiDependencies, Endpoints } from '../endpoint.ts';
+import { ApiError, notFound } from '../errors.ts';
+import { IdParams, pageQuery } from '../shared-schema.ts';
+import { presentDataset } from './present.ts';
+import { DatasetListSchema, DatasetPatch, DatasetSchema, DatasetUpload } from './schema.ts';
+import { uploadDataset } from './upload.ts';
+
+const tag = 'Datasets';
+
+export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): void {
+  endpoints.add({
+    method: 'post',
+    path: '/datasets/',
+    summary: 'Upload a dataset',
+    tag,
+    multipart: DatasetUpload,
+    success: { status: 201, description: 'The dataset', schema: DatasetSchema },
+    errors: { 400: 'Invalid file type or content', 413: 'Too large', 415: 'Not a form' },
+    handle: async ({ ctx }) => presentDataset(await uploadDataset(ctx, env)),
+  });
+
+  endpoints.add({
+    method: 'get',
+    path: '/datasets/',
+    summary: 'List datasets, newest first',
+    tag,
+    query: pageQuery(10),
+    success: { status: 200, description: 'A page of datasets', schema: DatasetListSchema },
+    handle: async ({ query: { page, page_size } }) => {
+      const { rows, count } = await Dataset.findAndCountAll({
+        order: [['id', 'DESC']],
+        limit: page_size,
+        offset: (page - 1) * page_size,
+      });
+      return { items: rows.map(presentDataset), total: count, page, page_size, pages: Math.ceil(count / page_size) };
+    },
+  });
+
+  endpoints.add({
+    method: 'get',
+    path: '/datasets/{id}',
+    summary: 'Get a dataset',
+    tag,
+    params: IdParams,
+    success: { status: 200, description: 'The dataset', schema: DatasetSchema },
+    errors: { 404: 'Dataset not found' },
+    handle: async ({ params: { id } }) => presentDataset(await findDataset(id)),
+  });
+
+  endpoints.add({
+    method: 'patch',
+    path: '/datasets/{id}',
+    summary: "Change a dataset's name or description",
+    tag,
+    params: IdParams,
+    body: DatasetPatch,
+    success: { status: 200, description: 'The dataset as it is now', schema: DatasetSchema },
+    errors: { 404: 'Dataset not found' },
+    handle: async ({ params: { id }, body }) => presentDataset(await (await findDataset(id)).update(body)),
+  });
+
+  endpoints.add({
+    method: 'delete',
+    path: '/datasets/{id}',
+    summary: 'Delete a dataset that no job or project uses',
+    tag,
+    params: IdParams,
+    success: { status: 204, description: 'Deleted' },
+    errors: { 404: 'Dataset not found', 409: 'A job or project uses it' },
+    handle: async ({ params: { id } }) => {
+      const dataset = await findDataset(id);
+      const users = await usersOf(id);
+      if (users.length > 0)
+        throw new ApiError(409, `Dataset ${id} is used by ${users.join(', ')}. Keep it, or delete those first.`);
+      await dataset.destroy();
+      await Promise.all([dataset.file_path, dataset.parquet_path].map((path) => rm(path, { force: true })));
+    },
+  });
+}
+
+async function findDataset(id: number): Promise<Dataset> {
+  const dataset = await Dataset.findByPk(id);
+  if (!dataset) throw notFound('Dataset', id);
+  return dataset;
+}
+
+async function usersOf(datasetId: number): Promise<string[]> {
+  const [jobs, shares] = await Promise.all([
+    Job.findAll({ where: { dataset_id: datasetId }, attributes: ['id', 'name'] }),
+    TraitDataset.findAll({ where: { dataset_id: datasetId }, attributes: ['project_id'] }),
+  ]);
+  const projects = await Project.findAll({
+    where: { id: shares.map(({ project_id }) => project_id) },
+    attributes: ['id', 'name'],
+  });
+  return [
+    ...jobs.map(({ id, name }) => `job ${id} (${name})`),
+    ...projects.map(({ id, name }) => `project ${id} (${name})`),
+  ];
+}

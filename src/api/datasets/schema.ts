@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { MappingSchema } from '../../datasets/row-format.ts';
+import { dateField, idField, nameField, textField } from '../shared-schema.ts';
+
+export const DatasetSchema = z
+  .object({
+    id: idField,
+    name: z.string(),
+    description: z.string().nullable(),
+    filename: z.string(),
+    file_path: z.string(),
+    file_type: z.string(),
+    file_size: z.int(),
+    row_count: z.int(),
+    column_count: z.int(),
+    columns: z.string(),
+    created_at: dateField,
+    updated_at: dateField,
+    mapping: z.record(z.string(), z.string()).nullable(),
+    usable_row_count: z.int(),
+  })
+  .openapi('Dataset');
+
+export const DatasetListSchema = z
+  .object({ items: z.array(DatasetSchema), total: z.int(), page: z.int(), page_size: z.int(), pages: z.int() })
+  .openapi('DatasetList');
+
+/** The fields beside the file. `mapping` is JSON text, since a form has texts only. */
+export const DatasetForm = z.strictObject({
+  name: nameField,
+  description: textField.optional(),
+  mapping: z
+    .string()
+    .transform((text, context) => {
+      try {
+        return JSON.parse(text) as unknown;
+      } catch {
+        context.addIssue({
+          code: 'custom',
+          message: 'must be JSON, for example {"prompt": "question", "completion": "answer"}',
+        });
+        return z.NEVER;
+      }
+    })
+    .pipe(MappingSchema)
+    .optional(),
+});
+
+/** The same as OpenAPI shows it. */
+export const DatasetUpload = z.object({
+  file: z.string().openapi({ format: 'binary', description: 'CSV or JSON, also JSON lines, also gzip' }),
+  name: z.string(),
+  description: z.string().optional(),
+  mapping: z.string().optional().openapi({
+    description: 'How a row becomes a conversation, as JSON',
+    example: '{"prompt": "question", "completion": "answer"}',
+  }),
+});
+
+export const DatasetPatch = z
+  .strictObject({ name: nameField.optional(), description: textField.nullable().optional() })
+  .openapi('DatasetPatch');

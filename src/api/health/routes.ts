@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { PROJECT_ROOT } from '../../env.ts';
+import { Run } from '../../models/run.ts';
+import type { ApiDependencies, Endpoints } from '../endpoint.ts';
+
+const { version } = JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')) as { version: string };
+
+const HealthSchema = z
+  .object({
+    status: z.enum(['healthy', 'degraded']),
+    version: z.string(),
+    environment: z.string(),
+    components: z.object({ database: z.enum(['up', 'down']), temporal: z.enum(['up', 'down']) }),
+  })
+  .openapi('Health');
+
+/** Always 200, so that a probe tells a slow part from a dead API; `status` and `components` say which part is away. */
+export function createHealth({ env, orchestration }: ApiDependencies) {
+  return async () => {
+    const [database, temporal] = await Promise.all([databaseAnswers(), orchestration.isHealthy()]);
+    return {
+      status: database && temporal ? 'healthy' : 'degraded',
+      version,
+      environment: env.environment,
+      components: { database: database ? 'up' : 'down', temporal: temporal ? 'up' : 'down' },
+    };
+  };
+}
+
+async function databaseAnswers(): Promise<boolean> {
+  try {
+    await Run.sequelize?.query('SELECT 1');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function addHealth(endpoints: Endpoints, dependencies: ApiDependencies): void {
+  endpoints.add({
+    method: 'get',
+    path: '/health',
+    summary: 'Health of the API, and of the database and Temporal behind it',
+    tag: 'Health',
+    success: { status: 200, description: 'The API answers', schema: HealthSchema },
+    handle: createHealth(dependencies),
+  });
+}

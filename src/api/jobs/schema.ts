@@ -1,0 +1,93 @@
+import { z } from 'zod';
+import { HyperparameterChoicesSchema } from '../../models/run-spec.ts';
+import { RUN_PHASES, RUN_STATUSES, TRAINING_TYPES } from '../../models/statuses.ts';
+import { dateField, idField, nameField, pageQuery, textField } from '../shared-schema.ts';
+
+export const JobCreate = z
+  .strictObject({
+    name: nameField,
+    description: textField.nullable().optional(),
+    dataset_id: idField,
+    training_type: z.enum(TRAINING_TYPES).optional(),
+    model_name: nameField.optional(),
+    ...HyperparameterChoicesSchema.shape,
+  })
+  .openapi('JobCreate', {
+    example: {
+      name: 'My Training Job',
+      description: 'Fine-tuning with custom data',
+      dataset_id: 1,
+      training_type: 'qlora',
+      model_name: 'llama3.2:3b',
+      batch_size: 4,
+      learning_rate: 0.0002,
+      epochs: 3,
+      lora_r: 16,
+      lora_alpha: 32,
+      lora_dropout: 0.05,
+    },
+  });
+
+/** What jobs and projects both show of their latest run. */
+export const runFields = {
+  run_id: idField.nullable(),
+  run_number: z.int().nullable(),
+  phase: z.enum(RUN_PHASES).nullable(),
+  current_step: z.int(),
+  total_steps: z.int().nullable(),
+  tokens_per_s: z.number().nullable(),
+  seconds_left: z.number().nullable(),
+  worker_id: z.string().nullable(),
+  output_path: z.string().nullable(),
+  weights_sha256: z.string().nullable(),
+  validation: z.record(z.string(), z.unknown()).nullable(),
+  started_at: dateField.nullable(),
+  completed_at: dateField.nullable(),
+};
+
+export const JobSchema = z
+  .object({
+    id: idField,
+    name: z.string(),
+    description: z.string().nullable(),
+    status: z.enum(RUN_STATUSES),
+    dataset_id: idField,
+    training_type: z.enum(TRAINING_TYPES),
+    model_name: z.string(),
+    batch_size: z.int(),
+    learning_rate: z.number(),
+    epochs: z.int(),
+    lora_r: z.int(),
+    lora_alpha: z.int(),
+    lora_dropout: z.number(),
+    hyperparameters: HyperparameterChoicesSchema,
+    progress: z.number(),
+    current_epoch: z.int(),
+    current_loss: z.number().nullable(),
+    error_message: z.string().nullable(),
+    ...runFields,
+    created_at: dateField,
+    updated_at: dateField,
+  })
+  .openapi('Job');
+
+export const JobStatusSchema = z
+  .object({
+    id: idField,
+    status: z.enum(RUN_STATUSES),
+    progress: z.number(),
+    current_epoch: z.int(),
+    current_loss: z.number().nullable(),
+    error_message: z.string().nullable(),
+  })
+  .openapi('JobStatus');
+
+export const JobListSchema = z
+  .object({ items: z.array(JobSchema), total: z.int(), page: z.int(), page_size: z.int(), pages: z.int() })
+  .openapi('JobList');
+
+export const JobListQuery = pageQuery(10).extend({ status: z.enum(RUN_STATUSES).optional() });
+
+export const JobPatch = z
+  .strictObject({ name: nameField.optional(), description: textField.nullable().optional() })
+  .openapi('JobPatch');

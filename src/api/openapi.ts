@@ -1,0 +1,44 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { OpenApiGeneratorV31 } from '@asteasolutions/zod-to-openapi';
+import Router from '@koa/router';
+import { BASE_PATH, type Endpoints } from './endpoint.ts';
+
+const UI_DIR = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
+const UI_FILES: Record<string, string> = { 'swagger-ui.css': 'text/css', 'swagger-ui-bundle.js': 'text/javascript' };
+
+const PAGE = `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Model Training Manager API</title>
+<link rel="stylesheet" href="/docs/swagger-ui.css"></head>
+<body><div id="ui"></div><script src="/docs/swagger-ui-bundle.js"></script>
+<script>SwaggerUIBundle({ url: '${BASE_PATH}/openapi.json', dom_id: '#ui' })</script></body></html>
+`;
+
+/** The OpenAPI document, made once from what the endpoints declare, and a page that shows it without the internet. */
+export function docsRoutes(endpoints: Endpoints): Router {
+  const document = new OpenApiGeneratorV31(endpoints.registry.definitions).generateDocument({
+    openapi: '3.1.0',
+    info: {
+      title: 'Model Training Manager',
+      version: '1.0.0',
+      description: 'Turns datasets and a local base model into a fine-tuned, validated model, and never loses a run.',
+    },
+    servers: [{ url: '/' }],
+  });
+  const router = new Router();
+  router.get(`${BASE_PATH}/openapi.json`, (ctx) => {
+    ctx.body = document;
+  });
+  router.get('/docs', (ctx) => {
+    ctx.type = 'html';
+    ctx.body = PAGE;
+  });
+  for (const [name, type] of Object.entries(UI_FILES)) {
+    router.get(`/docs/${name}`, async (ctx) => {
+      ctx.type = type;
+      ctx.body = await readFile(join(UI_DIR, name));
+    });
+  }
+  return router;
+}

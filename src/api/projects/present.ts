@@ -1,0 +1,34 @@
+import type { Project } from '../../models/project.ts';
+import { presentRun } from '../jobs/present.ts';
+import { date } from '../shared-schema.ts';
+
+/** Needs latestRun and traits with their datasets (see WITH_TRAITS). */
+export function presentProject(project: Project) {
+  const run = project.latestRun;
+  return {
+    id: project.id,
+    name: project.name,
+    description: project.description,
+    base_model: project.base_model,
+    training_type: project.training_type,
+    max_rows: project.max_rows,
+    output_directory: project.output_directory,
+    status: run?.status ?? 'pending',
+    progress: run?.progress ?? 0,
+    traits: (project.traits ?? []).map((trait) => ({
+      id: trait.id,
+      trait_type: trait.trait_type,
+      datasets: (trait.datasets ?? []).map(({ dataset_id, percentage_thousandths }) => ({
+        dataset_id,
+        percentage: percentage_thousandths / 1000,
+      })),
+    })),
+    hyperparameters: project.hyperparameters,
+    current_epoch: run?.current_epoch ?? 0,
+    current_loss: run?.current_loss ?? null,
+    error_message: run?.error_message ?? null,
+    ...presentRun(run),
+    created_at: date(project.created_at),
+    updated_at: date(project.updated_at),
+  };
+}

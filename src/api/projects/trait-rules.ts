@@ -1,0 +1,67 @@
+import { WHOLE } from '../../datasets/mixing.ts';
+import type { TraitType } from '../../models/statuses.ts';
+import { badRequest } from '../errors.ts';
+
+export interface TraitRequest {
+  trait_type: TraitType;
+  datasets: { dataset_id: number; percentage: number }[];
+}
+
+export interface TraitShares {
+  trait_type: TraitType;
+  datasets: { dataset_id: number; percentage_thousandths: number }[];
+}
+
+/** Traits that take exactly one dataset. */
+const SINGLE: readonly TraitType[] = ['reasoning', 'coding'];
+
+/**
+ * The rules of the reference for a project's traits; percentages become whole thousandths, so that sums are exact.
+ * @throws ApiError 400 with a sentence that names trait, value and remedy.
+ */
+export function checkTraits(traits: TraitRequest[]): TraitShares[] {
+  if (traits.length === 0) throw badRequest('traits is empty; give at least one of reasoning, coding, general_tools.');
+  const seenTraits = new Set<TraitType>();
+  const seenDatasets = new Map<number, TraitType>();
+  return traits.map(({ trait_type, datasets }) => {
+    if (seenTraits.has(trait_type))
+      throw badRequest(`The trait ${trait_type} is given twice; put its datasets into one.`);
+    seenTraits.add(trait_type);
+    if (datasets.length === 0)
+      throw badRequest(
+        `The trait ${trait_type} has no dataset; give it ${SINGLE.includes(trait_type) ? 'exactly one' : 'at least one'}.`,
+      );
+    if (SINGLE.includes(trait_type) && datasets.length !== 1) {
+      throw badRequest(`The trait ${trait_type} has ${datasets.length} datasets; it takes exactly one, at 100 %.`);
+    }
+    const shares = datasets.map(({ dataset_id, percentage }) => {
+      const earlier = seenDatasets.get(dataset_id);
+      if (earlier !== undefined)
+        throw badRequest(
+          `Dataset ${dataset_id} is used twice (in ${earlier} and ${trait_type}); a project takes a dataset once.`,
+        );
+      seenDatasets.set(dataset_id, trait_type);
+      return { dataset_id, percentage_thousandths: toThousandths(trait_type, dataset_id, percentage) };
+    });
+    const sum = shares.reduce((total, { percentage_thousandths }) => total + percentage_thousandths, 0);
+    if (sum !== WHOLE)
+      throw badRequest(
+        `The percentages of the trait ${trait_type} sum to ${sum / 1000} %; they must sum to exactly 100 %.`,
+      );
+    return { trait_type, datasets: shares };
+  });
+}
+
+function toThousandths(trait: TraitType, datasetId: number, percentage: number): number {
+  const thousandths = Math.round(percentage * 1000);
+  // What a decimal with three places differs from its nearest double by is far below this.
+  if (Math.abs(percentage * 1000 - thousandths) > 1e-6) {
+    throw badRequest(
+      `percentage ${percentage} of dataset ${datasetId} in ${trait} has more than three decimals; round it.`,
+    );
+  }
+  if (thousandths < 1 || thousandths > WHOLE) {
+    throw badRequest(`percentage ${percentage} of dataset ${datasetId} in ${trait} must be above 0 and at most 100.`);
+  }
+  return thousandths;
+}

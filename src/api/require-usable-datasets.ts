@@ -1,0 +1,17 @@
+import { Dataset } from '../models/dataset.ts';
+import { badRequest } from './errors.ts';
+
+/** @throws ApiError 400 when one of the datasets is not there, or gives no conversation to train on. */
+export async function requireUsableDatasets(ids: number[]): Promise<void> {
+  const datasets = await Dataset.findAll({ where: { id: ids } });
+  for (const id of ids) {
+    const dataset = datasets.find((candidate) => candidate.id === id);
+    if (!dataset)
+      throw badRequest(`dataset_id ${id} is no dataset. Upload one with POST /datasets/, or see GET /datasets/.`);
+    if (dataset.usable_row_count === 0) {
+      throw badRequest(
+        `Dataset ${id} (${dataset.name}) has no row that gives a conversation; its columns are ${dataset.columns.join(', ')}. Upload it again with a mapping that names prompt and answer.`,
+      );
+    }
+  }
+}

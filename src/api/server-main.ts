@@ -1,0 +1,36 @@
+import { once } from 'node:events';
+import type { Env } from '../env.ts';
+import { runUntilStopped } from '../local/process-lifecycle.ts';
+import { createLogger } from '../logger.ts';
+import { connectModels } from '../models/database.ts';
+import { requireDatabaseUrl } from '../models/database-url.ts';
+import { connectOrchestration } from '../workflows/client.ts';
+import { sweepIncoming } from './datasets/upload.ts';
+import { createApi } from './server.ts';
+
+const DRAIN_MS = 2_000;
+
+/** The process that answers HTTP. It starts, and answers, also while the database or Temporal is away. */
+export async function main(env: Env): Promise<void> {
+  const logger = createLogger('api', env.logLevel);
+  const sequelize = connectModels(requireDatabaseUrl(env));
+  const orchestration = connectOrchestration(env);
+  await sweepIncoming(env);
+  const server = createApi({ env, orchestration, logger }, sequelize).listen(env.port, env.host);
+  // Node ends a request that takes longer than five minutes; uploads of large files over slow lines do.
+  server.requestTimeout = 0;
+  await once(server, 'listening');
+  const address = server.address();
+  await runUntilStopped({
+    ...(typeof address === 'object' && address ? { port: address.port } : {}),
+    stop: async () => {
+      const closed = once(server, 'close');
+      server.close();
+      server.closeIdleConnections();
+      const drain = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+      await closed;
+      clearTimeout(drain);
+      await Promise.all([orchestration.close(), sequelize.close()]);
+    },
+  });
+}

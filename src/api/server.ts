@@ -1,0 +1,37 @@
+import Router from '@koa/router';
+import Koa from 'koa';
+import type { Sequelize } from 'sequelize';
+import { addConfig } from './config/routes.ts';
+import { addDatasets } from './datasets/routes.ts';
+import { type ApiDependencies, Endpoints } from './endpoint.ts';
+import { renderErrors } from './errors.ts';
+import { addHealth, createHealth } from './health/routes.ts';
+import { addJobs } from './jobs/routes.ts';
+import { docsRoutes } from './openapi.ts';
+import { addProjects } from './projects/routes.ts';
+import { addWorkers } from './workers/routes.ts';
+
+/** The whole API as a Koa application. The models must be connected. */
+export function createApi(dependencies: ApiDependencies, sequelize: Sequelize): Koa {
+  const endpoints = new Endpoints();
+  addHealth(endpoints, dependencies);
+  addDatasets(endpoints, dependencies);
+  addJobs(endpoints, dependencies, sequelize);
+  addProjects(endpoints, dependencies, sequelize);
+  addConfig(endpoints);
+  addWorkers(endpoints, dependencies);
+
+  const root = new Router();
+  const health = createHealth(dependencies);
+  root.get('/health', async (ctx) => {
+    ctx.body = await health();
+  });
+
+  const app = new Koa();
+  app.use(renderErrors(dependencies.logger));
+  for (const router of [endpoints.router, root, docsRoutes(endpoints)]) {
+    app.use(router.routes());
+    app.use(router.allowedMethods());
+  }
+  return app;
+}

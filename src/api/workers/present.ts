@@ -1,0 +1,69 @@
+import { Op } from 'sequelize';
+import { Run } from '../../models/run.ts';
+import { TrainingConfig } from '../../models/training-config.ts';
+import { Worker } from '../../models/worker.ts';
+import { date } from '../shared-schema.ts';
+
+/** A worker that was to run and has not reported for so long is shown as `error`: its host may be away. */
+const SILENT_MS = 30_000;
+/** How long a worker that died is shown. */
+const DEAD_SHOWN_MS = 10 * 60_000;
+
+/** The pool as its host agents last saw it: workers that are to run, and those that died lately. */
+export async function presentWorkerPool() {
+  const [config, rows, jobs_in_queue] = await Promise.all([
+    TrainingConfig.current(),
+    Worker.findAll({
+      where: {
+        [Op.or]: [
+          { desired: 'running' },
+          { pid: { [Op.ne]: null } },
+          { status: 'error', stopped_at: { [Op.gt]: new Date(Date.now() - DEAD_SHOWN_MS) } },
+        ],
+      },
+      order: [
+        ['started_at', 'ASC'],
+        ['id', 'ASC'],
+      ],
+    }),
+    Run.count({ where: { status: ['pending', 'queued'] } }),
+  ]);
+  const runs = await Run.findAll({
+    where: { id: rows.flatMap(({ current_run_id }) => current_run_id ?? []) },
+    attributes: ['id', 'job_id', 'project_id'],
+  });
+  const workers = rows.map((worker) => {
+    const run = runs.find(({ id }) => id === worker.current_run_id);
+    return {
+      id: worker.id,
+      status: shownStatus(worker),
+      current_job_id: run?.job_id ?? null,
+      jobs_completed: worker.runs_completed,
+      started_at: date(worker.started_at),
+      last_activity: date(worker.last_activity_at),
+      current_project_id: run?.project_id ?? null,
+      host: worker.host,
+      pid: worker.pid,
+      reason: worker.reason,
+    };
+  });
+  const count = (status: string) => workers.filter((worker) => worker.status === status).length;
+  const [idle_workers, busy_workers] = [count('idle'), count('busy')];
+  return {
+    total_workers: workers.length,
+    active_workers: idle_workers + busy_workers,
+    idle_workers,
+    busy_workers,
+    max_workers: config.max_concurrent_workers,
+    workers,
+    jobs_in_queue,
+  };
+}
+
+/** The reference's four statuses. A worker that is starting takes no run yet: it is not idle, and shows `stopped`. */
+function shownStatus(worker: Worker): 'idle' | 'busy' | 'stopped' | 'error' {
+  if (worker.status === 'starting') return 'stopped';
+  const silent = worker.heartbeat_at !== null && Date.now() - worker.heartbeat_at.getTime() > SILENT_MS;
+  if ((worker.status === 'idle' || worker.status === 'busy') && silent) return 'error';
+  return worker.status;
+}

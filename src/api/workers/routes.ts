@@ -1,0 +1,34 @@
+import type { ApiDependencies, Endpoints } from '../endpoint.ts';
+import { ApiError } from '../errors.ts';
+import { presentWorkerPool } from './present.ts';
+import { WorkerAction, WorkerPoolSchema } from './schema.ts';
+
+const tag = 'Workers';
+
+export function addWorkers(endpoints: Endpoints, { orchestration }: ApiDependencies): void {
+  endpoints.add({
+    method: 'get',
+    path: '/workers/',
+    summary: 'The worker pool, as its processes are',
+    tag,
+    success: { status: 200, description: 'The pool', schema: WorkerPoolSchema },
+    handle: presentWorkerPool,
+  });
+
+  endpoints.add({
+    method: 'post',
+    path: '/workers/',
+    summary: 'Start, stop or restart workers; answers when the pool is as asked',
+    tag,
+    body: WorkerAction,
+    success: { status: 200, description: 'The pool as it is now', schema: WorkerPoolSchema },
+    errors: { 400: 'More than max_concurrent_workers' },
+    handle: async ({ body: { action, worker_count } }) => {
+      if (action !== 'start') await orchestration.controlPool({ action });
+      else if (worker_count === undefined)
+        throw new ApiError(422, 'worker_count is required to start workers; give 1 to 32.');
+      else await orchestration.controlPool({ action, count: worker_count });
+      return await presentWorkerPool();
+    },
+  });
+}

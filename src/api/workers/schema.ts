@@ -1,0 +1,31 @@
+import { z } from 'zod';
+import { dateField, idField } from '../shared-schema.ts';
+
+export const WorkerAction = z
+  .strictObject({ action: z.enum(['start', 'stop', 'restart']), worker_count: z.int().min(1).max(32).optional() })
+  .openapi('WorkerAction', { example: { action: 'start', worker_count: 2 } });
+
+export const WorkerPoolSchema = z
+  .object({
+    total_workers: z.int(),
+    active_workers: z.int(),
+    idle_workers: z.int(),
+    busy_workers: z.int(),
+    max_workers: z.int(),
+    workers: z.array(
+      z.object({
+        id: z.string(),
+        status: z.enum(['idle', 'busy', 'stopped', 'error']),
+        current_job_id: idField.nullable(),
+        jobs_completed: z.int(),
+        started_at: dateField,
+        last_activity: dateField,
+        current_project_id: idField.nullable(),
+        host: z.string(),
+        pid: z.int().nullable(),
+        reason: z.string().nullable(),
+      }),
+    ),
+    jobs_in_queue: z.int(),
+  })
+  .openapi('WorkerPool');

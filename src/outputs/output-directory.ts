@@ -1,0 +1,70 @@
+import { constants } from 'node:fs';
+import { access, lstat, mkdir, realpath, stat } from 'node:fs/promises';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+
+/** An output directory that may not be used; the message says why, and what may. */
+export class OutputDirectoryError extends Error {}
+
+const LONGEST = 4096;
+
+/**
+ * The real path of an output directory that lies under one of `roots` and can be written: an existing directory, or one
+ * that can be made. A relative path is taken under the first root. Makes nothing but the roots themselves.
+ * @throws OutputDirectoryError with a sentence for the user.
+ */
+export async function resolveOutputDirectory(requested: string, roots: string[]): Promise<string> {
+  const shown = JSON.stringify(requested.length > 200 ? `${requested.slice(0, 200)}…` : requested);
+  const refuse = (why: string) =>
+    new OutputDirectoryError(`output_directory ${shown} ${why}. Use a directory under ${roots.join(' or ')}.`);
+  if (requested.trim() === '') throw refuse('is empty');
+  if (requested.length > LONGEST) throw refuse(`is longer than ${LONGEST} characters`);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+  if (/[\u0000-\u001f\u007f]/.test(requested)) throw refuse('has a control character');
+  if (/^~|\$/.test(requested)) throw refuse('begins with ~ or has a $, which are not expanded here');
+  if (requested.includes('\\')) throw refuse('has a backslash; separate folders by /');
+  if (requested.split('/').includes('..')) throw refuse('has ".." in it');
+
+  const realRoots = await Promise.all(roots.map(realRoot));
+  const [first] = realRoots;
+  const wanted = isAbsolute(requested) ? resolve(requested) : resolve(first ?? '/', requested);
+  const ancestor = await nearestExisting(wanted);
+  const real = join(ancestor.real, relative(ancestor.path, wanted));
+  const root = realRoots.find((candidate) => isUnder(real, candidate));
+  if (root === undefined) throw refuse('is outside the allowed directories');
+  if (!(await stat(ancestor.real)).isDirectory()) throw refuse(`cannot be made: ${ancestor.path} is no directory`);
+  const writable = await access(ancestor.real, constants.W_OK | constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+  if (!writable) throw refuse('is not writable by the service');
+  return real;
+}
+
+async function realRoot(root: string): Promise<string> {
+  try {
+    await mkdir(root, { recursive: true });
+    return await realpath(root);
+  } catch {
+    throw new OutputDirectoryError(
+      `The output root ${root} does not exist and cannot be made. Make it writable, or set MTM_OUTPUT_ROOTS.`,
+    );
+  }
+}
+
+/** Strictly below: a root itself is no output directory, and neither is a sibling whose name only begins the same. */
+function isUnder(path: string, root: string): boolean {
+  const way = relative(root, path);
+  return way !== '' && !way.startsWith('..') && !isAbsolute(way);
+}
+
+/** The path itself, or the closest folder above it that is there. A dangling link counts as there: it leads elsewhere. */
+async function nearestExisting(path: string): Promise<{ path: string; real: string }> {
+  for (let candidate = path; ; candidate = dirname(candidate)) {
+    if (await lstat(candidate).catch(() => null)) {
+      const real = await realpath(candidate).catch(() => null);
+      if (real === null)
+        throw new OutputDirectoryError(`output_directory leads through ${candidate}, a link to nothing.`);
+      return { path: candidate, real };
+    }
+  }
+}
