@@ -115,6 +115,28 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
   };
 }
 
+/** The variables from which loadEnv gives these settings again: for processes that we start. */
+export function toVariables(env: Env): Record<string, string> {
+  return {
+    MTM_HOME: env.home,
+    MTM_HOST: env.host,
+    MTM_PORT: String(env.port),
+    MTM_TOOLS: env.toolsDir,
+    MTM_PYTHON: env.python ?? '',
+    MTM_PIP_ARGS: env.pipArgs.join(' '),
+    MTM_OUTPUT_ROOTS: env.outputRoots.join(':'),
+    MTM_HOST_NAME: env.hostName,
+    MTM_ENVIRONMENT: env.environment,
+    MTM_LOG_LEVEL: env.logLevel,
+    MTM_HEARTBEAT_TIMEOUT_MS: String(env.heartbeatTimeoutMs),
+    MTM_MAX_UPLOAD_BYTES: String(env.maxUploadBytes),
+    DATABASE_URL: env.databaseUrl ?? '',
+    TEMPORAL_ADDRESS: env.temporalAddress ?? '',
+    TEMPORAL_NAMESPACE: env.temporalNamespace,
+    HF_HUB_CACHE: env.modelCache,
+  };
+}
+
 /** Environment for a child process of the service: what we were given, with `overrides` on top. */
 export function childEnv(overrides: Record<string, string>): NodeJS.ProcessEnv {
   return { ...process.env, ...overrides };

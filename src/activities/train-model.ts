@@ -7,6 +7,7 @@ import {
   markCheckpoint,
   recordCheckpoint,
   recordEvent,
+  recordPosition,
   recordResult,
   recordSteps,
 } from '../models/run-progress.ts';
@@ -97,9 +98,13 @@ async function record(lease: Lease, event: TrainerEvent): Promise<boolean> {
       return await recordEvent(lease, 'quarantined', { path: event.path, reason: event.reason });
     case 'phase':
       return await recordPhase(lease, event);
-    case 'hello':
     case 'plan':
-    case 'resumed':
+    case 'resumed': {
+      const { type, ...data } = event;
+      const [step, total] = event.type === 'plan' ? [0, event.total_steps] : [event.step, null];
+      return (await recordPosition(lease, step, total)) && (await recordEvent(lease, type, data));
+    }
+    case 'hello':
     case 'eval':
     case 'log':
     case 'error': {

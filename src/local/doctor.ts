@@ -103,7 +103,7 @@ function ports(env: Env): Promise<Finding>[] {
           ['Temporal UI', env.temporalUiPort, 'MTM_TEMPORAL_UI_PORT'] as const,
         ]),
   ] as const;
-  return needed.map(async ([name, port, variable]) => {
+  return needed.map(async ([name, port, variable]): Promise<Finding> => {
     const free = port === 0 || (await isPortFree(port));
     const what = `Port, ${name}`;
     return free

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { lock } from 'proper-lockfile';
-import type { Env } from '../env.ts';
+import { type Env, toVariables } from '../env.ts';
 import { migrate } from '../models/migrate.ts';
 import { choosePort, isPortFree } from './ports.ts';
 import { endPostgresLeftover, startPostgres } from './postgres.ts';
@@ -76,13 +76,7 @@ export async function startService(env: Env, onProgress: (line: string) => void)
     await migrate(databaseUrl);
 
     const apiPort = await choosePort(env.port);
-    const settings = {
-      DATABASE_URL: databaseUrl,
-      TEMPORAL_ADDRESS: temporalAddress,
-      MTM_HOME: env.home,
-      MTM_TOOLS: env.toolsDir,
-      MTM_PORT: String(apiPort),
-    };
+    const settings = toVariables({ ...env, databaseUrl, temporalAddress, port: apiPort });
     const processes = (['orchestrator', 'host', 'api'] as const).map(
       (name) => new ServiceProcess(name, join(env.home, 'logs'), settings),
     );

@@ -122,3 +122,12 @@ export async function recordValidation(lease: Lease, validation: ValidationResul
     { ...bindOf(lease), validation: JSON.stringify(validation) },
   );
 }
+
+/** Says where training goes on from: after a loss of the worker that is before the last step that was seen. */
+export async function recordPosition(lease: Lease, step: number, totalSteps: number | null): Promise<boolean> {
+  return await write(
+    `UPDATE runs SET current_step = $step, total_steps = COALESCE($totalSteps, total_steps), updated_at = now()
+     WHERE id = $runId AND lease_epoch = $epoch AND status = 'running'`,
+    { ...bindOf(lease), step, totalSteps },
+  );
+}

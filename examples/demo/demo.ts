@@ -1,0 +1,213 @@
+import { join, resolve } from 'node:path';
+import { setTimeout as after } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import Table from 'cli-table3';
+import { installModel } from '../../src/base-models/model-command.ts';
+import type { Env } from '../../src/env.ts';
+import { ensureTrainerPython } from '../../src/local/python.ts';
+import { type RunningService, startService } from '../../src/local/start.ts';
+import { ApiClient, type WatchedProject } from './api-client.ts';
+import { DEMO_DATASETS, type DemoDataset, PUBLISHED_DATASETS } from './datasets.ts';
+import { generateDemoData } from './generate.ts';
+import { killWorkerAndTrainer } from './kill.ts';
+
+const LOOK_EVERY_MS = 400;
+const SAVE_STEPS = 5;
+const DEFAULT_MAX_ROWS = 240;
+/** Chosen for the small model and the short rows of the demo; see README for what a run takes. */
+const TRAINING = {
+  training_type: 'qlora',
+  batch_size: 8,
+  learning_rate: 0.001,
+  epochs: 2,
+  lora_r: 16,
+  lora_alpha: 32,
+  max_length: 512,
+  save_steps: SAVE_STEPS,
+};
+
+/** `npm run demo`: the main job, from files to a validated model, through the same API that users have. */
+export async function main(env: Env, args: string[]): Promise<void> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      kill: { type: 'boolean' },
+      model: { type: 'string' },
+      data: { type: 'string' },
+      'max-rows': { type: 'string' },
+    },
+  });
+  const maxRows = Number(values['max-rows'] ?? DEFAULT_MAX_ROWS);
+  if (!Number.isInteger(maxRows) || maxRows < 1)
+    throw new Error(`--max-rows is ${values['max-rows']}; give a whole number of at least 1.`);
+  const say = (line: string) => console.log(line);
+  await ensureTrainerPython({ env, onProgress: say });
+  const model = values.model ?? (await installModel(env, 'smollm2-135m'));
+  const service = await startService(env, say);
+  const stopOnSignal = () => void service.stop().then(() => process.exit(130));
+  process.once('SIGINT', stopOnSignal).once('SIGTERM', stopOnSignal);
+  try {
+    const api = new ApiClient(service.apiUrl);
+    const { dir, datasets } = await chooseData(env, values.data);
+    const project = await prepareProject(api, dir, datasets, model, maxRows);
+    if ((await api.workers()).active_workers === 0) await api.startWorkers(1);
+    const trained = await trainAndWatch(api, project, values.kill === true);
+    showScores(trained);
+    if (values.kill) await compareWithUndisturbed(api, project, trained);
+    showPlaces(trained, service);
+  } finally {
+    await service.stop();
+  }
+}
+
+async function chooseData(env: Env, given: string | undefined): Promise<{ dir: string; datasets: DemoDataset[] }> {
+  if (given) return { dir: resolve(given), datasets: PUBLISHED_DATASETS };
+  const dir = join(env.home, 'demo');
+  await generateDemoData(dir);
+  return { dir, datasets: DEMO_DATASETS };
+}
+
+async function prepareProject(
+  api: ApiClient,
+  dir: string,
+  datasets: DemoDataset[],
+  model: string,
+  maxRows: number,
+): Promise<number> {
+  const traits = new Map<string, { dataset_id: number; percentage: number }[]>();
+  for (const dataset of datasets) {
+    const { id, row_count, usable_row_count } = await api.uploadDataset(join(dir, dataset.file), dataset);
+    console.log(
+      `Uploaded ${dataset.file}: ${row_count} rows, ${usable_row_count} usable; ${dataset.percentage} % of ${dataset.trait}.`,
+    );
+    traits.set(dataset.trait, [
+      ...(traits.get(dataset.trait) ?? []),
+      { dataset_id: id, percentage: dataset.percentage },
+    ]);
+  }
+  const id = await api.createProject({
+    name: 'Demo',
+    base_model: model,
+    max_rows: maxRows,
+    output_directory: 'demo',
+    traits: [...traits].map(([trait_type, shares]) => ({ trait_type, datasets: shares })),
+    ...TRAINING,
+  });
+  console.log(`Project ${id}: ${TRAINING.training_type} of ${model}.`);
+  return id;
+}
+
+/** Starts a run and shows it until it ends; half-way, kills its worker once if asked to. */
+async function trainAndWatch(api: ApiClient, id: number, kill: boolean): Promise<WatchedProject> {
+  await api.startProject(id);
+  const startedAt = performance.now();
+  let firstStepMs: number | null = null;
+  let killedAtStep: number | null = null;
+  let resumedAtStep: number | null = null;
+  for (;;) {
+    const project = await api.project(id);
+    show(project);
+    if (firstStepMs === null && project.current_step > 0) firstStepMs = performance.now() - startedAt;
+    if (killedAtStep !== null && resumedAtStep === null && project.current_step < killedAtStep) {
+      resumedAtStep = project.current_step;
+    }
+    if (
+      kill &&
+      killedAtStep === null &&
+      project.total_steps !== null &&
+      project.current_step >= project.total_steps / 2 + 1
+    ) {
+      killedAtStep = (await killWorkerOf(api, project)) ? project.current_step : null;
+    }
+    if (['completed', 'failed', 'cancelled'].includes(project.status)) {
+      process.stdout.write('\n');
+      if (project.status !== 'completed') throw new Error(`The run ${project.status}: ${project.error_message ?? ''}`);
+      console.log(
+        `First step after ${seconds(firstStepMs ?? 0)}; all of it took ${seconds(performance.now() - startedAt)}.`,
+      );
+      if (killedAtStep !== null) {
+        const twice = resumedAtStep === null ? 0 : killedAtStep - resumedAtStep;
+        console.log(
+          `Killed at step ${killedAtStep}, gone on after step ${resumedAtStep ?? killedAtStep}: ${twice} steps done twice (saved every ${SAVE_STEPS}).`,
+        );
+      }
+      return project;
+    }
+    await after(LOOK_EVERY_MS);
+  }
+}
+
+async function killWorkerOf(api: ApiClient, project: WatchedProject): Promise<boolean> {
+  const worker = (await api.workers()).workers.find(({ id }) => id === project.worker_id);
+  if (!worker?.pid) return false;
+  const pids = await killWorkerAndTrainer(worker.pid);
+  console.log(
+    `\nSIGKILL to ${worker.id} and its trainer (${pids.join(', ')}) at step ${project.current_step}. Nobody tells the service; it has to notice.`,
+  );
+  return true;
+}
+
+let lastShown = '';
+
+/** A bar that is drawn over itself at a terminal, and a line per change of phase or tenth elsewhere. */
+function show(project: WatchedProject): void {
+  const { status, phase, current_step: step, total_steps: total, current_loss, tokens_per_s, seconds_left } = project;
+  const done = total ? Math.floor((20 * step) / total) : 0;
+  const figures =
+    step > 0
+      ? ` step ${step}/${total}  loss ${current_loss?.toFixed(3)}  ${tokens_per_s?.toFixed(0)} tokens/s  ${phase === 'training' ? `${seconds(1000 * (seconds_left ?? 0))} left` : ''}`
+      : '';
+  const line = `[${'#'.repeat(done)}${'.'.repeat(20 - done)}] ${status}, ${phase}${figures}`;
+  if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K${line.slice(0, process.stdout.columns - 1)}`);
+  else {
+    const key = `${status} ${phase} ${Math.floor(done / 2)}`;
+    if (key !== lastShown) console.log(line);
+    lastShown = key;
+  }
+}
+
+function showScores({ validation }: WatchedProject): void {
+  const table = new Table({
+    head: ['Trait', 'Held-out rows', 'Loss, base', 'Loss, tuned', 'Exact, base', 'Exact, tuned'],
+    style: { head: [] },
+  });
+  for (const { trait, rows, base, tuned } of validation?.traits ?? []) {
+    table.push([
+      trait,
+      rows,
+      base.loss.toFixed(3),
+      tuned.loss.toFixed(3),
+      percent(base.exact_match),
+      percent(tuned.exact_match),
+    ]);
+  }
+  console.log(table.toString());
+}
+
+/** Trains the same again without a kill; the weights must not differ in a bit. */
+async function compareWithUndisturbed(api: ApiClient, id: number, killed: WatchedProject): Promise<void> {
+  console.log('The same run again, undisturbed:');
+  const undisturbed = await trainAndWatch(api, id, false);
+  console.log(`Weights of the killed run       sha256 ${killed.weights_sha256}`);
+  console.log(`Weights of the undisturbed run  sha256 ${undisturbed.weights_sha256}`);
+  if (killed.weights_sha256 !== undisturbed.weights_sha256)
+    throw new Error('The weights differ: resuming is not exact.');
+  console.log('Equal.');
+}
+
+function showPlaces(project: WatchedProject, service: RunningService): void {
+  console.log(`
+Output        ${project.output_path}
+API page      ${service.apiUrl}/docs
+Temporal UI   ${service.temporalUiUrl ?? service.temporalAddress}
+The service ends with the demo; \`npm start\` brings it and all of this back.
+`);
+}
+
+function seconds(ms: number): string {
+  return ms >= 90_000 ? `${(ms / 60_000).toFixed(1)} min` : `${(ms / 1000).toFixed(0)} s`;
+}
+
+function percent(part: number): string {
+  return `${(100 * part).toFixed(0)} %`;
+}

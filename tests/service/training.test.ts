@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict';
+import { access, readdir, readlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { commandLine, processStart } from '../../src/workers/process-identity.ts';
+import { csvRows } from '../support/rows.ts';
+import { startTestService, type TestService, TINY_MODEL, until } from '../support/service.ts';
+
+/** Enough steps that a test can act in the middle: about 20 ms each. */
+const LONG = { batch_size: 2, epochs: 4, save_steps: 20, lora_r: 4, max_length: 64 };
+
+describe('a training through the whole service', function () {
+  this.timeout(180_000);
+  let service: TestService;
+  let remove: () => Promise<void>;
+  let datasetId: number;
+
+  before(async () => {
+    ({ service, remove } = await startTestService());
+    const uploaded = await service.upload('rows.csv', csvRows(200));
+    assert.equal(uploaded.status, 201);
+    datasetId = Number(uploaded.body.id);
+    const pool = await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
+    assert.equal(pool.body.idle_workers, 1);
+  });
+
+  after(() => remove?.());
+
+  async function createJob(options: Record<string, unknown> = {}): Promise<number> {
+    const { status, body } = await service.call('POST', '/jobs/', {
+      name: 'job',
+      dataset_id: datasetId,
+      model_name: TINY_MODEL,
+      ...LONG,
+      ...options,
+    });
+    assert.equal(status, 201, JSON.stringify(body));
+    assert.equal(body.status, 'pending');
+    return Number(body.id);
+  }
+
+  const job = async (id: number) => (await service.call('GET', `/jobs/${id}`)).body;
+
+  const ended = (id: number) =>
+    until(`job ${id} to end`, async () => {
+      const body = await job(id);
+      return ['completed', 'failed', 'cancelled'].includes(String(body.status)) ? body : null;
+    });
+
+  const atStep = (id: number, step: number) =>
+    until(`job ${id} to reach step ${step}`, async () => {
+      const body = await job(id);
+      assert.ok(['pending', 'queued', 'running'].includes(String(body.status)), JSON.stringify(body.error_message));
+      return Number(body.current_step) >= step ? body : null;
+    });
+
+  /** The trainer of the busy worker, by its command line. */
+  async function trainerOf(workerPid: number): Promise<number> {
+    for (const name of await readdir('/proc')) {
+      const pid = Number(name);
+      if (!Number.isInteger(pid) || !(await commandLine(pid)).includes('-m trainer ')) continue;
+      if ((await commandLine(pid)).includes(service.env.home) && pid !== workerPid) return pid;
+    }
+    throw new Error('No trainer is running.');
+  }
+
+  async function busyWorker() {
+    const { workers } = (await service.call('GET', '/workers/')).body as {
+      workers: { id: string; pid: number; status: string }[];
+    };
+    const worker = workers.find(({ status }) => status === 'busy');
+    assert.ok(worker, 'a worker is busy');
+    return worker;
+  }
+
+  it('trains a project of three traits to a validated model', async () => {
+    const files = await Promise.all(
+      ['code', 'a', 'b'].map((label) => service.upload(`${label}.csv`, csvRows(60, label))),
+    );
+    const [coding, toolsA, toolsB] = files.map(({ body }) => Number(body.id));
+    const created = await service.call('POST', '/projects/', {
+      name: 'project',
+      base_model: TINY_MODEL,
+      training_type: 'standard',
+      max_rows: 60,
+      output_directory: 'mine',
+      batch_size: 4,
+      epochs: 1,
+      traits: [
+        { trait_type: 'reasoning', datasets: [{ dataset_id: datasetId, percentage: 100 }] },
+        { trait_type: 'coding', datasets: [{ dataset_id: coding, percentage: 100 }] },
+        {
+          trait_type: 'general_tools',
+          datasets: [
+            { dataset_id: toolsA, percentage: 70 },
+            { dataset_id: toolsB, percentage: 30 },
+          ],
+        },
+      ],
+    });
+    assert.equal(created.status, 201, JSON.stringify(created.body));
+    const id = created.body.id;
+    const started = await service.call('POST', `/projects/${id}/start`);
+    assert.equal(started.body.status, 'pending');
+    assert.equal((await service.call('POST', `/projects/${id}/start`)).status, 409);
+    const project = await until('the project to end', async () => {
+      const { body } = await service.call('GET', `/projects/${id}`);
+      return ['completed', 'failed'].includes(String(body.status)) ? body : null;
+    });
+    assert.equal(project.status, 'completed', String(project.error_message));
+    assert.equal(project.progress, 100);
+    assert.equal(project.total_steps, 15);
+    const output = String(project.output_path);
+    await Promise.all(['config.json', 'model.safetensors', 'tokenizer.json'].map((name) => access(join(output, name))));
+    assert.equal(await readlink(join(dirname(output), 'latest')), 'run-1');
+    const { traits } = project.validation as { traits: { trait: string; rows: number }[] };
+    assert.deepEqual(traits.map(({ trait }) => trait).sort(), ['coding', 'general_tools', 'reasoning']);
+    const checked = await service.call('POST', `/projects/${id}/validate`);
+    assert.deepEqual([checked.status, checked.body.valid], [200, true]);
+  });
+
+  it('goes on after SIGKILL of its worker and ends with the weights of an undisturbed run', async () => {
+    const undisturbed = await ended(await createJob());
+    assert.equal(undisturbed.status, 'completed', String(undisturbed.error_message));
+
+    const id = await createJob();
+    await atStep(id, 50);
+    const worker = await busyWorker();
+    const trainer = await trainerOf(worker.pid);
+    process.kill(worker.pid, 'SIGKILL');
+    await until(
+      'the trainer to die with its worker',
+      async () => ((await processStart(trainer)) === null ? true : null),
+      5_000,
+    );
+    const { workers } = await until('the dead worker to show', async () => {
+      const { body } = await service.call('GET', '/workers/');
+      const listed = body.workers as { id: string; status: string; pid: number | null }[];
+      return listed.find(({ id: name }) => name === worker.id)?.status === 'error' ? { workers: listed } : null;
+    });
+    assert.ok(workers.length >= 1);
+    const killed = await ended(id);
+    assert.equal(killed.status, 'completed', String(killed.error_message));
+    assert.equal(killed.weights_sha256, undisturbed.weights_sha256);
+  });
+
+  it('cancels while running: the trainer is gone, nothing half-done is left, the status stays', async () => {
+    const id = await createJob({ epochs: 100 });
+    await atStep(id, 5);
+    const worker = await busyWorker();
+    const trainer = await trainerOf(worker.pid);
+    const cancelled = await service.call('POST', `/jobs/${id}/cancel`);
+    assert.deepEqual([cancelled.status, cancelled.body.status], [200, 'cancelled']);
+    await until('the trainer to be gone', async () => ((await processStart(trainer)) === null ? true : null), 10_000);
+    await until('the worker to be idle', async () =>
+      (await service.call('GET', '/workers/')).body.idle_workers === 1 ? true : null,
+    );
+    assert.equal((await job(id)).status, 'cancelled');
+    const again = await service.call('POST', `/jobs/${id}/cancel`);
+    assert.equal(again.status, 400);
+  });
+
+  it('hands a run back when its worker is restarted, and goes on', async () => {
+    const id = await createJob({ epochs: 8 });
+    await atStep(id, 20);
+    const restarted = await service.call('POST', '/workers/', { action: 'restart' });
+    assert.equal(restarted.status, 200, JSON.stringify(restarted.body));
+    assert.equal((await ended(id)).status, 'completed');
+  });
+
+  it('refuses more workers than the limit, and stops them all', async () => {
+    const refused = await service.call('POST', '/workers/', { action: 'start', worker_count: 9 });
+    assert.equal(refused.status, 400);
+    assert.match(String(refused.body.detail), /worker_count 9 is too many: 1 of at most 4/);
+    const stopped = await service.call('POST', '/workers/', { action: 'stop' });
+    assert.deepEqual([stopped.status, stopped.body.active_workers], [200, 0]);
+  });
+
+  it('fails a run whose model is not there with a sentence that says what to do', async () => {
+    const failed = await ended(await createJob({ model_name: 'llama3.2:3b' }));
+    assert.equal(failed.status, 'failed');
+    assert.match(String(failed.error_message), /llama3\.2:3b/);
+  });
+});

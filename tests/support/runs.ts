@@ -1,0 +1,38 @@
+import { createRun } from '../../src/models/create-run.ts';
+import { Job } from '../../src/models/job.ts';
+import type { Run } from '../../src/models/run.ts';
+import { resolveRunSpec } from '../../src/models/run-spec.ts';
+import { TrainingConfig } from '../../src/models/training-config.ts';
+import { buildDataset, type TestDatabase } from './database.ts';
+
+/** A job with a pending run. */
+export async function buildRun({ sequelize }: TestDatabase): Promise<Run> {
+  const dataset = await buildDataset();
+  const config = await TrainingConfig.current();
+  const job = await Job.create({
+    name: 'job',
+    description: null,
+    dataset_id: dataset.id,
+    training_type: 'qlora',
+    model_name: 'none/such',
+    batch_size: 4,
+    learning_rate: 0.001,
+    epochs: 1,
+    lora_r: 8,
+    lora_alpha: 16,
+    lora_dropout: 0,
+    hyperparameters: {},
+  });
+  const spec = resolveRunSpec(
+    {
+      training_type: 'qlora',
+      base_model: 'none/such',
+      max_rows: null,
+      output_directory: '/nowhere/job',
+      traits: [{ trait: 'all', datasets: [{ dataset_id: dataset.id, percentage_thousandths: 100_000 }] }],
+      hyperparameters: {},
+    },
+    config,
+  );
+  return await sequelize.transaction((transaction) => createRun({ kind: 'job', id: job.id }, spec, transaction));
+}

@@ -1,0 +1,88 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as after } from 'node:timers/promises';
+import { installModel } from '../../src/base-models/model-command.ts';
+import { type Env, loadEnv } from '../../src/env.ts';
+import { type RunningService, startService } from '../../src/local/start.ts';
+
+export const TINY_MODEL = 'mtm/tiny-random-llama';
+
+/** Settings of a service of a test's own: an empty home, free ports, and a worker that is missed after few seconds. */
+export async function testEnv(): Promise<Env> {
+  const home = await mkdtemp(join(tmpdir(), 'mtm-test-'));
+  return {
+    ...loadEnv(),
+    home,
+    port: 0,
+    postgresPort: 0,
+    temporalPort: 0,
+    temporalUiPort: 0,
+    databaseUrl: undefined,
+    temporalAddress: undefined,
+    outputRoots: [join(home, 'outputs')],
+    modelCache: join(home, 'models'),
+    heartbeatTimeoutMs: 5_000,
+    hostName: 'test-host',
+  };
+}
+
+export interface TestService extends RunningService {
+  env: Env;
+  /** Sends JSON, gives status and body. */
+  call(method: string, path: string, body?: unknown): Promise<{ status: number; body: Record<string, unknown> }>;
+  /** Uploads a file with this content; gives the dataset. */
+  upload(
+    filename: string,
+    content: string | Uint8Array<ArrayBuffer>,
+    fields?: Record<string, string>,
+  ): Promise<{ status: number; body: Record<string, unknown> }>;
+}
+
+/** The whole real service, with the tiny model in its cache. `remove` stops it and deletes its home. */
+export async function startTestService(): Promise<{ service: TestService; remove: () => Promise<void> }> {
+  const env = await testEnv();
+  await installModel(env, 'tiny-random');
+  const running = await startService(env, () => {});
+  const send = async (method: string, path: string, init: RequestInit) => {
+    const response = await fetch(`${running.apiUrl}/api/v1${path}`, { method, ...init });
+    const text = await response.text();
+    return { status: response.status, body: (text ? JSON.parse(text) : {}) as Record<string, unknown> };
+  };
+  const service: TestService = {
+    ...running,
+    env,
+    call: (method, path, body) =>
+      send(
+        method,
+        path,
+        body === undefined ? {} : { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) },
+      ),
+    upload: (filename, content, fields = {}) => {
+      const form = new FormData();
+      form.set('file', new Blob([content]), filename);
+      for (const [name, value] of Object.entries({ name: filename, ...fields })) form.set(name, value);
+      return send('POST', '/datasets/', { body: form });
+    },
+  };
+  const remove = async () => {
+    await running.stop();
+    await rm(env.home, { recursive: true, force: true });
+  };
+  return { service, remove };
+}
+
+/** Looks until `look` gives something other than null or undefined. @throws Error with `what` after `timeoutMs`. */
+export async function until<T>(
+  what: string,
+  look: () => Promise<T | null | undefined>,
+  timeoutMs = 90_000,
+): Promise<T> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const found = await look();
+    if (found !== null && found !== undefined) return found;
+    if (performance.now() > deadline) throw new Error(`Waited ${timeoutMs} ms for: ${what}`);
+    await after(50);
+  }
+}
