@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { installModel } from '../../src/base-models/model-command.ts';
+import { childEnv, type Env, PROJECT_ROOT, toVariables } from '../../src/env.ts';
+import { commandLine } from '../../src/workers/process-identity.ts';
+import { csvRows } from '../support/rows.ts';
+import { TINY_MODEL, testEnv, until } from '../support/service.ts';
+
+/** `npm start` as a user has it: a process of its own, known by what it prints. */
+describe('mtm start', function () {
+  this.timeout(180_000);
+  let env: Env;
+  let started: ChildProcess | undefined;
+
+  before(async () => {
+    env = await testEnv();
+    await installModel(env, 'tiny-random');
+  });
+  after(async () => {
+    started?.kill('SIGTERM');
+    await until('every process to be gone', async () => ((await ourProcesses()).length === 0 ? true : null), 15_000);
+    await rm(env.home, { recursive: true, force: true });
+  });
+
+  async function start(): Promise<string> {
+    const ports = { MTM_PORT: '0', MTM_POSTGRES_PORT: '0', MTM_TEMPORAL_PORT: '0', MTM_TEMPORAL_UI_PORT: '0' };
+    const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts', 'start'], {
+      cwd: PROJECT_ROOT,
+      env: childEnv({ ...toVariables(env), ...ports }),
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    started = child;
+    for await (const line of createInterface({ input: child.stdout })) {
+      const url = line.match(/API\s+(http\S+\/api\/v1)/)?.[1];
+      if (url) return url;
+    }
+    throw new Error('It ended before it said where the API is.');
+  }
+
+  /** Every process that belongs to this home: by its command line or its environment. */
+  async function ourProcesses(): Promise<number[]> {
+    const found: number[] = [];
+    for (const name of await readdir('/proc')) {
+      const pid = Number(name);
+      if (!Number.isInteger(pid) || pid === process.pid) continue;
+      const text = (await commandLine(pid)) + (await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => ''));
+      if (text.includes(env.home)) found.push(pid);
+    }
+    return found;
+  }
+
+  const call = async (url: string, method: string, path: string, body?: unknown) => {
+    const json = { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) };
+    const response = await fetch(url + path, { method, ...(body === undefined ? {} : json) });
+    return (await response.json()) as Record<string, unknown>;
+  };
+
+  it('goes on by itself after SIGKILL of every process, and ends every process on SIGTERM', async () => {
+    let url = await start();
+    const form = new FormData();
+    form.set('file', new Blob([csvRows(200)]), 'rows.csv');
+    form.set('name', 'rows');
+    const dataset = (await (await fetch(`${url}/datasets/`, { method: 'POST', body: form })).json()) as { id: number };
+    await call(url, 'POST', '/workers/', { action: 'start', worker_count: 1 });
+    const job = await call(url, 'POST', '/jobs/', {
+      name: 'job',
+      dataset_id: dataset.id,
+      model_name: TINY_MODEL,
+      batch_size: 2,
+      epochs: 4,
+      save_steps: 10,
+      lora_r: 4,
+      max_length: 64,
+    });
+    await until('the job to train', async () =>
+      Number((await call(url, 'GET', `/jobs/${job.id}`)).current_step) >= 40 ? true : null,
+    );
+
+    for (const pid of await ourProcesses()) process.kill(pid, 'SIGKILL');
+    await until('everything to be dead', async () => ((await ourProcesses()).length === 0 ? true : null), 10_000);
+
+    url = await start();
+    const ended = await until('the job to end', async () => {
+      const body = await call(url, 'GET', `/jobs/${job.id}`);
+      return ['completed', 'failed', 'cancelled'].includes(String(body.status)) ? body : null;
+    });
+    assert.equal(ended.status, 'completed', String(ended.error_message));
+    assert.equal(ended.current_step, 400);
+
+    started?.kill('SIGTERM');
+    await until('every process to be gone', async () => ((await ourProcesses()).length === 0 ? true : null), 10_000);
+  });
+
+  it('says which port is taken, and starts nothing', async () => {
+    const { createServer } = await import('node:net');
+    const server = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    const address = server.address();
+    const port = typeof address === 'object' && address ? address.port : 0;
+    const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts', 'start'], {
+      cwd: PROJECT_ROOT,
+      env: childEnv({
+        ...toVariables(env),
+        MTM_PORT: String(port),
+        MTM_POSTGRES_PORT: '0',
+        MTM_TEMPORAL_PORT: '0',
+        MTM_TEMPORAL_UI_PORT: '0',
+      }),
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let said = '';
+    child.stderr.on('data', (chunk) => {
+      said += chunk;
+    });
+    const code = await new Promise((resolve) => child.once('close', resolve));
+    server.close();
+    assert.equal(code, 1);
+    assert.match(said, new RegExp(`Port ${port} for the API is taken: set MTM_PORT`));
+  });
+});

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { Client, Connection } from '@temporalio/client';
+import type { Env } from '../../src/env.ts';
+import { choosePort } from '../../src/local/ports.ts';
+import { type LocalTemporal, startTemporal } from '../../src/local/temporal.ts';
+import { createLogger } from '../../src/logger.ts';
+import type { Run } from '../../src/models/run.ts';
+import { transition } from '../../src/models/transition.ts';
+import { Dispatcher } from '../../src/workers/dispatcher.ts';
+import { connectOrchestration, type Orchestration, OrchestrationUnavailableError } from '../../src/workflows/client.ts';
+import { startTestDatabase, type TestDatabase } from '../support/database.ts';
+import { buildRun } from '../support/runs.ts';
+import { testEnv } from '../support/service.ts';
+
+describe('the dispatcher', function () {
+  this.timeout(60_000);
+  let env: Env;
+  let database: TestDatabase;
+  let temporal: LocalTemporal | undefined;
+  let orchestration: Orchestration;
+  let dispatcher: Dispatcher;
+
+  before(async () => {
+    database = await startTestDatabase();
+    const [temporalPort, temporalUiPort] = [await choosePort(0), await choosePort(0)];
+    env = {
+      ...(await testEnv()),
+      home: database.home,
+      temporalPort,
+      temporalUiPort,
+      temporalAddress: `127.0.0.1:${temporalPort}`,
+    };
+    orchestration = connectOrchestration(env);
+    dispatcher = new Dispatcher(orchestration, createLogger('test', 'silent'));
+  });
+  after(async () => {
+    await orchestration?.close();
+    await temporal?.stop();
+    await database?.remove();
+  });
+
+  const startServer = () =>
+    startTemporal({
+      ...env,
+      port: env.temporalPort,
+      uiPort: env.temporalUiPort,
+      namespace: 'default',
+      onProgress: () => {},
+    });
+
+  async function workflowsOf(run: Run): Promise<string[]> {
+    const connection = await Connection.connect({ address: env.temporalAddress ?? '' });
+    try {
+      const { status, runId } = await new Client({ connection }).workflow.getHandle(run.workflow_id).describe();
+      return [status.name, runId];
+    } finally {
+      await connection.close();
+    }
+  }
+
+  it('keeps runs pending while Temporal is down, and starts each once when it is back', async () => {
+    const runs = [await buildRun(database), await buildRun(database), await buildRun(database)];
+    await assert.rejects(dispatcher.sweep(), OrchestrationUnavailableError);
+    for (const run of runs) assert.deepEqual([(await run.reload()).status, run.workflow_started_at], ['pending', null]);
+
+    temporal = await startServer();
+    await dispatcher.sweep();
+    const started = await Promise.all(runs.map(workflowsOf));
+    for (const [i, run] of runs.entries()) {
+      assert.equal(started[i]?.[0], 'RUNNING');
+      assert.notEqual((await run.reload()).workflow_started_at, null);
+    }
+
+    // As after a crash between the start and the note of it.
+    const [first] = runs;
+    assert.ok(first);
+    await first.update({ workflow_started_at: null });
+    await dispatcher.sweep();
+    assert.deepEqual(await workflowsOf(first), started[0]);
+  });
+
+  it('carries a cancel over to the workflow', async () => {
+    const run = await buildRun(database);
+    await dispatcher.sweep();
+    await transition({ runId: run.id, to: 'cancelled', phase: 'finished' });
+    await dispatcher.sweep();
+    const connection = await Connection.connect({ address: env.temporalAddress ?? '' });
+    const { events } = await new Client({ connection }).workflow.getHandle(run.workflow_id).fetchHistory();
+    await connection.close();
+    assert.ok(events?.some((event) => event.workflowExecutionCancelRequestedEventAttributes));
+  });
+
+  it('starts nothing for a run that was cancelled before', async () => {
+    const run = await buildRun(database);
+    await transition({ runId: run.id, to: 'cancelled', phase: 'finished' });
+    await dispatcher.sweep();
+    assert.equal((await run.reload()).workflow_started_at, null);
+  });
+});
