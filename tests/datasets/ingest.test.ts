@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { PUBLISHED_DATASETS } from '../../examples/demo/datasets.ts';
+import { DatasetError } from '../../src/datasets/dataset-error.ts';
+import { withDuckDb } from '../../src/datasets/duckdb.ts';
+import { type IngestedDataset, ingestDataset } from '../../src/datasets/ingest.ts';
+import { planMixture, WHOLE } from '../../src/datasets/mixing.ts';
+import { writeMixture } from '../../src/datasets/mixture.ts';
+import { readRows } from '../../src/datasets/read-rows.ts';
+import { type Mapping, toMessages } from '../../src/datasets/row-format.ts';
+import { PROJECT_ROOT } from '../../src/env.ts';
+
+describe('ingesting a file', function () {
+  this.timeout(60_000);
+  let dir: string;
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'mtm-test-'));
+  });
+  after(() => rm(dir, { recursive: true, force: true }));
+
+  async function ingest(
+    name: string,
+    content: string | Buffer,
+    mapping: Mapping | null = null,
+  ): Promise<IngestedDataset> {
+    const sourcePath = join(dir, 'source');
+    await writeFile(sourcePath, content);
+    return await ingestDataset({ sourcePath, originalName: name, parquetPath: join(dir, 'out.parquet'), mapping });
+  }
+
+  async function cells(columns: string[]): Promise<unknown[][]> {
+    return await withDuckDb('256MB', async (connection) => {
+      const rows: unknown[][] = [];
+      for await (const { row } of readRows(connection, join(dir, 'out.parquet'), columns))
+        rows.push(columns.map((name) => row[name]));
+      return rows;
+    });
+  }
+
+  it('keeps every cell of a CSV to the character', async () => {
+    const found = await ingest('a.csv', 'input,output\r\n"two\nlines, ""quoted""",007\r\n1e5,NA\r\n,2024-01-01\r\n');
+    assert.deepEqual(
+      [found.kind, found.columns, found.rowCount, found.mapping],
+      ['csv', ['input', 'output'], 3, { prompt: 'input', completion: 'output' }],
+    );
+    assert.deepEqual(await cells(['input', 'output']), [
+      ['two\nlines, "quoted"', '007'],
+      ['1e5', 'NA'],
+      ['', '2024-01-01'],
+    ]);
+    assert.equal(found.usableRowCount, 2);
+  });
+
+  it('reads JSON lines under a .json name, an array, gzip whatever the name, and a byte order mark', async () => {
+    const line = '{"prompt":"p","completion":"c"}';
+    for (const content of [
+      `${line}\n${line}\n`,
+      `[${line},\n${line}]`,
+      gzipSync(`${line}\n${line}`),
+      `\ufeff${line}\n${line}`,
+    ]) {
+      const found = await ingest('a.json', content);
+      assert.deepEqual([found.rowCount, found.usableRowCount], [2, 2]);
+    }
+  });
+
+  it('keeps nested values as their JSON, and missing ones as nothing', async () => {
+    await ingest('a.jsonl', '{"a":{"z":1,"b":[1,2]},"b":null}\n{"c":"x","a":12}\n');
+    assert.deepEqual(await cells(['a', 'b', 'c']), [
+      ['{"z":1,"b":[1,2]}', null, null],
+      ['12', null, 'x'],
+    ]);
+  });
+
+  const REFUSED: [name: string, file: string, content: string | Buffer, sentence: RegExp][] = [
+    ['an empty file', 'a.csv', '', /file is empty/],
+    ['a header alone', 'a.csv', 'a,b\n', /header and no rows/],
+    ['a short row', 'a.csv', 'a,b\n1,2\n3\n', /not valid CSV in line 3: it has 1 cells where the header has 2/],
+    ['a long row', 'a.csv', 'a,b\n1,2\n3,4,5\n', /not valid CSV in line 3: it has 3 cells/],
+    ['a column name twice', 'a.csv', 'a,a\n1,2\n', /two columns named "a"/],
+    ['broken JSON', 'a.json', '{"a":1}\n{"a":\n', /not valid JSON in line/],
+    ['a list of numbers', 'a.json', '[1,2]', /where an object was expected/],
+    ['another kind of file', 'a.png', 'x', /named "a.png"/],
+    ['bytes that are no UTF-8', 'a.csv', Buffer.from([0x61, 0x0a, 0xff, 0xfe]), /not UTF-8 near line/],
+    ['a NUL', 'a.csv', 'a,b\n1,\0\n', /NUL character in line 2/],
+    ['gzip that is cut off', 'a.csv', gzipSync('a,b\n'.repeat(1000)).subarray(0, 20), /cannot be unpacked/],
+  ];
+  for (const [name, file, content, sentence] of REFUSED) {
+    it(`refuses ${name} with a sentence, and leaves nothing`, async () => {
+      await rm(join(dir, 'out.parquet'), { force: true });
+      await assert.rejects(
+        ingest(file, content),
+        (error) => error instanceof DatasetError && sentence.test(error.message),
+      );
+      assert.deepEqual(await readdir(dir), ['source']);
+    });
+  }
+
+  it('refuses a mapping to a column that is not there', async () => {
+    await assert.rejects(
+      ingest('a.csv', 'a,b\n1,2\n', { prompt: 'a', completion: 'x' }),
+      /mapping.completion is "x", which is no column/,
+    );
+  });
+
+  it('takes dialogues out of one text', () => {
+    for (const text of [
+      '###Instruction: ask\n###Output: say',
+      "{'Instruction': ask, 'Output': say}",
+      'Human: ask\nAssistant: say',
+    ]) {
+      assert.deepEqual(toMessages({ t: text }, { dialogue: 't' }), [
+        { role: 'user', content: 'ask' },
+        { role: 'assistant', content: 'say' },
+      ]);
+    }
+  });
+
+  it('mixes to the same bytes twice, and never trains on a held-out row', async () => {
+    const rows = Array.from({ length: 90 }, (_, i) => `question ${i % 80},answer ${i % 80}`);
+    const { sha256, rowCount, mapping } = await ingest('a.csv', ['input,output', ...rows].join('\n'));
+    assert.ok(mapping);
+    const plan = planMixture({
+      maxRows: 70,
+      traits: [{ trait: 'all', datasets: [{ datasetId: 1, rows: rowCount, percentageThousandths: WHOLE }] }],
+    });
+    const write = (name: string) =>
+      writeMixture({
+        plan,
+        datasets: [{ id: 1, parquetPath: join(dir, 'out.parquet'), sha256, mapping }],
+        seed: 7,
+        dir: join(dir, name),
+        onProgress: () => {},
+      });
+    const [first, second] = [await write('one'), await write('two')];
+    assert.deepEqual(first, second);
+    assert.equal(first.train.rows, 70);
+    const contents = async (file: string) =>
+      await withDuckDb('256MB', async (connection) => {
+        const found = new Set<unknown>();
+        for await (const { row } of readRows(connection, join(dir, 'one', file), ['messages'])) found.add(row.messages);
+        return found;
+      });
+    const [train, heldOut] = [await contents('train.parquet'), await contents('held_out.parquet')];
+    assert.ok(heldOut.size > 0);
+    for (const messages of heldOut) assert.ok(!train.has(messages));
+  });
+
+  const published = join(PROJECT_ROOT, '..', 'shared', 'data');
+  if (existsSync(published)) {
+    const ROWS = [7473, 164, 911, 837, 688];
+    for (const [i, { file, mapping }] of PUBLISHED_DATASETS.entries()) {
+      it(`takes ${file} as its authors ship it`, async () => {
+        const found = await ingestDataset({
+          sourcePath: join(published, file),
+          originalName: file,
+          parquetPath: join(dir, 'out.parquet'),
+          mapping: mapping ?? null,
+        });
+        assert.equal(found.rowCount, ROWS[i]);
+        assert.ok(found.usableRowCount > 0.99 * found.rowCount, found.firstUnusable ?? '');
+      });
+    }
+  } else {
+    console.log('    The published files are not beside the project, so their tests are not registered.');
+  }
+});

@@ -1,0 +1,11 @@
+import json
+import sys
+import unittest
+from pathlib import Path
+
+suite = unittest.defaultTestLoader.discover(str(Path(__file__).parent), top_level_dir=str(Path(__file__).parents[2]))
+result = unittest.TextTestRunner(verbosity=2).run(suite)
+failed = len(result.failures) + len(result.errors) + len(result.skipped)
+if len(sys.argv) > 1:
+    Path(sys.argv[1]).write_text(json.dumps({"passed": result.testsRun - failed, "failed": failed}))
+sys.exit(0 if failed == 0 and result.testsRun > 0 else 1)

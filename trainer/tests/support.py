@@ -1,0 +1,88 @@
+"""A tiny real model, a small data file, and trainings in this process or in one of their own."""
+
+import io
+import json
+import subprocess
+import sys
+import tempfile
+from contextlib import redirect_stderr
+from functools import cache
+from pathlib import Path
+
+from ..events import Events
+from ..run_file import read_run_file
+from ..rows import read_conversations
+from ..supervision import Commands
+
+ROOT = Path(__file__).parents[2]
+HYPERPARAMETERS = {
+    "batch_size": 2, "gradient_accumulation": 2, "learning_rate": 1e-3, "epochs": 2, "lora_r": 4, "lora_alpha": 8,
+    "lora_dropout": 0.1, "max_length": 64, "seed": 1, "save_steps": 3, "max_steps": None,
+}
+
+
+@cache
+def shared() -> Path:
+    """A directory with the model and the data, kept until the process ends."""
+    from .. import install_model
+
+    directory = tempfile.TemporaryDirectory(prefix="mtm-trainer-")
+    shared.keep = directory
+    root = Path(directory.name)
+    with redirect_stderr(io.StringIO()):
+        install_model.install(root / "installed", _made(root / "scratch"), install_model.make_tiny)
+    rows = [{"prompt": f"question {i}", "completion": f"answer {i % 7}", "trait": "ab"[i % 2]} for i in range(22)]
+    (root / "train.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    (root / "held_out.jsonl").write_text("\n".join(json.dumps(row) for row in rows[:6]))
+    return root
+
+
+def _made(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def model_path() -> Path:
+    installed = shared() / "installed"
+    return installed / "snapshots" / (installed / "refs" / "main").read_text()
+
+
+def write_run_file(work_dir: Path, **changes) -> Path:
+    run = {
+        "protocol": 1, "task": "train", "run_id": 1, "lease_epoch": 1, "training_type": "qlora",
+        "model": {"name": "mtm/tiny-random-llama", "path": str(model_path())},
+        "data": {"train": str(shared() / "train.jsonl"), "held_out": str(shared() / "held_out.jsonl")},
+        "work_dir": str(work_dir), "output_dir": str(work_dir / "output"), "hyperparameters": HYPERPARAMETERS,
+        "threads": 1, "known_checkpoint_step": None, "validation": {"max_rows_per_trait": 3, "max_new_tokens": 4},
+    }
+    path = work_dir / "run.json"
+    path.write_text(json.dumps({**run, **changes}))
+    return path
+
+
+class Recorder(Events):
+    def __init__(self, on_event=lambda event: None):
+        self.sent: list[dict] = []
+        self.on_event = on_event
+
+    def send(self, type: str, **data) -> None:
+        event = {"type": type, **data}
+        self.sent.append(event)
+        self.on_event(event)
+
+    def of(self, type: str) -> list[dict]:
+        return [event for event in self.sent if event["type"] == type]
+
+
+def train_here(work_dir: Path, on_event=lambda event, commands: None, **changes) -> tuple[dict, Recorder]:
+    from ..training import train
+
+    run = read_run_file(write_run_file(work_dir, **changes))
+    commands = Commands()
+    events = Recorder(lambda event: on_event(event, commands))
+    return train(run, read_conversations(run.train), events, commands), events
+
+
+def start(run_file: Path, supervised: bool = False) -> subprocess.Popen:
+    arguments = [sys.executable, "-u", "-m", "trainer", str(run_file)] + (["--supervised"] if supervised else [])
+    return subprocess.Popen(arguments, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)

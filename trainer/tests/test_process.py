@@ -1,0 +1,97 @@
+import json
+import tempfile
+import unittest
+from pathlib import Path
+
+from .. import failures
+from .support import HYPERPARAMETERS, model_path, shared, start, write_run_file
+
+
+class Process(unittest.TestCase):
+    """The trainer as a process: exit codes, sentences, commands, and dying with whoever started it."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.work = Path(directory.name)
+
+    def test_bad_input_is_told_before_anything_slow(self):
+        rows = self.work / "rows.jsonl"
+        rows.write_text(json.dumps({"foo": 1}))
+        cases = {
+            "task is 'fly'": {"task": "fly"},
+            "learning_rate is 5": {"hyperparameters": {**HYPERPARAMETERS, "learning_rate": 5}},
+            "hyperparameters.warp is unknown": {"hyperparameters": {**HYPERPARAMETERS, "warp": 1}},
+            "protocol is 2": {"protocol": 2},
+            "does not exist": {"data": {"train": "/none.parquet", "held_out": None}},
+            "Row 1 has the fields foo": {"data": {"train": str(rows), "held_out": None}},
+            "which is no directory": {"model": {"name": "x", "path": "/none"}},
+        }
+        for sentence, changes in cases.items():
+            with self.subTest(sentence):
+                trainer = start(write_run_file(self.work, **changes))
+                output, _ = trainer.communicate()
+                self.assertEqual(trainer.returncode, failures.BAD_INPUT, output)
+                self.assertIn(sentence, output)
+
+    def test_a_model_without_safetensors_is_refused(self):
+        model = self.work / "model"
+        model.mkdir()
+        for file in model_path().iterdir():
+            if file.suffix != ".safetensors":
+                (model / file.name).write_bytes(file.read_bytes())
+        (model / "pytorch_model.bin").write_bytes(b"pickle")
+        trainer = start(write_run_file(self.work, model={"name": "x", "path": str(model)}))
+        output, _ = trainer.communicate()
+        self.assertEqual(trainer.returncode, failures.BAD_INPUT)
+        self.assertIn("has no safetensors", output)
+
+    def long_training(self):
+        hyperparameters = {**HYPERPARAMETERS, "epochs": 500, "save_steps": 10_000}
+        trainer = start(write_run_file(self.work, hyperparameters=hyperparameters), supervised=True)
+        for line in trainer.stdout:
+            if line.startswith("step"):
+                return trainer
+        self.fail("It ended before its first step.")
+
+    def test_stop_saves_and_says_so(self):
+        trainer = self.long_training()
+        output, _ = trainer.communicate("stop\n")
+        self.assertEqual(trainer.returncode, failures.STOPPED, output[-500:])
+        self.assertTrue(list((self.work / "checkpoints" / "e1").glob("checkpoint-*/manifest.json")))
+
+    def test_it_dies_when_its_input_closes(self):
+        trainer = self.long_training()
+        trainer.stdin.close()
+        trainer.stdout.read()
+        self.assertEqual(trainer.wait(), failures.PARENT_GONE)
+
+
+class Validation(unittest.TestCase):
+    def test_a_good_output_and_damaged_ones(self):
+        from ..events import Events
+        from ..run_file import read_run_file
+        from ..rows import read_conversations
+        from ..validation import validate
+        from .support import Recorder, train_here
+
+        with tempfile.TemporaryDirectory() as directory:
+            work = Path(directory)
+            train_here(work)
+
+            def check(task="validate"):
+                run = read_run_file(write_run_file(work, task=task))
+                return validate(run, read_conversations(run.held_out), Recorder())
+
+            good = check()
+            self.assertTrue(good["valid"], good["errors"])
+            self.assertEqual([(score["trait"], score["rows"]) for score in good["traits"]], [("a", 3), ("b", 3)])
+            self.assertLess(good["traits"][0]["tuned"]["loss"], good["traits"][0]["base"]["loss"])
+            self.assertIn("tokenizer.json", good["files"]["files_checked"])
+
+            weights = work / "output" / "model.safetensors"
+            whole = weights.read_bytes()
+            weights.write_bytes(whole[:-1])
+            self.assertEqual(check("check")["errors"], ["model.safetensors is not the file that the training wrote."])
+            weights.unlink()
+            self.assertEqual(check("check")["errors"], ["model.safetensors is missing."])

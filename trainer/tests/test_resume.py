@@ -1,0 +1,107 @@
+import shutil
+import tempfile
+import unittest
+from pathlib import Path
+
+from ..checkpoints import MANIFEST
+from ..failures import BadInput, CheckpointLost, Stopped
+from .support import start, train_here, write_run_file
+
+
+class Resume(unittest.TestCase):
+    """A training that was interrupted ends with the weights of one that was not, to the bit."""
+
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.addCleanup(self.directory.cleanup)
+        self.work = Path(self.directory.name)
+
+    def fresh(self, name: str) -> Path:
+        path = self.work / name
+        path.mkdir()
+        return path
+
+    def test_stop_and_go_on_is_exact(self):
+        # 12 steps, 6 per epoch: stopped in the middle of the first epoch, with gradients accumulated and dropout.
+        for training_type in ("qlora", "standard"):
+            with self.subTest(training_type):
+                whole, _ = train_here(self.fresh(f"{training_type}-whole"), training_type=training_type)
+                work = self.fresh(f"{training_type}-stopped")
+
+                def stop_at_4(event, commands):
+                    if event["type"] == "step" and event["step"] == 4:
+                        commands.stop.set()
+
+                with self.assertRaises(Stopped):
+                    train_here(work, stop_at_4, training_type=training_type)
+                rest, events = train_here(work, training_type=training_type, lease_epoch=2, known_checkpoint_step=3)
+                self.assertEqual([event["step"] for event in events.of("resumed")], [5])
+                self.assertEqual([event["step"] for event in events.of("step")], list(range(6, 13)))
+                self.assertEqual(rest["weights_sha256"], whole["weights_sha256"])
+                self.assertEqual((rest["final_step"], rest["total_steps"]), (12, 12))
+
+    def test_sigkill_and_go_on_is_exact(self):
+        whole, _ = train_here(self.fresh("whole"))
+        work = self.fresh("killed")
+        trainer = start(write_run_file(work))
+        for line in trainer.stdout:
+            if line.startswith("step") and "step=5" in line:
+                trainer.kill()
+                break
+        trainer.communicate()
+        rest, events = train_here(work, lease_epoch=2, known_checkpoint_step=3)
+        self.assertEqual([event["step"] for event in events.of("resumed")], [3])
+        self.assertEqual(rest["weights_sha256"], whole["weights_sha256"])
+
+    def test_lost_export_is_made_again_without_training(self):
+        work = self.fresh("exported")
+        whole, _ = train_here(work)
+        shutil.rmtree(work / "output")
+        again, events = train_here(work, lease_epoch=2, known_checkpoint_step=12)
+        self.assertEqual(events.of("step"), [])
+        self.assertEqual(again["weights_sha256"], whole["weights_sha256"])
+
+    def test_only_the_newest_two_are_kept(self):
+        work = self.fresh("pruned")
+        train_here(work)
+        self.assertEqual(sorted(path.name for path in (work / "checkpoints" / "e1").iterdir()), ["checkpoint-12", "checkpoint-9"])
+
+    def test_damage_is_put_aside_and_the_one_before_is_used(self):
+        def tear(path):
+            file = path / "adapter_model.safetensors"
+            file.write_bytes(file.read_bytes()[:-10])
+
+        def flip(path):
+            file = path / "optimizer.pt"
+            data = bytearray(file.read_bytes())
+            data[len(data) // 2] ^= 1
+            file.write_bytes(data)
+
+        damages = {
+            "no manifest": lambda path: (path / MANIFEST).unlink(),
+            "a file is missing": lambda path: (path / "rng_state.pth").unlink(),
+            "a file is torn": tear,
+            "a bit is flipped": flip,
+        }
+        whole = self.fresh("damage")
+        result, _ = train_here(whole)
+        for name, damage in damages.items():
+            with self.subTest(name):
+                work = self.work / name
+                shutil.copytree(whole, work)
+                damage(work / "checkpoints" / "e1" / "checkpoint-12")
+                again, events = train_here(work, lease_epoch=2, known_checkpoint_step=12)
+                self.assertEqual(len(events.of("quarantined")), 1)
+                self.assertEqual([event["step"] for event in events.of("resumed")], [9])
+                self.assertEqual(again["weights_sha256"], result["weights_sha256"])
+
+    def test_never_silently_from_the_start(self):
+        work = self.fresh("lost")
+        with self.assertRaisesRegex(CheckpointLost, "step 7 was saved"):
+            train_here(work, known_checkpoint_step=7)
+
+    def test_an_outdated_claim_is_refused(self):
+        work = self.fresh("outdated")
+        train_here(work, lease_epoch=5)
+        with self.assertRaisesRegex(BadInput, "later claim"):
+            train_here(work, lease_epoch=4)
