@@ -23,8 +23,8 @@ def main() -> int:
     parser.add_argument("--supervised", action="store_true", help="obey commands on standard input, and die when it closes")
     arguments = parser.parse_args()
 
-    # Nothing is ever fetched: what the run needs is on this machine, or the run says what is missing.
-    os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", TOKENIZERS_PARALLELISM="false", HF_HUB_DISABLE_TELEMETRY="1")
+    # Nothing is ever fetched: what the run needs is on this machine, or the run says what is missing. No bars in the log.
+    os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", TOKENIZERS_PARALLELISM="false", HF_HUB_DISABLE_TELEMETRY="1", TQDM_DISABLE="1")
     commands = Commands()
     if arguments.supervised:
         obey_stdin(commands)

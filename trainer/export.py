@@ -16,7 +16,7 @@ def export(run: RunFile, model, tokenizer) -> tuple[list[dict], str]:
         adapter = run.output_dir / "adapter"
         # Whoever loads the adapter elsewhere has the base under its name, not under our path.
         model.peft_config["default"].base_model_name_or_path = run.model_name
-        model.save_pretrained(adapter)
+        model.save_pretrained(adapter, save_embedding_layers=False)
         (adapter / "README.md").unlink(missing_ok=True)
         weights = sha256_of(adapter / "adapter_model.safetensors")
         merged(run, adapter).save_pretrained(run.output_dir)

@@ -56,7 +56,10 @@ class Process(unittest.TestCase):
 
     def test_stop_saves_and_says_so(self):
         trainer = self.long_training()
-        output, _ = trainer.communicate("stop\n")
+        trainer.stdin.write("stop\n")
+        trainer.stdin.flush()
+        output = trainer.stdout.read()
+        trainer.wait()
         self.assertEqual(trainer.returncode, failures.STOPPED, output[-500:])
         self.assertTrue(list((self.work / "checkpoints" / "e1").glob("checkpoint-*/manifest.json")))
 

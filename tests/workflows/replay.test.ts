@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Worker } from '@temporalio/worker';
+import { PROJECT_ROOT } from '../../src/env.ts';
+import { bundleWorkflows, installTemporalLogger } from '../../src/workers/orchestrator.ts';
+
+const DIR = join(PROJECT_ROOT, 'tests', 'workflows', 'histories');
+
+/** Each history is that of a workflow as it once ran; today's code must make the same decisions (see ARCHITECTURE.md). */
+describe('workflows of the past', function () {
+  this.timeout(60_000);
+
+  before(() => installTemporalLogger('warn'));
+
+  it('replay on today’s code', async () => {
+    const names = await readdir(DIR);
+    assert.ok(names.length >= 4, 'there are stored histories');
+    const histories = await Promise.all(
+      names.map(async (name) => ({
+        workflowId: name.replace('.json', ''),
+        history: JSON.parse(await readFile(join(DIR, name), 'utf8')) as object,
+      })),
+    );
+    const workflowBundle = await bundleWorkflows();
+    const replayed: string[] = [];
+    for await (const { workflowId, error } of Worker.runReplayHistories({ workflowBundle }, histories)) {
+      assert.equal(error, undefined, `${workflowId}: ${error?.message}`);
+      replayed.push(workflowId);
+    }
+    assert.equal(replayed.length, names.length);
+  });
+});
