@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { ensureSearchAttributes } from '../../temporal/ensure-search-attributes.ts';
 import { createOrchestrationActivities } from '../activities/orchestration.ts';
 import type { Env } from '../env.ts';
 import { runUntilStopped } from '../local/process-lifecycle.ts';
@@ -16,6 +17,9 @@ export async function main(env: Env): Promise<void> {
   const logger = createLogger('orchestrator', env.logLevel);
   installTemporalLogger(env.logLevel);
   const [connection, workflowBundle] = await Promise.all([workerConnection(env), bundleWorkflows()]);
+  await ensureSearchAttributes(connection, env.temporalNamespace).catch((error: Error) =>
+    logger.warn({ err: error.cause }, error.message),
+  );
   const sequelize = connectModels(requireDatabaseUrl(env));
   const orchestration = connectOrchestration(env);
   const worker = await Worker.create({
