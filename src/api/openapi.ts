@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { OpenApiGeneratorV31 } from '@asteasolutions/zod-to-openapi';
 import Router from '@koa/router';
+import { VERSION } from '../version.ts';
 import { BASE_PATH, type Endpoints } from './endpoint.ts';
 
 const UI_DIR = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
@@ -21,7 +22,7 @@ export function docsRoutes(endpoints: Endpoints): Router {
     openapi: '3.1.0',
     info: {
       title: 'Model Training Manager',
-      version: '1.0.0',
+      version: VERSION,
       description: 'Turns datasets and a local base model into a fine-tuned, validated model, and never loses a run.',
     },
     servers: [{ url: '/' }],

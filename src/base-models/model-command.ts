@@ -1,5 +1,5 @@
 import { execa } from 'execa';
-import { type Env, PROJECT_ROOT } from '../env.ts';
+import { childEnv, type Env, PROJECT_ROOT } from '../env.ts';
 import { ensureTrainerPython } from '../local/python.ts';
 import { listModels } from './model-cache.ts';
 
@@ -24,6 +24,7 @@ export async function installModel(env: Env, name: string): Promise<string> {
   const python = await ensureTrainerPython({ env, onProgress: (line) => console.log(line) });
   const { stdout, exitCode } = await execa(python, ['-m', 'trainer.install_model', name, '--cache', env.modelCache], {
     cwd: PROJECT_ROOT,
+    env: childEnv({ TQDM_DISABLE: '1' }),
     stderr: 'inherit',
     reject: false,
   });

@@ -1,9 +1,11 @@
-import { access, constants, statfs } from 'node:fs/promises';
+import { access, constants, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import Table from 'cli-table3';
 import { execa } from 'execa';
+import pg from 'pg';
 import { listModels } from '../base-models/model-cache.ts';
 import type { Env } from '../env.ts';
+import { lazyConnection } from '../workflows/connection.ts';
 import { isPortFree } from './ports.ts';
 import { findPostgresPackage } from './postgres-binaries.ts';
 import { findSystemPython, findTrainerPython } from './python.ts';
@@ -19,6 +21,7 @@ interface Finding {
   remedy?: string;
 }
 
+const CONNECT_TIMEOUT_MS = 3_000;
 const LEAST_FREE_BYTES = 5e9;
 
 /** `npm run doctor`: what is there, what is missing, and the remedy. Exit code 1 when something keeps it from starting. */
@@ -28,7 +31,7 @@ export async function main(env: Env): Promise<void> {
     head: ['', 'State', 'Found', 'Remedy'],
     colWidths: [22, 8, 46, 50],
     wordWrap: true,
-    style: { head: [] },
+    style: { head: [], border: [] },
   });
   for (const { what, state, detail, remedy } of findings) table.push([what, state, detail, remedy ?? '']);
   console.log(table.toString());
@@ -40,7 +43,7 @@ export async function examine(env: Env): Promise<Finding[]> {
   return [
     { what: 'Node', state: 'ok', detail: process.version },
     await finding('PostgreSQL', async () =>
-      env.databaseUrl ? 'an outside one (DATABASE_URL)' : `embedded, ${findPostgresPackage()}`,
+      env.databaseUrl ? await outsidePostgres(env.databaseUrl) : `embedded, ${findPostgresPackage()}`,
     ),
     await temporal(env),
     await finding('Python', async () => {
@@ -61,13 +64,46 @@ async function finding(what: string, look: () => Promise<string>): Promise<Findi
   try {
     return { what, state: 'ok', detail: await look() };
   } catch (error) {
-    return { what, state: 'no', detail: 'missing', remedy: error instanceof Error ? error.message : String(error) };
+    return {
+      what,
+      state: 'no',
+      detail: 'missing or not usable',
+      remedy: error instanceof Error ? error.message : String(error),
+    };
+  }
+}
+
+async function outsidePostgres(connectionString: string): Promise<string> {
+  const client = new pg.Client({ connectionString, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+  try {
+    await client.connect();
+    return 'an outside one (DATABASE_URL), it answers';
+  } catch (error) {
+    throw new Error(`DATABASE_URL cannot be used: ${error instanceof Error ? error.message : String(error)}.`);
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+async function outsideTemporal(env: Env): Promise<string> {
+  const { temporalAddress, temporalNamespace: namespace } = env;
+  const connection = lazyConnection(env);
+  try {
+    await connection.withDeadline(Date.now() + CONNECT_TIMEOUT_MS, () =>
+      connection.workflowService.describeNamespace({ namespace }),
+    );
+    return `an outside one at ${temporalAddress} (TEMPORAL_ADDRESS), it answers`;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`TEMPORAL_ADDRESS ${temporalAddress}, namespace ${namespace}, cannot be used: ${why}.`);
+  } finally {
+    await connection.close();
   }
 }
 
 async function temporal(env: Env): Promise<Finding> {
   const what = 'Temporal';
-  if (env.temporalAddress) return { what, state: 'ok', detail: `an outside one at ${env.temporalAddress}` };
+  if (env.temporalAddress) return await finding(what, () => outsideTemporal(env));
   const cli = await findTemporalCli(env.toolsDir);
   return cli
     ? { what, state: 'ok', detail: cli.origin }
@@ -120,6 +156,7 @@ function ports(env: Env): Promise<Finding>[] {
 async function home(env: Env): Promise<Finding> {
   return await finding('MTM_HOME', async () => {
     const there = await nearestFolder(env.home);
+    if (!(await stat(there)).isDirectory()) throw new Error(`${there} is no folder: set MTM_HOME to one.`);
     await access(there, constants.W_OK).catch(() => {
       throw new Error(`${there} is not writable: set MTM_HOME to a folder that is.`);
     });

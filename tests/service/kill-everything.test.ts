@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { installModel } from '../../src/base-models/model-command.ts';
 import { childEnv, type Env, PROJECT_ROOT, toVariables } from '../../src/env.ts';
-import { commandLine } from '../../src/workers/process-identity.ts';
+import { processesOf } from '../support/processes.ts';
 import { csvRows } from '../support/rows.ts';
 import { TINY_MODEL, testEnv, until } from '../support/service.ts';
 
@@ -20,7 +20,11 @@ describe('mtm start', function () {
   });
   after(async () => {
     started?.kill('SIGTERM');
-    await until('every process to be gone', async () => ((await ourProcesses()).length === 0 ? true : null), 15_000);
+    await until(
+      'every process to be gone',
+      async () => ((await processesOf(env.home)).length === 0 ? true : null),
+      15_000,
+    );
     await rm(env.home, { recursive: true, force: true });
   });
 
@@ -37,18 +41,6 @@ describe('mtm start', function () {
       if (url) return url;
     }
     throw new Error('It ended before it said where the API is.');
-  }
-
-  /** Every process that belongs to this home: by its command line or its environment. */
-  async function ourProcesses(): Promise<number[]> {
-    const found: number[] = [];
-    for (const name of await readdir('/proc')) {
-      const pid = Number(name);
-      if (!Number.isInteger(pid) || pid === process.pid) continue;
-      const text = (await commandLine(pid)) + (await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => ''));
-      if (text.includes(env.home)) found.push(pid);
-    }
-    return found;
   }
 
   const call = async (url: string, method: string, path: string, body?: unknown) => {
@@ -78,8 +70,12 @@ describe('mtm start', function () {
       Number((await call(url, 'GET', `/jobs/${job.id}`)).current_step) >= 40 ? true : null,
     );
 
-    for (const pid of await ourProcesses()) process.kill(pid, 'SIGKILL');
-    await until('everything to be dead', async () => ((await ourProcesses()).length === 0 ? true : null), 10_000);
+    for (const { pid } of await processesOf(env.home)) process.kill(pid, 'SIGKILL');
+    await until(
+      'everything to be dead',
+      async () => ((await processesOf(env.home)).length === 0 ? true : null),
+      10_000,
+    );
 
     url = await start();
     const ended = await until('the job to end', async () => {
@@ -90,7 +86,11 @@ describe('mtm start', function () {
     assert.equal(ended.current_step, ended.total_steps);
 
     started?.kill('SIGTERM');
-    await until('every process to be gone', async () => ((await ourProcesses()).length === 0 ? true : null), 10_000);
+    await until(
+      'every process to be gone',
+      async () => ((await processesOf(env.home)).length === 0 ? true : null),
+      10_000,
+    );
   });
 
   it('says which port is taken, and starts nothing', async () => {

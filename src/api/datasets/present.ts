@@ -14,7 +14,8 @@ export function presentDataset(dataset: Dataset) {
     file_size: dataset.file_size,
     row_count: dataset.row_count,
     column_count: dataset.column_count,
-    columns: JSON.stringify(dataset.columns),
+    // JSON in a string, with the spaces that the reference has.
+    columns: `[${dataset.columns.map((column) => JSON.stringify(column)).join(', ')}]`,
     created_at: date(dataset.created_at),
     updated_at: date(dataset.updated_at),
     mapping: dataset.mapping,

@@ -1,11 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { z } from 'zod';
-import { PROJECT_ROOT } from '../../env.ts';
 import { Run } from '../../models/run.ts';
+import { VERSION } from '../../version.ts';
 import type { ApiDependencies, Endpoints } from '../endpoint.ts';
-
-const { version } = JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')) as { version: string };
 
 const HealthSchema = z
   .object({
@@ -22,7 +18,7 @@ export function createHealth({ env, orchestration }: ApiDependencies) {
     const [database, temporal] = await Promise.all([databaseAnswers(), orchestration.isHealthy()]);
     return {
       status: database && temporal ? 'healthy' : 'degraded',
-      version,
+      version: VERSION,
       environment: env.environment,
       components: { database: database ? 'up' : 'down', temporal: temporal ? 'up' : 'down' },
     };

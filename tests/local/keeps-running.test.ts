@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { processesOf } from '../support/processes.ts';
+import { startTestService, type TestService, until } from '../support/service.ts';
+
+/** Each long-lived process of the service, by its command line. */
+const PROCESSES: Record<string, RegExp> = {
+  PostgreSQL: /postgres -D /,
+  Temporal: /temporal server start-dev/,
+  'the API': /main\.ts api/,
+  'the orchestrator': /main\.ts orchestrator/,
+  'the host agent': /main\.ts host/,
+};
+
+describe('a service of which one process is killed', function () {
+  this.timeout(60_000);
+  let service: TestService;
+  let remove: () => Promise<void>;
+
+  before(async () => {
+    ({ service, remove } = await startTestService());
+  });
+
+  after(async () => {
+    await remove?.();
+    assert.deepEqual(await processesOf(service.env.home), [], 'nothing is left');
+  });
+
+  for (const [name, pattern] of Object.entries(PROCESSES)) {
+    it(`starts ${name} again`, async () => {
+      // The oldest of those that match: PostgreSQL's own children look alike.
+      const find = async () => (await processesOf(service.env.home)).find(({ command }) => pattern.test(command))?.pid;
+      const pid = await find();
+      assert.ok(pid, `${name} runs`);
+      process.kill(pid, 'SIGKILL');
+      const next = await until(`${name} to run again`, async () => {
+        const found = await find();
+        return found === pid ? null : found;
+      });
+      assert.notEqual(next, pid);
+      await until('the service to be healthy', async () => {
+        const answer = await service.call('GET', '/health').catch(() => null);
+        return answer?.body.status === 'healthy' ? answer : null;
+      });
+      const pool = await until('workers to start', async () => {
+        const answer = await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
+        return answer.status === 200 ? answer.body : null;
+      });
+      assert.equal(pool.active_workers, 1);
+      await service.call('POST', '/workers/', { action: 'stop' });
+    });
+  }
+});

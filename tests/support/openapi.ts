@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+
+interface OpenApiDocument {
+  paths: Record<string, Record<string, { responses: Record<string, { content?: Record<string, unknown> }> }>>;
+}
+
+/** Checks answers against the service's own OpenAPI document. */
+export class DocumentedAnswers {
+  readonly document: OpenApiDocument;
+  readonly #ajv = new Ajv2020({ strict: false, validateFormats: false });
+
+  constructor(document: OpenApiDocument) {
+    this.document = document;
+    this.#ajv.addSchema(document, 'openapi');
+  }
+
+  /** Every operation, as `GET /jobs/{id}`. */
+  operations(): string[] {
+    return Object.entries(this.document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replace('/api/v1', '')}`),
+    );
+  }
+
+  /** @throws AssertionError when this status is not documented for the operation, or the body has another form. */
+  check(method: string, path: string, status: number, body: unknown): void {
+    const asked = `/api/v1${path.replace(/\?.*/, '')}`;
+    const pattern = Object.keys(this.document.paths)
+      .filter((candidate) => new RegExp(`^${candidate.replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(asked))
+      .sort((a, b) => Number(b === asked) - Number(a === asked))[0];
+    const operation = this.document.paths[pattern ?? '']?.[method.toLowerCase()];
+    assert.ok(pattern && operation, `${method} ${path} is documented`);
+    const response = operation.responses[String(status)];
+    assert.ok(response, `${method} ${path} answered ${status}, which is not documented: ${JSON.stringify(body)}`);
+    if (!response.content) return;
+    const pointer = [pattern, method.toLowerCase(), 'responses', String(status), 'content', 'application/json'];
+    const escaped = ['paths', ...pointer, 'schema'].map((part) =>
+      encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1')),
+    );
+    const validate = this.#ajv.getSchema(`openapi#/${escaped.join('/')}`);
+    assert.ok(validate, 'the answer has a schema');
+    assert.ok(
+      validate(body),
+      `${method} ${path} ${status}: ${JSON.stringify(validate.errors)} in ${JSON.stringify(body)}`,
+    );
+  }
+}
