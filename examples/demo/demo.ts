@@ -50,7 +50,11 @@ export async function main(env: Env, args: string[]): Promise<void> {
     const api = new ApiClient(service.apiUrl);
     const { dir, datasets } = await chooseData(env, values.data);
     const project = await prepareProject(api, dir, datasets, model, maxRows);
-    if ((await api.workers()).active_workers === 0) await api.startWorkers(1);
+    const pool = await api.workers();
+    if (pool.jobs_in_queue + pool.busy_workers > 0)
+      console.log('An earlier run of this home has not ended: it goes on first, this one waits behind it.');
+    // One that is just starting shows `stopped`.
+    if (pool.workers.every(({ status }) => status === 'error')) await api.startWorkers(1);
     const trained = await trainAndWatch(api, project, values.kill === true);
     showScores(trained);
     if (values.kill) await compareWithUndisturbed(api, project, trained);
@@ -169,7 +173,7 @@ function show(project: WatchedProject): void {
 function showScores({ validation }: WatchedProject): void {
   const table = new Table({
     head: ['Trait', 'Held-out rows', 'Loss, base', 'Loss, tuned', 'Exact, base', 'Exact, tuned'],
-    style: { head: [] },
+    style: { head: [], border: [], compact: true },
   });
   for (const { trait, rows, base, tuned } of validation?.traits ?? []) {
     table.push([
@@ -182,6 +186,12 @@ function showScores({ validation }: WatchedProject): void {
     ]);
   }
   console.log(table.toString());
+  const worse = (validation?.traits ?? []).filter(({ base, tuned }) => tuned.loss >= base.loss);
+  console.log(
+    worse.length === 0
+      ? 'Better than the base model in every trait.'
+      : `Not better than the base model in ${worse.map(({ trait }) => trait).join(', ')}.`,
+  );
 }
 
 /** Trains the same again without a kill; the weights must not differ in a bit. */

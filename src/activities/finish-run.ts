@@ -1,4 +1,4 @@
-import { readdir, rename, rm, symlink } from 'node:fs/promises';
+import { access, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Env } from '../env.ts';
 import { Run } from '../models/run.ts';
@@ -50,12 +50,13 @@ async function complete(env: Env, run: Run): Promise<void> {
 async function publish(env: Env, run: Run): Promise<string> {
   const { output } = runFiles(env, run);
   if (!run.result) throw new Error(`Run ${run.id} is to be published and has not been trained.`);
-  try {
+  if (await exists(run.result.staging_path)) {
+    // Of a database that is gone, whose ids began at 1 as well: kept, under another name.
+    if (await exists(output)) await rename(output, `${output}.older-${Date.now()}`);
     await rename(run.result.staging_path, output);
-  } catch (error) {
+  } else {
     // Gone from staging means that an earlier attempt published it: nobody else moves or removes it.
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-    await readdir(output);
+    await access(output);
   }
   const latest = join(dirname(output), 'latest');
   const replacement = `${latest}.${run.id}`;
@@ -63,6 +64,13 @@ async function publish(env: Env, run: Run): Promise<string> {
   await symlink(basename(output), replacement);
   await rename(replacement, latest);
   return output;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function removeStaging(env: Env, run: Run): Promise<void> {

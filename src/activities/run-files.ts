@@ -5,16 +5,16 @@ import type { Run } from '../models/run.ts';
 /** Where the files of a run lie. */
 export function runFiles(env: Env, run: Run) {
   const dir = join(env.home, 'runs', String(run.id));
-  const output = join(run.spec.output_directory, `run-${run.number}`);
+  const { workflow_id: name, spec } = run;
   return {
     dir,
     mixture: join(dir, 'mixture'),
     train: join(dir, 'mixture', 'train.parquet'),
     heldOut: join(dir, 'mixture', 'held_out.parquet'),
-    /** The published model. */
-    output,
+    /** The published model. Projects may share an output directory: the folder is named as the workflow is. */
+    output: join(spec.output_directory, name),
     /** Names of unpublished models begin like this; the claim's epoch follows, so that no two claims share one. */
-    stagingPrefix: `.run-${run.number}.partial-e`,
-    staging: (leaseEpoch: number) => join(run.spec.output_directory, `.run-${run.number}.partial-e${leaseEpoch}`),
+    stagingPrefix: `.${name}.partial-e`,
+    staging: (leaseEpoch: number) => join(spec.output_directory, `.${name}.partial-e${leaseEpoch}`),
   };
 }

@@ -31,7 +31,7 @@ export async function main(env: Env): Promise<void> {
     head: ['', 'State', 'Found', 'Remedy'],
     colWidths: [22, 8, 46, 50],
     wordWrap: true,
-    style: { head: [], border: [] },
+    style: { head: [], border: [], compact: true },
   });
   for (const { what, state, detail, remedy } of findings) table.push([what, state, detail, remedy ?? '']);
   console.log(table.toString());

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { access, readdir, readlink } from 'node:fs/promises';
+import { access, mkdir, readdir, readlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { commandLine, processStart } from '../../src/workers/process-identity.ts';
 import { csvRows } from '../support/rows.ts';
@@ -111,11 +111,41 @@ describe('a training through the whole service', function () {
     assert.equal(project.total_steps, 15);
     const output = String(project.output_path);
     await Promise.all(['config.json', 'model.safetensors', 'tokenizer.json'].map((name) => access(join(output, name))));
-    assert.equal(await readlink(join(dirname(output), 'latest')), 'run-1');
+    assert.equal(await readlink(join(dirname(output), 'latest')), `project-${id}-run-1`);
     const { traits } = project.validation as { traits: { trait: string; rows: number }[] };
     assert.deepEqual(traits.map(({ trait }) => trait).sort(), ['coding', 'general_tools', 'reasoning']);
     const checked = await service.call('POST', `/projects/${id}/validate`);
     assert.deepEqual([checked.status, checked.body.valid], [200, true]);
+  });
+
+  it('never overwrites an output: not of another project, nor of a database that is gone', async () => {
+    const ids: number[] = [];
+    for (const name of ['one', 'other']) {
+      const { body } = await service.call('POST', '/projects/', {
+        name,
+        base_model: TINY_MODEL,
+        output_directory: 'together',
+        max_steps: 2,
+        max_length: 64,
+        traits: [{ trait_type: 'coding', datasets: [{ dataset_id: datasetId, percentage: 100 }] }],
+      });
+      const older = join(String(body.output_directory), `project-${body.id}-run-1`);
+      await mkdir(older, { recursive: true });
+      await writeFile(join(older, 'kept'), '');
+      ids.push(Number(body.id));
+    }
+    for (const id of ids) assert.equal((await service.call('POST', `/projects/${id}/start`)).status, 200);
+    for (const id of ids) {
+      const { output_path, error_message } = await until(`project ${id} to end`, async () => {
+        const { body } = await service.call('GET', `/projects/${id}`);
+        return ['completed', 'failed'].includes(String(body.status)) ? body : null;
+      });
+      assert.ok(output_path, String(error_message));
+      await access(join(String(output_path), 'model.safetensors'));
+      const beside = await readdir(dirname(String(output_path)));
+      const older = beside.find((name) => name.startsWith(`project-${id}-run-1.older-`));
+      await access(join(dirname(String(output_path)), String(older), 'kept'));
+    }
   });
 
   it('goes on after SIGKILL of its worker and ends with the weights of an undisturbed run', async () => {
