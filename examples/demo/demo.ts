@@ -43,9 +43,15 @@ export async function main(env: Env, args: string[]): Promise<void> {
   const say = (line: string) => console.log(line);
   await ensureTrainerPython({ env, onProgress: say });
   const model = values.model ?? (await installModel(env, 'smollm2-135m'));
-  const service = await startService(env, say);
-  const stopOnSignal = () => void service.stop().then(() => process.exit(130));
+  const starting = startService(env, say);
+  let interrupted = false;
+  const stopOnSignal = () => {
+    interrupted = true;
+    console.log('\nStopping; the run goes on with the next `npm start`.');
+    void starting.then((service) => service.stop()).finally(() => process.exit(130));
+  };
   process.once('SIGINT', stopOnSignal).once('SIGTERM', stopOnSignal);
+  const service = await starting;
   try {
     const api = new ApiClient(service.apiUrl);
     const { dir, datasets } = await chooseData(env, values.data);
@@ -59,6 +65,9 @@ export async function main(env: Env, args: string[]): Promise<void> {
     showScores(trained);
     if (values.kill) await compareWithUndisturbed(api, project, trained);
     showPlaces(trained, service);
+  } catch (error) {
+    // What fails while the service is being ended is no news.
+    if (!interrupted) throw error;
   } finally {
     await service.stop();
   }

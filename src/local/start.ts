@@ -37,9 +37,15 @@ export async function startService(env: Env, onProgress: (line: string) => void)
   await mkdir(join(env.home, 'logs'), { recursive: true });
   const stops: (() => Promise<void>)[] = [await lockHome(env.home)];
   let stopping = false;
-  const stop = async () => {
+  const endAll = async () => {
     stopping = true;
     for (const end of stops.splice(0).reverse()) await end();
+  };
+  // Whoever asks again waits for the same end.
+  let ended: Promise<void> | undefined;
+  const stop = () => {
+    ended ??= endAll();
+    return ended;
   };
   try {
     const killedBefore = (await Promise.all([endPostgresLeftover(env.home), endTemporalLeftover(env.home)])).includes(
