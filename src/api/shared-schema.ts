@@ -33,6 +33,17 @@ export function pageQuery(size: number) {
   });
 }
 
+/** A page of a list. */
+export function pageOf<Item extends z.ZodType>(item: Item) {
+  return z.object({ items: z.array(item), total: z.int(), page: z.int(), page_size: z.int(), pages: z.int() });
+}
+
+/** What may be changed of a thing that exists: how it is called. */
+export const metadataPatch = z.strictObject({
+  name: nameField.optional(),
+  description: textField.nullable().optional(),
+});
+
 export const dateField = z.iso.datetime().openapi({ example: '2024-01-01T00:00:00Z' });
 
 /** RFC 3339 in UTC, as the reference writes it. */

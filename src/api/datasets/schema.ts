@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MappingSchema } from '../../datasets/row-format.ts';
-import { dateField, idField, nameField, textField } from '../shared-schema.ts';
+import { dateField, idField, metadataPatch, nameField, pageOf, textField } from '../shared-schema.ts';
 
 export const DatasetSchema = z
   .object({
@@ -21,9 +21,7 @@ export const DatasetSchema = z
   })
   .openapi('Dataset');
 
-export const DatasetListSchema = z
-  .object({ items: z.array(DatasetSchema), total: z.int(), page: z.int(), page_size: z.int(), pages: z.int() })
-  .openapi('DatasetList');
+export const DatasetListSchema = pageOf(DatasetSchema).openapi('DatasetList');
 
 /** The fields beside the file. `mapping` is JSON text, since a form has texts only. */
 export const DatasetForm = z.strictObject({
@@ -57,6 +55,4 @@ export const DatasetUpload = z.object({
   }),
 });
 
-export const DatasetPatch = z
-  .strictObject({ name: nameField.optional(), description: textField.nullable().optional() })
-  .openapi('DatasetPatch');
+export const DatasetPatch = metadataPatch.openapi('DatasetPatch');

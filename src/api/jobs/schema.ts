@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { HyperparameterChoicesSchema } from '../../models/run-spec.ts';
 import { RUN_PHASES, RUN_STATUSES, TRAINING_TYPES } from '../../models/statuses.ts';
-import { dateField, idField, nameField, pageQuery, textField } from '../shared-schema.ts';
+import { dateField, idField, metadataPatch, nameField, pageOf, pageQuery, textField } from '../shared-schema.ts';
 
 export const JobCreate = z
   .strictObject({
@@ -82,12 +82,8 @@ export const JobStatusSchema = z
   })
   .openapi('JobStatus');
 
-export const JobListSchema = z
-  .object({ items: z.array(JobSchema), total: z.int(), page: z.int(), page_size: z.int(), pages: z.int() })
-  .openapi('JobList');
+export const JobListSchema = pageOf(JobSchema).openapi('JobList');
 
 export const JobListQuery = pageQuery(10).extend({ status: z.enum(RUN_STATUSES).optional() });
 
-export const JobPatch = z
-  .strictObject({ name: nameField.optional(), description: textField.nullable().optional() })
-  .openapi('JobPatch');
+export const JobPatch = metadataPatch.openapi('JobPatch');

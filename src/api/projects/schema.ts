@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { HyperparameterChoicesSchema } from '../../models/run-spec.ts';
 import { RUN_STATUSES, TRAINING_TYPES, TRAIT_TYPES } from '../../models/statuses.ts';
 import { runFields } from '../jobs/schema.ts';
-import { dateField, idField, nameField, textField } from '../shared-schema.ts';
+import { dateField, idField, metadataPatch, nameField, pageOf, textField } from '../shared-schema.ts';
 
 const traitFields = z.strictObject({
   trait_type: z.enum(TRAIT_TYPES),
@@ -71,13 +71,9 @@ export const ProjectSchema = z
   })
   .openapi('Project');
 
-export const ProjectListSchema = z
-  .object({ items: z.array(ProjectSchema), total: z.int(), page: z.int(), page_size: z.int() })
-  .openapi('ProjectList');
+export const ProjectListSchema = pageOf(ProjectSchema).omit({ pages: true }).openapi('ProjectList');
 
-export const ProjectPatch = z
-  .strictObject({ name: nameField.optional(), description: textField.nullable().optional() })
-  .openapi('ProjectPatch');
+export const ProjectPatch = metadataPatch.openapi('ProjectPatch');
 
 const checked = z.object({ valid: z.boolean(), errors: z.array(z.string()) });
 export const ProjectValidationSchema = z
