@@ -141,7 +141,7 @@ async function trainAndWatch(api: ApiClient, id: number, kill: boolean): Promise
       if (killedAtStep !== null) {
         const twice = resumedAtStep === null ? 0 : killedAtStep - resumedAtStep;
         console.log(
-          `Killed at step ${killedAtStep}, gone on after step ${resumedAtStep ?? killedAtStep}: ${twice} steps done twice (saved every ${SAVE_STEPS}).`,
+          `Killed at step ${killedAtStep}, gone on after step ${resumedAtStep ?? killedAtStep}: ${twice} ${twice === 1 ? 'step' : 'steps'} done twice (saved every ${SAVE_STEPS}).`,
         );
       }
       return project;
