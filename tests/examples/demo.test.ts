@@ -33,7 +33,8 @@ describe('the demo', function () {
     const first = demo();
     const firstClosed = once(first, 'close');
     for await (const line of createInterface({ input: first.stdout as NodeJS.ReadableStream })) {
-      if (line.includes('running, training')) first.kill('SIGINT');
+      // The first line of the bar: the run has been asked for and has not ended.
+      if (line.startsWith('[') && first.signalCode === null) first.kill('SIGINT');
     }
     assert.deepEqual((await firstClosed)[0], 130);
     assert.deepEqual(await processesOf(env.home), []);
