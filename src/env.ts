@@ -14,6 +14,9 @@ const EnvSchema = z.object({
   MTM_HOME: text.default('./data'),
   MTM_HOST: text.default('127.0.0.1'),
   MTM_PORT: port.default(8000),
+  MTM_API_KEYS: z.string().default(''),
+  MTM_ALLOWED_HOSTS: z.string().default(''),
+  MTM_TRUST_NETWORK: z.enum(['true', 'false']).default('false'),
   MTM_POSTGRES_PORT: port.default(5433),
   MTM_TEMPORAL_PORT: port.default(7233),
   MTM_TEMPORAL_UI_PORT: port.default(8233),
@@ -45,6 +48,12 @@ export interface Env {
   home: string;
   host: string;
   port: number;
+  /** Keys of which every request must carry one; none: no authentication. */
+  apiKeys: string[];
+  /** Names, beside loopback and addresses, under which the API may be asked for. */
+  allowedHosts: string[];
+  /** Who reaches the address may use the API: it may listen beyond loopback without keys. */
+  trustNetwork: boolean;
   /** Ports of the embedded servers; 0 asks for any free port. */
   postgresPort: number;
   temporalPort: number;
@@ -92,6 +101,9 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
     home,
     host: e.MTM_HOST,
     port: e.MTM_PORT,
+    apiKeys: listOf(e.MTM_API_KEYS),
+    allowedHosts: listOf(e.MTM_ALLOWED_HOSTS).map((name) => name.toLowerCase()),
+    trustNetwork: e.MTM_TRUST_NETWORK === 'true',
     postgresPort: e.MTM_POSTGRES_PORT,
     temporalPort: e.MTM_TEMPORAL_PORT,
     temporalUiPort: e.MTM_TEMPORAL_UI_PORT,
@@ -115,12 +127,22 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
   };
 }
 
+function listOf(text: string): string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean);
+}
+
 /** The variables from which loadEnv gives these settings again: for processes that we start. */
 export function toVariables(env: Env): Record<string, string> {
   return {
     MTM_HOME: env.home,
     MTM_HOST: env.host,
     MTM_PORT: String(env.port),
+    MTM_API_KEYS: env.apiKeys.join(','),
+    MTM_ALLOWED_HOSTS: env.allowedHosts.join(','),
+    MTM_TRUST_NETWORK: String(env.trustNetwork),
     MTM_TOOLS: env.toolsDir,
     MTM_PYTHON: env.python ?? '',
     MTM_PIP_ARGS: env.pipArgs.join(' '),

@@ -13,9 +13,11 @@ export type WatchedProject = z.output<typeof WatchedProjectSchema>;
 /** The requests of the demo, as a user's script would make them. Every answer but success is thrown with its detail. */
 export class ApiClient {
   readonly #base: string;
+  readonly #headers: Record<string, string>;
 
-  constructor(apiUrl: string) {
+  constructor(apiUrl: string, apiKey: string | undefined) {
     this.#base = `${apiUrl}/api/v1`;
+    this.#headers = apiKey ? { Authorization: `Bearer ${apiKey}` } : {};
   }
 
   async uploadDataset(path: string, { mapping }: DemoDataset): Promise<z.output<typeof DatasetIdSchema>> {
@@ -50,7 +52,7 @@ export class ApiClient {
     const json = body !== undefined && !(body instanceof FormData);
     const response = await fetch(this.#base + path, {
       method,
-      ...(json ? { headers: { 'Content-Type': 'application/json' } } : {}),
+      headers: { ...this.#headers, ...(json ? { 'Content-Type': 'application/json' } : {}) },
       ...(body === undefined ? {} : { body: json ? JSON.stringify(body) : body }),
     });
     const answer: unknown = await response.json();

@@ -53,7 +53,7 @@ export async function main(env: Env, args: string[]): Promise<void> {
   process.once('SIGINT', stopOnSignal).once('SIGTERM', stopOnSignal);
   const service = await starting;
   try {
-    const api = new ApiClient(service.apiUrl);
+    const api = new ApiClient(service.apiUrl, env.apiKeys[0]);
     const { dir, datasets } = await chooseData(env, values.data);
     const project = await prepareProject(api, dir, datasets, model, maxRows);
     const pool = await api.workers();

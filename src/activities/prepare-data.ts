@@ -8,6 +8,7 @@ import { Dataset } from '../models/dataset.ts';
 import { Run } from '../models/run.ts';
 import { setPhase } from '../models/transition.ts';
 import { FAILURE_TYPES, type RunRef } from '../workflows/contract.ts';
+import { adoptRun } from './adopt-run.ts';
 import { openRun } from './open-run.ts';
 import { runFiles } from './run-files.ts';
 
@@ -19,6 +20,8 @@ export function createPrepareData(env: Env) {
   return async function prepareData({ runId }: RunRef): Promise<{ trainRows: number; heldOutRows: number }> {
     const run = await openRun(runId);
     const { mixture } = runFiles(env, run);
+    const from = run.resumes_run_id === null ? null : await Run.findByPk(run.resumes_run_id);
+    if (from) await adoptRun(env, run, from);
     if (!(await readMixtureManifest(mixture))) {
       await setPhase(runId, run.status, 'preparing_data');
       try {

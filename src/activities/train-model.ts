@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { ApplicationFailure } from '@temporalio/activity';
 import type { Env } from '../env.ts';
 import type { Lease } from '../models/lease.ts';
 import type { Run } from '../models/run.ts';
@@ -13,8 +14,9 @@ import {
 } from '../models/run-progress.ts';
 import { trainerHyperparameters } from '../models/run-spec.ts';
 import { setPhase } from '../models/transition.ts';
+import { resolveOutputDirectory } from '../outputs/output-directory.ts';
 import { PROTOCOL_VERSION, type RunFile, type TrainerEvent, TrainResultSchema } from '../trainer/protocol.ts';
-import type { RunRef } from '../workflows/contract.ts';
+import { FAILURE_TYPES, type RunRef } from '../workflows/contract.ts';
 import { readMixture } from './prepare-data.ts';
 import { runFiles } from './run-files.ts';
 import { runTrainer } from './run-trainer.ts';
@@ -54,6 +56,15 @@ export function createTrainModel(context: TrainingWorkerContext) {
 async function trainingFile(env: Env, run: Run, lease: Lease): Promise<RunFile> {
   const files = runFiles(env, run);
   const { trainRows, heldOutRows } = await readMixture(files.mixture);
+  // Looked at again: a link may have been put into the directory since the run was asked for.
+  const directory = await resolveOutputDirectory(run.spec.output_directory, env.outputRoots).catch((error: Error) => {
+    throw ApplicationFailure.nonRetryable(error.message, FAILURE_TYPES.badInput);
+  });
+  if (directory !== run.spec.output_directory)
+    throw ApplicationFailure.nonRetryable(
+      `output_directory ${run.spec.output_directory} leads to ${directory} now. Start the run again to use it.`,
+      FAILURE_TYPES.badInput,
+    );
   const output_dir = files.staging(lease.epoch);
   await rm(output_dir, { recursive: true, force: true });
   return {

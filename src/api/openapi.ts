@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { OpenApiGeneratorV31 } from '@asteasolutions/zod-to-openapi';
 import Router from '@koa/router';
 import { VERSION } from '../version.ts';
+import { SECURITY_SCHEME } from './document-endpoint.ts';
 import { BASE_PATH, type Endpoints } from './endpoint.ts';
 
 const UI_DIR = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
@@ -13,11 +14,19 @@ const PAGE = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Model Training Manager API</title>
 <link rel="stylesheet" href="/docs/swagger-ui.css"></head>
 <body><div id="ui"></div><script src="/docs/swagger-ui-bundle.js"></script>
-<script>SwaggerUIBundle({ url: '${BASE_PATH}/openapi.json', dom_id: '#ui' })</script></body></html>
+<script src="/docs/page.js"></script></body></html>
 `;
+
+/** A file of its own: the page's security policy lets no inline script run. */
+const PAGE_SCRIPT = `SwaggerUIBundle({ url: '${BASE_PATH}/openapi.json', dom_id: '#ui' });\n`;
 
 /** The OpenAPI document, made once from what the endpoints declare, and a page that shows it without the internet. */
 export function docsRoutes(endpoints: Endpoints): Router {
+  endpoints.registry.registerComponent('securitySchemes', SECURITY_SCHEME, {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'One of MTM_API_KEYS, where the service has any.',
+  });
   const document = new OpenApiGeneratorV31(endpoints.registry.definitions).generateDocument({
     openapi: '3.1.0',
     info: {
@@ -26,6 +35,7 @@ export function docsRoutes(endpoints: Endpoints): Router {
       description: 'Turns datasets and a local base model into a fine-tuned, validated model, and never loses a run.',
     },
     servers: [{ url: '/' }],
+    security: [{}, { [SECURITY_SCHEME]: [] }],
   });
   const router = new Router();
   router.get(`${BASE_PATH}/openapi.json`, (ctx) => {
@@ -34,6 +44,10 @@ export function docsRoutes(endpoints: Endpoints): Router {
   router.get('/docs', (ctx) => {
     ctx.type = 'html';
     ctx.body = PAGE;
+  });
+  router.get('/docs/page.js', (ctx) => {
+    ctx.type = 'text/javascript';
+    ctx.body = PAGE_SCRIPT;
   });
   for (const [name, type] of Object.entries(UI_FILES)) {
     router.get(`/docs/${name}`, async (ctx) => {

@@ -1,9 +1,10 @@
+import type { Transaction } from 'sequelize';
 import { Dataset } from '../models/dataset.ts';
 import { badRequest } from './errors.ts';
 
 /** @throws ApiError 400 when one of the datasets is not there, or gives no conversation to train on. */
-export async function requireUsableDatasets(ids: number[]): Promise<void> {
-  const datasets = await Dataset.findAll({ where: { id: ids } });
+export async function requireUsableDatasets(ids: number[], transaction: Transaction | null = null): Promise<void> {
+  const datasets = await Dataset.findAll({ where: { id: ids }, transaction });
   for (const id of ids) {
     const dataset = datasets.find((candidate) => candidate.id === id);
     if (!dataset)

@@ -6,24 +6,31 @@ import { connectModels } from '../models/database.ts';
 import { requireDatabaseUrl } from '../models/database-url.ts';
 import { connectOrchestration } from '../workflows/client.ts';
 import { sweepIncoming } from './datasets/upload.ts';
+import { requireSafeAddress } from './guard.ts';
+import { forgetOldKeys } from './idempotency.ts';
 import { createApi } from './server.ts';
 
 const DRAIN_MS = 2_000;
+const FORGET_EVERY_MS = 3_600_000;
 
 /** The process that answers HTTP. It starts, and answers, also while the database or Temporal is away. */
 export async function main(env: Env): Promise<void> {
+  requireSafeAddress(env);
   const logger = createLogger('api', env.logLevel);
   const sequelize = connectModels(requireDatabaseUrl(env));
   const orchestration = connectOrchestration(env);
   await sweepIncoming(env);
-  const server = createApi({ env, orchestration, logger }, sequelize).listen(env.port, env.host);
+  const server = createApi({ env, orchestration, logger, sequelize }).listen(env.port, env.host);
   // Node ends a request that takes longer than five minutes; uploads of large files over slow lines do.
   server.requestTimeout = 0;
   await once(server, 'listening');
+  // A database that is away now is there at the next time.
+  const forgetting = setInterval(() => void forgetOldKeys(sequelize).catch(() => {}), FORGET_EVERY_MS);
   const address = server.address();
   await runUntilStopped({
     ...(typeof address === 'object' && address ? { port: address.port } : {}),
     stop: async () => {
+      clearInterval(forgetting);
       const closed = once(server, 'close');
       server.close();
       server.closeIdleConnections();

@@ -1,23 +1,26 @@
 import Router from '@koa/router';
 import Koa from 'koa';
-import type { Sequelize } from 'sequelize';
 import { addConfig } from './config/routes.ts';
 import { addDatasets } from './datasets/routes.ts';
 import { type ApiDependencies, Endpoints } from './endpoint.ts';
 import { renderErrors } from './errors.ts';
+import { checkSender, requireApiKey, securityHeaders } from './guard.ts';
 import { addHealth, createHealth } from './health/routes.ts';
 import { addJobs } from './jobs/routes.ts';
 import { docsRoutes } from './openapi.ts';
 import { addProjects } from './projects/routes.ts';
+import { addRuns } from './runs/routes.ts';
 import { addWorkers } from './workers/routes.ts';
 
 /** The whole API as a Koa application. The models must be connected. */
-export function createApi(dependencies: ApiDependencies, sequelize: Sequelize): Koa {
-  const endpoints = new Endpoints();
+export function createApi(dependencies: ApiDependencies): Koa {
+  const { env, logger, sequelize } = dependencies;
+  const endpoints = new Endpoints(sequelize);
   addHealth(endpoints, dependencies);
   addDatasets(endpoints, dependencies);
-  addJobs(endpoints, dependencies, sequelize);
-  addProjects(endpoints, dependencies, sequelize);
+  addJobs(endpoints, dependencies);
+  addProjects(endpoints, dependencies);
+  addRuns(endpoints, dependencies);
   addConfig(endpoints);
   addWorkers(endpoints, dependencies);
 
@@ -28,7 +31,10 @@ export function createApi(dependencies: ApiDependencies, sequelize: Sequelize): 
   });
 
   const app = new Koa();
-  app.use(renderErrors(dependencies.logger));
+  app.use(securityHeaders());
+  app.use(renderErrors(logger));
+  app.use(checkSender(env));
+  app.use(requireApiKey(env));
   for (const router of [endpoints.router, root, docsRoutes(endpoints)]) {
     app.use(router.routes());
     app.use(router.allowedMethods());

@@ -4,6 +4,9 @@ import { z } from 'zod';
 // Once, before any schema is made: gives schemas their `.openapi()`.
 extendZodWithOpenApi(z);
 
+/** What lists can be sorted by, upwards and downwards. */
+const SORTS = ['id', '-id', 'name', '-name', 'created_at', '-created_at'] as const;
+
 const LARGEST_ID = 2_147_483_647;
 
 export const ErrorSchema = z
@@ -30,6 +33,24 @@ export function pageQuery(size: number) {
   return z.strictObject({
     page: z.coerce.number().int().min(1).max(1_000_000).default(1).openapi({ type: 'integer' }),
     page_size: z.coerce.number().int().min(1).max(100).default(size).openapi({ type: 'integer' }),
+  });
+}
+
+const dateFilter = z.iso.datetime({ offset: true, error: 'must be a date like 2024-01-01T00:00:00Z' }).optional();
+
+/** Query of a list that can be searched and sorted; what it means is in list-query.ts. */
+export function searchQuery(size: number) {
+  return pageQuery(size).extend({
+    name: z
+      .string()
+      .min(1)
+      .max(255)
+      .refine(isText, 'must not have a NUL character')
+      .optional()
+      .openapi({ description: 'Part of the name' }),
+    created_after: dateFilter,
+    created_before: dateFilter,
+    sort: z.enum(SORTS).default('-id').openapi({ description: 'With a minus: downwards' }),
   });
 }
 

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { lock } from 'proper-lockfile';
+import { requireSafeAddress } from '../api/guard.ts';
 import { type Env, toVariables } from '../env.ts';
 import { migrate } from '../models/migrate.ts';
 import { choosePort, isPortFree } from './ports.ts';
@@ -34,6 +35,7 @@ interface Server {
  * @throws Error with a sentence for the user.
  */
 export async function startService(env: Env, onProgress: (line: string) => void): Promise<RunningService> {
+  requireSafeAddress(env);
   await mkdir(join(env.home, 'logs'), { recursive: true });
   const stops: (() => Promise<void>)[] = [await lockHome(env.home)];
   let stopping = false;

@@ -17,6 +17,8 @@ export async function createRun(
   owner: { kind: 'job' | 'project'; id: number },
   spec: RunSpec,
   transaction: Transaction,
+  /** The run of the same owner whose mixture and checkpoints it goes on from. */
+  resumes: Run | null = null,
 ): Promise<Run> {
   const ownerKey = owner.kind === 'job' ? { job_id: owner.id } : { project_id: owner.id };
   const last = await Run.max<number, Run>('number', { where: ownerKey, transaction });
@@ -28,6 +30,7 @@ export async function createRun(
         project_id: null,
         ...ownerKey,
         number,
+        resumes_run_id: resumes?.id ?? null,
         spec,
         status: 'pending',
         phase: 'waiting',

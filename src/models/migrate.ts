@@ -1,9 +1,10 @@
 import { QueryTypes, Sequelize } from 'sequelize';
 import { Umzug } from 'umzug';
 import * as initial from './migrations/0001-initial.ts';
+import * as runStreams from './migrations/0002-run-streams.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
-const MIGRATIONS = [initial];
+const MIGRATIONS = [initial, runStreams];
 
 /** Any constant will do, as long as no other program uses it on this database. */
 const ADVISORY_LOCK_ID = 7_104_220_519;

@@ -51,7 +51,7 @@ export async function recordSteps(lease: Lease, steps: StepEvent[]): Promise<boo
      WHERE ${HELD}
      ON CONFLICT (run_id, step) DO UPDATE SET epoch = EXCLUDED.epoch, loss = EXCLUDED.loss,
        learning_rate = EXCLUDED.learning_rate, grad_norm = EXCLUDED.grad_norm, tokens = EXCLUDED.tokens,
-       tokens_per_s = EXCLUDED.tokens_per_s, created_at = now()`,
+       tokens_per_s = EXCLUDED.tokens_per_s, seq = EXCLUDED.seq, xid = EXCLUDED.xid, created_at = now()`,
     { ...bindOf(lease), steps: JSON.stringify(steps) },
   );
 }

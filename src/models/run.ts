@@ -21,6 +21,8 @@ export class Run extends Model<InferAttributes<Run>, InferCreationAttributes<Run
   declare project_id: number | null;
   /** 1 for the first run of its job or project, then counting. */
   declare number: number;
+  /** The run whose mixture and checkpoints this one goes on from; null starts at step 0. */
+  declare resumes_run_id: CreationOptional<number | null>;
   declare spec: RunSpec;
   declare status: RunStatus;
   declare phase: RunPhase;
@@ -60,6 +62,7 @@ export function initRun(sequelize: Sequelize): void {
       job_id: DataTypes.INTEGER,
       project_id: DataTypes.INTEGER,
       number: { type: DataTypes.INTEGER, allowNull: false },
+      resumes_run_id: DataTypes.INTEGER,
       spec: { type: DataTypes.JSONB, allowNull: false },
       status: { type: DataTypes.STRING(16), allowNull: false },
       phase: { type: DataTypes.STRING(32), allowNull: false },

@@ -5,6 +5,7 @@ import {
   type InferCreationAttributes,
   Model,
   type Sequelize,
+  type Transaction,
 } from 'sequelize';
 import type { TrainingType } from './statuses.ts';
 
@@ -25,8 +26,8 @@ export class TrainingConfig extends Model<InferAttributes<TrainingConfig>, Infer
   declare updated_at: CreationOptional<Date>;
 
   /** The row. */
-  static async current(): Promise<TrainingConfig> {
-    return await TrainingConfig.findByPk(1, { rejectOnEmpty: true });
+  static async current(transaction: Transaction | null = null): Promise<TrainingConfig> {
+    return await TrainingConfig.findByPk(1, { rejectOnEmpty: true, transaction });
   }
 }
 

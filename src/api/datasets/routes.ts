@@ -1,13 +1,26 @@
-import { rm } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { access, rm } from 'node:fs/promises';
+import { z } from 'zod';
+import { previewRows } from '../../datasets/preview.ts';
+import { MappingSchema } from '../../datasets/row-format.ts';
 import { Dataset } from '../../models/dataset.ts';
 import { Job } from '../../models/job.ts';
 import { Project } from '../../models/project.ts';
 import { TraitDataset } from '../../models/trait-dataset.ts';
 import type { ApiDependencies, Endpoints } from '../endpoint.ts';
 import { ApiError, notFound } from '../errors.ts';
-import { IdParams, pageQuery } from '../shared-schema.ts';
+import { searchOf } from '../list-query.ts';
+import { IdParams } from '../shared-schema.ts';
 import { presentDataset } from './present.ts';
-import { DatasetListSchema, DatasetPatch, DatasetSchema, DatasetUpload } from './schema.ts';
+import {
+  DatasetListQuery,
+  DatasetListSchema,
+  DatasetPatch,
+  DatasetSchema,
+  DatasetUpload,
+  PreviewQuery,
+  PreviewSchema,
+} from './schema.ts';
 import { uploadDataset } from './upload.ts';
 
 const tag = 'Datasets';
@@ -21,7 +34,8 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
     multipart: DatasetUpload,
     success: { status: 201, description: 'The dataset', schema: DatasetSchema },
     errors: { 400: 'Invalid file type or content', 413: 'Too large', 415: 'Not a form' },
-    handle: async ({ ctx }) => presentDataset(await uploadDataset(ctx, env)),
+    creates: true,
+    handle: ({ ctx, once }) => uploadDataset(ctx, env, once),
   });
 
   endpoints.add({
@@ -29,14 +43,11 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
     path: '/datasets/',
     summary: 'List datasets, newest first',
     tag,
-    query: pageQuery(10),
+    query: DatasetListQuery,
     success: { status: 200, description: 'A page of datasets', schema: DatasetListSchema },
-    handle: async ({ query: { page, page_size } }) => {
-      const { rows, count } = await Dataset.findAndCountAll({
-        order: [['id', 'DESC']],
-        limit: page_size,
-        offset: (page - 1) * page_size,
-      });
+    handle: async ({ query }) => {
+      const { page, page_size } = query;
+      const { rows, count } = await Dataset.findAndCountAll(searchOf(query));
       return { items: rows.map(presentDataset), total: count, page, page_size, pages: Math.ceil(count / page_size) };
     },
   });
@@ -50,6 +61,47 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
     success: { status: 200, description: 'The dataset', schema: DatasetSchema },
     errors: { 404: 'Dataset not found' },
     handle: async ({ params: { id } }) => presentDataset(await findDataset(id)),
+  });
+
+  endpoints.add({
+    method: 'get',
+    path: '/datasets/{id}/preview',
+    summary: 'The first rows, and the conversations that they give',
+    tag,
+    params: IdParams,
+    query: PreviewQuery,
+    success: { status: 200, description: 'Rows', schema: PreviewSchema },
+    errors: { 404: 'Dataset not found' },
+    handle: async ({ params: { id }, query }) => {
+      const dataset = await findDataset(id);
+      const mapping = dataset.mapping === null ? null : MappingSchema.parse(dataset.mapping);
+      const { parquet_path, columns } = dataset;
+      return { columns, rows: await previewRows({ parquet_path, columns, mapping }, query.rows) };
+    },
+  });
+
+  endpoints.add({
+    method: 'get',
+    path: '/datasets/{id}/download',
+    summary: 'The file as it was uploaded',
+    tag,
+    params: IdParams,
+    success: {
+      status: 200,
+      description: 'The file',
+      schema: z.string().openapi({ format: 'binary' }),
+      contentType: 'application/octet-stream',
+    },
+    errors: { 404: 'Dataset not found' },
+    handle: async ({ params: { id }, ctx }) => {
+      const dataset = await findDataset(id);
+      await access(dataset.file_path).catch(() => {
+        throw new ApiError(404, `The file of dataset ${id} is not there any more. Upload it again.`);
+      });
+      ctx.attachment(dataset.filename);
+      ctx.type = 'application/octet-stream';
+      return createReadStream(dataset.file_path);
+    },
   });
 
   endpoints.add({

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MappingSchema } from '../../datasets/row-format.ts';
-import { dateField, idField, metadataPatch, nameField, pageOf, textField } from '../shared-schema.ts';
+import { dateField, idField, metadataPatch, nameField, pageOf, searchQuery, textField } from '../shared-schema.ts';
 
 export const DatasetSchema = z
   .object({
@@ -56,3 +56,22 @@ export const DatasetUpload = z.object({
 });
 
 export const DatasetPatch = metadataPatch.openapi('DatasetPatch');
+
+export const DatasetListQuery = searchQuery(10);
+
+export const PreviewQuery = z.strictObject({
+  rows: z.coerce.number().int().min(1).max(100).default(10).openapi({ type: 'integer' }),
+});
+export const PreviewSchema = z
+  .object({
+    columns: z.array(z.string()),
+    rows: z.array(
+      z.object({
+        row_number: z.int(),
+        values: z.record(z.string(), z.string().nullable()),
+        messages: z.array(z.object({ role: z.string(), content: z.string() })).nullable(),
+        unusable: z.string().nullable(),
+      }),
+    ),
+  })
+  .openapi('DatasetPreview');

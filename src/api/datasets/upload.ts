@@ -3,11 +3,14 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Context } from 'koa';
 import { koaBody } from 'koa-body';
+import type { Transaction } from 'sequelize';
 import { ingestDataset } from '../../datasets/ingest.ts';
 import type { Env } from '../../env.ts';
 import { Dataset } from '../../models/dataset.ts';
-import { check } from '../endpoint.ts';
+import type { Once } from '../endpoint.ts';
 import { ApiError } from '../errors.ts';
+import { check } from '../request.ts';
+import { presentDataset } from './present.ts';
 import { DatasetForm } from './schema.ts';
 
 /** Where uploads arrive. What is left there at a start was broken off. */
@@ -21,9 +24,13 @@ export async function sweepIncoming(env: Env): Promise<void> {
   await mkdir(join(env.home, 'datasets'), { recursive: true });
 }
 
-/** Takes a multipart upload to a dataset. The row is written last; when anything fails before, nothing stays behind. */
-export async function uploadDataset(ctx: Context, env: Env): Promise<Dataset> {
+/**
+ * Takes a multipart upload to a dataset. The row is written last; when anything fails before, or an earlier request with
+ * the same key has made the dataset, nothing of the upload stays behind.
+ */
+export async function uploadDataset(ctx: Context, env: Env, once: Once): Promise<unknown> {
   const files: string[] = [];
+  let kept = false;
   try {
     const { upload, form } = await receive(ctx, env, files);
     const id = randomUUID();
@@ -38,24 +45,34 @@ export async function uploadDataset(ctx: Context, env: Env): Promise<Dataset> {
       mapping: form.mapping ?? null,
     });
     await rename(upload.filepath, stored);
-    return await Dataset.create({
-      name: form.name,
-      description: form.description ?? null,
-      filename: originalName,
-      file_path: stored,
-      parquet_path: parquetPath,
-      file_type: found.kind,
-      file_size: upload.size,
-      row_count: found.rowCount,
-      usable_row_count: found.usableRowCount,
-      column_count: found.columns.length,
-      columns: found.columns,
-      mapping: found.mapping,
-      sha256: found.sha256,
-    });
+    const create = async (transaction: Transaction) => {
+      const dataset = await Dataset.create(
+        {
+          name: form.name,
+          description: form.description ?? null,
+          filename: originalName,
+          file_path: stored,
+          parquet_path: parquetPath,
+          file_type: found.kind,
+          file_size: upload.size,
+          row_count: found.rowCount,
+          usable_row_count: found.usableRowCount,
+          column_count: found.columns.length,
+          columns: found.columns,
+          mapping: found.mapping,
+          sha256: found.sha256,
+        },
+        { transaction },
+      );
+      kept = true;
+      return presentDataset(dataset);
+    };
+    return await once(create, JSON.stringify([form, originalName, upload.size, found.sha256]));
   } catch (error) {
-    await Promise.all(files.map((path) => rm(path, { force: true })));
+    kept = false;
     throw error;
+  } finally {
+    if (!kept) await Promise.all(files.map((path) => rm(path, { force: true })));
   }
 }
 

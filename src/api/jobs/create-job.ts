@@ -1,10 +1,10 @@
-import type { Sequelize } from 'sequelize';
+import type { Transaction } from 'sequelize';
 import type { z } from 'zod';
 import { WHOLE } from '../../datasets/mixing.ts';
 import type { Env } from '../../env.ts';
 import { createRun } from '../../models/create-run.ts';
 import { Job } from '../../models/job.ts';
-import { resolveRunSpec } from '../../models/run-spec.ts';
+import { type RunSpec, resolveRunSpec } from '../../models/run-spec.ts';
 import { TrainingConfig } from '../../models/training-config.ts';
 import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import { requireTrainable } from '../require-trainable.ts';
@@ -14,43 +14,49 @@ import type { JobCreate } from './schema.ts';
 /** The trait of a job: it is a project with one dataset. */
 const JOB_TRAIT = 'all';
 
-/** Adds a job and its first run in one transaction. What the request leaves out comes from the configuration. */
-export async function createJob(body: z.output<typeof JobCreate>, env: Env, sequelize: Sequelize): Promise<Job> {
-  const config = await TrainingConfig.current();
+/** Adds a job and its first run. What the request leaves out comes from the configuration. */
+export async function createJob(body: z.output<typeof JobCreate>, env: Env, transaction: Transaction): Promise<Job> {
+  const config = await TrainingConfig.current(transaction);
   const { name, description, dataset_id, training_type: type, model_name: model, ...chosen } = body;
   const training_type = requireTrainable(type ?? config.default_training_type);
-  await requireUsableDatasets([dataset_id]);
+  await requireUsableDatasets([dataset_id], transaction);
   const { batch_size, learning_rate, epochs, lora_r, lora_alpha, lora_dropout, ...others } = chosen;
-  return await sequelize.transaction(async (transaction) => {
-    const job = await Job.create(
-      {
-        name,
-        description: description ?? null,
-        dataset_id,
-        training_type,
-        model_name: model ?? config.default_model,
-        batch_size: batch_size ?? config.default_batch_size,
-        learning_rate: learning_rate ?? config.default_learning_rate,
-        epochs: epochs ?? config.default_epochs,
-        lora_r: lora_r ?? config.default_lora_r,
-        lora_alpha: lora_alpha ?? config.default_lora_alpha,
-        lora_dropout: lora_dropout ?? config.default_lora_dropout,
-        hyperparameters: others,
+  const job = await Job.create(
+    {
+      name,
+      description: description ?? null,
+      dataset_id,
+      training_type,
+      model_name: model ?? config.default_model,
+      batch_size: batch_size ?? config.default_batch_size,
+      learning_rate: learning_rate ?? config.default_learning_rate,
+      epochs: epochs ?? config.default_epochs,
+      lora_r: lora_r ?? config.default_lora_r,
+      lora_alpha: lora_alpha ?? config.default_lora_alpha,
+      lora_dropout: lora_dropout ?? config.default_lora_dropout,
+      hyperparameters: others,
+    },
+    { transaction },
+  );
+  job.latestRun = await createRun({ kind: 'job', id: job.id }, await jobSpec(job, env, transaction), transaction);
+  return job;
+}
+
+/** What a run of a job is to do, with what is resolved as it is now. */
+export async function jobSpec(job: Job, env: Env, transaction: Transaction): Promise<RunSpec> {
+  const { batch_size, learning_rate, epochs, lora_r, lora_alpha, lora_dropout } = job;
+  return resolveRunSpec(
+    {
+      training_type: job.training_type,
+      base_model: job.model_name,
+      max_rows: null,
+      output_directory: await resolveOutputDirectory(`job-${job.id}`, env.outputRoots),
+      traits: [{ trait: JOB_TRAIT, datasets: [{ dataset_id: job.dataset_id, percentage_thousandths: WHOLE }] }],
+      hyperparameters: {
+        ...job.hyperparameters,
+        ...{ batch_size, learning_rate, epochs, lora_r, lora_alpha, lora_dropout },
       },
-      { transaction },
-    );
-    const spec = resolveRunSpec(
-      {
-        training_type,
-        base_model: job.model_name,
-        max_rows: null,
-        output_directory: await resolveOutputDirectory(`job-${job.id}`, env.outputRoots),
-        traits: [{ trait: JOB_TRAIT, datasets: [{ dataset_id, percentage_thousandths: WHOLE }] }],
-        hyperparameters: chosen,
-      },
-      config,
-    );
-    job.latestRun = await createRun({ kind: 'job', id: job.id }, spec, transaction);
-    return job;
-  });
+    },
+    await TrainingConfig.current(transaction),
+  );
 }

@@ -1,5 +1,5 @@
 import type { Job } from '../../models/job.ts';
-import type { Run } from '../../models/run.ts';
+import { presentRun } from '../runs/present.ts';
 import { date } from '../shared-schema.ts';
 
 export function presentJob(job: Job) {
@@ -32,23 +32,4 @@ export function presentJob(job: Job) {
 export function presentJobStatus(job: Job) {
   const { id, status, progress, current_epoch, current_loss, error_message } = presentJob(job);
   return { id, status, progress, current_epoch, current_loss, error_message };
-}
-
-/** The latest run, as jobs and projects show it. */
-export function presentRun(run: Run | null | undefined) {
-  return {
-    run_id: run?.id ?? null,
-    run_number: run?.number ?? null,
-    phase: run?.phase ?? null,
-    current_step: run?.current_step ?? 0,
-    total_steps: run?.total_steps ?? null,
-    tokens_per_s: run?.tokens_per_s ?? null,
-    seconds_left: run?.seconds_left ?? null,
-    worker_id: run?.worker_id ?? null,
-    output_path: run?.output_path ?? null,
-    weights_sha256: run?.result?.weights_sha256 ?? null,
-    validation: run?.validation ?? null,
-    started_at: date(run?.started_at ?? null),
-    completed_at: date(run?.finished_at ?? null),
-  };
 }

@@ -1,17 +1,18 @@
-import type { Sequelize } from 'sequelize';
+import type { Transaction } from 'sequelize';
 import { Job } from '../../models/job.ts';
-import { isFinal, RUN_STATUSES } from '../../models/statuses.ts';
-import { transition } from '../../models/transition.ts';
 import type { ApiDependencies, Endpoints } from '../endpoint.ts';
-import { badRequest, notFound } from '../errors.ts';
+import { notFound } from '../errors.ts';
+import { searchOf, withStatus } from '../list-query.ts';
+import { cancelLatest, deleteOwner, startAgain } from '../runs/actions.ts';
+import { StartAgain } from '../runs/schema.ts';
 import { IdParams } from '../shared-schema.ts';
-import { createJob } from './create-job.ts';
+import { createJob, jobSpec } from './create-job.ts';
 import { presentJob, presentJobStatus } from './present.ts';
 import { JobCreate, JobListQuery, JobListSchema, JobPatch, JobSchema, JobStatusSchema } from './schema.ts';
 
 const tag = 'Training jobs';
 
-export function addJobs(endpoints: Endpoints, { env }: ApiDependencies, sequelize: Sequelize): void {
+export function addJobs(endpoints: Endpoints, { env }: ApiDependencies): void {
   endpoints.add({
     method: 'post',
     path: '/jobs/',
@@ -19,8 +20,9 @@ export function addJobs(endpoints: Endpoints, { env }: ApiDependencies, sequeliz
     tag,
     body: JobCreate,
     success: { status: 201, description: 'The job', schema: JobSchema },
+    creates: true,
     errors: { 400: 'Invalid dataset or parameters' },
-    handle: async ({ body }) => presentJob(await createJob(body, env, sequelize)),
+    handle: ({ body, once }) => once(async (transaction) => presentJob(await createJob(body, env, transaction))),
   });
 
   endpoints.add({
@@ -30,13 +32,10 @@ export function addJobs(endpoints: Endpoints, { env }: ApiDependencies, sequeliz
     tag,
     query: JobListQuery,
     success: { status: 200, description: 'A page of jobs', schema: JobListSchema },
-    handle: async ({ query: { page, page_size, status } }) => {
-      const { rows, count } = await Job.findAndCountAll({
-        include: [{ association: 'latestRun', required: true, where: { status: status ?? [...RUN_STATUSES] } }],
-        order: [['id', 'DESC']],
-        limit: page_size,
-        offset: (page - 1) * page_size,
-      });
+    handle: async ({ query: { status, training_type, ...query } }) => {
+      const search = searchOf(query, status ? withStatus(status) : {}, training_type ? { training_type } : {});
+      const { page, page_size } = query;
+      const { rows, count } = await Job.findAndCountAll({ ...search, include: ['latestRun'], subQuery: false });
       return { items: rows.map(presentJob), total: count, page, page_size, pages: Math.ceil(count / page_size) };
     },
   });
@@ -84,23 +83,45 @@ export function addJobs(endpoints: Endpoints, { env }: ApiDependencies, sequeliz
     success: { status: 200, description: 'The job, cancelled', schema: JobSchema },
     errors: { 400: 'Job cannot be cancelled', 404: 'Job not found' },
     handle: async ({ params: { id } }) => {
-      const job = await findJob(id);
-      const run = job.latestRun;
-      // The row decides; the dispatcher tells the workflow, and the lease tells the worker.
-      const cancelled =
-        run && !isFinal(run.status)
-          ? await transition({ runId: run.id, to: 'cancelled', phase: 'finished', why: { reason: 'asked' } })
-          : null;
-      if (!cancelled)
-        throw badRequest(`Job ${id} is ${run?.status ?? 'without a run'} and cannot be cancelled any more.`);
-      job.latestRun = cancelled;
-      return presentJob(job);
+      await findJob(id);
+      await cancelLatest({ kind: 'job', id });
+      return presentJob(await findJob(id));
     },
+  });
+
+  endpoints.add({
+    method: 'post',
+    path: '/jobs/{id}/start',
+    summary: 'Run a job again after it failed or was cancelled, from its last checkpoint or afresh',
+    tag,
+    params: IdParams,
+    body: StartAgain,
+    bodyOptional: true,
+    creates: true,
+    success: { status: 200, description: 'The job, pending', schema: JobSchema },
+    errors: { 400: 'It is completed', 404: 'Job not found', 409: 'It has a run that has not ended' },
+    handle: ({ params: { id }, body: { fresh }, once }) =>
+      once(async (transaction) => {
+        const job = await findJob(id, transaction);
+        await startAgain({ kind: 'job', id }, fresh, () => jobSpec(job, env, transaction), transaction);
+        return presentJob(await findJob(id, transaction));
+      }),
+  });
+
+  endpoints.add({
+    method: 'delete',
+    path: '/jobs/{id}',
+    summary: 'Delete a job with its runs; what it published stays in its directory',
+    tag,
+    params: IdParams,
+    success: { status: 204, description: 'Deleted' },
+    errors: { 404: 'Job not found', 409: 'It has a run that has not ended' },
+    handle: ({ params: { id } }) => deleteOwner({ kind: 'job', id }, env),
   });
 }
 
-async function findJob(id: number): Promise<Job> {
-  const job = await Job.findByPk(id, { include: 'latestRun' });
+async function findJob(id: number, transaction: Transaction | null = null): Promise<Job> {
+  const job = await Job.findByPk(id, { include: 'latestRun', transaction });
   if (!job) throw notFound('Job', id);
   return job;
 }

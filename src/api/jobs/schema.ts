@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { HyperparameterChoicesSchema } from '../../models/run-spec.ts';
-import { RUN_PHASES, RUN_STATUSES, TRAINING_TYPES } from '../../models/statuses.ts';
-import { dateField, idField, metadataPatch, nameField, pageOf, pageQuery, textField } from '../shared-schema.ts';
+import { RUN_STATUSES, TRAINING_TYPES } from '../../models/statuses.ts';
+import { runFields } from '../runs/schema.ts';
+import { dateField, idField, metadataPatch, nameField, pageOf, searchQuery, textField } from '../shared-schema.ts';
 
 export const JobCreate = z
   .strictObject({
@@ -27,23 +28,6 @@ export const JobCreate = z
       lora_dropout: 0.05,
     },
   });
-
-/** What jobs and projects both show of their latest run. */
-export const runFields = {
-  run_id: idField.nullable(),
-  run_number: z.int().nullable(),
-  phase: z.enum(RUN_PHASES).nullable(),
-  current_step: z.int(),
-  total_steps: z.int().nullable(),
-  tokens_per_s: z.number().nullable(),
-  seconds_left: z.number().nullable(),
-  worker_id: z.string().nullable(),
-  output_path: z.string().nullable(),
-  weights_sha256: z.string().nullable(),
-  validation: z.record(z.string(), z.unknown()).nullable(),
-  started_at: dateField.nullable(),
-  completed_at: dateField.nullable(),
-};
 
 export const JobSchema = z
   .object({
@@ -84,6 +68,9 @@ export const JobStatusSchema = z
 
 export const JobListSchema = pageOf(JobSchema).openapi('JobList');
 
-export const JobListQuery = pageQuery(10).extend({ status: z.enum(RUN_STATUSES).optional() });
+export const JobListQuery = searchQuery(10).extend({
+  status: z.enum(RUN_STATUSES).optional(),
+  training_type: z.enum(TRAINING_TYPES).optional(),
+});
 
 export const JobPatch = metadataPatch.openapi('JobPatch');

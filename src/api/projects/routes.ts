@@ -1,4 +1,4 @@
-import type { Sequelize } from 'sequelize';
+import type { Transaction } from 'sequelize';
 import { z } from 'zod';
 import { findModel, listModels } from '../../base-models/model-cache.ts';
 import { Host } from '../../models/host.ts';
@@ -6,24 +6,29 @@ import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import { OrchestrationUnavailableError } from '../../workflows/client.ts';
 import type { ApiDependencies, Endpoints } from '../endpoint.ts';
 import { badRequest } from '../errors.ts';
-import { IdParams, pageQuery } from '../shared-schema.ts';
-import { presentProject } from './present.ts';
+import { cancelLatest, deleteOwner, startAgain } from '../runs/actions.ts';
+import { StartAgain } from '../runs/schema.ts';
+import { IdParams } from '../shared-schema.ts';
+import { presentPlan, presentProject } from './present.ts';
 import {
   ModelRequest,
   ModelSchema,
   OutputDirectoryRequest,
   OutputDirectorySchema,
   ProjectCreate,
+  ProjectListQuery,
   ProjectListSchema,
   ProjectPatch,
+  ProjectPlanRequest,
+  ProjectPlanSchema,
   ProjectSchema,
   ProjectValidationSchema,
 } from './schema.ts';
-import { createProject, findProject, listProjects, startProject } from './store.ts';
+import { createProject, findProject, listProjects, planProject, projectSpec } from './store.ts';
 
 const tag = 'Projects';
 
-export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDependencies, sequelize: Sequelize): void {
+export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDependencies): void {
   endpoints.add({
     method: 'post',
     path: '/projects/',
@@ -31,8 +36,10 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
     tag,
     body: ProjectCreate,
     success: { status: 201, description: 'The project', schema: ProjectSchema },
+    creates: true,
     errors: { 400: 'Validation failed' },
-    handle: async ({ body }) => presentProject(await createProject(body, env, sequelize)),
+    handle: ({ body, once }) =>
+      once(async (transaction) => presentProject(await createProject(body, env, transaction))),
   });
 
   endpoints.add({
@@ -40,11 +47,11 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
     path: '/projects/',
     summary: 'List projects, newest first',
     tag,
-    query: pageQuery(50),
+    query: ProjectListQuery,
     success: { status: 200, description: 'A page of projects', schema: ProjectListSchema },
-    handle: async ({ query: { page, page_size } }) => {
-      const { projects, total } = await listProjects(page, page_size);
-      return { items: projects.map(presentProject), total, page, page_size };
+    handle: async ({ query }) => {
+      const { projects, total } = await listProjects(query);
+      return { items: projects.map(presentProject), total, page: query.page, page_size: query.page_size };
     },
   });
 
@@ -56,6 +63,17 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
     tag,
     success: { status: 200, description: 'Their names', schema: z.array(z.string()) },
     handle: () => listModels(env.modelCache),
+  });
+
+  endpoints.add({
+    method: 'post',
+    path: '/projects/plan',
+    summary: 'What the mixture of a project would be; nothing is created',
+    tag,
+    body: ProjectPlanRequest,
+    success: { status: 200, description: 'The plan', schema: ProjectPlanSchema },
+    errors: { 400: 'Validation failed' },
+    handle: async ({ body }) => presentPlan(await planProject(body)),
   });
 
   endpoints.add({
@@ -108,18 +126,65 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
   endpoints.add({
     method: 'post',
     path: '/projects/{id}/start',
-    summary: 'Start training a project',
+    summary: 'Start training a project, from step 0',
     tag,
     params: IdParams,
+    creates: true,
     success: { status: 200, description: 'The project, pending', schema: ProjectSchema },
     errors: { 400: 'Model not available', 404: 'Project not found', 409: 'It has a run that has not ended' },
+    handle: ({ params: { id }, once }) => once((transaction) => run(id, true, transaction)),
+  });
+
+  endpoints.add({
+    method: 'post',
+    path: '/projects/{id}/retry',
+    summary: 'Run a project again after it failed or was cancelled, from its last checkpoint or afresh',
+    tag,
+    params: IdParams,
+    body: StartAgain,
+    bodyOptional: true,
+    creates: true,
+    success: { status: 200, description: 'The project, pending', schema: ProjectSchema },
+    errors: {
+      400: 'Model not available, or the project is completed',
+      404: 'Project not found',
+      409: 'It has a run that has not ended',
+    },
+    handle: ({ params: { id }, body: { fresh }, once }) => once((transaction) => run(id, fresh, transaction)),
+  });
+
+  /** Both ways to start: a project whose model is not there is refused before anything is written. */
+  async function run(id: number, fresh: boolean, transaction: Transaction) {
+    const project = await findProject(id, transaction);
+    const model = await findModel(env.modelCache, project.base_model);
+    if (!model.available) throw badRequest(model.errors.join(' '));
+    await startAgain({ kind: 'project', id }, fresh, () => projectSpec(project, env, transaction), transaction);
+    return presentProject(await findProject(id, transaction));
+  }
+
+  endpoints.add({
+    method: 'post',
+    path: '/projects/{id}/cancel',
+    summary: 'Cancel a project; its trainer is ended within seconds',
+    tag,
+    params: IdParams,
+    success: { status: 200, description: 'The project, cancelled', schema: ProjectSchema },
+    errors: { 400: 'It has no run that can be cancelled', 404: 'Project not found' },
     handle: async ({ params: { id } }) => {
-      const project = await findProject(id);
-      const model = await findModel(env.modelCache, project.base_model);
-      if (!model.available) throw badRequest(model.errors.join(' '));
-      await startProject(project, env, sequelize);
+      await cancelLatest({ kind: 'project', id });
       return presentProject(await findProject(id));
     },
+  });
+
+  endpoints.add({
+    method: 'delete',
+    path: '/projects/{id}',
+    summary: 'Delete a project with its runs; what it published stays in its directory',
+    tag,
+    params: IdParams,
+    success: { status: 204, description: 'Deleted' },
+    errors: { 404: 'Project not found', 409: 'It has a run that has not ended' },
+    handle: ({ params: { id } }) => deleteOwner({ kind: 'project', id }, env),
   });
 
   endpoints.add({

@@ -1,13 +1,16 @@
 import { z } from 'zod';
 import { HyperparameterChoicesSchema } from '../../models/run-spec.ts';
 import { RUN_STATUSES, TRAINING_TYPES, TRAIT_TYPES } from '../../models/statuses.ts';
-import { runFields } from '../jobs/schema.ts';
-import { dateField, idField, metadataPatch, nameField, pageOf, textField } from '../shared-schema.ts';
+import { runFields } from '../runs/schema.ts';
+import { dateField, idField, metadataPatch, nameField, pageOf, searchQuery, textField } from '../shared-schema.ts';
 
 const traitFields = z.strictObject({
   trait_type: z.enum(TRAIT_TYPES),
   datasets: z.array(z.strictObject({ dataset_id: idField, percentage: z.number() })).max(100),
 });
+
+const traitList = z.array(traitFields).max(10);
+const maxRows = z.int().min(1).max(10_000_000).default(50_000);
 
 export const ProjectCreate = z
   .strictObject({
@@ -15,9 +18,9 @@ export const ProjectCreate = z
     description: textField.nullable().optional(),
     base_model: nameField.optional(),
     training_type: z.enum(TRAINING_TYPES).optional(),
-    max_rows: z.int().min(1).max(10_000_000).default(50_000),
+    max_rows: maxRows,
     output_directory: z.string().min(1),
-    traits: z.array(traitFields).max(10),
+    traits: traitList,
     ...HyperparameterChoicesSchema.shape,
   })
   .openapi('ProjectCreate', {
@@ -72,6 +75,43 @@ export const ProjectSchema = z
   .openapi('Project');
 
 export const ProjectListSchema = pageOf(ProjectSchema).omit({ pages: true }).openapi('ProjectList');
+
+export const ProjectListQuery = searchQuery(50).extend({
+  status: z.enum(RUN_STATUSES).optional(),
+  training_type: z.enum(TRAINING_TYPES).optional(),
+});
+
+export const ProjectPlanRequest = z
+  .strictObject({ max_rows: maxRows, traits: traitList })
+  .openapi('ProjectPlanRequest', {
+    example: { max_rows: 50000, traits: [{ trait_type: 'coding', datasets: [{ dataset_id: 2, percentage: 100.0 }] }] },
+  });
+export const ProjectPlanSchema = z
+  .object({
+    train_rows: z.int(),
+    held_out_rows: z.int(),
+    warnings: z.array(z.string()),
+    traits: z.array(
+      z.object({
+        trait_type: z.enum(TRAIT_TYPES),
+        requested: z.int().nullable(),
+        allocated: z.int(),
+        held_out: z.int(),
+        limiting_dataset_id: idField.nullable(),
+        datasets: z.array(
+          z.object({
+            dataset_id: idField,
+            percentage: z.number(),
+            rows: z.int(),
+            held_out: z.int(),
+            allocated: z.int(),
+            effective_percentage: z.number(),
+          }),
+        ),
+      }),
+    ),
+  })
+  .openapi('ProjectPlan');
 
 export const ProjectPatch = metadataPatch.openapi('ProjectPatch');
 

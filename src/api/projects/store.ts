@@ -1,18 +1,20 @@
-import type { Sequelize } from 'sequelize';
+import type { Transaction } from 'sequelize';
 import type { z } from 'zod';
+import { planMixture } from '../../datasets/mixing.ts';
 import type { Env } from '../../env.ts';
-import { createRun } from '../../models/create-run.ts';
+import { Dataset } from '../../models/dataset.ts';
 import { Project } from '../../models/project.ts';
 import { ProjectTrait } from '../../models/project-trait.ts';
-import { resolveRunSpec } from '../../models/run-spec.ts';
+import { type RunSpec, resolveRunSpec } from '../../models/run-spec.ts';
 import { TrainingConfig } from '../../models/training-config.ts';
 import { TraitDataset } from '../../models/trait-dataset.ts';
 import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import { notFound } from '../errors.ts';
+import { searchOf, withStatus } from '../list-query.ts';
 import { requireTrainable } from '../require-trainable.ts';
 import { requireUsableDatasets } from '../require-usable-datasets.ts';
-import type { ProjectCreate } from './schema.ts';
-import { checkTraits } from './trait-rules.ts';
+import type { ProjectCreate, ProjectListQuery, ProjectPlanRequest } from './schema.ts';
+import { checkTraits, type TraitShares } from './trait-rules.ts';
 
 const WITH_RUN_AND_TRAITS = ['latestRun', { association: 'traits', include: ['datasets'] }];
 const BY_ID = [
@@ -21,68 +23,72 @@ const BY_ID = [
 ] as [string, string, string][];
 
 /** A project with its latest run and its traits. @throws ApiError 404 */
-export async function findProject(id: number): Promise<Project> {
-  const project = await Project.findByPk(id, { include: WITH_RUN_AND_TRAITS, order: BY_ID });
+export async function findProject(id: number, transaction: Transaction | null = null): Promise<Project> {
+  const project = await Project.findByPk(id, { include: WITH_RUN_AND_TRAITS, order: BY_ID, transaction });
   if (!project) throw notFound('Project', id);
   return project;
 }
 
-export async function listProjects(page: number, pageSize: number): Promise<{ projects: Project[]; total: number }> {
-  const total = await Project.count();
-  const ids = await Project.findAll({
+export async function listProjects(query: z.output<typeof ProjectListQuery>) {
+  const { status, training_type, ...others } = query;
+  const search = searchOf(others, status ? withStatus(status) : {}, training_type ? { training_type } : {});
+  // A page is one of projects, not of their joined rows.
+  const { rows, count } = await Project.findAndCountAll({
+    ...search,
     attributes: ['id'],
-    order: [['id', 'DESC']],
-    limit: pageSize,
-    offset: (page - 1) * pageSize,
+    include: ['latestRun'],
+    subQuery: false,
   });
-  const projects = await Project.findAll({
-    where: { id: ids.map(({ id }) => id) },
+  const found = await Project.findAll({
+    where: { id: rows.map(({ id }) => id) },
     include: WITH_RUN_AND_TRAITS,
-    order: [['id', 'DESC'], ...BY_ID],
+    order: BY_ID,
   });
-  return { projects, total };
+  const byId = new Map(found.map((project) => [project.id, project]));
+  return { projects: rows.flatMap(({ id }) => byId.get(id) ?? []), total: count };
 }
 
-/** Checks everything, then adds the project with its traits in one transaction. It has no run until it is started. */
+/** Checks everything, then adds the project with its traits. It has no run until it is started. */
 export async function createProject(
   body: z.output<typeof ProjectCreate>,
   env: Env,
-  sequelize: Sequelize,
+  transaction: Transaction,
 ): Promise<Project> {
   const { name, description, base_model, training_type, max_rows, output_directory, traits, ...hyperparameters } = body;
-  const config = await TrainingConfig.current();
+  const config = await TrainingConfig.current(transaction);
   const shares = checkTraits(traits);
   const type = requireTrainable(training_type ?? config.default_training_type);
-  await requireUsableDatasets(shares.flatMap(({ datasets }) => datasets.map(({ dataset_id }) => dataset_id)));
+  await requireUsableDatasets(idsOf(shares), transaction);
   const directory = await resolveOutputDirectory(output_directory, env.outputRoots);
-  const id = await sequelize.transaction(async (transaction) => {
-    const project = await Project.create(
-      {
-        name,
-        description: description ?? null,
-        base_model: base_model ?? config.default_model,
-        training_type: type,
-        max_rows,
-        output_directory: directory,
-        hyperparameters,
-      },
+  const project = await Project.create(
+    {
+      name,
+      description: description ?? null,
+      base_model: base_model ?? config.default_model,
+      training_type: type,
+      max_rows,
+      output_directory: directory,
+      hyperparameters,
+    },
+    { transaction },
+  );
+  for (const { trait_type, datasets } of shares) {
+    const trait = await ProjectTrait.create({ project_id: project.id, trait_type }, { transaction });
+    await TraitDataset.bulkCreate(
+      datasets.map((share) => ({ ...share, trait_id: trait.id, project_id: project.id })),
       { transaction },
     );
-    for (const { trait_type, datasets } of shares) {
-      const trait = await ProjectTrait.create({ project_id: project.id, trait_type }, { transaction });
-      await TraitDataset.bulkCreate(
-        datasets.map((share) => ({ ...share, trait_id: trait.id, project_id: project.id })),
-        { transaction },
-      );
-    }
-    return project.id;
-  });
-  return await findProject(id);
+  }
+  return await findProject(project.id, transaction);
 }
 
-/** Adds a run to a project, with everything resolved as it is now. @throws RunAlreadyOpenError */
-export async function startProject(project: Project, env: Env, sequelize: Sequelize): Promise<void> {
-  const spec = resolveRunSpec(
+function idsOf(shares: TraitShares[]): number[] {
+  return shares.flatMap(({ datasets }) => datasets.map(({ dataset_id }) => dataset_id));
+}
+
+/** What a run of a project is to do, with everything resolved as it is now. @throws ApiError 400 without its model */
+export async function projectSpec(project: Project, env: Env, transaction: Transaction): Promise<RunSpec> {
+  return resolveRunSpec(
     {
       training_type: project.training_type,
       base_model: project.base_model,
@@ -98,7 +104,25 @@ export async function startProject(project: Project, env: Env, sequelize: Sequel
       })),
       hyperparameters: project.hyperparameters,
     },
-    await TrainingConfig.current(),
+    await TrainingConfig.current(transaction),
   );
-  await sequelize.transaction((transaction) => createRun({ kind: 'project', id: project.id }, spec, transaction));
+}
+
+/** What the mixture of a project would be, without creating anything. @throws ApiError 400, DatasetError */
+export async function planProject(body: z.output<typeof ProjectPlanRequest>) {
+  const shares = checkTraits(body.traits);
+  await requireUsableDatasets(idsOf(shares));
+  const datasets = await Dataset.findAll({ where: { id: idsOf(shares) } });
+  const rows = new Map(datasets.map(({ id, usable_row_count }) => [id, usable_row_count]));
+  return planMixture({
+    maxRows: body.max_rows,
+    traits: shares.map(({ trait_type, datasets: parts }) => ({
+      trait: trait_type,
+      datasets: parts.map(({ dataset_id, percentage_thousandths }) => ({
+        datasetId: dataset_id,
+        rows: rows.get(dataset_id) ?? 0,
+        percentageThousandths: percentage_thousandths,
+      })),
+    })),
+  });
 }

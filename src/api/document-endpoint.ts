@@ -1,0 +1,103 @@
+import type { OpenAPIRegistry, RouteConfig } from '@asteasolutions/zod-to-openapi';
+import { z } from 'zod';
+import { BASE_PATH, type Declaration } from './endpoint.ts';
+import { IDEMPOTENCY_HEADER } from './idempotency.ts';
+import { ErrorSchema } from './shared-schema.ts';
+
+type AnyDeclaration = Declaration<z.ZodObject | undefined, z.ZodObject | undefined, z.ZodType | undefined>;
+
+export const SECURITY_SCHEME = 'apiKey';
+
+/** What each error code says, unless an endpoint says more, with an example of its sentence. */
+const ERRORS: Record<number, { description: string; example: string }> = {
+  400: {
+    description: 'A rule is broken',
+    example: 'The percentages of the trait coding sum to 99 %; they must sum to exactly 100 %.',
+  },
+  401: { description: 'An API key is needed', example: 'Send an API key: Authorization: Bearer <key>.' },
+  403: { description: 'Host or Origin is not allowed', example: 'Origin "https://elsewhere.example" is not this API.' },
+  404: { description: 'No such thing', example: 'Dataset 7 not found.' },
+  409: {
+    description: 'In conflict with what there is',
+    example: 'The project 1 has a run that has not ended. Cancel it, or wait for its end.',
+  },
+  413: { description: 'Too large', example: 'The body is larger than 1mb. Send less.' },
+  415: {
+    description: 'Of a type that is not taken',
+    example: 'Content-Type is "text/plain"; send a JSON body as application/json.',
+  },
+  422: { description: 'Malformed or out of range', example: 'batch_size is 65: Too big: expected number to be <=64.' },
+  503: {
+    description: 'PostgreSQL or Temporal is away; try again',
+    example: 'The database does not answer. Nothing is lost; try again in a few seconds.',
+  },
+};
+
+const idempotencyHeader = z.object({
+  [IDEMPOTENCY_HEADER]: z.string().min(1).max(255).optional().openapi({
+    description: 'Sent again with the same key, a request creates nothing new: its first answer comes again.',
+    example: '3f0f6b1e-8d0c-4a43-b6a1-6a3f6c2e9a10',
+  }),
+});
+
+/** Adds an endpoint to the OpenAPI document: from the same declaration that its route is made of. */
+export function documentEndpoint(registry: OpenAPIRegistry, endpoint: AnyDeclaration): void {
+  const { success } = endpoint;
+  const checked = endpoint.params || endpoint.query || endpoint.body || endpoint.multipart || endpoint.creates;
+  const codes = [
+    401,
+    403,
+    ...(checked ? [422] : []),
+    ...(endpoint.body ? [413, 415] : []),
+    503,
+    ...Object.keys(endpoint.errors ?? {}).map(Number),
+  ];
+  registry.registerPath({
+    method: endpoint.method,
+    path: `${BASE_PATH}${endpoint.path}`,
+    summary: endpoint.summary,
+    tags: [endpoint.tag],
+    operationId: operationId(endpoint.method, endpoint.path),
+    ...(endpoint.open ? { security: [] } : {}),
+    request: requestOf(endpoint),
+    responses: {
+      [success.status]: success.schema
+        ? {
+            description: success.description,
+            content: { [success.contentType ?? 'application/json']: { schema: success.schema } },
+          }
+        : { description: success.description },
+      ...Object.fromEntries(codes.map((code) => [code, errorOf(code, endpoint.errors?.[code])])),
+    },
+  });
+}
+
+function requestOf(endpoint: AnyDeclaration): NonNullable<RouteConfig['request']> {
+  const headers = [endpoint.headers, endpoint.creates ? idempotencyHeader : undefined].filter((h) => h !== undefined);
+  const content = endpoint.multipart
+    ? { 'multipart/form-data': { schema: endpoint.multipart } }
+    : endpoint.body
+      ? { 'application/json': { schema: endpoint.body } }
+      : null;
+  return {
+    ...(endpoint.params ? { params: endpoint.params } : {}),
+    ...(endpoint.query ? { query: endpoint.query } : {}),
+    ...(headers.length > 0 ? { headers } : {}),
+    ...(content ? { body: { required: endpoint.bodyOptional !== true, content } } : {}),
+  };
+}
+
+function errorOf(code: number, said: string | undefined) {
+  const { description, example } = ERRORS[code] ?? { description: 'Error', example: 'Why, and what to do.' };
+  return {
+    description: said ?? description,
+    content: { 'application/json': { schema: ErrorSchema, example: { detail: example } } },
+    ...(code === 503 ? { headers: z.object({ 'Retry-After': z.string().openapi({ example: '5' }) }) } : {}),
+  };
+}
+
+/** `get /jobs/{id}/status` is getJobsIdStatus. */
+function operationId(method: string, path: string): string {
+  const words = path.split(/[^A-Za-z0-9]+/).filter(Boolean);
+  return method + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
+}

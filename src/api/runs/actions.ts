@@ -1,0 +1,67 @@
+import { rm } from 'node:fs/promises';
+import type { Transaction } from 'sequelize';
+import { runFiles } from '../../activities/run-files.ts';
+import type { Env } from '../../env.ts';
+import { createRun } from '../../models/create-run.ts';
+import { Job } from '../../models/job.ts';
+import { Project } from '../../models/project.ts';
+import { Run } from '../../models/run.ts';
+import type { RunSpec } from '../../models/run-spec.ts';
+import { isFinal } from '../../models/statuses.ts';
+import { transition } from '../../models/transition.ts';
+import { ApiError, badRequest } from '../errors.ts';
+import { findRun, nameOf, type RunOwner, requireOwner, runsOf } from './owners.ts';
+
+/** Cancels the latest run. The row decides; the dispatcher tells the workflow, and the lease tells the worker. */
+export async function cancelLatest(owner: RunOwner): Promise<void> {
+  const run = await findRun(owner, undefined);
+  const request = { runId: run.id, to: 'cancelled', phase: 'finished', why: { reason: 'asked' } } as const;
+  if (!isFinal(run.status) && (await transition(request))) return;
+  const { status } = await run.reload();
+  throw badRequest(`${nameOf(owner.kind)} ${owner.id} is ${status} and cannot be cancelled any more.`);
+}
+
+/**
+ * Runs again. Not fresh: with the same settings and data as the latest run, which failed or was cancelled, from its last
+ * checkpoint. Fresh: from step 0, with `newSpec`.
+ * @throws RunAlreadyOpenError; ApiError 400 when there is nothing to go on from
+ */
+export async function startAgain(
+  owner: RunOwner,
+  fresh: boolean,
+  newSpec: () => Promise<RunSpec>,
+  transaction: Transaction,
+): Promise<void> {
+  const latest = await Run.findOne({ where: runsOf(owner), order: [['number', 'DESC']], transaction });
+  if (!fresh && latest?.status === 'completed') {
+    throw badRequest(
+      `${nameOf(owner.kind)} ${owner.id} is completed. To train it again from the start, send {"fresh": true}.`,
+    );
+  }
+  const resumes = fresh ? null : latest;
+  await createRun(owner, resumes?.spec ?? (await newSpec()), transaction, resumes);
+}
+
+/**
+ * Deletes a job or project with its runs and their working files. What was published stays: it is the user's.
+ * @throws ApiError 409 while a run has not ended
+ */
+export async function deleteOwner(owner: RunOwner, env: Env): Promise<void> {
+  await requireOwner(owner);
+  const sequelize = Run.sequelize;
+  if (!sequelize) throw new Error('The models are not connected to a database.');
+  const runs = await sequelize.transaction(async (transaction) => {
+    const found = await Run.findAll({ where: runsOf(owner), lock: true, transaction });
+    const open = found.find((run) => !isFinal(run.status) || (run.workflow_started_at && !run.workflow_closed_at));
+    if (open) {
+      throw new ApiError(
+        409,
+        `Run ${open.number} of ${owner.kind} ${owner.id} is ${isFinal(open.status) ? 'just ending' : open.status}. Cancel it, or wait for its end, then delete.`,
+      );
+    }
+    const where = { id: owner.id };
+    await (owner.kind === 'job' ? Job.destroy({ where, transaction }) : Project.destroy({ where, transaction }));
+    return found;
+  });
+  await Promise.all(runs.map((run) => rm(runFiles(env, run).dir, { recursive: true, force: true })));
+}

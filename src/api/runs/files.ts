@@ -1,0 +1,41 @@
+import { access, open } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { create } from 'tar';
+import { runFiles } from '../../activities/run-files.ts';
+import type { Env } from '../../env.ts';
+import type { Run } from '../../models/run.ts';
+import { ApiError, badRequest } from '../errors.ts';
+
+/** No more of a log than this is read, however long its lines are. */
+const MOST_LOG_BYTES = 8 * 1024 ** 2;
+
+/** The last lines of what the trainer of a run wrote. @throws ApiError 404 while there is none */
+export async function readLog(env: Env, run: Run, task: 'train' | 'validate', lines: number): Promise<string> {
+  const file = await open(join(runFiles(env, run).dir, 'logs', `${task}.log`)).catch(() => null);
+  if (!file) throw new ApiError(404, `Run ${run.number} has no log of the task ${task} yet.`);
+  try {
+    const { size } = await file.stat();
+    const from = Math.max(0, size - MOST_LOG_BYTES);
+    const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(size - from), position: from });
+    const text = buffer.toString('utf8', 0, bytesRead).replace(/\n$/, '');
+    return text === '' ? '' : `${text.split('\n').slice(-lines).join('\n')}\n`;
+  } finally {
+    await file.close();
+  }
+}
+
+/** The published model as a tar archive that is made while it is sent. @throws ApiError 400 or 404 when there is none */
+export async function archiveOutput(run: Run): Promise<{ name: string; archive: Readable }> {
+  if (run.output_path === null)
+    throw badRequest(`Run ${run.number} is ${run.status} and has no output; download it once it has completed.`);
+  const path = run.output_path;
+  await access(path).catch(() => {
+    throw new ApiError(
+      404,
+      `The output of run ${run.number} is not in its directory any more: it was moved or deleted.`,
+    );
+  });
+  const folder = basename(path);
+  return { name: `${folder}.tar`, archive: Readable.from(create({ cwd: dirname(path), portable: true }, [folder])) };
+}

@@ -1,0 +1,36 @@
+import { Job } from '../../models/job.ts';
+import { Project } from '../../models/project.ts';
+import { Run } from '../../models/run.ts';
+import { badRequest, notFound } from '../errors.ts';
+
+/** What has runs: a job, or a project. */
+export interface RunOwner {
+  kind: 'job' | 'project';
+  id: number;
+}
+
+export function runsOf({ kind, id }: RunOwner): { job_id: number } | { project_id: number } {
+  return kind === 'job' ? { job_id: id } : { project_id: id };
+}
+
+/** @throws ApiError 404 */
+export async function requireOwner({ kind, id }: RunOwner): Promise<void> {
+  const found = kind === 'job' ? await Job.count({ where: { id } }) : await Project.count({ where: { id } });
+  if (found === 0) throw notFound(nameOf(kind), id);
+}
+
+/** A run of a job or project by its number, or the latest. @throws ApiError 404, or 400 when it has none yet */
+export async function findRun(owner: RunOwner, number: number | undefined): Promise<Run> {
+  await requireOwner(owner);
+  const run = await Run.findOne({
+    where: { ...runsOf(owner), ...(number === undefined ? {} : { number }) },
+    order: [['number', 'DESC']],
+  });
+  if (run) return run;
+  if (number !== undefined) throw notFound(`Run of ${owner.kind} ${owner.id} with number`, number);
+  throw badRequest(`${nameOf(owner.kind)} ${owner.id} has not been started. Start it first.`);
+}
+
+export function nameOf(kind: RunOwner['kind']): 'Job' | 'Project' {
+  return kind === 'job' ? 'Job' : 'Project';
+}

@@ -1,0 +1,47 @@
+import type { Run } from '../../models/run.ts';
+import { date } from '../shared-schema.ts';
+
+/** The latest run, as jobs and projects show it. */
+export function presentRun(run: Run | null | undefined) {
+  return {
+    run_id: run?.id ?? null,
+    run_number: run?.number ?? null,
+    phase: run?.phase ?? null,
+    current_step: run?.current_step ?? 0,
+    total_steps: run?.total_steps ?? null,
+    tokens_per_s: run?.tokens_per_s ?? null,
+    seconds_left: run?.seconds_left ?? null,
+    worker_id: run?.worker_id ?? null,
+    output_path: run?.output_path ?? null,
+    weights_sha256: run?.result?.weights_sha256 ?? null,
+    validation: run?.validation ?? null,
+    started_at: date(run?.started_at ?? null),
+    completed_at: date(run?.finished_at ?? null),
+  };
+}
+
+/** One run of a job or project, as its list shows it. `numbers`: by id, of the runs of the same owner. */
+export function presentOneRun(run: Run, numbers: Map<number, number>) {
+  return {
+    id: run.id,
+    number: run.number,
+    status: run.status,
+    phase: run.phase,
+    progress: run.progress,
+    current_step: run.current_step,
+    total_steps: run.total_steps,
+    current_epoch: run.current_epoch,
+    current_loss: run.current_loss,
+    error_class: run.error_class,
+    error_message: run.error_message,
+    worker_id: run.worker_id,
+    workflow_id: run.workflow_id,
+    resumes_run_number: run.resumes_run_id === null ? null : (numbers.get(run.resumes_run_id) ?? null),
+    output_path: run.output_path,
+    weights_sha256: run.result?.weights_sha256 ?? null,
+    spec: run.spec,
+    created_at: date(run.created_at),
+    started_at: date(run.started_at),
+    completed_at: date(run.finished_at),
+  };
+}

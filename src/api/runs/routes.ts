@@ -1,0 +1,144 @@
+import { Readable } from 'node:stream';
+import { z } from 'zod';
+import { Checkpoint } from '../../models/checkpoint.ts';
+import { Run } from '../../models/run.ts';
+import { readMetrics, STREAM_START } from '../../models/run-stream.ts';
+import type { ApiDependencies, Endpoints } from '../endpoint.ts';
+import { check } from '../request.ts';
+import { date, IdParams, pageQuery } from '../shared-schema.ts';
+import { eventStream, placeOf } from './event-stream.ts';
+import { archiveOutput, readLog } from './files.ts';
+import { findRun, type RunOwner, requireOwner, runsOf } from './owners.ts';
+import { presentOneRun } from './present.ts';
+import {
+  CheckpointsSchema,
+  EventStreamSchema,
+  EventsHeaders,
+  EventsQuery,
+  LogsQuery,
+  MetricsQuery,
+  MetricsSchema,
+  RunListSchema,
+  RunQuery,
+} from './schema.ts';
+
+/** The same endpoints for the runs of jobs and of projects. */
+export function addRuns(endpoints: Endpoints, dependencies: ApiDependencies): void {
+  addRunsOf('job', endpoints, dependencies);
+  addRunsOf('project', endpoints, dependencies);
+}
+
+function addRunsOf(kind: RunOwner['kind'], endpoints: Endpoints, { env }: ApiDependencies): void {
+  const path = `/${kind}s/{id}` as const;
+  const common = { method: 'get', tag: 'Runs', params: IdParams } as const;
+  const errors = { 400: `The ${kind} has not been started`, 404: `No such ${kind}, or no such run of it` };
+
+  endpoints.add({
+    ...common,
+    path: `${path}/runs`,
+    summary: `List the runs of a ${kind}, newest first`,
+    query: pageQuery(10),
+    success: { status: 200, description: 'A page of runs', schema: RunListSchema },
+    errors: { 404: `No such ${kind}` },
+    handle: async ({ params: { id }, query: { page, page_size } }) => {
+      const owner = { kind, id };
+      await requireOwner(owner);
+      const [{ rows, count }, all] = await Promise.all([
+        Run.findAndCountAll({
+          where: runsOf(owner),
+          order: [['number', 'DESC']],
+          limit: page_size,
+          offset: (page - 1) * page_size,
+        }),
+        Run.findAll({ where: runsOf(owner), attributes: ['id', 'number'] }),
+      ]);
+      const numbers = new Map(all.map((run) => [run.id, run.number]));
+      const items = rows.map((run) => presentOneRun(run, numbers));
+      return { items, total: count, page, page_size, pages: Math.ceil(count / page_size) };
+    },
+  });
+
+  endpoints.add({
+    ...common,
+    path: `${path}/events`,
+    summary: 'What happens to a run, as it happens (Server-Sent Events)',
+    query: EventsQuery,
+    headers: EventsHeaders,
+    success: { status: 200, description: 'A stream', schema: EventStreamSchema, contentType: 'text/event-stream' },
+    errors,
+    handle: async ({ params: { id }, query, ctx }) => {
+      const headers = check(EventsHeaders, { 'Last-Event-ID': ctx.get('Last-Event-ID') || undefined }, 'header');
+      const run = await findRun({ kind, id }, query.run);
+      const seen = headers['Last-Event-ID'] ?? query.after;
+      const gone = new AbortController();
+      ctx.req.once('close', () => gone.abort());
+      ctx.type = 'text/event-stream';
+      ctx.set('X-Accel-Buffering', 'no');
+      return Readable.from(eventStream(run.id, seen === undefined ? STREAM_START : placeOf(seen), gone.signal));
+    },
+  });
+
+  endpoints.add({
+    ...common,
+    path: `${path}/metrics`,
+    summary: 'The loss curve of a run, thinned to so many points',
+    query: MetricsQuery,
+    success: { status: 200, description: 'The curve', schema: MetricsSchema },
+    errors,
+    handle: async ({ params: { id }, query }) => {
+      const run = await findRun({ kind, id }, query.run);
+      return { run_number: run.number, ...(await readMetrics(run.id, query.points)) };
+    },
+  });
+
+  endpoints.add({
+    ...common,
+    path: `${path}/logs`,
+    summary: "The last lines of a run's trainer",
+    query: LogsQuery,
+    success: { status: 200, description: 'Text', schema: z.string(), contentType: 'text/plain' },
+    errors: { ...errors, 404: `No such ${kind} or run, or it has written no log yet` },
+    handle: async ({ params: { id }, query: { run: number, task, tail }, ctx }) => {
+      const log = await readLog(env, await findRun({ kind, id }, number), task, tail);
+      ctx.type = 'text/plain; charset=utf-8';
+      return log;
+    },
+  });
+
+  endpoints.add({
+    ...common,
+    path: `${path}/checkpoints`,
+    summary: 'The checkpoints of a run, newest first',
+    query: RunQuery,
+    success: { status: 200, description: 'The checkpoints', schema: CheckpointsSchema },
+    errors,
+    handle: async ({ params: { id }, query }) => {
+      const run = await findRun({ kind, id }, query.run);
+      const found = await Checkpoint.findAll({ where: { run_id: run.id }, order: [['id', 'DESC']] });
+      const items = found.map(({ step, epoch, bytes, state, manifest_sha256, created_at }) => {
+        return { step, epoch, bytes, state, manifest_sha256, created_at: date(created_at) };
+      });
+      return { run_number: run.number, items };
+    },
+  });
+
+  endpoints.add({
+    ...common,
+    path: `${path}/download`,
+    summary: 'The trained model, as a tar archive',
+    query: RunQuery,
+    success: {
+      status: 200,
+      description: 'The archive',
+      schema: z.string().openapi({ format: 'binary' }),
+      contentType: 'application/x-tar',
+    },
+    errors: { ...errors, 400: 'The run has no output' },
+    handle: async ({ params: { id }, query, ctx }) => {
+      const { name, archive } = await archiveOutput(await findRun({ kind, id }, query.run));
+      ctx.attachment(name);
+      ctx.type = 'application/x-tar';
+      return archive;
+    },
+  });
+}

@@ -1,0 +1,136 @@
+import { z } from 'zod';
+import { RUN_PHASES, RUN_STATUSES } from '../../models/statuses.ts';
+import { dateField, idField, pageOf } from '../shared-schema.ts';
+
+/** What jobs and projects both show of their latest run. */
+export const runFields = {
+  run_id: idField.nullable(),
+  run_number: z.int().nullable(),
+  phase: z.enum(RUN_PHASES).nullable(),
+  current_step: z.int(),
+  total_steps: z.int().nullable(),
+  tokens_per_s: z.number().nullable(),
+  seconds_left: z.number().nullable(),
+  worker_id: z.string().nullable(),
+  output_path: z.string().nullable(),
+  weights_sha256: z.string().nullable(),
+  validation: z.record(z.string(), z.unknown()).nullable(),
+  started_at: dateField.nullable(),
+  completed_at: dateField.nullable(),
+};
+
+export const RunSchema = z
+  .object({
+    id: idField,
+    number: z.int(),
+    status: z.enum(RUN_STATUSES),
+    phase: z.enum(RUN_PHASES),
+    progress: z.number(),
+    current_step: z.int(),
+    total_steps: z.int().nullable(),
+    current_epoch: z.int(),
+    current_loss: z.number().nullable(),
+    error_class: z.string().nullable(),
+    error_message: z.string().nullable(),
+    worker_id: z.string().nullable(),
+    workflow_id: z.string().openapi({ example: 'project-1-run-1' }),
+    resumes_run_number: z.int().nullable(),
+    output_path: z.string().nullable(),
+    weights_sha256: z.string().nullable(),
+    spec: z.record(z.string(), z.unknown()).openapi({ description: 'Everything that repeats this run' }),
+    created_at: dateField,
+    started_at: dateField.nullable(),
+    completed_at: dateField.nullable(),
+  })
+  .openapi('Run');
+export const RunListSchema = pageOf(RunSchema).openapi('RunList');
+
+/** Which run of a job or project is meant. */
+const whichRun = {
+  run: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .optional()
+    .openapi({ type: 'integer', description: 'Number of the run; default: the latest' }),
+};
+export const RunQuery = z.strictObject(whichRun);
+
+const STREAM_PLACE = /^\d{1,19}-\d{1,15}$/;
+export const EventsQuery = z.strictObject({
+  ...whichRun,
+  after: z
+    .string()
+    .regex(STREAM_PLACE, 'must be the id of an event, like 812-93')
+    .optional()
+    .openapi({ description: 'Id of the last event seen; the header Last-Event-ID says the same', example: '812-93' }),
+});
+export const EventsHeaders = z.object({
+  'Last-Event-ID': z.string().regex(STREAM_PLACE).optional().openapi({ example: '812-93' }),
+});
+export const EventStreamSchema = z.string().openapi({
+  description:
+    'Server-Sent Events. `event` is status, phase, step, checkpoint, log, … or, at the end of the run, `end`; `data` is JSON.',
+  example: 'id: 812-93\nevent: step\ndata: {"step": 7, "loss": 0.749}\n\n',
+});
+
+export const MetricsQuery = z.strictObject({
+  ...whichRun,
+  points: z.coerce.number().int().min(2).max(10_000).default(500).openapi({ type: 'integer' }),
+});
+export const MetricsSchema = z
+  .object({
+    run_number: z.int(),
+    steps: z.int(),
+    points: z.array(
+      z.object({
+        step: z.int(),
+        epoch: z.number(),
+        loss: z.number().nullable(),
+        eval_loss: z.number().nullable(),
+        learning_rate: z.number().nullable(),
+        grad_norm: z.number().nullable(),
+        tokens: z.int().nullable(),
+        tokens_per_s: z.number().nullable(),
+      }),
+    ),
+  })
+  .openapi('Metrics');
+
+export const LogsQuery = z.strictObject({
+  ...whichRun,
+  task: z.enum(['train', 'validate']).default('train'),
+  tail: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(1_000)
+    .openapi({ type: 'integer', description: 'How many of the last lines' }),
+});
+
+export const CheckpointsSchema = z
+  .object({
+    run_number: z.int(),
+    items: z.array(
+      z.object({
+        step: z.int(),
+        epoch: z.number(),
+        bytes: z.int(),
+        state: z.enum(['complete', 'pruned', 'quarantined']),
+        manifest_sha256: z.string(),
+        created_at: dateField,
+      }),
+    ),
+  })
+  .openapi('Checkpoints');
+
+export const StartAgain = z
+  .strictObject({
+    fresh: z
+      .boolean()
+      .default(false)
+      .openapi({ description: 'Start at step 0 with the settings of now, not at the last checkpoint' }),
+  })
+  .openapi('StartAgain', { example: { fresh: false } });

@@ -1,0 +1,69 @@
+import { QueryTypes } from 'sequelize';
+import { Run } from './run.ts';
+
+/** A place in the stream of a run; what is after it is new. */
+export interface StreamPlace {
+  /** Decimal, since xid8 is wider than a number. */
+  xid: string;
+  seq: number;
+}
+
+/** An event of a run, or one of its steps (kind `step`). */
+export interface StreamEntry extends StreamPlace {
+  kind: string;
+  data: Record<string, unknown>;
+  created_at: Date;
+}
+
+export const STREAM_START: StreamPlace = { xid: '0', seq: 0 };
+
+/**
+ * Events and steps of a run after a place, in an order in which nothing can appear before what was read: only of
+ * transactions older than every one that is still open (pg_current_snapshot, PostgreSQL manual, "Transaction ID and
+ * Snapshot Information Functions").
+ */
+export async function readStream(runId: number, after: StreamPlace, limit: number): Promise<StreamEntry[]> {
+  const sequelize = Run.sequelize;
+  if (!sequelize) throw new Error('The models are not connected to a database.');
+  return await sequelize.query<StreamEntry>(
+    `SELECT xid::text AS xid, seq, kind, data, created_at FROM (
+       SELECT xid, seq, kind, data, created_at FROM run_events
+       WHERE run_id = $runId AND (xid, seq) > ($xid::xid8, $seq)
+       UNION ALL
+       SELECT xid, seq, 'step', jsonb_build_object('step', step, 'epoch', epoch, 'loss', loss, 'learning_rate', learning_rate,
+         'grad_norm', grad_norm, 'tokens', tokens, 'tokens_per_s', tokens_per_s), created_at FROM run_metrics
+       WHERE run_id = $runId AND (xid, seq) > ($xid::xid8, $seq)
+     ) AS entries
+     WHERE xid < pg_snapshot_xmin(pg_current_snapshot())
+     ORDER BY entries.xid, seq LIMIT $limit`,
+    { bind: { runId, xid: after.xid, seq: after.seq, limit }, type: QueryTypes.SELECT },
+  );
+}
+
+/** One point of a loss curve: figures averaged over the steps that it stands for; `step` is the last of them. */
+export interface MetricPoint {
+  step: number;
+  epoch: number;
+  loss: number | null;
+  eval_loss: number | null;
+  learning_rate: number | null;
+  grad_norm: number | null;
+  tokens: number | null;
+  tokens_per_s: number | null;
+}
+
+/** At most `points` points over all steps of a run, evenly by step, and how many steps there are. */
+export async function readMetrics(runId: number, points: number): Promise<{ steps: number; points: MetricPoint[] }> {
+  const sequelize = Run.sequelize;
+  if (!sequelize) throw new Error('The models are not connected to a database.');
+  const rows = await sequelize.query<MetricPoint & { steps: number }>(
+    `SELECT max(steps) AS steps, max(step) AS step, max(epoch) AS epoch, avg(loss) AS loss, avg(eval_loss) AS eval_loss,
+       avg(learning_rate) AS learning_rate, avg(grad_norm) AS grad_norm, max(tokens) AS tokens, avg(tokens_per_s) AS tokens_per_s
+     FROM (SELECT *, row_number() OVER (ORDER BY step) - 1 AS place, count(*) OVER () AS steps
+           FROM run_metrics WHERE run_id = $runId) AS numbered
+     GROUP BY CASE WHEN steps <= $points THEN place ELSE place * $points / steps END
+     ORDER BY step`,
+    { bind: { runId, points }, type: QueryTypes.SELECT },
+  );
+  return { steps: rows[0]?.steps ?? 0, points: rows.map(({ steps: _, ...point }) => point) };
+}
