@@ -96,7 +96,9 @@ export class Endpoints {
       ctx.body = endpoint.success.status === 204 ? null : result;
       if (endpoint.success.status === 204) ctx.status = 204;
     };
-    this.router[endpoint.method](endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1'), handler);
+    // Without its last slash the router takes a path with and without one; a redirect would lose a POST's body.
+    const path = endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1').replace(/\/$/, '');
+    this.router[endpoint.method](path, handler);
   }
 
   #onceFor(ctx: Context, body: unknown): Once {

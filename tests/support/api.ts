@@ -1,0 +1,71 @@
+import { once } from 'node:events';
+import { mkdir } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { sweepIncoming } from '../../src/api/datasets/upload.ts';
+import { createApi } from '../../src/api/server.ts';
+import type { Env } from '../../src/env.ts';
+import { createLogger } from '../../src/logger.ts';
+import { connectOrchestration } from '../../src/workflows/client.ts';
+import type { TestDatabase } from './database.ts';
+import { testEnv } from './service.ts';
+
+interface Answer {
+  status: number;
+  headers: Headers;
+  body: Record<string, unknown>;
+}
+
+export interface ApiOnly {
+  env: Env;
+  url: string;
+  call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  upload(
+    filename: string,
+    content: string,
+    fields?: Record<string, string>,
+    headers?: Record<string, string>,
+  ): Promise<Answer>;
+  close(): Promise<void>;
+}
+
+/** The API in this process, over a test's database, with a Temporal that is away. */
+export async function startTestApi(database: TestDatabase, changes: Partial<Env> = {}): Promise<ApiOnly> {
+  const env = { ...(await testEnv()), home: database.home, temporalAddress: '127.0.0.1:1', ...changes };
+  await mkdir(env.home, { recursive: true });
+  await sweepIncoming(env);
+  const orchestration = connectOrchestration(env);
+  const { sequelize } = database;
+  const logger = createLogger('api', 'silent');
+  const server = createApi({ env, orchestration, logger, sequelize }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const send = async (path: string, init: RequestInit): Promise<Answer> => {
+    const response = await fetch(`${url}/api/v1${path}`, init);
+    const text = await response.text();
+    const body = text === '' ? {} : (JSON.parse(text) as Record<string, unknown>);
+    return { status: response.status, headers: response.headers, body };
+  };
+  return {
+    env,
+    url,
+    call: (method, path, body, headers = {}) => {
+      if (body === undefined) return send(path, { method, headers });
+      return send(path, {
+        method,
+        headers: { 'Content-Type': 'application/json', ...headers },
+        body: JSON.stringify(body),
+      });
+    },
+    upload: (filename, content, fields = {}, headers = {}) => {
+      const form = new FormData();
+      form.set('file', new Blob([content]), filename);
+      for (const [name, value] of Object.entries({ name: filename, ...fields })) form.set(name, value);
+      return send('/datasets/', { method: 'POST', headers, body: form });
+    },
+    close: async () => {
+      server.closeAllConnections();
+      server.close();
+      await orchestration.close();
+    },
+  };
+}
