@@ -1,8 +1,7 @@
 import type { OpenAPIRegistry, RouteConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import { BASE_PATH, type Declaration } from './endpoint.ts';
-import { IDEMPOTENCY_HEADER } from './idempotency.ts';
-import { ErrorSchema } from './shared-schema.ts';
+import { ErrorSchema, IdempotencyHeaders } from './shared-schema.ts';
 
 type AnyDeclaration = Declaration<z.ZodObject | undefined, z.ZodObject | undefined, z.ZodType | undefined>;
 
@@ -33,13 +32,6 @@ const ERRORS: Record<number, { description: string; example: string }> = {
   },
 };
 
-const idempotencyHeader = z.object({
-  [IDEMPOTENCY_HEADER]: z.string().min(1).max(255).optional().openapi({
-    description: 'Sent again with the same key, a request creates nothing new: its first answer comes again.',
-    example: '3f0f6b1e-8d0c-4a43-b6a1-6a3f6c2e9a10',
-  }),
-});
-
 /** Adds an endpoint to the OpenAPI document: from the same declaration that its route is made of. */
 export function documentEndpoint(registry: OpenAPIRegistry, endpoint: AnyDeclaration): void {
   const { success } = endpoint;
@@ -49,6 +41,7 @@ export function documentEndpoint(registry: OpenAPIRegistry, endpoint: AnyDeclara
     403,
     ...(checked ? [422] : []),
     ...(endpoint.body ? [413, 415] : []),
+    ...(endpoint.creates ? [409] : []),
     503,
     ...Object.keys(endpoint.errors ?? {}).map(Number),
   ];
@@ -73,7 +66,7 @@ export function documentEndpoint(registry: OpenAPIRegistry, endpoint: AnyDeclara
 }
 
 function requestOf(endpoint: AnyDeclaration): NonNullable<RouteConfig['request']> {
-  const headers = [endpoint.headers, endpoint.creates ? idempotencyHeader : undefined].filter((h) => h !== undefined);
+  const headers = [endpoint.headers, endpoint.creates ? IdempotencyHeaders : undefined].filter((h) => h !== undefined);
   const content = endpoint.multipart
     ? { 'multipart/form-data': { schema: endpoint.multipart } }
     : endpoint.body

@@ -7,8 +7,9 @@ import type { Env } from '../env.ts';
 import type { Logger } from '../logger.ts';
 import type { Orchestration } from '../workflows/client.ts';
 import { documentEndpoint } from './document-endpoint.ts';
-import { createOnce, IDEMPOTENCY_HEADER } from './idempotency.ts';
+import { createOnce } from './idempotency.ts';
 import { check, type Parsed, readJson } from './request.ts';
+import { IDEMPOTENCY_HEADER, IdempotencyHeaders } from './shared-schema.ts';
 
 export const BASE_PATH = '/api/v1';
 
@@ -103,7 +104,8 @@ export class Endpoints {
 
   #onceFor(ctx: Context, body: unknown): Once {
     return async (create, fingerprint = JSON.stringify(body ?? null)) => {
-      const key = ctx.get(IDEMPOTENCY_HEADER) || undefined;
+      const headers = { [IDEMPOTENCY_HEADER]: ctx.headers[IDEMPOTENCY_HEADER.toLowerCase()] };
+      const { [IDEMPOTENCY_HEADER]: key } = check(IdempotencyHeaders, headers, 'header');
       const request = { key, scope: `${ctx.method} ${ctx.path}`, fingerprint };
       const { answer, replayed } = await createOnce(this.#sequelize, request, create);
       if (replayed) ctx.set('Idempotent-Replayed', 'true');

@@ -31,7 +31,8 @@ export function renderErrors(logger: Logger) {
   return async (ctx: Context, next: Next): Promise<void> => {
     try {
       await next();
-      if (ctx.body === undefined || ctx.body === null) renderEmpty(ctx);
+      if (ctx.status === 404 && (ctx.body === undefined || ctx.body === null))
+        throw new ApiError(404, `There is no ${ctx.path}. The API is described at /docs.`);
     } catch (error) {
       const { status, detail } = toAnswer(error);
       if (status === 500) logger.error({ err: error, method: ctx.method, path: ctx.path }, 'A request failed.');
@@ -40,18 +41,6 @@ export function renderErrors(logger: Logger) {
       ctx.body = { detail };
     }
   };
-}
-
-/** What the router left without a body: no such path, or no such method there. */
-function renderEmpty(ctx: Context): void {
-  const { status } = ctx;
-  if (status === 404) ctx.body = { detail: `There is no ${ctx.path}. The API is described at /docs.` };
-  else if (status === 405)
-    ctx.body = { detail: `${ctx.method} is not allowed on ${ctx.path}; allowed: ${ctx.response.get('Allow')}.` };
-  else if (status === 501) ctx.body = { detail: `${ctx.method} is not known here.` };
-  else return;
-  // Koa turns a status without a body into 200 when a body is set.
-  ctx.status = status;
 }
 
 function toAnswer(error: unknown): { status: number; detail: string } {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { QueryTypes, type Sequelize, type Transaction } from 'sequelize';
 import { ApiError } from './errors.ts';
+import { IDEMPOTENCY_HEADER } from './shared-schema.ts';
 
-export const IDEMPOTENCY_HEADER = 'Idempotency-Key';
 const KEEP_DAYS = 7;
 
 export interface RepeatableRequest {
@@ -18,7 +18,7 @@ export interface RepeatableRequest {
  * Creates something once per key. The key's row is written first and in the same transaction: a second request that
  * comes meanwhile waits for it, and a crash leaves either both or neither.
  * @returns the answer, and whether it is that of an earlier request.
- * @throws ApiError 422 for a malformed key, or one that was used for something else.
+ * @throws ApiError 409 for a key that was used for something else.
  */
 export async function createOnce(
   sequelize: Sequelize,
@@ -27,12 +27,6 @@ export async function createOnce(
 ): Promise<{ answer: unknown; replayed: boolean }> {
   if (key === undefined) {
     return { answer: await sequelize.transaction((transaction) => create(transaction)), replayed: false };
-  }
-  if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
-    throw new ApiError(
-      422,
-      `${IDEMPOTENCY_HEADER} is ${JSON.stringify(key.slice(0, 100))}; send 1 to 255 visible ASCII characters, for example a UUID.`,
-    );
   }
   const bind = { key, scope, sha256: createHash('sha256').update(fingerprint).digest('hex') };
   return await sequelize.transaction(async (transaction) => {
@@ -54,7 +48,7 @@ export async function createOnce(
     );
     if (earlier?.request_sha256 !== bind.sha256) {
       throw new ApiError(
-        422,
+        409,
         `${IDEMPOTENCY_HEADER} ${JSON.stringify(key)} was used with another request. Send a new key for a new request.`,
       );
     }

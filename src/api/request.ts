@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { ApiError } from './errors.ts';
 
 const JSON_LIMIT = '1mb';
+const BODY_SILENCE_MS = 60_000;
 
 const parseJson = koaBody({
   json: true,
@@ -25,8 +26,12 @@ export async function readJson(ctx: Context, optional: boolean): Promise<void> {
     );
   }
   try {
-    await parseJson(ctx, async () => {});
+    await whileReceiving(
+      ctx,
+      parseJson(ctx, async () => {}),
+    );
   } catch (error) {
+    if (error instanceof ApiError) throw error;
     const status = error instanceof Error && 'status' in error ? error.status : null;
     if (status === 413) throw new ApiError(413, `The body is larger than ${JSON_LIMIT}. Send less.`);
     if (status === 415)
@@ -35,6 +40,22 @@ export async function readJson(ctx: Context, optional: boolean): Promise<void> {
         `Content-Encoding is ${JSON.stringify(ctx.get('Content-Encoding'))}; send none, or gzip.`,
       );
     throw new ApiError(422, `The body is no valid JSON: ${error instanceof Error ? error.message : String(error)}.`);
+  }
+}
+
+/** Gives up a body of which no byte comes for a while: its sender is gone, or only wants to hold the connection. */
+export async function whileReceiving<T>(ctx: Context, receiving: Promise<T>): Promise<T> {
+  const silence = new Promise<never>((_resolve, reject) => {
+    ctx.req.setTimeout(BODY_SILENCE_MS, () =>
+      reject(new ApiError(408, `No byte of the body came for ${BODY_SILENCE_MS / 1000} s. Send the request again.`)),
+    );
+  });
+  try {
+    return await Promise.race([receiving, silence]);
+  } finally {
+    ctx.req.setTimeout(0);
+    // What is still to come of a body that was refused is not read.
+    if (!ctx.req.complete) ctx.set('Connection', 'close');
   }
 }
 

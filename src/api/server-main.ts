@@ -5,8 +5,9 @@ import { createLogger } from '../logger.ts';
 import { connectModels } from '../models/database.ts';
 import { requireDatabaseUrl } from '../models/database-url.ts';
 import { connectOrchestration } from '../workflows/client.ts';
-import { sweepIncoming } from './datasets/upload.ts';
+import { sweepIncoming } from './datasets/receive.ts';
 import { requireSafeAddress } from './guard.ts';
+import { listen } from './http-server.ts';
 import { forgetOldKeys } from './idempotency.ts';
 import { createApi } from './server.ts';
 
@@ -20,10 +21,7 @@ export async function main(env: Env): Promise<void> {
   const sequelize = connectModels(requireDatabaseUrl(env));
   const orchestration = connectOrchestration(env);
   await sweepIncoming(env);
-  const server = createApi({ env, orchestration, logger, sequelize }).listen(env.port, env.host);
-  // Node ends a request that takes longer than five minutes; uploads of large files over slow lines do.
-  server.requestTimeout = 0;
-  await once(server, 'listening');
+  const server = await listen(createApi({ env, orchestration, logger, sequelize }), env.port, env.host);
   // A database that is away now is there at the next time.
   const forgetting = setInterval(() => void forgetOldKeys(sequelize).catch(() => {}), FORGET_EVERY_MS);
   const address = server.address();

@@ -7,6 +7,7 @@ import { renderErrors } from './errors.ts';
 import { checkSender, requireApiKey, securityHeaders } from './guard.ts';
 import { addHealth, createHealth } from './health/routes.ts';
 import { addJobs } from './jobs/routes.ts';
+import { checkMethod } from './methods.ts';
 import { docsRoutes } from './openapi.ts';
 import { addProjects } from './projects/routes.ts';
 import { addRuns } from './runs/routes.ts';
@@ -35,9 +36,8 @@ export function createApi(dependencies: ApiDependencies): Koa {
   app.use(renderErrors(logger));
   app.use(checkSender(env));
   app.use(requireApiKey(env));
-  for (const router of [endpoints.router, root, docsRoutes(endpoints)]) {
-    app.use(router.routes());
-    app.use(router.allowedMethods());
-  }
+  const routers = [endpoints.router, root, docsRoutes(endpoints)];
+  app.use(checkMethod(routers));
+  for (const router of routers) app.use(router.routes());
   return app;
 }

@@ -13,26 +13,39 @@ export const ErrorSchema = z
   .object({ detail: z.string() })
   .openapi('Error', { example: { detail: 'Dataset 7 not found.' } });
 
-export const IdParams = z.object({
-  id: z.coerce.number().int().min(1).max(LARGEST_ID).openapi({ type: 'integer', example: 1 }),
-});
+/** An integer in a path or a query: decimal digits. */
+export function integerParam(min: number, max: number) {
+  const toNumber = (text: unknown) => (typeof text === 'string' && /^-?\d{1,15}$/.test(text) ? Number(text) : text);
+  return z.preprocess(toNumber, z.int().min(min).max(max));
+}
+
+export const IdParams = z.object({ id: integerParam(1, LARGEST_ID) });
 
 export const idField = z.int().min(1).max(LARGEST_ID);
 
-export const nameField = z.string().trim().min(1).max(255).refine(isText, 'must not have a NUL character');
-
-export const textField = z.string().max(10_000).refine(isText, 'must not have a NUL character');
-
 /** PostgreSQL's texts hold every character but NUL. */
-function isText(value: string): boolean {
-  return !value.includes('\0');
+const NO_NUL = /^[^\0]*$/;
+const NO_NUL_NOT_BLANK = /^(?=\s*\S)[^\0]*$/;
+
+/** A text of at most so many characters, counted as PostgreSQL and JSON Schema count: an emoji is one. */
+function text(min: 0 | 1, max: number) {
+  return z
+    .string()
+    .regex(min === 0 ? NO_NUL : NO_NUL_NOT_BLANK, `must not ${min === 0 ? '' : 'be blank or '}have a NUL character`)
+    .refine((value) => !/\p{Surrogate}/u.test(value), 'must not have half of a surrogate pair')
+    .refine((value) => [...value].length <= max, `must not be longer than ${max} characters`)
+    .openapi({ minLength: min, maxLength: max });
 }
+
+export const nameField = text(1, 255).trim();
+
+export const textField = text(0, 10_000);
 
 /** Query of a list; `size` is the reference's default for its resource. */
 export function pageQuery(size: number) {
   return z.strictObject({
-    page: z.coerce.number().int().min(1).max(1_000_000).default(1).openapi({ type: 'integer' }),
-    page_size: z.coerce.number().int().min(1).max(100).default(size).openapi({ type: 'integer' }),
+    page: integerParam(1, 1_000_000).default(1),
+    page_size: integerParam(1, 100).default(size),
   });
 }
 
@@ -41,13 +54,7 @@ const dateFilter = z.iso.datetime({ offset: true, error: 'must be a date like 20
 /** Query of a list that can be searched and sorted; what it means is in list-query.ts. */
 export function searchQuery(size: number) {
   return pageQuery(size).extend({
-    name: z
-      .string()
-      .min(1)
-      .max(255)
-      .refine(isText, 'must not have a NUL character')
-      .optional()
-      .openapi({ description: 'Part of the name' }),
+    name: text(1, 255).optional().openapi({ description: 'Part of the name' }),
     created_after: dateFilter,
     created_before: dateFilter,
     sort: z.enum(SORTS).default('-id').openapi({ description: 'With a minus: downwards' }),
@@ -63,6 +70,20 @@ export function pageOf<Item extends z.ZodType>(item: Item) {
 export const metadataPatch = z.strictObject({
   name: nameField.optional(),
   description: textField.nullable().optional(),
+});
+
+export const IDEMPOTENCY_HEADER = 'Idempotency-Key';
+
+/** What the endpoints that create may be sent; see idempotency.ts. */
+export const IdempotencyHeaders = z.object({
+  [IDEMPOTENCY_HEADER]: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,255}$/, 'send 1 to 255 visible ASCII characters, for example a UUID')
+    .optional()
+    .openapi({
+      description:
+        'Sent again with the same key, a request creates nothing new: its first answer comes again. For example a UUID.',
+    }),
 });
 
 export const dateField = z.iso.datetime().openapi({ example: '2024-01-01T00:00:00Z' });

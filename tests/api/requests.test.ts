@@ -42,7 +42,7 @@ describe('requests', function () {
       const headers = { 'Idempotency-Key': randomUUID() };
       assert.equal((await api.call('POST', '/jobs/', { name: 'a', dataset_id: datasetId }, headers)).status, 201);
       const other = await api.call('POST', '/jobs/', { name: 'b', dataset_id: datasetId }, headers);
-      assert.equal(other.status, 422);
+      assert.equal(other.status, 409);
       assert.match(String(other.body.detail), /was used with another request/);
       const bad = await api.call('POST', '/jobs/', { name: 'b', dataset_id: datasetId }, { 'Idempotency-Key': 'a b' });
       assert.equal(bad.status, 422);

@@ -1,7 +1,7 @@
-import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { sweepIncoming } from '../../src/api/datasets/upload.ts';
+import { sweepIncoming } from '../../src/api/datasets/receive.ts';
+import { listen } from '../../src/api/http-server.ts';
 import { createApi } from '../../src/api/server.ts';
 import type { Env } from '../../src/env.ts';
 import { createLogger } from '../../src/logger.ts';
@@ -36,8 +36,7 @@ export async function startTestApi(database: TestDatabase, changes: Partial<Env>
   const orchestration = connectOrchestration(env);
   const { sequelize } = database;
   const logger = createLogger('api', 'silent');
-  const server = createApi({ env, orchestration, logger, sequelize }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const server = await listen(createApi({ env, orchestration, logger, sequelize }), 0, '127.0.0.1');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const send = async (path: string, init: RequestInit): Promise<Answer> => {
     const response = await fetch(`${url}/api/v1${path}`, init);

@@ -1,17 +1,20 @@
 import { z } from 'zod';
+import { HyperparameterChoicesSchema } from '../../models/run-spec.ts';
 import { TRAINING_TYPES } from '../../models/statuses.ts';
 import { dateField, idField, nameField } from '../shared-schema.ts';
+
+const bounds = HyperparameterChoicesSchema.required().shape;
 
 const fields = {
   max_concurrent_workers: z.int().min(1).max(32),
   default_model: nameField,
   default_training_type: z.enum(TRAINING_TYPES),
-  default_batch_size: z.int().min(1).max(64),
-  default_learning_rate: z.number().min(1e-6).max(1),
-  default_epochs: z.int().min(1).max(100),
-  default_lora_r: z.int().min(1).max(256),
-  default_lora_alpha: z.int().min(1).max(512),
-  default_lora_dropout: z.number().min(0).max(1),
+  default_batch_size: bounds.batch_size,
+  default_learning_rate: bounds.learning_rate,
+  default_epochs: bounds.epochs,
+  default_lora_r: bounds.lora_r,
+  default_lora_alpha: bounds.lora_alpha,
+  default_lora_dropout: bounds.lora_dropout,
   auto_start_workers: z.boolean(),
 };
 

@@ -1,6 +1,15 @@
 import { z } from 'zod';
 import { MappingSchema } from '../../datasets/row-format.ts';
-import { dateField, idField, metadataPatch, nameField, pageOf, searchQuery, textField } from '../shared-schema.ts';
+import {
+  dateField,
+  idField,
+  integerParam,
+  metadataPatch,
+  nameField,
+  pageOf,
+  searchQuery,
+  textField,
+} from '../shared-schema.ts';
 
 export const DatasetSchema = z
   .object({
@@ -23,10 +32,11 @@ export const DatasetSchema = z
 
 export const DatasetListSchema = pageOf(DatasetSchema).openapi('DatasetList');
 
+const formFields = { name: nameField, description: textField.optional() };
+
 /** The fields beside the file. `mapping` is JSON text, since a form has texts only. */
 export const DatasetForm = z.strictObject({
-  name: nameField,
-  description: textField.optional(),
+  ...formFields,
   mapping: z
     .string()
     .transform((text, context) => {
@@ -44,14 +54,13 @@ export const DatasetForm = z.strictObject({
     .optional(),
 });
 
-/** The same as OpenAPI shows it. */
-export const DatasetUpload = z.object({
+/** The same as OpenAPI shows it: a part that is no text is JSON. */
+export const DatasetUpload = z.strictObject({
   file: z.string().openapi({ format: 'binary', description: 'CSV or JSON, also JSON lines, also gzip' }),
-  name: z.string(),
-  description: z.string().optional(),
-  mapping: z.string().optional().openapi({
-    description: 'How a row becomes a conversation, as JSON',
-    example: '{"prompt": "question", "completion": "answer"}',
+  ...formFields,
+  mapping: MappingSchema.optional().openapi({
+    description: 'How a row becomes a conversation',
+    example: { prompt: 'question', completion: 'answer' },
   }),
 });
 
@@ -60,7 +69,7 @@ export const DatasetPatch = metadataPatch.openapi('DatasetPatch');
 export const DatasetListQuery = searchQuery(10);
 
 export const PreviewQuery = z.strictObject({
-  rows: z.coerce.number().int().min(1).max(100).default(10).openapi({ type: 'integer' }),
+  rows: integerParam(1, 100).default(10),
 });
 export const PreviewSchema = z
   .object({

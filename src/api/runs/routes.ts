@@ -12,7 +12,7 @@ import { findRun, type RunOwner, requireOwner, runsOf } from './owners.ts';
 import { presentOneRun } from './present.ts';
 import {
   CheckpointsSchema,
-  EventStreamSchema,
+  EventSchema,
   EventsHeaders,
   EventsQuery,
   LogsQuery,
@@ -64,7 +64,7 @@ function addRunsOf(kind: RunOwner['kind'], endpoints: Endpoints, { env }: ApiDep
     summary: 'What happens to a run, as it happens (Server-Sent Events)',
     query: EventsQuery,
     headers: EventsHeaders,
-    success: { status: 200, description: 'A stream', schema: EventStreamSchema, contentType: 'text/event-stream' },
+    success: { status: 200, description: 'A stream of events', schema: EventSchema, contentType: 'text/event-stream' },
     errors,
     handle: async ({ params: { id }, query, ctx }) => {
       const headers = check(EventsHeaders, { 'Last-Event-ID': ctx.get('Last-Event-ID') || undefined }, 'header');

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { RUN_PHASES, RUN_STATUSES } from '../../models/statuses.ts';
-import { dateField, idField, pageOf } from '../shared-schema.ts';
+import { dateField, idField, integerParam, pageOf } from '../shared-schema.ts';
 
 /** What jobs and projects both show of their latest run. */
 export const runFields = {
@@ -47,13 +47,7 @@ export const RunListSchema = pageOf(RunSchema).openapi('RunList');
 
 /** Which run of a job or project is meant. */
 const whichRun = {
-  run: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(1_000_000)
-    .optional()
-    .openapi({ type: 'integer', description: 'Number of the run; default: the latest' }),
+  run: integerParam(1, 1_000_000).optional().openapi({ description: 'Number of the run; default: the latest' }),
 };
 export const RunQuery = z.strictObject(whichRun);
 
@@ -69,15 +63,20 @@ export const EventsQuery = z.strictObject({
 export const EventsHeaders = z.object({
   'Last-Event-ID': z.string().regex(STREAM_PLACE).optional().openapi({ example: '812-93' }),
 });
-export const EventStreamSchema = z.string().openapi({
-  description:
-    'Server-Sent Events. `event` is status, phase, step, checkpoint, log, … or, at the end of the run, `end`; `data` is JSON.',
-  example: 'id: 812-93\nevent: step\ndata: {"step": 7, "loss": 0.749}\n\n',
-});
+/** What each event of the stream has. */
+export const EventSchema = z
+  .object({
+    id: z.string().optional().openapi({ description: 'For Last-Event-ID' }),
+    event: z
+      .string()
+      .openapi({ description: 'status, phase, step, checkpoint, log, … or, at the end of the run, end' }),
+    data: z.string().openapi({ description: 'JSON' }),
+  })
+  .openapi('RunEvent', { example: { id: '812-93', event: 'step', data: '{"step": 7, "loss": 0.749}' } });
 
 export const MetricsQuery = z.strictObject({
   ...whichRun,
-  points: z.coerce.number().int().min(2).max(10_000).default(500).openapi({ type: 'integer' }),
+  points: integerParam(2, 10_000).default(500),
 });
 export const MetricsSchema = z
   .object({
@@ -101,13 +100,7 @@ export const MetricsSchema = z
 export const LogsQuery = z.strictObject({
   ...whichRun,
   task: z.enum(['train', 'validate']).default('train'),
-  tail: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(100_000)
-    .default(1_000)
-    .openapi({ type: 'integer', description: 'How many of the last lines' }),
+  tail: integerParam(1, 100_000).default(1_000).openapi({ description: 'How many of the last lines' }),
 });
 
 export const CheckpointsSchema = z

@@ -1,5 +1,4 @@
 import type { ApiDependencies, Endpoints } from '../endpoint.ts';
-import { ApiError } from '../errors.ts';
 import { presentWorkerPool } from './present.ts';
 import { WorkerAction, WorkerPoolSchema } from './schema.ts';
 
@@ -23,11 +22,10 @@ export function addWorkers(endpoints: Endpoints, { orchestration }: ApiDependenc
     body: WorkerAction,
     success: { status: 200, description: 'The pool as it is now', schema: WorkerPoolSchema },
     errors: { 400: 'More than max_concurrent_workers' },
-    handle: async ({ body: { action, worker_count } }) => {
-      if (action !== 'start') await orchestration.controlPool({ action });
-      else if (worker_count === undefined)
-        throw new ApiError(422, 'worker_count is required to start workers; give 1 to 32.');
-      else await orchestration.controlPool({ action, count: worker_count });
+    handle: async ({ body }) => {
+      await orchestration.controlPool(
+        body.action === 'start' ? { action: 'start', count: body.worker_count } : { action: body.action },
+      );
       return await presentWorkerPool();
     },
   });

@@ -1,8 +1,13 @@
 import { z } from 'zod';
 import { dateField, idField } from '../shared-schema.ts';
 
+const workerCount = z.int().min(1).max(32);
+
 export const WorkerAction = z
-  .strictObject({ action: z.enum(['start', 'stop', 'restart']), worker_count: z.int().min(1).max(32).optional() })
+  .discriminatedUnion('action', [
+    z.strictObject({ action: z.literal('start'), worker_count: workerCount }),
+    z.strictObject({ action: z.enum(['stop', 'restart']), worker_count: workerCount.optional() }),
+  ])
   .openapi('WorkerAction', { example: { action: 'start', worker_count: 2 } });
 
 export const WorkerPoolSchema = z

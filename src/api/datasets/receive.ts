@@ -1,0 +1,132 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, rm, statfs } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import formidable, { errors as formErrors } from 'formidable';
+import type { Context } from 'koa';
+import type { z } from 'zod';
+import type { Env } from '../../env.ts';
+import { ApiError, badRequest } from '../errors.ts';
+import { check, whileReceiving } from '../request.ts';
+import { DatasetForm } from './schema.ts';
+
+/** Names beside the file that a form may have; a few more than we know, so that a wrong one is named. */
+const MOST_FIELDS = 20;
+const MOST_FIELD_BYTES = 1024 ** 2;
+/** What is left free of the disk, for the database and runs that save their checkpoints. */
+const KEEP_FREE_BYTES = 256 * 1024 ** 2;
+
+export interface ReceivedUpload {
+  /** Where the file lies now; whoever receives it removes it. */
+  path: string;
+  /** The name under which the user has it, without folders. */
+  originalName: string;
+  bytes: number;
+  form: z.output<typeof DatasetForm>;
+}
+
+/** Where uploads arrive. What is left there at a start was broken off. */
+function incomingDir(env: Env): string {
+  return join(env.home, 'uploads', 'incoming');
+}
+
+export async function sweepIncoming(env: Env): Promise<void> {
+  await rm(incomingDir(env), { recursive: true, force: true });
+  await mkdir(incomingDir(env), { recursive: true });
+  await mkdir(join(env.home, 'datasets'), { recursive: true });
+}
+
+/**
+ * Streams a form's file to disk. Paths are put into `files` before they are written, so that the caller can remove them.
+ * @throws ApiError 400, 413, 415, 422 or 507
+ */
+export async function receiveUpload(ctx: Context, env: Env, files: string[]): Promise<ReceivedUpload> {
+  if (!ctx.is('multipart/form-data')) {
+    throw new ApiError(
+      415,
+      `Content-Type is ${JSON.stringify(ctx.get('Content-Type'))}; send the file as multipart/form-data.`,
+    );
+  }
+  await refuseTooLarge(Number(ctx.get('Content-Length') || 0), env);
+  const parser = formidable({
+    uploadDir: incomingDir(env),
+    filename: () => randomUUID(),
+    maxFileSize: env.maxUploadBytes,
+    maxTotalFileSize: env.maxUploadBytes,
+    maxFiles: 1,
+    maxFields: MOST_FIELDS,
+    maxFieldsSize: MOST_FIELD_BYTES,
+    allowEmptyFiles: true,
+    minFileSize: 0,
+  });
+  // By its file name: some clients (Python's requests) send files without a content type, others fields with one.
+  parser.onPart = (part) => {
+    part.mimetype = part.originalFilename === null ? null : (part.mimetype ?? 'application/octet-stream');
+    void parser._handlePart(part);
+  };
+  parser.on('fileBegin', (_name, file) => void files.push(file.filepath));
+  const fields: [string, string][] = [];
+  parser.on('field', (name, value) => void fields.push([name, value]));
+  const received = await whileReceiving(ctx, parser.parse(ctx.req)).catch((error) => {
+    throw formError(error, env);
+  });
+  return { ...fileOf(received[1], fields), form: formOf(fields) };
+}
+
+/** Before a byte of it is read, where the client says how long it is. */
+async function refuseTooLarge(bytes: number, env: Env): Promise<void> {
+  // Beside its file a form has some bytes of its own.
+  if (bytes > env.maxUploadBytes + 2 * MOST_FIELD_BYTES) throw tooLarge(env);
+  const { bavail, bsize } = await statfs(incomingDir(env));
+  if (bytes > bavail * bsize - KEEP_FREE_BYTES) throw diskFull();
+}
+
+function tooLarge(env: Env): ApiError {
+  return new ApiError(
+    413,
+    `The upload is larger than ${env.maxUploadBytes} bytes (MTM_MAX_UPLOAD_BYTES). Send a smaller file.`,
+  );
+}
+
+export function diskFull(): ApiError {
+  return new ApiError(507, 'The disk of the service has no room for this upload. Free some, then send it again.');
+}
+
+function formError(error: unknown, env: Env): Error {
+  if (error instanceof ApiError) return error;
+  const { code, message } = error as Error & { code?: number | string };
+  if (code === 'ENOSPC') return diskFull();
+  if (code === formErrors.biggerThanMaxFileSize || code === formErrors.biggerThanTotalMaxFileSize) return tooLarge(env);
+  if (code === formErrors.maxFieldsSizeExceeded)
+    return new ApiError(413, `The fields beside the file are longer than ${MOST_FIELD_BYTES} bytes. Send less.`);
+  if (code === formErrors.maxFieldsExceeded)
+    return new ApiError(422, `The form has more than ${MOST_FIELDS} fields; send file, name, description and mapping.`);
+  if (code === formErrors.maxFilesExceeded)
+    return new ApiError(422, 'The form has more than one file; upload each with a request of its own.');
+  if (typeof code === 'string') return error as Error;
+  return new ApiError(422, `The form does not read: ${message}. Send it again as multipart/form-data.`);
+}
+
+function fileOf(files: Record<string, formidable.File[] | undefined>, fields: [string, string][]) {
+  const [name, [file] = []] = Object.entries(files)[0] ?? [];
+  if (name !== undefined && name !== 'file')
+    throw new ApiError(422, `Unknown form field ${JSON.stringify(name)} with a file; the file goes into "file".`);
+  if (!file) {
+    const asText = fields.some(([field]) => field === 'file');
+    throw asText
+      ? badRequest('file was sent as a text; send it as a file, with its name: filename="data.csv".')
+      : new ApiError(422, 'file is required: send the CSV or JSON file in the form field "file".');
+  }
+  const originalName = basename((file.originalFilename ?? '').replaceAll('\\', '/'));
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+  if (originalName === '' || originalName.length > 255 || /[\0-\x1f\x7f]/.test(originalName))
+    throw badRequest(
+      `The file's name ${JSON.stringify(originalName.slice(0, 100))} is empty, longer than 255 characters, or has control characters. Rename it.`,
+    );
+  return { path: file.filepath, originalName, bytes: file.size };
+}
+
+function formOf(fields: [string, string][]): z.output<typeof DatasetForm> {
+  const twice = fields.find(([name], index) => fields.findIndex(([other]) => other === name) !== index);
+  if (twice) throw new ApiError(422, `The form field ${JSON.stringify(twice[0])} is given twice; send it once.`);
+  return check(DatasetForm, Object.fromEntries(fields), 'form');
+}
