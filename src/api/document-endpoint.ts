@@ -16,6 +16,10 @@ const ERRORS: Record<number, { description: string; example: string }> = {
   401: { description: 'An API key is needed', example: 'Send an API key: Authorization: Bearer <key>.' },
   403: { description: 'Host or Origin is not allowed', example: 'Origin "https://elsewhere.example" is not this API.' },
   404: { description: 'No such thing', example: 'Dataset 7 not found.' },
+  408: {
+    description: 'The body stopped coming',
+    example: 'No byte of the body came for 60 s. Send the request again.',
+  },
   409: {
     description: 'In conflict with what there is',
     example: 'The project 1 has a run that has not ended. Cancel it, or wait for its end.',
@@ -26,6 +30,10 @@ const ERRORS: Record<number, { description: string; example: string }> = {
     example: 'Content-Type is "text/plain"; send a JSON body as application/json.',
   },
   422: { description: 'Malformed or out of range', example: 'batch_size is 65: Too big: expected number to be <=64.' },
+  507: {
+    description: 'The disk is full',
+    example: 'The disk of the service has no room for this upload. Free some, then send it again.',
+  },
   503: {
     description: 'PostgreSQL or Temporal is away; try again',
     example: 'The database does not answer. Nothing is lost; try again in a few seconds.',
@@ -40,7 +48,7 @@ export function documentEndpoint(registry: OpenAPIRegistry, endpoint: AnyDeclara
     401,
     403,
     ...(checked ? [422] : []),
-    ...(endpoint.body ? [413, 415] : []),
+    ...(endpoint.body || endpoint.multipart ? [408, 413, 415] : []),
     ...(endpoint.creates ? [409] : []),
     503,
     ...Object.keys(endpoint.errors ?? {}).map(Number),

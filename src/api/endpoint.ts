@@ -88,8 +88,7 @@ export class Endpoints {
     const handler = async (ctx: Context) => {
       const params = check(endpoint.params as P, ctx.params, 'path');
       const query = check(endpoint.query as Q, ctx.query, 'query');
-      if (endpoint.body) await readJson(ctx, endpoint.bodyOptional === true);
-      const given = ctx.request.body ?? (endpoint.bodyOptional ? {} : undefined);
+      const given = endpoint.body ? await readJson(ctx, endpoint.bodyOptional === true) : undefined;
       const body = check(endpoint.body as B, given, 'body');
       const once = this.#onceFor(ctx, body);
       const result = await endpoint.handle({ params, query, body, ctx, once });

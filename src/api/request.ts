@@ -16,9 +16,9 @@ const parseJson = koaBody({
   parsedMethods: [HttpMethodEnum.POST, HttpMethodEnum.PATCH],
 });
 
-/** Puts the JSON body into ctx.request.body; one that may be left out stays undefined. */
-export async function readJson(ctx: Context, optional: boolean): Promise<void> {
-  if (optional && !hasBody(ctx)) return;
+/** The JSON body; {} for one that may be left out, and is. */
+export async function readJson(ctx: Context, optional: boolean): Promise<unknown> {
+  if (optional && !hasBody(ctx)) return {};
   if (!ctx.is('application/json')) {
     throw new ApiError(
       415,
@@ -30,6 +30,7 @@ export async function readJson(ctx: Context, optional: boolean): Promise<void> {
       ctx,
       parseJson(ctx, async () => {}),
     );
+    return ctx.request.body;
   } catch (error) {
     if (error instanceof ApiError) throw error;
     const status = error instanceof Error && 'status' in error ? error.status : null;

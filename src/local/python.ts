@@ -6,7 +6,9 @@ import { execa } from 'execa';
 import { lock } from 'proper-lockfile';
 import { type Env, PROJECT_ROOT } from '../env.ts';
 
-const REQUIREMENTS = ['requirements-torch.txt', 'requirements.txt'].map((name) => join(PROJECT_ROOT, 'trainer', name));
+const TRAINER_REQUIREMENTS = ['requirements-torch.txt', 'requirements.txt'].map((name) =>
+  join(PROJECT_ROOT, 'trainer', name),
+);
 const CANDIDATES = ['python3', 'python3.13', 'python3.12', 'python3.11', 'python3.10', 'python'];
 /** Prints version and whether a virtual environment can be made. */
 const PROBE =
@@ -42,24 +44,16 @@ export async function findSystemPython(): Promise<{ command: string; version: st
   );
 }
 
-/** Where the trainer's environment for these requirements is, or will be, made. */
-async function environmentDir(env: Env, pythonVersion: string): Promise<string> {
-  const hash = createHash('sha256').update(pythonVersion).update(env.pipArgs.join(' '));
-  for (const file of REQUIREMENTS) hash.update(await readFile(file));
-  return join(env.toolsDir, `python-${hash.digest('hex').slice(0, 12)}`);
-}
-
 /** The trainer's Python if it is there already: nothing is installed. */
 export async function findTrainerPython(env: Env): Promise<string | null> {
   if (env.python) return env.python;
   const { version } = await findSystemPython();
-  const dir = await environmentDir(env, version);
+  const dir = await environmentDir(env, version, TRAINER_REQUIREMENTS);
   return existsSync(join(dir, 'ready')) ? join(dir, 'bin', 'python') : null;
 }
 
 /**
- * The trainer's Python: MTM_PYTHON, or a virtual environment under MTM_TOOLS, made on first need. Processes that ask at
- * the same time make it once; one that was interrupted is made anew.
+ * The trainer's Python: MTM_PYTHON, or an environment of its own, made on first need.
  * @throws Error with the remedy when it cannot be made.
  */
 export async function ensureTrainerPython({ env, onProgress }: PythonOptions): Promise<string> {
@@ -67,8 +61,22 @@ export async function ensureTrainerPython({ env, onProgress }: PythonOptions): P
     await checkGivenPython(env.python);
     return env.python;
   }
+  const what = "the trainer's Python environment (about 1.5 GB with a CPU build of torch)";
+  return await ensurePythonEnvironment({ env, onProgress, what, requirements: TRAINER_REQUIREMENTS });
+}
+
+/**
+ * A virtual environment with these requirements under MTM_TOOLS, made on first need. Processes that ask at the same time
+ * make it once; one that was interrupted is made anew.
+ * @returns its Python
+ * @throws Error with the remedy when it cannot be made.
+ */
+export async function ensurePythonEnvironment(
+  options: PythonOptions & { what: string; requirements: string[] },
+): Promise<string> {
+  const { env, onProgress, what, requirements } = options;
   const { command, version } = await findSystemPython();
-  const dir = await environmentDir(env, version);
+  const dir = await environmentDir(env, version, requirements);
   const python = join(dir, 'bin', 'python');
   const ready = join(dir, 'ready');
   if (existsSync(ready)) return python;
@@ -81,15 +89,22 @@ export async function ensureTrainerPython({ env, onProgress }: PythonOptions): P
   try {
     if (existsSync(ready)) return python;
     await rm(dir, { recursive: true, force: true });
-    onProgress(`Making the trainer's Python environment in ${dir} (once; about 1.5 GB with a CPU build of torch).`);
+    onProgress(`Making ${what} in ${dir}, once.`);
     await execa(command, ['-m', 'venv', dir]);
-    for (const file of REQUIREMENTS) await pipInstall(python, file, env, onProgress);
+    for (const file of requirements) await pipInstall(python, file, env, onProgress);
     await writeFile(ready, `${new Date().toISOString()}\n`);
-    onProgress("The trainer's Python environment is ready.");
+    onProgress(`Made ${what}.`);
     return python;
   } finally {
     await release();
   }
+}
+
+/** Where the environment for these requirements is, or will be, made. */
+async function environmentDir(env: Env, pythonVersion: string, requirements: string[]): Promise<string> {
+  const hash = createHash('sha256').update(pythonVersion).update(env.pipArgs.join(' '));
+  for (const file of requirements) hash.update(await readFile(file));
+  return join(env.toolsDir, `python-${hash.digest('hex').slice(0, 12)}`);
 }
 
 async function checkGivenPython(python: string): Promise<void> {

@@ -55,7 +55,7 @@ export interface Orchestration {
 }
 
 const CALL_TIMEOUT_MS = 5_000;
-const HEALTH_TIMEOUT_MS = 1_500;
+const PING_TIMEOUT_MS = 1_500;
 /** Stopping waits for busy workers to save and hand back their runs. */
 const POOL_TIMEOUT_MS = 180_000;
 const CHECK_TIMEOUT_MS = 600_000;
@@ -64,6 +64,13 @@ export function connectOrchestration(env: Env): Orchestration {
   const connection = lazyConnection(env);
   const client = new Client({ connection, namespace: env.temporalNamespace });
   const within = <T>(timeoutMs: number, call: () => Promise<T>) => withDeadline(connection, timeoutMs, call);
+
+  const ping = () => within(PING_TIMEOUT_MS, () => client.workflowService.getSystemInfo({}));
+  /** For calls that take long when all is well: a Temporal that is away is told at once. */
+  const withinOnceReachable = async <T>(timeoutMs: number, call: () => Promise<T>) => {
+    await ping();
+    return await within(timeoutMs, call);
+  };
 
   return {
     startTraining: ({ runId, workflowId, owner, trainingType, baseModel }) =>
@@ -103,7 +110,7 @@ export function connectOrchestration(env: Env): Orchestration {
       }),
 
     controlPool: (command) =>
-      within(POOL_TIMEOUT_MS, async () => {
+      withinOnceReachable(POOL_TIMEOUT_MS, async () => {
         const startWorkflowOperation = new WithStartWorkflowOperation<typeof workerPoolWorkflow>('workerPoolWorkflow', {
           workflowId: WORKER_POOL_ID,
           taskQueue: ORCHESTRATION_QUEUE,
@@ -127,7 +134,7 @@ export function connectOrchestration(env: Env): Orchestration {
       }),
 
     checkOutput: (runId, host) =>
-      within(CHECK_TIMEOUT_MS, async () => {
+      withinOnceReachable(CHECK_TIMEOUT_MS, async () => {
         const result = await client.workflow.execute<typeof checkOutputWorkflow>('checkOutputWorkflow', {
           workflowId: `check-run-${runId}`,
           taskQueue: ORCHESTRATION_QUEUE,
@@ -140,10 +147,8 @@ export function connectOrchestration(env: Env): Orchestration {
 
     isHealthy: async () => {
       try {
-        return await within(HEALTH_TIMEOUT_MS, async () => {
-          await client.workflowService.getSystemInfo({});
-          return true;
-        });
+        await ping();
+        return true;
       } catch {
         return false;
       }

@@ -40,8 +40,10 @@ export interface TestService extends RunningService {
 }
 
 /** The whole real service, with the tiny model in its cache. `remove` stops it and deletes its home. */
-export async function startTestService(): Promise<{ service: TestService; remove: () => Promise<void> }> {
-  const env = await testEnv();
+export async function startTestService(
+  changes: Partial<Env> = {},
+): Promise<{ service: TestService; remove: () => Promise<void> }> {
+  const env = { ...(await testEnv()), ...changes };
   await installModel(env, 'tiny-random');
   const running = await startService(env, () => {});
   const send = async (method: string, path: string, init: RequestInit) => {

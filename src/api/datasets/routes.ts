@@ -33,7 +33,7 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
     tag,
     multipart: DatasetUpload,
     success: { status: 201, description: 'The dataset', schema: DatasetSchema },
-    errors: { 400: 'Invalid file type or content', 413: 'Too large', 415: 'Not a form' },
+    errors: { 400: 'Invalid file type or content', 507: 'No room on the disk' },
     creates: true,
     handle: ({ ctx, once }) => uploadDataset(ctx, env, once),
   });

@@ -1,4 +1,5 @@
 import { setTimeout as after } from 'node:timers/promises';
+import { ConnectionError } from 'sequelize';
 import { Run } from '../../models/run.ts';
 import { readStream, type StreamEntry, type StreamPlace } from '../../models/run-stream.ts';
 import { isFinal } from '../../models/statuses.ts';
@@ -10,8 +11,19 @@ const BATCH = 500;
 /** A client that lost its connection comes again after so long. */
 const RETRY_MS = 2_000;
 
-/** What happens to a run from `place` on, as Server-Sent Events, until its end or until `signal`. */
+/**
+ * What happens to a run from `place` on, as Server-Sent Events, until its end or until `signal`. It ends early when the
+ * database goes away: the client comes again, and goes on from the last event that it has seen.
+ */
 export async function* eventStream(runId: number, place: StreamPlace, signal: AbortSignal): AsyncGenerator<string> {
+  try {
+    yield* events(runId, place, signal);
+  } catch (error) {
+    if (!(error instanceof ConnectionError)) throw error;
+  }
+}
+
+async function* events(runId: number, place: StreamPlace, signal: AbortSignal): AsyncGenerator<string> {
   let last = place;
   let saidAt = performance.now();
   yield `retry: ${RETRY_MS}\n\n`;

@@ -4,7 +4,6 @@ import { Checkpoint } from '../../models/checkpoint.ts';
 import { Run } from '../../models/run.ts';
 import { readMetrics, STREAM_START } from '../../models/run-stream.ts';
 import type { ApiDependencies, Endpoints } from '../endpoint.ts';
-import { check } from '../request.ts';
 import { date, IdParams, pageQuery } from '../shared-schema.ts';
 import { eventStream, placeOf } from './event-stream.ts';
 import { archiveOutput, readLog } from './files.ts';
@@ -20,6 +19,7 @@ import {
   MetricsSchema,
   RunListSchema,
   RunQuery,
+  STREAM_PLACE,
 } from './schema.ts';
 
 /** The same endpoints for the runs of jobs and of projects. */
@@ -67,9 +67,9 @@ function addRunsOf(kind: RunOwner['kind'], endpoints: Endpoints, { env }: ApiDep
     success: { status: 200, description: 'A stream of events', schema: EventSchema, contentType: 'text/event-stream' },
     errors,
     handle: async ({ params: { id }, query, ctx }) => {
-      const headers = check(EventsHeaders, { 'Last-Event-ID': ctx.get('Last-Event-ID') || undefined }, 'header');
       const run = await findRun({ kind, id }, query.run);
-      const seen = headers['Last-Event-ID'] ?? query.after;
+      const lastEventId = ctx.get('Last-Event-ID');
+      const seen = STREAM_PLACE.test(lastEventId) ? lastEventId : query.after;
       const gone = new AbortController();
       ctx.req.once('close', () => gone.abort());
       ctx.type = 'text/event-stream';

@@ -51,7 +51,7 @@ const whichRun = {
 };
 export const RunQuery = z.strictObject(whichRun);
 
-const STREAM_PLACE = /^\d{1,19}-\d{1,15}$/;
+export const STREAM_PLACE = /^(0|[1-9][0-9]{0,18})-[0-9]{1,15}$/;
 export const EventsQuery = z.strictObject({
   ...whichRun,
   after: z
@@ -61,7 +61,10 @@ export const EventsQuery = z.strictObject({
     .openapi({ description: 'Id of the last event seen; the header Last-Event-ID says the same', example: '812-93' }),
 });
 export const EventsHeaders = z.object({
-  'Last-Event-ID': z.string().regex(STREAM_PLACE).optional().openapi({ example: '812-93' }),
+  'Last-Event-ID': z
+    .string()
+    .optional()
+    .openapi({ description: 'Id of the last event seen; one that is none of this API is ignored', example: '812-93' }),
 });
 /** What each event of the stream has. */
 export const EventSchema = z

@@ -23,6 +23,8 @@ export function addWorkers(endpoints: Endpoints, { orchestration }: ApiDependenc
     success: { status: 200, description: 'The pool as it is now', schema: WorkerPoolSchema },
     errors: { 400: 'More than max_concurrent_workers' },
     handle: async ({ body }) => {
+      // The pool is in the database: while that is away, the command would wait for it instead of saying so.
+      await presentWorkerPool();
       await orchestration.controlPool(
         body.action === 'start' ? { action: 'start', count: body.worker_count } : { action: body.action },
       );

@@ -1,0 +1,71 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { execa } from 'execa';
+import { loadEnv, PROJECT_ROOT } from '../../src/env.ts';
+import { ensurePythonEnvironment } from '../../src/local/python.ts';
+
+const FOLDER = join(PROJECT_ROOT, 'tests', 'fuzz');
+
+export interface FuzzReport {
+  requests: number;
+  /** Operations of the document that were asked. */
+  operations: number;
+  /** What was found: nothing, when all is well. */
+  found: string;
+}
+
+export interface FuzzOptions {
+  /** Base of the API that runs. */
+  apiUrl: string;
+  /** The configuration file in this folder. */
+  config: string;
+  /** Where the report goes. */
+  scratch: string;
+  args: string[];
+}
+
+/** Installs schemathesis on first need, under MTM_TOOLS. */
+export async function ensureSchemathesis(): Promise<string> {
+  const python = await ensurePythonEnvironment({
+    env: loadEnv(),
+    onProgress: (line) => console.log(line),
+    what: "the fuzzer's Python environment",
+    requirements: [join(FOLDER, 'requirements.txt')],
+  });
+  return join(dirname(python), 'schemathesis');
+}
+
+/** Lets schemathesis send what the API's own OpenAPI document allows, and what it does not, and check every answer. */
+export async function fuzz(program: string, { apiUrl, config, scratch, args }: FuzzOptions): Promise<FuzzReport> {
+  const report = join(scratch, `${config}.json`);
+  const { all } = await execa(
+    program,
+    [
+      '--config-file',
+      join(FOLDER, config),
+      'run',
+      `${apiUrl}/api/v1/openapi.json`,
+      ...[
+        '--checks',
+        'all',
+        '--max-response-time',
+        '5',
+        '--no-color',
+        '--report',
+        'json',
+        '--report-json-path',
+        report,
+      ],
+      ...args,
+    ],
+    { cwd: scratch, all: true, reject: false, env: { COLUMNS: '160' } },
+  );
+  const text = await readFile(report, 'utf8').catch(() => null);
+  if (text === null) throw new Error(`The fuzzer gave no report: ${all}`);
+  const { test_cases, operations, exit_code } = JSON.parse(text);
+  return {
+    requests: test_cases.generated,
+    operations: operations.tested,
+    found: exit_code === 0 ? '' : all,
+  };
+}
