@@ -1,6 +1,7 @@
 /**
- * `npm test`: all suites, one after another, then a line `N passed, N failed`. Needs Node and Python only: what else
- * the tests use (Temporal, the trainer's Python) is installed inside the project folder first.
+ * `npm test`: all suites, one after another, then a line `N passed, N failed`. `npm test -- FILE...`: these test files
+ * alone. Needs Node and Python only: what else the tests use (Temporal, the trainer's Python) is installed inside the
+ * project folder first.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -17,7 +18,11 @@ interface Count {
 const env = loadEnv();
 const python = await ensureTrainerPython({ env, onProgress: (line) => console.log(line) });
 const scratch = await mkdtemp(join(tmpdir(), 'mtm-test-'));
-const suites = { node: () => runMocha(), trainer: () => runUnittest() };
+const files = process.argv.slice(2);
+const suites =
+  files.length > 0
+    ? { node: () => runMocha(files) }
+    : { node: () => runMocha(['tests/**/*.test.ts']), trainer: () => runUnittest() };
 
 try {
   const total: Count = { passed: 0, failed: 0 };
@@ -33,7 +38,7 @@ try {
   await rm(scratch, { recursive: true, force: true });
 }
 
-async function runMocha(): Promise<Count> {
+async function runMocha(specs: string[]): Promise<Count> {
   const report = join(scratch, 'mocha.json');
   const { exitCode } = await execa(
     process.execPath,
@@ -43,6 +48,7 @@ async function runMocha(): Promise<Count> {
       'tests/support/counting-reporter.cjs',
       '--reporter-option',
       `counts=${report}`,
+      ...specs,
     ],
     {
       cwd: PROJECT_ROOT,

@@ -1,13 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/activity';
-import { Op } from 'sequelize';
 import { Host } from '../models/host.ts';
 import { TrainingConfig } from '../models/training-config.ts';
 import { Worker } from '../models/worker.ts';
 import { FAILURE_TYPES, type HostShare } from '../workflows/contract.ts';
-
-/** An agent that has not reported for so long is away. It reports every two seconds. */
-const HOST_AWAY_MS = 15_000;
 
 /** Says which hosts are to start how many new workers: the ones with fewest first. Only reads. */
 export async function planPoolStart({ count }: { count: number }): Promise<HostShare[]> {
@@ -21,7 +17,7 @@ export async function planPoolStart({ count }: { count: number }): Promise<HostS
       FAILURE_TYPES.poolRefused,
     );
   }
-  const hosts = await Host.findAll({ where: { heartbeat_at: { [Op.gt]: new Date(Date.now() - HOST_AWAY_MS) } } });
+  const hosts = await Host.present();
   if (hosts.length === 0) throw new Error('No host agent is running: start one with `mtm host`.');
   const shares = hosts.map(({ name }) => ({
     host: name,

@@ -27,8 +27,6 @@ import {
 import { createProject, findProject, listProjects, planProject, projectSpec } from './store.ts';
 
 const tag = 'Projects';
-/** A host agent that has not reported for so long is taken to be away. */
-const HOST_SILENT_MS = 30_000;
 
 export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDependencies): void {
   endpoints.add({
@@ -210,8 +208,7 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
 }
 
 async function freshestHost(): Promise<string> {
-  const host = await Host.findOne({ order: [['heartbeat_at', 'DESC']] });
-  if (!host || Date.now() - host.heartbeat_at.getTime() > HOST_SILENT_MS)
-    throw new OrchestrationUnavailableError('No host agent runs, and the check needs one.');
+  const [host] = await Host.present();
+  if (!host) throw new OrchestrationUnavailableError('No host agent runs, and the check needs one.');
   return host.name;
 }

@@ -1,0 +1,11 @@
+/** `npm run bench -- NAME`: measures the running service on this machine, and prints what it saw. */
+const BENCHES: Record<string, () => Promise<void>> = {
+  api: async () => (await import('./api.ts')).main(),
+};
+
+const bench = BENCHES[process.argv[2] ?? ''];
+if (!bench) {
+  console.error(`Usage: npm run bench -- <${Object.keys(BENCHES).join(' | ')}>`);
+  process.exit(2);
+}
+await bench();
