@@ -1,4 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises';
+import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
@@ -51,6 +52,8 @@ export async function startTemporal(options: {
     logFile,
     pidFile,
   });
+  // As the orchestrator, which it works for: the API and its database go first.
+  setPriority(server.pid, constants.priority.PRIORITY_BELOW_NORMAL);
   const address = `127.0.0.1:${port}`;
   const start = await processStart(server.pid);
   const stop = async () => {

@@ -1,3 +1,4 @@
+import { constants, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { ensureSearchAttributes } from '../../temporal/ensure-search-attributes.ts';
@@ -16,6 +17,8 @@ import { Dispatcher } from './dispatcher.ts';
 export async function main(env: Env): Promise<void> {
   const logger = createLogger('orchestrator', env.logLevel);
   installTemporalLogger(env.logLevel);
+  // A person waits for the API, nobody for the start of a training: on a busy machine the API goes first.
+  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
   const [connection, workflowBundle] = await Promise.all([workerConnection(env), bundleWorkflows()]);
   await ensureSearchAttributes(connection, env.temporalNamespace).catch((error: Error) =>
     logger.warn({ err: error.cause }, error.message),

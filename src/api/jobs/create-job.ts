@@ -38,12 +38,16 @@ export async function createJob(body: z.output<typeof JobCreate>, env: Env, tran
     },
     { transaction },
   );
-  job.latestRun = await createRun({ kind: 'job', id: job.id }, await jobSpec(job, env, transaction), transaction);
+  job.latestRun = await createRun({ kind: 'job', id: job.id }, await specOf(job, env, config), transaction);
   return job;
 }
 
 /** What a run of a job is to do, with what is resolved as it is now. */
 export async function jobSpec(job: Job, env: Env, transaction: Transaction): Promise<RunSpec> {
+  return await specOf(job, env, await TrainingConfig.current(transaction));
+}
+
+async function specOf(job: Job, env: Env, config: TrainingConfig): Promise<RunSpec> {
   const { batch_size, learning_rate, epochs, lora_r, lora_alpha, lora_dropout } = job;
   return resolveRunSpec(
     {
@@ -57,6 +61,6 @@ export async function jobSpec(job: Job, env: Env, transaction: Transaction): Pro
         ...{ batch_size, learning_rate, epochs, lora_r, lora_alpha, lora_dropout },
       },
     },
-    await TrainingConfig.current(transaction),
+    config,
   );
 }
