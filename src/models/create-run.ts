@@ -17,11 +17,11 @@ export async function createRun(
   owner: { kind: 'job' | 'project'; id: number },
   spec: RunSpec,
   transaction: Transaction,
-  /** The run of the same owner whose mixture and checkpoints it goes on from. */
-  resumes: Run | null = null,
+  /** `resumes`: the run of the same owner whose mixture and checkpoints it goes on from. `first`: the owner is new. */
+  { resumes = null, first = false }: { resumes?: Run | null; first?: boolean } = {},
 ): Promise<Run> {
   const ownerKey = owner.kind === 'job' ? { job_id: owner.id } : { project_id: owner.id };
-  const last = await Run.max<number, Run>('number', { where: ownerKey, transaction });
+  const last = first ? null : await Run.max<number, Run>('number', { where: ownerKey, transaction });
   const number = (last ?? 0) + 1;
   try {
     const run = await Run.create(

@@ -24,7 +24,7 @@ export function connectModels(databaseUrl: string): Sequelize {
   const sequelize = new Sequelize(databaseUrl, {
     dialect: 'postgres',
     logging: false,
-    pool: { max: 10, acquire: 4_000 },
+    pool: { max: 20, acquire: 4_000 },
     dialectOptions: { connectionTimeoutMillis: 3_000, query_timeout: 30_000, keepAlive: true },
     define: { createdAt: 'created_at', updatedAt: 'updated_at' },
   });
