@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { cp, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { PROJECT_ROOT } from '../../src/env.ts';
+import { type ApiOnly, startTestApi } from '../support/api.ts';
+import { startTestDatabase, type TestDatabase } from '../support/database.ts';
+
+const CLIENT = join(PROJECT_ROOT, 'tests', 'client');
+
+describe('the OpenAPI document', function () {
+  this.timeout(60_000);
+  let database: TestDatabase;
+  let api: ApiOnly;
+
+  before(async () => {
+    database = await startTestDatabase();
+    api = await startTestApi(database);
+  });
+
+  after(async () => {
+    await api?.close();
+    await database?.remove();
+  });
+
+  it('gives types against which a TypeScript client checks', async () => {
+    const { body } = await api.call('GET', '/openapi.json');
+    await writeFile(join(api.env.home, 'openapi.json'), JSON.stringify(body));
+    await cp(join(CLIENT, 'client.ts'), join(api.env.home, 'client.ts'));
+    const options = { cwd: api.env.home, preferLocal: true, localDir: CLIENT, reject: false, all: true } as const;
+    const generated = await execa('openapi-typescript', ['openapi.json', '--output', 'api.d.ts'], options);
+    assert.equal(generated.exitCode, 0, generated.all);
+    const flags = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022'];
+    const checked = await execa('tsc', [...flags, 'client.ts'], options);
+    assert.equal(checked.exitCode, 0, checked.all);
+  });
+});
