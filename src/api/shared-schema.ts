@@ -70,6 +70,11 @@ export function pageOf<Item extends z.ZodType>(item: Item) {
   return z.object({ items: z.array(item), total: z.int(), page: z.int(), page_size: z.int(), pages: z.int() });
 }
 
+/** The first page of a list with this one thing, for the document. */
+export function examplePage<Item>(item: Item) {
+  return { items: [item], total: 1, page: 1, page_size: 10, pages: 1 };
+}
+
 /** What may be changed of a thing that exists: how it is called. */
 export const metadataPatch = z.strictObject({
   name: nameField.optional(),

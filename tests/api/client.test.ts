@@ -5,6 +5,7 @@ import { execa } from 'execa';
 import { PROJECT_ROOT } from '../../src/env.ts';
 import { type ApiOnly, startTestApi } from '../support/api.ts';
 import { startTestDatabase, type TestDatabase } from '../support/database.ts';
+import { DocumentedAnswers } from '../support/openapi.ts';
 
 const CLIENT = join(PROJECT_ROOT, 'tests', 'client');
 
@@ -33,5 +34,16 @@ describe('the OpenAPI document', function () {
     const flags = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022'];
     const checked = await execa('tsc', [...flags, 'client.ts'], options);
     assert.equal(checked.exitCode, 0, checked.all);
+  });
+
+  it('shows a schema and an example of that schema for every answer', async () => {
+    const { body } = await api.call('GET', '/openapi.json');
+    const documented = new DocumentedAnswers(body as never);
+    const missing = documented.examples().flatMap(({ of, content }) => {
+      if (content.example === undefined) return [`${of}: no example`];
+      const errors = documented.errorsOf(content.pointer, content.example);
+      return errors === null ? [] : [`${of}: ${errors}`];
+    });
+    assert.deepEqual(missing, []);
   });
 });

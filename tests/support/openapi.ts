@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 
+interface Schema {
+  $ref?: string;
+  example?: unknown;
+}
+
+type Content = Record<string, { schema: Schema; example?: unknown }>;
+
 interface OpenApiDocument {
-  paths: Record<string, Record<string, { responses: Record<string, { content?: Record<string, unknown> }> }>>;
+  paths: Record<string, Record<string, { responses: Record<string, { content?: Content }> }>>;
+  components: { schemas: Record<string, Schema> };
 }
 
 /** Checks answers against the service's own OpenAPI document. */
@@ -33,15 +41,40 @@ export class DocumentedAnswers {
     const response = operation.responses[String(status)];
     assert.ok(response, `${method} ${path} answered ${status}, which is not documented: ${JSON.stringify(body)}`);
     if (!response.content) return;
-    const pointer = [pattern, method.toLowerCase(), 'responses', String(status), 'content', 'application/json'];
-    const escaped = ['paths', ...pointer, 'schema'].map((part) =>
-      encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1')),
-    );
+    const pointer = [
+      'paths',
+      pattern,
+      method.toLowerCase(),
+      'responses',
+      String(status),
+      'content',
+      'application/json',
+    ];
+    const errors = this.errorsOf([...pointer, 'schema'], body);
+    assert.equal(errors, null, `${method} ${path} ${status}: ${errors} in ${JSON.stringify(body)}`);
+  }
+
+  /** What is wrong with a value by a schema of the document, or null. */
+  errorsOf(pointer: string[], value: unknown): string | null {
+    const escaped = pointer.map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1')));
     const validate = this.#ajv.getSchema(`openapi#/${escaped.join('/')}`);
-    assert.ok(validate, 'the answer has a schema');
-    assert.ok(
-      validate(body),
-      `${method} ${path} ${status}: ${JSON.stringify(validate.errors)} in ${JSON.stringify(body)}`,
+    assert.ok(validate, `${pointer.join(' ')} is a schema`);
+    return validate(value) ? null : JSON.stringify(validate.errors);
+  }
+
+  /** Every body of every answer, with its example: beside its schema, in it, or in the component that it names. */
+  examples() {
+    return Object.entries(this.document.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).flatMap(([method, { responses }]) =>
+        Object.entries(responses).flatMap(([status, { content }]) =>
+          Object.entries(content ?? {}).map(([type, media]) => {
+            const pointer = ['paths', path, method, 'responses', status, 'content', type, 'schema'];
+            const component = this.document.components.schemas[media.schema.$ref?.split('/').at(-1) ?? ''];
+            const example = media.example ?? media.schema.example ?? component?.example;
+            return { of: `${method} ${path} ${status}`, content: { pointer, example } };
+          }),
+        ),
+      ),
     );
   }
 }

@@ -27,4 +27,21 @@ export const ConfigPatch = z
 
 export const ConfigSchema = z
   .object({ id: idField, ...fields, active_workers: z.int(), created_at: dateField, updated_at: dateField })
-  .openapi('Config');
+  .openapi('Config', {
+    example: {
+      id: 1,
+      max_concurrent_workers: 4,
+      active_workers: 2,
+      default_model: 'llama3.2:3b',
+      default_training_type: 'qlora',
+      default_batch_size: 4,
+      default_learning_rate: 0.0002,
+      default_epochs: 3,
+      default_lora_r: 16,
+      default_lora_alpha: 32,
+      default_lora_dropout: 0.05,
+      auto_start_workers: false,
+      created_at: '2024-01-01T00:00:00Z',
+      updated_at: '2024-01-01T00:00:00Z',
+    },
+  });

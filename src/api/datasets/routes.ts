@@ -89,7 +89,7 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
     success: {
       status: 200,
       description: 'The file',
-      schema: z.string().openapi({ format: 'binary' }),
+      schema: z.string().openapi({ format: 'binary', example: '(the bytes of the file)' }),
       contentType: 'application/octet-stream',
     },
     errors: { 404: 'Dataset not found' },

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { MappingSchema } from '../../datasets/row-format.ts';
 import {
   dateField,
+  examplePage,
   idField,
   integerParam,
   metadataPatch,
@@ -10,6 +11,23 @@ import {
   searchQuery,
   textField,
 } from '../shared-schema.ts';
+
+const DATASET = {
+  id: 1,
+  name: 'Training Dataset',
+  description: 'Sample training data',
+  filename: 'data.csv',
+  file_path: '/uploads/abc123.csv',
+  file_type: 'csv',
+  file_size: 1024,
+  row_count: 100,
+  column_count: 2,
+  columns: '["input", "output"]',
+  created_at: '2024-01-01T00:00:00Z',
+  updated_at: '2024-01-01T00:00:00Z',
+  mapping: { prompt: 'input', completion: 'output' },
+  usable_row_count: 100,
+};
 
 export const DatasetSchema = z
   .object({
@@ -28,9 +46,9 @@ export const DatasetSchema = z
     mapping: z.record(z.string(), z.string()).nullable(),
     usable_row_count: z.int(),
   })
-  .openapi('Dataset');
+  .openapi('Dataset', { example: DATASET });
 
-export const DatasetListSchema = pageOf(DatasetSchema).openapi('DatasetList');
+export const DatasetListSchema = pageOf(DatasetSchema).openapi('DatasetList', { example: examplePage(DATASET) });
 
 const formFields = { name: nameField, description: textField.optional() };
 
@@ -83,4 +101,19 @@ export const PreviewSchema = z
       }),
     ),
   })
-  .openapi('DatasetPreview');
+  .openapi('DatasetPreview', {
+    example: {
+      columns: ['input', 'output'],
+      rows: [
+        {
+          row_number: 0,
+          values: { input: 'What is 2 + 2?', output: '4' },
+          messages: [
+            { role: 'user', content: 'What is 2 + 2?' },
+            { role: 'assistant', content: '4' },
+          ],
+          unusable: null,
+        },
+      ],
+    },
+  });

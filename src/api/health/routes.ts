@@ -10,7 +10,14 @@ const HealthSchema = z
     environment: z.string(),
     components: z.object({ database: z.enum(['up', 'down']), temporal: z.enum(['up', 'down']) }),
   })
-  .openapi('Health');
+  .openapi('Health', {
+    example: {
+      status: 'healthy',
+      version: '1.0.0',
+      environment: 'production',
+      components: { database: 'up', temporal: 'up' },
+    },
+  });
 
 /** Always 200, so that a probe tells a slow part from a dead API; `status` and `components` say which part is away. */
 export function createHealth({ env, orchestration }: ApiDependencies) {

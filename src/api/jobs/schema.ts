@@ -1,8 +1,50 @@
 import { z } from 'zod';
 import { HyperparameterChoicesSchema } from '../../models/run-spec.ts';
 import { RUN_STATUSES, TRAINING_TYPES } from '../../models/statuses.ts';
-import { runFields } from '../runs/schema.ts';
-import { dateField, idField, metadataPatch, nameField, pageOf, searchQuery, textField } from '../shared-schema.ts';
+import { RUN_FIELDS, runFields } from '../runs/schema.ts';
+import {
+  dateField,
+  examplePage,
+  idField,
+  metadataPatch,
+  nameField,
+  pageOf,
+  searchQuery,
+  textField,
+} from '../shared-schema.ts';
+
+/** The reference's example. */
+const CHOSEN = {
+  name: 'My Training Job',
+  description: 'Fine-tuning with custom data',
+  dataset_id: 1,
+  training_type: 'qlora' as const,
+  model_name: 'llama3.2:3b',
+  batch_size: 4,
+  learning_rate: 0.0002,
+  epochs: 3,
+  lora_r: 16,
+  lora_alpha: 32,
+  lora_dropout: 0.05,
+};
+
+const STATUS = {
+  id: 1,
+  status: 'running' as const,
+  progress: 45.5,
+  current_epoch: 2,
+  current_loss: 0.234,
+  error_message: null,
+};
+
+const JOB = {
+  ...CHOSEN,
+  ...STATUS,
+  hyperparameters: {},
+  ...RUN_FIELDS,
+  created_at: '2024-01-01T00:00:00Z',
+  updated_at: '2024-01-01T00:00:00Z',
+};
 
 export const JobCreate = z
   .strictObject({
@@ -13,21 +55,7 @@ export const JobCreate = z
     model_name: nameField.optional(),
     ...HyperparameterChoicesSchema.shape,
   })
-  .openapi('JobCreate', {
-    example: {
-      name: 'My Training Job',
-      description: 'Fine-tuning with custom data',
-      dataset_id: 1,
-      training_type: 'qlora',
-      model_name: 'llama3.2:3b',
-      batch_size: 4,
-      learning_rate: 0.0002,
-      epochs: 3,
-      lora_r: 16,
-      lora_alpha: 32,
-      lora_dropout: 0.05,
-    },
-  });
+  .openapi('JobCreate', { example: CHOSEN });
 
 export const JobSchema = z
   .object({
@@ -53,7 +81,7 @@ export const JobSchema = z
     created_at: dateField,
     updated_at: dateField,
   })
-  .openapi('Job');
+  .openapi('Job', { example: JOB });
 
 export const JobStatusSchema = z
   .object({
@@ -64,9 +92,9 @@ export const JobStatusSchema = z
     current_loss: z.number().nullable(),
     error_message: z.string().nullable(),
   })
-  .openapi('JobStatus');
+  .openapi('JobStatus', { example: STATUS });
 
-export const JobListSchema = pageOf(JobSchema).openapi('JobList');
+export const JobListSchema = pageOf(JobSchema).openapi('JobList', { example: examplePage(JOB) });
 
 export const JobListQuery = searchQuery(10).extend({
   status: z.enum(RUN_STATUSES).optional(),

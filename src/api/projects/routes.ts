@@ -1,5 +1,4 @@
 import type { Transaction } from 'sequelize';
-import { z } from 'zod';
 import { findModel, listModels } from '../../base-models/model-cache.ts';
 import { Host } from '../../models/host.ts';
 import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
@@ -11,6 +10,7 @@ import { StartAgain } from '../runs/schema.ts';
 import { IdParams } from '../shared-schema.ts';
 import { presentPlan, presentProject } from './present.ts';
 import {
+  ModelListSchema,
   ModelRequest,
   ModelSchema,
   OutputDirectoryRequest,
@@ -61,7 +61,7 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
     path: '/projects/models/available',
     summary: 'List the base models in the local Hugging Face cache',
     tag,
-    success: { status: 200, description: 'Their names', schema: z.array(z.string()) },
+    success: { status: 200, description: 'Their names', schema: ModelListSchema },
     handle: () => listModels(env.modelCache),
   });
 

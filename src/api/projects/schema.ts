@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { HyperparameterChoicesSchema } from '../../models/run-spec.ts';
 import { RUN_STATUSES, TRAINING_TYPES, TRAIT_TYPES } from '../../models/statuses.ts';
-import { runFields } from '../runs/schema.ts';
+import { RUN_FIELDS, runFields } from '../runs/schema.ts';
 import { dateField, idField, metadataPatch, nameField, pageOf, searchQuery, textField } from '../shared-schema.ts';
 
 const traitFields = z.strictObject({
@@ -11,6 +11,43 @@ const traitFields = z.strictObject({
 
 const traitList = z.array(traitFields).max(10);
 const maxRows = z.int().min(1).max(10_000_000).default(50_000);
+
+/** The reference's example. */
+const CHOSEN = {
+  name: 'My Reasoning Project',
+  description: 'Fine-tuning for reasoning tasks',
+  base_model: 'meta-llama/Llama-3.2-3B-Instruct',
+  training_type: 'qlora' as const,
+  max_rows: 50_000,
+  output_directory: '/output/my-project',
+  traits: [
+    { trait_type: 'reasoning' as const, datasets: [{ dataset_id: 1, percentage: 100.0 }] },
+    { trait_type: 'coding' as const, datasets: [{ dataset_id: 2, percentage: 100.0 }] },
+    {
+      trait_type: 'general_tools' as const,
+      datasets: [
+        { dataset_id: 3, percentage: 50.0 },
+        { dataset_id: 4, percentage: 30.0 },
+        { dataset_id: 5, percentage: 20.0 },
+      ],
+    },
+  ],
+};
+
+const PROJECT = {
+  id: 1,
+  ...CHOSEN,
+  status: 'running' as const,
+  progress: 45.5,
+  traits: CHOSEN.traits.map((trait, index) => ({ id: index + 1, ...trait })),
+  hyperparameters: {},
+  current_epoch: 2,
+  current_loss: 0.234,
+  error_message: null,
+  ...RUN_FIELDS,
+  created_at: '2024-01-01T00:00:00Z',
+  updated_at: '2024-01-01T00:00:00Z',
+};
 
 export const ProjectCreate = z
   .strictObject({
@@ -23,28 +60,7 @@ export const ProjectCreate = z
     traits: traitList,
     ...HyperparameterChoicesSchema.shape,
   })
-  .openapi('ProjectCreate', {
-    example: {
-      name: 'My Reasoning Project',
-      description: 'Fine-tuning for reasoning tasks',
-      base_model: 'meta-llama/Llama-3.2-3B-Instruct',
-      training_type: 'qlora',
-      max_rows: 50000,
-      output_directory: '/output/my-project',
-      traits: [
-        { trait_type: 'reasoning', datasets: [{ dataset_id: 1, percentage: 100.0 }] },
-        { trait_type: 'coding', datasets: [{ dataset_id: 2, percentage: 100.0 }] },
-        {
-          trait_type: 'general_tools',
-          datasets: [
-            { dataset_id: 3, percentage: 50.0 },
-            { dataset_id: 4, percentage: 30.0 },
-            { dataset_id: 5, percentage: 20.0 },
-          ],
-        },
-      ],
-    },
-  });
+  .openapi('ProjectCreate', { example: CHOSEN });
 
 export const ProjectSchema = z
   .object({
@@ -72,9 +88,11 @@ export const ProjectSchema = z
     created_at: dateField,
     updated_at: dateField,
   })
-  .openapi('Project');
+  .openapi('Project', { example: PROJECT });
 
-export const ProjectListSchema = pageOf(ProjectSchema).omit({ pages: true }).openapi('ProjectList');
+export const ProjectListSchema = pageOf(ProjectSchema)
+  .omit({ pages: true })
+  .openapi('ProjectList', { example: { items: [PROJECT], total: 1, page: 1, page_size: 50 } });
 
 export const ProjectListQuery = searchQuery(50).extend({
   status: z.enum(RUN_STATUSES).optional(),
@@ -111,7 +129,32 @@ export const ProjectPlanSchema = z
       }),
     ),
   })
-  .openapi('ProjectPlan');
+  .openapi('ProjectPlan', {
+    example: {
+      train_rows: 50_000,
+      held_out_rows: 100,
+      warnings: [],
+      traits: [
+        {
+          trait_type: 'coding',
+          requested: 50_000,
+          allocated: 50_000,
+          held_out: 100,
+          limiting_dataset_id: null,
+          datasets: [
+            {
+              dataset_id: 2,
+              percentage: 100,
+              rows: 60_000,
+              held_out: 100,
+              allocated: 50_000,
+              effective_percentage: 100,
+            },
+          ],
+        },
+      ],
+    },
+  });
 
 export const ProjectPatch = metadataPatch.openapi('ProjectPatch');
 
@@ -123,18 +166,42 @@ export const ProjectValidationSchema = z
     loading: checked,
     errors: z.array(z.string()),
   })
-  .openapi('ProjectValidation');
+  .openapi('ProjectValidation', {
+    example: {
+      valid: true,
+      files: { valid: true, files_checked: ['config.json', 'tokenizer.json'], errors: [] },
+      loading: { valid: true, errors: [] },
+      errors: [],
+    },
+  });
 
 export const OutputDirectoryRequest = z
   .strictObject({ output_directory: z.string() })
   .openapi('OutputDirectoryRequest', { example: { output_directory: '/output/my-project' } });
 export const OutputDirectorySchema = z
   .object({ valid: z.boolean(), writable: z.boolean(), path: z.string(), errors: z.array(z.string()) })
-  .openapi('OutputDirectory');
+  .openapi('OutputDirectory', {
+    example: { valid: true, writable: true, path: '/output/my-project', errors: [] },
+  });
 
 export const ModelRequest = z
   .strictObject({ model_name: z.string().min(1).max(255) })
   .openapi('ModelRequest', { example: { model_name: 'meta-llama/Llama-3.2-3B-Instruct' } });
 export const ModelSchema = z
   .object({ available: z.boolean(), model_name: z.string(), path: z.string().nullable(), errors: z.array(z.string()) })
-  .openapi('Model');
+  .openapi('Model', {
+    example: {
+      available: true,
+      model_name: 'meta-llama/Llama-3.2-3B-Instruct',
+      path: '/home/user/.cache/huggingface/hub/models--meta-llama--Llama-3.2-3B-Instruct/snapshots/abc123',
+      errors: [],
+    },
+  });
+
+export const ModelListSchema = z.array(z.string()).openapi('ModelList', {
+  example: [
+    'meta-llama/Llama-3.2-3B-Instruct',
+    'microsoft/Phi-3-mini-4k-instruct',
+    'mistralai/Mistral-7B-Instruct-v0.2',
+  ],
+});

@@ -96,7 +96,12 @@ function addRunsOf(kind: RunOwner['kind'], endpoints: Endpoints, { env }: ApiDep
     path: `${path}/logs`,
     summary: "The last lines of a run's trainer",
     query: LogsQuery,
-    success: { status: 200, description: 'Text', schema: z.string(), contentType: 'text/plain' },
+    success: {
+      status: 200,
+      description: 'Text',
+      schema: z.string().openapi({ example: 'step 90 of 200, loss 0.234\n' }),
+      contentType: 'text/plain',
+    },
     errors: { ...errors, 404: `No such ${kind} or run, or it has written no log yet` },
     handle: async ({ params: { id }, query: { run: number, task, tail }, ctx }) => {
       const log = await readLog(env, await findRun({ kind, id }, number), task, tail);
@@ -130,7 +135,7 @@ function addRunsOf(kind: RunOwner['kind'], endpoints: Endpoints, { env }: ApiDep
     success: {
       status: 200,
       description: 'The archive',
-      schema: z.string().openapi({ format: 'binary' }),
+      schema: z.string().openapi({ format: 'binary', example: '(the bytes of the file)' }),
       contentType: 'application/x-tar',
     },
     errors: { ...errors, 400: 'The run has no output' },

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { RUN_PHASES, RUN_STATUSES } from '../../models/statuses.ts';
-import { dateField, idField, integerParam, pageOf } from '../shared-schema.ts';
+import { dateField, examplePage, idField, integerParam, pageOf } from '../shared-schema.ts';
 
 /** What jobs and projects both show of their latest run. */
 export const runFields = {
@@ -17,6 +17,46 @@ export const runFields = {
   validation: z.record(z.string(), z.unknown()).nullable(),
   started_at: dateField.nullable(),
   completed_at: dateField.nullable(),
+};
+
+/** The same of a run under way. */
+export const RUN_FIELDS = {
+  run_id: 1,
+  run_number: 1,
+  phase: 'training' as const,
+  current_step: 90,
+  total_steps: 200,
+  tokens_per_s: 1240.5,
+  seconds_left: 84,
+  worker_id: 'worker-abc123',
+  output_path: null,
+  weights_sha256: null,
+  validation: null,
+  started_at: '2024-01-01T00:00:00Z',
+  completed_at: null,
+};
+
+const RUN = {
+  id: 1,
+  number: 1,
+  status: 'running' as const,
+  phase: 'training' as const,
+  progress: 45.5,
+  current_step: 90,
+  total_steps: 200,
+  current_epoch: 2,
+  current_loss: 0.234,
+  error_class: null,
+  error_message: null,
+  worker_id: 'worker-abc123',
+  workflow_id: 'project-1-run-1',
+  resumes_run_number: null,
+  output_path: null,
+  weights_sha256: null,
+  spec: { training_type: 'qlora', base_model: 'meta-llama/Llama-3.2-3B-Instruct', max_rows: 50_000 },
+  created_at: '2024-01-01T00:00:00Z',
+  started_at: '2024-01-01T00:00:00Z',
+  completed_at: null,
 };
 
 export const RunSchema = z
@@ -42,8 +82,8 @@ export const RunSchema = z
     started_at: dateField.nullable(),
     completed_at: dateField.nullable(),
   })
-  .openapi('Run');
-export const RunListSchema = pageOf(RunSchema).openapi('RunList');
+  .openapi('Run', { example: RUN });
+export const RunListSchema = pageOf(RunSchema).openapi('RunList', { example: examplePage(RUN) });
 
 /** Which run of a job or project is meant. */
 const whichRun = {
@@ -98,7 +138,24 @@ export const MetricsSchema = z
       }),
     ),
   })
-  .openapi('Metrics');
+  .openapi('Metrics', {
+    example: {
+      run_number: 1,
+      steps: 200,
+      points: [
+        {
+          step: 90,
+          epoch: 1.8,
+          loss: 0.234,
+          eval_loss: null,
+          learning_rate: 0.0001,
+          grad_norm: 0.8,
+          tokens: 46_080,
+          tokens_per_s: 1240.5,
+        },
+      ],
+    },
+  });
 
 export const LogsQuery = z.strictObject({
   ...whichRun,
@@ -120,7 +177,21 @@ export const CheckpointsSchema = z
       }),
     ),
   })
-  .openapi('Checkpoints');
+  .openapi('Checkpoints', {
+    example: {
+      run_number: 1,
+      items: [
+        {
+          step: 80,
+          epoch: 1.6,
+          bytes: 18_874_368,
+          state: 'complete',
+          manifest_sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+          created_at: '2024-01-01T00:00:00Z',
+        },
+      ],
+    },
+  });
 
 export const StartAgain = z
   .strictObject({

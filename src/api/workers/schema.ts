@@ -33,4 +33,27 @@ export const WorkerPoolSchema = z
     ),
     jobs_in_queue: z.int(),
   })
-  .openapi('WorkerPool');
+  .openapi('WorkerPool', {
+    example: {
+      total_workers: 1,
+      active_workers: 1,
+      idle_workers: 0,
+      busy_workers: 1,
+      max_workers: 8,
+      workers: [
+        {
+          id: 'worker-abc123',
+          status: 'busy',
+          current_job_id: 5,
+          jobs_completed: 10,
+          started_at: '2024-01-01T00:00:00Z',
+          last_activity: '2024-01-01T01:00:00Z',
+          current_project_id: null,
+          host: 'gpu-1',
+          pid: 4711,
+          reason: null,
+        },
+      ],
+      jobs_in_queue: 3,
+    },
+  });
