@@ -87,6 +87,12 @@ export function check<S extends z.ZodType | undefined>(schema: S, value: unknown
 }
 
 function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  let text: string;
+  try {
+    text = JSON.stringify(value) ?? String(value);
+  } catch {
+    // JSON.parse takes any depth; JSON.stringify ends at the end of the stack.
+    return 'nested too deeply to show';
+  }
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }

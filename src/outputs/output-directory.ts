@@ -22,6 +22,7 @@ export async function resolveOutputDirectory(requested: string, roots: string[])
   if (/[\u0000-\u001f\u007f]/.test(requested)) throw refuse('has a control character');
   if (/^~|\$/.test(requested)) throw refuse('begins with ~ or has a $, which are not expanded here');
   if (requested.includes('\\')) throw refuse('has a backslash; separate folders by /');
+  if (/%[0-9a-f]{2}/i.test(requested)) throw refuse('has a %-encoded character; write the character itself');
   if (requested.split('/').includes('..')) throw refuse('has ".." in it');
 
   const realRoots = await Promise.all(roots.map(realRoot));

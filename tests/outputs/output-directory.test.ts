@@ -67,6 +67,7 @@ describe('output directories', () => {
     await refused('~/models', /begins with ~/);
     await refused('$HOME/models', /has a \$/);
     await refused('a\\b', /backslash/);
+    await refused('%2e%2e%2f', /%-encoded/);
     await refused('x'.repeat(5000), /longer than 4096/);
     assert.equal(await resolve('; rm -rf x'), join(root, '; rm -rf x'), 'no shell ever sees it');
   });
