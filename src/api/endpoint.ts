@@ -70,7 +70,6 @@ export interface Declaration<
  * same zod schemas, so that neither can differ from the other.
  */
 export class Endpoints {
-  // A longer path first would not help /projects/{id} against /projects/models/available: ids are digits alone.
   readonly router = new Router({ prefix: BASE_PATH });
   readonly registry = new OpenAPIRegistry();
   readonly #sequelize: Sequelize;

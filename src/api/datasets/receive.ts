@@ -87,7 +87,7 @@ function tooLarge(env: Env): ApiError {
   );
 }
 
-export function diskFull(): ApiError {
+function diskFull(): ApiError {
   return new ApiError(507, 'The disk of the service has no room for this upload. Free some, then send it again.');
 }
 

@@ -55,7 +55,6 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
     },
   });
 
-  // Before /projects/{id}: the router takes the first that fits.
   endpoints.add({
     method: 'get',
     path: '/projects/models/available',

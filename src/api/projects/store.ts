@@ -86,7 +86,7 @@ function idsOf(shares: TraitShares[]): number[] {
   return shares.flatMap(({ datasets }) => datasets.map(({ dataset_id }) => dataset_id));
 }
 
-/** What a run of a project is to do, with everything resolved as it is now. @throws ApiError 400 without its model */
+/** What a run of a project is to do, with everything resolved as it is now. @throws OutputDirectoryError */
 export async function projectSpec(project: Project, env: Env, transaction: Transaction): Promise<RunSpec> {
   return resolveRunSpec(
     {
