@@ -87,7 +87,7 @@ async function outsidePostgres(connectionString: string): Promise<string> {
 
 async function outsideTemporal(env: Env): Promise<string> {
   const { temporalAddress, temporalNamespace: namespace } = env;
-  const connection = lazyConnection(env);
+  const { connection, close } = lazyConnection(env);
   try {
     await connection.withDeadline(Date.now() + CONNECT_TIMEOUT_MS, () =>
       connection.workflowService.describeNamespace({ namespace }),
@@ -97,7 +97,7 @@ async function outsideTemporal(env: Env): Promise<string> {
     const why = error instanceof Error ? error.message : String(error);
     throw new Error(`TEMPORAL_ADDRESS ${temporalAddress}, namespace ${namespace}, cannot be used: ${why}.`);
   } finally {
-    await connection.close();
+    await close();
   }
 }
 

@@ -1,5 +1,5 @@
 import { QueryTypes, type Transaction } from 'sequelize';
-import { Run } from './run.ts';
+import { connection, Run } from './run.ts';
 import { RunEvent } from './run-event.ts';
 import type { RunPhase } from './statuses.ts';
 import { transition } from './transition.ts';
@@ -16,12 +16,6 @@ export type ClaimResult =
   /** Somebody else holds it for so many milliseconds more, unless they renew it. */
   | { outcome: 'held'; byWorkerId: string | null; forMs: number }
   | { outcome: 'ended'; run: Run };
-
-function connection() {
-  const sequelize = Run.sequelize;
-  if (!sequelize) throw new Error('The models are not connected to a database.');
-  return sequelize;
-}
 
 /** The database's clock decides when a lease ends: the clocks of workers may differ. */
 async function databaseNow(transaction: Transaction): Promise<number> {

@@ -1,7 +1,7 @@
 import { QueryTypes } from 'sequelize';
 import type { TrainerEvent, ValidationResult } from '../trainer/protocol.ts';
 import type { Lease } from './lease.ts';
-import { Run, type TrainingRecord } from './run.ts';
+import { connection, type TrainingRecord } from './run.ts';
 
 type StepEvent = Extract<TrainerEvent, { type: 'step' }>;
 type CheckpointEvent = Extract<TrainerEvent, { type: 'checkpoint' }>;
@@ -17,8 +17,7 @@ function bindOf(lease: Lease) {
 }
 
 async function write(sql: string, bind: Record<string, unknown>): Promise<boolean> {
-  const sequelize = Run.sequelize;
-  if (!sequelize) throw new Error('The models are not connected to a database.');
+  const sequelize = connection();
   const [rows] = await sequelize.query(`${sql} RETURNING 1`, { bind, type: QueryTypes.RAW });
   return Array.isArray(rows) && rows.length > 0;
 }
@@ -96,8 +95,7 @@ export async function recordEvent(lease: Lease, kind: string, data: Record<strin
 
 /** The highest step of which the database knows a complete checkpoint; null when there is none. */
 export async function knownCheckpointStep(runId: number): Promise<number | null> {
-  const sequelize = Run.sequelize;
-  if (!sequelize) throw new Error('The models are not connected to a database.');
+  const sequelize = connection();
   const [row] = await sequelize.query<{ step: number | null }>(
     `SELECT max(step) AS step FROM checkpoints WHERE run_id = $runId AND state = 'complete'`,
     { bind: { runId }, type: QueryTypes.SELECT },

@@ -1,5 +1,5 @@
 import { QueryTypes } from 'sequelize';
-import { Run } from './run.ts';
+import { connection } from './run.ts';
 
 /** A place in the stream of a run; what is after it is new. */
 export interface StreamPlace {
@@ -23,8 +23,7 @@ export const STREAM_START: StreamPlace = { xid: '0', seq: 0 };
  * Snapshot Information Functions").
  */
 export async function readStream(runId: number, after: StreamPlace, limit: number): Promise<StreamEntry[]> {
-  const sequelize = Run.sequelize;
-  if (!sequelize) throw new Error('The models are not connected to a database.');
+  const sequelize = connection();
   return await sequelize.query<StreamEntry>(
     `SELECT xid::text AS xid, seq, kind, data, created_at FROM (
        SELECT xid, seq, kind, data, created_at FROM run_events
@@ -54,8 +53,7 @@ export interface MetricPoint {
 
 /** At most `points` points over all steps of a run, evenly by step, and how many steps there are. */
 export async function readMetrics(runId: number, points: number): Promise<{ steps: number; points: MetricPoint[] }> {
-  const sequelize = Run.sequelize;
-  if (!sequelize) throw new Error('The models are not connected to a database.');
+  const sequelize = connection();
   const rows = await sequelize.query<MetricPoint & { steps: number }>(
     `SELECT max(steps) AS steps, max(step) AS step, max(epoch) AS epoch, avg(loss) AS loss, avg(eval_loss) AS eval_loss,
        avg(learning_rate) AS learning_rate, avg(grad_norm) AS grad_norm, max(tokens) AS tokens, avg(tokens_per_s) AS tokens_per_s

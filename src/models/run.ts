@@ -55,6 +55,13 @@ export class Run extends Model<InferAttributes<Run>, InferCreationAttributes<Run
   declare finished_at: CreationOptional<Date | null>;
 }
 
+/** The database that the models are connected to. @throws Error before connectModels */
+export function connection(): Sequelize {
+  const { sequelize } = Run;
+  if (!sequelize) throw new Error('The models are not connected to a database.');
+  return sequelize;
+}
+
 export function initRun(sequelize: Sequelize): void {
   Run.init(
     {

@@ -1,5 +1,5 @@
 import { Op, type Transaction } from 'sequelize';
-import { Run } from './run.ts';
+import { connection, Run } from './run.ts';
 import { RunEvent } from './run-event.ts';
 import { isFinal, type RunPhase, type RunStatus, sourcesOf } from './statuses.ts';
 
@@ -38,8 +38,7 @@ export interface TransitionRequest {
  */
 export async function transition(request: TransitionRequest): Promise<Run | null> {
   if (!request.transaction) {
-    const sequelize = Run.sequelize;
-    if (!sequelize) throw new Error('The models are not connected to a database.');
+    const sequelize = connection();
     return await sequelize.transaction((transaction) => transition({ ...request, transaction }));
   }
   const { runId, to, phase, leaseEpoch, set, why, transaction } = request;

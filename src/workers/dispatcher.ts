@@ -72,11 +72,14 @@ export class Dispatcher {
         limit: BATCH,
       });
       const queue = [...runs];
-      await Promise.all(
+      // All of them end before this does, also when one fails: a sweep leaves nothing under way.
+      const lanes = await Promise.allSettled(
         Array.from({ length: STARTS_AT_ONCE }, async () => {
           for (let run = queue.shift(); run; run = queue.shift()) await this.#startOne(run);
         }),
       );
+      const failed = lanes.find((lane) => lane.status === 'rejected');
+      if (failed) throw failed.reason;
       if (runs.length < BATCH) return;
     }
   }

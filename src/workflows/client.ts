@@ -61,7 +61,7 @@ const POOL_TIMEOUT_MS = 180_000;
 const CHECK_TIMEOUT_MS = 600_000;
 
 export function connectOrchestration(env: Env): Orchestration {
-  const connection = lazyConnection(env);
+  const { connection, close } = lazyConnection(env);
   const client = new Client({ connection, namespace: env.temporalNamespace });
   const within = <T>(timeoutMs: number, call: () => Promise<T>) => withDeadline(connection, timeoutMs, call);
 
@@ -154,7 +154,7 @@ export function connectOrchestration(env: Env): Orchestration {
       }
     },
 
-    close: () => connection.close(),
+    close,
   };
 }
 

@@ -1,4 +1,5 @@
-import { Connection } from '@temporalio/client';
+import { InterceptingCall, type Interceptor, Metadata, status } from '@grpc/grpc-js';
+import { Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection } from '@temporalio/worker';
 import type { Env } from '../env.ts';
@@ -12,10 +13,50 @@ function connectionOptions(env: Env) {
   return { ...connectionOptions, address: env.temporalAddress ?? connectionOptions.address ?? 'localhost:7233' };
 }
 
-/** For clients. Connects when first used, so that the API starts and answers while Temporal is away. */
-export function lazyConnection(env: Env): Connection {
-  return Connection.lazy(connectionOptions(env));
+/** A connection for clients. After `close`, calls that still wait for another try end as cancelled. */
+export interface ClientConnection {
+  connection: Connection;
+  close(): Promise<void>;
 }
+
+/** For clients. Connects when first used, so that the API starts and answers while Temporal is away. */
+export function lazyConnection(env: Env): ClientConnection {
+  let closed = false;
+  // The client's own retries know nothing of `close`: their timer would call on a channel that is shut down, which
+  // throws where nobody can catch it and ends the process.
+  const untilClosed: Interceptor = (options, nextCall) =>
+    new InterceptingCall(closed ? CANCELLED_CALL : nextCall(options));
+  const connection = Connection.lazy({
+    ...connectionOptions(env),
+    interceptors: [makeGrpcRetryInterceptor(defaultGrpcRetryOptions()), untilClosed],
+  });
+  return {
+    connection,
+    close: async () => {
+      closed = true;
+      await connection.close();
+    },
+  };
+}
+
+/** A call that reaches nobody, and says so at once. */
+const CANCELLED_CALL: ReturnType<Parameters<Interceptor>[1]> = {
+  start: (_metadata, listener) => {
+    listener?.onReceiveMessage?.(null);
+    listener?.onReceiveStatus?.({
+      code: status.CANCELLED,
+      details: 'The connection was closed.',
+      metadata: new Metadata(),
+    });
+  },
+  sendMessage: () => {},
+  sendMessageWithContext: () => {},
+  startRead: () => {},
+  halfClose: () => {},
+  cancelWithStatus: () => {},
+  getPeer: () => '',
+  getAuthContext: () => null,
+};
 
 /** For workers. Rejects when Temporal cannot be reached now. */
 export async function workerConnection(env: Env): Promise<NativeConnection> {

@@ -5,7 +5,7 @@ import type { Env } from '../../env.ts';
 import { createRun } from '../../models/create-run.ts';
 import { Job } from '../../models/job.ts';
 import { Project } from '../../models/project.ts';
-import { Run } from '../../models/run.ts';
+import { connection, Run } from '../../models/run.ts';
 import type { RunSpec } from '../../models/run-spec.ts';
 import { isFinal } from '../../models/statuses.ts';
 import { transition } from '../../models/transition.ts';
@@ -48,8 +48,7 @@ export async function startAgain(
  */
 export async function deleteOwner(owner: RunOwner, env: Env): Promise<void> {
   await requireOwner(owner);
-  const sequelize = Run.sequelize;
-  if (!sequelize) throw new Error('The models are not connected to a database.');
+  const sequelize = connection();
   const runs = await sequelize.transaction(async (transaction) => {
     const found = await Run.findAll({ where: runsOf(owner), lock: true, transaction });
     const open = found.find((run) => !isFinal(run.status) || (run.workflow_started_at && !run.workflow_closed_at));
