@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { once } from 'node:events';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { json } from 'node:stream/consumers';
+import { execa } from 'execa';
 import { Dataset } from '../../src/models/dataset.ts';
 import { type ApiOnly, startTestApi } from '../support/api.ts';
 import { startTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -10,6 +14,8 @@ import { until } from '../support/service.ts';
 
 const LIMIT_BYTES = 1_000_000;
 const BOUNDARY = 'a-boundary';
+const NO_ROOM = /disk of the service has no room/;
+const PIECE = Buffer.alloc(64 * 1024, 'x');
 
 /** A part of a form as it goes over the line. */
 function part(disposition: string, content: string, type?: string): string {
@@ -101,6 +107,60 @@ describe('uploads', function () {
     const latest = await Dataset.findOne({ order: [['id', 'DESC']] });
     assert.equal(latest?.filename, 'x.csv');
     assert.ok(latest?.file_path.startsWith(join(api.env.home, 'uploads')));
+  });
+
+  /** Begins an upload whose length the client does not say, and gives the answer once there is one. */
+  function stream(content: Readable): Promise<{ status: number | undefined; detail: string }> {
+    const asked = request(`${api.url}/api/v1/datasets/`, {
+      method: 'POST',
+      headers: { 'Content-Type': `multipart/form-data; boundary=${BOUNDARY}` },
+    });
+    const answered = once(asked, 'response').then(async ([response]) => {
+      const { detail } = (await json(response)) as { detail: string };
+      return { status: response.statusCode, detail };
+    });
+    // The answer comes while we still send: what cannot be sent any more is nothing that we wait for.
+    content.pipe(asked.on('error', () => {}));
+    return answered;
+  }
+
+  /** A form whose file has `bytes` bytes, in pieces; `meanwhile` is done after the first piece. */
+  async function* pieces(bytes: number, meanwhile = async () => {}) {
+    yield NAME + part('name="file"; filename="rows.csv"', '', 'text/csv').slice(0, -'\r\n'.length);
+    for (let sent = 0; sent < bytes; sent += PIECE.length) {
+      yield PIECE;
+      if (sent === 0) await meanwhile();
+    }
+  }
+
+  it('of unknown length end with 413 as soon as they are too long, and leave nothing', async () => {
+    const before = await kept();
+    const answer = await stream(Readable.from(pieces(60 * LIMIT_BYTES)));
+    assert.deepEqual([answer.status, /larger than 1000000 bytes/.test(answer.detail)], [413, true], answer.detail);
+    assert.deepEqual(await kept(), before);
+  });
+
+  it('that do not fit onto the disk end with 507, and leave nothing', async () => {
+    const incoming = join(api.env.home, 'uploads', 'incoming');
+    const mounted = await execa('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', incoming], { reject: false });
+    if (mounted.failed) {
+      console.log(`      not tried: a full disk needs the right to mount one (${mounted.shortMessage})`);
+      return;
+    }
+    try {
+      const before = await kept();
+      assert.match((await send(NAME, FILE)).detail, NO_ROOM, 'told before a byte is read');
+      await execa('mount', ['-o', 'remount,size=300m', incoming]);
+      const filler = join(incoming, 'filler');
+      const fill = () => assert.rejects(writeFile(filler, Buffer.alloc(300 * 1024 ** 2)), /ENOSPC/);
+      const answer = await stream(Readable.from(pieces(0.8 * LIMIT_BYTES, fill)));
+      await rm(filler);
+      assert.equal(answer.status, 507);
+      assert.match(answer.detail, NO_ROOM);
+      assert.deepEqual(await kept(), before);
+    } finally {
+      await execa('umount', [incoming]);
+    }
   });
 
   it('that are broken off leave nothing', async () => {

@@ -1,6 +1,7 @@
 /** `npm run bench -- NAME`: measures the running service on this machine, and prints what it saw. */
 const BENCHES: Record<string, () => Promise<void>> = {
   api: async () => (await import('./api.ts')).main(),
+  upload: async () => (await import('./upload.ts')).main(),
 };
 
 const bench = BENCHES[process.argv[2] ?? ''];
