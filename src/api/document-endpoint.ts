@@ -45,12 +45,12 @@ export function documentEndpoint(registry: OpenAPIRegistry, endpoint: AnyDeclara
   const { success } = endpoint;
   const checked = endpoint.params || endpoint.query || endpoint.body || endpoint.multipart || endpoint.creates;
   const codes = [
-    401,
+    ...(endpoint.open ? [] : [401]),
     403,
     ...(checked ? [422] : []),
     ...(endpoint.body || endpoint.multipart ? [408, 413, 415] : []),
     ...(endpoint.creates ? [409] : []),
-    503,
+    ...(endpoint.alone ? [] : [503]),
     ...Object.keys(endpoint.errors ?? {}).map(Number),
   ];
   registry.registerPath({

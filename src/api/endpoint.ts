@@ -60,6 +60,8 @@ export interface Declaration<
   success: { status: 200 | 201 | 204; description: string; schema?: z.ZodType; contentType?: string };
   /** Answers without an API key. */
   open?: boolean;
+  /** Answers as well while PostgreSQL and Temporal are away. */
+  alone?: boolean;
   /** Error codes beside those that every endpoint can give, with when they are given. */
   errors?: Record<number, string>;
   handle: (request: Request<Parsed<P>, Parsed<Q>, Parsed<B>>) => Promise<unknown>;

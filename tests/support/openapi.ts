@@ -30,8 +30,16 @@ export class DocumentedAnswers {
     );
   }
 
-  /** @throws AssertionError when this status is not documented for the operation, or the body has another form. */
-  check(method: string, path: string, status: number, body: unknown): void {
+  /** The statuses that are documented for an operation of `operations()`. */
+  statuses(operation: string): number[] {
+    const [method = '', path = ''] = operation.split(' ');
+    return Object.keys(this.document.paths[`/api/v1${path}`]?.[method.toLowerCase()]?.responses ?? {}).map(Number);
+  }
+
+  /**
+   * @throws AssertionError when this status or type is not documented for the operation, or a JSON body has another form.
+   */
+  check(method: string, path: string, status: number, body: unknown, type = 'application/json'): void {
     const asked = `/api/v1${path.replace(/\?.*/, '')}`;
     const pattern = Object.keys(this.document.paths)
       .filter((candidate) => new RegExp(`^${candidate.replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(asked))
@@ -41,6 +49,8 @@ export class DocumentedAnswers {
     const response = operation.responses[String(status)];
     assert.ok(response, `${method} ${path} answered ${status}, which is not documented: ${JSON.stringify(body)}`);
     if (!response.content) return;
+    assert.ok(response.content[type], `${method} ${path} answered ${status} with ${type}, which is not documented`);
+    if (type !== 'application/json') return;
     const pointer = [
       'paths',
       pattern,

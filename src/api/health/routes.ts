@@ -48,6 +48,7 @@ export function addHealth(endpoints: Endpoints, dependencies: ApiDependencies): 
     summary: 'Health of the API, and of the database and Temporal behind it',
     tag: 'Health',
     open: true,
+    alone: true,
     success: { status: 200, description: 'The API answers', schema: HealthSchema },
     handle: createHealth(dependencies),
   });

@@ -61,6 +61,7 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
     summary: 'List the base models in the local Hugging Face cache',
     tag,
     success: { status: 200, description: 'Their names', schema: ModelListSchema },
+    alone: true,
     handle: () => listModels(env.modelCache),
   });
 
@@ -83,6 +84,7 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
     body: OutputDirectoryRequest,
     success: { status: 200, description: 'It can', schema: OutputDirectorySchema },
     errors: { 400: 'It cannot be used' },
+    alone: true,
     handle: async ({ body }) => {
       const path = await resolveOutputDirectory(body.output_directory, env.outputRoots);
       return { valid: true, writable: true, path, errors: [] };
@@ -96,6 +98,7 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
     tag,
     body: ModelRequest,
     success: { status: 200, description: 'Whether it is, and where', schema: ModelSchema },
+    alone: true,
     handle: ({ body }) => findModel(env.modelCache, body.model_name),
   });
 

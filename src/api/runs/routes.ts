@@ -31,7 +31,9 @@ export function addRuns(endpoints: Endpoints, dependencies: ApiDependencies): vo
 function addRunsOf(kind: RunOwner['kind'], endpoints: Endpoints, { env }: ApiDependencies): void {
   const path = `/${kind}s/{id}` as const;
   const common = { method: 'get', tag: 'Runs', params: IdParams } as const;
-  const errors = { 400: `The ${kind} has not been started`, 404: `No such ${kind}, or no such run of it` };
+  const errors: Record<number, string> = { 404: `No such ${kind}, or no such run of it` };
+  // A job has a run from its creation on.
+  if (kind === 'project') errors[400] = 'The project has not been started';
 
   endpoints.add({
     ...common,

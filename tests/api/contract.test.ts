@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { type Answer, ContractWorld, type Sent } from '../support/contract-world.ts';
+import { csvRows } from '../support/rows.ts';
+import { TINY_MODEL } from '../support/service.ts';
+
+/** Makes an operation give a code. It gets the ordinary request of that operation. */
+type Case = (world: ContractWorld, ordinary: Sent) => Promise<Answer> | Answer;
+
+const NONE = 999_999;
+const OUTSIDE = { output_directory: '/etc/x' };
+const traitsOf = (id: number) => [{ trait_type: 'coding', datasets: [{ dataset_id: id, percentage: 100 }] }];
+
+/** What an operation sends when all is well; without an entry: its path alone, about what is completed. */
+const ORDINARY: Record<string, (world: ContractWorld) => Partial<Sent>> = {
+  'POST /datasets/': () => ({ form: { name: 'rows', file: csvRows(5) } }),
+  'PATCH /datasets/{id}': () => ({ body: { name: 'other' } }),
+  'POST /jobs/': ({ datasetId }) => ({ body: { name: 'j', dataset_id: datasetId, model_name: TINY_MODEL } }),
+  'PATCH /jobs/{id}': () => ({ body: { description: 'other' } }),
+  'POST /jobs/{id}/start': () => ({ body: {} }),
+  'POST /projects/': ({ datasetId }) => ({
+    body: { name: 'p', base_model: TINY_MODEL, output_directory: 'p', traits: traitsOf(datasetId) },
+  }),
+  'PATCH /projects/{id}': () => ({ body: { name: 'other' } }),
+  'POST /projects/{id}/retry': () => ({ body: { fresh: true } }),
+  'POST /projects/plan': ({ datasetId }) => ({ body: { traits: traitsOf(datasetId) } }),
+  'POST /projects/validate-output-dir': () => ({ body: { output_directory: 'somewhere' } }),
+  'POST /projects/validate-model': () => ({ body: { model_name: TINY_MODEL } }),
+  'PATCH /config/': () => ({ body: { default_epochs: 2 } }),
+  'POST /workers/': () => ({ body: { action: 'stop' } }),
+};
+
+/** Codes that every operation gives in the same way. 408 and 503 are below: they take a minute, and a server that is away. */
+const COMMON: Record<number, Case> = {
+  200: (world, sent) => world.send(sent),
+  201: (world, sent) => world.send(sent),
+  401: (world, sent) => world.send({ ...sent, headers: { Authorization: 'Bearer none-of-yours' } }),
+  403: (world, sent) => world.send({ ...sent, headers: { Origin: 'https://elsewhere.example' } }),
+  404: (world, sent) => world.send({ ...sent, id: NONE }),
+  409: async (world, sent) => {
+    const headers = { 'Idempotency-Key': randomUUID() };
+    const other = sent.form ? { form: { ...sent.form, name: 'b' } } : { body: { ...(sent.body as object), name: 'b' } };
+    await world.send({ ...sent, headers });
+    return await world.send({ ...sent, ...other, headers });
+  },
+  413: (world, sent) =>
+    sent.form
+      ? world.begin(sent, { 'Content-Length': String(world.service.env.maxUploadBytes * 2) })
+      : world.send({ ...sent, body: { name: 'x'.repeat(2_000_000) } }),
+  415: (world, sent) => world.begin(sent, { 'Content-Type': 'text/plain', 'Content-Length': '1' }),
+  422: (world, sent) => {
+    if (sent.path.includes('{id}')) return world.send({ ...sent, id: 'x' });
+    if (sent.form) return world.send({ ...sent, form: { name: 'no file' } });
+    if (sent.body) return world.send({ ...sent, body: { unknown: 1 } });
+    return world.send({ ...sent, path: `${sent.path}?page=0` });
+  },
+};
+
+const aboutOpen: Case = (world, sent) => world.send({ ...sent, id: world.open[ownerOf(sent)] });
+const aboutUnstarted: Case = (world, sent) => world.send({ ...sent, id: world.unstartedProjectId });
+const aboutCancelled: Case = async (world, sent) => world.send({ ...sent, id: await world.cancelled(ownerOf(sent)) });
+const withBody =
+  (body: unknown): Case =>
+  (world, sent) =>
+    world.send({ ...sent, body });
+
+/** Codes that an operation gives in a way of its own, or only about other things than what is completed. */
+const SPECIAL: Record<string, Case> = {
+  'POST /datasets/ 400': (world, sent) => world.send({ ...sent, form: { name: 'empty', file: '' } }),
+  // Larger than any disk, and within the limit.
+  'POST /datasets/ 507': (world, sent) =>
+    world.begin(sent, { 'Content-Length': String(world.service.env.maxUploadBytes) }),
+  'DELETE /datasets/{id} 204': async (world, sent) => world.send({ ...sent, id: await world.upload() }),
+  'DELETE /datasets/{id} 409': (world, sent) => world.send(sent),
+  'POST /jobs/ 400': withBody({ name: 'j', dataset_id: NONE }),
+  'DELETE /jobs/{id} 204': aboutCancelled,
+  'DELETE /jobs/{id} 409': aboutOpen,
+  'POST /jobs/{id}/cancel 200': async (world, sent) => world.send({ ...sent, id: await world.openJob() }),
+  'POST /jobs/{id}/cancel 400': (world, sent) => world.send(sent),
+  'POST /jobs/{id}/start 200': aboutCancelled,
+  'POST /jobs/{id}/start 400': (world, sent) => world.send(sent),
+  'POST /jobs/{id}/start 409': aboutOpen,
+  'GET /jobs/{id}/download 400': aboutCancelled,
+  'POST /projects/ 400': (world, sent) => world.send({ ...sent, body: { ...(sent.body as object), ...OUTSIDE } }),
+  'POST /projects/plan 400': withBody({ traits: [] }),
+  'POST /projects/validate-output-dir 400': withBody(OUTSIDE),
+  'DELETE /projects/{id} 204': aboutCancelled,
+  'DELETE /projects/{id} 409': aboutOpen,
+  'POST /projects/{id}/start 200': async (world, sent) => world.send({ ...sent, id: await world.project() }),
+  'POST /projects/{id}/start 400': async (world, sent) => world.send({ ...sent, id: await world.project('none/such') }),
+  'POST /projects/{id}/start 409': aboutOpen,
+  'POST /projects/{id}/retry 200': aboutCancelled,
+  'POST /projects/{id}/retry 400': async (world, sent) => world.send({ ...sent, id: await world.project('none/such') }),
+  'POST /projects/{id}/retry 409': aboutOpen,
+  'POST /projects/{id}/cancel 200': async (world, sent) => world.send({ ...sent, id: await world.openProject() }),
+  'POST /projects/{id}/cancel 400': (world, sent) => world.send(sent),
+  'POST /projects/{id}/validate 400': aboutUnstarted,
+  'GET /projects/{id}/events 400': aboutUnstarted,
+  'GET /projects/{id}/metrics 400': aboutUnstarted,
+  'GET /projects/{id}/logs 400': aboutUnstarted,
+  'GET /projects/{id}/checkpoints 400': aboutUnstarted,
+  'GET /projects/{id}/download 400': aboutUnstarted,
+  'PATCH /config/ 400': withBody({ default_training_type: 'rag' }),
+  'POST /workers/ 400': withBody({ action: 'start', worker_count: 32 }),
+};
+
+function ownerOf({ path }: Sent): 'job' | 'project' {
+  return path.startsWith('/jobs') ? 'job' : 'project';
+}
+
+describe('every documented answer', function () {
+  this.timeout(120_000);
+  let world: ContractWorld;
+  let slow: Promise<[operation: string, answer: Answer][]>;
+
+  before(async () => {
+    world = await ContractWorld.create();
+    // A minute of silence ends them, beside all that follows.
+    slow = Promise.all(
+      documented(408).map(async (operation) => [
+        operation,
+        await world.begin(ordinary(operation), { 'Content-Length': '9' }),
+      ]),
+    );
+  });
+
+  after(() => world?.remove());
+
+  const documented = (status: number) =>
+    world.answers.operations().filter((o) => world.answers.statuses(o).includes(status));
+
+  function ordinary(operation: string): Sent {
+    const [method = '', path = ''] = operation.split(' ');
+    const id = path.startsWith('/datasets')
+      ? world.datasetId
+      : world.completed[path.startsWith('/jobs') ? 'job' : 'project'];
+    return { method, path, id, ...ORDINARY[operation]?.(world) };
+  }
+
+  function expect(operation: string, status: number, answer: Answer): void {
+    const { method, path } = ordinary(operation);
+    const what = `${operation} ${status}: ${JSON.stringify(answer.body).slice(0, 300)}`;
+    assert.equal(answer.status, status, what);
+    world.answers.check(method, path.replace('{id}', '1'), status, answer.body, answer.type);
+    if (status >= 400) assert.ok(String((answer.body as { detail: string }).detail).length > 10, what);
+    if (status === 503) assert.ok(Number(answer.headers.get('Retry-After')) > 0, what);
+    if (status === 401) assert.equal(answer.headers.get('WWW-Authenticate'), 'Bearer', what);
+  }
+
+  it('is given, but 408 and 503', async () => {
+    const seen = new Set<string>();
+    for (const operation of world.answers.operations()) {
+      for (const status of world.answers.statuses(operation)) {
+        if (status === 408 || status === 503) continue;
+        const give = SPECIAL[`${operation} ${status}`] ?? COMMON[status];
+        assert.ok(give, `${operation} ${status} is documented, and nothing here gives it`);
+        expect(operation, status, await give(world, ordinary(operation)));
+        seen.add(`${operation} ${status}`);
+      }
+    }
+    assert.deepEqual(
+      Object.keys(SPECIAL).filter((name) => !seen.has(name)),
+      [],
+      'given, but not documented',
+    );
+    console.log(`      ${seen.size} answers`);
+  });
+
+  it('to every other method is 405, with the methods that there are', async () => {
+    for (const path of new Set(world.answers.operations().map((operation) => operation.split(' ')[1] ?? ''))) {
+      const answer = await world.send({ method: 'PUT', path, id: 1 });
+      const methods = world.answers
+        .operations()
+        .filter((o) => o.endsWith(` ${path}`))
+        .map((o) => o.split(' ')[0]);
+      assert.equal(answer.status, 405, path);
+      const allowed = String(answer.headers.get('Allow')).split(', ');
+      assert.deepEqual(
+        methods.filter((method) => !allowed.includes(String(method))),
+        [],
+        path,
+      );
+    }
+  });
+
+  it('to a body that stops coming is 408', async () => {
+    const answers = await slow;
+    for (const [operation, answer] of answers) expect(operation, 408, answer);
+    console.log(`      ${answers.length} answers`);
+  });
+
+  it('is 503 where Temporal is needed, while it is away', async () => {
+    await world.servers.temporal.stop();
+    try {
+      for (const operation of ['POST /workers/', 'POST /projects/{id}/validate'])
+        expect(operation, 503, await world.send(ordinary(operation)));
+    } finally {
+      await world.servers.temporal.start();
+    }
+  });
+
+  it('is 503 where PostgreSQL is needed, while it is away', async () => {
+    await world.servers.postgres.stop();
+    for (const operation of documented(503)) expect(operation, 503, await world.send(ordinary(operation)));
+    const alone = world.answers.operations().filter((operation) => !documented(503).includes(operation));
+    for (const operation of alone) expect(operation, 200, await world.send(ordinary(operation)));
+    console.log(`      ${documented(503).length} answers, and ${alone.length} operations that need none`);
+    await world.servers.postgres.start();
+  });
+});

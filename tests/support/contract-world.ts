@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { request } from 'node:http';
+import { json } from 'node:stream/consumers';
+import { DocumentedAnswers } from './openapi.ts';
+import { csvRows } from './rows.ts';
+import { type OutsideServers, startOutsideServers } from './servers.ts';
+import { startTestService, type TestService, TINY_MODEL, until } from './service.ts';
+
+const KEY = 'a-key';
+/** More than any disk has, so that an upload within the limit can be too large for the disk. */
+const MOST_UPLOAD_BYTES = 1e15;
+
+export interface Sent {
+  method: string;
+  /** Under the base path, with `{id}` where `id` goes. */
+  path: string;
+  id?: number | string;
+  body?: unknown;
+  form?: { name: string; file?: string };
+  headers?: Record<string, string>;
+}
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  type: string;
+  body: unknown;
+}
+
+type Owners = Record<'job' | 'project', number>;
+
+/** A real service with keys, and in it one of each: trained, waiting (no worker runs), never started. */
+export class ContractWorld {
+  readonly service: TestService;
+  readonly servers: OutsideServers;
+  readonly answers: DocumentedAnswers;
+  datasetId = 0;
+  completed: Owners = { job: 0, project: 0 };
+  open: Owners = { job: 0, project: 0 };
+  unstartedProjectId = 0;
+  readonly #remove: () => Promise<void>;
+
+  private constructor(service: TestService, servers: OutsideServers, document: never, remove: () => Promise<void>) {
+    this.service = service;
+    this.servers = servers;
+    this.answers = new DocumentedAnswers(document);
+    this.#remove = remove;
+  }
+
+  static async create(): Promise<ContractWorld> {
+    const servers = await startOutsideServers();
+    const { databaseUrl, temporalAddress } = servers;
+    const settings = { databaseUrl, temporalAddress, apiKeys: [KEY], maxUploadBytes: MOST_UPLOAD_BYTES };
+    const { service, remove } = await startTestService(settings);
+    const document = await (await fetch(`${service.apiUrl}/api/v1/openapi.json`)).json();
+    const world = new ContractWorld(service, servers, document as never, remove);
+    world.datasetId = await world.upload();
+    await world.expect(200, { method: 'POST', path: '/workers/', body: { action: 'start', worker_count: 1 } });
+    world.completed = { job: await world.openJob(), project: await world.openProject() };
+    for (const path of [`/jobs/${world.completed.job}`, `/projects/${world.completed.project}`]) {
+      await until(`${path} to be completed`, async () => {
+        const { status, error_message } = await world.expect(200, { method: 'GET', path });
+        assert.notEqual(status, 'failed', String(error_message));
+        return status === 'completed' ? true : null;
+      });
+    }
+    await world.expect(200, { method: 'POST', path: '/workers/', body: { action: 'stop' } });
+    world.open = { job: await world.openJob(), project: await world.openProject() };
+    world.unstartedProjectId = await world.project();
+    return world;
+  }
+
+  async remove(): Promise<void> {
+    await this.#remove();
+    await this.servers.remove();
+  }
+
+  async send({ method, path, id, body, form, headers }: Sent): Promise<Answer> {
+    const response = await fetch(this.#url(path, id), {
+      method,
+      headers: {
+        Authorization: `Bearer ${KEY}`,
+        ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+        ...headers,
+      },
+      ...(form ? { body: formOf(form) } : body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const type = (response.headers.get('Content-Type') ?? '').split(';')[0] ?? '';
+    const text = await response.text();
+    return {
+      status: response.status,
+      headers: response.headers,
+      type,
+      body: type === 'application/json' ? JSON.parse(text) : text,
+    };
+  }
+
+  /** Sends a request's head, and nothing of the body that it announces. */
+  begin({ method, path, id, form }: Sent, headers: Record<string, string>): Promise<Answer> {
+    const type = form ? 'multipart/form-data; boundary=x' : 'application/json';
+    return new Promise((resolve, reject) => {
+      const asked = request(this.#url(path, id), {
+        method,
+        agent: false,
+        headers: { Authorization: `Bearer ${KEY}`, 'Content-Type': type, ...headers },
+      });
+      asked.once('response', async (response) => {
+        const body = await json(response);
+        const answer = { status: response.statusCode ?? 0, headers: new Headers(), type: 'application/json', body };
+        asked.destroy();
+        resolve(answer);
+      });
+      asked.once('error', reject);
+      asked.flushHeaders();
+    });
+  }
+
+  async upload(): Promise<number> {
+    const form = { name: 'rows', file: csvRows(40) };
+    return Number((await this.expect(201, { method: 'POST', path: '/datasets/', form })).id);
+  }
+
+  /** A job whose run waits or runs. */
+  async openJob(): Promise<number> {
+    const body = { name: 'j', dataset_id: this.datasetId, model_name: TINY_MODEL, epochs: 1, max_length: 64 };
+    return Number((await this.expect(201, { method: 'POST', path: '/jobs/', body })).id);
+  }
+
+  /** A project that was never started. */
+  async project(model = TINY_MODEL): Promise<number> {
+    const traits = [{ trait_type: 'coding', datasets: [{ dataset_id: this.datasetId, percentage: 100 }] }];
+    const body = { name: 'p', base_model: model, output_directory: 'out', traits, epochs: 1, max_length: 64 };
+    return Number((await this.expect(201, { method: 'POST', path: '/projects/', body })).id);
+  }
+
+  async openProject(): Promise<number> {
+    const id = await this.project();
+    await this.expect(200, { method: 'POST', path: '/projects/{id}/start', id });
+    return id;
+  }
+
+  async cancelled(owner: 'job' | 'project'): Promise<number> {
+    const id = owner === 'job' ? await this.openJob() : await this.openProject();
+    await this.expect(200, { method: 'POST', path: `/${owner}s/{id}/cancel`, id });
+    return id;
+  }
+
+  async expect(status: number, sent: Sent): Promise<Record<string, unknown>> {
+    const answer = await this.send(sent);
+    assert.equal(answer.status, status, `${sent.method} ${sent.path}: ${JSON.stringify(answer.body)}`);
+    return answer.body as Record<string, unknown>;
+  }
+
+  #url(path: string, id: number | string | undefined): string {
+    return `${this.service.apiUrl}/api/v1${path.replace('{id}', String(id))}`;
+  }
+}
+
+function formOf({ name, file }: { name: string; file?: string }): FormData {
+  const form = new FormData();
+  form.set('name', name);
+  if (file !== undefined) form.set('file', new Blob([file]), 'rows.csv');
+  return form;
+}
