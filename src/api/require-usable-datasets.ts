@@ -4,7 +4,12 @@ import { badRequest } from './errors.ts';
 
 /** @throws ApiError 400 when one of the datasets is not there, or gives no conversation to train on. */
 export async function requireUsableDatasets(ids: number[], transaction: Transaction | null = null): Promise<void> {
-  const datasets = await Dataset.findAll({ where: { id: ids }, transaction });
+  const datasets = await Dataset.findAll({
+    where: { id: ids },
+    attributes: ['id', 'name', 'columns', 'usable_row_count'],
+    raw: true,
+    transaction,
+  });
   for (const id of ids) {
     const dataset = datasets.find((candidate) => candidate.id === id);
     if (!dataset)

@@ -1,5 +1,4 @@
 import { mkdir, rm } from 'node:fs/promises';
-import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
@@ -43,8 +42,11 @@ export async function startTemporal(options: {
   const port = await choosePort(options.port);
   const uiPort = await choosePort(options.uiPort);
   const server = await startServerProcess({
-    command: cli.path,
+    // As the orchestrator, which it works for: the API and its database go first. By nice(1), so that it is so from the
+    // first thread on.
+    command: 'nice',
     args: [
+      ...['-n', '19', cli.path],
       ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--ui-port', String(uiPort)],
       ...['--db-filename', join(home, 'temporal.db'), '--namespace', options.namespace, '--log-level', 'warn'],
       ...SEARCH_ATTRIBUTES.flatMap(({ name, type }) => ['--search-attribute', `${name}=${type}`]),
@@ -52,8 +54,6 @@ export async function startTemporal(options: {
     logFile,
     pidFile,
   });
-  // As the orchestrator, which it works for: the API and its database go first.
-  setPriority(server.pid, constants.priority.PRIORITY_BELOW_NORMAL);
   const address = `127.0.0.1:${port}`;
   const start = await processStart(server.pid);
   const stop = async () => {

@@ -1,50 +1,48 @@
-import { type Transaction, UniqueConstraintError } from 'sequelize';
-import { Job } from './job.ts';
-import { Project } from './project.ts';
-import { Run } from './run.ts';
-import { RunEvent } from './run-event.ts';
+import { QueryTypes, type Transaction, UniqueConstraintError } from 'sequelize';
+import { connection, Run } from './run.ts';
 import type { RunSpec } from './run-spec.ts';
 
 /** Its job or project has a run that has not ended. */
 export class RunAlreadyOpenError extends Error {}
 
+/** The run, its first event, and its place as the owner's latest, in one round trip: a person waits for it. */
+const INSERT = (kind: 'job' | 'project') => `
+  WITH run AS (
+    INSERT INTO runs (${kind}_id, number, resumes_run_id, spec, status, phase, workflow_id, created_at, updated_at)
+    SELECT $ownerId::int, next.number, $resumesRunId::int, $spec::jsonb, 'pending', 'waiting',
+      '${kind}-' || $ownerId || '-run-' || next.number, now(), now()
+    FROM (SELECT coalesce(max(number), 0) + 1 AS number FROM runs WHERE ${kind}_id = $ownerId::int) AS next
+    RETURNING *
+  ), event AS (
+    INSERT INTO run_events (run_id, kind, data)
+    SELECT id, 'status', jsonb_build_object('status', status, 'phase', phase) FROM run
+  ), latest AS (
+    UPDATE ${kind}s SET latest_run_id = run.id FROM run WHERE ${kind}s.id = $ownerId::int
+  )
+  SELECT * FROM run`;
+
 /**
  * Adds a run, status pending, to a job or project and makes it its latest. The dispatcher starts its workflow once the
  * transaction is committed; nothing here talks to Temporal.
+ * @param resumes the run of the same owner whose mixture and checkpoints it goes on from
  * @throws RunAlreadyOpenError when an earlier run has not ended (the database's unique index decides, also in a race).
  */
 export async function createRun(
   owner: { kind: 'job' | 'project'; id: number },
   spec: RunSpec,
   transaction: Transaction,
-  /** `resumes`: the run of the same owner whose mixture and checkpoints it goes on from. `first`: the owner is new. */
-  { resumes = null, first = false }: { resumes?: Run | null; first?: boolean } = {},
+  resumes: Run | null = null,
 ): Promise<Run> {
-  const ownerKey = owner.kind === 'job' ? { job_id: owner.id } : { project_id: owner.id };
-  const last = first ? null : await Run.max<number, Run>('number', { where: ownerKey, transaction });
-  const number = (last ?? 0) + 1;
   try {
-    const run = await Run.create(
-      {
-        job_id: null,
-        project_id: null,
-        ...ownerKey,
-        number,
-        resumes_run_id: resumes?.id ?? null,
-        spec,
-        status: 'pending',
-        phase: 'waiting',
-        workflow_id: `${owner.kind}-${owner.id}-run-${number}`,
-      },
-      { transaction },
-    );
-    await RunEvent.create(
-      { run_id: run.id, kind: 'status', data: { status: 'pending', phase: 'waiting' } },
-      { transaction },
-    );
-    const latest = { latest_run_id: run.id };
-    if (owner.kind === 'job') await Job.update(latest, { where: { id: owner.id }, transaction, silent: true });
-    else await Project.update(latest, { where: { id: owner.id }, transaction, silent: true });
+    const bind = { ownerId: owner.id, resumesRunId: resumes?.id ?? null, spec: JSON.stringify(spec) };
+    const [run] = await connection().query(INSERT(owner.kind), {
+      bind,
+      type: QueryTypes.SELECT,
+      model: Run,
+      mapToModel: true,
+      transaction,
+    });
+    if (!run) throw new Error(`The ${owner.kind} ${owner.id} got no run.`);
     return run;
   } catch (error) {
     if (error instanceof UniqueConstraintError) {

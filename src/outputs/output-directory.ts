@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, lstat, mkdir, realpath, stat } from 'node:fs/promises';
+import { access, lstat, mkdir, realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 
 /** An output directory that may not be used; the message says why, and what may. */
@@ -32,19 +32,20 @@ export async function resolveOutputDirectory(requested: string, roots: string[])
   const real = join(ancestor.real, relative(ancestor.path, wanted));
   const root = realRoots.find((candidate) => isUnder(real, candidate));
   if (root === undefined) throw refuse('is outside the allowed directories');
-  if (!(await stat(ancestor.real)).isDirectory()) throw refuse(`cannot be made: ${ancestor.path} is no directory`);
-  const writable = await access(ancestor.real, constants.W_OK | constants.X_OK).then(
-    () => true,
-    () => false,
-  );
-  if (!writable) throw refuse('is not writable by the service');
+  // With the last slash it must be a directory: one look for both.
+  await access(`${ancestor.real}/`, constants.W_OK | constants.X_OK).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOTDIR') throw refuse(`cannot be made: ${ancestor.path} is no directory`);
+    throw refuse('is not writable by the service');
+  });
   return real;
 }
 
 async function realRoot(root: string): Promise<string> {
   try {
-    await mkdir(root, { recursive: true });
-    return await realpath(root);
+    return await realpath(root).catch(async () => {
+      await mkdir(root, { recursive: true });
+      return await realpath(root);
+    });
   } catch {
     throw new OutputDirectoryError(
       `The output root ${root} does not exist and cannot be made. Make it writable, or set MTM_OUTPUT_ROOTS.`,

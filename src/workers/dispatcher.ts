@@ -1,13 +1,18 @@
-import { Op } from 'sequelize';
+import { Op, QueryTypes } from 'sequelize';
 import type { Logger } from '../logger.ts';
-import { Run } from '../models/run.ts';
+import { connection, Run } from '../models/run.ts';
 import type { Orchestration, RunToStart } from '../workflows/client.ts';
 
 const SWEEP_EVERY_MS = 500;
 const SWEEP_AFTER_FAILURE_MS = 3_000;
 /** A file-backed Temporal starts about 25 workflows a second; more at once would only wait there. */
 const STARTS_AT_ONCE = 8;
-const BATCH = 200;
+/** Few, so that a rush is seen soon. */
+const START_BATCH = 24;
+const CANCEL_BATCH = 200;
+/** While more runs than this are created in a second, whoever creates them waits for the API: few are started then. */
+const RUSH_RUNS_PER_S = 10;
+const STARTS_PER_SWEEP_IN_A_RUSH = 1;
 /** A cancel that was delivered needs a moment to take effect: do not repeat it at every sweep. */
 const REPEAT_CANCEL_AFTER_MS = 10_000;
 
@@ -66,10 +71,11 @@ export class Dispatcher {
 
   async #startPending(): Promise<void> {
     for (;;) {
+      const rush = await isRush();
       const runs = await Run.findAll({
         where: { status: 'pending', workflow_started_at: null },
         order: [['id', 'ASC']],
-        limit: BATCH,
+        limit: rush ? STARTS_PER_SWEEP_IN_A_RUSH : START_BATCH,
       });
       const queue = [...runs];
       // All of them end before this does, also when one fails: a sweep leaves nothing under way.
@@ -80,7 +86,7 @@ export class Dispatcher {
       );
       const failed = lanes.find((lane) => lane.status === 'rejected');
       if (failed) throw failed.reason;
-      if (runs.length < BATCH) return;
+      if (rush || runs.length < START_BATCH) return;
     }
   }
 
@@ -96,7 +102,7 @@ export class Dispatcher {
     const runs = await Run.findAll({
       where: { status: 'cancelled', workflow_started_at: { [Op.ne]: null }, workflow_closed_at: null },
       attributes: ['id', 'workflow_id'],
-      limit: BATCH,
+      limit: CANCEL_BATCH,
     });
     for (const { id, workflow_id } of runs) {
       if (Date.now() - (this.#cancelledAtMs.get(id) ?? 0) < REPEAT_CANCEL_AFTER_MS) continue;
@@ -117,4 +123,13 @@ function toStart(run: Run): RunToStart {
     trainingType: run.spec.training_type,
     baseModel: run.spec.base_model,
   };
+}
+
+/** Whether the run so many before the newest is younger than a second, by the clock that dated it. */
+async function isRush(): Promise<boolean> {
+  const [row] = await connection().query<{ young: boolean }>(
+    `SELECT created_at > now() - interval '1 second' AS young FROM runs ORDER BY id DESC OFFSET ${RUSH_RUNS_PER_S} LIMIT 1`,
+    { type: QueryTypes.SELECT },
+  );
+  return row?.young === true;
 }

@@ -16,9 +16,10 @@ import { Dispatcher } from './dispatcher.ts';
 /** The process that runs workflows and light activities, and dispatches committed runs. */
 export async function main(env: Env): Promise<void> {
   const logger = createLogger('orchestrator', env.logLevel);
+  // A person waits for the API, nobody for the start of a training: on a busy machine the API goes first. Before any
+  // thread is started: on Linux each has a priority of its own, and gets that of the one which starts it.
+  setPriority(constants.priority.PRIORITY_LOW);
   installTemporalLogger(env.logLevel);
-  // A person waits for the API, nobody for the start of a training: on a busy machine the API goes first.
-  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
   const [connection, workflowBundle] = await Promise.all([workerConnection(env), bundleWorkflows()]);
   await ensureSearchAttributes(connection, env.temporalNamespace).catch((error: Error) =>
     logger.warn({ err: error.cause }, error.message),

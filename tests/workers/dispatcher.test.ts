@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { Client, Connection } from '@temporalio/client';
+import { Op } from 'sequelize';
 import type { Env } from '../../src/env.ts';
 import { choosePort } from '../../src/local/ports.ts';
 import { type LocalTemporal, startTemporal } from '../../src/local/temporal.ts';
 import { createLogger } from '../../src/logger.ts';
-import type { Run } from '../../src/models/run.ts';
+import { Run } from '../../src/models/run.ts';
 import { transition } from '../../src/models/transition.ts';
 import { Dispatcher } from '../../src/workers/dispatcher.ts';
 import { connectOrchestration, type Orchestration, OrchestrationUnavailableError } from '../../src/workflows/client.ts';
@@ -95,5 +96,20 @@ describe('the dispatcher', function () {
     await transition({ runId: run.id, to: 'cancelled', phase: 'finished' });
     await dispatcher.sweep();
     assert.equal((await run.reload()).workflow_started_at, null);
+  });
+
+  it('starts few runs while many are being created, and all of them afterwards', async () => {
+    const runs: Run[] = [];
+    for (let i = 0; i < 15; i++) runs.push(await buildRun(database));
+    const ids = runs.map(({ id }) => id);
+    // Created at once, by the database's clock, however long this test took for it.
+    await database.sequelize.query('UPDATE runs SET created_at = now() WHERE id IN (:ids)', { replacements: { ids } });
+    const started = () => Run.count({ where: { id: ids, workflow_started_at: { [Op.ne]: null } } });
+    await dispatcher.sweep();
+    assert.equal(await started(), 1);
+
+    await database.sequelize.query(`UPDATE runs SET created_at = now() - interval '2 seconds'`);
+    await dispatcher.sweep();
+    assert.equal(await started(), runs.length);
   });
 });

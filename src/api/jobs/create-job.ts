@@ -38,9 +38,7 @@ export async function createJob(body: z.output<typeof JobCreate>, env: Env, tran
     },
     { transaction },
   );
-  job.latestRun = await createRun({ kind: 'job', id: job.id }, await specOf(job, env, config), transaction, {
-    first: true,
-  });
+  job.latestRun = await createRun({ kind: 'job', id: job.id }, await specOf(job, env, config), transaction);
   return job;
 }
 

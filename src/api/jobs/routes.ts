@@ -4,10 +4,12 @@ import type { ApiDependencies, Endpoints } from '../endpoint.ts';
 import { notFound } from '../errors.ts';
 import { searchOf, withStatus } from '../list-query.ts';
 import { cancelLatest, deleteOwner, startAgain } from '../runs/actions.ts';
+import { LATEST_RUN } from '../runs/present.ts';
 import { StartAgain } from '../runs/schema.ts';
 import { IdParams } from '../shared-schema.ts';
 import { createJob, jobSpec } from './create-job.ts';
 import { presentJob, presentJobStatus } from './present.ts';
+import { readJob } from './read-job.ts';
 import { JobCreate, JobListQuery, JobListSchema, JobPatch, JobSchema, JobStatusSchema } from './schema.ts';
 
 const tag = 'Training jobs';
@@ -35,7 +37,7 @@ export function addJobs(endpoints: Endpoints, { env }: ApiDependencies): void {
     handle: async ({ query: { status, training_type, ...query } }) => {
       const search = searchOf(query, status ? withStatus(status) : {}, training_type ? { training_type } : {});
       const { page, page_size } = query;
-      const { rows, count } = await Job.findAndCountAll({ ...search, include: ['latestRun'], subQuery: false });
+      const { rows, count } = await Job.findAndCountAll({ ...search, include: [LATEST_RUN], subQuery: false });
       return { items: rows.map(presentJob), total: count, page, page_size, pages: Math.ceil(count / page_size) };
     },
   });
@@ -48,7 +50,7 @@ export function addJobs(endpoints: Endpoints, { env }: ApiDependencies): void {
     params: IdParams,
     success: { status: 200, description: 'The job', schema: JobSchema },
     errors: { 404: 'Job not found' },
-    handle: async ({ params: { id } }) => presentJob(await findJob(id)),
+    handle: async ({ params: { id } }) => presentJob(await readJob(id)),
   });
 
   endpoints.add({
@@ -59,7 +61,7 @@ export function addJobs(endpoints: Endpoints, { env }: ApiDependencies): void {
     params: IdParams,
     success: { status: 200, description: 'Its status', schema: JobStatusSchema },
     errors: { 404: 'Job not found' },
-    handle: async ({ params: { id } }) => presentJobStatus(await findJob(id)),
+    handle: async ({ params: { id } }) => presentJobStatus(await readJob(id)),
   });
 
   endpoints.add({
@@ -121,7 +123,7 @@ export function addJobs(endpoints: Endpoints, { env }: ApiDependencies): void {
 }
 
 async function findJob(id: number, transaction: Transaction | null = null): Promise<Job> {
-  const job = await Job.findByPk(id, { include: 'latestRun', transaction });
+  const job = await Job.findByPk(id, { include: LATEST_RUN, transaction });
   if (!job) throw notFound('Job', id);
   return job;
 }

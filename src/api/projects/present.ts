@@ -5,7 +5,6 @@ import { date } from '../shared-schema.ts';
 
 /** Needs latestRun and traits with their datasets (see WITH_TRAITS). */
 export function presentProject(project: Project) {
-  const run = project.latestRun;
   return {
     id: project.id,
     name: project.name,
@@ -14,8 +13,6 @@ export function presentProject(project: Project) {
     training_type: project.training_type,
     max_rows: project.max_rows,
     output_directory: project.output_directory,
-    status: run?.status ?? 'pending',
-    progress: run?.progress ?? 0,
     traits: (project.traits ?? []).map((trait) => ({
       id: trait.id,
       trait_type: trait.trait_type,
@@ -25,10 +22,7 @@ export function presentProject(project: Project) {
       })),
     })),
     hyperparameters: project.hyperparameters,
-    current_epoch: run?.current_epoch ?? 0,
-    current_loss: run?.current_loss ?? null,
-    error_message: run?.error_message ?? null,
-    ...presentRun(run),
+    ...presentRun(project),
     created_at: date(project.created_at),
     updated_at: date(project.updated_at),
   };

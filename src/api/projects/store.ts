@@ -13,10 +13,11 @@ import { notFound } from '../errors.ts';
 import { searchOf, withStatus } from '../list-query.ts';
 import { requireTrainable } from '../require-trainable.ts';
 import { requireUsableDatasets } from '../require-usable-datasets.ts';
+import { LATEST_RUN } from '../runs/present.ts';
 import type { ProjectCreate, ProjectListQuery, ProjectPlanRequest } from './schema.ts';
 import { checkTraits, type TraitShares } from './trait-rules.ts';
 
-const WITH_RUN_AND_TRAITS = ['latestRun', { association: 'traits', include: ['datasets'] }];
+const WITH_RUN_AND_TRAITS = [LATEST_RUN, { association: 'traits', include: ['datasets'] }];
 const BY_ID = [
   ['traits', 'id', 'ASC'],
   ['traits', 'datasets', 'id', 'ASC'],
@@ -36,7 +37,7 @@ export async function listProjects(query: z.output<typeof ProjectListQuery>) {
   const { rows, count } = await Project.findAndCountAll({
     ...search,
     attributes: ['id'],
-    include: ['latestRun'],
+    include: [LATEST_RUN],
     subQuery: false,
   });
   const found = await Project.findAll({

@@ -39,7 +39,7 @@ export async function startAgain(
     );
   }
   const resumes = fresh ? null : latest;
-  await createRun(owner, resumes?.spec ?? (await newSpec()), transaction, { resumes });
+  await createRun(owner, resumes?.spec ?? (await newSpec()), transaction, resumes);
 }
 
 /**
