@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .events import Events
-from .failures import BadInput, CheckpointLost
+from .failures import BadInput, CheckpointLost, LeaseLost
 
 MANIFEST = "manifest.json"
 KEEP = 2  # Never fewer: the newest may turn out torn on a disk that lied about fsync.
@@ -88,6 +88,13 @@ def all_checkpoints(root: Path) -> list[Checkpoint]:
         if lease_epoch.isdigit() and step.isdigit():
             found.append(Checkpoint(directory, int(lease_epoch), int(step)))
     return sorted(found, key=lambda c: (c.lease_epoch, c.step), reverse=True)
+
+
+def require_latest_claim(root: Path, lease_epoch: int) -> None:
+    """Raises LeaseLost when a later claim of this run has its folder: whoever made that trains now, from what was there."""
+    epochs = [int(path.name[1:]) for path in root.glob("e*") if path.name[1:].isdigit()]
+    if epochs and max(epochs) > lease_epoch:
+        raise LeaseLost(f"Another worker trains this run now (lease epoch {max(epochs)}; this one is {lease_epoch}).")
 
 
 def newest_complete(root: Path, lease_epoch: int, expected: dict, known_step: int | None, events: Events) -> Checkpoint | None:

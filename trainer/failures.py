@@ -9,6 +9,7 @@ OUT_OF_MEMORY = 30
 DIVERGED = 31
 DISK_FULL = 32
 PARENT_GONE = 40
+LEASE_LOST = 41
 
 
 class TrainerFailure(Exception):
@@ -41,6 +42,13 @@ class Diverged(TrainerFailure):
 class DiskFull(TrainerFailure):
     code = DISK_FULL
     kind = "disk_full"
+
+
+class LeaseLost(TrainerFailure):
+    """Somebody else trains this run now, or may do so any moment."""
+
+    code = LEASE_LOST
+    kind = "lease_lost"
 
 
 class Stopped(Exception):

@@ -5,10 +5,12 @@ import os
 import signal
 import sys
 import threading
+import time
 
-from .failures import PARENT_GONE
+from .failures import LEASE_LOST, PARENT_GONE
 
 _PR_SET_PDEATHSIG = 1
+_LOOK_EVERY_S = 0.1
 
 
 class Commands:
@@ -17,11 +19,20 @@ class Commands:
     def __init__(self):
         self.stop = threading.Event()
         self.checkpoint = threading.Event()
+        self._lease_until: float | None = None
         signal.signal(signal.SIGTERM, lambda *_: self.stop.set())
+
+    def prolong_lease(self, seconds: float) -> None:
+        self._lease_until = time.monotonic() + seconds
+
+    def lease_is_over(self) -> bool:
+        """False for whoever was never told of a lease: a person who trains by hand."""
+        return self._lease_until is not None and time.monotonic() > self._lease_until
 
 
 def obey_stdin(commands: Commands) -> None:
-    """Reads `stop` and `checkpoint` lines. When standard input closes, our parent is gone: die at once, lest two train."""
+    """Reads `stop`, `checkpoint` and `lease MILLISECONDS` lines. When standard input closes, our parent is gone: die at
+    once, lest two train. So when a lease is not prolonged: our parent may be stopped, or cut off, and the run another's."""
     if sys.platform == "linux":
         # Also when the parent dies so fast that its end of the pipe lives on in another process of its.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -32,6 +43,14 @@ def obey_stdin(commands: Commands) -> None:
                 commands.stop.set()
             elif line.strip() == "checkpoint":
                 commands.checkpoint.set()
+            elif line.startswith("lease "):
+                commands.prolong_lease(int(line.removeprefix("lease ")) / 1000)
         os._exit(PARENT_GONE)
 
+    def watch_lease() -> None:
+        while not commands.lease_is_over():
+            time.sleep(_LOOK_EVERY_S)
+        os._exit(LEASE_LOST)
+
     threading.Thread(target=read, daemon=True, name="stdin").start()
+    threading.Thread(target=watch_lease, daemon=True, name="lease").start()

@@ -1,14 +1,13 @@
 """From a run file to a finished model: data, model, steps, checkpoints, export."""
 
 import math
-import os
 import time
 from collections import deque
 from pathlib import Path
 
-from .checkpoints import newest_complete, prune, sha256_of, write_manifest
+from .checkpoints import newest_complete, prune, require_latest_claim, sha256_of, write_manifest
 from .events import Events
-from .failures import BadInput, Diverged, Stopped
+from .failures import BadInput, Diverged, LeaseLost, Stopped
 from .run_file import RunFile
 from .supervision import Commands
 
@@ -27,6 +26,9 @@ def train(run: RunFile, conversations: list, events: Events, commands: Commands)
         "hyperparameters": {name: value for name, value in vars(hyper).items() if name != "save_steps"},
     }
     resume = newest_complete(root, run.lease_epoch, identity, run.known_checkpoint_step, events)
+    # From here on an earlier claim publishes nothing any more: it looks for this folder before it does.
+    directory = root / f"e{run.lease_epoch}"
+    directory.mkdir(parents=True, exist_ok=True)
     threads = _threads(run, resume)
 
     events.send("phase", phase="loading_model", message=None)
@@ -67,7 +69,6 @@ def train(run: RunFile, conversations: list, events: Events, commands: Commands)
         device=torch.cuda.get_device_name(0) if on_gpu else f"cpu, {threads} threads",
     )
 
-    directory = root / f"e{run.lease_epoch}"
     arguments = TrainingArguments(
         output_dir=str(directory),
         per_device_train_batch_size=hyper.batch_size,
@@ -195,6 +196,10 @@ def _reporter(run: RunFile, events: Events, commands: Commands, total_steps: int
             )
 
         def on_save(self, args, state, control, **_):
+            # A process that was stopped goes on in the middle of its work: what it saved counts only while it holds the run.
+            if commands.lease_is_over():
+                raise LeaseLost("The lease of this run ran out before its checkpoint was published.")
+            require_latest_claim(root, run.lease_epoch)
             path = Path(args.output_dir) / f"checkpoint-{state.global_step}"
             sha256, size = write_manifest(path, {**facts, "step": state.global_step, "epoch": float(state.epoch or 0.0)})
             events.send(
@@ -208,5 +213,4 @@ def _reporter(run: RunFile, events: Events, commands: Commands, total_steps: int
             )
             prune(root, events)
 
-    os.makedirs(root / f"e{run.lease_epoch}", exist_ok=True)
     return Reporter()

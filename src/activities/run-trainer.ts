@@ -7,7 +7,7 @@ import { RunEvent } from '../models/run-event.ts';
 import { startTrainer, type TrainerExit } from '../trainer/process.ts';
 import { EXIT_CODES, type RunFile, type TrainerEvent } from '../trainer/protocol.ts';
 import { FAILURE_TYPES } from '../workflows/contract.ts';
-import { Stopped, type StopReason } from './under-lease.ts';
+import { type Hold, LeaseLost, Stopped, type StopReason } from './under-lease.ts';
 
 /** A trainer that crashes for its own reasons is tried so many times between two checkpoints. */
 const MOST_CRASHES = 3;
@@ -18,7 +18,7 @@ export interface StopGrace {
 }
 
 /**
- * Runs the trainer on `file` and waits for its end, obeying `stop`.
+ * Runs the trainer on `file` and waits for its end, obeying the hold.
  * @returns the result of its `done` event.
  * @throws Stopped when it gave way to `stop`; ApplicationFailure with a sentence for the user when it failed.
  */
@@ -26,13 +26,13 @@ export async function runTrainer(options: {
   python: string;
   runDir: string;
   file: RunFile;
-  lease: Lease;
-  stop: AbortSignal;
+  hold: Hold;
   stopGraceMs: () => number;
   /** Returns false when a write was refused because the lease is not the latest. */
   onEvent: (event: TrainerEvent) => Promise<boolean>;
 }): Promise<Record<string, unknown>> {
-  const { runDir, file, lease, stop } = options;
+  const { runDir, file, hold } = options;
+  const { lease, stop } = hold;
   stop.throwIfAborted();
   await mkdir(join(runDir, 'logs'), { recursive: true });
   const runFile = join(runDir, `${file.task}-e${file.lease_epoch}.json`);
@@ -48,6 +48,7 @@ export async function runTrainer(options: {
       trainer.kill();
     },
   });
+  hold.onProlonged(trainer.prolongLease);
   let graceTimer: NodeJS.Timeout | undefined;
   const onStop = () => {
     const reason = stop.reason as StopReason;
@@ -62,6 +63,7 @@ export async function runTrainer(options: {
     if (exit.code === EXIT_CODES.done && exit.result) return exit.result;
     if (stop.aborted || exit.code === EXIT_CODES.stopped)
       throw new Stopped(`The trainer stopped: ${String(stop.reason)}.`);
+    if (exit.code === EXIT_CODES.leaseLost) throw new LeaseLost();
     throw await failureOf(exit, lease);
   } finally {
     clearTimeout(graceTimer);

@@ -29,26 +29,23 @@ export function createTrainModel(context: TrainingWorkerContext) {
   const { env } = context;
   return async function trainModel({ runId }: RunRef): Promise<void> {
     await context.busyWith(runId, () =>
-      underLease(
-        { ...context.leaseOptions(runId), phase: 'loading', doneReason: 'trained' },
-        async (run, lease, stop) => {
-          // An attempt whose end was not heard may have finished the training.
-          if (run.result) return;
-          const file = await trainingFile(env, run, lease);
-          const result = TrainResultSchema.parse(
-            await runTrainer({
-              python: await context.python(),
-              runDir: runFiles(env, run).dir,
-              file,
-              lease,
-              stop,
-              stopGraceMs: context.stopGraceMs,
-              onEvent: (event) => record(lease, event),
-            }),
-          );
-          await recordResult(lease, { ...result, staging_path: file.output_dir });
-        },
-      ),
+      underLease({ ...context.leaseOptions(runId), phase: 'loading', doneReason: 'trained' }, async (run, hold) => {
+        const { lease } = hold;
+        // An attempt whose end was not heard may have finished the training.
+        if (run.result) return;
+        const file = await trainingFile(env, run, lease);
+        const result = TrainResultSchema.parse(
+          await runTrainer({
+            python: await context.python(),
+            runDir: runFiles(env, run).dir,
+            file,
+            hold,
+            stopGraceMs: context.stopGraceMs,
+            onEvent: (event) => record(lease, event),
+          }),
+        );
+        await recordResult(lease, { ...result, staging_path: file.output_dir });
+      }),
     );
   };
 }

@@ -16,12 +16,24 @@ export type StopReason =
   /** This worker was asked to stop: save and hand the run back. */
   | 'worker_stopping';
 
+/** What the work under a lease knows of it. */
+export interface Hold {
+  lease: Lease;
+  /** Aborted, with a StopReason, once the work must end. */
+  stop: AbortSignal;
+  /** Tells `listener`, now and after each renewal, for how long the work may go on. */
+  onProlonged(listener: (goodForMs: number) => void): void;
+}
+
 /** Thrown by work that gave way to a stop. */
 export class Stopped extends Error {}
 
+/** Thrown by work that saw by itself that its lease was not prolonged. */
+export class LeaseLost extends Error {}
+
 /**
  * Claims the run, does `work` while the lease is renewed and Temporal gets its heartbeats, and hands the run back to the
- * queue when it is done. `work` gets the lease for its writes and a signal whose reason is a StopReason.
+ * queue when it is done.
  *
  * May run twice: the claim gives each attempt an epoch of its own, and writes of an older epoch are refused.
  */
@@ -35,7 +47,7 @@ export async function underLease(
     /** Why the run goes back to the queue when `work` is done. */
     doneReason: string;
   },
-  work: (run: Run, lease: Lease, stop: AbortSignal) => Promise<void>,
+  work: (run: Run, hold: Hold) => Promise<void>,
 ): Promise<void> {
   const timing = leaseTiming(options.heartbeatTimeoutMs);
   const claim = await claimLease(options.runId, options.workerId, timing.ttlMs, options.phase);
@@ -51,28 +63,29 @@ export async function underLease(
     });
   }
   const { lease, run } = claim;
-  const stop = new AbortController();
-  const stopKeepingAlive = keepAlive(lease, timing, stop, options.workerStopping);
+  const { hold, end } = keepAlive(lease, timing, options.workerStopping);
   try {
-    await work(run, lease, stop.signal);
+    await work(run, hold);
     await releaseLease(lease, options.doneReason);
   } catch (error) {
-    throw await handBack(lease, stop.signal, error);
+    throw await handBack(lease, hold.stop, error);
   } finally {
-    stopKeepingAlive();
+    end();
   }
 }
 
-/** Renews the lease, heartbeats, and aborts `stop` with the reason once the work must end. Returns how to end it. */
+/** Renews the lease, heartbeats, and aborts the hold with the reason once the work must end. Until `end`. */
 function keepAlive(
   lease: Lease,
   timing: ReturnType<typeof leaseTiming>,
-  stop: AbortController,
   workerStopping: AbortSignal,
-): () => void {
+): { hold: Hold; end: () => void } {
   const context = Context.current();
+  const stop = new AbortController();
   const end = (reason: StopReason) => stop.abort(reason);
+  const listeners: ((goodForMs: number) => void)[] = [];
   let acknowledgedAt = performance.now();
+  const goodForMs = () => acknowledgedAt + timing.watchdogMs - performance.now();
   let renewing = false;
   const renew = async () => {
     context.heartbeat({ leaseEpoch: lease.epoch });
@@ -82,8 +95,9 @@ function keepAlive(
     try {
       const result = await renewLease(lease, timing.ttlMs);
       // The lease counts from when the database renewed it, which was after we asked.
-      if (result === 'renewed') acknowledgedAt = askedAt;
-      else end(result);
+      if (result !== 'renewed') return end(result);
+      acknowledgedAt = askedAt;
+      for (const listener of listeners) listener(goodForMs());
     } catch {
       // The database is away: the watchdog decides how long we may go on without it.
     } finally {
@@ -91,7 +105,7 @@ function keepAlive(
     }
   };
   const watch = () => {
-    if (performance.now() - acknowledgedAt > timing.watchdogMs) end('lease_lost');
+    if (goodForMs() < 0) end('lease_lost');
   };
   const timers = [setInterval(renew, timing.renewEveryMs), setInterval(watch, Math.min(500, timing.renewEveryMs))];
   const onWorkerStopping = () => end('worker_stopping');
@@ -99,18 +113,27 @@ function keepAlive(
   if (workerStopping.aborted) onWorkerStopping();
   workerStopping.addEventListener('abort', onWorkerStopping, { once: true });
   context.cancellationSignal.addEventListener('abort', onCancelled, { once: true });
-  return () => {
+  const hold: Hold = {
+    lease,
+    stop: stop.signal,
+    onProlonged: (listener) => {
+      listeners.push(listener);
+      listener(goodForMs());
+    },
+  };
+  const endKeepingAlive = () => {
     for (const timer of timers) clearInterval(timer);
     workerStopping.removeEventListener('abort', onWorkerStopping);
     context.cancellationSignal.removeEventListener('abort', onCancelled);
   };
+  return { hold, end: endKeepingAlive };
 }
 
 /** Gives the run back after work that failed or was stopped; returns what Temporal is to be told. */
 async function handBack(lease: Lease, stop: AbortSignal, error: unknown): Promise<unknown> {
   const reason = stop.aborted ? (stop.reason as StopReason) : null;
-  if (reason === 'superseded' || reason === 'lease_lost') {
-    await noteRefusedWrite(lease, `Stopped: ${reason}.`).catch(() => {});
+  if (reason === 'superseded' || reason === 'lease_lost' || error instanceof LeaseLost) {
+    await noteRefusedWrite(lease, `Stopped: ${reason ?? 'lease_lost'}.`).catch(() => {});
     return ApplicationFailure.create({ message: 'The lease went to another worker.', type: 'LeaseLost' });
   }
   if (reason === 'cancelled') {

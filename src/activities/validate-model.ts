@@ -21,7 +21,8 @@ export function createValidateModel(context: TrainingWorkerContext) {
     await context.busyWith(runId, () =>
       underLease(
         { ...context.leaseOptions(runId), phase: 'validating', doneReason: 'validated' },
-        async (run, lease, stop) => {
+        async (run, hold) => {
+          const { lease } = hold;
           const files = runFiles(env, run);
           if (!run.result) throw new Error(`Run ${runId} is to be validated and has not been trained.`);
           const { trainRows, heldOutRows } = await readMixture(files.mixture);
@@ -36,8 +37,7 @@ export function createValidateModel(context: TrainingWorkerContext) {
                 hyperparameters: trainerHyperparameters(run.spec, trainRows),
                 known_checkpoint_step: null,
               },
-              lease,
-              stop,
+              hold,
               stopGraceMs: () => 0,
               onEvent: async (event) =>
                 event.type === 'phase' ? await recordEvent(lease, 'validation', { step: event.phase }) : true,

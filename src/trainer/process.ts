@@ -21,6 +21,8 @@ export interface TrainerProcess {
   exited: Promise<TrainerExit>;
   /** Asks it to save a checkpoint after the current step and exit. */
   stop(): void;
+  /** Says how long it may go on unless it is told again. It ends by itself then, also when this process is stopped. */
+  prolongLease(goodForMs: number): void;
   /** Ends it and everything that it started, at once. */
   kill(): void;
 }
@@ -68,6 +70,7 @@ export async function startTrainer(options: {
     pid,
     exited: handleEvents(events, options.onEvent, kill).then(async (last) => ({ ...(await ended), ...last })),
     stop: () => stdin.write('stop\n'),
+    prolongLease: (goodForMs) => stdin.write(`lease ${Math.max(0, Math.floor(goodForMs))}\n`),
     kill,
   };
 }

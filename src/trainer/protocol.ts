@@ -14,6 +14,7 @@ export const EXIT_CODES = {
   diverged: 31,
   diskFull: 32,
   parentGone: 40,
+  leaseLost: 41,
 } as const;
 
 /** Everything that decides the weights. Two trainings with equal values end with equal weights on the CPU. */
@@ -125,7 +126,7 @@ export const TrainerEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('done'), result: z.record(z.string(), z.unknown()) }),
   z.object({
     type: z.literal('error'),
-    class: z.enum(['bad_input', 'checkpoint_lost', 'out_of_memory', 'diverged', 'disk_full', 'crash']),
+    class: z.enum(['bad_input', 'checkpoint_lost', 'out_of_memory', 'diverged', 'disk_full', 'lease_lost', 'crash']),
     message: z.string(),
   }),
 ]);

@@ -173,6 +173,38 @@ describe('a training through the whole service', function () {
     assert.equal(killed.weights_sha256, undisturbed.weights_sha256);
   });
 
+  it('lets a worker that was stopped for too long write nothing: its run goes on elsewhere, to the same weights', async () => {
+    const undisturbed = await ended(await createJob());
+    const second = await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
+    assert.equal(second.status, 200, JSON.stringify(second.body));
+    const id = await createJob();
+    await atStep(id, 50);
+    const worker = await busyWorker();
+    const trainer = await trainerOf(worker.pid);
+    process.kill(worker.pid, 'SIGSTOP');
+    try {
+      // Nobody kills it: it sees by itself that its lease is not prolonged, before anybody else may have the run.
+      await until('the trainer to end', async () => ((await processStart(trainer)) === null ? true : null), 10_000);
+      await until('the run to go on elsewhere', async () => {
+        const { worker_id, status } = await job(id);
+        return status === 'running' && worker_id !== worker.id ? true : null;
+      });
+    } finally {
+      process.kill(worker.pid, 'SIGCONT');
+    }
+    const zombie = await ended(id);
+    assert.equal(zombie.status, 'completed', String(zombie.error_message));
+    assert.equal(zombie.weights_sha256, undisturbed.weights_sha256);
+    const events = await (await fetch(`${service.apiUrl}/api/v1/jobs/${id}/events`)).text();
+    assert.match(events, /event: refused_write\n/);
+    assert.deepEqual(
+      [...events.matchAll(/event: resumed\ndata: {.*?"step": ?(\d+)/g)].map(([, step]) => Number(step) >= 40),
+      [true],
+    );
+    await service.call('POST', '/workers/', { action: 'stop' });
+    await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
+  });
+
   it('cancels while running: the trainer is gone, nothing half-done is left, the status stays', async () => {
     const id = await createJob({ epochs: 100 });
     await atStep(id, 5);

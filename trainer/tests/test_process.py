@@ -69,6 +69,13 @@ class Process(unittest.TestCase):
         trainer.stdout.read()
         self.assertEqual(trainer.wait(), failures.PARENT_GONE)
 
+    def test_it_dies_when_its_lease_runs_out(self):
+        trainer = self.long_training()
+        trainer.stdin.write("lease 60000\nlease 300\n")
+        trainer.stdin.flush()
+        trainer.stdout.read()
+        self.assertEqual(trainer.wait(), failures.LEASE_LOST)
+
 
 class Validation(unittest.TestCase):
     def test_a_good_output_and_damaged_ones(self):

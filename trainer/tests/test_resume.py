@@ -4,7 +4,7 @@ import unittest
 from pathlib import Path
 
 from ..checkpoints import MANIFEST
-from ..failures import BadInput, CheckpointLost, Stopped
+from ..failures import BadInput, CheckpointLost, LeaseLost, Stopped
 from .support import start, train_here, write_run_file
 
 
@@ -105,3 +105,14 @@ class Resume(unittest.TestCase):
         train_here(work, lease_epoch=5)
         with self.assertRaisesRegex(BadInput, "later claim"):
             train_here(work, lease_epoch=4)
+
+    def test_a_zombie_publishes_nothing(self):
+        work = self.fresh("zombie")
+
+        def claimed_by_another(event, commands):
+            if event["type"] == "step" and event["step"] == 4:
+                (work / "checkpoints" / "e2").mkdir()
+
+        with self.assertRaisesRegex(LeaseLost, "lease epoch 2"):
+            train_here(work, claimed_by_another)
+        self.assertEqual([path.parent.name for path in work.glob("checkpoints/*/*/manifest.json")], ["checkpoint-3"])
