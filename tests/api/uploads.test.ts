@@ -131,6 +131,8 @@ describe('uploads', function () {
       yield PIECE;
       if (sent === 0) await meanwhile();
     }
+    // A whole form: one that ends in the middle would be refused for that, if its end is read before the disk's error.
+    yield `\r\n--${BOUNDARY}--\r\n`;
   }
 
   it('of unknown length end with 413 as soon as they are too long, and leave nothing', async () => {
@@ -155,7 +157,7 @@ describe('uploads', function () {
       const fill = () => assert.rejects(writeFile(filler, Buffer.alloc(300 * 1024 ** 2)), /ENOSPC/);
       const answer = await stream(Readable.from(pieces(0.8 * LIMIT_BYTES, fill)));
       await rm(filler);
-      assert.equal(answer.status, 507);
+      assert.equal(answer.status, 507, answer.detail);
       assert.match(answer.detail, NO_ROOM);
       assert.deepEqual(await kept(), before);
     } finally {
