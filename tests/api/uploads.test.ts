@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -154,7 +154,13 @@ describe('uploads', function () {
       assert.match((await send(NAME, FILE)).detail, NO_ROOM, 'told before a byte is read');
       await execa('mount', ['-o', 'remount,size=300m', incoming]);
       const filler = join(incoming, 'filler');
-      const fill = () => assert.rejects(writeFile(filler, Buffer.alloc(300 * 1024 ** 2)), /ENOSPC/);
+      const fill = async () => {
+        await assert.rejects(writeFile(filler, Buffer.alloc(300 * 1024 ** 2)), /ENOSPC/);
+        // A large write may fail while there is room for small ones.
+        await assert.rejects(async () => {
+          for (;;) await appendFile(filler, Buffer.alloc(4096));
+        }, /ENOSPC/);
+      };
       const answer = await stream(Readable.from(pieces(0.8 * LIMIT_BYTES, fill)));
       await rm(filler);
       assert.equal(answer.status, 507, answer.detail);
