@@ -5,6 +5,7 @@ import { ApiError } from './errors.ts';
 
 const JSON_LIMIT = '1mb';
 const BODY_SILENCE_MS = 60_000;
+const LINGER_MS = 30_000;
 
 const parseJson = koaBody({
   json: true,
@@ -55,9 +56,17 @@ export async function whileReceiving<T>(ctx: Context, receiving: Promise<T>): Pr
     return await Promise.race([receiving, silence]);
   } finally {
     ctx.req.setTimeout(0);
-    // What is still to come of a body that was refused is not read.
-    if (!ctx.req.complete) ctx.set('Connection', 'close');
+    if (!ctx.req.complete) discardRest(ctx);
   }
+}
+
+/**
+ * Many clients read the answer only after they have sent their whole body, and see a broken connection in its place if
+ * that is closed before. So what is still to come of a refused body is received for a while, and thrown away.
+ */
+function discardRest({ req }: Context): void {
+  const linger = setTimeout(() => req.destroy(), LINGER_MS);
+  req.once('close', () => clearTimeout(linger)).resume();
 }
 
 function hasBody(ctx: Context): boolean {

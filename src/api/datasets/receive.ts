@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, rm, statfs } from 'node:fs/promises';
+import { mkdir, rm, stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import formidable, { errors as formErrors } from 'formidable';
 import type { Context } from 'koa';
@@ -69,7 +69,10 @@ export async function receiveUpload(ctx: Context, env: Env, files: string[]): Pr
   const received = await whileReceiving(ctx, parser.parse(ctx.req)).catch((error) => {
     throw formError(error, env);
   });
-  return { ...fileOf(received[1], fields), form: formOf(fields) };
+  const file = fileOf(received[1], fields);
+  // formidable counts what it was sent, and ends a form well whose last writes failed before their error was told.
+  if ((await stat(file.path)).size !== file.bytes) throw diskFull();
+  return { ...file, form: formOf(fields) };
 }
 
 /** Before a byte of it is read, where the client says how long it is. */
