@@ -48,6 +48,7 @@ def run(path: Path, events: Events, commands: Commands) -> dict:
     events.send("hello", protocol=PROTOCOL, pid=os.getpid(), task=run_file.task, versions={"torch": version("torch"), "transformers": version("transformers")})
     events.send("phase", phase="loading_data", message=None)
     if run_file.task == "train":
+        events.keep(run_file.work_dir / "events" / f"e{run_file.lease_epoch}.jsonl")
         conversations = read_conversations(run_file.train)
         from .training import train
 

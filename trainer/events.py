@@ -4,6 +4,7 @@ import json
 import math
 import os
 import threading
+from pathlib import Path
 
 
 class Events:
@@ -11,15 +12,24 @@ class Events:
 
     def __init__(self, fd: int | None):
         self._stream = None if fd is None else os.fdopen(fd, "w", buffering=1, encoding="utf-8")
+        self._kept = None
         self._lock = threading.Lock()
+
+    def keep(self, path: Path) -> None:
+        """From now on writes every event to this file as well: what nobody could record meanwhile is read there."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._kept = path.open("a", buffering=1, encoding="utf-8")
 
     def send(self, type: str, **data) -> None:
         event = {"type": type, **{key: _finite(value) for key, value in data.items()}}
+        line = json.dumps(event, allow_nan=False) + "\n"
         with self._lock:
+            if self._kept is not None:
+                self._kept.write(line)
             if self._stream is None:
                 print(f"{type:12} " + "  ".join(f"{key}={_short(value)}" for key, value in event.items() if key != "type"), flush=True)
             else:
-                self._stream.write(json.dumps(event, allow_nan=False) + "\n")
+                self._stream.write(line)
                 self._stream.flush()
 
 

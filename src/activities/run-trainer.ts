@@ -5,8 +5,9 @@ import type { Lease } from '../models/lease.ts';
 import { noteRefusedWrite } from '../models/lease.ts';
 import { RunEvent } from '../models/run-event.ts';
 import { startTrainer, type TrainerExit } from '../trainer/process.ts';
-import { EXIT_CODES, type RunFile, type TrainerEvent } from '../trainer/protocol.ts';
+import { EXIT_CODES, type RunFile } from '../trainer/protocol.ts';
 import { FAILURE_TYPES } from '../workflows/contract.ts';
+import { EventDelivery, type WriteDelivery } from './event-delivery.ts';
 import { type Hold, LeaseLost, Stopped, type StopReason } from './under-lease.ts';
 
 /** A trainer that crashes for its own reasons is tried so many times between two checkpoints. */
@@ -28,8 +29,7 @@ export async function runTrainer(options: {
   file: RunFile;
   hold: Hold;
   stopGraceMs: () => number;
-  /** Returns false when a write was refused because the lease is not the latest. */
-  onEvent: (event: TrainerEvent) => Promise<boolean>;
+  write: WriteDelivery;
 }): Promise<Record<string, unknown>> {
   const { runDir, file, hold } = options;
   const { lease, stop } = hold;
@@ -38,15 +38,19 @@ export async function runTrainer(options: {
   const runFile = join(runDir, `${file.task}-e${file.lease_epoch}.json`);
   await writeFile(runFile, `${JSON.stringify(file, null, 2)}\n`);
 
+  const delivery = new EventDelivery({
+    write: options.write,
+    goodForMs: hold.goodForMs,
+    onRefused: async (refused) => {
+      trainer.kill();
+      await noteRefusedWrite(lease, Array.isArray(refused) ? 'step' : refused.type);
+    },
+  });
   const trainer = await startTrainer({
     python: options.python,
     runFile,
     logFile: join(runDir, 'logs', `${file.task}.log`),
-    onEvent: async (event) => {
-      if (await options.onEvent(event)) return;
-      await noteRefusedWrite(lease, event.type);
-      trainer.kill();
-    },
+    onEvent: (event) => delivery.add(event),
   });
   hold.onProlonged(trainer.prolongLease);
   let graceTimer: NodeJS.Timeout | undefined;
@@ -60,6 +64,7 @@ export async function runTrainer(options: {
   if (stop.aborted) onStop();
   try {
     const exit = await trainer.exited;
+    await delivery.done();
     if (exit.code === EXIT_CODES.done && exit.result) return exit.result;
     if (stop.aborted || exit.code === EXIT_CODES.stopped)
       throw new Stopped(`The trainer stopped: ${String(stop.reason)}.`);

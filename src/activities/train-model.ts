@@ -8,17 +8,20 @@ import {
   markCheckpoint,
   recordCheckpoint,
   recordEvent,
+  recordPhase,
   recordPosition,
   recordResult,
   recordSteps,
 } from '../models/run-progress.ts';
 import { trainerHyperparameters } from '../models/run-spec.ts';
-import { setPhase } from '../models/transition.ts';
+import type { RunPhase } from '../models/statuses.ts';
 import { resolveOutputDirectory } from '../outputs/output-directory.ts';
 import { PROTOCOL_VERSION, type RunFile, type TrainerEvent, TrainResultSchema } from '../trainer/protocol.ts';
 import { FAILURE_TYPES, type RunRef } from '../workflows/contract.ts';
+import type { Delivery } from './event-delivery.ts';
+import { recordMissed } from './missed-events.ts';
 import { readMixture } from './prepare-data.ts';
-import { runFiles } from './run-files.ts';
+import { type RunFiles, runFiles } from './run-files.ts';
 import { runTrainer } from './run-trainer.ts';
 import type { TrainingWorkerContext } from './training-worker-context.ts';
 import { underLease } from './under-lease.ts';
@@ -33,15 +36,16 @@ export function createTrainModel(context: TrainingWorkerContext) {
         const { lease } = hold;
         // An attempt whose end was not heard may have finished the training.
         if (run.result) return;
+        const files = runFiles(env, run);
         const file = await trainingFile(env, run, lease);
         const result = TrainResultSchema.parse(
           await runTrainer({
             python: await context.python(),
-            runDir: runFiles(env, run).dir,
+            runDir: files.dir,
             file,
             hold,
             stopGraceMs: context.stopGraceMs,
-            onEvent: (event) => record(lease, event),
+            write: (delivery, nth) => record(lease, files, delivery, nth),
           }),
         );
         await recordResult(lease, { ...result, staging_path: file.output_dir });
@@ -92,46 +96,46 @@ export async function commonFields(env: Env, run: Run, lease: Pick<Lease, 'epoch
 }
 
 /** Writes what the trainer reports. False when the lease is not the latest any more. */
-async function record(lease: Lease, event: TrainerEvent): Promise<boolean> {
+async function record(lease: Lease, files: RunFiles, delivery: Delivery, nth: number): Promise<boolean> {
+  if (Array.isArray(delivery)) return await recordSteps(lease, delivery);
+  const event = delivery;
   switch (event.type) {
-    case 'step':
-      return await recordSteps(lease, [event]);
     case 'checkpoint':
-      return await recordCheckpoint(lease, event);
+      return await recordCheckpoint(lease, event, nth);
     case 'pruned':
       await markCheckpoint(lease, event.path, 'pruned');
       return true;
     case 'quarantined':
       await markCheckpoint(lease, event.path, 'quarantined');
-      return await recordEvent(lease, 'quarantined', { path: event.path, reason: event.reason });
+      return await recordEvent(lease, 'quarantined', { path: event.path, reason: event.reason }, nth);
     case 'phase':
-      return await recordPhase(lease, event);
+      return await recordPhase(lease, phaseOf(event.phase), nth);
     case 'plan':
-    case 'resumed': {
-      const { type, ...data } = event;
-      const [step, total] = event.type === 'plan' ? [0, event.total_steps] : [event.step, null];
-      return (await recordPosition(lease, step, total)) && (await recordEvent(lease, type, data));
-    }
+      return (await recordPosition(lease, 0, event.total_steps)) && (await recordAsEvent(lease, event, nth));
+    case 'resumed':
+      await recordMissed(lease, files.trainerEvents, event.step);
+      return (await recordPosition(lease, event.step, null)) && (await recordAsEvent(lease, event, nth));
     case 'hello':
     case 'eval':
     case 'log':
-    case 'error': {
-      const { type, ...data } = event;
-      return await recordEvent(lease, type, data);
-    }
+    case 'error':
+      return await recordAsEvent(lease, event, nth);
     case 'done':
       return true;
   }
 }
 
+function recordAsEvent(lease: Lease, { type, ...data }: TrainerEvent, nth: number): Promise<boolean> {
+  return recordEvent(lease, type, data, nth);
+}
+
 /** Phases of the trainer as phases of the run. */
-async function recordPhase(lease: Lease, event: Extract<TrainerEvent, { type: 'phase' }>): Promise<boolean> {
+function phaseOf(phase: Extract<TrainerEvent, { type: 'phase' }>['phase']): RunPhase {
   const phases = {
     loading_data: 'loading',
     loading_model: 'loading',
     training: 'training',
     exporting: 'exporting',
   } as const;
-  const phase = event.phase in phases ? phases[event.phase as keyof typeof phases] : 'validating';
-  return (await setPhase(lease.runId, 'running', phase, lease.epoch)) !== null;
+  return phase in phases ? phases[phase as keyof typeof phases] : 'validating';
 }

@@ -21,6 +21,8 @@ export interface Hold {
   lease: Lease;
   /** Aborted, with a StopReason, once the work must end. */
   stop: AbortSignal;
+  /** For how long the work may go on, were the lease not renewed any more. Negative: it must have ended. */
+  goodForMs(): number;
   /** Tells `listener`, now and after each renewal, for how long the work may go on. */
   onProlonged(listener: (goodForMs: number) => void): void;
 }
@@ -116,6 +118,7 @@ function keepAlive(
   const hold: Hold = {
     lease,
     stop: stop.signal,
+    goodForMs,
     onProlonged: (listener) => {
       listeners.push(listener);
       listener(goodForMs());

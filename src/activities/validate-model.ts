@@ -39,8 +39,10 @@ export function createValidateModel(context: TrainingWorkerContext) {
               },
               hold,
               stopGraceMs: () => 0,
-              onEvent: async (event) =>
-                event.type === 'phase' ? await recordEvent(lease, 'validation', { step: event.phase }) : true,
+              write: async (delivery, nth) =>
+                Array.isArray(delivery) || delivery.type !== 'phase'
+                  ? true
+                  : await recordEvent(lease, 'validation', { step: delivery.phase }, nth),
             }),
           );
           await recordValidation(lease, validation);

@@ -1,8 +1,9 @@
 import type { Context, Next } from 'koa';
-import { ConnectionError, ForeignKeyConstraintError } from 'sequelize';
+import { ForeignKeyConstraintError } from 'sequelize';
 import { DatasetError } from '../datasets/dataset-error.ts';
 import type { Logger } from '../logger.ts';
 import { RunAlreadyOpenError } from '../models/create-run.ts';
+import { isDatabaseAway } from '../models/database-away.ts';
 import { OutputDirectoryError } from '../outputs/output-directory.ts';
 import { OrchestrationUnavailableError, PoolRefusedError } from '../workflows/client.ts';
 
@@ -53,7 +54,7 @@ function toAnswer(error: unknown): { status: number; detail: string } {
   if (error instanceof OrchestrationUnavailableError) {
     return { status: 503, detail: `${error.message} Nothing is lost; try again in a few seconds.` };
   }
-  if (error instanceof ConnectionError) {
+  if (isDatabaseAway(error)) {
     return { status: 503, detail: 'The database does not answer. Nothing is lost; try again in a few seconds.' };
   }
   if (error instanceof ForeignKeyConstraintError) {

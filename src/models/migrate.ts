@@ -2,9 +2,10 @@ import { QueryTypes, Sequelize } from 'sequelize';
 import { Umzug } from 'umzug';
 import * as initial from './migrations/0001-initial.ts';
 import * as runStreams from './migrations/0002-run-streams.ts';
+import * as pauseAndOutages from './migrations/0003-pause-and-outages.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
-const MIGRATIONS = [initial, runStreams];
+const MIGRATIONS = [initial, runStreams, pauseAndOutages];
 
 /** Any constant will do, as long as no other program uses it on this database. */
 const ADVISORY_LOCK_ID = 7_104_220_519;

@@ -1,7 +1,9 @@
-import { QueryTypes } from 'sequelize';
+import { Op, QueryTypes } from 'sequelize';
 import type { TrainerEvent, ValidationResult } from '../trainer/protocol.ts';
 import type { Lease } from './lease.ts';
 import { connection, type TrainingRecord } from './run.ts';
+import { RunMetric } from './run-metric.ts';
+import type { RunPhase } from './statuses.ts';
 
 type StepEvent = Extract<TrainerEvent, { type: 'step' }>;
 type CheckpointEvent = Extract<TrainerEvent, { type: 'checkpoint' }>;
@@ -21,6 +23,11 @@ async function write(sql: string, bind: Record<string, unknown>): Promise<boolea
   const [rows] = await sequelize.query(`${sql} RETURNING 1`, { bind, type: QueryTypes.RAW });
   return Array.isArray(rows) && rows.length > 0;
 }
+
+const INSERT_STEPS = `INSERT INTO run_metrics (run_id, step, epoch, loss, learning_rate, grad_norm, tokens, tokens_per_s)
+     SELECT $runId, s.step, s.epoch, s.loss, s.learning_rate, s.grad_norm, s.tokens, s.tokens_per_s
+     FROM jsonb_to_recordset($steps::jsonb) AS s(step int, epoch float8, loss float8, learning_rate float8, grad_norm float8, tokens int8, tokens_per_s float8)
+     WHERE ${HELD}`;
 
 /** Writes the latest step to the run's row and all given steps as metrics. False when the lease is not the latest. */
 export async function recordSteps(lease: Lease, steps: StepEvent[]): Promise<boolean> {
@@ -44,10 +51,7 @@ export async function recordSteps(lease: Lease, steps: StepEvent[]): Promise<boo
   );
   if (!held) return false;
   return await write(
-    `INSERT INTO run_metrics (run_id, step, epoch, loss, learning_rate, grad_norm, tokens, tokens_per_s)
-     SELECT $runId, s.step, s.epoch, s.loss, s.learning_rate, s.grad_norm, s.tokens, s.tokens_per_s
-     FROM jsonb_to_recordset($steps::jsonb) AS s(step int, epoch float8, loss float8, learning_rate float8, grad_norm float8, tokens int8, tokens_per_s float8)
-     WHERE ${HELD}
+    `${INSERT_STEPS}
      ON CONFLICT (run_id, step) DO UPDATE SET epoch = EXCLUDED.epoch, loss = EXCLUDED.loss,
        learning_rate = EXCLUDED.learning_rate, grad_norm = EXCLUDED.grad_norm, tokens = EXCLUDED.tokens,
        tokens_per_s = EXCLUDED.tokens_per_s, seq = EXCLUDED.seq, xid = EXCLUDED.xid, created_at = now()`,
@@ -55,24 +59,52 @@ export async function recordSteps(lease: Lease, steps: StepEvent[]): Promise<boo
   );
 }
 
+/** How many of the steps 1 to `untilStep` have their metrics. */
+export async function countSteps(runId: number, untilStep: number): Promise<number> {
+  return await RunMetric.count({ where: { run_id: runId, step: { [Op.lte]: untilStep } } });
+}
+
+/** Writes steps that an earlier claim could not; those that are there stay as they are. */
+export async function recordMissedSteps(lease: Lease, steps: StepEvent[]): Promise<void> {
+  if (steps.length === 0) return;
+  const sql = `${INSERT_STEPS} ON CONFLICT (run_id, step) DO NOTHING`;
+  await write(sql, { ...bindOf(lease), steps: JSON.stringify(steps) });
+}
+
+/** Indexes a checkpoint that the claim `epoch` saved and could not report; one that is there stays as it is. */
+export async function recordMissedCheckpoint(lease: Lease, epoch: number, event: CheckpointEvent): Promise<void> {
+  await write(`${insertCheckpoint('$savedBy')} ON CONFLICT (run_id, lease_epoch, step) DO NOTHING`, {
+    ...bindOfCheckpoint(lease, event),
+    savedBy: epoch,
+  });
+}
+
+function insertCheckpoint(epoch: '$epoch' | '$savedBy'): string {
+  return `INSERT INTO checkpoints (run_id, lease_epoch, step, epoch, path, manifest_sha256, bytes, state)
+     SELECT $runId, ${epoch}, $step, $trainingEpoch, $path, $sha256, $bytes, 'complete' WHERE ${HELD}`;
+}
+
+function bindOfCheckpoint(lease: Lease, event: CheckpointEvent) {
+  return {
+    ...bindOf(lease),
+    step: event.step,
+    trainingEpoch: event.epoch,
+    path: event.path,
+    sha256: event.manifest_sha256,
+    bytes: event.bytes,
+  };
+}
+
 /** Indexes a checkpoint whose manifest is on disk. False when the lease is not the latest. */
-export async function recordCheckpoint(lease: Lease, event: CheckpointEvent): Promise<boolean> {
+export async function recordCheckpoint(lease: Lease, event: CheckpointEvent, nth: number): Promise<boolean> {
   const held = await write(
-    `INSERT INTO checkpoints (run_id, lease_epoch, step, epoch, path, manifest_sha256, bytes, state)
-     SELECT $runId, $epoch, $step, $trainingEpoch, $path, $sha256, $bytes, 'complete' WHERE ${HELD}
+    `${insertCheckpoint('$epoch')}
      ON CONFLICT (run_id, lease_epoch, step) DO UPDATE SET path = EXCLUDED.path, manifest_sha256 = EXCLUDED.manifest_sha256,
        bytes = EXCLUDED.bytes, state = 'complete'`,
-    {
-      ...bindOf(lease),
-      step: event.step,
-      trainingEpoch: event.epoch,
-      path: event.path,
-      sha256: event.manifest_sha256,
-      bytes: event.bytes,
-    },
+    bindOfCheckpoint(lease, event),
   );
   if (!held) return false;
-  return await recordEvent(lease, 'checkpoint', { step: event.step, bytes: event.bytes, seconds: event.seconds });
+  return await recordEvent(lease, 'checkpoint', { step: event.step, bytes: event.bytes, seconds: event.seconds }, nth);
 }
 
 /** Marks a checkpoint that was removed or put aside. False when the lease is not the latest. */
@@ -84,13 +116,35 @@ export async function markCheckpoint(lease: Lease, path: string, state: 'pruned'
   });
 }
 
-/** Appends an event. False when the lease is not the latest. */
-export async function recordEvent(lease: Lease, kind: string, data: Record<string, unknown>): Promise<boolean> {
-  return await write(`INSERT INTO run_events (run_id, kind, data) SELECT $runId, $kind, $data::jsonb WHERE ${HELD}`, {
-    ...bindOf(lease),
-    kind,
-    data: JSON.stringify({ ...data, lease_epoch: lease.epoch }),
-  });
+/**
+ * Appends an event. With `nth`, the how-manieth of its claim it is: writing it again, since nobody heard whether it was
+ * written, changes nothing. False when the lease is not the latest.
+ */
+export async function recordEvent(
+  lease: Lease,
+  kind: string,
+  data: Record<string, unknown>,
+  nth?: number,
+): Promise<boolean> {
+  return await write(
+    `INSERT INTO run_events (run_id, kind, data, origin) SELECT $runId, $kind, $data::jsonb, $origin WHERE ${HELD}
+     ON CONFLICT (run_id, origin) DO UPDATE SET kind = EXCLUDED.kind`,
+    {
+      ...bindOf(lease),
+      kind,
+      data: JSON.stringify({ ...data, lease_epoch: lease.epoch }),
+      origin: nth === undefined ? null : `e${lease.epoch}:${nth}`,
+    },
+  );
+}
+
+/** Says which part of its work a trainer has reached. False when the lease is not the latest. */
+export async function recordPhase(lease: Lease, phase: RunPhase, nth: number): Promise<boolean> {
+  const held = await write(
+    `UPDATE runs SET phase = $phase, updated_at = now() WHERE id = $runId AND lease_epoch = $epoch AND status = 'running'`,
+    { ...bindOf(lease), phase },
+  );
+  return held && (await recordEvent(lease, 'phase', { phase }, nth));
 }
 
 /** The highest step of which the database knows a complete checkpoint; null when there is none. */

@@ -59,16 +59,8 @@ export async function transition(request: TransitionRequest): Promise<Run | null
 }
 
 /** Changes the phase within a status, and says so in an event. Null when the run is not in `status` any more. */
-export async function setPhase(
-  runId: number,
-  status: RunStatus,
-  phase: RunPhase,
-  leaseEpoch?: number,
-): Promise<Run | null> {
-  const [, [run]] = await Run.update(
-    { phase },
-    { where: { id: runId, status, ...(leaseEpoch === undefined ? {} : { lease_epoch: leaseEpoch }) }, returning: true },
-  );
+export async function setPhase(runId: number, status: RunStatus, phase: RunPhase): Promise<Run | null> {
+  const [, [run]] = await Run.update({ phase }, { where: { id: runId, status }, returning: true });
   if (!run) return null;
   await RunEvent.create({ run_id: runId, kind: 'phase', data: { phase } });
   return run;

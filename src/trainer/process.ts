@@ -17,7 +17,7 @@ export interface TrainerExit {
 
 export interface TrainerProcess {
   pid: number;
-  /** Resolves when the process has ended and every event it sent was handled. Rejects when handling one failed. */
+  /** Resolves when the process has ended and every event it sent was handed over. Rejects when it sent what is none. */
   exited: Promise<TrainerExit>;
   /** Asks it to save a checkpoint after the current step and exit. */
   stop(): void;
@@ -29,13 +29,14 @@ export interface TrainerProcess {
 
 /**
  * Starts `python -m trainer <runFile>` in a process group of its own, with its output appended to `logFile`.
- * Events are handed to `onEvent` one at a time and in order. It dies when this process dies: its standard input closes.
+ * Events are handed to `onEvent` in order and at once: it never waits for us. It dies when this process dies: its
+ * standard input closes.
  */
 export async function startTrainer(options: {
   python: string;
   runFile: string;
   logFile: string;
-  onEvent: (event: TrainerEvent) => Promise<void>;
+  onEvent: (event: TrainerEvent) => void;
 }): Promise<TrainerProcess> {
   const log = await open(options.logFile, 'a');
   let child: ChildProcess;
@@ -77,7 +78,7 @@ export async function startTrainer(options: {
 
 async function handleEvents(
   events: Readable,
-  onEvent: (event: TrainerEvent) => Promise<void>,
+  onEvent: (event: TrainerEvent) => void,
   kill: () => void,
 ): Promise<Pick<TrainerExit, 'error' | 'result'>> {
   const last: Pick<TrainerExit, 'error' | 'result'> = { error: null, result: null };
@@ -93,7 +94,7 @@ async function handleEvents(
       }
       if (event.type === 'error') last.error = event;
       if (event.type === 'done') last.result = event.result;
-      await onEvent(event);
+      onEvent(event);
     }
   } catch (error) {
     kill();

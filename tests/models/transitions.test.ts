@@ -125,7 +125,7 @@ describe('the life of a run', () => {
       assert.equal(now.epoch, old.epoch + 1);
       assert.equal(await renewLease(old, TTL_MS), 'superseded');
       assert.equal(await recordSteps(old, [step]), false);
-      assert.equal(await recordCheckpoint(old, checkpoint), false);
+      assert.equal(await recordCheckpoint(old, checkpoint, 1), false);
       assert.equal(await recordEvent(old, 'log', {}), false);
       assert.equal(
         await transition({ runId: run.id, to: 'completed', phase: 'finished', leaseEpoch: old.epoch }),
@@ -134,7 +134,7 @@ describe('the life of a run', () => {
       assert.equal((await run.reload()).current_step, 0);
       assert.equal(await renewLease(now, TTL_MS), 'renewed');
       assert.equal(await recordSteps(now, [step]), true);
-      assert.equal(await recordCheckpoint(now, checkpoint), true);
+      assert.equal(await recordCheckpoint(now, checkpoint, 1), true);
       assert.equal((await run.reload()).current_step, 1);
     });
 

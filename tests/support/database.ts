@@ -11,19 +11,27 @@ export interface TestDatabase {
   sequelize: Sequelize;
   url: string;
   home: string;
+  /** Ends the server at once, and starts it again on the same port with what it had. */
+  stop(): Promise<void>;
+  start(): Promise<void>;
   remove(): Promise<void>;
 }
 
 /** A PostgreSQL of a test file's own, with the schema and the models connected to it. */
 export async function startTestDatabase(): Promise<TestDatabase> {
   const home = await mkdtemp(join(tmpdir(), 'mtm-test-'));
-  const postgres = await startPostgres({ home, port: 0 });
+  let postgres = await startPostgres({ home, port: 0 });
+  const { port } = postgres;
   await migrate(postgres.url);
   const sequelize = connectModels(postgres.url);
   return {
     sequelize,
     url: postgres.url,
     home,
+    stop: () => postgres.stop(),
+    start: async () => {
+      postgres = await startPostgres({ home, port });
+    },
     remove: async () => {
       await sequelize.close();
       await postgres.stop();

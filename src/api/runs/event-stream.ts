@@ -1,5 +1,5 @@
 import { setTimeout as after } from 'node:timers/promises';
-import { ConnectionError } from 'sequelize';
+import { isDatabaseAway } from '../../models/database-away.ts';
 import { Run } from '../../models/run.ts';
 import { readStream, type StreamEntry, type StreamPlace } from '../../models/run-stream.ts';
 import { isFinal } from '../../models/statuses.ts';
@@ -19,7 +19,7 @@ export async function* eventStream(runId: number, place: StreamPlace, signal: Ab
   try {
     yield* events(runId, place, signal);
   } catch (error) {
-    if (!(error instanceof ConnectionError)) throw error;
+    if (!isDatabaseAway(error)) throw error;
   }
 }
 

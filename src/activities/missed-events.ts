@@ -1,0 +1,55 @@
+import { createReadStream } from 'node:fs';
+import { access, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Lease } from '../models/lease.ts';
+import { countSteps, recordMissedCheckpoint, recordMissedSteps } from '../models/run-progress.ts';
+import { TrainerEventSchema } from '../trainer/protocol.ts';
+import type { StepEvent } from './event-delivery.ts';
+
+const BATCH = 500;
+
+/**
+ * Writes the steps and checkpoints up to `untilStep` that earlier claims could not report, because the database was away
+ * when their lease ended (or is an older copy of itself now). The trainer keeps all it tells in `<eventsDir>/e<epoch>.jsonl`.
+ * Only what is missing is written: nothing that is there changes.
+ */
+export async function recordMissed(lease: Lease, eventsDir: string, untilStep: number): Promise<void> {
+  if ((await countSteps(lease.runId, untilStep)) === untilStep) return;
+  for (const epoch of await earlierEpochs(eventsDir, lease.epoch)) {
+    let steps: StepEvent[] = [];
+    for await (const line of createInterface({ input: createReadStream(join(eventsDir, `e${epoch}.jsonl`)) })) {
+      const event = parse(line);
+      if (!event || !('step' in event) || event.step > untilStep) continue;
+      if (event.type === 'step') steps.push(event);
+      if (event.type === 'checkpoint' && (await exists(event.path))) await recordMissedCheckpoint(lease, epoch, event);
+      if (steps.length < BATCH) continue;
+      await recordMissedSteps(lease, steps);
+      steps = [];
+    }
+    await recordMissedSteps(lease, steps);
+  }
+}
+
+/** Newest first: where two claims did the same step, the later one's weights are those that live on. */
+async function earlierEpochs(eventsDir: string, before: number): Promise<number[]> {
+  const names = await readdir(eventsDir).catch(() => []);
+  const epochs = names.flatMap((name) => Number(/^e(\d+)\.jsonl$/.exec(name)?.[1] ?? []));
+  return epochs.filter((epoch) => epoch < before).sort((a, b) => b - a);
+}
+
+/** Null for a line that its writer was killed in, or that another version wrote. */
+function parse(line: string) {
+  try {
+    return TrainerEventSchema.safeParse(JSON.parse(line)).data ?? null;
+  } catch {
+    return null;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
+}

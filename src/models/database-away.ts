@@ -1,0 +1,15 @@
+import { ConnectionError, DatabaseError } from 'sequelize';
+
+/** Errors of pg itself have no code: these are what it says when its connection ends under a query. */
+const ENDED = /Connection terminated|not queryable|Query read timeout|ECONNRESET|EPIPE/;
+
+/**
+ * True when PostgreSQL could not be reached, or went away under a query: the same again later may succeed. Its codes:
+ * class 08 (connection), 57P01 to 57P03 (shutting down, crashed, starting up).
+ */
+export function isDatabaseAway(error: unknown): boolean {
+  if (error instanceof ConnectionError) return true;
+  if (!(error instanceof DatabaseError)) return false;
+  const code = 'code' in error.parent ? String(error.parent.code) : '';
+  return /^(08|57P0[1-3])/.test(code) || ENDED.test(error.message);
+}
