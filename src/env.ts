@@ -30,6 +30,8 @@ const EnvSchema = z.object({
   MTM_ENVIRONMENT: text.default('production'),
   MTM_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   MTM_HEARTBEAT_TIMEOUT_MS: z.coerce.number().int().min(3_000).max(600_000).default(30_000),
+  MTM_CHECKPOINT_PERCENT: z.coerce.number().gt(0).max(100).default(3),
+  MTM_STALL_TIMEOUT_MS: z.coerce.number().int().min(1_000).default(600_000),
   MTM_MAX_UPLOAD_BYTES: z.coerce
     .number()
     .int()
@@ -72,6 +74,10 @@ export interface Env {
   logLevel: string;
   /** How long a silent training worker is believed alive; lease and watchdog derive from it. */
   heartbeatTimeoutMs: number;
+  /** Most of the training time that saving checkpoints may take, where the user did not set save_steps. */
+  checkpointPercent: number;
+  /** A trainer that tells no step for so long is hung: it is killed, and tried again from its last checkpoint. */
+  stallTimeoutMs: number;
   maxUploadBytes: number;
   /** Set: an outside PostgreSQL. Not set: the embedded one. */
   databaseUrl: string | undefined;
@@ -119,6 +125,8 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
     environment: e.MTM_ENVIRONMENT,
     logLevel: e.MTM_LOG_LEVEL,
     heartbeatTimeoutMs: e.MTM_HEARTBEAT_TIMEOUT_MS,
+    checkpointPercent: e.MTM_CHECKPOINT_PERCENT,
+    stallTimeoutMs: e.MTM_STALL_TIMEOUT_MS,
     maxUploadBytes: e.MTM_MAX_UPLOAD_BYTES,
     databaseUrl: e.DATABASE_URL,
     temporalAddress: e.TEMPORAL_ADDRESS,
@@ -151,6 +159,8 @@ export function toVariables(env: Env): Record<string, string> {
     MTM_ENVIRONMENT: env.environment,
     MTM_LOG_LEVEL: env.logLevel,
     MTM_HEARTBEAT_TIMEOUT_MS: String(env.heartbeatTimeoutMs),
+    MTM_CHECKPOINT_PERCENT: String(env.checkpointPercent),
+    MTM_STALL_TIMEOUT_MS: String(env.stallTimeoutMs),
     MTM_MAX_UPLOAD_BYTES: String(env.maxUploadBytes),
     DATABASE_URL: env.databaseUrl ?? '',
     TEMPORAL_ADDRESS: env.temporalAddress ?? '',

@@ -75,9 +75,18 @@ def problem_with(directory: Path, expected: dict) -> str | None:
         if path.stat().st_size != file["bytes"] or sha256_of(path) != file["sha256"]:
             return f"{name} is not what was saved"
     for name, value in expected.items():
-        if manifest.get(name) != value:
+        if _comparable(name, manifest.get(name)) != _comparable(name, value):
             return f"it belongs to a training with another {name}"
     return None
+
+
+def _comparable(name: str, value):
+    """Of the hyperparameters, what decides the weights: how often is saved does not, nor into how many parts the rows of a
+    step are split (but for the rounding of sums)."""
+    if name != "hyperparameters" or not isinstance(value, dict):
+        return value
+    rest = {key: kept for key, kept in value.items() if key not in ("save_steps", "batch_size", "gradient_accumulation")}
+    return {**rest, "rows_per_step": value["batch_size"] * value["gradient_accumulation"]}
 
 
 def all_checkpoints(root: Path) -> list[Checkpoint]:
@@ -120,6 +129,13 @@ def newest_complete(root: Path, lease_epoch: int, expected: dict, known_step: in
     return None
 
 
+def remove_unfinished(directory: Path) -> None:
+    """Removes what this claim began to save and did not finish. Nobody else writes to its folder."""
+    for path in directory.glob("checkpoint-*"):
+        if not (path / MANIFEST).exists():
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def prune(root: Path, events: Events) -> None:
     """Removes all but the newest. Called after the newest is durable."""
     for checkpoint in all_checkpoints(root)[KEEP:]:
@@ -127,3 +143,7 @@ def prune(root: Path, events: Events) -> None:
         (checkpoint.path / MANIFEST).unlink(missing_ok=True)
         shutil.rmtree(checkpoint.path, ignore_errors=True)
         events.send("pruned", step=checkpoint.step, path=str(checkpoint.path))
+    # Put aside when this training went on. Damage is kept, for whoever looks into it; half a save tells nothing.
+    for path in root.glob("e*/quarantine-checkpoint-*"):
+        if not (path / MANIFEST).exists():
+            shutil.rmtree(path, ignore_errors=True)

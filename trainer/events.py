@@ -25,12 +25,21 @@ class Events:
         line = json.dumps(event, allow_nan=False) + "\n"
         with self._lock:
             if self._kept is not None:
-                self._kept.write(line)
+                self._keep_line(line)
             if self._stream is None:
                 print(f"{type:12} " + "  ".join(f"{key}={_short(value)}" for key, value in event.items() if key != "type"), flush=True)
             else:
                 self._stream.write(line)
                 self._stream.flush()
+
+    def _keep_line(self, line: str) -> None:
+        try:
+            self._kept.write(line)
+            self._kept.flush()
+        except OSError:
+            # How this ends must still be told, which would fail the same way.
+            self._kept = None
+            raise
 
 
 def _finite(value):

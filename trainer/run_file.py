@@ -53,6 +53,7 @@ class RunFile:
     hyperparameters: Hyperparameters
     threads: int
     known_checkpoint_step: int | None
+    save_share: float | None
     max_rows_per_trait: int
     max_new_tokens: int
 
@@ -61,6 +62,8 @@ class RunFile:
             raise BadInput(f"task is {self.task!r}; it must be one of {', '.join(TASKS)}.")
         if self.training_type not in TRAINING_TYPES:
             raise BadInput(f"training_type is {self.training_type!r}; it must be one of {', '.join(TRAINING_TYPES)}.")
+        if self.save_share is not None and not 0 < self.save_share <= 1:
+            raise BadInput(f"save_share is {self.save_share!r}; it must be above 0 and at most 1, or null.")
         if not self.model_path.is_dir():
             raise BadInput(f"model.path is {str(self.model_path)!r}, which is no directory.")
 
@@ -95,6 +98,7 @@ def read_run_file(path: Path) -> RunFile:
             hyperparameters=Hyperparameters(**given["hyperparameters"]),
             threads=given["threads"],
             known_checkpoint_step=given["known_checkpoint_step"],
+            save_share=given.get("save_share"),
             max_rows_per_trait=given["validation"]["max_rows_per_trait"],
             max_new_tokens=given["validation"]["max_new_tokens"],
         )

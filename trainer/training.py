@@ -5,11 +5,16 @@ import time
 from collections import deque
 from pathlib import Path
 
-from .checkpoints import newest_complete, prune, require_latest_claim, sha256_of, write_manifest
+from .checkpoints import all_checkpoints, newest_complete, prune, remove_unfinished, require_latest_claim, sha256_of, write_manifest
 from .events import Events
 from .failures import BadInput, Diverged, LeaseLost, Stopped
 from .run_file import RunFile
+from .saving import SavePlan
 from .supervision import Commands
+
+
+HOPELESS_FACTOR = 2.0  # Well-meant trainings start near ln(vocabulary), or far below, and fall.
+HOPELESS_STEPS = 20
 
 
 def train(run: RunFile, conversations: list, events: Events, commands: Commands) -> dict:
@@ -23,7 +28,7 @@ def train(run: RunFile, conversations: list, events: Events, commands: Commands)
         "training_type": run.training_type,
         "model": run.model_name,
         "data_sha256": sha256_of(run.train),
-        "hyperparameters": {name: value for name, value in vars(hyper).items() if name != "save_steps"},
+        "hyperparameters": vars(hyper),
     }
     resume = newest_complete(root, run.lease_epoch, identity, run.known_checkpoint_step, events)
     # From here on an earlier claim publishes nothing any more: it looks for this folder before it does.
@@ -94,7 +99,7 @@ def train(run: RunFile, conversations: list, events: Events, commands: Commands)
     )
     facts = {**identity, "seed": hyper.seed, "threads": threads, "lease_epoch": run.lease_epoch, "versions": versions()}
     trainer = _trainer(model, arguments, data.rows, collate(tokenizer.pad_token_id), tokenizer)
-    reporter = _reporter(run, events, commands, total_steps, facts, root)
+    reporter = _reporter(run, events, commands, total_steps, facts, root, model.config.vocab_size)
     trainer.add_callback(reporter)
     if resume:
         events.send("resumed", step=resume.step, lease_epoch=resume.lease_epoch, path=str(resume.path))
@@ -104,7 +109,12 @@ def train(run: RunFile, conversations: list, events: Events, commands: Commands)
         trainer._load_from_checkpoint(str(resume.path))
         trainer.state.global_step = resume.step
     else:
-        trainer.train(resume_from_checkpoint=str(resume.path) if resume else None)
+        try:
+            trainer.train(resume_from_checkpoint=str(resume.path) if resume else None)
+        except BaseException:
+            # Half a checkpoint is of no use to anybody, and on a full disk it takes the room for a whole one.
+            remove_unfinished(directory)
+            raise
     if commands.stop.is_set() and trainer.state.global_step < total_steps:
         raise Stopped()
 
@@ -145,23 +155,25 @@ def _trainer(model, arguments, rows, collator, tokenizer):
     return trainer
 
 
-def _reporter(run: RunFile, events: Events, commands: Commands, total_steps: int, facts: dict, root: Path):
+def _reporter(run: RunFile, events: Events, commands: Commands, total_steps: int, facts: dict, root: Path, vocab_size: int):
     from transformers import TrainerCallback
 
     class Reporter(TrainerCallback):
-        """Tells every step, and saves when it is time: every save_steps, at the last step, and when asked."""
+        """Tells every step, and saves when it is time: as planned, at the last step, and when asked."""
 
         def __init__(self):
             self.last_loss: float | None = None
+            self.hopeless = 0
             self.recent: deque = deque(maxlen=20)
 
         def on_train_begin(self, args, state, control, **_):
             self.recent.append((time.monotonic(), state.num_input_tokens_seen, state.global_step))
+            self.plan = SavePlan(run.hyperparameters.save_steps, run.save_share)
 
         def on_step_end(self, args, state, control, **_):
             last = state.global_step >= total_steps
             asked = commands.stop.is_set() or commands.checkpoint.is_set()
-            if last or asked or state.global_step % run.hyperparameters.save_steps == 0:
+            if last or asked or self.plan.due(state.global_step):
                 commands.checkpoint.clear()
                 self.saving_since = time.monotonic()
                 control.should_save = True
@@ -174,10 +186,7 @@ def _reporter(run: RunFile, events: Events, commands: Commands, total_steps: int
             if not logs or "loss" not in logs:
                 return
             loss = logs["loss"]
-            if not math.isfinite(loss) or not math.isfinite(logs.get("grad_norm") or 0.0):
-                raise Diverged(
-                    f"The loss became {loss} at step {state.global_step}. Lower the learning rate (now {run.hyperparameters.learning_rate}) or check the data."
-                )
+            self.require_hope(state.global_step, loss, logs.get("grad_norm"))
             self.last_loss = loss
             self.recent.append((time.monotonic(), state.num_input_tokens_seen, state.global_step))
             (then, tokens_then, step_then), (now, tokens, step) = self.recent[0], self.recent[-1]
@@ -194,6 +203,23 @@ def _reporter(run: RunFile, events: Events, commands: Commands, total_steps: int
                 tokens_per_s=(tokens - tokens_then) / seconds,
                 seconds_left=(total_steps - step) * seconds / max(step - step_then, 1),
             )
+
+        def require_hope(self, step: int, loss: float, grad_norm: float | None):
+            """Raises Diverged, before anything of this step is saved, when no later step can mend it: a loss or gradient that
+            is no number, or a loss that stays far above that of guessing, which is ln(vocabulary)."""
+            self.hopeless = self.hopeless + 1 if loss > HOPELESS_FACTOR * math.log(vocab_size) else 0
+            what = None
+            if not math.isfinite(loss):
+                what = f"The loss became {loss} at step {step}."
+            elif not math.isfinite(grad_norm or 0.0):
+                what = f"The gradient became {grad_norm} at step {step}."
+            elif self.hopeless >= HOPELESS_STEPS:
+                what = f"The loss has been above {HOPELESS_FACTOR * math.log(vocab_size):.1f}, far worse than guessing, for {HOPELESS_STEPS} steps (now {loss:.1f} at step {step})."
+            if what is None:
+                return
+            saved = [checkpoint for checkpoint in all_checkpoints(root) if checkpoint.step <= step - self.hopeless]
+            good = f"The last checkpoint from before is that of step {saved[0].step} ({saved[0].path})." if saved else "There is no checkpoint from before."
+            raise Diverged(f"{what} {good} Lower learning_rate (now {run.hyperparameters.learning_rate}) or check the data, then start the run afresh.")
 
         def on_save(self, args, state, control, **_):
             # A process that was stopped goes on in the middle of its work: what it saved counts only while it holds the run.
@@ -212,5 +238,6 @@ def _reporter(run: RunFile, events: Events, commands: Commands, total_steps: int
                 seconds=time.monotonic() - self.saving_since,
             )
             prune(root, events)
+            self.plan.saved(time.monotonic() - self.saving_since)
 
     return Reporter()

@@ -27,6 +27,7 @@ export function createCheckOutput(env: Env, python: () => Promise<string>) {
         task: 'check',
         output_dir: run.output_path,
         hyperparameters: trainerHyperparameters(run.spec, 1),
+        save_share: null,
         known_checkpoint_step: null,
       };
       const runFile = join(dir, 'check.json');

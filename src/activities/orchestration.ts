@@ -2,6 +2,7 @@ import type { Env } from '../env.ts';
 import type { OrchestrationActivities } from '../workflows/contract.ts';
 import { describeRun } from './describe-run.ts';
 import { createFinishRun } from './finish-run.ts';
+import { createHasRoom, isPaused, setPause } from './pause-run.ts';
 import { planPoolStart, planPoolStop } from './plan-pool.ts';
 import { createPrepareData } from './prepare-data.ts';
 import { queueRun } from './queue-run.ts';
@@ -13,6 +14,9 @@ export function createOrchestrationActivities(env: Env): OrchestrationActivities
     prepareData: createPrepareData(env),
     verifyModel: createVerifyModel(env),
     queueRun,
+    setPause,
+    isPaused,
+    hasRoom: createHasRoom(env),
     finishRun: createFinishRun(env),
     describeRun,
     planPoolStart,

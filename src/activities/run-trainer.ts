@@ -8,7 +8,8 @@ import { startTrainer, type TrainerExit } from '../trainer/process.ts';
 import { EXIT_CODES, type RunFile } from '../trainer/protocol.ts';
 import { FAILURE_TYPES } from '../workflows/contract.ts';
 import { EventDelivery, type WriteDelivery } from './event-delivery.ts';
-import { type Hold, LeaseLost, Stopped, type StopReason } from './under-lease.ts';
+import { StallWatch } from './stall-watch.ts';
+import { type Hold, LeaseLost, SAVE_BEFORE, Stopped, type StopReason } from './under-lease.ts';
 
 /** A trainer that crashes for its own reasons is tried so many times between two checkpoints. */
 const MOST_CRASHES = 3;
@@ -29,6 +30,7 @@ export async function runTrainer(options: {
   file: RunFile;
   hold: Hold;
   stopGraceMs: () => number;
+  stallTimeoutMs: number;
   write: WriteDelivery;
 }): Promise<Record<string, unknown>> {
   const { runDir, file, hold } = options;
@@ -46,17 +48,28 @@ export async function runTrainer(options: {
       await noteRefusedWrite(lease, Array.isArray(refused) ? 'step' : refused.type);
     },
   });
+  let stalled: string | null = null;
+  const stallWatch = new StallWatch(options.stallTimeoutMs, (sentence) => {
+    stalled = sentence;
+    trainer.kill();
+  });
   const trainer = await startTrainer({
     python: options.python,
     runFile,
     logFile: join(runDir, 'logs', `${file.task}.log`),
-    onEvent: (event) => delivery.add(event),
+    onEvent: (event) => {
+      stallWatch.heard(event);
+      delivery.add(event);
+    },
+  }).catch((error: unknown) => {
+    stallWatch.stop();
+    throw error;
   });
   hold.onProlonged(trainer.prolongLease);
   let graceTimer: NodeJS.Timeout | undefined;
   const onStop = () => {
     const reason = stop.reason as StopReason;
-    if (reason !== 'worker_stopping') return trainer.kill();
+    if (!SAVE_BEFORE.includes(reason)) return trainer.kill();
     trainer.stop();
     graceTimer = setTimeout(trainer.kill, options.stopGraceMs());
   };
@@ -69,25 +82,28 @@ export async function runTrainer(options: {
     if (stop.aborted || exit.code === EXIT_CODES.stopped)
       throw new Stopped(`The trainer stopped: ${String(stop.reason)}.`);
     if (exit.code === EXIT_CODES.leaseLost) throw new LeaseLost();
-    throw await failureOf(exit, lease);
+    throw await failureOf(exit, lease, stalled);
   } finally {
     clearTimeout(graceTimer);
+    stallWatch.stop();
     stop.removeEventListener('abort', onStop);
     trainer.kill();
   }
 }
 
 /** What a trainer's end means: a sentence that no retry can change, or another attempt from the last checkpoint. */
-async function failureOf(exit: TrainerExit, lease: Lease): Promise<ApplicationFailure> {
+async function failureOf(exit: TrainerExit, lease: Lease, stalled: string | null): Promise<ApplicationFailure> {
   const how = exit.signal ? `was killed by ${exit.signal}` : `exited with code ${exit.code}`;
-  const said = exit.error?.message ?? `The trainer ${how} without a word; its log says more.`;
+  const said = stalled ?? exit.error?.message ?? `The trainer ${how} without a word; its log says more.`;
   switch (exit.code) {
     case EXIT_CODES.badInput:
       return ApplicationFailure.nonRetryable(said, FAILURE_TYPES.badInput);
-    case EXIT_CODES.checkpointLost:
     case EXIT_CODES.outOfMemory:
-    case EXIT_CODES.diverged:
+      return ApplicationFailure.nonRetryable(said, FAILURE_TYPES.outOfMemory);
     case EXIT_CODES.diskFull:
+      return ApplicationFailure.nonRetryable(said, FAILURE_TYPES.diskFull);
+    case EXIT_CODES.checkpointLost:
+    case EXIT_CODES.diverged:
       return ApplicationFailure.nonRetryable(said, FAILURE_TYPES.trainerFailed);
   }
   await RunEvent.create({

@@ -17,7 +17,8 @@ import { trainerHyperparameters } from '../models/run-spec.ts';
 import type { RunPhase } from '../models/statuses.ts';
 import { resolveOutputDirectory } from '../outputs/output-directory.ts';
 import { PROTOCOL_VERSION, type RunFile, type TrainerEvent, TrainResultSchema } from '../trainer/protocol.ts';
-import { FAILURE_TYPES, type RunRef } from '../workflows/contract.ts';
+import { FAILURE_TYPES, type GaveWay, type RunRef } from '../workflows/contract.ts';
+import { afterOutOfMemory, currentSplit } from './batch-split.ts';
 import type { Delivery } from './event-delivery.ts';
 import { recordMissed } from './missed-events.ts';
 import { readMixture } from './prepare-data.ts';
@@ -30,8 +31,8 @@ import { requireModel } from './verify-model.ts';
 /** Trains a run from its newest complete checkpoint, or from the start, to a finished model that nobody sees yet. */
 export function createTrainModel(context: TrainingWorkerContext) {
   const { env } = context;
-  return async function trainModel({ runId }: RunRef): Promise<void> {
-    await context.busyWith(runId, () =>
+  return async function trainModel({ runId }: RunRef): Promise<GaveWay | null> {
+    return await context.busyWith(runId, () =>
       underLease({ ...context.leaseOptions(runId), phase: 'loading', doneReason: 'trained' }, async (run, hold) => {
         const { lease } = hold;
         // An attempt whose end was not heard may have finished the training.
@@ -45,7 +46,11 @@ export function createTrainModel(context: TrainingWorkerContext) {
             file,
             hold,
             stopGraceMs: context.stopGraceMs,
+            stallTimeoutMs: context.stallTimeoutMs,
             write: (delivery, nth) => record(lease, files, delivery, nth),
+          }).catch(async (error: unknown) => {
+            const tooLarge = error instanceof ApplicationFailure && error.type === FAILURE_TYPES.outOfMemory;
+            throw tooLarge ? await afterOutOfMemory(lease, file.hyperparameters, error.message) : error;
           }),
         );
         await recordResult(lease, { ...result, staging_path: file.output_dir });
@@ -72,7 +77,8 @@ async function trainingFile(env: Env, run: Run, lease: Lease): Promise<RunFile> 
     ...(await commonFields(env, run, lease, heldOutRows > 0)),
     task: 'train',
     output_dir,
-    hyperparameters: trainerHyperparameters(run.spec, trainRows),
+    hyperparameters: { ...trainerHyperparameters(run.spec, trainRows), ...(await currentSplit(run.id)) },
+    save_share: run.spec.hyperparameters.save_steps === null ? env.checkpointPercent / 100 : null,
     known_checkpoint_step: await knownCheckpointStep(run.id),
   };
 }

@@ -13,6 +13,10 @@ export interface TrainingWorkerContext {
   };
   /** How long a trainer may take to save when the worker stops. */
   stopGraceMs: () => number;
+  /** A trainer that says nothing for so long while it trains is hung; other phases may take longer, see stall-watch.ts. */
+  stallTimeoutMs: number;
+  /** Counts a run that this worker brought to its end. */
+  countRun(): Promise<void>;
   /** Shows the worker as busy with this run while `work` lasts. */
   busyWith<T>(runId: number, work: () => Promise<T>): Promise<T>;
 }

@@ -2,7 +2,7 @@ import { ApplicationFailure, Context } from '@temporalio/activity';
 import { claimLease, type Lease, noteRefusedWrite, releaseLease, renewLease } from '../models/lease.ts';
 import type { Run } from '../models/run.ts';
 import type { RunPhase } from '../models/statuses.ts';
-import { FAILURE_TYPES } from '../workflows/contract.ts';
+import { FAILURE_TYPES, type GaveWay } from '../workflows/contract.ts';
 import { leaseTiming } from './timing.ts';
 
 /** Why the work under a lease must end before it is done. */
@@ -14,7 +14,14 @@ export type StopReason =
   /** No renewal was acknowledged in time: another worker may hold the run any moment. */
   | 'lease_lost'
   /** This worker was asked to stop: save and hand the run back. */
-  | 'worker_stopping';
+  | 'worker_stopping'
+  /** The run is to hold no worker: save and hand it back. */
+  | 'paused'
+  /** Temporal gave this attempt up (it had not heard of it for too long, or somebody reset or ended the workflow). */
+  | 'abandoned';
+
+/** The run goes on after these: what it has done is saved first. */
+export const SAVE_BEFORE: readonly StopReason[] = ['worker_stopping', 'paused', 'abandoned'];
 
 /** What the work under a lease knows of it. */
 export interface Hold {
@@ -37,6 +44,8 @@ export class LeaseLost extends Error {}
  * Claims the run, does `work` while the lease is renewed and Temporal gets its heartbeats, and hands the run back to the
  * queue when it is done.
  *
+ * @returns null when it is done; or why it gave way: the run is handed back then, and waits until it is resumed.
+ *
  * May run twice: the claim gives each attempt an epoch of its own, and writes of an older epoch are refused.
  */
 export async function underLease(
@@ -50,7 +59,7 @@ export async function underLease(
     doneReason: string;
   },
   work: (run: Run, hold: Hold) => Promise<void>,
-): Promise<void> {
+): Promise<GaveWay | null> {
   const timing = leaseTiming(options.heartbeatTimeoutMs);
   const claim = await claimLease(options.runId, options.workerId, timing.ttlMs, options.phase);
   if (claim.outcome === 'ended') {
@@ -64,13 +73,15 @@ export async function underLease(
       nextRetryDelay: claim.forMs + 200,
     });
   }
+  if (claim.outcome === 'paused') return { to: 'pause' };
   const { lease, run } = claim;
   const { hold, end } = keepAlive(lease, timing, options.workerStopping);
   try {
     await work(run, hold);
     await releaseLease(lease, options.doneReason);
+    return null;
   } catch (error) {
-    throw await handBack(lease, hold.stop, error);
+    return await handBack(lease, hold.stop, error);
   } finally {
     end();
   }
@@ -96,10 +107,11 @@ function keepAlive(
     const askedAt = performance.now();
     try {
       const result = await renewLease(lease, timing.ttlMs);
+      if (result === 'cancelled' || result === 'superseded') return end(result);
       // The lease counts from when the database renewed it, which was after we asked.
-      if (result !== 'renewed') return end(result);
       acknowledgedAt = askedAt;
       for (const listener of listeners) listener(goodForMs());
+      if (result === 'pausing') end('paused');
     } catch {
       // The database is away: the watchdog decides how long we may go on without it.
     } finally {
@@ -111,7 +123,10 @@ function keepAlive(
   };
   const timers = [setInterval(renew, timing.renewEveryMs), setInterval(watch, Math.min(500, timing.renewEveryMs))];
   const onWorkerStopping = () => end('worker_stopping');
-  const onCancelled = () => end(workerStopping.aborted ? 'worker_stopping' : 'cancelled');
+  const onCancelled = () => {
+    if (workerStopping.aborted) return end('worker_stopping');
+    end(context.cancellationDetails?.cancelRequested === false ? 'abandoned' : 'cancelled');
+  };
   if (workerStopping.aborted) onWorkerStopping();
   workerStopping.addEventListener('abort', onWorkerStopping, { once: true });
   context.cancellationSignal.addEventListener('abort', onCancelled, { once: true });
@@ -132,25 +147,38 @@ function keepAlive(
   return { hold, end: endKeepingAlive };
 }
 
-/** Gives the run back after work that failed or was stopped; returns what Temporal is to be told. */
-async function handBack(lease: Lease, stop: AbortSignal, error: unknown): Promise<unknown> {
+/**
+ * Gives the run back after work that failed or was stopped.
+ * @returns why it gave way, where the run is to wait. @throws what Temporal is to be told otherwise
+ */
+async function handBack(lease: Lease, stop: AbortSignal, error: unknown): Promise<GaveWay> {
   const reason = stop.aborted ? (stop.reason as StopReason) : null;
   if (reason === 'superseded' || reason === 'lease_lost' || error instanceof LeaseLost) {
     await noteRefusedWrite(lease, `Stopped: ${reason ?? 'lease_lost'}.`).catch(() => {});
-    return ApplicationFailure.create({ message: 'The lease went to another worker.', type: 'LeaseLost' });
+    throw ApplicationFailure.create({ message: 'The lease went to another worker.', type: 'LeaseLost' });
   }
-  if (reason === 'cancelled') {
-    // A cancel that came through Temporal ends as a cancel; one that the database told of has ended the run already.
-    if (Context.current().cancellationSignal.aborted) return Context.current().cancellationSignal.reason ?? error;
-    return ApplicationFailure.nonRetryable('The run was cancelled.', FAILURE_TYPES.runEnded);
+  switch (reason) {
+    case 'cancelled':
+      // A cancel that came through Temporal ends as a cancel; one that the database told of has ended the run already.
+      if (Context.current().cancellationSignal.aborted) throw Context.current().cancellationSignal.reason ?? error;
+      throw ApplicationFailure.nonRetryable('The run was cancelled.', FAILURE_TYPES.runEnded);
+    case 'paused':
+      await releaseLease(lease, 'paused');
+      return { to: 'pause' };
+    case 'worker_stopping':
+      await releaseLease(lease, 'worker_stopping');
+      throw ApplicationFailure.create({
+        message: 'The worker was stopped; the run goes on elsewhere.',
+        type: 'WorkerStopping',
+      });
+    case 'abandoned':
+      await releaseLease(lease, 'abandoned');
+      throw ApplicationFailure.create({ message: 'Temporal gave this attempt up.', type: 'Abandoned' });
   }
-  if (reason === 'worker_stopping') {
-    await releaseLease(lease, 'worker_stopping');
-    return ApplicationFailure.create({
-      message: 'The worker was stopped; the run goes on elsewhere.',
-      type: 'WorkerStopping',
-    });
+  if (error instanceof ApplicationFailure && error.type === FAILURE_TYPES.diskFull) {
+    await releaseLease(lease, 'full_disk');
+    return { to: 'full_disk', message: error.message };
   }
   if (!(error instanceof ApplicationFailure && error.nonRetryable)) await releaseLease(lease, 'failed_attempt');
-  return error;
+  throw error;
 }

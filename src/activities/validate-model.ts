@@ -3,7 +3,7 @@ import type { Lease } from '../models/lease.ts';
 import { recordEvent, recordValidation } from '../models/run-progress.ts';
 import { trainerHyperparameters } from '../models/run-spec.ts';
 import { type ValidationResult, ValidationResultSchema } from '../trainer/protocol.ts';
-import { FAILURE_TYPES, type RunRef } from '../workflows/contract.ts';
+import { FAILURE_TYPES, type GaveWay, type RunRef } from '../workflows/contract.ts';
 import { readMixture } from './prepare-data.ts';
 import { runFiles } from './run-files.ts';
 import { runTrainer } from './run-trainer.ts';
@@ -17,8 +17,8 @@ import { underLease } from './under-lease.ts';
  */
 export function createValidateModel(context: TrainingWorkerContext) {
   const { env } = context;
-  return async function validateModel({ runId }: RunRef): Promise<void> {
-    await context.busyWith(runId, () =>
+  return async function validateModel({ runId }: RunRef): Promise<GaveWay | null> {
+    return await context.busyWith(runId, () =>
       underLease(
         { ...context.leaseOptions(runId), phase: 'validating', doneReason: 'validated' },
         async (run, hold) => {
@@ -36,9 +36,11 @@ export function createValidateModel(context: TrainingWorkerContext) {
                 output_dir: run.result.staging_path,
                 hyperparameters: trainerHyperparameters(run.spec, trainRows),
                 known_checkpoint_step: null,
+                save_share: null,
               },
               hold,
               stopGraceMs: () => 0,
+              stallTimeoutMs: context.stallTimeoutMs,
               write: async (delivery, nth) =>
                 Array.isArray(delivery) || delivery.type !== 'phase'
                   ? true
@@ -53,6 +55,7 @@ export function createValidateModel(context: TrainingWorkerContext) {
             );
           }
           await warnWhereWorse(lease, validation);
+          await context.countRun();
         },
       ),
     );

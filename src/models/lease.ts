@@ -1,4 +1,5 @@
 import { QueryTypes, type Transaction } from 'sequelize';
+import { queuedPhase } from './pause.ts';
 import { connection, Run } from './run.ts';
 import { RunEvent } from './run-event.ts';
 import type { RunPhase } from './statuses.ts';
@@ -15,6 +16,8 @@ export type ClaimResult =
   | { outcome: 'claimed'; lease: Lease; run: Run }
   /** Somebody else holds it for so many milliseconds more, unless they renew it. */
   | { outcome: 'held'; byWorkerId: string | null; forMs: number }
+  /** It is to hold no worker now. */
+  | { outcome: 'paused' }
   | { outcome: 'ended'; run: Run };
 
 /** The database's clock decides when a lease ends: the clocks of workers may differ. */
@@ -52,6 +55,13 @@ export async function claimLease(
         transaction,
       });
     }
+    if (run.pause_reason !== null) {
+      await Run.update(
+        { phase: 'paused', worker_id: null, lease_expires_at: null },
+        { where: { id: runId }, transaction },
+      );
+      return { outcome: 'paused' };
+    }
     const claimed = await transition({
       runId,
       to: 'running',
@@ -72,28 +82,36 @@ export async function claimLease(
 
 /**
  * Prolongs a lease that is still the latest of a running run.
- * @returns 'renewed', or why not: the run was cancelled (or ended otherwise), or claimed by somebody else.
+ * @returns 'renewed'; 'pausing' when it was renewed so that its holder can save and hand the run back; or why it was not:
+ * the run was cancelled (or ended otherwise), or claimed by somebody else.
  */
-export async function renewLease(lease: Lease, ttlMs: number): Promise<'renewed' | 'cancelled' | 'superseded'> {
-  const [, count] = await connection().query(
+export async function renewLease(
+  lease: Lease,
+  ttlMs: number,
+): Promise<'renewed' | 'pausing' | 'cancelled' | 'superseded'> {
+  const [renewed] = await connection().query<{ pause_reason: string | null }>(
     `UPDATE runs SET lease_expires_at = now() + make_interval(secs => $ttlMs / 1000.0)
-     WHERE id = $runId AND lease_epoch = $epoch AND status = 'running'`,
-    { bind: { ttlMs, runId: lease.runId, epoch: lease.epoch }, type: QueryTypes.UPDATE },
+     WHERE id = $runId AND lease_epoch = $epoch AND status = 'running' RETURNING pause_reason`,
+    { bind: { ttlMs, runId: lease.runId, epoch: lease.epoch }, type: QueryTypes.SELECT },
   );
-  if (count > 0) return 'renewed';
+  if (renewed) return renewed.pause_reason === null ? 'renewed' : 'pausing';
   const run = await Run.findByPk(lease.runId, { attributes: ['status', 'lease_epoch'] });
   return run?.status === 'cancelled' ? 'cancelled' : 'superseded';
 }
 
 /** Hands a run back to the queue: its holder stops, and another may claim it at once. */
 export async function releaseLease(lease: Lease, reason: string): Promise<void> {
-  await transition({
-    runId: lease.runId,
-    to: 'queued',
-    phase: 'waiting_for_worker',
-    leaseEpoch: lease.epoch,
-    set: { lease_expires_at: null, worker_id: null },
-    why: { reason, worker_id: lease.workerId, lease_epoch: lease.epoch },
+  await connection().transaction(async (transaction) => {
+    const run = await Run.findByPk(lease.runId, { transaction, lock: transaction.LOCK.UPDATE, rejectOnEmpty: true });
+    await transition({
+      runId: lease.runId,
+      to: 'queued',
+      phase: queuedPhase(run),
+      leaseEpoch: lease.epoch,
+      set: { lease_expires_at: null, worker_id: null },
+      why: { reason, worker_id: lease.workerId, lease_epoch: lease.epoch },
+      transaction,
+    });
   });
 }
 

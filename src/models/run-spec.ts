@@ -85,3 +85,18 @@ export function trainerHyperparameters(spec: RunSpec, rows: number): Hyperparame
   const automatic = Math.min(200, Math.max(1, Math.ceil(totalStepsFor(rows, spec.hyperparameters) / 10)));
   return { ...spec.hyperparameters, save_steps: spec.hyperparameters.save_steps ?? automatic };
 }
+
+/** What decides how many rows are in memory at once, and how many a step takes. */
+export type BatchSplit = Pick<Hyperparameters, 'batch_size' | 'gradient_accumulation'>;
+
+/**
+ * The next smaller micro-batch with the same rows per step: half of it, or the largest part below that divides it.
+ * Null when it is one row already.
+ */
+export function splitBatch({ batch_size, gradient_accumulation }: BatchSplit): BatchSplit | null {
+  for (let smaller = Math.floor(batch_size / 2); smaller >= 1; smaller--) {
+    if (batch_size % smaller > 0) continue;
+    return { batch_size: smaller, gradient_accumulation: gradient_accumulation * (batch_size / smaller) };
+  }
+  return null;
+}

@@ -38,6 +38,8 @@ export class Run extends Model<InferAttributes<Run>, InferCreationAttributes<Run
   declare lease_epoch: CreationOptional<number>;
   declare lease_expires_at: CreationOptional<Date | null>;
   declare worker_id: CreationOptional<string | null>;
+  /** Why it is to hold no worker until it is resumed; null: it goes on. Written by its workflow alone, see pause.ts. */
+  declare pause_reason: CreationOptional<string | null>;
   declare error_class: CreationOptional<string | null>;
   declare error_message: CreationOptional<string | null>;
   /** The mixture's plan, as the data engine gave it. */
@@ -83,6 +85,7 @@ export function initRun(sequelize: Sequelize): void {
       lease_epoch: { type: DataTypes.INTEGER, allowNull: false, defaultValue: 0 },
       lease_expires_at: DataTypes.DATE,
       worker_id: DataTypes.STRING(64),
+      pause_reason: DataTypes.TEXT,
       error_class: DataTypes.STRING(64),
       error_message: DataTypes.TEXT,
       plan: DataTypes.JSONB,

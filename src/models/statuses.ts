@@ -28,6 +28,7 @@ export const RUN_PHASES = [
   'preparing_data',
   'verifying_model',
   'waiting_for_worker',
+  'paused',
   'loading',
   'training',
   'exporting',

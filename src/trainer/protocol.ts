@@ -55,6 +55,8 @@ export interface RunFile {
   hyperparameters: Hyperparameters;
   /** CPU threads; part of what makes a resumed run bit-exact. */
   threads: number;
+  /** Most of the time since training began that saving may take, by saving less often; null: exactly every save_steps. */
+  save_share: number | null;
   /** The highest checkpoint step that the database knows; null when it knows none. */
   known_checkpoint_step: number | null;
   validation: { max_rows_per_trait: number; max_new_tokens: number };

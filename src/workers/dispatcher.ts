@@ -1,7 +1,8 @@
 import { Op, QueryTypes } from 'sequelize';
 import type { Logger } from '../logger.ts';
 import { connection, Run } from '../models/run.ts';
-import type { Orchestration, RunToStart } from '../workflows/client.ts';
+import type { Orchestration } from '../workflows/client.ts';
+import { workflowOf } from '../workflows/run-workflow.ts';
 
 const SWEEP_EVERY_MS = 500;
 const SWEEP_AFTER_FAILURE_MS = 3_000;
@@ -91,7 +92,7 @@ export class Dispatcher {
   }
 
   async #startOne(run: Run): Promise<void> {
-    await this.#orchestration.startTraining(toStart(run));
+    await this.#orchestration.startTraining(workflowOf(run));
     await Run.update(
       { workflow_started_at: new Date() },
       { where: { id: run.id, workflow_started_at: null }, silent: true },
@@ -113,16 +114,6 @@ export class Dispatcher {
     const open = new Set(runs.map(({ id }) => id));
     for (const id of this.#cancelledAtMs.keys()) if (!open.has(id)) this.#cancelledAtMs.delete(id);
   }
-}
-
-function toStart(run: Run): RunToStart {
-  return {
-    runId: run.id,
-    workflowId: run.workflow_id,
-    owner: run.job_id === null ? `project-${run.project_id}` : `job-${run.job_id}`,
-    trainingType: run.spec.training_type,
-    baseModel: run.spec.base_model,
-  };
 }
 
 /** Whether the run so many before the newest is younger than a second, by the clock that dated it. */

@@ -42,7 +42,9 @@ export async function main(env: Env, args: string[]): Promise<void> {
       workerStopping: stopping.signal,
     }),
     stopGraceMs: () => stopGraceMs,
+    stallTimeoutMs: env.stallTimeoutMs,
     busyWith: report.busyWith,
+    countRun: report.countRun,
   };
   const activities: TrainingActivities = {
     trainModel: createTrainModel(context),
@@ -89,15 +91,12 @@ function createReport(workerId: string) {
     now,
     /** A database that is away now hears it the next time. */
     alive: () => void Worker.update({ heartbeat_at: new Date() }, { where }).catch(() => {}),
+    countRun: async () => void (await Worker.increment({ runs_completed: 1 }, { where })),
     async busyWith<T>(runId: number, work: () => Promise<T>): Promise<T> {
       await now('busy', runId);
-      let done = 0;
       try {
-        const result = await work();
-        done = 1;
-        return result;
+        return await work();
       } finally {
-        if (done) await Worker.increment({ runs_completed: 1 }, { where }).catch(() => {});
         await now('idle', null).catch(() => {});
       }
     },

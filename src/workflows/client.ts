@@ -5,6 +5,7 @@ import {
   WithStartWorkflowOperation,
   WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
+  type WorkflowStartOptions,
   WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
@@ -16,12 +17,15 @@ import { lazyConnection } from './connection.ts';
 import {
   FAILURE_TYPES,
   ORCHESTRATION_QUEUE,
+  pauseRunUpdate,
   restartWorkersUpdate,
+  resumeRunUpdate,
   startWorkersUpdate,
   stopWorkersUpdate,
   WORKER_POOL_ID,
 } from './contract.ts';
 import type { checkOutputWorkflow, trainingWorkflow, workerPoolWorkflow } from './index.ts';
+import type { RunWorkflow } from './run-workflow.ts';
 
 /** Temporal cannot be reached, or did not answer in time: ask again later. */
 export class OrchestrationUnavailableError extends Error {}
@@ -31,19 +35,12 @@ export class PoolRefusedError extends Error {}
 
 export type PoolCommand = { action: 'start'; count: number } | { action: 'stop' } | { action: 'restart' };
 
-/** A committed row whose workflow is to be started. */
-export interface RunToStart {
-  runId: number;
-  workflowId: string;
-  owner: string;
-  trainingType: string;
-  baseModel: string;
-}
-
 /** What the service asks of Temporal: the only user of its client. Every call has a deadline. */
 export interface Orchestration {
   /** Starts the run's workflow; one that is already there counts as started. */
-  startTraining(run: RunToStart): Promise<void>;
+  startTraining(run: RunWorkflow): Promise<void>;
+  /** Pauses a run, or lets it go on: returns once that is written. False when the run has ended. */
+  pauseTraining(run: RunWorkflow, pause: boolean): Promise<boolean>;
   /** Asks a run's workflow to cancel. False when there is no such workflow (any more). */
   cancelTraining(workflowId: string): Promise<boolean>;
   /** Returns when the pool has reached the state asked for. */
@@ -73,28 +70,29 @@ export function connectOrchestration(env: Env): Orchestration {
   };
 
   return {
-    startTraining: ({ runId, workflowId, owner, trainingType, baseModel }) =>
+    startTraining: (run) =>
       within(CALL_TIMEOUT_MS, async () => {
         try {
-          await client.workflow.start<typeof trainingWorkflow>('trainingWorkflow', {
-            workflowId,
-            taskQueue: ORCHESTRATION_QUEUE,
-            args: [{ runId, heartbeatTimeoutMs: env.heartbeatTimeoutMs }],
-            workflowIdConflictPolicy: 'USE_EXISTING',
-            // The row says that this run was never started, or that its start was not confirmed: never run it again.
-            workflowIdReusePolicy: 'REJECT_DUPLICATE',
-            staticSummary: `${trainingType} of ${baseModel} for ${owner}`,
-            staticDetails: `Run ${runId} of ${owner}. Its state is in PostgreSQL, table runs.`,
-            typedSearchAttributes: [
-              { key: searchAttributeKeys.runId, value: runId },
-              { key: searchAttributeKeys.owner, value: owner },
-              { key: searchAttributeKeys.status, value: 'pending' },
-              { key: searchAttributeKeys.trainingType, value: trainingType },
-              { key: searchAttributeKeys.baseModel, value: baseModel },
-            ],
-          });
+          await client.workflow.start<typeof trainingWorkflow>('trainingWorkflow', trainingOptions(run, env));
         } catch (error) {
           if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+        }
+      }),
+
+    pauseTraining: (run, pause) =>
+      within(CALL_TIMEOUT_MS, async () => {
+        // A run that was just committed may have no workflow yet.
+        const startWorkflowOperation = new WithStartWorkflowOperation<typeof trainingWorkflow>('trainingWorkflow', {
+          ...trainingOptions(run, env),
+        });
+        try {
+          const update = pause ? pauseRunUpdate : resumeRunUpdate;
+          await client.workflow.executeUpdateWithStart(update, { startWorkflowOperation });
+          return true;
+        } catch (error) {
+          if (error instanceof WorkflowUpdateFailedError || error instanceof WorkflowExecutionAlreadyStartedError)
+            return false;
+          throw error;
         }
       }),
 
@@ -156,6 +154,26 @@ export function connectOrchestration(env: Env): Orchestration {
 
     close,
   };
+}
+
+function trainingOptions({ runId, workflowId, owner, trainingType, baseModel }: RunWorkflow, env: Env) {
+  return {
+    workflowId,
+    taskQueue: ORCHESTRATION_QUEUE,
+    args: [{ runId, heartbeatTimeoutMs: env.heartbeatTimeoutMs }],
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    // The row says that this run was never started, or that its start was not confirmed: never run it again.
+    workflowIdReusePolicy: 'REJECT_DUPLICATE',
+    staticSummary: `${trainingType} of ${baseModel} for ${owner}`,
+    staticDetails: `Run ${runId} of ${owner}. Its state is in PostgreSQL, table runs.`,
+    typedSearchAttributes: [
+      { key: searchAttributeKeys.runId, value: runId },
+      { key: searchAttributeKeys.owner, value: owner },
+      { key: searchAttributeKeys.status, value: 'pending' },
+      { key: searchAttributeKeys.trainingType, value: trainingType },
+      { key: searchAttributeKeys.baseModel, value: baseModel },
+    ],
+  } satisfies WorkflowStartOptions<typeof trainingWorkflow>;
 }
 
 /** gRPC codes with which a server that is away, or too slow, answers: CANCELLED, DEADLINE_EXCEEDED, UNAVAILABLE. */

@@ -27,6 +27,17 @@ export interface RunRef {
   runId: number;
 }
 
+export interface PauseInput extends RunRef {
+  /** A sentence for the user; null lets the run go on. */
+  reason: string | null;
+}
+
+/** Why an activity ended before its work was done, without having failed; null: it is done. */
+export type GaveWay =
+  | { to: 'pause' }
+  /** With a sentence for the user. */
+  | { to: 'full_disk'; message: string };
+
 export interface FinishInput extends RunRef {
   outcome: 'completed' | 'failed' | 'cancelled';
   errorClass?: string;
@@ -46,6 +57,9 @@ export interface OrchestrationActivities {
   prepareData(input: RunRef): Promise<{ trainRows: number; heldOutRows: number }>;
   verifyModel(input: RunRef): Promise<{ path: string }>;
   queueRun(input: RunRef): Promise<void>;
+  setPause(input: PauseInput): Promise<void>;
+  isPaused(input: RunRef): Promise<boolean>;
+  hasRoom(input: RunRef): Promise<boolean>;
   finishRun(input: FinishInput): Promise<TrainingOutcome>;
   describeRun(input: RunRef): Promise<RunDisplay>;
   planPoolStart(input: { count: number }): Promise<HostShare[]>;
@@ -54,8 +68,8 @@ export interface OrchestrationActivities {
 
 /** What runs on the queue `training`, one at a time per worker. */
 export interface TrainingActivities {
-  trainModel(input: RunRef): Promise<void>;
-  validateModel(input: RunRef): Promise<void>;
+  trainModel(input: RunRef): Promise<GaveWay | null>;
+  validateModel(input: RunRef): Promise<GaveWay | null>;
 }
 
 /** What runs on the queue of one host. */
@@ -76,10 +90,16 @@ export const FAILURE_TYPES = {
   badInput: 'BadInput',
   modelUnavailable: 'ModelUnavailable',
   trainerFailed: 'TrainerFailed',
+  outOfMemory: 'OutOfMemory',
+  diskFull: 'DiskFull',
   validationFailed: 'ValidationFailed',
   runEnded: 'RunEnded',
   poolRefused: 'PoolRefused',
 } as const;
+
+/** To a run's workflow. Answered once it is written; a worker that trains the run saves and lets it go a little later. */
+export const pauseRunUpdate = defineUpdate<void, []>('pause');
+export const resumeRunUpdate = defineUpdate<void, []>('resume');
 
 export const startWorkersUpdate = defineUpdate<void, [{ count: number }]>('start');
 export const stopWorkersUpdate = defineUpdate<void, []>('stop');

@@ -19,6 +19,7 @@ import {
   type TrainingInput,
   type TrainingOutcome,
 } from './contract.ts';
+import { Pausing } from './pausing.ts';
 
 /** Wait between attempts; without a limit of attempts, since what fails here is the ground under a run, not the run. */
 const RETRY = { initialInterval: '1s', maximumInterval: '30s', backoffCoefficient: 2 } as const;
@@ -57,6 +58,7 @@ function trainingActivities(heartbeatTimeoutMs: number) {
 /** One run, of a job or a project alike: prepare, verify, train, validate, finish. */
 export async function trainingWorkflow({ runId, heartbeatTimeoutMs }: TrainingInput): Promise<TrainingOutcome> {
   const training = trainingActivities(heartbeatTimeoutMs);
+  const pausing = new Pausing(runId);
   const shown = new CancellationScope();
   const showing = shown.run(() => showProgress(runId));
   let outcome: TrainingOutcome;
@@ -66,12 +68,11 @@ export async function trainingWorkflow({ runId, heartbeatTimeoutMs }: TrainingIn
     ]);
     await data.verifyModel.executeWithOptions({ summary: 'Check the base model in the local cache' }, [{ runId }]);
     await light.queueRun.executeWithOptions({ summary: 'Queue for a free training worker' }, [{ runId }]);
-    await training.trainModel.executeWithOptions({ summary: 'Train on a worker, resuming from the last checkpoint' }, [
-      { runId },
-    ]);
+    const train = { summary: 'Train on a worker, resuming from the last checkpoint' };
+    await pausing.unlessPaused(() => training.trainModel.executeWithOptions(train, [{ runId }]));
     // A trained run goes before untrained ones: it needs minutes, they need hours.
     const validate = { summary: 'Load, generate, compare base and tuned', priority: { priorityKey: 1 } };
-    await training.validateModel.executeWithOptions(validate, [{ runId }]);
+    await pausing.unlessPaused(() => training.validateModel.executeWithOptions(validate, [{ runId }]));
     outcome = await finish(runId, 'completed');
   } catch (error) {
     outcome = isCancellation(error) ? await finish(runId, 'cancelled') : await finish(runId, 'failed', causeOf(error));
@@ -79,6 +80,7 @@ export async function trainingWorkflow({ runId, heartbeatTimeoutMs }: TrainingIn
   shown.cancel();
   await showing;
   await showOnce(runId);
+  await pausing.settled();
   return outcome;
 }
 

@@ -53,7 +53,7 @@ def write_run_file(work_dir: Path, **changes) -> Path:
         "model": {"name": "mtm/tiny-random-llama", "path": str(model_path())},
         "data": {"train": str(shared() / "train.jsonl"), "held_out": str(shared() / "held_out.jsonl")},
         "work_dir": str(work_dir), "output_dir": str(work_dir / "output"), "hyperparameters": HYPERPARAMETERS,
-        "threads": 1, "known_checkpoint_step": None, "validation": {"max_rows_per_trait": 3, "max_new_tokens": 4},
+        "threads": 1, "save_share": None, "known_checkpoint_step": None, "validation": {"max_rows_per_trait": 3, "max_new_tokens": 4},
     }
     path = work_dir / "run.json"
     path.write_text(json.dumps({**run, **changes}))

@@ -9,6 +9,8 @@ import { connection, Run } from '../../models/run.ts';
 import type { RunSpec } from '../../models/run-spec.ts';
 import { isFinal } from '../../models/statuses.ts';
 import { transition } from '../../models/transition.ts';
+import type { Orchestration } from '../../workflows/client.ts';
+import { workflowOf } from '../../workflows/run-workflow.ts';
 import { ApiError, badRequest } from '../errors.ts';
 import { findRun, nameOf, type RunOwner, requireOwner, runsOf } from './owners.ts';
 
@@ -19,6 +21,22 @@ export async function cancelLatest(owner: RunOwner): Promise<void> {
   if (!isFinal(run.status) && (await transition(request))) return;
   const { status } = await run.reload();
   throw badRequest(`${nameOf(owner.kind)} ${owner.id} is ${status} and cannot be cancelled any more.`);
+}
+
+/**
+ * Pauses the latest run, or lets it go on. A run that trains saves first and then leaves its worker: it shows why it is
+ * to pause at once, and the phase `paused` when it has.
+ * @throws ApiError 400 when there is nothing to pause or to resume
+ */
+export async function pauseLatest(owner: RunOwner, pause: boolean, orchestration: Orchestration): Promise<void> {
+  const run = await findRun(owner, undefined);
+  const name = `${nameOf(owner.kind)} ${owner.id}`;
+  if (!isFinal(run.status)) {
+    if (!pause && run.pause_reason === null) throw badRequest(`${name} is ${run.status} and not paused.`);
+    if (await orchestration.pauseTraining(workflowOf(run), pause)) return;
+    await run.reload();
+  }
+  throw badRequest(`${name} is ${run.status} and cannot be ${pause ? 'paused' : 'resumed'} any more.`);
 }
 
 /**

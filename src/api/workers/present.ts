@@ -26,7 +26,7 @@ export async function presentWorkerPool() {
         ['id', 'ASC'],
       ],
     }),
-    Run.count({ where: { status: ['pending', 'queued'] } }),
+    Run.count({ where: { status: ['pending', 'queued'], pause_reason: null } }),
   ]);
   const runs = await Run.findAll({
     where: { id: rows.flatMap(({ current_run_id }) => current_run_id ?? []) },

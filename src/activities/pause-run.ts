@@ -1,0 +1,47 @@
+import { statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { ApplicationFailure } from '@temporalio/activity';
+import type { Env } from '../env.ts';
+import { Checkpoint } from '../models/checkpoint.ts';
+import { setPauseReason } from '../models/pause.ts';
+import { FAILURE_TYPES, type PauseInput, type RunRef } from '../workflows/contract.ts';
+import { openRun } from './open-run.ts';
+import { runFiles } from './run-files.ts';
+
+/** What a training needs beside two checkpoints: logs, events, and the disk's other users. */
+const SPARE_BYTES = 256 * 1024 ** 2;
+
+/** Writes whether the run is to be paused, and why. May run twice. */
+export async function setPause({ runId, reason }: PauseInput): Promise<void> {
+  if (!(await setPauseReason(runId, reason))) {
+    throw ApplicationFailure.nonRetryable('The run has ended.', FAILURE_TYPES.runEnded);
+  }
+}
+
+/** Whether the row says so. */
+export async function isPaused({ runId }: RunRef): Promise<boolean> {
+  return (await openRun(runId)).pause_reason !== null;
+}
+
+/** Tells whether the disks that a run writes to have room again for two more of its checkpoints. Only reads. */
+export function createHasRoom(env: Env) {
+  return async function hasRoom({ runId }: RunRef): Promise<boolean> {
+    const run = await openRun(runId);
+    const largest: number | null = await Checkpoint.max('bytes', { where: { run_id: runId } });
+    const needed = SPARE_BYTES + 2 * (largest ?? 0);
+    const free = await Promise.all([runFiles(env, run).dir, run.spec.output_directory].map(freeBytes));
+    return Math.min(...free) >= needed;
+  };
+}
+
+/** Of the disk on which `path` is, or will be when it is made. */
+async function freeBytes(path: string): Promise<number> {
+  try {
+    const { bavail, bsize } = await statfs(path);
+    return bavail * bsize;
+  } catch (error) {
+    const parent = dirname(path);
+    if (parent === path) throw error;
+    return await freeBytes(parent);
+  }
+}

@@ -1,0 +1,26 @@
+import { connection, Run } from './run.ts';
+import { RunEvent } from './run-event.ts';
+import { isFinal, type RunPhase } from './statuses.ts';
+
+/** The phase of a queued run: paused ones are queued too, and no worker takes them. */
+export function queuedPhase(run: Pick<Run, 'pause_reason'>): RunPhase {
+  return run.pause_reason === null ? 'waiting_for_worker' : 'paused';
+}
+
+/**
+ * Says that the run is to hold no worker, and why; or, with null, that it goes on. A worker that trains it hears so at its
+ * next renewal. Doing it again changes nothing.
+ * @returns false when the run has ended.
+ */
+export async function setPauseReason(runId: number, reason: string | null): Promise<boolean> {
+  return await connection().transaction(async (transaction) => {
+    const run = await Run.findByPk(runId, { transaction, lock: transaction.LOCK.UPDATE, rejectOnEmpty: true });
+    if (isFinal(run.status)) return false;
+    if (run.pause_reason === reason) return true;
+    const phase = run.status === 'queued' ? queuedPhase({ pause_reason: reason }) : run.phase;
+    await run.update({ pause_reason: reason, phase }, { transaction });
+    const data = reason === null ? { phase } : { phase, reason };
+    await RunEvent.create({ run_id: runId, kind: reason === null ? 'resume' : 'pause', data }, { transaction });
+    return true;
+  });
+}

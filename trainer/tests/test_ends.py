@@ -1,0 +1,119 @@
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+from .. import failures
+from ..checkpoints import MANIFEST
+from ..failures import Diverged, Stopped
+from ..saving import LONGEST_S, SavePlan
+from .support import HYPERPARAMETERS, ROOT, train_here, write_run_file
+
+
+class Ends(unittest.TestCase):
+    """How a training ends that cannot go on as it is, and how it then goes on."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.work = Path(directory.name)
+
+    def run_trainer(self, run_file: Path, **options) -> subprocess.CompletedProcess:
+        return subprocess.run([sys.executable, "-u", "-m", "trainer", str(run_file)], cwd=ROOT, capture_output=True, text=True, **options)
+
+    def test_out_of_memory_has_a_code_of_its_own(self):
+        # The rows of a step as one batch need more than this process may have.
+        limit = 2 * 1024**3
+        rows = {**HYPERPARAMETERS, "batch_size": 64, "gradient_accumulation": 1, "max_length": 8192}
+        data = self.work / "long.jsonl"
+        data.write_text('{"prompt": "a", "completion": "' + "word " * 3000 + '"}\n', encoding="utf-8")
+        data.write_text(data.read_text() * 64)
+        run_file = write_run_file(self.work, hyperparameters=rows, data={"train": str(data), "held_out": None})
+        ended = self.run_trainer(run_file, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit, limit)))
+        self.assertEqual(ended.returncode, failures.OUT_OF_MEMORY, ended.stdout[-2000:] + ended.stderr[-2000:])
+
+    def test_a_checkpoint_fits_the_same_rows_per_step_in_smaller_batches(self):
+        # Take `rows_per_step` out of checkpoints._comparable and the checkpoint is put aside.
+        def stop_at_4(event, commands):
+            if event["type"] == "step" and event["step"] == 4:
+                commands.stop.set()
+
+        whole, events = train_here(self._folder("whole"))
+        losses = [event["loss"] for event in events.of("step")]
+        work = self._folder("split")
+        with self.assertRaises(Stopped):
+            train_here(work, stop_at_4)
+        split = {**HYPERPARAMETERS, "batch_size": 1, "gradient_accumulation": HYPERPARAMETERS["batch_size"] * HYPERPARAMETERS["gradient_accumulation"]}
+        rest, events = train_here(work, hyperparameters=split, lease_epoch=2, known_checkpoint_step=3)
+        self.assertEqual([event["step"] for event in events.of("resumed")], [5])
+        self.assertEqual((rest["final_step"], rest["total_steps"]), (whole["final_step"], whole["total_steps"]))
+        # The same rows in the same order: dropout draws other numbers, so losses are near and not equal.
+        for event in events.of("step"):
+            self.assertAlmostEqual(event["loss"], losses[event["step"] - 1], delta=0.2)
+
+    def test_a_loss_beyond_hope_ends_at_the_last_good_checkpoint(self):
+        hopeless = {**HYPERPARAMETERS, "learning_rate": 1.0, "epochs": 40, "save_steps": 2}
+        with self.assertRaises(Diverged) as raised:
+            train_here(self.work, training_type="standard", hyperparameters=hopeless)
+        self.assertRegex(str(raised.exception), r"Lower learning_rate \(now 1.0\)")
+        self.assertRegex(str(raised.exception), r"The last checkpoint from before is that of step \d+|There is no checkpoint from before")
+
+    def test_a_full_disk_has_a_code_of_its_own_and_leaves_the_room_it_took(self):
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(self.work)], capture_output=True, text=True)
+        if mounted.returncode != 0:
+            print(f"not tried: a full disk needs the right to mount one ({mounted.stderr.strip()})")
+            return
+        try:
+            run_file = write_run_file(self.work, output_dir=str(self._elsewhere() / "output"))
+            ended = self.run_trainer(run_file)
+            self.assertEqual(ended.returncode, failures.DISK_FULL, ended.stdout[-2000:] + ended.stderr[-2000:])
+            self.assertTrue(all((path / MANIFEST).exists() for path in (self.work / "checkpoints" / "e1").iterdir()))
+            subprocess.run(["mount", "-o", "remount,size=100m", str(self.work)], check=True)
+            write_run_file(self.work, output_dir=str(self._elsewhere() / "output"), lease_epoch=2)
+            self.assertEqual(self.run_trainer(run_file).returncode, failures.DONE)
+        finally:
+            subprocess.run(["umount", str(self.work)], check=True)
+
+    def _folder(self, name: str) -> Path:
+        path = self.work / name
+        path.mkdir()
+        return path
+
+    def _elsewhere(self) -> Path:
+        path = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, path)
+        return path
+
+
+class Saving(unittest.TestCase):
+    def simulate(self, share, cost_s: float, save_steps: int = 1, steps: int = 20_000) -> tuple[list[float], float]:
+        """Times of the saves of a training with a step a second, and the share of time that saving took."""
+        now = 0.0
+        plan = SavePlan(save_steps, share, clock=lambda: now)
+        saves = []
+        for step in range(1, steps + 1):
+            now += 1.0
+            if plan.due(step):
+                saves.append(now)
+                now += cost_s
+                plan.saved(cost_s)
+        return saves, len(saves) * cost_s / now
+
+    def test_what_the_user_chose_is_done_whatever_it_costs(self):
+        saves, _ = self.simulate(None, cost_s=5, save_steps=100)
+        self.assertEqual(len(saves), 200)
+
+    def test_it_costs_no_more_than_its_share(self):
+        # Make SavePlan.due ignore what was spent, and all of these are above.
+        for cost_s in (0.2, 5, 40):
+            with self.subTest(cost_s):
+                saves, share = self.simulate(0.03, cost_s)
+                self.assertLessEqual(share, 0.03)
+                self.assertGreater(share, 0.02)
+
+    def test_where_it_is_cheap_no_more_than_so_many_minutes_can_be_lost(self):
+        saves, _ = self.simulate(0.03, cost_s=0.1, save_steps=1_000_000)
+        self.assertTrue(all(later - earlier <= LONGEST_S + 2 for earlier, later in zip([0.0, *saves], saves)))
