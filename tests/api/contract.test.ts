@@ -59,6 +59,11 @@ const COMMON: Record<number, Case> = {
 const aboutOpen: Case = (world, sent) => world.send({ ...sent, id: world.open[ownerOf(sent)] });
 const aboutUnstarted: Case = (world, sent) => world.send({ ...sent, id: world.unstartedProjectId });
 const aboutCancelled: Case = async (world, sent) => world.send({ ...sent, id: await world.cancelled(ownerOf(sent)) });
+const aboutPaused: Case = async (world, sent) => {
+  const id = world.open[ownerOf(sent)];
+  await world.expect(200, { method: 'POST', path: `/${ownerOf(sent)}s/{id}/pause`, id });
+  return await world.send({ ...sent, id });
+};
 const withBody =
   (body: unknown): Case =>
   (world, sent) =>
@@ -77,6 +82,10 @@ const SPECIAL: Record<string, Case> = {
   'DELETE /jobs/{id} 409': aboutOpen,
   'POST /jobs/{id}/cancel 200': async (world, sent) => world.send({ ...sent, id: await world.openJob() }),
   'POST /jobs/{id}/cancel 400': (world, sent) => world.send(sent),
+  'POST /jobs/{id}/pause 200': aboutOpen,
+  'POST /jobs/{id}/pause 400': (world, sent) => world.send(sent),
+  'POST /jobs/{id}/resume 200': aboutPaused,
+  'POST /jobs/{id}/resume 400': (world, sent) => world.send(sent),
   'POST /jobs/{id}/start 200': aboutCancelled,
   'POST /jobs/{id}/start 400': (world, sent) => world.send(sent),
   'POST /jobs/{id}/start 409': aboutOpen,
@@ -94,6 +103,10 @@ const SPECIAL: Record<string, Case> = {
   'POST /projects/{id}/retry 409': aboutOpen,
   'POST /projects/{id}/cancel 200': async (world, sent) => world.send({ ...sent, id: await world.openProject() }),
   'POST /projects/{id}/cancel 400': (world, sent) => world.send(sent),
+  'POST /projects/{id}/pause 200': aboutOpen,
+  'POST /projects/{id}/pause 400': (world, sent) => world.send(sent),
+  'POST /projects/{id}/resume 200': aboutPaused,
+  'POST /projects/{id}/resume 400': (world, sent) => world.send(sent),
   'POST /projects/{id}/validate 400': aboutUnstarted,
   'GET /projects/{id}/events 400': aboutUnstarted,
   'GET /projects/{id}/metrics 400': aboutUnstarted,
