@@ -4,14 +4,20 @@ import { join } from 'node:path';
 import { loadEnv } from '../../src/env.ts';
 import { startPostgres } from '../../src/local/postgres.ts';
 import { startTemporal } from '../../src/local/temporal.ts';
+import { processStart } from '../../src/workers/process-identity.ts';
+import { processesOf } from './processes.ts';
+import { until } from './service.ts';
 
-interface OutsideServer {
+export interface OutsideServer {
   stop(): Promise<void>;
+  /** SIGKILL; returns when the process is gone. */
+  kill(): Promise<void>;
   /** Again on the same port, with what it had. */
   start(): Promise<void>;
 }
 
 export interface OutsideServers {
+  home: string;
   databaseUrl: string;
   temporalAddress: string;
   postgres: OutsideServer;
@@ -29,17 +35,27 @@ export async function startOutsideServers(): Promise<OutsideServers> {
   let temporal = await serveTemporal(0);
   const { url: databaseUrl, port: databasePort } = postgres;
   const temporalAddress = temporal.address;
+  // The oldest of those that match: PostgreSQL's own children look alike.
+  const kill = async (pattern: RegExp) => {
+    const pid = (await processesOf(home)).find(({ command }) => pattern.test(command))?.pid;
+    if (pid === undefined) throw new Error(`No process of ${home} is ${pattern}.`);
+    process.kill(pid, 'SIGKILL');
+    await until(`process ${pid} to be gone`, async () => ((await processStart(pid)) === null ? true : null));
+  };
   return {
+    home,
     databaseUrl,
     temporalAddress,
     postgres: {
       stop: () => postgres.stop(),
+      kill: () => kill(/postgres -D /),
       start: async () => {
         postgres = await startPostgres({ home, port: databasePort });
       },
     },
     temporal: {
       stop: () => temporal.stop(),
+      kill: () => kill(/temporal server start-dev/),
       start: async () => {
         temporal = await serveTemporal(Number(temporalAddress.split(':')[1]));
       },

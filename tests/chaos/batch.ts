@@ -1,0 +1,118 @@
+import { type Drive, Drives } from './drive.ts';
+import { FAULTS } from './faults.ts';
+import { violationsOf } from './invariants.ts';
+import { type CasePlan, planCase } from './schedule.ts';
+import { SPECS } from './specs.ts';
+import { ChaosWorld } from './world.ts';
+
+export interface BatchOptions {
+  /** Schedules, as seed and index; each is one run. */
+  cases: { seed: string; index: number }[];
+  /** No further run begins after so many minutes. */
+  minutes: number;
+  /** Runs under way at once, and workers for them. */
+  atOnce: number;
+  workerCount: number;
+  heartbeatTimeoutMs: number;
+  onProgress: (line: string) => void;
+  /** After each run, with all that ended so far. */
+  onEnded?: (outcome: BatchOutcome) => Promise<void>;
+}
+
+export interface EndedCase {
+  seed: string;
+  drive: Drive;
+  status: string;
+  violations: string[];
+}
+
+export interface BatchOutcome {
+  ended: EndedCase[];
+  /** What no single run broke: two trainers at once, processes left at the end. */
+  violations: string[];
+  seconds: number;
+}
+
+/** Undisturbed runs of every spec that is needed, then the scheduled ones, several at once; then every invariant. */
+export async function runBatch(options: BatchOptions): Promise<BatchOutcome> {
+  const from = performance.now();
+  const outcome: BatchOutcome = { ended: [], violations: [], seconds: 0 };
+  const seconds = () => (performance.now() - from) / 1_000;
+  const plans = options.cases.map(({ seed, index }) => ({
+    seed,
+    plan: planCase(seed, index, FAULTS, Object.keys(SPECS)),
+  }));
+  const world = await ChaosWorld.create(options);
+  try {
+    const drives = new Drives(world);
+    const references = await train(world, drives, [...new Set(plans.map(({ plan }) => plan.spec))], options);
+    const queue = [...plans];
+    const lane = async () => {
+      for (let next = queue.shift(); next; next = queue.shift()) {
+        if (seconds() > options.minutes * 60) return;
+        const { seed, plan } = next;
+        const drive = await drives.run(plan, `run ${seed}/${plan.index}`);
+        const violations = await violationsOf(world, drive, references);
+        const { status } = world.watch.seen(drive.run.runId) ?? { status: 'unknown' };
+        world.watch.leave(drive.run.runId);
+        outcome.ended.push({ seed, drive, status, violations });
+        outcome.seconds = seconds();
+        options.onProgress(lineOf(drive, status, violations, outcome.ended.length, plans.length));
+        await options.onEnded?.(outcome);
+      }
+    };
+    await Promise.all(Array.from({ length: options.atOnce }, lane));
+    outcome.violations.push(...world.watch.doubled.map((sentence) => `I3: ${sentence}`));
+  } finally {
+    const left = await world.remove();
+    outcome.violations.push(...left.map((process) => `I9: a process was left at the end: ${process}`));
+    outcome.seconds = seconds();
+  }
+  return outcome;
+}
+
+/** The weights of each spec, of a run that nothing happens to. */
+async function train(
+  world: ChaosWorld,
+  drives: Drives,
+  specs: string[],
+  { onProgress }: BatchOptions,
+): Promise<Map<string, string>> {
+  const references = new Map<string, string>();
+  await Promise.all(
+    specs.map(async (spec, index) => {
+      const plan: CasePlan = { index, spec, faults: [] };
+      const drive = await drives.run(plan, `undisturbed, ${spec}`);
+      const violations = await violationsOf(world, drive, references);
+      const [row] = await world.query<{ sha256: string | null; steps: number }>(
+        `SELECT result->>'weights_sha256' AS sha256, total_steps AS steps FROM runs WHERE id = $1`,
+        [drive.run.runId],
+      );
+      if (!row?.sha256 || violations.length > 0)
+        throw new Error(`An undisturbed run went wrong: ${violations.join(' ')}`);
+      references.set(spec, row.sha256);
+      onProgress(
+        `undisturbed: ${spec}, ${row.steps} steps, ${drive.seconds.toFixed(0)} s, weights ${row.sha256.slice(0, 12)}`,
+      );
+    }),
+  );
+  return references;
+}
+
+function lineOf(
+  { name, plan, hits, missed, seconds }: Drive,
+  status: string,
+  violations: string[],
+  n: number,
+  of: number,
+): string {
+  const own = hits.filter(({ isOwn }) => isOwn).map(({ fault, at }) => `${fault} (${at})`);
+  const others = hits.filter(({ isOwn }) => !isOwn).map(({ fault }) => fault);
+  const parts = [
+    `[${n}/${of}] ${name}, ${plan.spec}: ${status} after ${seconds.toFixed(0)} s`,
+    `own: ${own.join(', ') || 'none'}`,
+    ...(others.length > 0 ? [`of others: ${others.join(', ')}`] : []),
+    ...(missed.length > 0 ? [`ended before: ${missed.map((fault) => fault.name).join(', ')}`] : []),
+  ];
+  return [parts.join('; '), ...violations.map((sentence) => `  VIOLATION ${sentence}`)].join('\n');
+}

@@ -1,0 +1,154 @@
+import { setTimeout as after } from 'node:timers/promises';
+import { isFinal, type RunStatus } from '../../src/models/statuses.ts';
+import { type Fault, faultOf } from './faults.ts';
+import { type Hit, measure, measureSplit } from './measure.ts';
+import { type CasePlan, nameOf, type PlannedFault, rankOf } from './schedule.ts';
+import { SPECS } from './specs.ts';
+import type { Strike } from './strikes.ts';
+import type { Seen } from './watch.ts';
+import type { ChaosWorld, Submitted } from './world.ts';
+
+const LOOK_EVERY_MS = 40;
+/** A run that has not ended so long after its last fault is stuck. */
+export const STUCK_AFTER_MS = 240_000;
+
+/** One run under way, and what was done to it. */
+export interface Drive {
+  plan: CasePlan;
+  name: string;
+  run: Submitted;
+  /** Faults that hit it: its own, and those of others that hit the whole service. */
+  hits: Hit[];
+  /** Faults of the schedule for which the run ended too early. */
+  missed: PlannedFault[];
+  isStuck: boolean;
+  seconds: number;
+}
+
+/** All runs under way: a fault of the whole service hits each. */
+export class Drives {
+  readonly #world: ChaosWorld;
+  readonly #underWay = new Set<Drive>();
+
+  constructor(world: ChaosWorld) {
+    this.#world = world;
+  }
+
+  /** Submits a run, hits it as the plan says, and waits for its end. */
+  async run(plan: CasePlan, name: string): Promise<Drive> {
+    const spec = SPECS[plan.spec];
+    if (!spec) throw new Error(`There is no spec ${plan.spec}.`);
+    const from = performance.now();
+    const run = await this.#world.submit(spec, name);
+    const drive: Drive = { plan, name, run, hits: [], missed: [], isStuck: false, seconds: 0 };
+    this.#underWay.add(drive);
+    try {
+      for (const planned of plan.faults) {
+        if (!(await this.#hit(drive, planned))) drive.missed.push(planned);
+      }
+      const end = await this.#waitFor(drive, (seen) => isFinal(seen.status as RunStatus) && seen.isClosed);
+      drive.isStuck = end === null;
+    } finally {
+      this.#underWay.delete(drive);
+      drive.seconds = (performance.now() - from) / 1_000;
+    }
+    return drive;
+  }
+
+  /** Waits for the moment, hits, heals, and waits for the recovery. False when the run ended before. */
+  async #hit(drive: Drive, planned: PlannedFault): Promise<boolean> {
+    const fault = faultOf(planned.name);
+    const last = drive.hits.at(-1);
+    if (last && !planned.soon) await this.#recovery(drive, last);
+    if (fault.kind === 'service') {
+      if (!(await this.#moment(drive, planned))) return false;
+      return await this.#world.inTurn(async () => {
+        const strike = await this.#aim(drive, fault, planned);
+        if (!strike) return false;
+        const hits = [...this.#underWay].map((each) => this.#note(each, fault, planned, each === drive));
+        await strike.inject();
+        for (const hit of hits) hit.brokenMs = Date.now();
+        await strike.heal();
+        for (const hit of hits) hit.healedMs = Date.now();
+        return true;
+      });
+    }
+    if (!(await this.#moment(drive, planned))) return false;
+    const strike = await this.#aim(drive, fault, planned);
+    if (!strike) return false;
+    const hit = this.#note(drive, fault, planned, true);
+    const split = fault.name === 'kill worker' ? measureSplit(this.#world, drive.run, hit) : null;
+    await strike.inject();
+    await strike.heal();
+    hit.healedMs = Date.now();
+    if (split) hit.detectedMs = await split;
+    return true;
+  }
+
+  #note(drive: Drive, fault: Fault, planned: PlannedFault, isOwn: boolean): Hit {
+    const seen = this.#world.watch.seen(drive.run.runId);
+    const hit: Hit = {
+      fault: fault.name,
+      kind: fault.kind,
+      isOwn,
+      moment: nameOf(planned.moment),
+      at: seen ? `${seen.status}, ${seen.phase}, step ${seen.step}` : 'not seen yet',
+      leaseEpoch: seen?.leaseEpoch ?? 0,
+      atMs: Date.now(),
+      brokenMs: null,
+      healedMs: null,
+      detectedMs: null,
+      recovery: null,
+    };
+    drive.hits.push(hit);
+    // What is measured is read before a later fault could write over it.
+    void measure(this.#world, drive.run, hit).then((recovery) => {
+      hit.recovery = recovery;
+    });
+    return hit;
+  }
+
+  async #moment(drive: Drive, { moment }: PlannedFault): Promise<boolean> {
+    return (
+      (await this.#waitFor(drive, (seen) => isFinal(seen.status as RunStatus) || placeOf(seen) >= rankOf(moment))) !==
+      null
+    );
+  }
+
+  async #aim(drive: Drive, fault: Fault, { dice }: PlannedFault): Promise<Strike | null> {
+    const target = { world: this.#world, run: drive.run, dice };
+    let strike: Strike | null = null;
+    await this.#waitFor(drive, async (seen) => {
+      if (isFinal(seen.status as RunStatus)) return true;
+      strike = await fault.aim(target);
+      return strike !== null;
+    });
+    return strike;
+  }
+
+  async #recovery(drive: Drive, hit: Hit): Promise<void> {
+    await this.#waitFor(drive, (seen) => isFinal(seen.status as RunStatus) || hit.recovery !== null);
+  }
+
+  /** Null when it takes so long that the run must be stuck. */
+  async #waitFor(drive: Drive, is: (seen: Seen) => boolean | Promise<boolean>): Promise<Seen | null> {
+    const since = performance.now();
+    for (;;) {
+      const seen = this.#world.watch.seen(drive.run.runId);
+      if (seen && (await is(seen))) return seen;
+      if (performance.now() - since > STUCK_AFTER_MS) return null;
+      await after(LOOK_EVERY_MS);
+    }
+  }
+}
+
+/** Where a run is on the scale of rankOf. */
+function placeOf(seen: Seen): number {
+  const when = { loading: 'loading', training: 'step', exporting: 'exporting', validating: 'validating' } as const;
+  if (seen.phase === 'publishing') return rankOf({ when: 'validating', percent: 0 });
+  if (seen.status === 'pending') return rankOf({ when: 'created', percent: 0 });
+  // Between training and validation it is queued once more.
+  if (seen.status !== 'running') return rankOf({ when: seen.isTrained ? 'exporting' : 'queued', percent: 0 });
+  const phase = when[seen.phase as keyof typeof when] ?? 'loading';
+  return rankOf({ when: phase, percent: (100 * seen.step) / (seen.totalSteps ?? Number.POSITIVE_INFINITY) });
+}

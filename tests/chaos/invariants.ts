@@ -1,0 +1,141 @@
+import { readdir, readlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { isFinal, type RunStatus } from '../../src/models/statuses.ts';
+import type { Drive } from './drive.ts';
+import { type Evidence, gather, wrongFiles } from './evidence.ts';
+import { trainersOf } from './watch.ts';
+import type { ChaosWorld } from './world.ts';
+
+/** What a run of the same spec and seed gave that nothing happened to. */
+export type References = ReadonlyMap<string, string>;
+
+type Check = (evidence: Evidence, references: References) => string[] | Promise<string[]>;
+
+/** Written outside of a lease on purpose: they tell of attempts that were refused, or failed. */
+const OUTSIDE_OF_LEASE = ['refused_write', 'trainer_crashed'];
+
+/** One check per invariant; each gives a sentence for whatever breaks it. */
+const CHECKS: Record<string, Check> = {
+  'I1 ends exactly once': ({ run, runsOfOwner, events, drive }) => {
+    const ends = events.filter(({ kind, data }) => kind === 'status' && isFinal(data.status as RunStatus));
+    return [
+      ...(drive.isStuck || !isFinal(run.status)
+        ? [`is stuck: ${run.status}, ${run.phase}, step ${run.current_step}`]
+        : []),
+      ...(ends.length === 1 ? [] : [`has ${ends.length} final events`]),
+      ...(runsOfOwner === 1 ? [] : [`has ${runsOfOwner} runs for one request`]),
+      ...(run.status === 'failed' ? [`failed: ${run.error_message}`] : []),
+    ];
+  },
+  'I2 nothing follows the end': ({ run, events }) => {
+    const end = events.findIndex(({ kind, data }) => kind === 'status' && isFinal(data.status as RunStatus));
+    const later = end < 0 ? [] : events.slice(end + 1).filter(({ kind }) => !OUTSIDE_OF_LEASE.includes(kind));
+    const last = events.findLast(({ kind }) => kind === 'status')?.data.status;
+    return [
+      ...later.map(({ kind, data }) => `${kind} after its end: ${JSON.stringify(data)}`),
+      ...(last === run.status ? [] : [`its row says ${run.status}, its last event ${last}`]),
+    ];
+  },
+  'I3 one writer at a time': ({ run, events, metrics }) => {
+    const wrong: string[] = [];
+    let epoch = 0;
+    for (const { kind, data } of events) {
+      const of = data.lease_epoch;
+      if (typeof of !== 'number' || OUTSIDE_OF_LEASE.includes(kind)) continue;
+      if (of < epoch) wrong.push(`${kind} of claim ${of} was written after claim ${epoch} began`);
+      if (kind === 'status' && data.status === 'running' && of !== epoch + 1)
+        wrong.push(`claim ${of} followed claim ${epoch}`);
+      epoch = Math.max(epoch, of);
+    }
+    if (epoch !== run.lease_epoch) wrong.push(`its row is at claim ${run.lease_epoch}, its events at ${epoch}`);
+    // A step that is done again moves to the end of the stream; one out of order was written by somebody else.
+    const unordered = metrics.filter(({ step }, place) => place > 0 && step <= (metrics[place - 1]?.step ?? 0));
+    return [...wrong, ...unordered.map(({ step }) => `step ${step} was written after a later one`)];
+  },
+  'I4 checkpoints only go forward': ({ events }) => {
+    const wrong: string[] = [];
+    let committed = 0;
+    for (const { kind, data } of events) {
+      // A fallback is explicit: what did not verify was put aside, and an event says so.
+      if (kind === 'quarantined') committed = 0;
+      if (kind === 'resumed' && Number(data.step) < committed)
+        wrong.push(`went on from step ${data.step}, with a checkpoint of ${committed}`);
+      if (kind === 'checkpoint') {
+        if (Number(data.step) < committed) wrong.push(`checkpoint ${data.step} after ${committed}`);
+        committed = Math.max(committed, Number(data.step));
+      }
+    }
+    return wrong;
+  },
+  'I5 the same weights': ({ run, drive }, references) => {
+    const expected = references.get(drive.plan.spec);
+    if (run.status !== 'completed' || expected === undefined || run.result?.weights_sha256 === expected) return [];
+    return [`its weights are ${run.result?.weights_sha256}, those of an undisturbed run ${expected}`];
+  },
+  'I5 each step once': ({ run, metrics }) => {
+    if (run.status !== 'completed') return [];
+    const steps = metrics.map(({ step }) => step).sort((a, b) => a - b);
+    const missing = Array.from({ length: run.total_steps ?? 0 }, (_, n) => n + 1).filter(
+      (step) => !steps.includes(step),
+    );
+    return [
+      ...(missing.length > 0 ? [`has no metrics of step ${missing.join(', ')}`] : []),
+      ...(steps.length > (run.total_steps ?? 0) ? [`has ${steps.length} steps of ${run.total_steps}`] : []),
+    ];
+  },
+  'I7 database and Temporal agree': ({ run, workflow }) => {
+    if (!workflow) return run.status === 'cancelled' ? [] : ['has no workflow'];
+    return [
+      ...(workflow.executions === 1 ? [] : [`was started ${workflow.executions} times`]),
+      ...(run.workflow_closed_at ? [] : ['its row does not know that its workflow ended']),
+      // A cancelled workflow ends as Temporal's own CANCELLED once its last write is done.
+      ...((workflow.outcome ?? workflow.status.toLowerCase()) === run.status
+        ? []
+        : [`its row says ${run.status}, its workflow ${workflow.status} ${workflow.outcome}`]),
+    ];
+  },
+  'I8 cancel wins': ({ run, cancel }) => [
+    ...(cancel === 'acknowledged' && run.status !== 'cancelled' ? [`was cancelled and is ${run.status}`] : []),
+    ...(cancel === undefined && run.status === 'cancelled' ? ['is cancelled and nobody asked'] : []),
+  ],
+  'I9 nothing half-done is left': async ({ run }) => {
+    const names = await readdir(run.output_directory).catch((): string[] => []);
+    const halfDone = names.filter(
+      (name) => name.startsWith(`.${run.workflow_id}.partial`) || name === `latest.${run.id}`,
+    );
+    const isPublished = names.includes(run.workflow_id);
+    return [
+      ...halfDone.map((name) => `left ${name}`),
+      ...(isPublished === (run.status === 'completed')
+        ? []
+        : [`is ${run.status}, and its output is ${isPublished ? '' : 'not '}there`]),
+      ...(run.lease_expires_at === null || !isFinal(run.status) ? [] : ['still has a lease']),
+    ];
+  },
+  'I10 completed is complete': async ({ run }) => {
+    if (run.status !== 'completed') return [];
+    if (!run.output_path) return ['has no output'];
+    const steps = [run.current_step, run.result?.final_step].every((step) => step === run.total_steps);
+    const latest = await readlink(join(dirname(run.output_path), 'latest')).catch(() => null);
+    return [
+      ...(steps
+        ? []
+        : [`is completed at step ${run.current_step} (result ${run.result?.final_step}) of ${run.total_steps}`]),
+      ...(latest === null ? ['has no link latest beside it'] : []),
+      ...(await wrongFiles(run.output_path, run.result?.weights_sha256)),
+    ];
+  },
+};
+
+/** What is wrong with one run that ended, by all invariants. */
+export async function violationsOf(world: ChaosWorld, drive: Drive, references: References): Promise<string[]> {
+  const evidence = await gather(world, drive);
+  const found: string[] = [];
+  for (const [invariant, check] of Object.entries(CHECKS)) {
+    for (const sentence of await check(evidence, references)) found.push(`${invariant}: ${drive.name} ${sentence}.`);
+  }
+  const orphans = (await trainersOf(world.service.env.home)).filter(({ runId }) => runId === evidence.run.id);
+  if (isFinal(evidence.run.status))
+    found.push(...orphans.map(({ file, pid }) => `I9: ${drive.name} left a trainer (${file}, pid ${pid}).`));
+  return found;
+}
