@@ -1,7 +1,8 @@
 /** `npm run bench -- NAME`: measures the running service on this machine, and prints what it saw. */
-const BENCHES: Record<string, () => Promise<void>> = {
+const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
   api: async () => (await import('./api.ts')).main(),
   upload: async () => (await import('./upload.ts')).main(),
+  overhead: async (args) => (await import('./overhead.ts')).main(args),
 };
 
 const bench = BENCHES[process.argv[2] ?? ''];
@@ -9,4 +10,4 @@ if (!bench) {
   console.error(`Usage: npm run bench -- <${Object.keys(BENCHES).join(' | ')}>`);
   process.exit(2);
 }
-await bench();
+await bench(process.argv.slice(3));

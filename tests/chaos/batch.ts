@@ -14,6 +14,8 @@ export interface BatchOptions {
   atOnce: number;
   workerCount: number;
   heartbeatTimeoutMs: number;
+  /** Aborted: everything is ended at once, and what ended until then is the outcome. */
+  signal: AbortSignal;
   onProgress: (line: string) => void;
   /** After each run, with all that ended so far. */
   onEnded?: (outcome: BatchOutcome) => Promise<void>;
@@ -37,38 +39,51 @@ export interface BatchOutcome {
 export async function runBatch(options: BatchOptions): Promise<BatchOutcome> {
   const from = performance.now();
   const outcome: BatchOutcome = { ended: [], violations: [], seconds: 0 };
+  const world = await ChaosWorld.create(options);
+  try {
+    const aborted = new Promise<void>((resolve) => options.signal.addEventListener('abort', () => resolve()));
+    await Promise.race([aborted, runAll(world, options, outcome, from)]);
+    outcome.violations.push(...world.watch.doubled.map((sentence) => `I3: ${sentence}`));
+  } finally {
+    const left = await world.remove();
+    outcome.violations.push(...left.map((process) => `I9: a process was left at the end: ${process}`));
+    outcome.seconds = (performance.now() - from) / 1_000;
+  }
+  return outcome;
+}
+
+async function runAll(world: ChaosWorld, options: BatchOptions, outcome: BatchOutcome, from: number): Promise<void> {
+  const { onProgress, signal } = options;
   const seconds = () => (performance.now() - from) / 1_000;
-  const plans = options.cases.map(({ seed, index }) => ({
+  const queue = options.cases.map(({ seed, index }) => ({
     seed,
     plan: planCase(seed, index, FAULTS, Object.keys(SPECS)),
   }));
-  const world = await ChaosWorld.create(options);
-  try {
-    const drives = new Drives(world);
-    const references = await train(world, drives, [...new Set(plans.map(({ plan }) => plan.spec))], options);
-    const queue = [...plans];
-    const lane = async () => {
-      for (let next = queue.shift(); next; next = queue.shift()) {
-        if (seconds() > options.minutes * 60) return;
-        const { seed, plan } = next;
-        const drive = await drives.run(plan, `run ${seed}/${plan.index}`);
+  const all = queue.length;
+  const drives = new Drives(world);
+  const references = await train(world, drives, [...new Set(queue.map(({ plan }) => plan.spec))], options);
+  const lane = async () => {
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      if (signal.aborted || seconds() > options.minutes * 60) return;
+      const { seed, plan } = next;
+      const name = `run ${seed}/${plan.index}`;
+      try {
+        const drive = await drives.run(plan, name);
         const violations = await violationsOf(world, drive, references);
         const { status } = world.watch.seen(drive.run.runId) ?? { status: 'unknown' };
         world.watch.leave(drive.run.runId);
         outcome.ended.push({ seed, drive, status, violations });
         outcome.seconds = seconds();
-        options.onProgress(lineOf(drive, status, violations, outcome.ended.length, plans.length));
+        onProgress(lineOf(drive, status, violations, outcome.ended.length, all));
         await options.onEnded?.(outcome);
+      } catch (error) {
+        if (signal.aborted) return;
+        outcome.violations.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+        onProgress(`${name} FAILED: ${error instanceof Error ? error.stack : String(error)}`);
       }
-    };
-    await Promise.all(Array.from({ length: options.atOnce }, lane));
-    outcome.violations.push(...world.watch.doubled.map((sentence) => `I3: ${sentence}`));
-  } finally {
-    const left = await world.remove();
-    outcome.violations.push(...left.map((process) => `I9: a process was left at the end: ${process}`));
-    outcome.seconds = seconds();
-  }
-  return outcome;
+    }
+  };
+  await Promise.all(Array.from({ length: options.atOnce }, lane));
 }
 
 /** The weights of each spec, of a run that nothing happens to. */

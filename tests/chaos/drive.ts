@@ -9,8 +9,8 @@ import type { Seen } from './watch.ts';
 import type { ChaosWorld, Submitted } from './world.ts';
 
 const LOOK_EVERY_MS = 40;
-/** A run that has not ended so long after its last fault is stuck. */
-export const STUCK_AFTER_MS = 240_000;
+/** A run of which nothing has changed for so long is stuck. */
+const STUCK_AFTER_MS = 150_000;
 
 /** One run under way, and what was done to it. */
 export interface Drive {
@@ -94,6 +94,7 @@ export class Drives {
       moment: nameOf(planned.moment),
       at: seen ? `${seen.status}, ${seen.phase}, step ${seen.step}` : 'not seen yet',
       leaseEpoch: seen?.leaseEpoch ?? 0,
+      wasHeld: seen?.status === 'running',
       atMs: Date.now(),
       brokenMs: null,
       healedMs: null,
@@ -102,9 +103,13 @@ export class Drives {
     };
     drive.hits.push(hit);
     // What is measured is read before a later fault could write over it.
-    void measure(this.#world, drive.run, hit).then((recovery) => {
-      hit.recovery = recovery;
-    });
+    void measure(this.#world, drive.run, hit).then(
+      (recovery) => {
+        hit.recovery = recovery;
+      },
+      // The world ended meanwhile.
+      () => {},
+    );
     return hit;
   }
 
@@ -130,12 +135,16 @@ export class Drives {
     await this.#waitFor(drive, (seen) => isFinal(seen.status as RunStatus) || hit.recovery !== null);
   }
 
-  /** Null when it takes so long that the run must be stuck. */
+  /** Null when the run is stuck. */
   async #waitFor(drive: Drive, is: (seen: Seen) => boolean | Promise<boolean>): Promise<Seen | null> {
-    const since = performance.now();
+    let before = '';
+    let since = performance.now();
     for (;;) {
       const seen = this.#world.watch.seen(drive.run.runId);
       if (seen && (await is(seen))) return seen;
+      const now = JSON.stringify(seen);
+      if (now !== before) since = performance.now();
+      before = now;
       if (performance.now() - since > STUCK_AFTER_MS) return null;
       await after(LOOK_EVERY_MS);
     }

@@ -48,12 +48,13 @@ export interface Evidence {
 /** Reads what a run that ended left behind. Waits while a server is away: another run's fault may be under way. */
 export async function gather(world: ChaosWorld, drive: Drive): Promise<Evidence> {
   const { runId, owner, ownerId, workflowId } = drive.run;
-  const [[run], [count], events, metrics, workflow] = await Promise.all([
+  // First, since the row is to be right once the workflow has ended.
+  const workflow = await workflowOf(world, workflowId);
+  const [[run], [count], events, metrics] = await Promise.all([
     world.query<RunRow>(`SELECT *, spec->>'output_directory' AS output_directory FROM runs WHERE id = $1`, [runId]),
     world.query<{ n: number }>(`SELECT count(*)::int AS n FROM runs WHERE ${owner}_id = $1`, [ownerId]),
     world.query<EventRow>('SELECT kind, data FROM run_events WHERE run_id = $1 ORDER BY xid, seq', [runId]),
     world.query<{ step: number }>('SELECT step FROM run_metrics WHERE run_id = $1 ORDER BY xid, seq', [runId]),
-    workflowOf(world, workflowId),
   ]);
   if (!run || !count) throw new Error(`${drive.name} was acknowledged and is not in the database.`);
   return { drive, run, runsOfOwner: count.n, events, metrics, workflow, cancel: world.cancels.get(runId) };

@@ -1,9 +1,11 @@
 import { parseArgs } from 'node:util';
 import { runBatch } from './batch.ts';
+import { report, violationsIn, writeReport } from './report.ts';
 
 /**
  * `npm run chaos -- --runs N --seed S [--case I] [--minutes M] [--report FILE]`: random faults against the real stack, then
- * every invariant. The same seed gives the same schedule; `--case` runs one of its runs alone.
+ * every invariant. The same seed gives the same schedule; `--case` runs one of its runs alone. Started with
+ * OMP_WAIT_POLICY=passive: several trainers on few cores would spend their time spinning for each other's.
  */
 const { values } = parseArgs({
   options: {
@@ -18,15 +20,20 @@ const { seed } = values;
 const indexes =
   values.case === undefined ? Array.from({ length: Number(values.runs) }, (_, n) => n) : [Number(values.case)];
 console.log(`Seed ${seed}, ${indexes.length} runs.`);
+const options = { atOnce: 4, workerCount: 4, heartbeatTimeoutMs: 5_000 };
+const asked = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => asked.abort());
 const outcome = await runBatch({
+  ...options,
+  signal: asked.signal,
   cases: indexes.map((index) => ({ seed, index })),
   minutes: Number(values.minutes),
-  atOnce: 4,
-  workerCount: 3,
-  heartbeatTimeoutMs: 5_000,
   onProgress: (line) => console.log(line),
+  // After each run, so that a batch that is cut short leaves what it saw.
+  onEnded: async (soFar) => {
+    if (values.report) await writeReport(values.report, report(soFar, options));
+  },
 });
-const violations = [...outcome.ended.flatMap((each) => each.violations), ...outcome.violations];
-console.log(`${outcome.ended.length} runs in ${outcome.seconds.toFixed(0)} s, ${violations.length} violations.`);
-for (const sentence of violations) console.log(`  ${sentence}`);
-process.exitCode = violations.length === 0 ? 0 : 1;
+if (values.report) await writeReport(values.report, report(outcome, options));
+console.log(`\n${report(outcome, options)}`);
+process.exitCode = violationsIn(outcome).length === 0 ? 0 : 1;

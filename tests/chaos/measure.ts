@@ -26,6 +26,8 @@ export interface Hit {
   moment: string;
   at: string;
   leaseEpoch: number;
+  /** A worker held the run: it was not waiting for one. */
+  wasHeld: boolean;
   atMs: number;
   /** When the process was dead, the server away. */
   brokenMs: number | null;

@@ -1,0 +1,140 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import type { BatchOptions, BatchOutcome, EndedCase } from './batch.ts';
+import { FAULTS } from './faults.ts';
+import type { Hit } from './measure.ts';
+
+/** What is above this line in a report is written by hand, and stays. */
+const GENERATED = '<!-- Below: written by npm run chaos -- --report -->';
+/** What the service may take beside the heartbeat timeout and the loading of the model. */
+const SLACK_MS = 5_000;
+
+/** The figures of a batch, as text for a terminal and as Markdown alike. */
+export function report(outcome: BatchOutcome, options: Pick<BatchOptions, 'atOnce' | 'heartbeatTimeoutMs'>): string {
+  const { ended, seconds } = outcome;
+  const by = (status: string) => ended.filter((each) => each.status === status).length;
+  const violations = violationsIn(outcome);
+  const seeds = [...new Set(ended.map(({ seed }) => seed))].join(', ');
+  const missed = ended.reduce((sum, { drive }) => sum + drive.missed.length, 0);
+  return [
+    `${new Date().toISOString().slice(0, 10)}, seed ${seeds}: ${ended.length} runs in ${(seconds / 60).toFixed(1)} minutes, ${options.atOnce} at once on ${availableParallelism()} CPU cores, heartbeat timeout ${options.heartbeatTimeoutMs / 1_000} s.`,
+    `${by('completed')} completed, ${by('cancelled')} cancelled, ${by('failed')} failed; ${violations.length} violations of an invariant. ${missed} faults found their run ended already.`,
+    faultTable(ended),
+    splitTable(ended, options.heartbeatTimeoutMs),
+    ...(violations.length > 0 ? [violations.map((sentence) => `- ${sentence}`).join('\n')] : []),
+  ].join('\n\n');
+}
+
+/** Every broken invariant, with how to see it again. */
+export function violationsIn({ ended, violations }: BatchOutcome): string[] {
+  const ofRuns = ended.flatMap(({ seed, drive, violations: found }) =>
+    found.map((sentence) => `${sentence} Again: npm run chaos -- --seed ${seed} --case ${drive.plan.index}`),
+  );
+  return [...ofRuns, ...violations];
+}
+
+/** Puts a report into a file, under what stands there by hand. */
+export async function writeReport(file: string, text: string): Promise<void> {
+  const before = await readFile(file, 'utf8').catch(() => '# Reliability\n\n');
+  const byHand = before.split(GENERATED)[0] ?? '';
+  await writeFile(file, `${byHand.trimEnd()}\n\n${GENERATED}\n\n${text}\n`);
+}
+
+function hitsOf(ended: EndedCase[]): Hit[] {
+  return ended.flatMap(({ drive }) => drive.hits);
+}
+
+/** Hits from which a run came back before anything else hit it: the figures of others belong to two faults. */
+function aloneIn(ended: EndedCase[]): Hit[] {
+  return ended.flatMap(({ drive: { hits } }) =>
+    hits.filter(({ atMs, recovery }, place) => {
+      const before = hits[place - 1]?.recovery?.progressMs ?? 0;
+      const next = hits[place + 1]?.atMs ?? Number.POSITIVE_INFINITY;
+      return recovery !== null && before <= atMs && recovery.progressMs <= next;
+    }),
+  );
+}
+
+function faultTable(ended: EndedCase[]): string {
+  const rows = FAULTS.map(({ name, does }) => {
+    const hits = hitsOf(ended).filter(({ fault }) => fault === name);
+    const alone = aloneIn(ended).filter(({ fault }) => fault === name);
+    const recovered = alone.flatMap(({ recovery, atMs, wasHeld, kind }) =>
+      recovery && (wasHeld || kind === 'user') ? [recovery.progressMs - atMs] : [],
+    );
+    const repeated = alone.flatMap(({ recovery }) => recovery?.stepsRepeated ?? []);
+    const injected = hits.filter(({ isOwn }) => isOwn).length;
+    const times = [recovered.length, inSeconds(median(recovered)), inSeconds(max(recovered))];
+    return [does, injected, hits.length, ...times, max(repeated) ?? '–'];
+  });
+  const head = [
+    'Fault',
+    'Times',
+    'Runs hit',
+    'Measured',
+    'Goes on after, median',
+    'at most',
+    'Steps repeated, at most',
+  ];
+  return table([head, ...rows]);
+}
+
+/** From SIGKILL of a worker to the first new step, in its parts. */
+function splitTable(ended: EndedCase[], heartbeatTimeoutMs: number): string {
+  const parts = aloneIn(ended).flatMap(({ fault, recovery, atMs, detectedMs }) => {
+    if (fault !== 'kill worker' || !recovery?.claimedMs || !recovery.loadedMs || !detectedMs) return [];
+    const { claimedMs, loadedMs, progressMs } = recovery;
+    const detection = Math.min(detectedMs, claimedMs) - atMs;
+    const [pickup, load] = [claimedMs - atMs - detection, loadedMs - claimedMs];
+    return [{ detection, pickup, load, step: progressMs - loadedMs, over: progressMs - atMs - load }];
+  });
+  if (parts.length === 0) return 'No SIGKILL of a worker could be split into its parts.';
+  const row = (name: string, values: number[]) => [name, inSeconds(median(values)), inSeconds(max(values))];
+  const limitMs = heartbeatTimeoutMs + SLACK_MS;
+  const late = parts.filter(({ over }) => over > limitMs).length;
+  return [
+    `From SIGKILL of a worker to the first new step, ${parts.length} times:`,
+    table([
+      ['Part', 'Median', 'At most'],
+      row(
+        'seen: the lease ran out and the heartbeats ended',
+        parts.map((part) => part.detection),
+      ),
+      row(
+        'picked up by another worker',
+        parts.map((part) => part.pickup),
+      ),
+      row(
+        'model loaded',
+        parts.map((part) => part.load),
+      ),
+      row(
+        'first new step',
+        parts.map((part) => part.step),
+      ),
+      row(
+        'all but loading the model',
+        parts.map((part) => part.over),
+      ),
+    ]),
+    `At most ${limitMs / 1_000} s beside loading the model is the aim (heartbeat timeout + ${SLACK_MS / 1_000} s): ${late} of ${parts.length} took longer.`,
+  ].join('\n\n');
+}
+
+function table([head = [], ...rows]: (string | number)[][]): string {
+  const line = (cells: (string | number)[]) => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map((_, place) => (place === 0 ? '---' : '--:'))), ...rows.map(line)].join('\n');
+}
+
+function inSeconds(ms: number | null): string {
+  return ms === null ? '–' : `${(ms / 1_000).toFixed(1)} s`;
+}
+
+function max(values: number[]): number | null {
+  return values.length === 0 ? null : Math.max(...values);
+}
+
+function median(values: number[]): number | null {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? null;
+}
