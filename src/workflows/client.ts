@@ -53,6 +53,8 @@ export interface Orchestration {
 
 const CALL_TIMEOUT_MS = 5_000;
 const PING_TIMEOUT_MS = 1_500;
+/** With the ping before it, less than the 5 s within which everybody is answered, also while the orchestrator is away. */
+const PAUSE_TIMEOUT_MS = 3_000;
 /** Stopping waits for busy workers to save and hand back their runs. */
 const POOL_TIMEOUT_MS = 180_000;
 const CHECK_TIMEOUT_MS = 600_000;
@@ -80,7 +82,7 @@ export function connectOrchestration(env: Env): Orchestration {
       }),
 
     pauseTraining: (run, pause) =>
-      within(CALL_TIMEOUT_MS, async () => {
+      withinOnceReachable(PAUSE_TIMEOUT_MS, async () => {
         // A run that was just committed may have no workflow yet.
         const startWorkflowOperation = new WithStartWorkflowOperation<typeof trainingWorkflow>('trainingWorkflow', {
           ...trainingOptions(run, env),
