@@ -14,6 +14,7 @@ export class StallWatch {
   readonly #timer: NodeJS.Timeout;
   #heardAtMs = performance.now();
   #slowestStepMs = 0;
+  #stepped = false;
   #phase: string = 'starting';
 
   /** Calls `onStall` once, with a sentence. */
@@ -35,7 +36,10 @@ export class StallWatch {
 
   heard(event: TrainerEvent): void {
     const now = performance.now();
-    if (event.type === 'step') this.#slowestStepMs = Math.max(this.#slowestStepMs, now - this.#heardAtMs);
+    // The first step takes longer than any other, and says nothing about them.
+    if (event.type === 'step' && this.#stepped)
+      this.#slowestStepMs = Math.max(this.#slowestStepMs, now - this.#heardAtMs);
+    if (event.type === 'step') this.#stepped = true;
     if (event.type === 'phase') this.#phase = event.phase;
     this.#heardAtMs = now;
   }
