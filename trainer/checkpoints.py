@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,9 +130,9 @@ def newest_complete(root: Path, lease_epoch: int, expected: dict, known_step: in
     return None
 
 
-def remove_unfinished(directory: Path) -> None:
-    """Removes what this claim began to save and did not finish. Nobody else writes to its folder."""
-    for path in directory.glob("checkpoint-*"):
+def remove_unfinished(checkpoints: Iterable[Path]) -> None:
+    """Removes those that somebody began to save and did not finish: half a save is of no use, and tells nothing."""
+    for path in checkpoints:
         if not (path / MANIFEST).exists():
             shutil.rmtree(path, ignore_errors=True)
 
@@ -143,7 +144,5 @@ def prune(root: Path, events: Events) -> None:
         (checkpoint.path / MANIFEST).unlink(missing_ok=True)
         shutil.rmtree(checkpoint.path, ignore_errors=True)
         events.send("pruned", step=checkpoint.step, path=str(checkpoint.path))
-    # Put aside when this training went on. Damage is kept, for whoever looks into it; half a save tells nothing.
-    for path in root.glob("e*/quarantine-checkpoint-*"):
-        if not (path / MANIFEST).exists():
-            shutil.rmtree(path, ignore_errors=True)
+    # Put aside when this training went on. Damage is kept, for whoever looks into it.
+    remove_unfinished(root.glob("e*/quarantine-checkpoint-*"))

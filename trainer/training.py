@@ -112,8 +112,8 @@ def train(run: RunFile, conversations: list, events: Events, commands: Commands)
         try:
             trainer.train(resume_from_checkpoint=str(resume.path) if resume else None)
         except BaseException:
-            # Half a checkpoint is of no use to anybody, and on a full disk it takes the room for a whole one.
-            remove_unfinished(directory)
+            # On a full disk it takes the room for a whole one. Nobody else writes to the folder of this claim.
+            remove_unfinished(directory.glob("checkpoint-*"))
             raise
     if commands.stop.is_set() and trainer.state.global_step < total_steps:
         raise Stopped()

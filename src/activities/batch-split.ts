@@ -21,15 +21,14 @@ export async function currentSplit(runId: number): Promise<BatchSplit | null> {
  * @returns what the attempt is to fail with.
  */
 export async function afterOutOfMemory(lease: Lease, split: BatchSplit, said: string): Promise<ApplicationFailure> {
-  const { batch_size, gradient_accumulation } = split;
-  const smaller = splitBatch({ batch_size, gradient_accumulation });
+  const smaller = splitBatch(split);
   if (!smaller) {
     return ApplicationFailure.nonRetryable(
       `${said} It has been tried with a batch_size of 1.`,
       FAILURE_TYPES.trainerFailed,
     );
   }
-  const message = `Out of memory with a batch_size of ${batch_size}: going on with ${smaller.batch_size}, and gradient_accumulation ${smaller.gradient_accumulation} for the same rows per step.`;
+  const message = `Out of memory with a batch_size of ${split.batch_size}: going on with ${smaller.batch_size}, and gradient_accumulation ${smaller.gradient_accumulation} for the same rows per step.`;
   await recordEvent(lease, KIND, { ...smaller, message });
   return ApplicationFailure.create({ message, type: FAILURE_TYPES.outOfMemory, nextRetryDelay: 1_000 });
 }

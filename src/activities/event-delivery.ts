@@ -1,8 +1,6 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { isDatabaseAway } from '../models/database-away.ts';
-import type { TrainerEvent } from '../trainer/protocol.ts';
-
-export type StepEvent = Extract<TrainerEvent, { type: 'step' }>;
+import type { StepEvent, TrainerEvent } from '../trainer/protocol.ts';
 
 /** One event, or steps that came one after another and are written together. */
 export type Delivery = Exclude<TrainerEvent, StepEvent> | StepEvent[];

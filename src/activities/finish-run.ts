@@ -1,6 +1,7 @@
 import { access, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Env } from '../env.ts';
+import { exists } from '../files.ts';
 import { Run } from '../models/run.ts';
 import { isFinal, type RunStatus } from '../models/statuses.ts';
 import { setPhase, transition } from '../models/transition.ts';
@@ -64,13 +65,6 @@ async function publish(env: Env, run: Run): Promise<string> {
   await symlink(basename(output), replacement);
   await rename(replacement, latest);
   return output;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function removeStaging(env: Env, run: Run): Promise<void> {

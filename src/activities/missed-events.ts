@@ -1,11 +1,11 @@
 import { createReadStream } from 'node:fs';
-import { access, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { exists } from '../files.ts';
 import type { Lease } from '../models/lease.ts';
 import { countSteps, recordMissedCheckpoint, recordMissedSteps } from '../models/run-progress.ts';
-import { TrainerEventSchema } from '../trainer/protocol.ts';
-import type { StepEvent } from './event-delivery.ts';
+import { type StepEvent, TrainerEventSchema } from '../trainer/protocol.ts';
 
 const BATCH = 500;
 
@@ -45,11 +45,4 @@ function parse(line: string) {
   } catch {
     return null;
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
 }

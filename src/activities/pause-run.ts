@@ -1,7 +1,6 @@
-import { statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { ApplicationFailure } from '@temporalio/activity';
 import type { Env } from '../env.ts';
+import { freeBytes } from '../files.ts';
 import { Checkpoint } from '../models/checkpoint.ts';
 import { setPauseReason } from '../models/pause.ts';
 import { FAILURE_TYPES, type PauseInput, type RunRef } from '../workflows/contract.ts';
@@ -32,16 +31,4 @@ export function createHasRoom(env: Env) {
     const free = await Promise.all([runFiles(env, run).dir, run.spec.output_directory].map(freeBytes));
     return Math.min(...free) >= needed;
   };
-}
-
-/** Of the disk on which `path` is, or will be when it is made. */
-async function freeBytes(path: string): Promise<number> {
-  try {
-    const { bavail, bsize } = await statfs(path);
-    return bavail * bsize;
-  } catch (error) {
-    const parent = dirname(path);
-    if (parent === path) throw error;
-    return await freeBytes(parent);
-  }
 }

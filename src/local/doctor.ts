@@ -1,10 +1,11 @@
-import { access, constants, stat, statfs } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import Table from 'cli-table3';
 import { execa } from 'execa';
 import pg from 'pg';
 import { listModels } from '../base-models/model-cache.ts';
 import type { Env } from '../env.ts';
+import { exists, freeBytes } from '../files.ts';
 import { lazyConnection } from '../workflows/connection.ts';
 import { isPortFree } from './ports.ts';
 import { findPostgresPackage } from './postgres-binaries.ts';
@@ -160,8 +161,7 @@ async function home(env: Env): Promise<Finding> {
     await access(there, constants.W_OK).catch(() => {
       throw new Error(`${there} is not writable: set MTM_HOME to a folder that is.`);
     });
-    const { bavail, bsize } = await statfs(there);
-    const free = bavail * bsize;
+    const free = await freeBytes(there);
     if (free < LEAST_FREE_BYTES)
       throw new Error(`Only ${(free / 1e9).toFixed(1)} GB are free in ${there}; make room for at least 5 GB.`);
     return `${env.home}, ${(free / 1e9).toFixed(0)} GB free`;
@@ -169,11 +169,7 @@ async function home(env: Env): Promise<Finding> {
 }
 
 async function nearestFolder(path: string): Promise<string> {
-  const there = await access(path).then(
-    () => true,
-    () => false,
-  );
-  return there ? path : await nearestFolder(dirname(path));
+  return (await exists(path)) ? path : await nearestFolder(dirname(path));
 }
 
 async function gpu(): Promise<Finding> {

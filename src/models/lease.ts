@@ -1,5 +1,5 @@
 import { QueryTypes, type Transaction } from 'sequelize';
-import { queuedPhase } from './pause.ts';
+import { enqueue } from './pause.ts';
 import { connection, Run } from './run.ts';
 import { RunEvent } from './run-event.ts';
 import type { RunPhase } from './statuses.ts';
@@ -101,17 +101,11 @@ export async function renewLease(
 
 /** Hands a run back to the queue: its holder stops, and another may claim it at once. */
 export async function releaseLease(lease: Lease, reason: string): Promise<void> {
-  await connection().transaction(async (transaction) => {
-    const run = await Run.findByPk(lease.runId, { transaction, lock: transaction.LOCK.UPDATE, rejectOnEmpty: true });
-    await transition({
-      runId: lease.runId,
-      to: 'queued',
-      phase: queuedPhase(run),
-      leaseEpoch: lease.epoch,
-      set: { lease_expires_at: null, worker_id: null },
-      why: { reason, worker_id: lease.workerId, lease_epoch: lease.epoch },
-      transaction,
-    });
+  await enqueue({
+    runId: lease.runId,
+    leaseEpoch: lease.epoch,
+    set: { lease_expires_at: null, worker_id: null },
+    why: { reason, worker_id: lease.workerId, lease_epoch: lease.epoch },
   });
 }
 

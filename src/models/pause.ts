@@ -1,10 +1,25 @@
+import type { Transaction } from 'sequelize';
 import { connection, Run } from './run.ts';
 import { RunEvent } from './run-event.ts';
 import { isFinal, type RunPhase } from './statuses.ts';
+import { type TransitionRequest, transition } from './transition.ts';
 
 /** The phase of a queued run: paused ones are queued too, and no worker takes them. */
-export function queuedPhase(run: Pick<Run, 'pause_reason'>): RunPhase {
+function queuedPhase(run: Pick<Run, 'pause_reason'>): RunPhase {
   return run.pause_reason === null ? 'waiting_for_worker' : 'paused';
+}
+
+/** Puts a run into the queue, in the phase that fits. @returns null when its status, or its claim, does not allow that. */
+export async function enqueue(request: Omit<TransitionRequest, 'to' | 'phase' | 'transaction'>): Promise<Run | null> {
+  return await connection().transaction(async (transaction) => {
+    // Locked, so that a pause which comes at the same time finds the phase, or is found here.
+    const run = await lockRun(request.runId, transaction);
+    return await transition({ ...request, to: 'queued', phase: queuedPhase(run), transaction });
+  });
+}
+
+async function lockRun(runId: number, transaction: Transaction): Promise<Run> {
+  return await Run.findByPk(runId, { transaction, lock: transaction.LOCK.UPDATE, rejectOnEmpty: true });
 }
 
 /**
@@ -14,7 +29,7 @@ export function queuedPhase(run: Pick<Run, 'pause_reason'>): RunPhase {
  */
 export async function setPauseReason(runId: number, reason: string | null): Promise<boolean> {
   return await connection().transaction(async (transaction) => {
-    const run = await Run.findByPk(runId, { transaction, lock: transaction.LOCK.UPDATE, rejectOnEmpty: true });
+    const run = await lockRun(runId, transaction);
     if (isFinal(run.status)) return false;
     if (run.pause_reason === reason) return true;
     const phase = run.status === 'queued' ? queuedPhase({ pause_reason: reason }) : run.phase;

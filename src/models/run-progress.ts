@@ -1,12 +1,9 @@
 import { Op, QueryTypes } from 'sequelize';
-import type { TrainerEvent, ValidationResult } from '../trainer/protocol.ts';
+import type { CheckpointEvent, StepEvent, ValidationResult } from '../trainer/protocol.ts';
 import type { Lease } from './lease.ts';
 import { connection, type TrainingRecord } from './run.ts';
 import { RunMetric } from './run-metric.ts';
 import type { RunPhase } from './statuses.ts';
-
-type StepEvent = Extract<TrainerEvent, { type: 'step' }>;
-type CheckpointEvent = Extract<TrainerEvent, { type: 'checkpoint' }>;
 
 /** Training is shown as this part of a run's progress; exporting and validating are the rest. */
 const TRAINING_SHARE_PERCENT = 95;

@@ -133,6 +133,8 @@ export const TrainerEventSchema = z.discriminatedUnion('type', [
   }),
 ]);
 export type TrainerEvent = z.infer<typeof TrainerEventSchema>;
+export type StepEvent = Extract<TrainerEvent, { type: 'step' }>;
+export type CheckpointEvent = Extract<TrainerEvent, { type: 'checkpoint' }>;
 
 /** `done.result` of the task train. */
 export const TrainResultSchema = z.object({

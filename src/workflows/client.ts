@@ -84,9 +84,10 @@ export function connectOrchestration(env: Env): Orchestration {
     pauseTraining: (run, pause) =>
       withinOnceReachable(PAUSE_TIMEOUT_MS, async () => {
         // A run that was just committed may have no workflow yet.
-        const startWorkflowOperation = new WithStartWorkflowOperation<typeof trainingWorkflow>('trainingWorkflow', {
-          ...trainingOptions(run, env),
-        });
+        const startWorkflowOperation = new WithStartWorkflowOperation<typeof trainingWorkflow>(
+          'trainingWorkflow',
+          trainingOptions(run, env),
+        );
         try {
           const update = pause ? pauseRunUpdate : resumeRunUpdate;
           await client.workflow.executeUpdateWithStart(update, { startWorkflowOperation });

@@ -10,7 +10,8 @@ import { childEnv, type Env, PROJECT_ROOT } from '../../src/env.ts';
 import { ensureTrainerPython } from '../../src/local/python.ts';
 import { startService } from '../../src/local/start.ts';
 import type { RunFile } from '../../src/trainer/protocol.ts';
-import { TINY_MODEL, testEnv, until } from '../support/service.ts';
+import { median } from '../support/figures.ts';
+import { type ApiClient, clientOf, TINY_MODEL, testEnv, until } from '../support/service.ts';
 
 const MOST_MORE_PERCENT = { without: 1, with: 3.5 };
 const ROWS = 3_000;
@@ -61,7 +62,7 @@ export async function main(args: string[]): Promise<void> {
       more.with.push(show(`${pair}: service, checkpoints`, saving, hand));
     }
     for (const [what, percent] of Object.entries(MOST_MORE_PERCENT)) {
-      const found = median(more[what as keyof typeof more]);
+      const found = median(more[what as keyof typeof more]) ?? Number.NaN;
       const verdict = found <= percent ? 'as wanted' : 'TOO MUCH';
       console.log(
         `${what} checkpoints: ${found.toFixed(2)} % more time than by hand (median), at most ${percent} %: ${verdict}`,
@@ -90,26 +91,16 @@ async function throughService(
 ): Promise<{ runId: number; span: Span }> {
   const service = await startService(env, () => {});
   const database = new pg.Client(service.databaseUrl);
-  const call = async (path: string, body: unknown) => {
-    const headers = { 'Content-Type': 'application/json' };
-    const answer = await fetch(`${service.apiUrl}/api/v1${path}`, {
-      method: 'POST',
-      headers,
-      body: JSON.stringify(body),
-    });
-    const json = (await answer.json()) as Record<string, unknown>;
-    if (!answer.ok) throw new Error(`POST ${path}: ${JSON.stringify(json)}`);
-    return json;
-  };
+  const client = clientOf(service.apiUrl);
   try {
     await database.connect();
-    const datasetId = (await datasetOf(database)) ?? (await upload(service.apiUrl));
+    const datasetId = (await datasetOf(database)) ?? (await upload(client));
     const { rows: wanted } = await database.query(`SELECT 1 FROM workers WHERE desired = 'running'`);
-    if (wanted.length === 0) await call('/workers/', { action: 'start', worker_count: 1 });
+    if (wanted.length === 0) await created(client, '/workers/', { action: 'start', worker_count: 1 });
     await until('the worker to be idle', async () =>
       (await database.query(`SELECT 1 FROM workers WHERE status = 'idle'`)).rowCount === 1 ? true : null,
     );
-    const job = await call('/jobs/', {
+    const job = await created(client, '/jobs/', {
       name: 'overhead',
       dataset_id: datasetId,
       model_name: TINY_MODEL,
@@ -134,14 +125,16 @@ async function datasetOf(database: pg.Client): Promise<number | null> {
 }
 
 /** Rows long enough that a step has some work, as real ones have. */
-async function upload(apiUrl: string): Promise<number> {
+async function upload(client: ApiClient): Promise<number> {
   const text = (n: number) => `${'some words that fill the row and are to be learned by heart '.repeat(4)}${n}`;
   const rows = Array.from({ length: ROWS }, (_, n) => `${text(n)},${text(n)}`);
-  const form = new FormData();
-  form.set('name', 'rows');
-  form.set('file', new Blob([['input,output', ...rows].join('\n')]), 'rows.csv');
-  const answer = await fetch(`${apiUrl}/api/v1/datasets/`, { method: 'POST', body: form });
-  return ((await answer.json()) as { id: number }).id;
+  return Number((await client.upload('rows.csv', ['input,output', ...rows].join('\n'))).body.id);
+}
+
+async function created(client: ApiClient, path: string, asked: unknown): Promise<Record<string, unknown>> {
+  const { status, body } = await client.call('POST', path, asked);
+  if (status >= 400) throw new Error(`POST ${path}: ${JSON.stringify(body)}`);
+  return body;
 }
 
 async function endOf(database: pg.Client, runId: number): Promise<true | null> {
@@ -202,8 +195,4 @@ async function alone(env: Env, python: string, runId: number, max_steps: number)
   const seconds = (from: string) => (ended - (at.get(from) ?? Number.NaN)) / 1_000;
   const steps = seconds('first step') - seconds('step');
   return { steps, trainer: seconds('hello'), all: (ended - began) / 1_000 };
-}
-
-function median(values: number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

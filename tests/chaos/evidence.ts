@@ -30,7 +30,6 @@ interface RunRow {
 interface EventRow {
   kind: string;
   data: Record<string, unknown>;
-  created_at: Date;
 }
 
 /** Everything that one run left behind. */

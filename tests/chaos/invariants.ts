@@ -1,9 +1,9 @@
 import { readdir, readlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isFinal, type RunStatus } from '../../src/models/statuses.ts';
+import { trainersOf } from '../support/trainers.ts';
 import type { Drive } from './drive.ts';
 import { type Evidence, gather, wrongFiles } from './evidence.ts';
-import { trainersOf } from './watch.ts';
 import type { ChaosWorld } from './world.ts';
 
 /** What a run of the same spec and seed gave that nothing happened to. */

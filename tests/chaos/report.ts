@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { median } from '../support/figures.ts';
 import type { BatchOptions, BatchOutcome, EndedCase } from './batch.ts';
 import { FAULTS } from './faults.ts';
 import type { Hit } from './measure.ts';
@@ -79,6 +80,15 @@ function faultTable(ended: EndedCase[]): string {
   return table([head, ...rows]);
 }
 
+/** How the report names the parts between a SIGKILL and the first new step. */
+const PARTS = {
+  detection: 'seen: the lease ran out and the heartbeats ended',
+  pickup: 'picked up by another worker',
+  load: 'model loaded',
+  step: 'first new step',
+  over: 'all but loading the model',
+};
+
 /** From SIGKILL of a worker to the first new step, in its parts. */
 function splitTable(ended: EndedCase[], heartbeatTimeoutMs: number): string {
   const parts = aloneIn(ended).flatMap(({ fault, recovery, atMs, detectedMs }) => {
@@ -89,34 +99,15 @@ function splitTable(ended: EndedCase[], heartbeatTimeoutMs: number): string {
     return [{ detection, pickup, load, step: progressMs - loadedMs, over: progressMs - atMs - load }];
   });
   if (parts.length === 0) return 'No SIGKILL of a worker could be split into its parts.';
-  const row = (name: string, values: number[]) => [name, inSeconds(median(values)), inSeconds(max(values))];
+  const rows = Object.entries(PARTS).map(([part, name]) => {
+    const values = parts.map((each) => each[part as keyof typeof PARTS]);
+    return [name, inSeconds(median(values)), inSeconds(max(values))];
+  });
   const limitMs = heartbeatTimeoutMs + SLACK_MS;
   const late = parts.filter(({ over }) => over > limitMs).length;
   return [
     `From SIGKILL of a worker to the first new step, ${parts.length} times:`,
-    table([
-      ['Part', 'Median', 'At most'],
-      row(
-        'seen: the lease ran out and the heartbeats ended',
-        parts.map((part) => part.detection),
-      ),
-      row(
-        'picked up by another worker',
-        parts.map((part) => part.pickup),
-      ),
-      row(
-        'model loaded',
-        parts.map((part) => part.load),
-      ),
-      row(
-        'first new step',
-        parts.map((part) => part.step),
-      ),
-      row(
-        'all but loading the model',
-        parts.map((part) => part.over),
-      ),
-    ]),
+    table([['Part', 'Median', 'At most'], ...rows]),
     `At most ${limitMs / 1_000} s beside loading the model is the aim (heartbeat timeout + ${SLACK_MS / 1_000} s): ${late} of ${parts.length} took longer.`,
   ].join('\n\n');
 }
@@ -132,9 +123,4 @@ function inSeconds(ms: number | null): string {
 
 function max(values: number[]): number | null {
   return values.length === 0 ? null : Math.max(...values);
-}
-
-function median(values: number[]): number | null {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? null;
 }

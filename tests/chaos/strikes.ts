@@ -4,8 +4,8 @@ import { setTimeout as after } from 'node:timers/promises';
 import { processStart } from '../../src/workers/process-identity.ts';
 import type { OutsideServer } from '../support/servers.ts';
 import { until } from '../support/service.ts';
+import { trainersOf } from '../support/trainers.ts';
 import type { Target } from './faults.ts';
-import { trainersOf } from './watch.ts';
 
 /** A fault that has found what it hits. */
 export interface Strike {

@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { setTimeout as after } from 'node:timers/promises';
 import type pg from 'pg';
-import { processesOf } from '../support/processes.ts';
+import { trainersOf } from '../support/trainers.ts';
 
 const LOOK_AT_ROWS_EVERY_MS = 80;
 const LOOK_AT_PROCESSES_EVERY_MS = 700;
@@ -104,26 +103,4 @@ export class Watch {
       );
     }
   }
-}
-
-export interface FoundTrainer {
-  pid: number;
-  runId: number;
-  file: string;
-}
-
-/** Every trainer process of a home. Not what a trainer forks, which looks like it for a moment. */
-export async function trainersOf(home: string): Promise<FoundTrainer[]> {
-  const found: FoundTrainer[] = [];
-  for (const { pid, command } of await processesOf(home)) {
-    const [, runId, file] = /-m trainer \S*\/runs\/(\d+)\/(\S+)/.exec(command) ?? [];
-    if (runId && file) found.push({ pid, runId: Number(runId), file });
-  }
-  const parents = await Promise.all(found.map(({ pid }) => parentOf(pid)));
-  return found.filter((_, place) => !found.some(({ pid }) => pid === parents[place]));
-}
-
-async function parentOf(pid: number): Promise<number | null> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  return Number(/^PPid:\s+(\d+)/m.exec(status)?.[1]) || null;
 }

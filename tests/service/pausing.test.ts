@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, TINY_MODEL, until } from '../support/service.ts';
+import { onSmallDisk } from '../support/small-disk.ts';
 import { trainerOf } from '../support/trainers.ts';
 
 /** Enough steps that a test can act in the middle. */
@@ -134,22 +134,15 @@ describe('a run that cannot go on just now', function () {
   it('since the disk is full is paused with that reason, and goes on by itself when there is room', async () => {
     // Let _NO_ROOM of trainer/__main__.py be empty and the run fails.
     const runs = join(service.env.home, 'runs');
-    const mounted = await execa('mount', ['-t', 'tmpfs', '-o', 'size=600k', 'tmpfs', runs], { reject: false });
-    if (mounted.failed) {
-      console.log(`      not tried: a full disk needs the right to mount one (${mounted.shortMessage})`);
-      return;
-    }
-    try {
+    await onSmallDisk(runs, '600k', async (grow) => {
       const id = await createJob();
       const { status, pause_reason } = await paused(id);
       assert.equal(status, 'queued');
       assert.match(String(pause_reason), /disk is full\. Make room/);
-      await execa('mount', ['-o', 'remount,size=400m', runs]);
+      await grow('400m');
       const done = await ended(id);
       assert.equal(done.status, 'completed', String(done.error_message));
       assert.equal(done.weights_sha256, undisturbed.weights_sha256);
-    } finally {
-      await execa('umount', [runs]);
-    }
+    });
   });
 });

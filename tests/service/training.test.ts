@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { access, mkdir, readdir, readlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { commandLine, processStart } from '../../src/workers/process-identity.ts';
+import { processStart } from '../../src/workers/process-identity.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, TINY_MODEL, until } from '../support/service.ts';
+import { trainerOf } from '../support/trainers.ts';
 
 /** Enough steps that a test can act in the middle: about 20 ms each. */
 const LONG = { batch_size: 2, epochs: 4, save_steps: 20, lora_r: 4, max_length: 64 };
@@ -52,16 +53,6 @@ describe('a training through the whole service', function () {
       assert.ok(['pending', 'queued', 'running'].includes(String(body.status)), JSON.stringify(body.error_message));
       return Number(body.current_step) >= step ? body : null;
     });
-
-  /** The trainer of the busy worker, by its command line. */
-  async function trainerOf(workerPid: number): Promise<number> {
-    for (const name of await readdir('/proc')) {
-      const pid = Number(name);
-      if (!Number.isInteger(pid) || !(await commandLine(pid)).includes('-m trainer ')) continue;
-      if ((await commandLine(pid)).includes(service.env.home) && pid !== workerPid) return pid;
-    }
-    throw new Error('No trainer is running.');
-  }
 
   async function busyWorker() {
     const { workers } = (await service.call('GET', '/workers/')).body as {
@@ -155,7 +146,7 @@ describe('a training through the whole service', function () {
     const id = await createJob();
     await atStep(id, 50);
     const worker = await busyWorker();
-    const trainer = await trainerOf(worker.pid);
+    const trainer = await trainerOf(service.env.home);
     process.kill(worker.pid, 'SIGKILL');
     await until(
       'the trainer to die with its worker',
@@ -180,7 +171,7 @@ describe('a training through the whole service', function () {
     const id = await createJob();
     await atStep(id, 50);
     const worker = await busyWorker();
-    const trainer = await trainerOf(worker.pid);
+    const trainer = await trainerOf(service.env.home);
     process.kill(worker.pid, 'SIGSTOP');
     try {
       // Nobody kills it: it sees by itself that its lease is not prolonged, before anybody else may have the run.
@@ -208,8 +199,8 @@ describe('a training through the whole service', function () {
   it('cancels while running: the trainer is gone, nothing half-done is left, the status stays', async () => {
     const id = await createJob({ epochs: 100 });
     await atStep(id, 5);
-    const worker = await busyWorker();
-    const trainer = await trainerOf(worker.pid);
+    await busyWorker();
+    const trainer = await trainerOf(service.env.home);
     const cancelled = await service.call('POST', `/jobs/${id}/cancel`);
     assert.deepEqual([cancelled.status, cancelled.body.status], [200, 'cancelled']);
     await until('the trainer to be gone', async () => ((await processStart(trainer)) === null ? true : null), 10_000);

@@ -27,8 +27,8 @@ export async function testEnv(): Promise<Env> {
   };
 }
 
-export interface TestService extends RunningService {
-  env: Env;
+/** What a test asks of an API. */
+export interface ApiClient {
   /** Sends JSON, gives status and body. */
   call(method: string, path: string, body?: unknown): Promise<{ status: number; body: Record<string, unknown> }>;
   /** Uploads a file with this content; gives the dataset. */
@@ -39,21 +39,18 @@ export interface TestService extends RunningService {
   ): Promise<{ status: number; body: Record<string, unknown> }>;
 }
 
-/** The whole real service, with the tiny model in its cache. `remove` stops it and deletes its home. */
-export async function startTestService(
-  changes: Partial<Env> = {},
-): Promise<{ service: TestService; remove: () => Promise<void> }> {
-  const env = { ...(await testEnv()), ...changes };
-  await installModel(env, 'tiny-random');
-  const running = await startService(env, () => {});
+export interface TestService extends RunningService, ApiClient {
+  env: Env;
+}
+
+/** Asks the API at `apiUrl`, in JSON. */
+export function clientOf(apiUrl: string): ApiClient {
   const send = async (method: string, path: string, init: RequestInit) => {
-    const response = await fetch(`${running.apiUrl}/api/v1${path}`, { method, ...init });
+    const response = await fetch(`${apiUrl}/api/v1${path}`, { method, ...init });
     const text = await response.text();
     return { status: response.status, body: (text ? JSON.parse(text) : {}) as Record<string, unknown> };
   };
-  const service: TestService = {
-    ...running,
-    env,
+  return {
     call: (method, path, body) =>
       send(
         method,
@@ -67,6 +64,16 @@ export async function startTestService(
       return send('POST', '/datasets/', { body: form });
     },
   };
+}
+
+/** The whole real service, with the tiny model in its cache. `remove` stops it and deletes its home. */
+export async function startTestService(
+  changes: Partial<Env> = {},
+): Promise<{ service: TestService; remove: () => Promise<void> }> {
+  const env = { ...(await testEnv()), ...changes };
+  await installModel(env, 'tiny-random');
+  const running = await startService(env, () => {});
+  const service: TestService = { ...running, env, ...clientOf(running.apiUrl) };
   const remove = async () => {
     await running.stop();
     await rm(env.home, { recursive: true, force: true });

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, rm, stat, statfs } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import formidable, { errors as formErrors } from 'formidable';
 import type { Context } from 'koa';
 import type { z } from 'zod';
 import type { Env } from '../../env.ts';
+import { freeBytes } from '../../files.ts';
 import { ApiError, badRequest } from '../errors.ts';
 import { check, whileReceiving } from '../request.ts';
 import { DatasetForm } from './schema.ts';
@@ -79,8 +80,7 @@ export async function receiveUpload(ctx: Context, env: Env, files: string[]): Pr
 async function refuseTooLarge(bytes: number, env: Env): Promise<void> {
   // Beside its file a form has some bytes of its own.
   if (bytes > env.maxUploadBytes + 2 * MOST_FIELD_BYTES) throw tooLarge(env);
-  const { bavail, bsize } = await statfs(incomingDir(env));
-  if (bytes > bavail * bsize - KEEP_FREE_BYTES) throw diskFull();
+  if (bytes > (await freeBytes(incomingDir(env))) - KEEP_FREE_BYTES) throw diskFull();
 }
 
 function tooLarge(env: Env): ApiError {

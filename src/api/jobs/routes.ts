@@ -3,7 +3,8 @@ import { Job } from '../../models/job.ts';
 import type { ApiDependencies, Endpoints } from '../endpoint.ts';
 import { notFound } from '../errors.ts';
 import { searchOf, withStatus } from '../list-query.ts';
-import { cancelLatest, deleteOwner, pauseLatest, startAgain } from '../runs/actions.ts';
+import { cancelLatest, deleteOwner, startAgain } from '../runs/actions.ts';
+import { addPausing } from '../runs/pausing.ts';
 import { LATEST_RUN } from '../runs/present.ts';
 import { StartAgain } from '../runs/schema.ts';
 import { IdParams } from '../shared-schema.ts';
@@ -110,28 +111,12 @@ export function addJobs(endpoints: Endpoints, { env, orchestration }: ApiDepende
       }),
   });
 
-  for (const [action, summary, description] of [
-    [
-      'pause',
-      'Pause a job: it saves, gives its worker back, and waits until it is resumed',
-      'The job, paused or about to',
-    ],
-    ['resume', 'Let a paused job go on, from its last checkpoint', 'The job, going on'],
-  ] as const) {
-    endpoints.add({
-      method: 'post',
-      path: `/jobs/{id}/${action}`,
-      summary,
-      tag,
-      params: IdParams,
-      success: { status: 200, description, schema: JobSchema },
-      errors: { 400: `It cannot be ${action}d now`, 404: 'Job not found' },
-      handle: async ({ params: { id } }) => {
-        await pauseLatest({ kind: 'job', id }, action === 'pause', orchestration);
-        return presentJob(await findJob(id));
-      },
-    });
-  }
+  addPausing(endpoints, orchestration, {
+    kind: 'job',
+    tag,
+    schema: JobSchema,
+    show: async (id) => presentJob(await findJob(id)),
+  });
 
   endpoints.add({
     method: 'delete',

@@ -5,7 +5,8 @@ import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import { OrchestrationUnavailableError } from '../../workflows/client.ts';
 import type { ApiDependencies, Endpoints } from '../endpoint.ts';
 import { badRequest } from '../errors.ts';
-import { cancelLatest, deleteOwner, pauseLatest, startAgain } from '../runs/actions.ts';
+import { cancelLatest, deleteOwner, startAgain } from '../runs/actions.ts';
+import { addPausing } from '../runs/pausing.ts';
 import { StartAgain } from '../runs/schema.ts';
 import { IdParams } from '../shared-schema.ts';
 import { presentPlan, presentProject } from './present.ts';
@@ -178,28 +179,12 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
     },
   });
 
-  for (const [action, summary, description] of [
-    [
-      'pause',
-      'Pause a project: it saves, gives its worker back, and waits until it is resumed',
-      'The project, paused or about to',
-    ],
-    ['resume', 'Let a paused project go on, from its last checkpoint', 'The project, going on'],
-  ] as const) {
-    endpoints.add({
-      method: 'post',
-      path: `/projects/{id}/${action}`,
-      summary,
-      tag,
-      params: IdParams,
-      success: { status: 200, description, schema: ProjectSchema },
-      errors: { 400: `It cannot be ${action}d now`, 404: 'Project not found' },
-      handle: async ({ params: { id } }) => {
-        await pauseLatest({ kind: 'project', id }, action === 'pause', orchestration);
-        return presentProject(await findProject(id));
-      },
-    });
-  }
+  addPausing(endpoints, orchestration, {
+    kind: 'project',
+    tag,
+    schema: ProjectSchema,
+    show: async (id) => presentProject(await findProject(id)),
+  });
 
   endpoints.add({
     method: 'delete',
