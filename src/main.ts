@@ -44,7 +44,9 @@ const COMMANDS: Record<string, Command> = {
     run: async (env) => {
       const { requireDatabaseUrl } = await import('./models/database-url.ts');
       const { migrate } = await import('./models/migrate.ts');
+      const { keepIdsUnique } = await import('./models/ids-on-disk.ts');
       const applied = await migrate(requireDatabaseUrl(env));
+      for (const sentence of await keepIdsUnique(requireDatabaseUrl(env), env.home)) console.log(sentence);
       console.log(applied.length > 0 ? `Applied: ${applied.join(', ')}` : 'The schema is up to date.');
     },
   },

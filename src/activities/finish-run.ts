@@ -67,7 +67,8 @@ async function publish(env: Env, run: Run): Promise<string> {
   return output;
 }
 
-async function removeStaging(env: Env, run: Run): Promise<void> {
+/** Removes models of the run that were not published. Nobody may be at work on the run any more. */
+export async function removeStaging(env: Env, run: Run): Promise<void> {
   const { stagingPrefix, output } = runFiles(env, run);
   const names = await readdir(dirname(output)).catch(() => []);
   const leftovers = names.filter((name) => name.startsWith(stagingPrefix));

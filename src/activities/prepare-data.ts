@@ -1,3 +1,4 @@
+import { mkdir, writeFile } from 'node:fs/promises';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { DatasetError } from '../datasets/dataset-error.ts';
 import { planMixture } from '../datasets/mixing.ts';
@@ -19,7 +20,9 @@ import { runFiles } from './run-files.ts';
 export function createPrepareData(env: Env) {
   return async function prepareData({ runId }: RunRef): Promise<{ trainRows: number; heldOutRows: number }> {
     const run = await openRun(runId);
-    const { mixture } = runFiles(env, run);
+    const { mixture, card, dir } = runFiles(env, run);
+    await mkdir(dir, { recursive: true });
+    await writeFile(card, `${JSON.stringify({ id: runId, workflow_id: run.workflow_id, spec: run.spec }, null, 2)}\n`);
     const from = run.resumes_run_id === null ? null : await Run.findByPk(run.resumes_run_id);
     if (from) await adoptRun(env, run, from);
     if (!(await readMixtureManifest(mixture))) {

@@ -1,13 +1,21 @@
 import { join } from 'node:path';
 import type { Env } from '../env.ts';
+import { RUN_CARD } from '../models/ids-on-disk.ts';
 import type { Run } from '../models/run.ts';
+
+/** The folder of a run's working files. */
+export function runDir(env: Env, runId: number): string {
+  return join(env.home, 'runs', String(runId));
+}
 
 /** Where the files of a run lie. */
 export function runFiles(env: Env, run: Run) {
-  const dir = join(env.home, 'runs', String(run.id));
+  const dir = runDir(env, run.id);
   const { workflow_id: name, spec } = run;
   return {
     dir,
+    /** What the run is, for whoever has lost the database. */
+    card: join(dir, RUN_CARD),
     mixture: join(dir, 'mixture'),
     train: join(dir, 'mixture', 'train.parquet'),
     heldOut: join(dir, 'mixture', 'held_out.parquet'),

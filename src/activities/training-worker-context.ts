@@ -8,6 +8,7 @@ export interface TrainingWorkerContext {
   leaseOptions(runId: number): {
     runId: number;
     workerId: string;
+    runDir: string;
     heartbeatTimeoutMs: number;
     workerStopping: AbortSignal;
   };

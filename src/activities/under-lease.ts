@@ -3,6 +3,7 @@ import { claimLease, type Lease, noteRefusedWrite, releaseLease, renewLease } fr
 import type { Run } from '../models/run.ts';
 import type { RunPhase } from '../models/statuses.ts';
 import { FAILURE_TYPES, type GaveWay } from '../workflows/contract.ts';
+import { lastClaimOnDisk } from './last-claim.ts';
 import { leaseTiming } from './timing.ts';
 
 /** Why the work under a lease must end before it is done. */
@@ -52,6 +53,8 @@ export async function underLease(
   options: {
     runId: number;
     workerId: string;
+    /** The run's folder. */
+    runDir: string;
     phase: RunPhase;
     heartbeatTimeoutMs: number;
     workerStopping: AbortSignal;
@@ -61,7 +64,8 @@ export async function underLease(
   work: (run: Run, hold: Hold) => Promise<void>,
 ): Promise<GaveWay | null> {
   const timing = leaseTiming(options.heartbeatTimeoutMs);
-  const claim = await claimLease(options.runId, options.workerId, timing.ttlMs, options.phase);
+  const after = await lastClaimOnDisk(options.runDir);
+  const claim = await claimLease(options.runId, options.workerId, timing.ttlMs, options.phase, after);
   if (claim.outcome === 'ended') {
     throw ApplicationFailure.nonRetryable(`The run is ${claim.run.status}.`, FAILURE_TYPES.runEnded);
   }

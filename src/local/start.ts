@@ -4,6 +4,7 @@ import { setTimeout as after } from 'node:timers/promises';
 import { lock } from 'proper-lockfile';
 import { requireSafeAddress } from '../api/guard.ts';
 import { type Env, toVariables } from '../env.ts';
+import { keepIdsUnique } from '../models/ids-on-disk.ts';
 import { migrate } from '../models/migrate.ts';
 import { choosePort, isPortFree } from './ports.ts';
 import { endPostgresLeftover, startPostgres } from './postgres.ts';
@@ -82,6 +83,7 @@ export async function startService(env: Env, onProgress: (line: string) => void)
       keepRunning(temporal, again, stops, () => stopping);
     }
     await migrate(databaseUrl);
+    for (const sentence of await keepIdsUnique(databaseUrl, env.home)) onProgress(sentence);
 
     const apiPort = await choosePort(env.port);
     const settings = toVariables({ ...env, databaseUrl, temporalAddress, port: apiPort });

@@ -33,12 +33,14 @@ async function databaseNow(transaction: Transaction): Promise<number> {
 /**
  * Claims a queued run, or one whose holder let its lease run out, and gives out the next epoch. From then on nothing
  * that an earlier holder writes is accepted.
+ * @param after an epoch that is known to have been given out, beside those that the row knows of
  */
 export async function claimLease(
   runId: number,
   workerId: string,
   ttlMs: number,
   phase: RunPhase,
+  after = 0,
 ): Promise<ClaimResult> {
   return await connection().transaction(async (transaction) => {
     const run = await Run.findByPk(runId, { transaction, lock: transaction.LOCK.UPDATE, rejectOnEmpty: true });
@@ -62,21 +64,22 @@ export async function claimLease(
       );
       return { outcome: 'paused' };
     }
+    const epoch = Math.max(run.lease_epoch, after) + 1;
     const claimed = await transition({
       runId,
       to: 'running',
       phase,
       set: {
-        lease_epoch: run.lease_epoch + 1,
+        lease_epoch: epoch,
         lease_expires_at: new Date(nowMs + ttlMs),
         worker_id: workerId,
         started_at: run.started_at ?? new Date(nowMs),
       },
-      why: { worker_id: workerId, lease_epoch: run.lease_epoch + 1 },
+      why: { worker_id: workerId, lease_epoch: epoch },
       transaction,
     });
     if (!claimed) throw new Error(`Run ${runId} was locked and still changed its status.`);
-    return { outcome: 'claimed', lease: { runId, epoch: claimed.lease_epoch, workerId }, run: claimed };
+    return { outcome: 'claimed', lease: { runId, epoch, workerId }, run: claimed };
   });
 }
 

@@ -22,6 +22,9 @@ export function isFinal(status: RunStatus): boolean {
   return TRANSITIONS[status].length === 0;
 }
 
+/** The statuses of runs that have not ended. */
+export const OPEN_STATUSES = RUN_STATUSES.filter((status) => !isFinal(status));
+
 /** Says more than the status about where a run is. */
 export const RUN_PHASES = [
   'waiting',

@@ -1,11 +1,9 @@
 import { Op, QueryTypes } from 'sequelize';
-import type { Logger } from '../logger.ts';
 import { connection, Run } from '../models/run.ts';
+import { OPEN_STATUSES } from '../models/statuses.ts';
 import type { Orchestration } from '../workflows/client.ts';
 import { workflowOf } from '../workflows/run-workflow.ts';
 
-const SWEEP_EVERY_MS = 500;
-const SWEEP_AFTER_FAILURE_MS = 3_000;
 /** A file-backed Temporal starts about 25 workflows a second; more at once would only wait there. */
 const STARTS_AT_ONCE = 8;
 /** Few, so that a rush is seen soon. */
@@ -24,27 +22,10 @@ const REPEAT_CANCEL_AFTER_MS = 10_000;
  */
 export class Dispatcher {
   readonly #orchestration: Orchestration;
-  readonly #logger: Logger;
   readonly #cancelledAtMs = new Map<number, number>();
-  #timer: NodeJS.Timeout | undefined;
-  #sweeping: Promise<void> = Promise.resolve();
-  #stopped = false;
-  #failing = false;
 
-  constructor(orchestration: Orchestration, logger: Logger) {
+  constructor(orchestration: Orchestration) {
     this.#orchestration = orchestration;
-    this.#logger = logger;
-  }
-
-  start(): void {
-    this.#sweeping = this.#sweepAndPlanNext();
-  }
-
-  /** Returns when the sweep under way has ended. */
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
-    await this.#sweeping;
   }
 
   /** One pass over all there is to do. Rejects when the database or Temporal is away; what was done stays done. */
@@ -53,28 +34,12 @@ export class Dispatcher {
     await this.#cancelCancelled();
   }
 
-  async #sweepAndPlanNext(): Promise<void> {
-    let waitMs = SWEEP_EVERY_MS;
-    try {
-      await this.sweep();
-      if (this.#failing) this.#logger.info('Dispatching goes on.');
-      this.#failing = false;
-    } catch (error) {
-      waitMs = SWEEP_AFTER_FAILURE_MS;
-      if (!this.#failing) this.#logger.warn({ err: error }, 'Runs wait: the database or Temporal is away.');
-      this.#failing = true;
-    }
-    if (this.#stopped) return;
-    this.#timer = setTimeout(() => {
-      this.#sweeping = this.#sweepAndPlanNext();
-    }, waitMs);
-  }
-
   async #startPending(): Promise<void> {
     for (;;) {
       const rush = await isRush();
       const runs = await Run.findAll({
-        where: { status: 'pending', workflow_started_at: null },
+        // One that was paused at once has been started by that, which nobody noted.
+        where: { status: OPEN_STATUSES, workflow_started_at: null },
         order: [['id', 'ASC']],
         limit: rush ? STARTS_PER_SWEEP_IN_A_RUSH : START_BATCH,
       });
@@ -108,8 +73,8 @@ export class Dispatcher {
     for (const { id, workflow_id } of runs) {
       if (Date.now() - (this.#cancelledAtMs.get(id) ?? 0) < REPEAT_CANCEL_AFTER_MS) continue;
       const delivered = await this.#orchestration.cancelTraining(workflow_id);
+      // One that is there no more is closed by the reconciler, which clears up after it.
       if (delivered) this.#cancelledAtMs.set(id, Date.now());
-      else await Run.update({ workflow_closed_at: new Date() }, { where: { id }, silent: true });
     }
     const open = new Set(runs.map(({ id }) => id));
     for (const id of this.#cancelledAtMs.keys()) if (!open.has(id)) this.#cancelledAtMs.delete(id);

@@ -12,6 +12,12 @@ import { connectOrchestration } from '../workflows/client.ts';
 import { workerConnection } from '../workflows/connection.ts';
 import { ORCHESTRATION_QUEUE } from '../workflows/contract.ts';
 import { Dispatcher } from './dispatcher.ts';
+import { Reconciler } from './reconciler.ts';
+import { Repeating } from './repeating.ts';
+
+const DISPATCH_EVERY_MS = 500;
+const RECONCILE_EVERY_MS = 5_000;
+const AFTER_FAILURE_MS = 3_000;
 
 /** The process that runs workflows and light activities, and dispatches committed runs. */
 export async function main(env: Env): Promise<void> {
@@ -35,14 +41,31 @@ export async function main(env: Env): Promise<void> {
     maxConcurrentActivityTaskExecutions: 8,
     shutdownGraceTime: '5s',
   });
-  const dispatcher = new Dispatcher(orchestration, logger);
-  dispatcher.start();
+  const dispatcher = new Dispatcher(orchestration);
+  const reconciler = new Reconciler(env, orchestration, logger);
+  const loops = [
+    new Repeating({
+      name: 'Dispatching',
+      pass: () => dispatcher.sweep(),
+      everyMs: DISPATCH_EVERY_MS,
+      afterFailureMs: AFTER_FAILURE_MS,
+      logger,
+    }),
+    new Repeating({
+      name: 'Reconciling',
+      pass: () => reconciler.look(),
+      everyMs: RECONCILE_EVERY_MS,
+      afterFailureMs: AFTER_FAILURE_MS,
+      logger,
+    }),
+  ];
+  for (const loop of loops) loop.start();
   const running = worker.run();
   await runUntilStopped({
     running,
     stop: async () => {
       worker.shutdown();
-      await dispatcher.stop();
+      await Promise.all(loops.map((loop) => loop.stop()));
       await running;
       await Promise.all([orchestration.close(), connection.close(), sequelize.close()]);
     },

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { Worker as TemporalWorker } from '@temporalio/worker';
+import { runDir } from '../activities/run-files.ts';
 import { createTrainModel } from '../activities/train-model.ts';
 import type { TrainingWorkerContext } from '../activities/training-worker-context.ts';
 import { createValidateModel } from '../activities/validate-model.ts';
@@ -38,6 +39,7 @@ export async function main(env: Env, args: string[]): Promise<void> {
     leaseOptions: (runId) => ({
       runId,
       workerId,
+      runDir: runDir(env, runId),
       heartbeatTimeoutMs: env.heartbeatTimeoutMs,
       workerStopping: stopping.signal,
     }),

@@ -3,29 +3,23 @@ import {
   type Connection,
   isGrpcServiceError,
   WithStartWorkflowOperation,
-  WorkflowExecutionAlreadyStartedError,
-  WorkflowNotFoundError,
-  type WorkflowStartOptions,
   WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
-import { searchAttributeKeys } from '../../temporal/search-attributes.ts';
 import type { Env } from '../env.ts';
 import { type ValidationResult, ValidationResultSchema } from '../trainer/protocol.ts';
 import { lazyConnection } from './connection.ts';
 import {
   FAILURE_TYPES,
   ORCHESTRATION_QUEUE,
-  pauseRunUpdate,
   restartWorkersUpdate,
-  resumeRunUpdate,
   startWorkersUpdate,
   stopWorkersUpdate,
   WORKER_POOL_ID,
 } from './contract.ts';
-import type { checkOutputWorkflow, trainingWorkflow, workerPoolWorkflow } from './index.ts';
-import type { RunWorkflow } from './run-workflow.ts';
+import type { checkOutputWorkflow, workerPoolWorkflow } from './index.ts';
+import { type Trainings, trainingsOf, type Within } from './training-client.ts';
 
 /** Temporal cannot be reached, or did not answer in time: ask again later. */
 export class OrchestrationUnavailableError extends Error {}
@@ -35,14 +29,8 @@ export class PoolRefusedError extends Error {}
 
 export type PoolCommand = { action: 'start'; count: number } | { action: 'stop' } | { action: 'restart' };
 
-/** What the service asks of Temporal: the only user of its client. Every call has a deadline. */
-export interface Orchestration {
-  /** Starts the run's workflow; one that is already there counts as started. */
-  startTraining(run: RunWorkflow): Promise<void>;
-  /** Pauses a run, or lets it go on: returns once that is written. False when the run has ended. */
-  pauseTraining(run: RunWorkflow, pause: boolean): Promise<boolean>;
-  /** Asks a run's workflow to cancel. False when there is no such workflow (any more). */
-  cancelTraining(workflowId: string): Promise<boolean>;
+/** What the service asks of Temporal: with training-client.ts the only user of its client. Every call has a deadline. */
+export interface Orchestration extends Trainings {
   /** Returns when the pool has reached the state asked for. */
   controlPool(command: PoolCommand): Promise<void>;
   /** Checks files and loading of a finished run's output on `host`. */
@@ -51,10 +39,7 @@ export interface Orchestration {
   close(): Promise<void>;
 }
 
-const CALL_TIMEOUT_MS = 5_000;
 const PING_TIMEOUT_MS = 1_500;
-/** With the ping before it, less than the 5 s within which everybody is answered, also while the orchestrator is away. */
-const PAUSE_TIMEOUT_MS = 3_000;
 /** Stopping waits for busy workers to save and hand back their runs. */
 const POOL_TIMEOUT_MS = 180_000;
 const CHECK_TIMEOUT_MS = 600_000;
@@ -62,53 +47,17 @@ const CHECK_TIMEOUT_MS = 600_000;
 export function connectOrchestration(env: Env): Orchestration {
   const { connection, close } = lazyConnection(env);
   const client = new Client({ connection, namespace: env.temporalNamespace });
-  const within = <T>(timeoutMs: number, call: () => Promise<T>) => withDeadline(connection, timeoutMs, call);
+  const within: Within = (timeoutMs, call) => withDeadline(connection, timeoutMs, call);
 
   const ping = () => within(PING_TIMEOUT_MS, () => client.workflowService.getSystemInfo({}));
   /** For calls that take long when all is well: a Temporal that is away is told at once. */
-  const withinOnceReachable = async <T>(timeoutMs: number, call: () => Promise<T>) => {
+  const withinOnceReachable: Within = async (timeoutMs, call) => {
     await ping();
     return await within(timeoutMs, call);
   };
 
   return {
-    startTraining: (run) =>
-      within(CALL_TIMEOUT_MS, async () => {
-        try {
-          await client.workflow.start<typeof trainingWorkflow>('trainingWorkflow', trainingOptions(run, env));
-        } catch (error) {
-          if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-        }
-      }),
-
-    pauseTraining: (run, pause) =>
-      withinOnceReachable(PAUSE_TIMEOUT_MS, async () => {
-        // A run that was just committed may have no workflow yet.
-        const startWorkflowOperation = new WithStartWorkflowOperation<typeof trainingWorkflow>(
-          'trainingWorkflow',
-          trainingOptions(run, env),
-        );
-        try {
-          const update = pause ? pauseRunUpdate : resumeRunUpdate;
-          await client.workflow.executeUpdateWithStart(update, { startWorkflowOperation });
-          return true;
-        } catch (error) {
-          if (error instanceof WorkflowUpdateFailedError || error instanceof WorkflowExecutionAlreadyStartedError)
-            return false;
-          throw error;
-        }
-      }),
-
-    cancelTraining: (workflowId) =>
-      within(CALL_TIMEOUT_MS, async () => {
-        try {
-          await client.workflow.getHandle(workflowId).cancel();
-          return true;
-        } catch (error) {
-          if (error instanceof WorkflowNotFoundError) return false;
-          throw error;
-        }
-      }),
+    ...trainingsOf(client, env, within, withinOnceReachable),
 
     controlPool: (command) =>
       withinOnceReachable(POOL_TIMEOUT_MS, async () => {
@@ -157,26 +106,6 @@ export function connectOrchestration(env: Env): Orchestration {
 
     close,
   };
-}
-
-function trainingOptions({ runId, workflowId, owner, trainingType, baseModel }: RunWorkflow, env: Env) {
-  return {
-    workflowId,
-    taskQueue: ORCHESTRATION_QUEUE,
-    args: [{ runId, heartbeatTimeoutMs: env.heartbeatTimeoutMs }],
-    workflowIdConflictPolicy: 'USE_EXISTING',
-    // The row says that this run was never started, or that its start was not confirmed: never run it again.
-    workflowIdReusePolicy: 'REJECT_DUPLICATE',
-    staticSummary: `${trainingType} of ${baseModel} for ${owner}`,
-    staticDetails: `Run ${runId} of ${owner}. Its state is in PostgreSQL, table runs.`,
-    typedSearchAttributes: [
-      { key: searchAttributeKeys.runId, value: runId },
-      { key: searchAttributeKeys.owner, value: owner },
-      { key: searchAttributeKeys.status, value: 'pending' },
-      { key: searchAttributeKeys.trainingType, value: trainingType },
-      { key: searchAttributeKeys.baseModel, value: baseModel },
-    ],
-  } satisfies WorkflowStartOptions<typeof trainingWorkflow>;
 }
 
 /** gRPC codes with which a server that is away, or too slow, answers: CANCELLED, DEADLINE_EXCEEDED, UNAVAILABLE. */

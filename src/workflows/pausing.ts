@@ -1,4 +1,4 @@
-import { allHandlersFinished, condition, proxyActivities, setHandler } from '@temporalio/workflow';
+import { allHandlersFinished, condition, patched, proxyActivities, setHandler } from '@temporalio/workflow';
 import {
   type GaveWay,
   ORCHESTRATION_QUEUE,
@@ -16,8 +16,8 @@ const { setPause, isPaused, hasRoom } = proxyActivities<
 });
 
 const ASKED = 'It was asked for. Resume it to go on.';
-const FIRST_LOOK_FOR_ROOM_MS = 5_000;
-/** A disk that is full for days must not fill the history. */
+const FIRST_LOOK_MS = 5_000;
+/** A pause of weeks must not fill the history: a look is about 11 of at most 50,000 events. */
 const LONGEST_BETWEEN_LOOKS_MS = 30 * 60_000;
 
 /**
@@ -58,29 +58,46 @@ export class Pausing {
     await condition(allHandlersFinished);
   }
 
-  /** One change after another, in the order in which they were asked for. */
   #set(because: 'asked' | 'full_disk' | null, reason: string | null): Promise<void> {
-    const turn = this.#last.then(async () => {
+    return this.#inTurn(async () => {
       await setPause.executeWithOptions({ summary: reason === null ? 'Resume' : 'Pause' }, [
         { runId: this.#runId, reason },
       ]);
       this.#because = because;
     });
-    this.#last = turn.catch(() => undefined);
-    return turn;
   }
 
   async #over(): Promise<void> {
     const over = () => this.#because === null;
-    for (let waitMs = FIRST_LOOK_FOR_ROOM_MS; !over(); waitMs = Math.min(waitMs * 1.5, LONGEST_BETWEEN_LOOKS_MS)) {
-      if (this.#because === 'asked') {
+    for (let waitMs = FIRST_LOOK_MS; !over(); waitMs = Math.min(waitMs * 1.5, LONGEST_BETWEEN_LOOKS_MS)) {
+      if (this.#because === 'asked' && !patched('look-at-the-row')) {
         await condition(() => this.#because !== 'asked');
-      } else if (!(await condition(over, waitMs)) && this.#because === 'full_disk') {
-        const room = await hasRoom.executeWithOptions({ summary: 'Is there room on the disk again?' }, [
-          { runId: this.#runId },
-        ]);
-        if (room && this.#because === 'full_disk') await this.#set(null, null);
+      } else if (!(await condition(over, waitMs))) {
+        if (this.#because === 'full_disk') await this.#lookForRoom();
+        else await this.#lookAtRow();
       }
     }
+  }
+
+  async #lookForRoom(): Promise<void> {
+    const room = await hasRoom.executeWithOptions({ summary: 'Is there room on the disk again?' }, [
+      { runId: this.#runId },
+    ]);
+    if (room && this.#because === 'full_disk') await this.#set(null, null);
+  }
+
+  /** A database that was restored from a backup may not know of the pause, and then nobody could resume it. */
+  #lookAtRow(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (!(await isPaused.executeWithOptions({ summary: 'Is it still paused?' }, [{ runId: this.#runId }])))
+        this.#because = null;
+    });
+  }
+
+  /** One after another, in the order in which they were asked for. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => undefined);
+    return turn;
   }
 }

@@ -4,7 +4,6 @@ import { Op } from 'sequelize';
 import type { Env } from '../../src/env.ts';
 import { choosePort } from '../../src/local/ports.ts';
 import { type LocalTemporal, startTemporal } from '../../src/local/temporal.ts';
-import { createLogger } from '../../src/logger.ts';
 import { Run } from '../../src/models/run.ts';
 import { transition } from '../../src/models/transition.ts';
 import { Dispatcher } from '../../src/workers/dispatcher.ts';
@@ -32,7 +31,7 @@ describe('the dispatcher', function () {
       temporalAddress: `127.0.0.1:${temporalPort}`,
     };
     orchestration = connectOrchestration(env);
-    dispatcher = new Dispatcher(orchestration, createLogger('test', 'silent'));
+    dispatcher = new Dispatcher(orchestration);
   });
   after(async () => {
     await orchestration?.close();

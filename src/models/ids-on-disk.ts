@@ -1,0 +1,47 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { QueryTypes, Sequelize } from 'sequelize';
+import { z } from 'zod';
+
+/** What a run's folder says of the run, so that it can be known without the database. */
+export const RUN_CARD = 'about.json';
+
+const RunCardSchema = z.object({ workflow_id: z.string() });
+
+/**
+ * Makes new runs, jobs and projects get ids that no earlier one had, as the run folders tell. In a database that was
+ * restored from a backup the ids of what was created since would be given out again, and with them folders and workflows.
+ * @param home MTM_HOME
+ * @returns a sentence for each kind of id that was moved on; nothing in a database that is not an older copy.
+ */
+export async function keepIdsUnique(databaseUrl: string, home: string): Promise<string[]> {
+  const folder = join(home, 'runs');
+  const onDisk = (await readdir(folder).catch(() => [])).filter((name) => /^\d+$/.test(name)).map(Number);
+  if (onDisk.length === 0) return [];
+  const sequelize = new Sequelize(databaseUrl, { logging: false, pool: { max: 1 } });
+  try {
+    const [known] = await sequelize.query<{ id: number }>('SELECT coalesce(max(id), 0) AS id FROM runs', {
+      type: QueryTypes.SELECT,
+    });
+    const unknown = onDisk.filter((id) => id > Number(known?.id));
+    const highest = { runs: Math.max(0, ...unknown), jobs: 0, projects: 0 };
+    for (const id of unknown) {
+      const card = await readFile(join(folder, String(id), RUN_CARD), 'utf8').catch(() => null);
+      if (card === null) continue;
+      const [, kind, owner] = /^(job|project)-(\d+)-/.exec(RunCardSchema.parse(JSON.parse(card)).workflow_id) ?? [];
+      if (kind === 'job' || kind === 'project') highest[`${kind}s`] = Math.max(highest[`${kind}s`], Number(owner));
+    }
+    const moved: string[] = [];
+    for (const [table, id] of Object.entries(highest)) {
+      const rows = await sequelize.query(
+        `SELECT setval(sequence, $id::bigint) FROM (SELECT pg_get_serial_sequence($table, 'id')::regclass AS sequence) AS s
+         WHERE $id::bigint > coalesce(pg_sequence_last_value(sequence), 0)`,
+        { bind: { table, id }, type: QueryTypes.SELECT },
+      );
+      if (rows.length > 0) moved.push(`The database is older than the files of ${table}: new ids begin after ${id}.`);
+    }
+    return moved;
+  } finally {
+    await sequelize.close();
+  }
+}

@@ -1,0 +1,194 @@
+import { Op } from 'sequelize';
+import { removeStaging } from '../activities/finish-run.ts';
+import { leaseTiming } from '../activities/timing.ts';
+import type { Env } from '../env.ts';
+import type { Logger } from '../logger.ts';
+import { connection, Run } from '../models/run.ts';
+import { RunEvent } from '../models/run-event.ts';
+import { isFinal } from '../models/statuses.ts';
+import { transition } from '../models/transition.ts';
+import type { Orchestration } from '../workflows/client.ts';
+import { workflowOf } from '../workflows/run-workflow.ts';
+import type { OpenTraining, TrainingState } from '../workflows/training-client.ts';
+
+/** How the row of a run is to end, with the sentence for the user where it failed. */
+interface End {
+  to: 'failed' | 'cancelled';
+  message: string;
+}
+
+/**
+ * Compares the rows of runs with their workflows, and mends what contradicts: after a workflow was terminated or reset by
+ * hand, after the database or Temporal lost what it had, or is an older copy of itself. What it found and what it did about
+ * it are in an event of the run (`reconciled`) and in the log. Where both agree it changes nothing.
+ */
+export class Reconciler {
+  readonly #env: Env;
+  readonly #orchestration: Orchestration;
+  readonly #logger: Logger;
+  /** Since when an open workflow has been seen whose run is not open, by workflow id. */
+  readonly #strayFromMs = new Map<string, number>();
+
+  constructor(env: Env, orchestration: Orchestration, logger: Logger) {
+    this.#env = env;
+    this.#orchestration = orchestration;
+    this.#logger = logger;
+  }
+
+  /** One look at all that is open on either side. Rejects when the database or Temporal is away. */
+  async look(): Promise<void> {
+    const open = await this.#orchestration.openTrainings();
+    const runIds = new Map(open.map(({ workflowId, runId }) => [workflowId, runId]));
+    const rows = await Run.findAll({
+      where: { workflow_started_at: { [Op.ne]: null }, workflow_closed_at: null },
+      attributes: ['id', 'workflow_id'],
+      order: [['id', 'ASC']],
+    });
+    // The list of workflows is late, so it tells only where to look closely.
+    for (const { id, workflow_id } of rows) {
+      const runId = runIds.get(workflow_id);
+      if (runId === undefined || (runId !== null && runId !== id)) await this.#mendRun(id);
+    }
+    await this.#endStrays(open);
+  }
+
+  async #mendRun(runId: number): Promise<void> {
+    const asked = await Run.findByPk(runId);
+    if (!asked) return;
+    const state = await this.#orchestration.trainingState(workflowOf(asked));
+    if (state.is === 'open') return;
+    // A workflow writes its end into the row before it ends: read after it has, the row must know.
+    const run = await Run.findByPk(runId);
+    if (!run || run.workflow_closed_at || run.workflow_id !== asked.workflow_id) return;
+    if (isFinal(run.status)) return await this.#close(run);
+    // Its holder hears from Temporal that nobody waits for it, saves, and hands the run back.
+    if (await isHeld(run)) return;
+    const end = endOf(run, state);
+    if (end) await this.#end(run, state, end);
+    else await this.#startAgain(run, state);
+  }
+
+  /** The last step of the workflow of a run that has ended was not done: does it. */
+  async #close(run: Run): Promise<void> {
+    const mayBeWrittenToMs = leaseTiming(this.#env.heartbeatTimeoutMs).ttlMs;
+    if (Date.now() - (run.finished_at?.getTime() ?? 0) < mayBeWrittenToMs) return;
+    await removeStaging(this.#env, run);
+    await Run.update({ workflow_closed_at: new Date() }, { where: { id: run.id }, silent: true });
+  }
+
+  async #end(run: Run, state: TrainingState, { to, message }: End): Promise<void> {
+    const found = sentenceOf(state);
+    await connection().transaction(async (transaction) => {
+      const set = to === 'failed' ? { set: { error_class: 'WorkflowEnded', error_message: message } } : {};
+      const why = { reason: 'reconciled' };
+      // Written first, since nothing follows the event that ends a run.
+      await RunEvent.create(
+        { run_id: run.id, kind: 'reconciled', data: { found, done: `The run is ${to}.` } },
+        { transaction },
+      );
+      const ended = await transition({
+        runId: run.id,
+        to,
+        from: [run.status],
+        phase: 'finished',
+        why,
+        transaction,
+        ...set,
+      });
+      if (!ended) throw new Error(`Run ${run.id} changed while it was compared with its workflow.`);
+    });
+    this.#logger.warn({ runId: run.id, workflowId: run.workflow_id, found }, `Reconciled: the run is ${to}.`);
+  }
+
+  async #startAgain(run: Run, state: TrainingState): Promise<void> {
+    const found = sentenceOf(state);
+    const done = 'Its workflow was started again; the run goes on from its last checkpoint.';
+    await this.#orchestration.startTrainingAgain(workflowOf(run), state);
+    await RunEvent.create({ run_id: run.id, kind: 'reconciled', data: { found, done } });
+    this.#logger.warn({ runId: run.id, workflowId: run.workflow_id, found }, `Reconciled: ${done}`);
+  }
+
+  /** Cancels open workflows whose run has ended, or is not there, once they have had the time to end by themselves. */
+  async #endStrays(open: OpenTraining[]): Promise<void> {
+    const rows = await Run.findAll({
+      where: { workflow_id: open.map(({ workflowId }) => workflowId) },
+      attributes: ['id', 'workflow_id', 'status'],
+    });
+    const byWorkflow = new Map(rows.map((run) => [run.workflow_id, run]));
+    const patienceMs = 2 * this.#env.heartbeatTimeoutMs;
+    const strays = new Set<string>();
+    for (const { workflowId } of open) {
+      const run = byWorkflow.get(workflowId);
+      if (run && !isFinal(run.status)) continue;
+      strays.add(workflowId);
+      const fromMs = this.#strayFromMs.get(workflowId) ?? performance.now();
+      this.#strayFromMs.set(workflowId, fromMs);
+      if (performance.now() - fromMs < patienceMs) continue;
+      this.#strayFromMs.set(workflowId, performance.now());
+      if (!(await this.#orchestration.cancelTraining(workflowId))) continue;
+      const found = run
+        ? `Its workflow was open, and the run is ${run.status}.`
+        : 'No run of the database has this workflow.';
+      this.#logger.warn({ workflowId, runId: run?.id, found }, 'Reconciled: the workflow was cancelled.');
+      if (run)
+        await RunEvent.create({
+          run_id: run.id,
+          kind: 'reconciled',
+          data: { found, done: 'The workflow was cancelled; the run keeps its end.' },
+        });
+    }
+    for (const workflowId of this.#strayFromMs.keys())
+      if (!strays.has(workflowId)) this.#strayFromMs.delete(workflowId);
+  }
+}
+
+/** Whether somebody works on it, by the clock that leases go by. */
+async function isHeld(run: Run): Promise<boolean> {
+  if (run.status !== 'running') return false;
+  const held = { id: run.id, status: 'running', lease_expires_at: { [Op.gt]: connection().fn('now') } };
+  return (await Run.count({ where: held })) > 0;
+}
+
+/** How the run ends, as its workflow did; null: it is to go on with a workflow of its own. */
+function endOf(run: Run, state: TrainingState): End | null {
+  const again = `Start it again with POST /${run.job_id === null ? `projects/${run.project_id}/retry` : `jobs/${run.job_id}/start`}: it goes on from its last checkpoint.`;
+  switch (state.is) {
+    case 'ended':
+      // Completed means that the row has the result, and an older copy of the row has none: it is to be found again.
+      if (state.outcome.status === 'completed') return null;
+      return {
+        to: state.outcome.status,
+        message: state.outcome.message ?? `Its workflow says that it failed. ${again}`,
+      };
+    case 'broken_off':
+      if (state.how === 'cancelled') return { to: 'cancelled', message: '' };
+      return {
+        to: 'failed',
+        message: `Its workflow ${HOW[state.how]}${state.message ? ` (${state.message})` : ''}. ${again}`,
+      };
+    default:
+      return null;
+  }
+}
+
+const HOW = {
+  cancelled: 'was cancelled in Temporal',
+  failed: 'failed in Temporal',
+  terminated: 'was terminated in Temporal',
+  timed_out: 'timed out in Temporal',
+} as const;
+
+function sentenceOf(state: TrainingState): string {
+  switch (state.is) {
+    case 'open':
+      return 'Its workflow is open.';
+    case 'ended':
+      return `Its workflow had ended as ${state.outcome.status}, and the run had not.`;
+    case 'broken_off':
+      return `Its workflow ${HOW[state.how]}.`;
+    case 'lost':
+      return state.otherRunId === null
+        ? 'Temporal does not know its workflow.'
+        : `The workflow of its name is that of run ${state.otherRunId}, which this database does not have.`;
+  }
+}
