@@ -6,6 +6,7 @@ import * as pauseAndOutages from './migrations/0003-pause-and-outages.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
 const MIGRATIONS = [initial, runStreams, pauseAndOutages];
+export const MIGRATION_NAMES = MIGRATIONS.map(({ name }) => name);
 
 /** Any constant will do, as long as no other program uses it on this database. */
 const ADVISORY_LOCK_ID = 7_104_220_519;
@@ -13,9 +14,11 @@ const ADVISORY_LOCK_ID = 7_104_220_519;
 /**
  * Brings the database's schema up to date. Several processes may call it at once: an advisory lock lets one at a time
  * through, and each migration runs with the note that it ran in one transaction.
+ * @param to the last migration to apply; without it all are
+ * @returns the names of those that it applied
  * @throws Error of the database when it cannot be reached or a migration fails (nothing of that migration remains).
  */
-export async function migrate(databaseUrl: string): Promise<string[]> {
+export async function migrate(databaseUrl: string, to?: string): Promise<string[]> {
   // One connection: the session that holds the advisory lock must be the one that migrates.
   const sequelize = new Sequelize(databaseUrl, { logging: false, pool: { max: 1, idle: 60_000 } });
   try {
@@ -44,7 +47,7 @@ export async function migrate(databaseUrl: string): Promise<string[]> {
       },
       logger: undefined,
     });
-    const applied = await umzug.up();
+    const applied = await umzug.up(to === undefined ? {} : { to });
     return applied.map((migration) => migration.name);
   } finally {
     await sequelize.close();
