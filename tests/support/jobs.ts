@@ -4,16 +4,27 @@ import { type TestService, TINY_MODEL, until } from './service.ts';
 /** Enough steps that a test can act in the middle. */
 export const LONG_JOB = { batch_size: 2, epochs: 2, save_steps: 20, lora_r: 4, max_length: 64 };
 
+/** A busy machine of two cores trains these jobs in half a minute. */
+const PATIENCE_MS = 120_000;
+
 type Body = Record<string, unknown>;
 
 /** What tests do with jobs of a service, all of one dataset. */
 export function jobsOf(service: Pick<TestService, 'call' | 'apiUrl'>, datasetId: number) {
   const get = async (id: number): Promise<Body> => (await service.call('GET', `/jobs/${id}`)).body;
-  const reached = (what: string, id: number, is: (body: Body) => boolean) =>
-    until(`job ${id}: ${what}`, async () => {
-      const body = await get(id);
-      return is(body) ? body : null;
+  const reached = async (what: string, id: number, is: (body: Body) => boolean) => {
+    let last: Body = {};
+    const look = async () => {
+      last = await get(id);
+      return is(last) ? last : null;
+    };
+    return await until(`job ${id}: ${what}`, look, PATIENCE_MS).catch((error: Error) => {
+      const { status, phase, current_step, pause_reason, error_message } = last;
+      throw new Error(
+        `${error.message}; ${JSON.stringify({ status, phase, current_step, pause_reason, error_message })}`,
+      );
     });
+  };
   return {
     get,
     reached,
