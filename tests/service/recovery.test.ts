@@ -23,7 +23,7 @@ describe('the way back', function () {
     env = await testEnv();
     await installModel(env, 'tiny-random');
     const { call, upload } = await start();
-    datasetId = Number((await upload('rows.csv', csvRows(160))).body.id);
+    datasetId = Number((await upload('rows.csv', csvRows(110))).body.id);
     jobs = jobsOf({ call, apiUrl: running?.apiUrl ?? '' }, datasetId);
     await call('POST', '/workers/', { action: 'start', worker_count: 1 });
     undisturbed = await jobs.ended(await jobs.create());

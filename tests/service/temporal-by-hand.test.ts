@@ -19,7 +19,7 @@ describe('what a person does to a run in the Temporal Web UI', function () {
     ({ service, remove } = await startTestService());
     connection = await Connection.connect({ address: service.temporalAddress });
     client = new Client({ connection });
-    jobs = jobsOf(service, Number((await service.upload('rows.csv', csvRows(200))).body.id));
+    jobs = jobsOf(service, Number((await service.upload('rows.csv', csvRows(120))).body.id));
     await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
     undisturbed = await jobs.ended(await jobs.create());
     assert.equal(undisturbed.status, 'completed', String(undisturbed.error_message));
