@@ -79,6 +79,7 @@ export class Drives {
     const hit = this.#note(drive, fault, planned, true);
     const split = fault.name === 'kill worker' ? measureSplit(this.#world, drive.run, hit) : null;
     await strike.inject();
+    hit.brokenMs = Date.now();
     await strike.heal();
     hit.healedMs = Date.now();
     if (split) hit.detectedMs = await split;

@@ -12,10 +12,10 @@ export interface Target {
 }
 
 /**
- * holder: ends whoever works on the run, and only that. service: hits every run that is under way; one at a time. user:
- * something that a person asks for.
+ * holder: ends whoever works on the run, and only that. service: hits every run that is under way; one at a time. pause:
+ * counts from its healing, since nothing is to happen before. user: a person ends the run.
  */
-type Kind = 'holder' | 'service' | 'user';
+export type Kind = 'holder' | 'service' | 'pause' | 'user';
 
 export interface Fault extends Plannable {
   does: string;
@@ -60,6 +60,14 @@ export const FAULTS: readonly Fault[] = [
     kind: 'holder',
     moments: WHILE_HELD,
     aim: strikes.stopWorker,
+  },
+  {
+    name: 'hang trainer',
+    does: 'SIGSTOP of the trainer alone: it hangs, and its worker is well',
+    kind: 'holder',
+    moments: IN_TRAINING,
+    crashesTrainer: true,
+    aim: strikes.hangTrainer,
   },
   {
     name: 'torn checkpoint',
@@ -127,6 +135,21 @@ export const FAULTS: readonly Fault[] = [
       const { postgres, temporal } = target.world.servers;
       return strikes.takeAway(target.dice % 2 ? [postgres, temporal] : [temporal, postgres], secondsOf(target));
     },
+  },
+  {
+    name: 'pause',
+    does: 'pause and resume, at once or when it holds no worker any more (time from the resume)',
+    kind: 'pause',
+    moments: ANY_TIME,
+    aim: async (target) => strikes.pause(target),
+  },
+  {
+    name: 'cancel while paused',
+    does: 'pause, and a cancel instead of a resume',
+    kind: 'user',
+    moments: ANY_TIME,
+    ends: true,
+    aim: async (target) => strikes.cancelWhilePaused(target),
   },
   {
     name: 'cancel',

@@ -1,8 +1,14 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { isFinal, type RunStatus } from '../../src/models/statuses.ts';
+import type { Kind } from './faults.ts';
 import type { ChaosWorld, Submitted } from './world.ts';
 
 const LOOK_EVERY_MS = 60;
+
+/** From when on a hit's recovery counts. */
+export function since({ kind, atMs, healedMs }: Hit): number {
+  return kind === 'pause' ? (healedMs ?? atMs) : atMs;
+}
 
 /** How a run came back from a fault, in milliseconds of the clock that dates rows (this machine's). */
 export interface Recovery {
@@ -19,7 +25,7 @@ export interface Recovery {
 /** A fault that hit a run. */
 export interface Hit {
   fault: string;
-  kind: 'holder' | 'service' | 'user';
+  kind: Kind;
   /** False: it was aimed at another run, and hit the whole service. */
   isOwn: boolean;
   /** When the schedule wanted it, and where the run was. */
@@ -64,16 +70,19 @@ async function look(world: ChaosWorld, run: Submitted, hit: Hit): Promise<Recove
   );
   const claim = events.find((event) => isStatus(event, 'running') && Number(event.data.lease_epoch) > hit.leaseEpoch);
   if (hit.kind === 'holder' && !claim) return null;
-  const since = hit.kind === 'holder' && claim ? claim.created_at : new Date(hit.brokenMs ?? hit.atMs);
-  const later = events.filter(({ created_at }) => created_at > since);
+  const from =
+    hit.kind === 'holder' && claim
+      ? claim.created_at
+      : new Date((hit.kind === 'pause' ? hit.healedMs : hit.brokenMs) ?? hit.atMs);
+  const later = events.filter(({ created_at }) => created_at > from);
   const [step] = await world.query<{ at: Date | null }>(
     'SELECT min(created_at) AS at FROM run_metrics WHERE run_id = $1 AND created_at > $2',
-    [run.runId, since],
+    [run.runId, from],
   );
   const [closed] = await world.query<{ at: Date | null }>('SELECT workflow_closed_at AS at FROM runs WHERE id = $1', [
     run.runId,
   ]);
-  const moved = hit.kind === 'holder' ? later.find(isFurther) : later[0];
+  const moved = hit.kind === 'service' ? later[0] : later.find(isFurther);
   const times = (hit.kind === 'user' ? [closed?.at] : [step?.at, moved?.created_at]).flatMap((at) =>
     at ? [at.getTime()] : [],
   );

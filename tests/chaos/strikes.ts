@@ -1,11 +1,13 @@
-import { open, readdir, rm, stat, truncate } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
+import { isFinal, type RunStatus } from '../../src/models/statuses.ts';
 import { processStart } from '../../src/workers/process-identity.ts';
 import type { OutsideServer } from '../support/servers.ts';
 import { until } from '../support/service.ts';
 import { trainersOf } from '../support/trainers.ts';
 import type { Target } from './faults.ts';
+import { completeCheckpoints, tear } from './tear.ts';
 
 /** A fault that has found what it hits. */
 export interface Strike {
@@ -88,39 +90,6 @@ export async function tearCheckpoint(target: Target): Promise<Strike | null> {
   };
 }
 
-/** Directories of checkpoints with a manifest, newest first. */
-async function completeCheckpoints(root: string): Promise<string[]> {
-  const found = await readdir(root, { recursive: true }).catch(() => []);
-  return found
-    .flatMap((path) => {
-      const [, directory, epoch, step] = /^(e(\d+)\/checkpoint-(\d+))\/manifest\.json$/.exec(path) ?? [];
-      return directory ? [{ path: join(root, directory), epoch: Number(epoch), step: Number(step) }] : [];
-    })
-    .sort((a, b) => b.epoch - a.epoch || b.step - a.step)
-    .map(({ path }) => path);
-}
-
-/** As a disk that lied, or a hand that slipped: one file of the checkpoint is not what was saved. */
-async function tear(checkpoint: string, dice: number): Promise<void> {
-  const names = (await readdir(checkpoint)).sort();
-  const path = join(checkpoint, names[dice % names.length] ?? 'manifest.json');
-  const { size } = await stat(path);
-  const ways = [
-    async () => await truncate(path, Math.floor(size / 2)),
-    async () => await rm(path),
-    async () => {
-      const file = await open(path, 'r+');
-      const place = Math.floor(size / 3);
-      const byte = Buffer.alloc(1);
-      await file.read(byte, 0, 1, place);
-      byte.writeUInt8((byte.readUInt8() ^ 0xff) & 0xff);
-      await file.write(byte, 0, 1, place);
-      await file.close();
-    },
-  ];
-  await ways[Math.floor(dice / 100) % ways.length]?.();
-}
-
 export async function killHost({ world, run, dice }: Target): Promise<Strike | null> {
   const workerId = world.watch.seen(run.runId)?.workerId ?? null;
   const hosts = await world.query<{ agent_pid: number; name: string; has_run: boolean }>(
@@ -183,16 +152,12 @@ export function takeAway(servers: OutsideServer[], seconds: number): Strike {
   };
 }
 
-export function cancel({ world, run }: Target, times: number): Strike {
+export function cancel(target: Target, times: number): Strike {
+  const { world, run } = target;
   return {
     inject: async () => {
-      const path = `/${run.owner}s/${run.ownerId}/cancel`;
       world.cancels.set(run.runId, 'asked');
-      const answers = await Promise.all(
-        Array.from({ length: times }, (_, n) =>
-          world.persist('POST', path, undefined, `cancel ${run.workflowId} ${n}`),
-        ),
-      );
+      const answers = await Promise.all(Array.from({ length: times }, () => ask(target, 'cancel')));
       if (answers.some(({ status }) => status === 200)) world.cancels.set(run.runId, 'acknowledged');
     },
     heal: nothing,
@@ -210,4 +175,50 @@ export async function cancelWhileDead(target: Target): Promise<Strike | null> {
     },
     heal: nothing,
   };
+}
+
+/** SIGSTOP of the trainer alone: its worker, its lease and its heartbeats are well. */
+export async function hangTrainer(target: Target): Promise<Strike | null> {
+  if (target.world.watch.seen(target.run.runId)?.phase !== 'training') return null;
+  const pid = await trainerOf(target);
+  return pid === null ? null : { inject: async () => signal(pid, 'SIGSTOP'), heal: nothing };
+}
+
+/** Resumed once it holds no worker, or at once: before anybody has obeyed. */
+export function pause(target: Target): Strike {
+  const { world, run, dice } = target;
+  return {
+    inject: async () => {
+      await ask(target, 'pause');
+      if (dice % 3 > 0) await untilPaused(target);
+    },
+    heal: async () => {
+      const { status, body } = await ask(target, 'resume');
+      const ended = status === 400 && world.watch.seen(run.runId)?.phase !== 'paused';
+      if (status !== 200 && !ended) throw new Error(`${run.workflowId} was not resumed: ${JSON.stringify(body)}`);
+    },
+  };
+}
+
+export function cancelWhilePaused(target: Target): Strike {
+  const asked = cancel(target, 1);
+  return {
+    inject: async () => {
+      await ask(target, 'pause');
+      await untilPaused(target);
+      await asked.inject();
+    },
+    heal: nothing,
+  };
+}
+
+async function ask({ world, run }: Target, action: string) {
+  return await world.persist('POST', `/${run.owner}s/${run.ownerId}/${action}`, undefined, randomUUID());
+}
+
+async function untilPaused({ world, run }: Target): Promise<void> {
+  await until(`${run.workflowId} to be paused`, async () => {
+    const seen = world.watch.seen(run.runId);
+    return seen && (seen.phase === 'paused' || isFinal(seen.status as RunStatus)) ? true : null;
+  });
 }

@@ -13,6 +13,8 @@ import { DATASETS, requestFor, type Spec } from './specs.ts';
 import { Watch } from './watch.ts';
 
 const HOSTS = ['host-a', 'host-b'] as const;
+/** Longer than a step takes when all cores are busy with the loading of other trainers. */
+const STALL_TIMEOUT_MS = 10_000;
 const CALL_TIMEOUT_MS = 15_000;
 const TOP_UP_EVERY_MS = 1_000;
 
@@ -79,6 +81,7 @@ export class ChaosWorld {
       databaseUrl,
       temporalAddress,
       heartbeatTimeoutMs,
+      stallTimeoutMs: STALL_TIMEOUT_MS,
       hostName: HOSTS[0],
     });
     const secondEnv: Env = { ...service.env, hostName: HOSTS[1] };
