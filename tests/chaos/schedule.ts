@@ -60,7 +60,7 @@ export function planCase(
     const crashes = picked.filter(({ crashesTrainer }) => crashesTrainer).length;
     if (fault.crashesTrainer && crashes >= MOST_CRASHES) continue;
     // Few runs are to be cancelled: what is to be proved is how the others end.
-    if (fault.ends && (picked.some(({ ends }) => ends) || below(2) === 0)) continue;
+    if (fault.ends && (picked.some(({ ends }) => ends) || below(3) > 0)) continue;
     picked.push(fault);
   }
   const planned = picked.map((fault) => ({
