@@ -60,7 +60,7 @@ export class Drives {
     const fault = faultOf(planned.name);
     const last = drive.hits.at(-1);
     if (last && !planned.soon) await this.#recovery(drive, last);
-    if (fault.kind === 'service') {
+    if (fault.kind === 'service' || fault.kind === 'disk') {
       if (!(await this.#moment(drive, planned))) return false;
       return await this.#world.inTurn(async () => {
         const strike = await this.#aim(drive, fault, planned);

@@ -4,10 +4,12 @@ import type { Kind } from './faults.ts';
 import type { ChaosWorld, Submitted } from './world.ts';
 
 const LOOK_EVERY_MS = 60;
+/** Why a run goes back to the queue when its holder has done its work. */
+const DONE = ['trained', 'validated'];
 
 /** From when on a hit's recovery counts. */
-export function since({ kind, atMs, healedMs }: Hit): number {
-  return kind === 'pause' ? (healedMs ?? atMs) : atMs;
+export function since({ kind, atMs, healedMs }: Pick<Hit, 'kind' | 'atMs' | 'healedMs'>): number {
+  return kind === 'pause' || kind === 'disk' ? (healedMs ?? atMs) : atMs;
 }
 
 /** How a run came back from a fault, in milliseconds of the clock that dates rows (this machine's). */
@@ -71,9 +73,7 @@ async function look(world: ChaosWorld, run: Submitted, hit: Hit): Promise<Recove
   const claim = events.find((event) => isStatus(event, 'running') && Number(event.data.lease_epoch) > hit.leaseEpoch);
   if (hit.kind === 'holder' && !claim) return null;
   const from =
-    hit.kind === 'holder' && claim
-      ? claim.created_at
-      : new Date((hit.kind === 'pause' ? hit.healedMs : hit.brokenMs) ?? hit.atMs);
+    hit.kind === 'holder' && claim ? claim.created_at : new Date(since({ ...hit, atMs: hit.brokenMs ?? hit.atMs }));
   const later = events.filter(({ created_at }) => created_at > from);
   const [step] = await world.query<{ at: Date | null }>(
     'SELECT min(created_at) AS at FROM run_metrics WHERE run_id = $1 AND created_at > $2',
@@ -107,7 +107,9 @@ function isLoaded({ kind, data }: Event): boolean {
 /** What a new holder does that is no step of training. */
 function isFurther(event: Event): boolean {
   const isExport = event.kind === 'phase' && event.data.phase === 'exporting';
-  return event.kind === 'validation' || isExport || (event.kind === 'status' && !isStatus(event, 'running'));
+  const isHandedBack = isStatus(event, 'queued') && !DONE.includes(String(event.data.reason));
+  const isNext = event.kind === 'status' && !isStatus(event, 'running') && !isHandedBack;
+  return event.kind === 'validation' || isExport || isNext;
 }
 
 /** From the highest step that was seen before to where the claim went on from. */

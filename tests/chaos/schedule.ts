@@ -14,6 +14,8 @@ export interface Moment {
 export interface Plannable {
   name: string;
   moments: readonly When[];
+  /** So many times as likely as others (default 1). */
+  weight?: number;
   /** Its trainer fails by itself: three of those without a checkpoint in between end a run, as they should. */
   crashesTrainer?: boolean;
   /** Ends the run, so that nothing can follow. */
@@ -54,9 +56,10 @@ export function planCase(
   };
   const spec = pick(specs);
   const count = 2 + below(2);
+  const lots = faults.flatMap((fault) => Array.from({ length: fault.weight ?? 1 }, () => fault));
   const picked: Plannable[] = [];
   while (picked.length < count) {
-    const fault = pick(faults);
+    const fault = pick(lots);
     const crashes = picked.filter(({ crashesTrainer }) => crashesTrainer).length;
     if (fault.crashesTrainer && crashes >= MOST_CRASHES) continue;
     // Few runs are to be cancelled: what is to be proved is how the others end.

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { isFinal, type RunStatus } from '../../src/models/statuses.ts';
@@ -8,6 +7,7 @@ import { until } from '../support/service.ts';
 import { trainersOf } from '../support/trainers.ts';
 import type { Target } from './faults.ts';
 import { completeCheckpoints, tear } from './tear.ts';
+import { DISK_SIZE } from './world.ts';
 
 /** A fault that has found what it hits. */
 export interface Strike {
@@ -72,6 +72,13 @@ export async function stopWorker(target: Target): Promise<Strike | null> {
       }
     },
   };
+}
+
+/** SIGSTOP of the trainer alone: its worker, its lease and its heartbeats are well. */
+export async function hangTrainer(target: Target): Promise<Strike | null> {
+  if (target.world.watch.seen(target.run.runId)?.phase !== 'training') return null;
+  const pid = await trainerOf(target);
+  return pid === null ? null : { inject: async () => signal(pid, 'SIGSTOP'), heal: nothing };
 }
 
 /** Only where another checkpoint is complete: a run whose only checkpoint is torn ends, and says so. */
@@ -152,73 +159,28 @@ export function takeAway(servers: OutsideServer[], seconds: number): Strike {
   };
 }
 
-export function cancel(target: Target, times: number): Strike {
-  const { world, run } = target;
-  return {
-    inject: async () => {
-      world.cancels.set(run.runId, 'asked');
-      const answers = await Promise.all(Array.from({ length: times }, () => ask(target, 'cancel')));
-      if (answers.some(({ status }) => status === 200)) world.cancels.set(run.runId, 'acknowledged');
-    },
-    heal: nothing,
-  };
-}
-
-export async function cancelWhileDead(target: Target): Promise<Strike | null> {
-  const death = await signalWorker(target, 'SIGKILL');
-  if (!death) return null;
-  const asked = cancel(target, 1);
-  return {
-    inject: async () => {
-      await death.inject();
-      await asked.inject();
-    },
-    heal: nothing,
-  };
-}
-
-/** SIGSTOP of the trainer alone: its worker, its lease and its heartbeats are well. */
-export async function hangTrainer(target: Target): Promise<Strike | null> {
-  if (target.world.watch.seen(target.run.runId)?.phase !== 'training') return null;
-  const pid = await trainerOf(target);
-  return pid === null ? null : { inject: async () => signal(pid, 'SIGSTOP'), heal: nothing };
-}
-
-/** Resumed once it holds no worker, or at once: before anybody has obeyed. */
-export function pause(target: Target): Strike {
+/**
+ * Returns when the run that it was aimed at is paused, as it must be by itself. One that gets through its training with
+ * what room there was (a checkpoint that was removed, say) is over it as well: outputs lie elsewhere.
+ */
+export async function fillDisk(target: Target): Promise<Strike | null> {
   const { world, run, dice } = target;
+  if (!world.disk || world.watch.seen(run.runId)?.phase !== 'training') return null;
+  const { disk } = world;
   return {
-    inject: async () => {
-      await ask(target, 'pause');
-      if (dice % 3 > 0) await untilPaused(target);
-    },
+    inject: () => disk.fill(),
     heal: async () => {
-      const { status, body } = await ask(target, 'resume');
-      const ended = status === 400 && world.watch.seen(run.runId)?.phase !== 'paused';
-      if (status !== 200 && !ended) throw new Error(`${run.workflowId} was not resumed: ${JSON.stringify(body)}`);
+      try {
+        await until(`${run.workflowId} to be paused, since the disk is full`, async () => {
+          const seen = world.watch.seen(run.runId);
+          const isOver = seen?.phase === 'paused' || seen?.phase === 'exporting' || seen?.isTrained;
+          return isOver || isFinal(seen?.status as RunStatus) ? true : null;
+        });
+        // So that it reaches others as well.
+        await after((dice % 4) * 1_000);
+      } finally {
+        await disk.resize(DISK_SIZE);
+      }
     },
   };
-}
-
-export function cancelWhilePaused(target: Target): Strike {
-  const asked = cancel(target, 1);
-  return {
-    inject: async () => {
-      await ask(target, 'pause');
-      await untilPaused(target);
-      await asked.inject();
-    },
-    heal: nothing,
-  };
-}
-
-async function ask({ world, run }: Target, action: string) {
-  return await world.persist('POST', `/${run.owner}s/${run.ownerId}/${action}`, undefined, randomUUID());
-}
-
-async function untilPaused({ world, run }: Target): Promise<void> {
-  await until(`${run.workflowId} to be paused`, async () => {
-    const seen = world.watch.seen(run.runId);
-    return seen && (seen.phase === 'paused' || isFinal(seen.status as RunStatus)) ? true : null;
-  });
 }
