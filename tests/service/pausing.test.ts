@@ -110,14 +110,32 @@ describe('a run that cannot go on just now', function () {
   it('since the disk is full is paused with that reason, and goes on by itself when there is room', async () => {
     // Let _NO_ROOM of trainer/__main__.py be empty and the run fails.
     const runs = join(service.env.home, 'runs');
-    await onSmallDisk(runs, '600k', async (grow) => {
+    await onSmallDisk(runs, '600k', async (disk) => {
       const id = await jobs.create();
       const { status, pause_reason } = await jobs.paused(id);
       assert.equal(status, 'queued');
       assert.match(String(pause_reason), /disk is full\. Make room/);
-      await grow('400m');
+      await disk.resize('400m');
       const done = await jobs.ended(id);
       assertWeights(done, undisturbed);
+    });
+  });
+
+  it('since its worker finds no room for the run file is paused with that reason as well', async () => {
+    // Let noRoomIn of src/activities/under-lease.ts believe the trainer alone, and it is tried again and again unpaused.
+    const runs = join(service.env.home, 'runs');
+    await onSmallDisk(runs, '400m', async (disk) => {
+      const id = await jobs.create();
+      await jobs.atStep(id, 30);
+      await jobs.act(id, 'pause');
+      await jobs.paused(id);
+      await disk.fill();
+      await jobs.act(id, 'resume');
+      await jobs.reached('paused, since the disk is full', id, (body) =>
+        /disk is full/.test(String(body.pause_reason)),
+      );
+      await disk.resize('400m');
+      assertWeights(await jobs.ended(id), undisturbed);
     });
   });
 });
