@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import { type Drive, Drives } from './drive.ts';
+import { keepEvidence } from './evidence.ts';
 import { FAULTS, FULL_DISK } from './faults.ts';
 import { violationsOf } from './invariants.ts';
 import { type CasePlan, planCase } from './schedule.ts';
@@ -16,6 +18,8 @@ export interface BatchOptions {
   heartbeatTimeoutMs: number;
   /** Aborted: everything is ended at once, and what ended until then is the outcome. */
   signal: AbortSignal;
+  /** Where to keep what a run left behind that broke an invariant. */
+  evidenceDir: string;
   onProgress: (line: string) => void;
   /** After each run, with all that ended so far. */
   onEnded?: (outcome: BatchOutcome) => Promise<void>;
@@ -76,6 +80,7 @@ async function runAll(world: ChaosWorld, options: BatchOptions, outcome: BatchOu
         const violations = await violationsOf(world, drive, references);
         const { status } = world.watch.seen(drive.run.runId) ?? { status: 'unknown' };
         world.watch.leave(drive.run.runId);
+        if (violations.length > 0) await keepEvidence(world, drive, join(options.evidenceDir, `${seed}-${plan.index}`));
         outcome.ended.push({ seed, drive, status, violations });
         outcome.seconds = seconds();
         onProgress(lineOf(drive, status, violations, outcome.ended.length, all));

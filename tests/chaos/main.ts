@@ -1,9 +1,11 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runBatch } from './batch.ts';
 import { report, violationsIn, writeReport } from './report.ts';
 
 /**
- * `npm run chaos -- --runs N --seed S [--case I] [--minutes M] [--report FILE]`: random faults against the real stack, then
+ * `npm run chaos -- --runs N --seed S [--case I] [--minutes M] [--report FILE] [--evidence DIR]`: random faults against the real stack, then
  * every invariant. The same seed gives the same schedule; `--case` runs one of its runs alone; several `--seed` are N runs of each. Started with
  * OMP_WAIT_POLICY=passive: several trainers on few cores would spend their time spinning for each other's.
  */
@@ -14,17 +16,20 @@ const { values } = parseArgs({
     case: { type: 'string' },
     minutes: { type: 'string', default: '600' },
     report: { type: 'string' },
+    evidence: { type: 'string', default: join(tmpdir(), 'mtm-chaos') },
   },
 });
 const indexes =
   values.case === undefined ? Array.from({ length: Number(values.runs) }, (_, n) => n) : [Number(values.case)];
 console.log(`Seed ${values.seed.join(', ')}: ${indexes.length} runs of each.`);
-const options = { atOnce: 4, workerCount: 4, heartbeatTimeoutMs: 5_000 };
+// One worker more than runs: what is measured is how a run comes back, not how a worker is started.
+const options = { atOnce: 4, workerCount: 5, heartbeatTimeoutMs: 5_000 };
 const asked = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => asked.abort());
 const outcome = await runBatch({
   ...options,
   signal: asked.signal,
+  evidenceDir: values.evidence,
   cases: values.seed.flatMap((seed) => indexes.map((index) => ({ seed, index }))),
   minutes: Number(values.minutes),
   onProgress: (line) => console.log(line),

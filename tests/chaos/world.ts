@@ -107,6 +107,7 @@ export class ChaosWorld {
       const { body } = await service.upload(`rows-${place}.csv`, rows);
       world.#datasetIds.push(Number(body.id));
     }
+    await world.call('PATCH', '/config/', { max_concurrent_workers: 2 * workerCount });
     world.watch.start();
     world.#toppingUp = world.#topUp();
     await until('the workers to be there', async () =>
