@@ -38,6 +38,8 @@ export interface CasePlan {
 }
 
 const MOST_CRASHES = 2;
+/** Later in training, a run that is over the fault before has ended its training as well. */
+const LATEST_PERCENT = 75;
 /** One fault in so many does not wait for the recovery from the one before. */
 const SOON_ONE_IN = 4;
 
@@ -68,7 +70,7 @@ export function planCase(
   }
   const planned = picked.map((fault) => ({
     fault,
-    moment: { when: pick(fault.moments), percent: 5 + below(90) },
+    moment: { when: pick(fault.moments), percent: 5 + below(LATEST_PERCENT - 5) },
     dice: below(10_000),
     soon: below(SOON_ONE_IN) === 0,
   }));
