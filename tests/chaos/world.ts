@@ -119,7 +119,8 @@ export class ChaosWorld {
   /** Ends everything. Returns the processes that were left, which there should not be; they are killed. */
   async remove(): Promise<string[]> {
     this.#stopped = true;
-    await this.#toppingUp;
+    // A server that is away now comes back before it is ended for good.
+    await Promise.all([this.#toppingUp, this.#turn]);
     await this.watch.stop();
     await this.call('POST', '/workers/', { action: 'stop' }).catch(() => {});
     await this.#secondHost.stop();
@@ -207,7 +208,10 @@ export class ChaosWorld {
 
   /** Faults that hit the whole service one after another: two at once could keep each other from ever healing. */
   inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#turn.then(work);
+    const turn = this.#turn.then(() => {
+      if (this.#stopped) throw new Error('The world is ending.');
+      return work();
+    });
     this.#turn = turn.catch(() => {});
     return turn;
   }
