@@ -5,9 +5,10 @@ import { runBatch } from './batch.ts';
 import { report, violationsIn, writeReport } from './report.ts';
 
 /**
- * `npm run chaos -- --runs N --seed S [--case I] [--minutes M] [--report FILE] [--evidence DIR]`: random faults against the real stack, then
- * every invariant. The same seed gives the same schedule; `--case` runs one of its runs alone; several `--seed` are N runs of each. Started with
- * OMP_WAIT_POLICY=passive: several trainers on few cores would spend their time spinning for each other's.
+ * `npm run chaos -- --runs N --seed S [--case I] [--minutes M] [--report FILE] [--evidence DIR]`: random faults against the
+ * real stack, then every invariant (docs/reliability.md). The same seed gives the same schedule; `--case` runs one of its
+ * runs alone; several `--seed` are N runs of each. Started with OMP_WAIT_POLICY=passive: several trainers on few cores would
+ * spend their time spinning for each other's.
  */
 const { values } = parseArgs({
   options: {
