@@ -19,3 +19,8 @@ export async function freeBytes(path: string): Promise<number> {
     return await freeBytes(parent);
   }
 }
+
+/** Whether this is how a write ends for which the disk has no room. */
+export function isDiskFull(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'code' in error && error.code === 'ENOSPC';
+}

@@ -113,6 +113,19 @@ export async function markCheckpoint(lease: Lease, path: string, state: 'pruned'
   });
 }
 
+/** Says that an earlier claim put a checkpoint aside and could not report it; nothing when it is said already. */
+export async function recordMissedQuarantine(
+  lease: Lease,
+  { path, reason }: { path: string; reason: string },
+): Promise<void> {
+  await markCheckpoint(lease, path, 'quarantined');
+  await write(
+    `INSERT INTO run_events (run_id, kind, data) SELECT $runId, 'quarantined', $data::jsonb WHERE ${HELD}
+     AND NOT EXISTS (SELECT 1 FROM run_events WHERE run_id = $runId AND kind = 'quarantined' AND data->>'path' = $path)`,
+    { ...bindOf(lease), path, data: JSON.stringify({ path, reason, lease_epoch: lease.epoch }) },
+  );
+}
+
 /**
  * Appends an event. With `nth`, the how-manieth of its claim it is: writing it again, since nobody heard whether it was
  * written, changes nothing. False when the lease is not the latest.

@@ -42,9 +42,16 @@ export class Pausing {
       const gaveWay = await stage();
       // Workers of a version that knew no pauses return nothing.
       if (!gaveWay) return;
-      if (gaveWay.to === 'full_disk') await this.#set('full_disk', gaveWay.message);
+      if (gaveWay.to === 'full_disk') await this.#fullDisk(gaveWay.message);
       else await this.#believeRow();
     }
+  }
+
+  /** A pause that was asked for while the disk became full stays as it is: it must not end by itself when there is room. */
+  async #fullDisk(message: string): Promise<void> {
+    await this.#last;
+    if (this.#because === 'asked' && patched('asked-pause-stays')) return;
+    await this.#set('full_disk', message);
   }
 
   /** The row said that the run is paused. We know why, unless it was paused in an earlier life of this workflow. */

@@ -44,6 +44,9 @@ const display = proxyLocalActivities<Pick<OrchestrationActivities, 'describeRun'
   retry: { maximumAttempts: 1 },
 });
 
+/** The same, and soon: a run that lost its worker for the tenth time has another after the heartbeat timeout and this. */
+const RETRY_TRAINING = { ...RETRY, maximumInterval: '3s' } as const;
+
 function trainingActivities(heartbeatTimeoutMs: number) {
   return proxyActivities<TrainingActivities>({
     taskQueue: TRAINING_QUEUE,
@@ -51,7 +54,7 @@ function trainingActivities(heartbeatTimeoutMs: number) {
     heartbeatTimeout: heartbeatTimeoutMs,
     // The workflow goes on to its end only when the trainer has stopped.
     cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-    retry: RETRY,
+    retry: RETRY_TRAINING,
   });
 }
 

@@ -171,10 +171,10 @@ describe('uploads', function () {
   for (const [when, bytes] of full) {
     it(`that fill the disk ${when} end with 507, and leave nothing`, async () => {
       const incoming = join(api.env.home, 'uploads', 'incoming');
-      await onSmallDisk(incoming, '4m', async (grow) => {
+      await onSmallDisk(incoming, '4m', async (disk) => {
         const before = await kept();
         assert.match((await send(NAME, FILE)).detail, NO_ROOM, 'told before a byte is read');
-        await grow('300m');
+        await disk.resize('300m');
         const filler = join(incoming, 'filler');
         const fill = async () => {
           await assert.rejects(writeFile(filler, Buffer.alloc(300 * 1024 ** 2)), /ENOSPC/);

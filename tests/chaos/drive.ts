@@ -60,7 +60,7 @@ export class Drives {
     const fault = faultOf(planned.name);
     const last = drive.hits.at(-1);
     if (last && !planned.soon) await this.#recovery(drive, last);
-    if (fault.kind === 'service') {
+    if (fault.kind === 'service' || fault.kind === 'disk') {
       if (!(await this.#moment(drive, planned))) return false;
       return await this.#world.inTurn(async () => {
         const strike = await this.#aim(drive, fault, planned);
@@ -79,6 +79,7 @@ export class Drives {
     const hit = this.#note(drive, fault, planned, true);
     const split = fault.name === 'kill worker' ? measureSplit(this.#world, drive.run, hit) : null;
     await strike.inject();
+    hit.brokenMs = Date.now();
     await strike.heal();
     hit.healedMs = Date.now();
     if (split) hit.detectedMs = await split;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { RunStatus } from '../../src/models/statuses.ts';
@@ -94,4 +94,25 @@ export async function wrongFiles(output: string, weightsSha256: string | undefin
     if (!isWhole) wrong.push(`the file ${name} of its output is not what its manifest says`);
   }
   return wrong;
+}
+
+/** Copies what a run left behind, and the service's logs, for whoever looks into it: the world is removed at the end. */
+export async function keepEvidence(world: ChaosWorld, { run }: Drive, directory: string): Promise<void> {
+  await rm(directory, { recursive: true, force: true });
+  await mkdir(directory, { recursive: true });
+  const parts = {
+    run: await world.query('SELECT * FROM runs WHERE id = $1', [run.runId]),
+    events: await world.query('SELECT * FROM run_events WHERE run_id = $1 ORDER BY xid, seq', [run.runId]),
+    metrics: await world.query('SELECT * FROM run_metrics WHERE run_id = $1 ORDER BY xid, seq', [run.runId]),
+    checkpoints: await world.query('SELECT * FROM checkpoints WHERE run_id = $1 ORDER BY id', [run.runId]),
+    history: await world.temporal.workflow
+      .getHandle(run.workflowId)
+      .fetchHistory()
+      .catch((error: unknown) => String(error)),
+  };
+  for (const [name, content] of Object.entries(parts))
+    await writeFile(join(directory, `${name}.json`), JSON.stringify(content, null, 1));
+  const { home } = world.service.env;
+  for (const path of ['logs', join('runs', String(run.runId))])
+    await cp(join(home, path), join(directory, path), { recursive: true }).catch(() => {});
 }

@@ -1,6 +1,7 @@
 import type { Plannable, When } from './schedule.ts';
 import type { Strike } from './strikes.ts';
 import * as strikes from './strikes.ts';
+import * as user from './user-strikes.ts';
 import type { ChaosWorld, Submitted } from './world.ts';
 
 /** What a fault is aimed at. */
@@ -12,10 +13,10 @@ export interface Target {
 }
 
 /**
- * holder: ends whoever works on the run, and only that. service: hits every run that is under way; one at a time. user:
- * something that a person asks for.
+ * holder: ends whoever works on the run, and only that. service: hits every run that is under way; one at a time. disk: the
+ * same, and counts from its healing, since nothing is to happen before; so does pause. user: a person ends the run.
  */
-type Kind = 'holder' | 'service' | 'user';
+export type Kind = 'holder' | 'service' | 'disk' | 'pause' | 'user';
 
 export interface Fault extends Plannable {
   does: string;
@@ -31,6 +32,9 @@ const IN_TRAINING: readonly When[] = ['step'];
 /** How long a server is away: sometimes shorter, sometimes longer than a lease. */
 const secondsOf = ({ dice }: Target) => 2 + (dice % 8);
 
+/** Only where there is the right to mount a disk. */
+export const FULL_DISK = 'full disk';
+
 export const FAULTS: readonly Fault[] = [
   {
     name: 'kill trainer',
@@ -44,6 +48,7 @@ export const FAULTS: readonly Fault[] = [
     name: 'kill worker',
     does: 'SIGKILL of the training worker that holds the run',
     kind: 'holder',
+    weight: 3,
     moments: WHILE_HELD,
     aim: (target) => strikes.signalWorker(target, 'SIGKILL'),
   },
@@ -60,6 +65,14 @@ export const FAULTS: readonly Fault[] = [
     kind: 'holder',
     moments: WHILE_HELD,
     aim: strikes.stopWorker,
+  },
+  {
+    name: 'hang trainer',
+    does: 'SIGSTOP of the trainer alone: it hangs, and its worker is well',
+    kind: 'holder',
+    moments: IN_TRAINING,
+    crashesTrainer: true,
+    aim: strikes.hangTrainer,
   },
   {
     name: 'torn checkpoint',
@@ -129,12 +142,34 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
+    name: FULL_DISK,
+    does: 'the disk of the runs is full: it pauses the run, and goes on by itself (time from when there is room)',
+    kind: 'disk',
+    moments: IN_TRAINING,
+    aim: strikes.fillDisk,
+  },
+  {
+    name: 'pause',
+    does: 'pause and resume, at once or when it holds no worker any more (time from the resume)',
+    kind: 'pause',
+    moments: ANY_TIME,
+    aim: async (target) => user.pause(target),
+  },
+  {
+    name: 'cancel while paused',
+    does: 'pause, and a cancel instead of a resume',
+    kind: 'user',
+    moments: ANY_TIME,
+    ends: true,
+    aim: async (target) => user.cancelWhilePaused(target),
+  },
+  {
     name: 'cancel',
     does: 'cancel, in any phase',
     kind: 'user',
     moments: ANY_TIME,
     ends: true,
-    aim: async (target) => strikes.cancel(target, 1),
+    aim: async (target) => user.cancel(target, 1),
   },
   {
     name: 'cancel twice',
@@ -142,7 +177,7 @@ export const FAULTS: readonly Fault[] = [
     kind: 'user',
     moments: ANY_TIME,
     ends: true,
-    aim: async (target) => strikes.cancel(target, 2),
+    aim: async (target) => user.cancel(target, 2),
   },
   {
     name: 'cancel while dead',
@@ -150,7 +185,7 @@ export const FAULTS: readonly Fault[] = [
     kind: 'user',
     moments: WHILE_HELD,
     ends: true,
-    aim: strikes.cancelWhileDead,
+    aim: user.cancelWhileDead,
   },
 ];
 

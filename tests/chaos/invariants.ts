@@ -86,11 +86,13 @@ const CHECKS: Record<string, Check> = {
       ...(steps.length > (run.total_steps ?? 0) ? [`has ${steps.length} steps of ${run.total_steps}`] : []),
     ];
   },
-  'I7 database and Temporal agree': ({ run, workflow }) => {
+  'I7 database and Temporal agree': ({ run, events, workflow }) => {
     if (!workflow) return run.status === 'cancelled' ? [] : ['has no workflow'];
     return [
       ...(workflow.executions === 1 ? [] : [`was started ${workflow.executions} times`]),
       ...(run.workflow_closed_at ? [] : ['its row does not know that its workflow ended']),
+      // Nothing here makes them contradict for longer than a server is away, so there is nothing to mend.
+      ...events.filter(({ kind }) => kind === 'reconciled').map(({ data }) => `was mended: ${data.found} ${data.done}`),
       // A cancelled workflow ends as Temporal's own CANCELLED once its last write is done.
       ...((workflow.outcome ?? workflow.status.toLowerCase()) === run.status
         ? []
@@ -101,6 +103,16 @@ const CHECKS: Record<string, Check> = {
     ...(cancel === 'acknowledged' && run.status !== 'cancelled' ? [`was cancelled and is ${run.status}`] : []),
     ...(cancel === undefined && run.status === 'cancelled' ? ['is cancelled and nobody asked'] : []),
   ],
+  'A paused run holds no worker': ({ events }) => {
+    let isPaused = false;
+    const wrong: string[] = [];
+    for (const { kind, data } of events) {
+      if (kind === 'pause' || kind === 'resume') isPaused = kind === 'pause';
+      if (isPaused && kind === 'status' && data.status === 'running' && data.phase !== 'publishing')
+        wrong.push(`was claimed (${data.lease_epoch}) while it was paused`);
+    }
+    return wrong;
+  },
   'I9 nothing half-done is left': async ({ run }) => {
     const names = await readdir(run.output_directory).catch((): string[] => []);
     const halfDone = names.filter(

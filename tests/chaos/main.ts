@@ -1,32 +1,37 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runBatch } from './batch.ts';
 import { report, violationsIn, writeReport } from './report.ts';
 
 /**
- * `npm run chaos -- --runs N --seed S [--case I] [--minutes M] [--report FILE]`: random faults against the real stack, then
- * every invariant. The same seed gives the same schedule; `--case` runs one of its runs alone. Started with
- * OMP_WAIT_POLICY=passive: several trainers on few cores would spend their time spinning for each other's.
+ * `npm run chaos -- --runs N --seed S [--case I] [--minutes M] [--report FILE] [--evidence DIR]`: random faults against the
+ * real stack, then every invariant (docs/reliability.md). The same seed gives the same schedule; `--case` runs one of its
+ * runs alone; several `--seed` are N runs of each. Started with OMP_WAIT_POLICY=passive: several trainers on few cores would
+ * spend their time spinning for each other's.
  */
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '10' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    seed: { type: 'string', multiple: true, default: [String(Date.now() % 1_000_000)] },
     case: { type: 'string' },
     minutes: { type: 'string', default: '600' },
     report: { type: 'string' },
+    evidence: { type: 'string', default: join(tmpdir(), 'mtm-chaos') },
   },
 });
-const { seed } = values;
 const indexes =
   values.case === undefined ? Array.from({ length: Number(values.runs) }, (_, n) => n) : [Number(values.case)];
-console.log(`Seed ${seed}, ${indexes.length} runs.`);
-const options = { atOnce: 4, workerCount: 4, heartbeatTimeoutMs: 5_000 };
+console.log(`Seed ${values.seed.join(', ')}: ${indexes.length} runs of each.`);
+// One worker more than runs: what is measured is how a run comes back, not how a worker is started.
+const options = { atOnce: 4, workerCount: 5, heartbeatTimeoutMs: 5_000 };
 const asked = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => asked.abort());
 const outcome = await runBatch({
   ...options,
   signal: asked.signal,
-  cases: indexes.map((index) => ({ seed, index })),
+  evidenceDir: values.evidence,
+  cases: values.seed.flatMap((seed) => indexes.map((index) => ({ seed, index }))),
   minutes: Number(values.minutes),
   onProgress: (line) => console.log(line),
   // After each run, so that a batch that is cut short leaves what it saw.
@@ -36,4 +41,5 @@ const outcome = await runBatch({
 });
 if (values.report) await writeReport(values.report, report(outcome, options));
 console.log(`\n${report(outcome, options)}`);
-process.exitCode = violationsIn(outcome).length === 0 ? 0 : 1;
+const isClean = outcome.ended.length > 0 && violationsIn(outcome).length === 0;
+process.exitCode = asked.signal.aborted ? 130 : isClean ? 0 : 1;

@@ -1,8 +1,16 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { isFinal, type RunStatus } from '../../src/models/statuses.ts';
+import type { Kind } from './faults.ts';
 import type { ChaosWorld, Submitted } from './world.ts';
 
 const LOOK_EVERY_MS = 60;
+/** Why a run goes back to the queue when its holder has done its work. */
+const DONE = ['trained', 'validated'];
+
+/** From when on a hit's recovery counts. */
+export function since({ kind, atMs, healedMs }: Pick<Hit, 'kind' | 'atMs' | 'healedMs'>): number {
+  return kind === 'pause' || kind === 'disk' ? (healedMs ?? atMs) : atMs;
+}
 
 /** How a run came back from a fault, in milliseconds of the clock that dates rows (this machine's). */
 export interface Recovery {
@@ -19,7 +27,7 @@ export interface Recovery {
 /** A fault that hit a run. */
 export interface Hit {
   fault: string;
-  kind: 'holder' | 'service' | 'user';
+  kind: Kind;
   /** False: it was aimed at another run, and hit the whole service. */
   isOwn: boolean;
   /** When the schedule wanted it, and where the run was. */
@@ -64,16 +72,17 @@ async function look(world: ChaosWorld, run: Submitted, hit: Hit): Promise<Recove
   );
   const claim = events.find((event) => isStatus(event, 'running') && Number(event.data.lease_epoch) > hit.leaseEpoch);
   if (hit.kind === 'holder' && !claim) return null;
-  const since = hit.kind === 'holder' && claim ? claim.created_at : new Date(hit.brokenMs ?? hit.atMs);
-  const later = events.filter(({ created_at }) => created_at > since);
+  const from =
+    hit.kind === 'holder' && claim ? claim.created_at : new Date(since({ ...hit, atMs: hit.brokenMs ?? hit.atMs }));
+  const later = events.filter(({ created_at }) => created_at > from);
   const [step] = await world.query<{ at: Date | null }>(
     'SELECT min(created_at) AS at FROM run_metrics WHERE run_id = $1 AND created_at > $2',
-    [run.runId, since],
+    [run.runId, from],
   );
   const [closed] = await world.query<{ at: Date | null }>('SELECT workflow_closed_at AS at FROM runs WHERE id = $1', [
     run.runId,
   ]);
-  const moved = hit.kind === 'holder' ? later.find(isFurther) : later[0];
+  const moved = hit.kind === 'service' ? later[0] : later.find(isFurther);
   const times = (hit.kind === 'user' ? [closed?.at] : [step?.at, moved?.created_at]).flatMap((at) =>
     at ? [at.getTime()] : [],
   );
@@ -98,7 +107,9 @@ function isLoaded({ kind, data }: Event): boolean {
 /** What a new holder does that is no step of training. */
 function isFurther(event: Event): boolean {
   const isExport = event.kind === 'phase' && event.data.phase === 'exporting';
-  return event.kind === 'validation' || isExport || (event.kind === 'status' && !isStatus(event, 'running'));
+  const isHandedBack = isStatus(event, 'queued') && !DONE.includes(String(event.data.reason));
+  const isNext = event.kind === 'status' && !isStatus(event, 'running') && !isHandedBack;
+  return event.kind === 'validation' || isExport || isNext;
 }
 
 /** From the highest step that was seen before to where the claim went on from. */

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { median } from '../support/figures.ts';
 import type { BatchOptions, BatchOutcome, EndedCase } from './batch.ts';
 import { FAULTS } from './faults.ts';
-import type { Hit } from './measure.ts';
+import { type Hit, since } from './measure.ts';
 
 /** What is above this line in a report is written by hand, and stays. */
 const GENERATED = '<!-- Below: written by npm run chaos -- --report -->';
@@ -60,8 +60,8 @@ function faultTable(ended: EndedCase[]): string {
   const rows = FAULTS.map(({ name, does }) => {
     const hits = hitsOf(ended).filter(({ fault }) => fault === name);
     const alone = aloneIn(ended).filter(({ fault }) => fault === name);
-    const recovered = alone.flatMap(({ recovery, atMs, wasHeld, kind }) =>
-      recovery && (wasHeld || kind === 'user') ? [recovery.progressMs - atMs] : [],
+    const recovered = alone.flatMap((hit) =>
+      hit.recovery && (hit.wasHeld || hit.kind === 'user') ? [hit.recovery.progressMs - since(hit)] : [],
     );
     const repeated = alone.flatMap(({ recovery }) => recovery?.stepsRepeated ?? []);
     const injected = hits.filter(({ isOwn }) => isOwn).length;

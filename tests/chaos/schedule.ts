@@ -14,6 +14,8 @@ export interface Moment {
 export interface Plannable {
   name: string;
   moments: readonly When[];
+  /** So many times as likely as others (default 1). */
+  weight?: number;
   /** Its trainer fails by itself: three of those without a checkpoint in between end a run, as they should. */
   crashesTrainer?: boolean;
   /** Ends the run, so that nothing can follow. */
@@ -36,6 +38,8 @@ export interface CasePlan {
 }
 
 const MOST_CRASHES = 2;
+/** Later in training, a run that is over the fault before has ended its training as well. */
+const LATEST_PERCENT = 75;
 /** One fault in so many does not wait for the recovery from the one before. */
 const SOON_ONE_IN = 4;
 
@@ -54,18 +58,19 @@ export function planCase(
   };
   const spec = pick(specs);
   const count = 2 + below(2);
+  const lots = faults.flatMap((fault) => Array.from({ length: fault.weight ?? 1 }, () => fault));
   const picked: Plannable[] = [];
   while (picked.length < count) {
-    const fault = pick(faults);
+    const fault = pick(lots);
     const crashes = picked.filter(({ crashesTrainer }) => crashesTrainer).length;
     if (fault.crashesTrainer && crashes >= MOST_CRASHES) continue;
     // Few runs are to be cancelled: what is to be proved is how the others end.
-    if (fault.ends && (picked.some(({ ends }) => ends) || below(2) === 0)) continue;
+    if (fault.ends && (picked.some(({ ends }) => ends) || below(3) > 0)) continue;
     picked.push(fault);
   }
   const planned = picked.map((fault) => ({
     fault,
-    moment: { when: pick(fault.moments), percent: 5 + below(90) },
+    moment: { when: pick(fault.moments), percent: 5 + below(LATEST_PERCENT - 5) },
     dice: below(10_000),
     soon: below(SOON_ONE_IN) === 0,
   }));

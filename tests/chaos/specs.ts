@@ -37,7 +37,7 @@ export const SPECS: Record<string, Spec> = {
   },
   'project, standard': {
     owner: 'project',
-    settings: { training_type: 'standard', batch_size: 4, epochs: 2 },
+    settings: { training_type: 'standard', batch_size: 4, epochs: 4 },
   },
 };
 

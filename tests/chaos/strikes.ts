@@ -1,11 +1,13 @@
-import { open, readdir, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
+import { isFinal, type RunStatus } from '../../src/models/statuses.ts';
 import { processStart } from '../../src/workers/process-identity.ts';
 import type { OutsideServer } from '../support/servers.ts';
 import { until } from '../support/service.ts';
 import { trainersOf } from '../support/trainers.ts';
 import type { Target } from './faults.ts';
+import { completeCheckpoints, tear } from './tear.ts';
+import { DISK_SIZE } from './world.ts';
 
 /** A fault that has found what it hits. */
 export interface Strike {
@@ -72,6 +74,13 @@ export async function stopWorker(target: Target): Promise<Strike | null> {
   };
 }
 
+/** SIGSTOP of the trainer alone: its worker, its lease and its heartbeats are well. */
+export async function hangTrainer(target: Target): Promise<Strike | null> {
+  if (target.world.watch.seen(target.run.runId)?.phase !== 'training') return null;
+  const pid = await trainerOf(target);
+  return pid === null ? null : { inject: async () => signal(pid, 'SIGSTOP'), heal: nothing };
+}
+
 /** Only where another checkpoint is complete: a run whose only checkpoint is torn ends, and says so. */
 export async function tearCheckpoint(target: Target): Promise<Strike | null> {
   const pid = await trainerOf(target);
@@ -86,39 +95,6 @@ export async function tearCheckpoint(target: Target): Promise<Strike | null> {
     },
     heal: nothing,
   };
-}
-
-/** Directories of checkpoints with a manifest, newest first. */
-async function completeCheckpoints(root: string): Promise<string[]> {
-  const found = await readdir(root, { recursive: true }).catch(() => []);
-  return found
-    .flatMap((path) => {
-      const [, directory, epoch, step] = /^(e(\d+)\/checkpoint-(\d+))\/manifest\.json$/.exec(path) ?? [];
-      return directory ? [{ path: join(root, directory), epoch: Number(epoch), step: Number(step) }] : [];
-    })
-    .sort((a, b) => b.epoch - a.epoch || b.step - a.step)
-    .map(({ path }) => path);
-}
-
-/** As a disk that lied, or a hand that slipped: one file of the checkpoint is not what was saved. */
-async function tear(checkpoint: string, dice: number): Promise<void> {
-  const names = (await readdir(checkpoint)).sort();
-  const path = join(checkpoint, names[dice % names.length] ?? 'manifest.json');
-  const { size } = await stat(path);
-  const ways = [
-    async () => await truncate(path, Math.floor(size / 2)),
-    async () => await rm(path),
-    async () => {
-      const file = await open(path, 'r+');
-      const place = Math.floor(size / 3);
-      const byte = Buffer.alloc(1);
-      await file.read(byte, 0, 1, place);
-      byte.writeUInt8((byte.readUInt8() ^ 0xff) & 0xff);
-      await file.write(byte, 0, 1, place);
-      await file.close();
-    },
-  ];
-  await ways[Math.floor(dice / 100) % ways.length]?.();
 }
 
 export async function killHost({ world, run, dice }: Target): Promise<Strike | null> {
@@ -183,31 +159,28 @@ export function takeAway(servers: OutsideServer[], seconds: number): Strike {
   };
 }
 
-export function cancel({ world, run }: Target, times: number): Strike {
+/**
+ * Returns when the run that it was aimed at is paused, as it must be by itself. One that gets through its training with
+ * what room there was (a checkpoint that was removed, say) is over it as well: outputs lie elsewhere.
+ */
+export async function fillDisk(target: Target): Promise<Strike | null> {
+  const { world, run, dice } = target;
+  if (!world.disk || world.watch.seen(run.runId)?.phase !== 'training') return null;
+  const { disk } = world;
   return {
-    inject: async () => {
-      const path = `/${run.owner}s/${run.ownerId}/cancel`;
-      world.cancels.set(run.runId, 'asked');
-      const answers = await Promise.all(
-        Array.from({ length: times }, (_, n) =>
-          world.persist('POST', path, undefined, `cancel ${run.workflowId} ${n}`),
-        ),
-      );
-      if (answers.some(({ status }) => status === 200)) world.cancels.set(run.runId, 'acknowledged');
+    inject: () => disk.fill(),
+    heal: async () => {
+      try {
+        await until(`${run.workflowId} to be paused, since the disk is full`, async () => {
+          const seen = world.watch.seen(run.runId);
+          const isOver = seen?.phase === 'paused' || seen?.phase === 'exporting' || seen?.isTrained;
+          return isOver || isFinal(seen?.status as RunStatus) ? true : null;
+        });
+        // So that it reaches others as well.
+        await after((dice % 4) * 1_000);
+      } finally {
+        await disk.resize(DISK_SIZE);
+      }
     },
-    heal: nothing,
-  };
-}
-
-export async function cancelWhileDead(target: Target): Promise<Strike | null> {
-  const death = await signalWorker(target, 'SIGKILL');
-  if (!death) return null;
-  const asked = cancel(target, 1);
-  return {
-    inject: async () => {
-      await death.inject();
-      await asked.inject();
-    },
-    heal: nothing,
   };
 }

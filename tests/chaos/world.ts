@@ -9,10 +9,15 @@ import { ServiceProcess } from '../../src/local/service-process.ts';
 import { processesOf } from '../support/processes.ts';
 import { type OutsideServers, startOutsideServers } from '../support/servers.ts';
 import { startTestService, type TestService, until } from '../support/service.ts';
+import { mountSmallDisk, type SmallDisk } from '../support/small-disk.ts';
 import { DATASETS, requestFor, type Spec } from './specs.ts';
 import { Watch } from './watch.ts';
 
 const HOSTS = ['host-a', 'host-b'] as const;
+/** Longer than a step takes when all cores are busy with the loading of other trainers. */
+const STALL_TIMEOUT_MS = 10_000;
+/** Of the disk that holds the runs: more than a paused run waits for. */
+export const DISK_SIZE = '4g';
 const CALL_TIMEOUT_MS = 15_000;
 const TOP_UP_EVERY_MS = 1_000;
 
@@ -36,6 +41,8 @@ export class ChaosWorld {
   readonly database: pg.Pool;
   readonly temporal: Client;
   readonly watch: Watch;
+  /** Where runs keep their checkpoints; null where no disk can be mounted. */
+  readonly disk: SmallDisk | null;
   readonly workerCount: number;
   /** Runs that were cancelled, and whether the API acknowledged it: an answer may get lost with the API. */
   readonly cancels = new Map<number, 'asked' | 'acknowledged'>();
@@ -50,12 +57,14 @@ export class ChaosWorld {
     service: TestService;
     servers: OutsideServers;
     secondHost: ServiceProcess;
+    disk: SmallDisk | null;
     workerCount: number;
     removeService: () => Promise<void>;
   }) {
     this.service = parts.service;
     this.servers = parts.servers;
     this.#secondHost = parts.secondHost;
+    this.disk = parts.disk;
     this.workerCount = parts.workerCount;
     this.#removeService = parts.removeService;
     this.database = new pg.Pool({
@@ -71,7 +80,11 @@ export class ChaosWorld {
     this.watch = new Watch(this.database, parts.service.env.home);
   }
 
-  static async create(options: { workerCount: number; heartbeatTimeoutMs: number }): Promise<ChaosWorld> {
+  static async create(options: {
+    workerCount: number;
+    heartbeatTimeoutMs: number;
+    onProgress: (line: string) => void;
+  }): Promise<ChaosWorld> {
     const servers = await startOutsideServers();
     const { databaseUrl, temporalAddress } = servers;
     const { heartbeatTimeoutMs, workerCount } = options;
@@ -79,17 +92,22 @@ export class ChaosWorld {
       databaseUrl,
       temporalAddress,
       heartbeatTimeoutMs,
+      stallTimeoutMs: STALL_TIMEOUT_MS,
       hostName: HOSTS[0],
     });
     const secondEnv: Env = { ...service.env, hostName: HOSTS[1] };
     const secondHost = new ServiceProcess('host', join(service.env.home, 'logs', HOSTS[1]), toVariables(secondEnv));
-    const world = new ChaosWorld({ service, servers, secondHost, workerCount, removeService });
+    const runs = join(service.env.home, 'runs');
+    await mkdir(runs, { recursive: true });
+    const disk = await mountSmallDisk(runs, DISK_SIZE, (sentence) => options.onProgress(`Not tried: ${sentence}.`));
+    const world = new ChaosWorld({ service, servers, secondHost, disk, workerCount, removeService });
     await mkdir(join(service.env.home, 'logs', HOSTS[1]), { recursive: true });
     await secondHost.start();
     for (const [place, rows] of DATASETS.entries()) {
       const { body } = await service.upload(`rows-${place}.csv`, rows);
       world.#datasetIds.push(Number(body.id));
     }
+    await world.call('PATCH', '/config/', { max_concurrent_workers: 2 * workerCount });
     world.watch.start();
     world.#toppingUp = world.#topUp();
     await until('the workers to be there', async () =>
@@ -101,12 +119,14 @@ export class ChaosWorld {
   /** Ends everything. Returns the processes that were left, which there should not be; they are killed. */
   async remove(): Promise<string[]> {
     this.#stopped = true;
-    await this.#toppingUp;
+    // A server that is away now comes back before it is ended for good.
+    await Promise.all([this.#toppingUp, this.#turn]);
     await this.watch.stop();
     await this.call('POST', '/workers/', { action: 'stop' }).catch(() => {});
     await this.#secondHost.stop();
     await this.database.end();
     await this.temporal.connection.close();
+    await this.disk?.unmount();
     await this.#removeService();
     const left = await processesOf(this.service.env.home);
     for (const { pid } of left) process.kill(pid, 'SIGKILL');
@@ -188,7 +208,10 @@ export class ChaosWorld {
 
   /** Faults that hit the whole service one after another: two at once could keep each other from ever healing. */
   inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#turn.then(work);
+    const turn = this.#turn.then(() => {
+      if (this.#stopped) throw new Error('The world is ending.');
+      return work();
+    });
     this.#turn = turn.catch(() => {});
     return turn;
   }

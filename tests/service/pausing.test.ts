@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { processStart } from '../../src/workers/process-identity.ts';
 import { assertWeights, type Jobs, jobsOf } from '../support/jobs.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, until } from '../support/service.ts';
@@ -7,6 +9,8 @@ import { onSmallDisk } from '../support/small-disk.ts';
 import { trainerOf } from '../support/trainers.ts';
 
 const STALL_TIMEOUT_MS = 5_000;
+/** So long that a test can stop a worker, do something, and let it go on before its lease is lost. */
+const HEARTBEAT_TIMEOUT_MS = 12_000;
 
 describe('a run that cannot go on just now', function () {
   this.timeout(180_000);
@@ -16,7 +20,10 @@ describe('a run that cannot go on just now', function () {
   let undisturbed: Record<string, unknown>;
 
   before(async () => {
-    ({ service, remove } = await startTestService({ stallTimeoutMs: STALL_TIMEOUT_MS }));
+    ({ service, remove } = await startTestService({
+      stallTimeoutMs: STALL_TIMEOUT_MS,
+      heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
+    }));
     jobs = jobsOf(service, Number((await service.upload('rows.csv', csvRows(200))).body.id));
     const pool = await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
     assert.equal(pool.body.idle_workers, 1);
@@ -25,6 +32,14 @@ describe('a run that cannot go on just now', function () {
   });
 
   after(() => remove?.());
+
+  /** The process of the worker that trains. */
+  async function busyWorker(): Promise<number> {
+    const { workers } = (await service.call('GET', '/workers/')).body as { workers: { pid: number; status: string }[] };
+    const busy = workers.find(({ status }) => status === 'busy');
+    if (!busy) throw new Error('No worker is busy.');
+    return busy.pid;
+  }
 
   it('is paused when asked: it holds no worker, and ends with the weights of an undisturbed run once resumed', async () => {
     // Return 'renewed' whatever pause_reason is (renewLease, src/models/lease.ts) and it trains to its end.
@@ -110,14 +125,71 @@ describe('a run that cannot go on just now', function () {
   it('since the disk is full is paused with that reason, and goes on by itself when there is room', async () => {
     // Let _NO_ROOM of trainer/__main__.py be empty and the run fails.
     const runs = join(service.env.home, 'runs');
-    await onSmallDisk(runs, '600k', async (grow) => {
+    await onSmallDisk(runs, '600k', async (disk) => {
       const id = await jobs.create();
       const { status, pause_reason } = await jobs.paused(id);
       assert.equal(status, 'queued');
       assert.match(String(pause_reason), /disk is full\. Make room/);
-      await grow('400m');
+      await disk.resize('400m');
       const done = await jobs.ended(id);
       assertWeights(done, undisturbed);
     });
+  });
+
+  it('since its worker finds no room for the run file is paused with that reason as well', async () => {
+    // Let noRoomIn of src/activities/under-lease.ts believe the trainer alone, and it is tried again and again unpaused.
+    const runs = join(service.env.home, 'runs');
+    await onSmallDisk(runs, '400m', async (disk) => {
+      const id = await jobs.create();
+      await jobs.atStep(id, 30);
+      await jobs.act(id, 'pause');
+      await jobs.paused(id);
+      await disk.fill();
+      await jobs.act(id, 'resume');
+      await jobs.reached('paused, since the disk is full', id, (body) =>
+        /disk is full/.test(String(body.pause_reason)),
+      );
+      await disk.resize('400m');
+      assertWeights(await jobs.ended(id), undisturbed);
+    });
+  });
+
+  it('and is asked to pause when the disk is full already stays paused until it is resumed', async () => {
+    // Let #fullDisk of src/workflows/pausing.ts set its reason in any case, and the run would go on by itself.
+    const runs = join(service.env.home, 'runs');
+    const connection = Connection.lazy({ address: service.temporalAddress });
+    const workflows = new Client({ connection }).workflow;
+    try {
+      await onSmallDisk(runs, '400m', async (disk) => {
+        const id = await jobs.create();
+        await jobs.atStep(id, 30);
+        const worker = await busyWorker();
+        const trainer = await trainerOf(service.env.home);
+        // The trainer ends first, then the pause is asked for, and only then the worker hears of both.
+        process.kill(worker, 'SIGSTOP');
+        try {
+          await disk.fill();
+          await until('the trainer to end', async () => ((await processStart(trainer)) === null ? true : null));
+          assert.equal((await jobs.act(id, 'pause')).status, 200);
+        } finally {
+          process.kill(worker, 'SIGCONT');
+        }
+        await jobs.paused(id);
+        await until('the workflow to hear that its training gave way', async () => {
+          const { raw } = await workflows.getHandle(`job-${id}-run-1`).describe();
+          return raw.pendingActivities?.length || raw.pendingWorkflowTask ? null : true;
+        });
+        await disk.resize('400m');
+        assert.equal((await jobs.act(id, 'resume')).status, 200);
+        assertWeights(await jobs.ended(id), undisturbed);
+        const reasons = [...(await jobs.eventsOf(id)).matchAll(/event: pause\ndata: {.*?"reason": ?"([^"]*)/g)];
+        assert.deepEqual(
+          reasons.map(([, reason]) => reason),
+          ['It was asked for. Resume it to go on.'],
+        );
+      });
+    } finally {
+      await connection.close();
+    }
   });
 });
