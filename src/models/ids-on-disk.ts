@@ -26,9 +26,7 @@ export async function keepIdsUnique(databaseUrl: string, home: string): Promise<
     const unknown = onDisk.filter((id) => id > Number(known?.id));
     const highest = { runs: Math.max(0, ...unknown), jobs: 0, projects: 0 };
     for (const id of unknown) {
-      const card = await readFile(join(folder, String(id), RUN_CARD), 'utf8').catch(() => null);
-      if (card === null) continue;
-      const [, kind, owner] = /^(job|project)-(\d+)-/.exec(RunCardSchema.parse(JSON.parse(card)).workflow_id) ?? [];
+      const [, kind, owner] = /^(job|project)-(\d+)-/.exec(await workflowOf(join(folder, String(id), RUN_CARD))) ?? [];
       if (kind === 'job' || kind === 'project') highest[`${kind}s`] = Math.max(highest[`${kind}s`], Number(owner));
     }
     const moved: string[] = [];
@@ -43,5 +41,14 @@ export async function keepIdsUnique(databaseUrl: string, home: string): Promise<
     return moved;
   } finally {
     await sequelize.close();
+  }
+}
+
+/** Empty where the card is missing, or was cut short when the disk was full. */
+async function workflowOf(card: string): Promise<string> {
+  try {
+    return RunCardSchema.parse(JSON.parse(await readFile(card, 'utf8'))).workflow_id;
+  } catch {
+    return '';
   }
 }

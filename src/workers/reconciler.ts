@@ -112,14 +112,15 @@ export class Reconciler {
   async #endStrays(open: OpenTraining[]): Promise<void> {
     const rows = await Run.findAll({
       where: { workflow_id: open.map(({ workflowId }) => workflowId) },
-      attributes: ['id', 'workflow_id', 'status'],
+      attributes: ['id', 'workflow_id', 'status', 'workflow_started_at', 'workflow_closed_at'],
     });
     const byWorkflow = new Map(rows.map((run) => [run.workflow_id, run]));
     const patienceMs = 2 * this.#env.heartbeatTimeoutMs;
     const strays = new Set<string>();
     for (const { workflowId } of open) {
       const run = byWorkflow.get(workflowId);
-      if (run && !isFinal(run.status)) continue;
+      // One that is just ending does so by itself, or is cancelled by the dispatcher.
+      if (run && (!isFinal(run.status) || (run.workflow_started_at && !run.workflow_closed_at))) continue;
       strays.add(workflowId);
       const fromMs = this.#strayFromMs.get(workflowId) ?? performance.now();
       this.#strayFromMs.set(workflowId, fromMs);
