@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import type { ServiceProcess } from '../../src/local/service-process.ts';
 import { processStart } from '../../src/workers/process-identity.ts';
 import { processesOfHost, shownWorkers, signalHost, startHost } from '../support/hosts.ts';
@@ -15,7 +16,7 @@ describe('a pool of two hosts', function () {
 
   before(async () => {
     ({ service, remove } = await startTestService());
-    second = await startHost(service, 'second-host');
+    second = await startHost(service, 'second-host', ['cuda:7']);
     const { status, body } = await service.call('POST', '/workers/', { action: 'start', worker_count: 2 });
     assert.equal(status, 200, JSON.stringify(body));
   });
@@ -35,10 +36,26 @@ describe('a pool of two hosts', function () {
     return worker;
   };
 
-  it('gives each host a worker, and keeps it when the agent is killed and comes back', async () => {
+  it('gives accelerators away first, each to one worker, which sees no other', async () => {
+    // Take `open` away in `place` (src/activities/plan-pool.ts) and both go to the first host; take deviceVariables out of
+    // src/workers/worker-process.ts and they see everything.
+    for (const [host, device, visible] of [
+      ['second-host', 'cuda:7', '7'],
+      ['test-host', 'cpu', ''],
+    ] as const) {
+      const worker = await workerOn(host);
+      assert.equal(worker.device, device);
+      const environment = await readFile(`/proc/${worker.pid}/environ`, 'utf8');
+      assert.ok(environment.split('\0').includes(`CUDA_VISIBLE_DEVICES=${visible}`));
+    }
+    const { status, body } = await service.call('POST', '/workers/', { action: 'start', worker_count: 3 });
+    assert.equal(status, 400);
+    assert.match(String(body.detail), /worker_count 3 is too many: 2 of at most 4/);
+  });
+
+  it('keeps a worker when its agent is killed and comes back', async () => {
     // Let isAlive (src/workers/worker-process.ts) give false, and the new agent starts another worker beside it.
     const before = await workerOn('second-host');
-    assert.equal((await workerOn('test-host')).status, 'idle');
     const [agent = 0] = await processesOfHost(service, 'second-host', 'agent');
     process.kill(agent, 'SIGKILL');
     await until('another agent', async () => {
@@ -72,6 +89,7 @@ describe('a pool of two hosts', function () {
     await until('its run to go on elsewhere', async () =>
       (await workerOn(there)).current_job_id === job.id ? true : null,
     );
+    assert.equal((await service.call('POST', `/jobs/${job.id}/cancel`)).status, 200);
     // What is away counts for nothing: neither among those that run, nor among those to be restarted.
     const before = await workerOn(there);
     const restarted = await control('restart');
@@ -86,7 +104,6 @@ describe('a pool of two hosts', function () {
       ),
     );
     assert.equal(back.pid, trained.pid);
-    assert.equal((await service.call('POST', `/jobs/${job.id}/cancel`)).status, 200);
   });
 
   it('stops although a host does not answer; its worker ends by itself, and is gone when the agent is back', async () => {
