@@ -107,7 +107,7 @@ async function leastLossFirst(workers: Worker[]): Promise<Worker[]> {
   const cost = ({ status, current_run_id }: Worker) => {
     if (status !== 'busy') return status === 'idle' ? 1 : 0;
     const begun = runs.find(({ id }) => id === current_run_id)?.started_at ?? new Date();
-    return 2 + Date.now() - begun.getTime();
+    return 2 + Math.max(0, Date.now() - begun.getTime());
   };
   return workers
     .map((worker) => ({ worker, cost: cost(worker) }))

@@ -11,7 +11,7 @@ export async function markLostWorkers(): Promise<string[]> {
   const rows = await connection().query<{ id: string }>(
     `UPDATE workers SET status = 'error', current_run_id = NULL, lost_at = hosts.heartbeat_at,
        reason = 'Host ' || host || ' has not reported since ' || to_char(hosts.heartbeat_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')
-         || ' UTC. What it was training goes on elsewhere; this worker comes back with its host.'
+         || ' UTC. What this worker was training goes on elsewhere; it is looked after again when its host is back.'
      FROM hosts
      WHERE hosts.name = host AND lost_at IS NULL AND (desired = 'running' OR pid IS NOT NULL)
        AND hosts.heartbeat_at < now() - interval '${AWAY_MS} milliseconds'
