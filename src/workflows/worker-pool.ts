@@ -38,7 +38,8 @@ function on(host: string) {
     scheduleToStartTimeout: '15s',
     startToCloseTimeout: '5 minutes',
     heartbeatTimeout: '10s',
-    retry: { maximumAttempts: 3 },
+    // An agent that was killed is back before the second; one that is gone is not waited for any longer.
+    retry: { maximumAttempts: 2 },
   });
 }
 

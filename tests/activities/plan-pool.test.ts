@@ -36,6 +36,7 @@ describe('the plan of the pool', function () {
     Object.fromEntries(shares.map(({ host: name, workerIds }) => [name, workerIds.length]));
 
   it('fills free accelerators, of the host with most of them first, and then the CPU with fewest workers', async () => {
+    // Take `accelerated[0] ??` out of `place` (src/activities/plan-pool.ts) and the CPU gets some of the first.
     await host('cpu-a', ['cpu']);
     await host('cpu-b', ['cpu']);
     await host('gpu-1', ['cuda:0']);
@@ -48,6 +49,7 @@ describe('the plan of the pool', function () {
   });
 
   it('refuses more workers than there are free devices, or than the limit', async () => {
+    // Let slotsOf (src/workers/devices.ts) give more than there are and nothing is refused.
     await host('gpu-1', ['cuda:0', 'cuda:1']);
     await worker('taken', 'gpu-1', { device: 'cuda:1' });
     await assert.rejects(planPoolStart({ count: 2 }), {
@@ -58,6 +60,7 @@ describe('the plan of the pool', function () {
   });
 
   it('counts nothing that is lost, and names none of it to a host', async () => {
+    // Take `lost_at: null` out of `wanted` (src/activities/plan-pool.ts).
     await host('here', ['cpu']);
     await worker('lost', 'gone', { status: 'error', lost_at: new Date() });
     await worker('there', 'here');
@@ -74,6 +77,7 @@ describe('the plan of the pool', function () {
   });
 
   it('starts workers for runs that wait, also for one whose worker is gone, but not where workers do not start', async () => {
+    // Take the second line out of WAITS_FOR_WORKER, or the filter of hosts out of planPoolBalance (src/activities/plan-pool.ts).
     await host('broken', ['cpu']);
     await host('sound', ['cpu']);
     const [queued, held, orphaned] = [await buildRun(database), await buildRun(database), await buildRun(database)];
@@ -82,6 +86,7 @@ describe('the plan of the pool', function () {
       Run.update({ status: 'running', lease_expires_at: new Date(Date.now() + forMs) }, { where: { id } });
     await lease(held.id, 60_000);
     await lease(orphaned.id, -1);
+    for (const id of ['busy-1', 'busy-2']) await worker(id, 'sound', { status: 'busy' });
     await worker('waits', 'broken', { status: 'starting', pid: null, reason: 'It waits.', start_after: new Date() });
     assert.deepEqual(counts((await planPoolBalance()).start), { sound: 2 });
     await worker('free', 'sound');

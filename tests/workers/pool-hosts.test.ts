@@ -37,8 +37,7 @@ describe('a pool of two hosts', function () {
   };
 
   it('gives accelerators away first, each to one worker, which sees no other', async () => {
-    // Take `open` away in `place` (src/activities/plan-pool.ts) and both go to the first host; take deviceVariables out of
-    // src/workers/worker-process.ts and they see everything.
+    // Take deviceVariables out of src/workers/worker-process.ts and they see everything.
     for (const [host, device, visible] of [
       ['second-host', 'cuda:7', '7'],
       ['test-host', 'cpu', ''],
@@ -54,7 +53,8 @@ describe('a pool of two hosts', function () {
   });
 
   it('keeps a worker when its agent is killed and comes back', async () => {
-    // Let isAlive (src/workers/worker-process.ts) give false, and the new agent starts another worker beside it.
+    // Let #reconcileOne (src/workers/worker-processes.ts) believe alive only what is in #seen, and the new agent puts another
+    // worker in its place.
     const before = await workerOn('second-host');
     const [agent = 0] = await processesOfHost(service, 'second-host', 'agent');
     process.kill(agent, 'SIGKILL');
