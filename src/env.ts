@@ -27,6 +27,9 @@ const EnvSchema = z.object({
   MTM_HOST_NAME: text
     .regex(/^[A-Za-z0-9._-]{1,63}$/, 'use 1-63 letters, digits, ".", "_" or "-"')
     .default(hostname().replace(/[^A-Za-z0-9._-]/g, '-') || 'localhost'),
+  MTM_DEVICES: text
+    .regex(/^(cpu|cuda:[\w-]{1,58}(,\s*cuda:[\w-]{1,58})*)$/, 'use "cpu", or a list as "cuda:0,cuda:1"')
+    .optional(),
   MTM_ENVIRONMENT: text.default('production'),
   MTM_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   MTM_HEARTBEAT_TIMEOUT_MS: z.coerce.number().int().min(3_000).max(600_000).default(30_000),
@@ -70,6 +73,8 @@ export interface Env {
   outputRoots: string[];
   /** Name of this machine in the worker pool; also names its Temporal task queue. */
   hostName: string;
+  /** What the workers of this machine may train on; undefined: what is found, see devices.ts. */
+  devices: string[] | undefined;
   environment: string;
   logLevel: string;
   /** How long a silent training worker is believed alive; lease and watchdog derive from it. */
@@ -122,6 +127,7 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
           .map((root) => resolve(root))
       : [join(home, 'outputs')],
     hostName: e.MTM_HOST_NAME,
+    devices: devicesFrom(e.MTM_DEVICES, source.CUDA_VISIBLE_DEVICES),
     environment: e.MTM_ENVIRONMENT,
     logLevel: e.MTM_LOG_LEVEL,
     heartbeatTimeoutMs: e.MTM_HEARTBEAT_TIMEOUT_MS,
@@ -133,6 +139,14 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
     temporalNamespace: e.TEMPORAL_NAMESPACE,
     modelCache: resolve(e.HF_HUB_CACHE ?? join(e.HF_HOME ?? join(homedir(), '.cache', 'huggingface'), 'hub')),
   };
+}
+
+/** What is set, or else what CUDA_VISIBLE_DEVICES leaves visible; undefined when neither says anything. */
+function devicesFrom(given: string | undefined, visible: string | undefined): string[] | undefined {
+  if (given !== undefined) return [...new Set(listOf(given))];
+  if (visible === undefined) return undefined;
+  const gpus = listOf(visible).filter((entry) => /^[\w-]+$/.test(entry) && entry !== '-1');
+  return gpus.length > 0 ? gpus.map((entry) => `cuda:${entry}`) : ['cpu'];
 }
 
 function listOf(text: string): string[] {
@@ -156,6 +170,7 @@ export function toVariables(env: Env): Record<string, string> {
     MTM_PIP_ARGS: env.pipArgs.join(' '),
     MTM_OUTPUT_ROOTS: env.outputRoots.join(':'),
     MTM_HOST_NAME: env.hostName,
+    MTM_DEVICES: env.devices?.join(',') ?? '',
     MTM_ENVIRONMENT: env.environment,
     MTM_LOG_LEVEL: env.logLevel,
     MTM_HEARTBEAT_TIMEOUT_MS: String(env.heartbeatTimeoutMs),

@@ -1,8 +1,9 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
+import { connection } from '../models/run.ts';
 import { Worker } from '../models/worker.ts';
 import type { WorkerProcesses } from '../workers/worker-processes.ts';
 import { newWorker } from '../workers/worker-processes.ts';
-import type { HostActivities } from '../workflows/contract.ts';
+import { FAILURE_TYPES, type HostActivities } from '../workflows/contract.ts';
 
 const LOOK_EVERY_MS = 200;
 
@@ -21,26 +22,40 @@ export function createHostActivities(
         workerIds.map((id) => newWorker(id, host)),
         { ignoreDuplicates: true },
       );
-      await until(processes, async () => {
-        const workers = await Worker.findAll({ where: { id: workerIds } });
-        const dead = workers.find(({ status }) => status === 'error');
-        if (dead) {
-          throw ApplicationFailure.nonRetryable(
-            `Worker ${dead.id} ended during its start: see logs/${dead.id}.log in MTM_HOME on host ${host}.`,
-            'WorkerStartFailed',
-          );
-        }
-        return workers.every(({ status }) => status !== 'starting');
-      });
+      await until(processes, () => allStarted(workerIds));
     },
     async stopWorkers({ workerIds }) {
       await Worker.update({ desired: 'stopped' }, { where: { id: workerIds } });
-      await until(processes, async () =>
-        (await Worker.findAll({ where: { id: workerIds } })).every(({ pid }) => pid === null),
-      );
+      await until(processes, () => allEnded(workerIds));
+    },
+    async replaceWorker({ workerId, replacementId }) {
+      // Both or neither: whatever dies now, the host ends with as many workers as it had.
+      await connection().transaction(async (transaction) => {
+        await Worker.update({ desired: 'stopped' }, { where: { id: workerId }, transaction });
+        const replacement = newWorker(replacementId, host, workerId);
+        await Worker.bulkCreate([replacement], { ignoreDuplicates: true, transaction });
+      });
+      await until(processes, async () => (await allEnded([workerId])) && (await allStarted([replacementId])));
     },
     checkOutput,
   };
+}
+
+/** @throws ApplicationFailure with the reason when one ended during its start: another is tried, more slowly. */
+async function allStarted(workerIds: string[]): Promise<boolean> {
+  const workers = await Worker.findAll({ where: { id: workerIds } });
+  const dead = workers.find(({ status }) => status === 'error');
+  if (dead) {
+    throw ApplicationFailure.nonRetryable(
+      `Worker ${dead.id} of host ${dead.host} ended during its start: ${dead.reason}`,
+      FAILURE_TYPES.workerStartFailed,
+    );
+  }
+  return workers.every(({ status, desired }) => status !== 'starting' || desired === 'stopped');
+}
+
+async function allEnded(workerIds: string[]): Promise<boolean> {
+  return (await Worker.findAll({ where: { id: workerIds } })).every(({ pid }) => pid === null);
 }
 
 async function until(processes: WorkerProcesses, condition: () => Promise<boolean>): Promise<void> {

@@ -3,7 +3,7 @@ import type { OrchestrationActivities } from '../workflows/contract.ts';
 import { describeRun } from './describe-run.ts';
 import { createFinishRun } from './finish-run.ts';
 import { createHasRoom, isPaused, setPause } from './pause-run.ts';
-import { planPoolStart, planPoolStop } from './plan-pool.ts';
+import { planPoolBalance, planPoolRestart, planPoolStart, planPoolStop } from './plan-pool.ts';
 import { createPrepareData } from './prepare-data.ts';
 import { queueRun } from './queue-run.ts';
 import { createVerifyModel } from './verify-model.ts';
@@ -21,5 +21,7 @@ export function createOrchestrationActivities(env: Env): OrchestrationActivities
     describeRun,
     planPoolStart,
     planPoolStop,
+    planPoolRestart,
+    planPoolBalance,
   };
 }

@@ -22,7 +22,8 @@ export async function runUntilStopped(options: {
   port?: number;
 }): Promise<never> {
   const asked = new Promise<'SIGTERM' | 'SIGINT' | 'parent gone'>((resolve) => {
-    process.once('SIGTERM', () => resolve('SIGTERM'));
+    // A second one, while `stop` is under way, must not end the process before it is done.
+    process.on('SIGTERM', () => resolve('SIGTERM'));
     process.once('SIGINT', () => resolve('SIGINT'));
     process.once('disconnect', () => resolve('parent gone'));
   });

@@ -3,9 +3,10 @@ import { Umzug } from 'umzug';
 import * as initial from './migrations/0001-initial.ts';
 import * as runStreams from './migrations/0002-run-streams.ts';
 import * as pauseAndOutages from './migrations/0003-pause-and-outages.ts';
+import * as pool from './migrations/0004-pool.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
-const MIGRATIONS = [initial, runStreams, pauseAndOutages];
+const MIGRATIONS = [initial, runStreams, pauseAndOutages, pool];
 export const MIGRATION_NAMES = MIGRATIONS.map(({ name }) => name);
 
 /** Any constant will do, as long as no other program uses it on this database. */

@@ -17,17 +17,22 @@ export class Worker extends Model<InferAttributes<Worker>, InferCreationAttribut
   declare pid: CreationOptional<number | null>;
   /** When the kernel says that the process began: a pid alone may have been given to another process. */
   declare pid_started: CreationOptional<string | null>;
-  declare device: string;
+  /** What its process trains on: `cpu`, or `cuda:` and which one; null until the process is started. */
+  declare device: CreationOptional<string | null>;
   declare current_run_id: CreationOptional<number | null>;
   declare runs_completed: CreationOptional<number>;
-  /** The worker whose place this one took after it died. */
+  /** The worker whose place this one takes, which died or is restarted. */
   declare replaces: CreationOptional<string | null>;
-  /** Why it is in `error`. */
+  /** Why it is in `error`, or is not started yet. */
   declare reason: CreationOptional<string | null>;
   declare started_at: Date;
   declare last_activity_at: Date;
   declare heartbeat_at: CreationOptional<Date | null>;
   declare stopped_at: CreationOptional<Date | null>;
+  /** Since when its host has been away; null: it is there. A lost worker counts for nothing until its host is back. */
+  declare lost_at: CreationOptional<Date | null>;
+  /** Its process is not to be started before. */
+  declare start_after: CreationOptional<Date | null>;
 }
 
 export function initWorker(sequelize: Sequelize): void {
@@ -39,7 +44,7 @@ export function initWorker(sequelize: Sequelize): void {
       status: { type: DataTypes.STRING(16), allowNull: false },
       pid: DataTypes.INTEGER,
       pid_started: DataTypes.TEXT,
-      device: { type: DataTypes.STRING(32), allowNull: false },
+      device: DataTypes.STRING(64),
       current_run_id: DataTypes.INTEGER,
       runs_completed: { type: DataTypes.INTEGER, allowNull: false, defaultValue: 0 },
       replaces: DataTypes.STRING(64),
@@ -48,6 +53,8 @@ export function initWorker(sequelize: Sequelize): void {
       last_activity_at: { type: DataTypes.DATE, allowNull: false },
       heartbeat_at: DataTypes.DATE,
       stopped_at: DataTypes.DATE,
+      lost_at: DataTypes.DATE,
+      start_after: DataTypes.DATE,
     },
     { sequelize, tableName: 'workers', timestamps: false },
   );

@@ -10,6 +10,7 @@ import { requireDatabaseUrl } from '../models/database-url.ts';
 import { Host } from '../models/host.ts';
 import { workerConnection } from '../workflows/connection.ts';
 import { hostQueue } from '../workflows/contract.ts';
+import { devicesOf } from './devices.ts';
 import { installTemporalLogger } from './orchestrator.ts';
 import { WorkerProcesses } from './worker-processes.ts';
 
@@ -22,7 +23,8 @@ export async function main(env: Env): Promise<void> {
   const sequelize = connectModels(requireDatabaseUrl(env));
   const connection = await workerConnection(env);
   const python = () => ensureTrainerPython({ env, onProgress: (line) => logger.info(line) });
-  const processes = new WorkerProcesses(env, logger);
+  const devices = await devicesOf(env);
+  const processes = new WorkerProcesses(env, devices, logger);
   const worker = await TemporalWorker.create({
     connection,
     namespace: env.temporalNamespace,
@@ -32,8 +34,7 @@ export async function main(env: Env): Promise<void> {
     shutdownGraceTime: '2s',
   });
   const startedAt = new Date();
-  const report = () =>
-    Host.upsert({ name: env.hostName, agent_pid: process.pid, heartbeat_at: new Date(), started_at: startedAt });
+  const report = () => Host.report({ name: env.hostName, agentPid: process.pid, devices, startedAt });
   await report();
   const timer = setInterval(() => void report().catch(() => {}), REPORT_EVERY_MS);
   processes.start();

@@ -12,10 +12,12 @@ import { connectOrchestration } from '../workflows/client.ts';
 import { workerConnection } from '../workflows/connection.ts';
 import { ORCHESTRATION_QUEUE } from '../workflows/contract.ts';
 import { Dispatcher } from './dispatcher.ts';
+import { PoolKeeper } from './pool-keeper.ts';
 import { Reconciler } from './reconciler.ts';
 import { Repeating } from './repeating.ts';
 
 const DISPATCH_EVERY_MS = 500;
+const LOOK_AFTER_POOL_EVERY_MS = 1_000;
 const RECONCILE_EVERY_MS = 5_000;
 const AFTER_FAILURE_MS = 3_000;
 
@@ -43,6 +45,7 @@ export async function main(env: Env): Promise<void> {
   });
   const dispatcher = new Dispatcher(orchestration);
   const reconciler = new Reconciler(env, orchestration, logger);
+  const poolKeeper = new PoolKeeper(orchestration, logger);
   const loops = [
     new Repeating({
       name: 'Dispatching',
@@ -55,6 +58,13 @@ export async function main(env: Env): Promise<void> {
       name: 'Reconciling',
       pass: () => reconciler.look(),
       everyMs: RECONCILE_EVERY_MS,
+      afterFailureMs: AFTER_FAILURE_MS,
+      logger,
+    }),
+    new Repeating({
+      name: 'Looking after the pool',
+      pass: () => poolKeeper.look(),
+      everyMs: LOOK_AFTER_POOL_EVERY_MS,
       afterFailureMs: AFTER_FAILURE_MS,
       logger,
     }),

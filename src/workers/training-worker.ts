@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { Worker as TemporalWorker } from '@temporalio/worker';
+import { fn, Op } from 'sequelize';
 import { runDir } from '../activities/run-files.ts';
 import { createTrainModel } from '../activities/train-model.ts';
 import type { TrainingWorkerContext } from '../activities/training-worker-context.ts';
@@ -14,6 +15,7 @@ import { Worker } from '../models/worker.ts';
 import { workerConnection } from '../workflows/connection.ts';
 import { TRAINING_QUEUE, type TrainingActivities } from '../workflows/contract.ts';
 import { installTemporalLogger } from './orchestrator.ts';
+import { processStart } from './process-identity.ts';
 
 const REPORT_EVERY_MS = 3_000;
 /** SIGTERM: time to save even a large model. SIGINT: the machine's user is waiting at the terminal. */
@@ -33,6 +35,7 @@ export async function main(env: Env, args: string[]): Promise<void> {
   const stopping = new AbortController();
   let stopGraceMs = STOP_GRACE_MS;
   const report = createReport(workerId);
+  await report.takePlace();
   const context: TrainingWorkerContext = {
     env,
     python: () => ensureTrainerPython({ env, onProgress: (line) => logger.info(line) }),
@@ -75,6 +78,7 @@ export async function main(env: Env, args: string[]): Promise<void> {
       worker.shutdown();
       await running;
       clearInterval(timer);
+      await report.settled();
       await report.now('stopped', null);
       await Promise.all([connection.close(), sequelize.close()]);
     },
@@ -82,17 +86,44 @@ export async function main(env: Env, args: string[]): Promise<void> {
   });
 }
 
-/** Writes what this worker does into its row, where GET /workers/ and the host agent read it. */
+/** Writes what this worker does into its row, where GET /workers/ and the host agent read it, and obeys what it says. */
 function createReport(workerId: string) {
-  const where = { id: workerId };
+  // A process whose place another one has taken writes nothing any more.
+  const where = { id: workerId, pid: process.pid };
+  let doing: { status: 'idle' | 'busy' | 'stopped'; current_run_id: number | null } = {
+    status: 'idle',
+    current_run_id: null,
+  };
+  let repeating: Promise<void> = Promise.resolve();
   const now = async (status: 'idle' | 'busy' | 'stopped', runId: number | null) => {
-    const at = new Date();
-    await Worker.update({ status, current_run_id: runId, last_activity_at: at, heartbeat_at: at }, { where });
+    doing = { status, current_run_id: runId };
+    await Worker.update({ ...doing, last_activity_at: new Date(), heartbeat_at: fn('now') }, { where });
+  };
+  /** Says it again: while the host was away, or the database, others may have written what they believed. */
+  const repeat = async () => {
+    const [, [row]] = await Worker.update({ ...doing, heartbeat_at: fn('now') }, { where, returning: true });
+    // The agent, which would say so, may be gone. A stop that was asked for twice is one stop.
+    if (row?.desired !== 'running') process.kill(process.pid, 'SIGTERM');
   };
   return {
     now,
+    /**
+     * Makes this process the one that the row means, also when the agent was killed before it could note its pid.
+     * @throws Error when another process has the place, or nobody wants this worker any more
+     */
+    async takePlace(): Promise<void> {
+      const [taken] = await Worker.update(
+        { pid: process.pid, pid_started: await processStart(process.pid) },
+        { where: { id: workerId, desired: 'running', pid: { [Op.or]: [null, process.pid] } } },
+      );
+      if (taken === 0) throw new Error(`Worker ${workerId} is not wanted any more, or another process has its place.`);
+    },
     /** A database that is away now hears it the next time. */
-    alive: () => void Worker.update({ heartbeat_at: new Date() }, { where }).catch(() => {}),
+    alive: () => {
+      repeating = repeat().catch(() => {});
+    },
+    /** Returns when the last repetition has been written, so that it comes before what follows. */
+    settled: () => repeating,
     /** A figure for people: no run is validated again for it. */
     countRun: async () => void (await Worker.increment({ runs_completed: 1 }, { where }).catch(() => {})),
     async busyWith<T>(runId: number, work: () => Promise<T>): Promise<T> {

@@ -1,37 +1,42 @@
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { setTimeout as after } from 'node:timers/promises';
 import { Op } from 'sequelize';
-import { childEnv, type Env, PROJECT_ROOT } from '../env.ts';
+import type { Env } from '../env.ts';
 import type { Logger } from '../logger.ts';
+import { connection } from '../models/run.ts';
 import { Worker } from '../models/worker.ts';
+import { CrashBackOff } from './crash-back-off.ts';
+import { freeDevice } from './devices.ts';
 import { processStart } from './process-identity.ts';
+import { isAlive, lastWords, signal, spawnWorker } from './worker-process.ts';
 
 const RECONCILE_EVERY_MS = 500;
-/** A worker that dies sooner than this after its start counts towards a crash loop. */
-const YOUNG_MS = 60_000;
-const MOST_YOUNG_DEATHS = 3;
 /** After a stop was asked for, a worker that is still there is killed; its run goes on from the last checkpoint. */
 const KILL_AFTER_MS = 150_000;
+const QUICK_STOP_MS = 7_000;
 
 /**
  * Keeps this host's worker processes as the table `workers` wants them: starts those that are wanted and not there,
  * replaces those that died, ends those that are not wanted. It works from what is, not from what happened, so it goes on
- * the same way after the agent was killed: processes that survived are taken over by pid and start time.
+ * the same way after the agent was killed, or was cut off: processes that survived are taken over by pid and start time.
  */
 export class WorkerProcesses {
   readonly #env: Env;
+  readonly #devices: string[];
   readonly #logger: Logger;
+  readonly #backOff = new CrashBackOff();
   readonly #termedAtMs = new Map<string, number>();
-  #youngDeaths = 0;
+  /** Workers whose process we saw alive. One that was dead when we came died with the machine, or with its agent. */
+  readonly #seen = new Set<string>();
+  /** How processes of ours ended. Of those that an earlier agent started, nobody knows. */
+  readonly #ends = new Map<string, string>();
   #turn: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
 
-  constructor(env: Env, logger: Logger) {
+  constructor(env: Env, devices: string[], logger: Logger) {
     this.#env = env;
+    this.#devices = devices;
     this.#logger = logger;
   }
 
@@ -53,7 +58,7 @@ export class WorkerProcesses {
       workers.map(async (worker) => {
         if (!(await isAlive(worker))) return;
         signal(worker, 'SIGINT');
-        for (let waitedMs = 0; waitedMs < 7_000 && (await isAlive(worker)); waitedMs += 100) await pause(100);
+        for (let waitedMs = 0; waitedMs < QUICK_STOP_MS && (await isAlive(worker)); waitedMs += 100) await after(100);
         if (await isAlive(worker)) signal(worker, 'SIGKILL');
         await worker.update({ pid: null, pid_started: null, status: 'stopped', current_run_id: null });
       }),
@@ -77,17 +82,14 @@ export class WorkerProcesses {
     const alive = await isAlive(worker);
     if (worker.desired === 'stopped') {
       if (alive) this.#end(worker);
-      else
-        await worker.update({
-          pid: null,
-          pid_started: null,
-          status: worker.status === 'error' ? 'error' : 'stopped',
-          current_run_id: null,
-          stopped_at: new Date(),
-        });
+      else await this.#noteEnd(worker);
     } else if (worker.pid === null) {
-      await this.#spawn(worker);
-    } else if (!alive) {
+      await this.#startWhenDue(worker);
+    } else if (alive) {
+      this.#seen.add(worker.id);
+      this.#backOff.lives(worker.started_at.getTime());
+      if (worker.lost_at !== null) await this.#takeBack(worker);
+    } else {
       await this.#replace(worker);
     }
   }
@@ -102,47 +104,84 @@ export class WorkerProcesses {
     }
   }
 
-  async #spawn(worker: Worker): Promise<void> {
-    const logs = join(this.#env.home, 'logs');
-    await mkdir(logs, { recursive: true });
-    const log = openSync(join(logs, `${worker.id}.log`), 'a');
-    try {
-      const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts', 'worker', '--id', worker.id], {
-        cwd: PROJECT_ROOT,
-        detached: true,
-        stdio: ['ignore', log, log],
-        env: childEnv({}),
-      });
-      child.unref();
-      const pid = child.pid ?? null;
-      await worker.update({ pid, pid_started: pid === null ? null : await processStart(pid), status: 'starting' });
-      this.#logger.info({ workerId: worker.id, pid }, 'Started a training worker.');
-    } finally {
-      closeSync(log);
-    }
-  }
-
-  /** A worker that nobody asked to stop is gone: it shows `error`, and another takes its place unless they all die young. */
-  async #replace(dead: Worker): Promise<void> {
-    const ageMs = Date.now() - dead.started_at.getTime();
-    this.#youngDeaths = ageMs < YOUNG_MS ? this.#youngDeaths + 1 : 0;
-    const reason = `The worker process ${dead.pid} ended without having been asked to.`;
-    this.#logger.warn({ workerId: dead.id, pid: dead.pid }, reason);
-    const at = new Date();
-    const gaveUp = this.#youngDeaths > MOST_YOUNG_DEATHS;
-    await dead.update({
-      desired: 'stopped',
-      status: 'error',
+  async #noteEnd(worker: Worker): Promise<void> {
+    await worker.update({
       pid: null,
       pid_started: null,
+      status: worker.status === 'error' ? 'error' : 'stopped',
       current_run_id: null,
-      stopped_at: at,
-      reason: gaveUp
-        ? `${reason} ${this.#youngDeaths} workers died soon after their start, so it was not replaced; its log is in the logs folder.`
-        : reason,
+      stopped_at: new Date(),
+      lost_at: null,
     });
-    if (gaveUp) return;
-    await Worker.create(newWorker(`worker-${randomBytes(3).toString('hex')}`, this.#env.hostName, dead.id));
+    this.#forget(worker.id);
+  }
+
+  #forget(workerId: string): void {
+    for (const known of [this.#termedAtMs, this.#seen, this.#ends]) known.delete(workerId);
+  }
+
+  /** The host was away, and this process lived on: the worker itself will say what it does. */
+  async #takeBack(worker: Worker): Promise<void> {
+    await worker.update({ lost_at: null, reason: null, status: 'starting' });
+    this.#logger.info({ workerId: worker.id, pid: worker.pid }, 'Took over a training worker that was lost.');
+  }
+
+  async #startWhenDue(worker: Worker): Promise<void> {
+    if (worker.start_after !== null && worker.start_after.getTime() > Date.now()) return;
+    const others = await Worker.findAll({ where: { host: worker.host, pid: { [Op.ne]: null } } });
+    // The one that it replaces is still saving: two at once would be more than are wanted.
+    if (others.some(({ id }) => id === worker.replaces)) return;
+    const taken = others.map(({ device }) => device);
+    const device = freeDevice(this.#devices, taken);
+    if (device !== null) return await this.#start(worker, device);
+    const reason = `It waits for a free device: ${this.#devices.join(', ')} of host ${worker.host} are taken by other workers.`;
+    if (worker.reason !== reason) await worker.update({ reason });
+  }
+
+  async #start(worker: Worker, device: string): Promise<void> {
+    const child = await spawnWorker(this.#env, worker.id, device);
+    child.once('exit', (code, killedBy) =>
+      this.#ends.set(worker.id, killedBy === null ? `exit code ${code}` : `killed by ${killedBy}`),
+    );
+    child.once('error', (error) => this.#ends.set(worker.id, error.message));
+    const pid = child.pid ?? null;
+    await worker.update({
+      pid,
+      pid_started: pid === null ? null : await processStart(pid),
+      device,
+      status: 'starting',
+      reason: null,
+      lost_at: null,
+      start_after: null,
+      heartbeat_at: null,
+      started_at: new Date(),
+    });
+    this.#seen.add(worker.id);
+    this.#logger.info({ workerId: worker.id, pid, device }, 'Started a training worker.');
+  }
+
+  /** A worker that nobody asked to stop is gone: it shows `error`, and another takes its place, later if they die young. */
+  async #replace(dead: Worker): Promise<void> {
+    const waitMs = this.#seen.has(dead.id) ? this.#backOff.died(dead.started_at.getTime()) : 0;
+    const reason = await this.#reasonOfDeath(dead);
+    this.#logger.warn({ workerId: dead.id, pid: dead.pid, waitMs }, reason);
+    const start_after = waitMs > 0 ? new Date(Date.now() + waitMs) : null;
+    const waits = `${this.#backOff.youngDeaths} workers of host ${dead.host} ended soon after their start, so it waits for ${waitMs / 1_000} s. The last was ${dead.id}: ${reason}`;
+    const place = newWorker(`worker-${randomBytes(3).toString('hex')}`, dead.host, dead.id);
+    // Both or neither: an agent that is killed in between must not lose the place.
+    await connection().transaction(async (transaction) => {
+      const ended = { pid: null, pid_started: null, current_run_id: null, stopped_at: new Date(), lost_at: null };
+      await dead.update({ ...ended, desired: 'stopped', status: 'error', reason }, { transaction });
+      await Worker.create({ ...place, start_after, reason: waitMs > 0 ? waits : null }, { transaction });
+    });
+    this.#forget(dead.id);
+  }
+
+  async #reasonOfDeath(dead: Worker): Promise<string> {
+    const words = await lastWords(this.#env, dead.id);
+    const end = this.#ends.get(dead.id);
+    const how = `The worker process ${dead.pid} ended without having been asked to${end ? ` (${end})` : ''}`;
+    return words === '' ? `${how}.` : `${how}. Last line of its log: ${words}`;
   }
 }
 
@@ -154,26 +193,8 @@ export function newWorker(id: string, host: string, replaces: string | null = nu
     host,
     desired: 'running',
     status: 'starting',
-    device: 'cpu',
     replaces,
     started_at: now,
     last_activity_at: now,
   } as const;
-}
-
-async function isAlive(worker: Worker): Promise<boolean> {
-  return worker.pid !== null && worker.pid_started !== null && (await processStart(worker.pid)) === worker.pid_started;
-}
-
-function signal(worker: Worker, name: NodeJS.Signals): void {
-  if (worker.pid === null) return;
-  try {
-    process.kill(worker.pid, name);
-  } catch {
-    // Gone between the look and the signal: what was wanted.
-  }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -11,6 +11,7 @@ import type { Env } from '../env.ts';
 import { type ValidationResult, ValidationResultSchema } from '../trainer/protocol.ts';
 import { lazyConnection } from './connection.ts';
 import {
+  balanceWorkersUpdate,
   FAILURE_TYPES,
   ORCHESTRATION_QUEUE,
   restartWorkersUpdate,
@@ -27,7 +28,7 @@ export class OrchestrationUnavailableError extends Error {}
 /** The worker pool said no, with a sentence for the user. */
 export class PoolRefusedError extends Error {}
 
-export type PoolCommand = { action: 'start'; count: number } | { action: 'stop' } | { action: 'restart' };
+export type PoolCommand = { action: 'start'; count: number } | { action: 'stop' | 'restart' | 'balance' };
 
 /** What the service asks of Temporal: with training-client.ts the only user of its client. Every call has a deadline. */
 export interface Orchestration extends Trainings {
@@ -40,8 +41,11 @@ export interface Orchestration extends Trainings {
 }
 
 const PING_TIMEOUT_MS = 1_500;
-/** Stopping waits for busy workers to save and hand back their runs. */
+/** Stopping waits for busy workers to save and hand back their runs; restarting, for one after another. */
 const POOL_TIMEOUT_MS = 180_000;
+const POOL_RESTART_TIMEOUT_MS = 900_000;
+/** What each command without arguments asks of the pool. */
+const POOL_UPDATES = { stop: stopWorkersUpdate, restart: restartWorkersUpdate, balance: balanceWorkersUpdate };
 const CHECK_TIMEOUT_MS = 600_000;
 
 export function connectOrchestration(env: Env): Orchestration {
@@ -60,7 +64,7 @@ export function connectOrchestration(env: Env): Orchestration {
     ...trainingsOf(client, env, within, withinOnceReachable),
 
     controlPool: (command) =>
-      withinOnceReachable(POOL_TIMEOUT_MS, async () => {
+      withinOnceReachable(command.action === 'restart' ? POOL_RESTART_TIMEOUT_MS : POOL_TIMEOUT_MS, async () => {
         const startWorkflowOperation = new WithStartWorkflowOperation<typeof workerPoolWorkflow>('workerPoolWorkflow', {
           workflowId: WORKER_POOL_ID,
           taskQueue: ORCHESTRATION_QUEUE,
@@ -74,8 +78,7 @@ export function connectOrchestration(env: Env): Orchestration {
               args: [{ count: command.count }],
             });
           } else {
-            const update = command.action === 'stop' ? stopWorkersUpdate : restartWorkersUpdate;
-            await client.workflow.executeUpdateWithStart(update, { startWorkflowOperation });
+            await client.workflow.executeUpdateWithStart(POOL_UPDATES[command.action], { startWorkflowOperation });
           }
         } catch (error) {
           if (error instanceof WorkflowUpdateFailedError) throw poolError(error);

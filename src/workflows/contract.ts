@@ -64,6 +64,8 @@ export interface OrchestrationActivities {
   describeRun(input: RunRef): Promise<RunDisplay>;
   planPoolStart(input: { count: number }): Promise<HostShare[]>;
   planPoolStop(): Promise<HostShare[]>;
+  planPoolRestart(): Promise<Replacement[]>;
+  planPoolBalance(): Promise<PoolBalance>;
 }
 
 /** What runs on the queue `training`, one at a time per worker. */
@@ -76,6 +78,7 @@ export interface TrainingActivities {
 export interface HostActivities {
   startWorkers(input: { workerIds: string[] }): Promise<void>;
   stopWorkers(input: { workerIds: string[] }): Promise<void>;
+  replaceWorker(input: Omit<Replacement, 'host'>): Promise<void>;
   checkOutput(input: RunRef): Promise<unknown>;
 }
 
@@ -83,6 +86,25 @@ export interface HostActivities {
 export interface HostShare {
   host: string;
   workerIds: string[];
+}
+
+/** A worker of a host that is to end, and the one that takes its place. */
+export interface Replacement {
+  host: string;
+  workerId: string;
+  replacementId: string;
+}
+
+/** What is to change so that the pool is as the configuration wants it. */
+export interface PoolBalance {
+  stop: HostShare[];
+  start: HostShare[];
+}
+
+/** What the pool hands on when its history has become long. */
+export interface PoolInput {
+  /** It begins a new history after so many events; Temporal's own suggestion when it is missing. */
+  mostHistoryEvents?: number;
 }
 
 /** Types of failures that no retry can mend; the workflow ends with their message. */
@@ -95,6 +117,7 @@ export const FAILURE_TYPES = {
   validationFailed: 'ValidationFailed',
   runEnded: 'RunEnded',
   poolRefused: 'PoolRefused',
+  workerStartFailed: 'WorkerStartFailed',
 } as const;
 
 /** To a run's workflow. Answered once it is written; a worker that trains the run saves and lets it go a little later. */
@@ -103,4 +126,9 @@ export const resumeRunUpdate = defineUpdate<void, []>('resume');
 
 export const startWorkersUpdate = defineUpdate<void, [{ count: number }]>('start');
 export const stopWorkersUpdate = defineUpdate<void, []>('stop');
-export const restartWorkersUpdate = defineUpdate<void, []>('restart');
+/** One worker after another. */
+export const restartWorkersUpdate = defineUpdate<void, []>('restart-one-by-one');
+/** All at once, as an API of an earlier version asks for it; stored histories have it too. */
+export const restartAtOnceUpdate = defineUpdate<void, []>('restart');
+/** Look whether there are too many workers, or too few for the runs that wait. */
+export const balanceWorkersUpdate = defineUpdate<void, []>('balance');

@@ -2,6 +2,7 @@
 const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
   api: async () => (await import('./api.ts')).main(),
   upload: async () => (await import('./upload.ts')).main(),
+  pool: async (args) => (await import('./pool.ts')).main(args),
   overhead: async (args) => (await import('./overhead.ts')).main(args),
 };
 

@@ -1,6 +1,7 @@
 /**
- * `node --import tsx tests/workflows/record-histories.ts`: runs the paths of the workflows against the real service and
- * stores their histories beside this file, to be replayed by replay.test.ts after later changes.
+ * `node --import tsx tests/workflows/record-histories.ts [NAME...]`: runs the paths of the workflows against the real
+ * service and stores their histories (all, or those that are named) beside this file, to be replayed by replay.test.ts
+ * after later changes. Files that are not written here are of paths of earlier versions.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { Client, Connection } from '@temporalio/client';
 import { execa } from 'execa';
 import { PROJECT_ROOT } from '../../src/env.ts';
 import { ensureTemporalCli } from '../../src/local/temporal-cli.ts';
+import { WORKER_POOL_ID } from '../../src/workflows/contract.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, TINY_MODEL, until } from '../support/service.ts';
 
@@ -44,7 +46,14 @@ try {
     Number((await service.call('GET', `/jobs/${cancelled}`)).body.current_step) > 3 ? true : null,
   );
   await service.call('POST', `/jobs/${cancelled}/cancel`);
+  await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
   await service.call('POST', '/workers/', { action: 'restart' });
+  const workers = async () => (await service.call('GET', '/workers/')).body.total_workers;
+  await service.call('PATCH', '/config/', { max_concurrent_workers: 1 });
+  await until('one worker to be drained', async () => ((await workers()) === 1 ? true : null));
+  await service.call('POST', '/workers/', { action: 'stop' });
+  await service.call('PATCH', '/config/', { auto_start_workers: true });
+  await ended(await create({ epochs: 1 }));
   await service.call('POST', '/workers/', { action: 'stop' });
 
   // What is stored names no folder of the machine it was recorded on; payloads are base64.
@@ -60,10 +69,11 @@ try {
     ['training-completed', `job-${completed}-run-1`],
     ['training-failed', `job-${failed}-run-1`],
     ['training-cancelled', `job-${cancelled}-run-1`],
-    ['worker-pool', 'worker-pool'],
+    ['worker-pool-one-by-one', WORKER_POOL_ID],
   ] as const) {
+    if (process.argv.length > 2 && !process.argv.includes(name)) continue;
     const handle = client.workflow.getHandle(workflowId);
-    if (workflowId !== 'worker-pool') await handle.result().catch(() => {});
+    if (workflowId !== WORKER_POOL_ID) await handle.result().catch(() => {});
     const show = [
       'workflow',
       'show',

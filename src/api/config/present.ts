@@ -6,7 +6,9 @@ export async function presentConfig(config: TrainingConfig) {
   return {
     id: config.id,
     max_concurrent_workers: config.max_concurrent_workers,
-    active_workers: await Worker.count({ where: { desired: 'running', status: ['starting', 'idle', 'busy'] } }),
+    active_workers: await Worker.count({
+      where: { desired: 'running', status: ['starting', 'idle', 'busy'], start_after: null },
+    }),
     default_model: config.default_model,
     default_training_type: config.default_training_type,
     default_batch_size: config.default_batch_size,

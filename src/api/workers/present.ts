@@ -6,19 +6,20 @@ import { date } from '../shared-schema.ts';
 
 /** A worker that was to run and has not reported for so long is shown as `error`: its host may be away. */
 const SILENT_MS = 30_000;
-/** How long a worker that died is shown. */
+/** How long a worker that died, or that nobody wants back, is shown. */
 const DEAD_SHOWN_MS = 10 * 60_000;
 
 /** The pool as its host agents last saw it: workers that are to run, and those that died lately. */
 export async function presentWorkerPool() {
+  const lately = { [Op.gt]: new Date(Date.now() - DEAD_SHOWN_MS) };
   const [config, rows, jobs_in_queue] = await Promise.all([
     TrainingConfig.current(),
     Worker.findAll({
       where: {
         [Op.or]: [
           { desired: 'running' },
-          { pid: { [Op.ne]: null } },
-          { status: 'error', stopped_at: { [Op.gt]: new Date(Date.now() - DEAD_SHOWN_MS) } },
+          { pid: { [Op.ne]: null }, lost_at: null },
+          { status: 'error', [Op.or]: [{ stopped_at: lately }, { lost_at: lately }] },
         ],
       },
       order: [
@@ -43,8 +44,10 @@ export async function presentWorkerPool() {
       last_activity: date(worker.last_activity_at),
       current_project_id: run?.project_id ?? null,
       host: worker.host,
+      device: worker.device,
       pid: worker.pid,
       reason: worker.reason,
+      next_start_at: worker.start_after && date(worker.start_after),
     };
   });
   const count = (status: string) => workers.filter((worker) => worker.status === status).length;
@@ -60,9 +63,12 @@ export async function presentWorkerPool() {
   };
 }
 
-/** The reference's four statuses. A worker that is starting takes no run yet: it is not idle, and shows `stopped`. */
+/**
+ * The reference's four statuses. A worker that is starting takes no run yet: it is not idle, and shows `stopped`; one that
+ * waits for its next try, since others ended soon after their start, shows `error`.
+ */
 function shownStatus(worker: Worker): 'idle' | 'busy' | 'stopped' | 'error' {
-  if (worker.status === 'starting') return 'stopped';
+  if (worker.status === 'starting') return worker.start_after === null ? 'stopped' : 'error';
   const silent = worker.heartbeat_at !== null && Date.now() - worker.heartbeat_at.getTime() > SILENT_MS;
   if ((worker.status === 'idle' || worker.status === 'busy') && silent) return 'error';
   return worker.status;

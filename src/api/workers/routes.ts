@@ -21,7 +21,7 @@ export function addWorkers(endpoints: Endpoints, { orchestration }: ApiDependenc
     tag,
     body: WorkerAction,
     success: { status: 200, description: 'The pool as it is now', schema: WorkerPoolSchema },
-    errors: { 400: 'More than max_concurrent_workers' },
+    errors: { 400: 'More than max_concurrent_workers, or than there are free devices' },
     handle: async ({ body }) => {
       // The pool is in the database: while that is away, the command would wait for it instead of saying so.
       await presentWorkerPool();

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { Client, Connection } from '@temporalio/client';
+import {
+  balanceWorkersUpdate,
+  ORCHESTRATION_QUEUE,
+  type PoolInput,
+  WORKER_POOL_ID,
+} from '../../src/workflows/contract.ts';
+import type { workerPoolWorkflow } from '../../src/workflows/index.ts';
+import { startTestService, type TestService } from '../support/service.ts';
+
+/** Fewer than two commands leave. */
+const SHORT: PoolInput = { mostHistoryEvents: 20 };
+const ROUNDS = 6;
+/** Three at a time; the next three come while a new history begins. */
+const AT_ONCE = 3;
+
+describe('the workflow of the pool', function () {
+  this.timeout(90_000);
+  let service: TestService;
+  let remove: () => Promise<void>;
+  let connection: Connection;
+  let client: Client;
+
+  before(async () => {
+    ({ service, remove } = await startTestService());
+    connection = await Connection.connect({ address: service.temporalAddress });
+    client = new Client({ connection });
+  });
+
+  after(async () => {
+    await connection?.close();
+    await remove?.();
+  });
+
+  it('begins a new history again and again, and does each command that comes meanwhile once', async () => {
+    // Take `&& allHandlersFinished()` out of src/workflows/worker-pool.ts and commands fail that were under way.
+    await client.workflow.start<typeof workerPoolWorkflow>('workerPoolWorkflow', {
+      workflowId: WORKER_POOL_ID,
+      taskQueue: ORCHESTRATION_QUEUE,
+      args: [SHORT],
+    });
+    const handle = client.workflow.getHandle(WORKER_POOL_ID);
+    for (let round = 0; round < ROUNDS; round++)
+      await Promise.all(Array.from({ length: AT_ONCE }, () => handle.executeUpdate(balanceWorkersUpdate)));
+    const started = await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
+    assert.deepEqual([started.status, started.body.idle_workers], [200, 1], JSON.stringify(started.body));
+    assert.equal((await service.call('POST', '/workers/', { action: 'stop' })).status, 200);
+
+    let histories = 0;
+    let balanced = 0;
+    for (let runId: string | null | undefined = (await handle.describe()).runId; runId; histories++) {
+      const history = await client.workflow.getHandle(WORKER_POOL_ID, runId).fetchHistory();
+      const events: NonNullable<typeof history.events> = history.events ?? [];
+      const scheduled = events.map((event) => event.activityTaskScheduledEventAttributes?.activityType?.name);
+      balanced += scheduled.filter((name) => name === 'planPoolBalance').length;
+      runId = events[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId;
+    }
+    assert.equal(balanced, ROUNDS * AT_ONCE);
+    assert.ok(histories >= ROUNDS, `${histories} histories`);
+  });
+});
