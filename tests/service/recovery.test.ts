@@ -62,8 +62,6 @@ describe('the way back', function () {
     assertWeights(await jobs.ended(trained), undisturbed);
     const later = await jobs.create({ epochs: 100 });
     await jobs.atStep(later, 5);
-    await jobs.act(later, 'pause');
-    await jobs.paused(later);
     await stop();
 
     await rm(inHome('postgres'), { recursive: true });
@@ -103,7 +101,7 @@ describe('the way back', function () {
     assert.equal(about.spec.hyperparameters.epochs, 100);
     const connection = await Connection.connect({ address: running?.temporalAddress ?? '' });
     const handle = new Client({ connection }).workflow.getHandle(about.workflow_id);
-    // Take #endStrays out of src/workers/reconciler.ts and it is open for ever.
+    // Take #endStrays out of src/workers/reconciler.ts and workers try it for ever.
     await until('the lost workflow to end', async () =>
       (await handle.describe()).status.name === 'RUNNING' ? null : true,
     );
