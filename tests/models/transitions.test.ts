@@ -113,12 +113,14 @@ describe('the life of a run', () => {
     }
 
     it('go to one of two that claim at once', async () => {
+      // Take the lock out of claimLease (src/models/lease.ts) and both get it.
       const run = await runIn('queued');
       const results = await Promise.all(['a', 'b'].map((worker) => claimLease(run.id, worker, TTL_MS, 'loading')));
       assert.deepEqual(results.map(({ outcome }) => outcome).sort(), ['claimed', 'held']);
     });
 
     it('that ran out are taken over, and every write of the old holder is refused', async () => {
+      // Take "lease_epoch = $epoch" out of HELD (src/models/run-progress.ts) and the old holder writes.
       const run = await runIn('queued');
       const old = await claim(run.id, 'old', 0);
       const now = await claim(run.id, 'new');
@@ -136,6 +138,19 @@ describe('the life of a run', () => {
       assert.equal(await recordSteps(now, [step]), true);
       assert.equal(await recordCheckpoint(now, checkpoint, 1), true);
       assert.equal((await run.reload()).current_step, 1);
+    });
+
+    it('go by the clock of the database, whatever that of a worker says', async () => {
+      // Let databaseNow (src/models/lease.ts) return Date.now() and a worker whose clock is fast takes the run.
+      const run = await runIn('queued');
+      await claim(run.id, 'a');
+      const { now } = Date;
+      Date.now = () => now() + 3_600_000;
+      try {
+        assert.equal((await claimLease(run.id, 'fast', TTL_MS, 'loading')).outcome, 'held');
+      } finally {
+        Date.now = now;
+      }
     });
 
     it('tell their holder of a cancel', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { processStart } from '../../src/workers/process-identity.ts';
@@ -191,5 +192,22 @@ describe('a run that cannot go on just now', function () {
     } finally {
       await connection.close();
     }
+  });
+
+  it('since its output directory became read-only fails with that reason, and is finished when it is started again', async () => {
+    // Take resolveOutputDirectory out of trainingFile (src/activities/train-model.ts) and the reason is a Python error.
+    const outputs = join(service.env.home, 'outputs');
+    await mkdir(outputs, { recursive: true });
+    await onSmallDisk(outputs, '400m', async (disk) => {
+      const id = await jobs.create();
+      await jobs.atStep(id, 30);
+      await disk.setReadOnly(true);
+      const failed = await jobs.ended(id);
+      assert.equal(failed.status, 'failed');
+      assert.match(String(failed.error_message), /output_directory .* is not writable by the service/);
+      await disk.setReadOnly(false);
+      assert.equal((await jobs.act(id, 'start')).status, 200);
+      assertWeights(await jobs.ended(id), undisturbed);
+    });
   });
 });

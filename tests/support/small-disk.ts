@@ -8,6 +8,8 @@ export interface SmallDisk {
   resize(size: string): Promise<void>;
   /** Makes it as small as what is on it. */
   fill(): Promise<void>;
+  /** Refused while a file on it is open for writing. */
+  setReadOnly(readOnly: boolean): Promise<void>;
   unmount(): Promise<void>;
 }
 
@@ -34,6 +36,8 @@ export async function mountSmallDisk(
         return failed ? null : true;
       });
     },
+    setReadOnly: async (readOnly) =>
+      void (await execa('mount', ['-o', `remount,${readOnly ? 'ro' : 'rw'}`, directory])),
     // What uses it still may need a moment to end: the directory is free at once, the disk when nobody uses it.
     unmount: async () => void (await execa('umount', ['--lazy', directory])),
   };
