@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { toVariables } from '../../src/env.ts';
-import { ServiceProcess } from '../../src/local/service-process.ts';
+import type { ServiceProcess } from '../../src/local/service-process.ts';
+import { shownWorkers, startHost } from '../support/hosts.ts';
 import { assertWeights, type Jobs, jobsOf } from '../support/jobs.ts';
 import { type Link, openLink } from '../support/link.ts';
 import { csvRows } from '../support/rows.ts';
@@ -37,11 +37,7 @@ describe('a host that is cut off from the network', function () {
     ];
     const [toDatabase, toTemporal] = links.map(({ port }) => `127.0.0.2:${port}`);
     url.host = String(toDatabase);
-    const logs = join(service.env.home, 'logs', 'host-b');
-    await mkdir(logs, { recursive: true });
-    const env = { ...service.env, hostName: 'host-b', databaseUrl: url.href, temporalAddress: toTemporal };
-    second = new ServiceProcess('host', logs, toVariables(env));
-    await second.start();
+    second = await startHost({ ...service, databaseUrl: url.href, temporalAddress: String(toTemporal) }, 'host-b');
     const { body } = await service.call('POST', '/workers/', { action: 'start', worker_count: 2 });
     assert.deepEqual((body.workers as { host: string }[]).map(({ host }) => host).sort(), ['host-a', 'host-b']);
   });
@@ -55,14 +51,6 @@ describe('a host that is cut off from the network', function () {
     await servers?.remove();
   });
 
-  const workers = async () =>
-    (await service.call('GET', '/workers/')).body.workers as {
-      id: string;
-      host: string;
-      status: string;
-      current_job_id: number | null;
-    }[];
-
   /** Names of checkpoints of one claim. */
   const savedBy = (runId: number, leaseEpoch: number) =>
     readdir(join(service.env.home, 'runs', String(runId), 'checkpoints', `e${leaseEpoch}`)).catch((): string[] => []);
@@ -70,7 +58,7 @@ describe('a host that is cut off from the network', function () {
   it('stops by itself, the other takes over, and nothing that it did later is accepted', async () => {
     const both = [await jobs.create(), await jobs.create()];
     for (const id of both) await jobs.atStep(id, 25);
-    const busy = await workers();
+    const busy = await shownWorkers(service);
     const on = (host: string) => busy.find((worker) => worker.host === host && worker.current_job_id !== null);
     const [kept, lost] = [on('host-a')?.current_job_id, on('host-b')?.current_job_id];
     const lostWorker = on('host-b')?.id;
@@ -106,7 +94,7 @@ describe('a host that is cut off from the network', function () {
     for (const link of links) link.heal();
     // It is of use again, and its job has been done.
     await until('host-b to have a worker that is free', async () =>
-      (await workers()).some(({ host, status }) => host === 'host-b' && status === 'idle') ? true : null,
+      (await shownWorkers(service)).some(({ host, status }) => host === 'host-b' && status === 'idle') ? true : null,
     );
     assert.deepEqual(await jobs.get(lost), done);
     for (const name of await savedBy(lost, 1))

@@ -2,57 +2,29 @@ import assert from 'node:assert/strict';
 import { access, mkdir, readdir, readlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { processStart } from '../../src/workers/process-identity.ts';
+import { type Jobs, jobsOf } from '../support/jobs.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, TINY_MODEL, until } from '../support/service.ts';
 import { trainerOf } from '../support/trainers.ts';
-
-/** Enough steps that a test can act in the middle: about 20 ms each. */
-const LONG = { batch_size: 2, epochs: 4, save_steps: 20, lora_r: 4, max_length: 64 };
 
 describe('a training through the whole service', function () {
   this.timeout(180_000);
   let service: TestService;
   let remove: () => Promise<void>;
   let datasetId: number;
+  let jobs: Jobs;
 
   before(async () => {
     ({ service, remove } = await startTestService());
     const uploaded = await service.upload('rows.csv', csvRows(200));
     assert.equal(uploaded.status, 201);
     datasetId = Number(uploaded.body.id);
+    jobs = jobsOf(service, datasetId);
     const pool = await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
     assert.equal(pool.body.idle_workers, 1);
   });
 
   after(() => remove?.());
-
-  async function createJob(options: Record<string, unknown> = {}): Promise<number> {
-    const { status, body } = await service.call('POST', '/jobs/', {
-      name: 'job',
-      dataset_id: datasetId,
-      model_name: TINY_MODEL,
-      ...LONG,
-      ...options,
-    });
-    assert.equal(status, 201, JSON.stringify(body));
-    assert.equal(body.status, 'pending');
-    return Number(body.id);
-  }
-
-  const job = async (id: number) => (await service.call('GET', `/jobs/${id}`)).body;
-
-  const ended = (id: number) =>
-    until(`job ${id} to end`, async () => {
-      const body = await job(id);
-      return ['completed', 'failed', 'cancelled'].includes(String(body.status)) ? body : null;
-    });
-
-  const atStep = (id: number, step: number) =>
-    until(`job ${id} to reach step ${step}`, async () => {
-      const body = await job(id);
-      assert.ok(['pending', 'queued', 'running'].includes(String(body.status)), JSON.stringify(body.error_message));
-      return Number(body.current_step) >= step ? body : null;
-    });
 
   async function busyWorker() {
     const { workers } = (await service.call('GET', '/workers/')).body as {
@@ -140,11 +112,11 @@ describe('a training through the whole service', function () {
   });
 
   it('goes on after SIGKILL of its worker and ends with the weights of an undisturbed run', async () => {
-    const undisturbed = await ended(await createJob());
+    const undisturbed = await jobs.ended(await jobs.create({ epochs: 4 }));
     assert.equal(undisturbed.status, 'completed', String(undisturbed.error_message));
 
-    const id = await createJob();
-    await atStep(id, 50);
+    const id = await jobs.create({ epochs: 4 });
+    await jobs.atStep(id, 50);
     const worker = await busyWorker();
     const trainer = await trainerOf(service.env.home);
     process.kill(worker.pid, 'SIGKILL');
@@ -159,17 +131,17 @@ describe('a training through the whole service', function () {
       return listed.find(({ id: name }) => name === worker.id)?.status === 'error' ? { workers: listed } : null;
     });
     assert.ok(workers.length >= 1);
-    const killed = await ended(id);
+    const killed = await jobs.ended(id);
     assert.equal(killed.status, 'completed', String(killed.error_message));
     assert.equal(killed.weights_sha256, undisturbed.weights_sha256);
   });
 
   it('lets a worker that was stopped for too long write nothing: its run goes on elsewhere, to the same weights', async () => {
-    const undisturbed = await ended(await createJob());
+    const undisturbed = await jobs.ended(await jobs.create({ epochs: 4 }));
     const second = await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
     assert.equal(second.status, 200, JSON.stringify(second.body));
-    const id = await createJob();
-    await atStep(id, 50);
+    const id = await jobs.create({ epochs: 4 });
+    await jobs.atStep(id, 50);
     const worker = await busyWorker();
     const trainer = await trainerOf(service.env.home);
     process.kill(worker.pid, 'SIGSTOP');
@@ -177,13 +149,13 @@ describe('a training through the whole service', function () {
       // Nobody kills it: it sees by itself that its lease is not prolonged, before anybody else may have the run.
       await until('the trainer to end', async () => ((await processStart(trainer)) === null ? true : null), 10_000);
       await until('the run to go on elsewhere', async () => {
-        const { worker_id, status } = await job(id);
+        const { worker_id, status } = await jobs.get(id);
         return status === 'running' && worker_id !== worker.id ? true : null;
       });
     } finally {
       process.kill(worker.pid, 'SIGCONT');
     }
-    const zombie = await ended(id);
+    const zombie = await jobs.ended(id);
     assert.equal(zombie.status, 'completed', String(zombie.error_message));
     assert.equal(zombie.weights_sha256, undisturbed.weights_sha256);
     const events = await (await fetch(`${service.apiUrl}/api/v1/jobs/${id}/events`)).text();
@@ -197,8 +169,8 @@ describe('a training through the whole service', function () {
   });
 
   it('cancels while running: the trainer is gone, nothing half-done is left, the status stays', async () => {
-    const id = await createJob({ epochs: 100 });
-    await atStep(id, 5);
+    const id = await jobs.create({ epochs: 100 });
+    await jobs.atStep(id, 5);
     await busyWorker();
     const trainer = await trainerOf(service.env.home);
     const cancelled = await service.call('POST', `/jobs/${id}/cancel`);
@@ -207,17 +179,17 @@ describe('a training through the whole service', function () {
     await until('the worker to be idle', async () =>
       (await service.call('GET', '/workers/')).body.idle_workers === 1 ? true : null,
     );
-    assert.equal((await job(id)).status, 'cancelled');
+    assert.equal((await jobs.get(id)).status, 'cancelled');
     const again = await service.call('POST', `/jobs/${id}/cancel`);
     assert.equal(again.status, 400);
   });
 
   it('hands a run back when its worker is restarted, and goes on', async () => {
-    const id = await createJob({ epochs: 8 });
-    await atStep(id, 20);
+    const id = await jobs.create({ epochs: 8 });
+    await jobs.atStep(id, 20);
     const restarted = await service.call('POST', '/workers/', { action: 'restart' });
     assert.equal(restarted.status, 200, JSON.stringify(restarted.body));
-    assert.equal((await ended(id)).status, 'completed');
+    assert.equal((await jobs.ended(id)).status, 'completed');
   });
 
   it('refuses more workers than the limit, and stops them all', async () => {
@@ -229,7 +201,7 @@ describe('a training through the whole service', function () {
   });
 
   it('fails a run whose model is not there with a sentence that says what to do', async () => {
-    const failed = await ended(await createJob({ model_name: 'llama3.2:3b' }));
+    const failed = await jobs.ended(await jobs.create({ model_name: 'llama3.2:3b' }));
     assert.equal(failed.status, 'failed');
     assert.match(String(failed.error_message), /llama3\.2:3b/);
   });

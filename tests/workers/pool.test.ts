@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict';
 import pg from 'pg';
 import { type ShownWorker, shownWorkers } from '../support/hosts.ts';
+import { type Jobs, jobsOf } from '../support/jobs.ts';
 import { csvRows } from '../support/rows.ts';
-import { startTestService, type TestService, TINY_MODEL, until } from '../support/service.ts';
+import { startTestService, type TestService, until } from '../support/service.ts';
 
 /** So many steps that it trains for as long as a test needs it. */
-const LONG = { batch_size: 2, epochs: 100, save_steps: 500, lora_r: 4, max_length: 64 };
+const LONG = { epochs: 100, save_steps: 500 };
 
 describe('the pool, by itself and when asked', function () {
   this.timeout(120_000);
   let service: TestService;
   let remove: () => Promise<void>;
   let database: pg.Client;
-  let datasetId: number;
+  let jobs: Jobs;
   let first: number;
   let second: number;
   let third: number;
@@ -21,7 +22,7 @@ describe('the pool, by itself and when asked', function () {
     ({ service, remove } = await startTestService());
     database = new pg.Client(service.databaseUrl);
     await database.connect();
-    datasetId = Number((await service.upload('rows.csv', csvRows(200))).body.id);
+    jobs = jobsOf(service, Number((await service.upload('rows.csv', csvRows(200))).body.id));
   });
 
   after(async () => {
@@ -29,20 +30,13 @@ describe('the pool, by itself and when asked', function () {
     await remove?.();
   });
 
-  async function createJob(): Promise<number> {
-    const job = { name: 'job', dataset_id: datasetId, model_name: TINY_MODEL, ...LONG };
-    const { status, body } = await service.call('POST', '/jobs/', job);
-    assert.equal(status, 201, JSON.stringify(body));
-    return Number(body.id);
-  }
-
   const configure = (changes: Record<string, unknown>) => service.call('PATCH', '/config/', changes);
   const control = (action: string, more = {}) => service.call('POST', '/workers/', { action, ...more });
 
   const trains = (jobId: number) =>
     until(`job ${jobId} to train`, async () => {
       const worker = (await shownWorkers(service)).find(({ current_job_id }) => current_job_id === jobId);
-      const { current_step } = (await service.call('GET', `/jobs/${jobId}`)).body;
+      const { current_step } = await jobs.get(jobId);
       return worker && Number(current_step) > 0 ? worker : null;
     });
 
@@ -64,14 +58,14 @@ describe('the pool, by itself and when asked', function () {
   it('starts a worker for each run that waits, up to the limit, and none for a paused one', async () => {
     // Take "pause_reason IS NULL" out of WAITS_FOR_WORKER in src/activities/plan-pool.ts and it starts two at first; let
     // it place `missing` instead of Math.min(missing, room), and it starts three in the end.
-    const paused = await createJob();
+    const paused = await jobs.create(LONG);
     assert.equal((await service.call('POST', `/jobs/${paused}/pause`)).status, 200);
     await configure({ max_concurrent_workers: 2, auto_start_workers: true });
-    first = await createJob();
+    first = await jobs.create(LONG);
     await trains(first);
     assert.equal((await shownWorkers(service)).length, 1);
-    second = await createJob();
-    third = await createJob();
+    second = await jobs.create(LONG);
+    third = await jobs.create(LONG);
     await until('a second run to train', async () =>
       (await shownWorkers(service)).filter(({ status }) => status === 'busy').length === 2 ? true : null,
     );
