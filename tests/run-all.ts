@@ -54,8 +54,7 @@ async function runMocha(specs: string[]): Promise<Count> {
       cwd: PROJECT_ROOT,
       stdio: 'inherit',
       reject: false,
-      // Several trainers on few cores would spend their time spinning for each other's.
-      env: childEnv({ MTM_PYTHON: python, MTM_LOG_LEVEL: 'fatal', OMP_WAIT_POLICY: 'passive' }),
+      env: childEnv({ MTM_PYTHON: python, MTM_LOG_LEVEL: 'fatal' }),
     },
   );
   return await readCount(report, exitCode);

@@ -66,21 +66,24 @@ describe('a server that is away while a run trains', function () {
       const names: readonly string[] = parts;
       const away: OutsideServer[] = parts.map((part) => servers[part]);
       await Promise.all(away.map((server) => server.kill()));
-      assert.deepEqual((await health()).components, {
-        database: names.includes('postgres') ? 'down' : 'up',
-        temporal: names.includes('temporal') ? 'down' : 'up',
-      });
-      if (isLong) {
-        const goneFromMs = performance.now();
-        // Without the database nobody can renew the lease: the trainer ends by itself, in time.
-        if (names.includes('postgres')) await trainerGone();
-        await until('longer than Temporal waits for a heartbeat', async () =>
-          performance.now() - goneFromMs > 1.5 * service.env.heartbeatTimeoutMs ? true : null,
-        );
-        // Without Temporal alone it trains on.
-        if (!names.includes('postgres')) await jobs.atStep(id, 60);
+      try {
+        assert.deepEqual((await health()).components, {
+          database: names.includes('postgres') ? 'down' : 'up',
+          temporal: names.includes('temporal') ? 'down' : 'up',
+        });
+        if (isLong) {
+          const goneFromMs = performance.now();
+          // Without the database nobody can renew the lease: the trainer ends by itself, in time.
+          if (names.includes('postgres')) await trainerGone();
+          await until('longer than Temporal waits for a heartbeat', async () =>
+            performance.now() - goneFromMs > 1.5 * service.env.heartbeatTimeoutMs ? true : null,
+          );
+          // Without Temporal alone it trains on.
+          if (!names.includes('postgres')) await jobs.atStep(id, 60);
+        }
+      } finally {
+        for (const server of away) await server.start();
       }
-      for (const server of away) await server.start();
       await until('health to say that all is well', async () => ((await health()).status === 'healthy' ? true : null));
       await assertNothingLost(id);
     });
