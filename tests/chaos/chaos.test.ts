@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { execa } from 'execa';
 import { childEnv, PROJECT_ROOT } from '../../src/env.ts';
 
-/** Twelve kinds of fault in five runs of two specs, each of a worker's and of a server's ends among them. */
+/** Seven kinds of fault, each of a worker's and of a server's ends among them. */
 const SEED = 'ci-14533';
-const RUNS = 5;
+const RUNS = 3;
 /** No run begins later than that: on a slow machine there are fewer. */
 const MINUTES = 2;
 /** So that it ends and says what it saw if it hangs. It gives up by itself on a run that does. */
