@@ -21,11 +21,8 @@ export function createFinishRun(env: Env) {
       if (outcome === 'completed') await complete(env, run);
       else await transition({ runId, to: outcome, phase: 'finished', ...endOf(outcome, errorClass, message) });
     }
-    await removeStaging(env, run);
-    const [ended] = await Promise.all([
-      Run.findByPk(runId, { rejectOnEmpty: true }),
-      Run.update({ workflow_closed_at: new Date() }, { where: { id: runId }, silent: true }),
-    ]);
+    await closeRun(env, run);
+    const ended = await Run.findByPk(runId, { rejectOnEmpty: true });
     return { status: endStatus(ended.status), message: ended.error_message };
   };
 }
@@ -67,8 +64,16 @@ async function publish(env: Env, run: Run): Promise<string> {
   return output;
 }
 
-/** Removes models of the run that were not published. Nobody may be at work on the run any more. */
-export async function removeStaging(env: Env, run: Run): Promise<void> {
+/**
+ * Removes models of an ended run that were not published, and notes that nothing is left to do for it. Nobody may be at
+ * work on it any more. May run twice.
+ */
+export async function closeRun(env: Env, run: Run): Promise<void> {
+  await removeStaging(env, run);
+  await Run.update({ workflow_closed_at: new Date() }, { where: { id: run.id }, silent: true });
+}
+
+async function removeStaging(env: Env, run: Run): Promise<void> {
   const { stagingPrefix, output } = runFiles(env, run);
   const names = await readdir(dirname(output)).catch(() => []);
   const leftovers = names.filter((name) => name.startsWith(stagingPrefix));

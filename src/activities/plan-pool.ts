@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/activity';
 import { literal, Op } from 'sequelize';
 import { Host } from '../models/host.ts';
 import { Run } from '../models/run.ts';
 import { TrainingConfig } from '../models/training-config.ts';
-import { Worker } from '../models/worker.ts';
+import { newWorkerId, Worker } from '../models/worker.ts';
 import { slotsOf } from '../workers/devices.ts';
 import { FAILURE_TYPES, type HostShare, type PoolBalance, type Replacement } from '../workflows/contract.ts';
 
@@ -53,7 +52,7 @@ export async function planPoolRestart(): Promise<Replacement[]> {
   const [workers, hosts] = await Promise.all([wanted(), Host.present()]);
   return (await leastLossFirst(workers))
     .filter(({ host }) => hosts.some(({ name }) => name === host))
-    .map(({ id, host }) => ({ host, workerId: id, replacementId: newId() }));
+    .map(({ id, host }) => ({ host, workerId: id, replacementId: newWorkerId() }));
 }
 
 /**
@@ -93,7 +92,7 @@ function place(count: number, hosts: Host[], workers: Worker[]): HostShare[] {
     const accelerated = open.filter(({ free }) => Number.isFinite(free)).sort((a, b) => b.free - a.free);
     const best = accelerated[0] ?? open.sort((a, b) => a.running - b.running)[0];
     if (!best) break;
-    best.workerIds.push(newId());
+    best.workerIds.push(newWorkerId());
     best.free -= 1;
     best.running += 1;
   }
@@ -119,10 +118,6 @@ function sharesOf(workers: Pick<Worker, 'id' | 'host'>[]): HostShare[] {
   const shares = new Map<string, string[]>();
   for (const { id, host } of workers) shares.set(host, [...(shares.get(host) ?? []), id]);
   return [...shares].map(([host, workerIds]) => ({ host, workerIds }));
-}
-
-function newId(): string {
-  return `worker-${randomBytes(3).toString('hex')}`;
 }
 
 function refused(message: string): ApplicationFailure {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import {
   type CreationOptional,
   DataTypes,
@@ -33,6 +34,11 @@ export class Worker extends Model<InferAttributes<Worker>, InferCreationAttribut
   declare lost_at: CreationOptional<Date | null>;
   /** Its process is not to be started before. */
   declare start_after: CreationOptional<Date | null>;
+}
+
+/** A name that no other worker has. */
+export function newWorkerId(): string {
+  return `worker-${randomBytes(3).toString('hex')}`;
 }
 
 export function initWorker(sequelize: Sequelize): void {

@@ -46,28 +46,12 @@ export async function main(env: Env): Promise<void> {
   const dispatcher = new Dispatcher(orchestration);
   const reconciler = new Reconciler(env, orchestration, logger);
   const poolKeeper = new PoolKeeper(orchestration, logger);
+  const loopOf = (name: string, everyMs: number, pass: () => Promise<void>) =>
+    new Repeating({ name, pass, everyMs, afterFailureMs: AFTER_FAILURE_MS, logger });
   const loops = [
-    new Repeating({
-      name: 'Dispatching',
-      pass: () => dispatcher.sweep(),
-      everyMs: DISPATCH_EVERY_MS,
-      afterFailureMs: AFTER_FAILURE_MS,
-      logger,
-    }),
-    new Repeating({
-      name: 'Reconciling',
-      pass: () => reconciler.look(),
-      everyMs: RECONCILE_EVERY_MS,
-      afterFailureMs: AFTER_FAILURE_MS,
-      logger,
-    }),
-    new Repeating({
-      name: 'Looking after the pool',
-      pass: () => poolKeeper.look(),
-      everyMs: LOOK_AFTER_POOL_EVERY_MS,
-      afterFailureMs: AFTER_FAILURE_MS,
-      logger,
-    }),
+    loopOf('Dispatching', DISPATCH_EVERY_MS, () => dispatcher.sweep()),
+    loopOf('Reconciling', RECONCILE_EVERY_MS, () => reconciler.look()),
+    loopOf('Looking after the pool', LOOK_AFTER_POOL_EVERY_MS, () => poolKeeper.look()),
   ];
   for (const loop of loops) loop.start();
   const running = worker.run();

@@ -1,5 +1,5 @@
 import { Op } from 'sequelize';
-import { removeStaging } from '../activities/finish-run.ts';
+import { closeRun } from '../activities/finish-run.ts';
 import { leaseTiming } from '../activities/timing.ts';
 import type { Env } from '../env.ts';
 import type { Logger } from '../logger.ts';
@@ -72,8 +72,7 @@ export class Reconciler {
   async #close(run: Run): Promise<void> {
     const mayBeWrittenToMs = leaseTiming(this.#env.heartbeatTimeoutMs).ttlMs;
     if (Date.now() - (run.finished_at?.getTime() ?? 0) < mayBeWrittenToMs) return;
-    await removeStaging(this.#env, run);
-    await Run.update({ workflow_closed_at: new Date() }, { where: { id: run.id }, silent: true });
+    await closeRun(this.#env, run);
   }
 
   async #end(run: Run, state: TrainingState, { to, message }: End): Promise<void> {

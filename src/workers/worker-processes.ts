@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { setTimeout as after } from 'node:timers/promises';
 import { Op } from 'sequelize';
 import type { Env } from '../env.ts';
 import type { Logger } from '../logger.ts';
 import { connection } from '../models/run.ts';
-import { Worker } from '../models/worker.ts';
+import { newWorkerId, Worker } from '../models/worker.ts';
 import { CrashBackOff } from './crash-back-off.ts';
 import { freeDevice } from './devices.ts';
 import { processStart } from './process-identity.ts';
@@ -167,7 +166,7 @@ export class WorkerProcesses {
     this.#logger.warn({ workerId: dead.id, pid: dead.pid, waitMs }, reason);
     const start_after = waitMs > 0 ? new Date(Date.now() + waitMs) : null;
     const waits = `${this.#backOff.youngDeaths} workers of host ${dead.host} ended soon after their start, so it waits for ${waitMs / 1_000} s. The last was ${dead.id}: ${reason}`;
-    const place = newWorker(`worker-${randomBytes(3).toString('hex')}`, dead.host, dead.id);
+    const place = newWorker(newWorkerId(), dead.host, dead.id);
     // Both or neither: an agent that is killed in between must not lose the place.
     await connection().transaction(async (transaction) => {
       const ended = { pid: null, pid_started: null, current_run_id: null, stopped_at: new Date(), lost_at: null };
