@@ -1,4 +1,4 @@
-import { homedir, hostname } from 'node:os';
+import { availableParallelism, homedir, hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
@@ -30,6 +30,7 @@ const EnvSchema = z.object({
   MTM_DEVICES: text
     .regex(/^(cpu|cuda:[\w-]{1,58}(,\s*cuda:[\w-]{1,58})*)$/, 'use "cpu", or a list as "cuda:0,cuda:1"')
     .optional(),
+  MTM_TRAINER_THREADS: z.coerce.number().int().min(1).default(availableParallelism()),
   MTM_ENVIRONMENT: text.default('production'),
   MTM_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   MTM_HEARTBEAT_TIMEOUT_MS: z.coerce.number().int().min(3_000).max(600_000).default(30_000),
@@ -75,6 +76,8 @@ export interface Env {
   hostName: string;
   /** What the workers of this machine may train on; undefined: what is found, see devices.ts. */
   devices: string[] | undefined;
+  /** CPU threads of the trainer of a run that is asked for now; kept with the run. */
+  trainerThreads: number;
   environment: string;
   logLevel: string;
   /** How long a silent training worker is believed alive; lease and watchdog derive from it. */
@@ -128,6 +131,7 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
       : [join(home, 'outputs')],
     hostName: e.MTM_HOST_NAME,
     devices: devicesFrom(e.MTM_DEVICES, source.CUDA_VISIBLE_DEVICES),
+    trainerThreads: e.MTM_TRAINER_THREADS,
     environment: e.MTM_ENVIRONMENT,
     logLevel: e.MTM_LOG_LEVEL,
     heartbeatTimeoutMs: e.MTM_HEARTBEAT_TIMEOUT_MS,
@@ -171,6 +175,7 @@ export function toVariables(env: Env): Record<string, string> {
     MTM_OUTPUT_ROOTS: env.outputRoots.join(':'),
     MTM_HOST_NAME: env.hostName,
     MTM_DEVICES: env.devices?.join(',') ?? '',
+    MTM_TRAINER_THREADS: String(env.trainerThreads),
     MTM_ENVIRONMENT: env.environment,
     MTM_LOG_LEVEL: env.logLevel,
     MTM_HEARTBEAT_TIMEOUT_MS: String(env.heartbeatTimeoutMs),

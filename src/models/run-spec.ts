@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { type Hyperparameters, HyperparametersSchema } from '../trainer/protocol.ts';
 import { TRAINING_TYPES, type TrainingType } from './statuses.ts';
@@ -53,6 +52,7 @@ export function resolveRunSpec(
     max_rows: number | null;
     output_directory: string;
     traits: RunSpec['traits'];
+    threads: number;
     hyperparameters: HyperparameterChoices;
   },
   config: TrainingConfig,
@@ -69,7 +69,6 @@ export function resolveRunSpec(
       ...DEFAULTS,
       ...chosen.hyperparameters,
     },
-    threads: availableParallelism(),
     validation: VALIDATION,
   };
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { processStart } from '../../src/workers/process-identity.ts';
+import { pauseWhenFull } from '../support/full-disk.ts';
 import { assertWeights, type Jobs, jobsOf } from '../support/jobs.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, until } from '../support/service.ts';
@@ -33,14 +33,6 @@ describe('a run that cannot go on just now', function () {
   });
 
   after(() => remove?.());
-
-  /** The process of the worker that trains. */
-  async function busyWorker(): Promise<number> {
-    const { workers } = (await service.call('GET', '/workers/')).body as { workers: { pid: number; status: string }[] };
-    const busy = workers.find(({ status }) => status === 'busy');
-    if (!busy) throw new Error('No worker is busy.');
-    return busy.pid;
-  }
 
   it('is paused when asked: it holds no worker, and ends with the weights of an undisturbed run once resumed', async () => {
     // Return 'renewed' whatever pause_reason is (renewLease, src/models/lease.ts) and it trains to its end.
@@ -164,22 +156,7 @@ describe('a run that cannot go on just now', function () {
       await onSmallDisk(runs, '400m', async (disk) => {
         const id = await jobs.create();
         await jobs.atStep(id, 30);
-        const worker = await busyWorker();
-        const trainer = await trainerOf(service.env.home);
-        // The trainer ends first, then the pause is asked for, and only then the worker hears of both.
-        process.kill(worker, 'SIGSTOP');
-        try {
-          await disk.fill();
-          await until('the trainer to end', async () => ((await processStart(trainer)) === null ? true : null));
-          assert.equal((await jobs.act(id, 'pause')).status, 200);
-        } finally {
-          process.kill(worker, 'SIGCONT');
-        }
-        await jobs.paused(id);
-        await until('the workflow to hear that its training gave way', async () => {
-          const { raw } = await workflows.getHandle(`job-${id}-run-1`).describe();
-          return raw.pendingActivities?.length || raw.pendingWorkflowTask ? null : true;
-        });
+        await pauseWhenFull({ service, jobs, workflows, disk }, id);
         await disk.resize('400m');
         assert.equal((await jobs.act(id, 'resume')).status, 200);
         assertWeights(await jobs.ended(id), undisturbed);

@@ -28,6 +28,7 @@ export async function buildRun({ sequelize }: TestDatabase): Promise<Run> {
       training_type: 'qlora',
       base_model: 'none/such',
       max_rows: null,
+      threads: 1,
       output_directory: '/nowhere/job',
       traits: [{ trait: 'all', datasets: [{ dataset_id: dataset.id, percentage_thousandths: 100_000 }] }],
       hyperparameters: {},

@@ -10,42 +10,58 @@ import { execa } from 'execa';
 import { PROJECT_ROOT } from '../../src/env.ts';
 import { ensureTemporalCli } from '../../src/local/temporal-cli.ts';
 import { WORKER_POOL_ID } from '../../src/workflows/contract.ts';
+import { pauseWhenFull } from '../support/full-disk.ts';
+import { jobsOf } from '../support/jobs.ts';
 import { csvRows } from '../support/rows.ts';
-import { startTestService, TINY_MODEL, until } from '../support/service.ts';
+import { startTestService, until } from '../support/service.ts';
+import { onSmallDisk } from '../support/small-disk.ts';
 
 const DIR = join(PROJECT_ROOT, 'tests', 'workflows', 'histories');
 
-const { service, remove } = await startTestService();
+// A lease that holds while pauseWhenFull keeps its worker stopped.
+const { service, remove } = await startTestService({ heartbeatTimeoutMs: 12_000 });
+const connection = await Connection.connect({ address: service.temporalAddress });
+const client = new Client({ connection });
 try {
   await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
-  const dataset = await service.upload('rows.csv', csvRows(60));
-  const create = async (options: Record<string, unknown>) => {
-    const base = {
-      name: 'job',
-      dataset_id: dataset.body.id,
-      model_name: TINY_MODEL,
-      batch_size: 4,
-      epochs: 2,
-      lora_r: 4,
-      max_length: 64,
-    };
-    return Number((await service.call('POST', '/jobs/', { ...base, ...options })).body.id);
-  };
-  const status = async (id: number) => String((await service.call('GET', `/jobs/${id}`)).body.status);
-  const ended = (id: number) =>
-    until(`job ${id} to end`, async () =>
-      ['completed', 'failed', 'cancelled'].includes(await status(id)) ? true : null,
-    );
+  const jobs = jobsOf(service, Number((await service.upload('rows.csv', csvRows(200))).body.id));
 
-  const completed = await create({});
-  await ended(completed);
-  const failed = await create({ model_name: 'none/such' });
-  await ended(failed);
-  const cancelled = await create({ epochs: 100 });
-  await until('it to train', async () =>
-    Number((await service.call('GET', `/jobs/${cancelled}`)).body.current_step) > 3 ? true : null,
-  );
-  await service.call('POST', `/jobs/${cancelled}/cancel`);
+  const completed = await jobs.create();
+  await jobs.ended(completed);
+  const failed = await jobs.create({ model_name: 'none/such' });
+  await jobs.ended(failed);
+  const cancelled = await jobs.create({ epochs: 100 });
+  await jobs.atStep(cancelled, 3);
+  await jobs.act(cancelled, 'cancel');
+
+  const paused = await jobs.create();
+  await jobs.atStep(paused, 30);
+  await jobs.act(paused, 'pause');
+  await jobs.paused(paused);
+  await until('its workflow to look at the row', async () => {
+    const { events } = await client.workflow.getHandle(`job-${paused}-run-1`).fetchHistory();
+    const asked = events?.map((event) => event.activityTaskScheduledEventAttributes?.activityType?.name);
+    return asked?.includes('isPaused') ? true : null;
+  });
+  await jobs.act(paused, 'resume');
+  await jobs.ended(paused);
+
+  let onFullDisk = 0;
+  await onSmallDisk(join(service.env.home, 'runs'), '400m', async (disk) => {
+    onFullDisk = await jobs.create();
+    await jobs.atStep(onFullDisk, 10);
+    await disk.fill();
+    await jobs.paused(onFullDisk);
+    await disk.resize('400m');
+    await jobs.reached('running', onFullDisk, ({ status }) => status === 'running');
+    await jobs.atStep(onFullDisk, 60);
+    await pauseWhenFull({ service, jobs, workflows: client.workflow, disk }, onFullDisk);
+    await disk.resize('400m');
+    await jobs.act(onFullDisk, 'resume');
+    await jobs.ended(onFullDisk);
+  });
+  if (!onFullDisk) throw new Error('A history needs a full disk.');
+
   await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
   await service.call('POST', '/workers/', { action: 'restart' });
   const workers = async () => (await service.call('GET', '/workers/')).body.total_workers;
@@ -53,7 +69,7 @@ try {
   await until('one worker to be drained', async () => ((await workers()) === 1 ? true : null));
   await service.call('POST', '/workers/', { action: 'stop' });
   await service.call('PATCH', '/config/', { auto_start_workers: true });
-  await ended(await create({ epochs: 1 }));
+  await jobs.ended(await jobs.create({ epochs: 1 }));
   await service.call('POST', '/workers/', { action: 'stop' });
 
   // What is stored names no folder of the machine it was recorded on; payloads are base64.
@@ -61,14 +77,14 @@ try {
     text.replaceAll(service.env.home, '/srv/mtm').replaceAll(PROJECT_ROOT, '/srv/app');
   const toBase64 = (text: string) => Buffer.from(text).toString('base64');
 
-  const connection = await Connection.connect({ address: service.temporalAddress });
-  const client = new Client({ connection });
   const cli = await ensureTemporalCli(service.env.toolsDir, console.log);
   await mkdir(DIR, { recursive: true });
   for (const [name, workflowId] of [
     ['training-completed', `job-${completed}-run-1`],
     ['training-failed', `job-${failed}-run-1`],
     ['training-cancelled', `job-${cancelled}-run-1`],
+    ['training-paused', `job-${paused}-run-1`],
+    ['training-paused-by-full-disk', `job-${onFullDisk}-run-1`],
     ['worker-pool-one-by-one', WORKER_POOL_ID],
   ] as const) {
     if (process.argv.length > 2 && !process.argv.includes(name)) continue;
@@ -90,7 +106,7 @@ try {
     );
     await writeFile(join(DIR, `${name}.json`), `${JSON.stringify(neutral, null, 2)}\n`);
   }
-  await connection.close();
 } finally {
+  await connection.close();
   await remove();
 }

@@ -54,6 +54,7 @@ async function specOf(job: Job, env: Env, config: TrainingConfig): Promise<RunSp
       training_type: job.training_type,
       base_model: job.model_name,
       max_rows: null,
+      threads: env.trainerThreads,
       output_directory: await resolveOutputDirectory(`job-${job.id}`, env.outputRoots),
       traits: [{ trait: JOB_TRAIT, datasets: [{ dataset_id: job.dataset_id, percentage_thousandths: WHOLE }] }],
       hyperparameters: {

@@ -94,6 +94,7 @@ export async function projectSpec(project: Project, env: Env, transaction: Trans
       training_type: project.training_type,
       base_model: project.base_model,
       max_rows: project.max_rows,
+      threads: env.trainerThreads,
       // Looked at again: a link may have been put there since the project was made.
       output_directory: await resolveOutputDirectory(project.output_directory, env.outputRoots),
       traits: (project.traits ?? []).map(({ trait_type, datasets }) => ({

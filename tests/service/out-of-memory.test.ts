@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ensureTrainerPython } from '../../src/local/python.ts';
+import { type Jobs, jobsOf } from '../support/jobs.ts';
+import { startTestService, type TestService, testEnv } from '../support/service.ts';
+
+/** What a trainer may allocate: enough for four of the rows below at once, and not for all sixteen. */
+const LIMIT_KIB = 1024 ** 2;
+const ROWS = 16;
+
+describe('a run that does not fit into memory', function () {
+  this.timeout(180_000);
+  let service: TestService;
+  let remove: () => Promise<void>;
+  let jobs: Jobs;
+
+  before(async () => {
+    const env = await testEnv();
+    const python = await ensureTrainerPython({ env, onProgress: (line) => console.log(line) });
+    const limited = join(env.home, 'python');
+    await writeFile(limited, `#!/bin/sh\nulimit -d ${LIMIT_KIB}\nexec '${python}' "$@"\n`, { mode: 0o755 });
+    ({ service, remove } = await startTestService({ ...env, python: limited }));
+    const rows = Array.from({ length: ROWS }, (_, i) =>
+      JSON.stringify({ prompt: `long ${i}`, completion: 'word '.repeat(8_000) }),
+    );
+    jobs = jobsOf(service, Number((await service.upload('long.jsonl', rows.join('\n'))).body.id));
+    await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
+  });
+
+  after(() => remove?.());
+
+  async function splitsOf(id: number): Promise<{ batch_size: number; gradient_accumulation: number }[]> {
+    const found = (await jobs.eventsOf(id)).matchAll(/event: batch_split\ndata: (.*)/g);
+    return [...found].map(([, data]) => JSON.parse(String(data)).data);
+  }
+
+  it('goes on with smaller batches, and as many rows in each step', async () => {
+    // Leave currentSplit out of the hyperparameters (src/activities/train-model.ts), and it fails for memory.
+    const id = await jobs.create({ batch_size: ROWS, max_length: 2048, epochs: 2 });
+    const done = await jobs.ended(id);
+    assert.equal(done.status, 'completed', String(done.error_message));
+    assert.deepEqual([done.current_step, done.total_steps], [2, 2]);
+    const splits = await splitsOf(id);
+    assert.ok(splits.length > 0, 'it did fit');
+    for (const { batch_size, gradient_accumulation } of splits) assert.equal(batch_size * gradient_accumulation, ROWS);
+  });
+
+  it('fails when a single row is too much, with what to do about it', async () => {
+    // Let splitBatch (src/models/run-spec.ts) give one row again, and it is tried until its attempts are used up.
+    const id = await jobs.create({ batch_size: 2, max_length: 16_384, epochs: 1 });
+    const done = await jobs.ended(id);
+    assert.equal(done.status, 'failed');
+    assert.match(
+      String(done.error_message),
+      /did not fit into memory.*smaller max_length.*tried with a batch_size of 1/,
+    );
+    assert.deepEqual(
+      (await splitsOf(id)).map(({ batch_size }) => batch_size),
+      [1],
+    );
+  });
+});
