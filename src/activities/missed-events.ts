@@ -5,47 +5,83 @@ import { createInterface } from 'node:readline';
 import { exists } from '../files.ts';
 import type { Lease } from '../models/lease.ts';
 import {
-  countSteps,
+  areRecorded,
   markCheckpoint,
   recordMissedCheckpoint,
   recordMissedQuarantine,
   recordMissedSteps,
+  type StepsOfClaim,
 } from '../models/run-progress.ts';
-import { type StepEvent, TrainerEventSchema } from '../trainer/protocol.ts';
+import { type StepEvent, type TrainerEvent, TrainerEventSchema } from '../trainer/protocol.ts';
 
 const BATCH = 500;
 
 /**
  * Writes the steps and checkpoints up to `untilStep`, and which checkpoints were put aside or removed, where earlier claims
  * could not report it: the database was away when their lease ended (or is an older copy of itself now). The trainer keeps
- * all it tells in `<eventsDir>/e<epoch>.jsonl`. Only what is missing is written.
+ * all it tells in `<eventsDir>/e<epoch>.jsonl`. Only what is missing is written, in the order in which it was trained.
  */
 export async function recordMissed(lease: Lease, eventsDir: string, untilStep: number): Promise<void> {
-  const hasAllSteps = (await countSteps(lease.runId, untilStep)) === untilStep;
-  for (const epoch of await earlierEpochs(eventsDir, lease.epoch)) {
+  const epochs = await earlierEpochs(eventsDir, lease.epoch);
+  const lasting = await lastingSteps(eventsDir, epochs, untilStep);
+  for (const epoch of epochs) {
+    const part = lasting.get(epoch);
+    const isRecorded = !part || (await areRecorded(lease.runId, part));
     let steps: StepEvent[] = [];
-    for await (const line of createInterface({ input: createReadStream(join(eventsDir, `e${epoch}.jsonl`)) })) {
-      const event = parse(line);
-      if (event?.type === 'quarantined') await recordMissedQuarantine(lease, event);
-      if (event?.type === 'pruned') await markCheckpoint(lease, event.path, 'pruned');
+    for await (const event of readEvents(eventsDir, epoch)) {
+      if (event.type === 'quarantined') await recordMissedQuarantine(lease, event);
+      if (event.type === 'pruned') await markCheckpoint(lease, event.path, 'pruned');
       // Checkpoints are put aside before anything is trained: the rest of a file of gigabytes need not be read for them.
-      if (hasAllSteps && event?.type === 'plan') break;
-      if (!event || !('step' in event) || event.step > untilStep) continue;
-      if (event.type === 'step') steps.push(event);
+      if (isRecorded && event.type === 'plan') break;
+      if (!('step' in event) || event.step > untilStep) continue;
       if (event.type === 'checkpoint' && (await exists(event.path))) await recordMissedCheckpoint(lease, epoch, event);
+      if (event.type === 'step' && part && event.step >= part.from && event.step <= part.to) steps.push(event);
       if (steps.length < BATCH) continue;
-      await recordMissedSteps(lease, steps);
+      await recordMissedSteps(lease, epoch, steps);
       steps = [];
     }
-    await recordMissedSteps(lease, steps);
+    await recordMissedSteps(lease, epoch, steps);
   }
 }
 
-/** Newest first: where two claims did the same step, the later one's weights are those that live on. */
+/**
+ * By claim, the steps of it from which the run goes on: up to where the next claim that trained began, since what came
+ * after that was done again.
+ */
+async function lastingSteps(
+  eventsDir: string,
+  epochs: number[],
+  untilStep: number,
+): Promise<Map<number, StepsOfClaim>> {
+  const lasting = new Map<number, StepsOfClaim>();
+  let to = untilStep;
+  for (const epoch of epochs.toReversed()) {
+    const from = await firstStep(eventsDir, epoch);
+    if (from === null || from > to) continue;
+    lasting.set(epoch, { epoch, from, to });
+    to = from - 1;
+  }
+  return lasting;
+}
+
+/** Null when this claim trained nothing. */
+async function firstStep(eventsDir: string, epoch: number): Promise<number | null> {
+  for await (const event of readEvents(eventsDir, epoch)) if (event.type === 'step') return event.step;
+  return null;
+}
+
+/** Oldest first. */
 async function earlierEpochs(eventsDir: string, before: number): Promise<number[]> {
   const names = await readdir(eventsDir).catch(() => []);
   const epochs = names.flatMap((name) => Number(/^e(\d+)\.jsonl$/.exec(name)?.[1] ?? []));
-  return epochs.filter((epoch) => epoch < before).sort((a, b) => b - a);
+  return epochs.filter((epoch) => epoch < before).sort((a, b) => a - b);
+}
+
+async function* readEvents(eventsDir: string, epoch: number): AsyncGenerator<TrainerEvent> {
+  for await (const line of createInterface({ input: createReadStream(join(eventsDir, `e${epoch}.jsonl`)) })) {
+    const event = parse(line);
+    if (event) yield event;
+  }
 }
 
 /** Null for a line that its writer was killed in, or that another version wrote. */

@@ -4,9 +4,10 @@ import * as initial from './migrations/0001-initial.ts';
 import * as runStreams from './migrations/0002-run-streams.ts';
 import * as pauseAndOutages from './migrations/0003-pause-and-outages.ts';
 import * as pool from './migrations/0004-pool.ts';
+import * as claimsOfSteps from './migrations/0005-claims-of-steps.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
-const MIGRATIONS = [initial, runStreams, pauseAndOutages, pool];
+const MIGRATIONS = [initial, runStreams, pauseAndOutages, pool, claimsOfSteps];
 export const MIGRATION_NAMES = MIGRATIONS.map(({ name }) => name);
 
 /** Any constant will do, as long as no other program uses it on this database. */

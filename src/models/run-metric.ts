@@ -11,6 +11,8 @@ import {
 export class RunMetric extends Model<InferAttributes<RunMetric>, InferCreationAttributes<RunMetric>> {
   declare run_id: number;
   declare step: number;
+  /** The claim of the run that did it. */
+  declare lease_epoch: CreationOptional<number>;
   declare epoch: number;
   declare loss: number | null;
   declare eval_loss: CreationOptional<number | null>;
@@ -26,6 +28,7 @@ export function initRunMetric(sequelize: Sequelize): void {
     {
       run_id: { type: DataTypes.INTEGER, primaryKey: true },
       step: { type: DataTypes.INTEGER, primaryKey: true },
+      lease_epoch: { type: DataTypes.INTEGER, allowNull: false, defaultValue: 0 },
       epoch: { type: DataTypes.DOUBLE, allowNull: false },
       loss: DataTypes.DOUBLE,
       eval_loss: DataTypes.DOUBLE,

@@ -8,8 +8,11 @@ import type { RunPhase } from './statuses.ts';
 /** Training is shown as this part of a run's progress; exporting and validating are the rest. */
 const TRAINING_SHARE_PERCENT = 95;
 
-/** Every write below reaches the database only through this: it holds only while the lease is the latest. */
-const HELD = "EXISTS (SELECT 1 FROM runs WHERE id = $runId AND lease_epoch = $epoch AND status = 'running')";
+/**
+ * Every write below reaches the database only through this: it holds only while the lease is the latest. The lock lets an
+ * end of the run, or another claim, that is being written come first: nothing is written after it that was asked before.
+ */
+const HELD = "EXISTS (SELECT 1 FROM runs WHERE id = $runId AND lease_epoch = $epoch AND status = 'running' FOR SHARE)";
 
 function bindOf(lease: Lease) {
   return { runId: lease.runId, epoch: lease.epoch };
@@ -21,10 +24,14 @@ async function write(sql: string, bind: Record<string, unknown>): Promise<boolea
   return Array.isArray(rows) && rows.length > 0;
 }
 
-const INSERT_STEPS = `INSERT INTO run_metrics (run_id, step, epoch, loss, learning_rate, grad_norm, tokens, tokens_per_s)
-     SELECT $runId, s.step, s.epoch, s.loss, s.learning_rate, s.grad_norm, s.tokens, s.tokens_per_s
+/** A step that is there already moves to the end of the stream with its new figures. */
+const UPSERT_STEPS = `INSERT INTO run_metrics (run_id, lease_epoch, step, epoch, loss, learning_rate, grad_norm, tokens, tokens_per_s)
+     SELECT $runId, $doneBy, s.step, s.epoch, s.loss, s.learning_rate, s.grad_norm, s.tokens, s.tokens_per_s
      FROM jsonb_to_recordset($steps::jsonb) AS s(step int, epoch float8, loss float8, learning_rate float8, grad_norm float8, tokens int8, tokens_per_s float8)
-     WHERE ${HELD}`;
+     WHERE ${HELD}
+     ON CONFLICT (run_id, step) DO UPDATE SET lease_epoch = EXCLUDED.lease_epoch, epoch = EXCLUDED.epoch, loss = EXCLUDED.loss,
+       learning_rate = EXCLUDED.learning_rate, grad_norm = EXCLUDED.grad_norm, tokens = EXCLUDED.tokens,
+       tokens_per_s = EXCLUDED.tokens_per_s, seq = EXCLUDED.seq, xid = EXCLUDED.xid, created_at = now()`;
 
 /** Writes the latest step to the run's row and all given steps as metrics. False when the lease is not the latest. */
 export async function recordSteps(lease: Lease, steps: StepEvent[]): Promise<boolean> {
@@ -47,25 +54,30 @@ export async function recordSteps(lease: Lease, steps: StepEvent[]): Promise<boo
     },
   );
   if (!held) return false;
-  return await write(
-    `${INSERT_STEPS}
-     ON CONFLICT (run_id, step) DO UPDATE SET epoch = EXCLUDED.epoch, loss = EXCLUDED.loss,
-       learning_rate = EXCLUDED.learning_rate, grad_norm = EXCLUDED.grad_norm, tokens = EXCLUDED.tokens,
-       tokens_per_s = EXCLUDED.tokens_per_s, seq = EXCLUDED.seq, xid = EXCLUDED.xid, created_at = now()`,
-    { ...bindOf(lease), steps: JSON.stringify(steps) },
-  );
+  return await write(UPSERT_STEPS, { ...bindOf(lease), doneBy: lease.epoch, steps: JSON.stringify(steps) });
 }
 
-/** How many of the steps 1 to `untilStep` have their metrics. */
-export async function countSteps(runId: number, untilStep: number): Promise<number> {
-  return await RunMetric.count({ where: { run_id: runId, step: { [Op.lte]: untilStep } } });
+/** Some steps of a run, both ends among them, as one of its claims did them. */
+export interface StepsOfClaim {
+  epoch: number;
+  from: number;
+  to: number;
 }
 
-/** Writes steps that an earlier claim could not; those that are there stay as they are. */
-export async function recordMissedSteps(lease: Lease, steps: StepEvent[]): Promise<void> {
+/** Whether all these steps have their metrics, and from this claim. */
+export async function areRecorded(runId: number, { epoch, from, to }: StepsOfClaim): Promise<boolean> {
+  const where = { run_id: runId, lease_epoch: epoch, step: { [Op.between]: [from, to] } };
+  return (await RunMetric.count({ where })) === to - from + 1;
+}
+
+/** Writes steps that the earlier claim `doneBy` could not; those that it could stay as they are. */
+export async function recordMissedSteps(lease: Lease, doneBy: number, steps: StepEvent[]): Promise<void> {
   if (steps.length === 0) return;
-  const sql = `${INSERT_STEPS} ON CONFLICT (run_id, step) DO NOTHING`;
-  await write(sql, { ...bindOf(lease), steps: JSON.stringify(steps) });
+  await write(`${UPSERT_STEPS} WHERE run_metrics.lease_epoch < EXCLUDED.lease_epoch`, {
+    ...bindOf(lease),
+    doneBy,
+    steps: JSON.stringify(steps),
+  });
 }
 
 /** Indexes a checkpoint that the claim `epoch` saved and could not report; one that is there stays as it is. */

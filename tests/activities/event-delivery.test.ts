@@ -5,6 +5,7 @@ import { type Delivery, EventDelivery } from '../../src/activities/event-deliver
 import { recordMissed } from '../../src/activities/missed-events.ts';
 import { Checkpoint } from '../../src/models/checkpoint.ts';
 import { claimLease, type Lease } from '../../src/models/lease.ts';
+import { connection } from '../../src/models/run.ts';
 import { RunEvent } from '../../src/models/run-event.ts';
 import { RunMetric } from '../../src/models/run-metric.ts';
 import { recordCheckpoint, recordEvent, recordSteps } from '../../src/models/run-progress.ts';
@@ -147,6 +148,33 @@ describe('what a trainer tells', function () {
     assert.deepEqual(
       indexed.map(({ step, lease_epoch, path }) => [step, lease_epoch, path]),
       [[4, first.epoch, saved]],
+    );
+  });
+
+  it('and did again, and could not write, takes the place of what was done before, in the order of the steps', async () => {
+    // Put the newest first in earlierEpochs (src/activities/missed-events.ts) and later steps come first; let
+    // recordMissedSteps (src/models/run-progress.ts) do nothing where a step is there and those of claim 1 stay.
+    const runId = await queuedRun();
+    const dir = join(database.home, `events-${runId}`);
+    await mkdir(dir);
+    const TRAINED = [
+      [1, 2, 3, 4, 5, 6],
+      [3, 4],
+      [5, 6, 7, 8],
+    ];
+    for (const [place, numbers] of TRAINED.entries()) {
+      const lease = await claim(runId, 0);
+      const steps = numbers.map((n) => step(n, 100 * lease.epoch + n)) as Extract<TrainerEvent, { type: 'step' }>[];
+      const lines = steps.map((line) => JSON.stringify(line)).join('\n');
+      await writeFile(join(dir, `e${lease.epoch}.jsonl`), `${lines}\n`);
+      if (place === 0) await recordSteps(lease, steps.slice(0, 5));
+    }
+    const last = await claim(runId);
+    for (let i = 0; i < 2; i++) await recordMissed(last, dir, 7);
+    const stream = await RunMetric.findAll({ where: { run_id: runId }, order: connection().literal('seq') });
+    assert.deepEqual(
+      stream.map(({ loss }) => loss),
+      [101, 102, 203, 204, 305, 306, 307],
     );
   });
 

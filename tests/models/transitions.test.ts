@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
+import { QueryTypes } from 'sequelize';
 import { createRun, RunAlreadyOpenError } from '../../src/models/create-run.ts';
 import { claimLease, type Lease, renewLease } from '../../src/models/lease.ts';
-import type { Run } from '../../src/models/run.ts';
+import { connection, type Run } from '../../src/models/run.ts';
 import { RunEvent } from '../../src/models/run-event.ts';
 import { recordCheckpoint, recordEvent, recordSteps } from '../../src/models/run-progress.ts';
 import { isFinal, RUN_STATUSES, type RunStatus } from '../../src/models/statuses.ts';
 import { transition } from '../../src/models/transition.ts';
 import { startTestDatabase, type TestDatabase } from '../support/database.ts';
 import { buildRun } from '../support/runs.ts';
+import { until } from '../support/service.ts';
 
 /** What the design page draws, written out here by hand. */
 const ALLOWED = new Set([
@@ -156,6 +158,29 @@ describe('the life of a run', () => {
       } finally {
         Date.now = now;
       }
+    });
+
+    it('let an end that is being written come before what their holder writes meanwhile', async () => {
+      // Take FOR SHARE out of HELD (src/models/run-progress.ts) and the event comes after the end.
+      const run = await runIn('queued');
+      const lease = await claim(run.id, 'a');
+      let isDone = false;
+      let writing: Promise<boolean> | undefined;
+      await connection().transaction(async (transaction) => {
+        await transition({ runId: run.id, to: 'cancelled', phase: 'finished', transaction });
+        writing = recordEvent(lease, 'log', {}).finally(() => {
+          isDone = true;
+        });
+        await until('the write to be done, or to wait', async () => {
+          const waiting = await connection().query('SELECT 1 FROM pg_locks WHERE NOT granted', {
+            type: QueryTypes.SELECT,
+          });
+          return isDone || waiting.length > 0 ? true : null;
+        });
+      });
+      assert.equal(await writing, false);
+      const events = await RunEvent.findAll({ where: { run_id: run.id }, order: [['seq', 'DESC']] });
+      assert.equal(events[0]?.kind, 'status');
     });
 
     it('tell their holder of a cancel', async () => {
