@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ApplicationFailure } from '@temporalio/activity';
-import type { Lease } from '../models/lease.ts';
-import { noteRefusedWrite } from '../models/lease.ts';
+import { type Lease, noteRefusedWrite } from '../models/lease.ts';
 import { RunEvent } from '../models/run-event.ts';
+import { recordEvent } from '../models/run-progress.ts';
 import { startTrainer, type TrainerExit } from '../trainer/process.ts';
 import { EXIT_CODES, type RunFile } from '../trainer/protocol.ts';
 import { FAILURE_TYPES } from '../workflows/contract.ts';
@@ -106,11 +106,9 @@ async function failureOf(exit: TrainerExit, lease: Lease, stalled: string | null
     case EXIT_CODES.diverged:
       return ApplicationFailure.nonRetryable(said, FAILURE_TYPES.trainerFailed);
   }
-  await RunEvent.create({
-    run_id: lease.runId,
-    kind: 'trainer_crashed',
-    data: { message: said, code: exit.code, signal: exit.signal, lease_epoch: lease.epoch },
-  });
+  // One that was killed since its run is not ours any more has not crashed, and must not count as such for those who have it.
+  if (!(await recordEvent(lease, 'trainer_crashed', { message: said, code: exit.code, signal: exit.signal })))
+    throw new LeaseLost();
   const crashes = await crashesSinceProgress(lease.runId);
   if (crashes >= MOST_CRASHES) {
     return ApplicationFailure.nonRetryable(
