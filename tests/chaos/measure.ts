@@ -75,9 +75,10 @@ async function look(world: ChaosWorld, run: Submitted, hit: Hit): Promise<Recove
   const from =
     hit.kind === 'holder' && claim ? claim.created_at : new Date(since({ ...hit, atMs: hit.brokenMs ?? hit.atMs }));
   const later = events.filter(({ created_at }) => created_at > from);
+  // Steps of earlier claims that are only reported now are no progress.
   const [step] = await world.query<{ at: Date | null }>(
-    'SELECT min(created_at) AS at FROM run_metrics WHERE run_id = $1 AND created_at > $2',
-    [run.runId, from],
+    'SELECT min(created_at) AS at FROM run_metrics WHERE run_id = $1 AND created_at > $2 AND lease_epoch >= $3',
+    [run.runId, from, claim?.data.lease_epoch ?? hit.leaseEpoch],
   );
   const [closed] = await world.query<{ at: Date | null }>('SELECT workflow_closed_at AS at FROM runs WHERE id = $1', [
     run.runId,
@@ -88,6 +89,8 @@ async function look(world: ChaosWorld, run: Submitted, hit: Hit): Promise<Recove
   );
   if (times.length === 0) return null;
   const loaded = claim && events.find((event) => event.created_at > claim.created_at && isLoaded(event));
+  // The step was written after the events were read.
+  if (step?.at && claim && !loaded) return null;
   return {
     claimedMs: claim?.created_at.getTime() ?? null,
     loadedMs: loaded?.created_at.getTime() ?? null,

@@ -216,7 +216,7 @@ export class ChaosWorld {
     return turn;
   }
 
-  /** What a person does who wants so many workers: an agent replaces dead ones, but not when many die young. */
+  /** What a person does who wants so many workers: looks now and then, and asks for those that are missing. */
   async #topUp(): Promise<void> {
     while (!this.#stopped) {
       const present = await this.database
