@@ -32,7 +32,7 @@ describe('a run that does not fit into memory', function () {
 
   async function splitsOf(id: number): Promise<{ batch_size: number; gradient_accumulation: number }[]> {
     const found = (await jobs.eventsOf(id)).matchAll(/event: batch_split\ndata: (.*)/g);
-    return [...found].map(([, data]) => JSON.parse(String(data)).data);
+    return [...found].map(([, data]) => JSON.parse(String(data)));
   }
 
   it('goes on with smaller batches, and as many rows in each step', async () => {
