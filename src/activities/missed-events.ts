@@ -78,9 +78,15 @@ async function earlierEpochs(eventsDir: string, before: number): Promise<number[
 }
 
 async function* readEvents(eventsDir: string, epoch: number): AsyncGenerator<TrainerEvent> {
-  for await (const line of createInterface({ input: createReadStream(join(eventsDir, `e${epoch}.jsonl`)) })) {
-    const event = parse(line);
-    if (event) yield event;
+  const file = createReadStream(join(eventsDir, `e${epoch}.jsonl`));
+  try {
+    for await (const line of createInterface({ input: file })) {
+      const event = parse(line);
+      if (event) yield event;
+    }
+  } finally {
+    // A reader that has seen enough leaves the rest unread, and the file open.
+    file.destroy();
   }
 }
 
