@@ -20,7 +20,8 @@ export async function freeBytes(path: string): Promise<number> {
   }
 }
 
-/** Whether this is how a write ends for which the disk has no room. */
-export function isDiskFull(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'code' in error && error.code === 'ENOSPC';
+/** Whether this is how a write ends for which the disk has no room. DuckDB has no code for it, only the system's words. */
+export function isDiskFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return ('code' in error && error.code === 'ENOSPC') || error.message.includes('No space left on device');
 }

@@ -13,6 +13,8 @@ export type WriteDelivery = (delivery: Delivery, nth: number) => Promise<boolean
 
 const TRY_AGAIN_AFTER_MS = 300;
 const MOST_STEPS_AT_ONCE = 500;
+/** Steps that come within this time after others are written together: one by one they would slow a fast training down. */
+const GATHER_STEPS_MS = 500;
 
 /**
  * Writes a trainer's events in their order while the trainer goes on. When the database is away they wait here, for as
@@ -26,6 +28,10 @@ export class EventDelivery {
   #count = 0;
   #delivering: Promise<void> | null = null;
   #over = false;
+  #lastStepsAtMs = Number.NEGATIVE_INFINITY;
+  #isAwaited = false;
+  /** Ends the gathering of steps; there is none while it is null. */
+  #endGathering: AbortController | null = null;
 
   constructor(options: {
     write: WriteDelivery;
@@ -41,6 +47,7 @@ export class EventDelivery {
   add(event: TrainerEvent): void {
     if (this.#over) return;
     this.#waiting.push(event);
+    if (event.type !== 'step') this.#endGathering?.abort();
     this.#delivering ??= this.#deliver();
     // Whoever waits for `done` hears of a failure; until then it must not end the process.
     this.#delivering.catch(() => {});
@@ -48,12 +55,16 @@ export class EventDelivery {
 
   /** Returns when every event is written, or none will be any more. @throws what a write failed with, if not for an outage */
   async done(): Promise<void> {
-    await this.#delivering;
+    this.#isAwaited = true;
+    this.#endGathering?.abort();
+    await this.#delivering?.finally(() => {
+      this.#isAwaited = false;
+    });
   }
 
   async #deliver(): Promise<void> {
     try {
-      for (let next = this.#take(); next; next = this.#take()) {
+      for (let next = await this.#next(); next; next = await this.#next()) {
         if (!(await this.#persist(next))) {
           this.#over = true;
           return;
@@ -66,6 +77,16 @@ export class EventDelivery {
     }
   }
 
+  async #next(): Promise<Delivery | null> {
+    const gatherMs = this.#lastStepsAtMs + GATHER_STEPS_MS - performance.now();
+    if (gatherMs > 0 && !this.#isAwaited && this.#waiting.every(({ type }) => type === 'step')) {
+      this.#endGathering = new AbortController();
+      await after(gatherMs, undefined, { signal: this.#endGathering.signal }).catch(() => {});
+      this.#endGathering = null;
+    }
+    return this.#take();
+  }
+
   #take(): Delivery | null {
     const [first] = this.#waiting;
     if (!first) return null;
@@ -75,6 +96,7 @@ export class EventDelivery {
     }
     const other = this.#waiting.findIndex(({ type }) => type !== 'step');
     const count = Math.min(other === -1 ? this.#waiting.length : other, MOST_STEPS_AT_ONCE);
+    this.#lastStepsAtMs = performance.now();
     return this.#waiting.splice(0, count) as StepEvent[];
   }
 

@@ -8,8 +8,9 @@ import type { Env } from '../env.ts';
 import { Dataset } from '../models/dataset.ts';
 import { Run } from '../models/run.ts';
 import { setPhase } from '../models/transition.ts';
-import { FAILURE_TYPES, type RunRef } from '../workflows/contract.ts';
+import { FAILURE_TYPES, type FullDisk, type RunRef } from '../workflows/contract.ts';
 import { adoptRun } from './adopt-run.ts';
+import { noRoomIn } from './full-disk.ts';
 import { openRun } from './open-run.ts';
 import { runFiles } from './run-files.ts';
 
@@ -18,24 +19,31 @@ import { runFiles } from './run-files.ts';
  * May run twice: the same plan gives the same bytes, and a mixture that is whole is taken as it is.
  */
 export function createPrepareData(env: Env) {
-  return async function prepareData({ runId }: RunRef): Promise<{ trainRows: number; heldOutRows: number }> {
+  return async function prepareData({ runId }: RunRef): Promise<{ trainRows: number; heldOutRows: number } | FullDisk> {
     const run = await openRun(runId);
-    const { mixture, card, dir } = runFiles(env, run);
-    await mkdir(dir, { recursive: true });
-    await writeFile(card, `${JSON.stringify({ id: runId, workflow_id: run.workflow_id, spec: run.spec }, null, 2)}\n`);
-    const from = run.resumes_run_id === null ? null : await Run.findByPk(run.resumes_run_id);
-    if (from) await adoptRun(env, run, from);
-    if (!(await readMixtureManifest(mixture))) {
-      await setPhase(runId, run.status, 'preparing_data');
-      try {
-        await mix(run, mixture);
-      } catch (error) {
-        if (error instanceof DatasetError) throw ApplicationFailure.nonRetryable(error.message, FAILURE_TYPES.badInput);
-        throw error;
-      }
+    try {
+      return await prepare(env, run);
+    } catch (error) {
+      if (error instanceof DatasetError) throw ApplicationFailure.nonRetryable(error.message, FAILURE_TYPES.badInput);
+      const message = noRoomIn(error);
+      if (message === null) throw error;
+      await setPhase(runId, run.status, 'paused');
+      return { to: 'full_disk', message };
     }
-    return await readMixture(mixture);
   };
+}
+
+async function prepare(env: Env, run: Run): Promise<{ trainRows: number; heldOutRows: number }> {
+  const { mixture, card, dir } = runFiles(env, run);
+  await mkdir(dir, { recursive: true });
+  await writeFile(card, `${JSON.stringify({ id: run.id, workflow_id: run.workflow_id, spec: run.spec }, null, 2)}\n`);
+  const from = run.resumes_run_id === null ? null : await Run.findByPk(run.resumes_run_id);
+  if (from) await adoptRun(env, run, from);
+  if (!(await readMixtureManifest(mixture))) {
+    await setPhase(run.id, run.status, 'preparing_data');
+    await mix(run, mixture);
+  }
+  return await readMixture(mixture);
 }
 
 /** How many rows a mixture that is there has. */

@@ -1,9 +1,9 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
-import { isDiskFull } from '../files.ts';
 import { claimLease, type Lease, noteRefusedWrite, releaseLease, renewLease } from '../models/lease.ts';
 import type { Run } from '../models/run.ts';
 import type { RunPhase } from '../models/statuses.ts';
 import { FAILURE_TYPES, type GaveWay } from '../workflows/contract.ts';
+import { noRoomIn } from './full-disk.ts';
 import { lastClaimOnDisk } from './last-claim.ts';
 import { leaseTiming } from './timing.ts';
 
@@ -24,8 +24,6 @@ export type StopReason =
 
 /** The run goes on after these: what it has done is saved first. */
 export const SAVE_BEFORE: readonly StopReason[] = ['worker_stopping', 'paused', 'abandoned'];
-
-const DISK_FULL = 'The disk is full. Make room: the run goes on by itself from its last checkpoint once there is some.';
 
 /** What the work under a lease knows of it. */
 export interface Hold {
@@ -189,10 +187,4 @@ async function handBack(lease: Lease, stop: AbortSignal, error: unknown): Promis
   }
   if (!(error instanceof ApplicationFailure && error.nonRetryable)) await releaseLease(lease, 'failed_attempt');
   throw error;
-}
-
-/** What to tell the user when the trainer, or this worker itself, found the disk full; else null. */
-function noRoomIn(error: unknown): string | null {
-  if (error instanceof ApplicationFailure && error.type === FAILURE_TYPES.diskFull) return error.message;
-  return isDiskFull(error) ? DISK_FULL : null;
 }

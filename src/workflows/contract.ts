@@ -32,11 +32,15 @@ export interface PauseInput extends RunRef {
   reason: string | null;
 }
 
-/** Why an activity ended before its work was done, without having failed; null: it is done. */
-export type GaveWay =
-  | { to: 'pause' }
-  /** With a sentence for the user. */
-  | { to: 'full_disk'; message: string };
+/** An activity found no room for what it writes. */
+export interface FullDisk {
+  to: 'full_disk';
+  /** A sentence for the user. */
+  message: string;
+}
+
+/** Why an activity ended before its work was done, without having failed. */
+export type GaveWay = { to: 'pause' } | FullDisk;
 
 export interface FinishInput extends RunRef {
   outcome: 'completed' | 'failed' | 'cancelled';
@@ -54,7 +58,7 @@ export interface RunDisplay {
 
 /** What runs on the queue `orchestration`. */
 export interface OrchestrationActivities {
-  prepareData(input: RunRef): Promise<{ trainRows: number; heldOutRows: number }>;
+  prepareData(input: RunRef): Promise<{ trainRows: number; heldOutRows: number } | FullDisk>;
   verifyModel(input: RunRef): Promise<{ path: string }>;
   queueRun(input: RunRef): Promise<void>;
   setPause(input: PauseInput): Promise<void>;

@@ -1,5 +1,6 @@
 import { allHandlersFinished, condition, patched, proxyActivities, setHandler } from '@temporalio/workflow';
 import {
+  type FullDisk,
   type GaveWay,
   ORCHESTRATION_QUEUE,
   type OrchestrationActivities,
@@ -45,6 +46,12 @@ export class Pausing {
       if (gaveWay.to === 'full_disk') await this.#fullDisk(gaveWay.message);
       else await this.#believeRow();
     }
+  }
+
+  /** Pauses the run for a full disk, and returns when it may go on. */
+  async untilRoom({ message }: FullDisk): Promise<void> {
+    await this.#fullDisk(message);
+    await this.#over();
   }
 
   /** A pause that was asked for while the disk became full stays as it is: it must not end by itself when there is room. */

@@ -66,9 +66,12 @@ export async function trainingWorkflow({ runId, heartbeatTimeoutMs }: TrainingIn
   const showing = shown.run(() => showProgress(runId));
   let outcome: TrainingOutcome;
   try {
-    await data.prepareData.executeWithOptions({ summary: 'Mix the datasets into training and held-out rows' }, [
-      { runId },
-    ]);
+    const prepare = { summary: 'Mix the datasets into training and held-out rows' };
+    for (;;) {
+      const prepared = await data.prepareData.executeWithOptions(prepare, [{ runId }]);
+      if (!('to' in prepared)) break;
+      await pausing.untilRoom(prepared);
+    }
     await data.verifyModel.executeWithOptions({ summary: 'Check the base model in the local cache' }, [{ runId }]);
     await light.queueRun.executeWithOptions({ summary: 'Queue for a free training worker' }, [{ runId }]);
     const train = { summary: 'Train on a worker, resuming from the last checkpoint' };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { type Delivery, EventDelivery } from '../../src/activities/event-delivery.ts';
 import { recordMissed } from '../../src/activities/missed-events.ts';
 import { Checkpoint } from '../../src/models/checkpoint.ts';
@@ -82,6 +83,27 @@ describe('what a trainer tells', function () {
     await delivery.done();
     assert.deepEqual(await stepsOf(runId), [1, 2, 3, 4, 5, 6, 7]);
     assert.deepEqual(await logsOf(runId), ['first', 'second']);
+  });
+
+  it('in fast steps is written many at a time', async () => {
+    // Let #next of EventDelivery take without gathering: each step is a write.
+    const written: number[][] = [];
+    const delivery = new EventDelivery({
+      goodForMs: () => HOUR_MS,
+      onRefused: () => assert.fail(),
+      write: async (delivered) => {
+        written.push(Array.isArray(delivered) ? delivered.map((event) => event.step) : []);
+        return true;
+      },
+    });
+    const steps = Array.from({ length: 20 }, (_, i) => i + 1);
+    for (const n of steps) {
+      delivery.add(step(n));
+      await setImmediate();
+    }
+    await delivery.done();
+    assert.deepEqual(written.flat(), steps);
+    assert.ok(written.length < 10, `${written.length} writes`);
   });
 
   it('is written once, also when nobody heard that it was', async () => {

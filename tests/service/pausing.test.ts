@@ -129,8 +129,19 @@ describe('a run that cannot go on just now', function () {
     });
   });
 
+  it('since there is no room to prepare its data is paused with that reason as well', async () => {
+    // Let prepareData (src/activities/prepare-data.ts) throw on a full disk, and it is tried again and again unpaused.
+    const runs = join(service.env.home, 'runs');
+    await onSmallDisk(runs, '4k', async (disk) => {
+      const id = await jobs.create();
+      assert.match(String((await jobs.paused(id)).pause_reason), /disk is full\. Make room/);
+      await disk.resize('400m');
+      assertWeights(await jobs.ended(id), undisturbed);
+    });
+  });
+
   it('since its worker finds no room for the run file is paused with that reason as well', async () => {
-    // Let noRoomIn of src/activities/under-lease.ts believe the trainer alone, and it is tried again and again unpaused.
+    // Let noRoomIn of src/activities/full-disk.ts believe the trainer alone, and it is tried again and again unpaused.
     const runs = join(service.env.home, 'runs');
     await onSmallDisk(runs, '400m', async (disk) => {
       const id = await jobs.create();

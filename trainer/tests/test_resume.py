@@ -67,6 +67,7 @@ class Resume(unittest.TestCase):
         self.assertEqual(sorted(path.name for path in (work / "checkpoints" / "e1").iterdir()), ["checkpoint-12", "checkpoint-9"])
 
     def test_damage_is_put_aside_and_the_one_before_is_used(self):
+        # Take the comparison of hashes out of checkpoints.problem_with and damage is loaded.
         def tear(path):
             file = path / "adapter_model.safetensors"
             file.write_bytes(file.read_bytes()[:-10])
@@ -96,17 +97,20 @@ class Resume(unittest.TestCase):
                 self.assertEqual(again["weights_sha256"], result["weights_sha256"])
 
     def test_never_silently_from_the_start(self):
+        # Take the raise of CheckpointLost out of checkpoints.newest_complete and it starts at 0.
         work = self.fresh("lost")
         with self.assertRaisesRegex(CheckpointLost, "step 7 was saved"):
             train_here(work, known_checkpoint_step=7)
 
     def test_an_outdated_claim_is_refused(self):
+        # Take the raise of BadInput out of checkpoints.newest_complete and it trains.
         work = self.fresh("outdated")
         train_here(work, lease_epoch=5)
         with self.assertRaisesRegex(BadInput, "later claim"):
             train_here(work, lease_epoch=4)
 
     def test_a_zombie_publishes_nothing(self):
+        # Take the raise out of checkpoints.require_latest_claim and it saves on.
         work = self.fresh("zombie")
 
         def claimed_by_another(event, commands):
