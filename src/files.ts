@@ -1,3 +1,4 @@
+import type { StatsFs } from 'node:fs';
 import { access, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
@@ -10,13 +11,23 @@ export async function exists(path: string): Promise<boolean> {
 
 /** What users of the disk on which `path` is, or will be once it is made, may still write. */
 export async function freeBytes(path: string): Promise<number> {
+  const { bavail, bsize } = await diskOf(path);
+  return bavail * bsize;
+}
+
+/** Whether that disk has a place for another file: there are disks whose files are counted, and used up before their bytes. */
+export async function mayHoldMoreFiles(path: string): Promise<boolean> {
+  const { files, ffree } = await diskOf(path);
+  return files === 0 || ffree > 0;
+}
+
+async function diskOf(path: string): Promise<StatsFs> {
   try {
-    const { bavail, bsize } = await statfs(path);
-    return bavail * bsize;
+    return await statfs(path);
   } catch (error) {
     const parent = dirname(path);
     if (parent === path) throw error;
-    return await freeBytes(parent);
+    return await diskOf(parent);
   }
 }
 

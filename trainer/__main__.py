@@ -1,7 +1,6 @@
 """python -m trainer run.json: trains, validates or checks as the run file says. Exit codes: failures.py."""
 
 import argparse
-import errno
 import os
 import sys
 import traceback
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from . import failures
 from .events import Events
-from .failures import BadInput, DiskFull, OutOfMemory, Stopped, TrainerFailure
+from .failures import Stopped, as_failure
 from .rows import read_conversations
 from .run_file import PROTOCOL, read_run_file
 from .supervision import Commands, obey_stdin
@@ -57,23 +56,6 @@ def run(path: Path, events: Events, commands: Commands) -> dict:
     from .validation import validate
 
     return validate(run_file, conversations, events)
-
-
-# How the libraries tell it, beside their own exceptions: torch's allocator for the CPU; safetensors and torch.save.
-_NO_MEMORY = ("can't allocate memory", "not enough memory")
-_NO_ROOM = ("No space left on device", "StorageFull", "PytorchStreamWriter failed", "unexpected pos")
-
-
-def as_failure(error: BaseException) -> TrainerFailure:
-    if isinstance(error, TrainerFailure):
-        return error
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or any(sign in str(error) for sign in _NO_MEMORY):
-        return OutOfMemory("The training did not fit into memory. Use a smaller batch_size with more gradient_accumulation, or a smaller max_length.")
-    if (isinstance(error, OSError) and error.errno == errno.ENOSPC) or any(sign in str(error) for sign in _NO_ROOM):
-        return DiskFull("The disk is full. Make room: the run goes on by itself from its last checkpoint once there is some.")
-    if isinstance(error, ValueError) and not isinstance(error, UnicodeError):
-        return BadInput(f"The training cannot be done as asked: {error}")
-    return TrainerFailure(f"{type(error).__name__}: {error}")
 
 
 sys.exit(main())

@@ -41,7 +41,8 @@ def merged(run: RunFile, adapter: Path):
 
     from .models import load_model
 
-    base = load_model(run.model_path, dtype=torch.float32)
+    # In the machine's memory: beside the model that was trained a GPU may have no room for another in fp32.
+    base = load_model(run.model_path, dtype=torch.float32, device="cpu")
     dtype = load_dtype(run.model_path)
     model = PeftModel.from_pretrained(base, adapter).merge_and_unload()
     return model.to(dtype)

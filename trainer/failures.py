@@ -1,5 +1,7 @@
 """How a training may end, as exit codes and as exceptions that carry a sentence for a person."""
 
+import errno
+
 DONE = 0
 CRASH = 1
 STOPPED = 10
@@ -53,3 +55,20 @@ class LeaseLost(TrainerFailure):
 
 class Stopped(Exception):
     """The trainer was asked to stop and has saved."""
+
+
+# How the libraries tell it, beside their own exceptions: torch's allocator for the CPU; safetensors and torch.save.
+_NO_MEMORY = ("can't allocate memory", "not enough memory")
+_NO_ROOM = ("No space left on device", "StorageFull", "PytorchStreamWriter failed", "unexpected pos")
+
+
+def as_failure(error: BaseException) -> TrainerFailure:
+    if isinstance(error, TrainerFailure):
+        return error
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or any(sign in str(error) for sign in _NO_MEMORY):
+        return OutOfMemory("The training did not fit into memory. Use a smaller batch_size with more gradient_accumulation, or a smaller max_length.")
+    if (isinstance(error, OSError) and error.errno == errno.ENOSPC) or any(sign in str(error) for sign in _NO_ROOM):
+        return DiskFull("The disk is full. Make room: the run goes on by itself from its last checkpoint once there is some.")
+    if isinstance(error, ValueError) and not isinstance(error, UnicodeError):
+        return BadInput(f"The training cannot be done as asked: {error}")
+    return TrainerFailure(f"{type(error).__name__}: {error}")

@@ -20,8 +20,8 @@ def load_tokenizer(path: Path):
     return tokenizer
 
 
-def load_model(path: Path, dtype="auto", quantize: bool = False):
-    """A causal language model on the GPU if there is one, with its weights in `dtype`, or in 4 bits."""
+def load_model(path: Path, dtype="auto", quantize: bool = False, device: str | None = None):
+    """A causal language model on `device`, else on the GPU if there is one, with its weights in `dtype`, or in 4 bits."""
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -46,7 +46,7 @@ def load_model(path: Path, dtype="auto", quantize: bool = False):
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,
-            device_map={"": 0 if torch.cuda.is_available() else "cpu"},
+            device_map={"": device or (0 if torch.cuda.is_available() else "cpu")},
             **options,
         )
     except (OSError, ValueError, KeyError) as error:

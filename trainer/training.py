@@ -1,6 +1,7 @@
 """From a run file to a finished model: data, model, steps, checkpoints, export."""
 
 import math
+import shutil
 import time
 from collections import deque
 from pathlib import Path
@@ -121,7 +122,12 @@ def train(run: RunFile, conversations: list, events: Events, commands: Commands)
     from .export import export
 
     events.send("phase", phase="exporting", message=None)
-    files, weights_sha256 = export(run, trainer.model, tokenizer)
+    try:
+        files, weights_sha256 = export(run, trainer.model, tokenizer)
+    except BaseException:
+        # On a full disk half a model takes the room for a whole one.
+        shutil.rmtree(run.output_dir, ignore_errors=True)
+        raise
     return {
         "final_step": trainer.state.global_step,
         "total_steps": total_steps,

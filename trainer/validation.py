@@ -8,7 +8,7 @@ from .events import Events
 from .rows import IGNORED, Conversation, collate, encode, render
 from .run_file import RunFile
 
-BATCH_ROWS = 8
+MOST_BATCH_ROWS = 8
 SAMPLES_PER_TRAIT = 2
 NEEDED = ("config.json", "tokenizer.json")
 
@@ -24,7 +24,7 @@ def validate(run: RunFile, conversations: list[Conversation], events: Events) ->
     events.send("phase", phase="checking_loading", message=None)
     import torch
 
-    from .failures import BadInput
+    from .failures import BadInput, OutOfMemory, as_failure
     from .models import load_model, load_tokenizer
 
     torch.set_num_threads(run.threads)
@@ -32,6 +32,8 @@ def validate(run: RunFile, conversations: list[Conversation], events: Events) ->
         tuned, tokenizer = load_model(run.output_dir), load_tokenizer(run.output_dir)
         next_token(tuned, tokenizer)
     except (BadInput, RuntimeError) as error:
+        if isinstance(as_failure(error), OutOfMemory):
+            raise  # That says nothing about the model.
         result["loading"]["errors"].append(str(error))
         result["errors"].append(str(error))
         return result
@@ -105,19 +107,21 @@ def score(model, tokenizer, rows: list[Conversation], run: RunFile) -> tuple[dic
     """Mean loss of an answer's token, and the share of rows whose greedy answer is the expected text, white space at the
     ends aside; and the answers."""
     model.eval()
-    texts = answers(model, tokenizer, rows, run.max_new_tokens)
+    # As many rows at once as fitted into memory when it was trained.
+    batch_rows = min(MOST_BATCH_ROWS, run.hyperparameters.batch_size)
+    texts = answers(model, tokenizer, rows, run.max_new_tokens, batch_rows)
     exact = sum(text.strip() == split(row)[1].strip() for text, row in zip(texts, rows)) / len(rows)
-    return {"loss": answer_loss(model, tokenizer, rows, run.hyperparameters.max_length), "exact_match": exact}, texts
+    return {"loss": answer_loss(model, tokenizer, rows, run.hyperparameters.max_length, batch_rows), "exact_match": exact}, texts
 
 
-def answer_loss(model, tokenizer, rows: list[Conversation], max_length: int) -> float:
+def answer_loss(model, tokenizer, rows: list[Conversation], max_length: int, batch_rows: int) -> float:
     import torch
 
     encoded = [encode(tokenizer, row.messages, max_length) for row in rows]
     batch_of = collate(tokenizer.pad_token_id)
     total, tokens = 0.0, 0
-    for start in range(0, len(encoded), BATCH_ROWS):
-        batch = batch_of([{"input_ids": ids, "labels": labels} for ids, labels, _ in encoded[start : start + BATCH_ROWS]])
+    for start in range(0, len(encoded), batch_rows):
+        batch = batch_of([{"input_ids": ids, "labels": labels} for ids, labels, _ in encoded[start : start + batch_rows]])
         batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
         with torch.inference_mode():
             logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, :-1].float()
@@ -127,7 +131,7 @@ def answer_loss(model, tokenizer, rows: list[Conversation], max_length: int) -> 
     return total / max(tokens, 1)
 
 
-def answers(model, tokenizer, rows: list[Conversation], max_new_tokens: int) -> list[str]:
+def answers(model, tokenizer, rows: list[Conversation], max_new_tokens: int, batch_rows: int) -> list[str]:
     import torch
 
     expected = [len(tokenizer(split(row)[1], add_special_tokens=False)["input_ids"]) for row in rows]
@@ -137,8 +141,8 @@ def answers(model, tokenizer, rows: list[Conversation], max_new_tokens: int) -> 
     side, tokenizer.padding_side = tokenizer.padding_side, "left"
     texts: list[str] = []
     try:
-        for start in range(0, len(prompts), BATCH_ROWS):
-            batch = tokenizer(prompts[start : start + BATCH_ROWS], add_special_tokens=False, padding=True, return_tensors="pt").to(model.device)
+        for start in range(0, len(prompts), batch_rows):
+            batch = tokenizer(prompts[start : start + batch_rows], add_special_tokens=False, padding=True, return_tensors="pt").to(model.device)
             with torch.inference_mode():
                 output = model.generate(**batch, max_new_tokens=most, do_sample=False, pad_token_id=tokenizer.pad_token_id)
             texts += tokenizer.batch_decode(output[:, batch["input_ids"].shape[1] :], skip_special_tokens=True)

@@ -17,9 +17,6 @@ const ADOPTED_EPOCH = 0;
 export async function adoptRun(env: Env, run: Run, from: Run): Promise<void> {
   // A cancelled run's trainer may still be about to end: the next attempt of this activity looks again.
   if (from.workflow_started_at && !from.workflow_closed_at) throw new Error(`${from.workflow_id} is still ending.`);
-  const [files, earlier] = [runFiles(env, run), runFiles(env, from)];
-  await linkFolder(earlier.mixture, files.mixture);
-  if (from.plan) await Run.update({ plan: from.plan }, { where: { id: run.id } });
   const checkpoints = await Checkpoint.findAll({
     where: { run_id: from.id, state: 'complete' },
     order: [
@@ -27,6 +24,12 @@ export async function adoptRun(env: Env, run: Run, from: Run): Promise<void> {
       ['step', 'DESC'],
     ],
   });
+  // One that ended before it had anything of its own was itself to go on from another.
+  const before = from.resumes_run_id === null ? null : await Run.findByPk(from.resumes_run_id);
+  if (checkpoints.length === 0 && before) return await adoptRun(env, run, before);
+  const [files, earlier] = [runFiles(env, run), runFiles(env, from)];
+  await linkFolder(earlier.mixture, files.mixture);
+  if (from.plan) await Run.update({ plan: from.plan }, { where: { id: run.id } });
   const seen = new Set<number>();
   for (const { step, epoch, path, manifest_sha256, bytes } of checkpoints) {
     if (seen.has(step)) continue;

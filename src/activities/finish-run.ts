@@ -1,12 +1,13 @@
 import { access, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { ApplicationFailure } from '@temporalio/activity';
 import type { Env } from '../env.ts';
 import { exists } from '../files.ts';
 import { Run } from '../models/run.ts';
 import { isFinal, type RunStatus } from '../models/statuses.ts';
 import { setPhase, transition } from '../models/transition.ts';
 import { FAILURE_TYPES, type FinishInput, type TrainingOutcome } from '../workflows/contract.ts';
-import { runFiles } from './run-files.ts';
+import { type RunFiles, runFiles } from './run-files.ts';
 
 /**
  * The end of a run: publishes the output by rename when it is complete, removes what is half-done, writes the final
@@ -38,6 +39,10 @@ function endOf(outcome: 'failed' | 'cancelled', errorClass?: string, message?: s
 }
 
 async function complete(env: Env, run: Run): Promise<void> {
+  if (!run.result || !run.validation) {
+    const found = `Run ${run.id} is to be published, and the database does not know that it was trained and validated.`;
+    throw ApplicationFailure.nonRetryable(found, FAILURE_TYPES.stageForgotten);
+  }
   await setPhase(run.id, 'queued', 'publishing');
   const output_path = await publish(env, run);
   // A validated run was handed back to the queue; from there the table leads to completed by way of running.
@@ -69,12 +74,12 @@ async function publish(env: Env, run: Run): Promise<string> {
  * work on it any more. May run twice.
  */
 export async function closeRun(env: Env, run: Run): Promise<void> {
-  await removeStaging(env, run);
+  await removeStaging(runFiles(env, run));
   await Run.update({ workflow_closed_at: new Date() }, { where: { id: run.id }, silent: true });
 }
 
-async function removeStaging(env: Env, run: Run): Promise<void> {
-  const { stagingPrefix, output } = runFiles(env, run);
+/** Removes models of a run that nobody published. */
+export async function removeStaging({ stagingPrefix, output }: RunFiles): Promise<void> {
   const names = await readdir(dirname(output)).catch(() => []);
   const leftovers = names.filter((name) => name.startsWith(stagingPrefix));
   await Promise.all(leftovers.map((name) => rm(join(dirname(output), name), { recursive: true, force: true })));

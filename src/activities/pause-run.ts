@@ -1,9 +1,15 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import type { Env } from '../env.ts';
-import { freeBytes } from '../files.ts';
+import { freeBytes, mayHoldMoreFiles } from '../files.ts';
 import { Checkpoint } from '../models/checkpoint.ts';
 import { setPauseReason } from '../models/pause.ts';
-import { FAILURE_TYPES, type PauseInput, type RunRef } from '../workflows/contract.ts';
+import {
+  FAILURE_TYPES,
+  PAUSE_WAS_ASKED,
+  type PauseCause,
+  type PauseInput,
+  type RunRef,
+} from '../workflows/contract.ts';
 import { openRun } from './open-run.ts';
 import { runFiles } from './run-files.ts';
 
@@ -17,9 +23,11 @@ export async function setPause({ runId, reason }: PauseInput): Promise<void> {
   }
 }
 
-/** Whether the row says so. */
-export async function isPaused({ runId }: RunRef): Promise<boolean> {
-  return (await openRun(runId)).pause_reason !== null;
+/** Whether the row says so, and for what. */
+export async function isPaused({ runId }: RunRef): Promise<PauseCause | false> {
+  const { pause_reason } = await openRun(runId);
+  if (pause_reason === null) return false;
+  return pause_reason === PAUSE_WAS_ASKED ? 'asked' : 'full_disk';
 }
 
 /** Tells whether the disks that a run writes to have room again for two more of its checkpoints. Only reads. */
@@ -28,7 +36,8 @@ export function createHasRoom(env: Env) {
     const run = await openRun(runId);
     const largest: number | null = await Checkpoint.max('bytes', { where: { run_id: runId } });
     const needed = SPARE_BYTES + 2 * (largest ?? 0);
-    const free = await Promise.all([runFiles(env, run).dir, run.spec.output_directory].map(freeBytes));
-    return Math.min(...free) >= needed;
+    const directories = [runFiles(env, run).dir, run.spec.output_directory];
+    const free = await Promise.all(directories.map(freeBytes));
+    return Math.min(...free) >= needed && (await Promise.all(directories.map(mayHoldMoreFiles))).every(Boolean);
   };
 }

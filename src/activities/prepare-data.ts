@@ -1,4 +1,7 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { DatasetError } from '../datasets/dataset-error.ts';
 import { planMixture } from '../datasets/mixing.ts';
@@ -13,6 +16,11 @@ import { adoptRun } from './adopt-run.ts';
 import { noRoomIn } from './full-disk.ts';
 import { openRun } from './open-run.ts';
 import { runFiles } from './run-files.ts';
+
+/** Temporal gives the attempt up after 30 s without one. */
+const HEARTBEAT_EVERY_MS = 5_000;
+
+type DatasetFile = Pick<Dataset, 'id' | 'parquet_path' | 'sha256'>;
 
 /**
  * Plans the mixture, keeps the plan with the run, and writes training and held-out rows.
@@ -41,7 +49,9 @@ async function prepare(env: Env, run: Run): Promise<{ trainRows: number; heldOut
   if (from) await adoptRun(env, run, from);
   if (!(await readMixtureManifest(mixture))) {
     await setPhase(run.id, run.status, 'preparing_data');
-    await mix(run, mixture);
+    const { heartbeat } = Context.current();
+    const alive = setInterval(() => heartbeat(), HEARTBEAT_EVERY_MS);
+    await mix(run, mixture).finally(() => clearInterval(alive));
   }
   return await readMixture(mixture);
 }
@@ -53,8 +63,23 @@ export async function readMixture(dir: string): Promise<{ trainRows: number; hel
   return { trainRows: manifest.train.rows, heldOutRows: manifest.held_out.rows };
 }
 
+/** @throws DatasetError when the file that rows are to be read from is gone, or not what the upload became. */
+async function requireUnchanged({ id, parquet_path, sha256 }: DatasetFile): Promise<void> {
+  const hash = createHash('sha256');
+  const found = await pipeline(createReadStream(parquet_path), hash).then(
+    () => hash.digest('hex'),
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return null;
+      throw error;
+    },
+  );
+  if (found === sha256) return;
+  throw new DatasetError(
+    `The file of dataset ${id} (${parquet_path}) is ${found === null ? 'gone' : 'not what it was'}. Put it back from a backup, or upload the dataset again.`,
+  );
+}
+
 async function mix(run: Run, dir: string): Promise<void> {
-  const context = Context.current();
   const ids = run.spec.traits.flatMap(({ datasets }) => datasets.map(({ dataset_id }) => dataset_id));
   const datasets = await Dataset.findAll({ where: { id: ids } });
   const find = (id: number) => {
@@ -77,6 +102,7 @@ async function mix(run: Run, dir: string): Promise<void> {
   if (plan.trainRows === 0)
     throw new DatasetError('The mixture has no training row: its datasets or max_rows are too small.');
   await Run.update({ plan }, { where: { id: run.id } });
+  await Promise.all(ids.map((id) => requireUnchanged(find(id))));
   await writeMixture({
     plan,
     datasets: ids.map((id) => ({
@@ -87,6 +113,5 @@ async function mix(run: Run, dir: string): Promise<void> {
     })),
     seed: run.spec.hyperparameters.seed,
     dir,
-    onProgress: () => context.heartbeat(),
   });
 }

@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import { ApplicationFailure } from '@temporalio/activity';
 import type { Env } from '../env.ts';
 import type { Lease } from '../models/lease.ts';
@@ -20,6 +19,7 @@ import { PROTOCOL_VERSION, type RunFile, type TrainerEvent, TrainResultSchema } 
 import { FAILURE_TYPES, type GaveWay, type RunRef } from '../workflows/contract.ts';
 import { afterOutOfMemory, currentSplit } from './batch-split.ts';
 import type { Delivery } from './event-delivery.ts';
+import { removeStaging } from './finish-run.ts';
 import { recordMissed } from './missed-events.ts';
 import { readMixture } from './prepare-data.ts';
 import { type RunFiles, runFiles } from './run-files.ts';
@@ -71,12 +71,12 @@ async function trainingFile(env: Env, run: Run, lease: Lease): Promise<RunFile> 
       `output_directory ${run.spec.output_directory} leads to ${directory} now. Start the run again to use it.`,
       FAILURE_TYPES.badInput,
     );
-  const output_dir = files.staging(lease.epoch);
-  await rm(output_dir, { recursive: true, force: true });
+  // What claims before this one exported, or began to, is of no use: nobody knows whether it is whole.
+  await removeStaging(files);
   return {
     ...(await commonFields(env, run, lease, heldOutRows > 0)),
     task: 'train',
-    output_dir,
+    output_dir: files.staging(lease.epoch),
     hyperparameters: { ...trainerHyperparameters(run.spec, trainRows), ...(await currentSplit(run.id)) },
     save_share: run.spec.hyperparameters.save_steps === null ? env.checkpointPercent / 100 : null,
     known_checkpoint_step: await knownCheckpointStep(run.id),

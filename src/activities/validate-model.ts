@@ -1,11 +1,15 @@
 import { ApplicationFailure } from '@temporalio/activity';
+import { exists } from '../files.ts';
 import type { Lease } from '../models/lease.ts';
+import type { Run } from '../models/run.ts';
 import { recordEvent, recordValidation } from '../models/run-progress.ts';
 import { trainerHyperparameters } from '../models/run-spec.ts';
 import { type ValidationResult, ValidationResultSchema } from '../trainer/protocol.ts';
 import { FAILURE_TYPES, type GaveWay, type RunRef } from '../workflows/contract.ts';
+import { currentSplit } from './batch-split.ts';
+import { openRun } from './open-run.ts';
 import { readMixture } from './prepare-data.ts';
-import { runFiles } from './run-files.ts';
+import { type RunFiles, runFiles } from './run-files.ts';
 import { runTrainer } from './run-trainer.ts';
 import { commonFields } from './train-model.ts';
 import type { TrainingWorkerContext } from './training-worker-context.ts';
@@ -18,13 +22,16 @@ import { underLease } from './under-lease.ts';
 export function createValidateModel(context: TrainingWorkerContext) {
   const { env } = context;
   return async function validateModel({ runId }: RunRef): Promise<GaveWay | null> {
+    if (!(await openRun(runId)).result) {
+      const found = `Run ${runId} is to be validated, and the database does not know that it was trained.`;
+      throw ApplicationFailure.nonRetryable(found, FAILURE_TYPES.stageForgotten);
+    }
     return await context.busyWith(runId, () =>
       underLease(
         { ...context.leaseOptions(runId), phase: 'validating', doneReason: 'validated' },
         async (run, hold) => {
           const { lease } = hold;
           const files = runFiles(env, run);
-          if (!run.result) throw new Error(`Run ${runId} is to be validated and has not been trained.`);
           const { trainRows, heldOutRows } = await readMixture(files.mixture);
           const validation = ValidationResultSchema.parse(
             await runTrainer({
@@ -33,8 +40,8 @@ export function createValidateModel(context: TrainingWorkerContext) {
               file: {
                 ...(await commonFields(env, run, lease, heldOutRows > 0)),
                 task: 'validate',
-                output_dir: run.result.staging_path,
-                hyperparameters: trainerHyperparameters(run.spec, trainRows),
+                output_dir: await modelOf(run, files),
+                hyperparameters: { ...trainerHyperparameters(run.spec, trainRows), ...(await currentSplit(runId)) },
                 known_checkpoint_step: null,
                 save_share: null,
               },
@@ -60,6 +67,12 @@ export function createValidateModel(context: TrainingWorkerContext) {
       ),
     );
   };
+}
+
+/** Where the trained model lies: as a rule not published yet, unless the row is of a backup from before that. */
+async function modelOf(run: Run, { output }: RunFiles): Promise<string> {
+  const staging = run.result?.staging_path;
+  return staging !== undefined && (await exists(staging)) ? staging : output;
 }
 
 async function warnWhereWorse(lease: Lease, { traits }: ValidationResult): Promise<void> {

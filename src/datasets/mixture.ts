@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { z } from 'zod';
@@ -58,13 +58,14 @@ export async function writeMixture(options: {
   datasets: MixtureSource[];
   seed: number;
   dir: string;
-  /** Called from time to time while rows are read. */
-  onProgress: () => void;
 }): Promise<MixtureManifest> {
   const { plan, seed, dir } = options;
-  const partial = `${dir}.partial`;
-  await rm(partial, { recursive: true, force: true });
-  await mkdir(partial, { recursive: true });
+  await mkdir(dirname(dir), { recursive: true });
+  for (const name of await readdir(dirname(dir)))
+    if (name.startsWith(`${basename(dir)}.partial`)) await rm(join(dirname(dir), name), { recursive: true });
+  // Of its own: an attempt that was given up may still be at work in another.
+  const partial = `${dir}.partial-${randomUUID()}`;
+  await mkdir(partial);
   return await withDuckDb('1GB', async (connection) => {
     const train: ChosenRow[] = [];
     let heldOut: ChosenRow[] = [];
@@ -73,7 +74,7 @@ export async function writeMixture(options: {
         const source = options.datasets.find(({ id }) => id === share.datasetId);
         if (!source)
           throw new DatasetError(`Dataset ${share.datasetId} of the trait ${trait.trait} is not there any more.`);
-        const chosen = await chooseRows(connection, trait.trait, source, share, seed, options.onProgress);
+        const chosen = await chooseRows(connection, trait.trait, source, share, seed);
         train.push(...chosen.train);
         heldOut.push(...chosen.heldOut);
       }
@@ -111,12 +112,10 @@ async function chooseRows(
   source: MixtureSource,
   share: { heldOut: number; allocated: number },
   seed: number,
-  onProgress: () => void,
 ): Promise<{ train: ChosenRow[]; heldOut: ChosenRow[] }> {
   const usable: number[] = [];
   const conversations = async function* () {
     for await (const { row, rowNumber } of readRows(connection, source.parquetPath, Object.values(source.mapping))) {
-      if (rowNumber % 10_000 === 0) onProgress();
       const messages = toMessages(row, source.mapping);
       if (Array.isArray(messages)) yield { rowNumber, messages };
     }

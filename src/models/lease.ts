@@ -2,7 +2,7 @@ import { QueryTypes, type Transaction } from 'sequelize';
 import { enqueue } from './pause.ts';
 import { connection, Run } from './run.ts';
 import { RunEvent } from './run-event.ts';
-import type { RunPhase } from './statuses.ts';
+import { isFinal, type RunPhase } from './statuses.ts';
 import { transition } from './transition.ts';
 
 /** The right to train a run, until `expiresAt` unless renewed. Its epoch marks every write of its holder. */
@@ -45,7 +45,16 @@ export async function claimLease(
   return await connection().transaction(async (transaction) => {
     const run = await Run.findByPk(runId, { transaction, lock: transaction.LOCK.UPDATE, rejectOnEmpty: true });
     const nowMs = await databaseNow(transaction);
-    if (run.status !== 'queued' && run.status !== 'running') return { outcome: 'ended', run };
+    if (isFinal(run.status)) return { outcome: 'ended', run };
+    // Its workflow has come this far: the row is of a backup from before that.
+    if (run.status === 'pending')
+      await transition({
+        runId,
+        to: 'queued',
+        phase: 'waiting_for_worker',
+        why: { reason: 'reconciled' },
+        transaction,
+      });
     const forMs = (run.lease_expires_at?.getTime() ?? 0) - nowMs;
     if (run.status === 'running') {
       if (forMs > 0) return { outcome: 'held', byWorkerId: run.worker_id, forMs };

@@ -32,6 +32,12 @@ export interface PauseInput extends RunRef {
   reason: string | null;
 }
 
+/** A run is paused since somebody asked for it, until they resume it; or for a full disk, until there is room. */
+export type PauseCause = 'asked' | 'full_disk';
+
+/** What a run that was paused by its user says. */
+export const PAUSE_WAS_ASKED = 'It was asked for. Resume it to go on.';
+
 /** An activity found no room for what it writes. */
 export interface FullDisk {
   to: 'full_disk';
@@ -62,7 +68,8 @@ export interface OrchestrationActivities {
   verifyModel(input: RunRef): Promise<{ path: string }>;
   queueRun(input: RunRef): Promise<void>;
   setPause(input: PauseInput): Promise<void>;
-  isPaused(input: RunRef): Promise<boolean>;
+  /** Histories of earlier versions say true, and not why. */
+  isPaused(input: RunRef): Promise<PauseCause | boolean>;
   hasRoom(input: RunRef): Promise<boolean>;
   finishRun(input: FinishInput): Promise<TrainingOutcome>;
   describeRun(input: RunRef): Promise<RunDisplay>;
@@ -111,7 +118,7 @@ export interface PoolInput {
   mostHistoryEvents?: number;
 }
 
-/** Types of failures that no retry can mend; the workflow ends with their message. */
+/** Types of failures that no retry can mend; the workflow ends with their message, where nothing else is said. */
 export const FAILURE_TYPES = {
   badInput: 'BadInput',
   modelUnavailable: 'ModelUnavailable',
@@ -119,6 +126,8 @@ export const FAILURE_TYPES = {
   outOfMemory: 'OutOfMemory',
   diskFull: 'DiskFull',
   validationFailed: 'ValidationFailed',
+  /** The database does not know of a stage that was done: it was restored from a backup. The run goes back to that stage. */
+  stageForgotten: 'StageForgotten',
   runEnded: 'RunEnded',
   poolRefused: 'PoolRefused',
   workerStartFailed: 'WorkerStartFailed',

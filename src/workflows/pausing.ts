@@ -4,6 +4,8 @@ import {
   type GaveWay,
   ORCHESTRATION_QUEUE,
   type OrchestrationActivities,
+  PAUSE_WAS_ASKED,
+  type PauseCause,
   pauseRunUpdate,
   resumeRunUpdate,
 } from './contract.ts';
@@ -16,10 +18,11 @@ const { setPause, isPaused, hasRoom } = proxyActivities<
   retry: { initialInterval: '1s', maximumInterval: '30s', backoffCoefficient: 2 },
 });
 
-const ASKED = 'It was asked for. Resume it to go on.';
 const FIRST_LOOK_MS = 5_000;
 /** A pause of weeks must not fill the history: a look is about 11 of at most 50,000 events. */
 const LONGEST_BETWEEN_LOOKS_MS = 30 * 60_000;
+/** A disk that is full again so soon had too little room: looks go on as rarely as they had become. */
+const SOON_MS = 10 * 60_000;
 
 /**
  * Pauses of one run, asked for by Updates or forced by a full disk. While it is paused the run has no activity, so it
@@ -27,12 +30,14 @@ const LONGEST_BETWEEN_LOOKS_MS = 30 * 60_000;
  */
 export class Pausing {
   readonly #runId: number;
-  #because: 'asked' | 'full_disk' | null = null;
+  #because: PauseCause | null = null;
+  #lookAfterMs = FIRST_LOOK_MS;
+  #wentOnAtMs = Number.NEGATIVE_INFINITY;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(runId: number) {
     this.#runId = runId;
-    setHandler(pauseRunUpdate, () => this.#set('asked', ASKED));
+    setHandler(pauseRunUpdate, () => this.#set('asked', PAUSE_WAS_ASKED));
     setHandler(resumeRunUpdate, () => this.#set(null, null));
   }
 
@@ -64,7 +69,9 @@ export class Pausing {
   /** The row said that the run is paused. We know why, unless it was paused in an earlier life of this workflow. */
   async #believeRow(): Promise<void> {
     await this.#last;
-    if (this.#because === null && (await isPaused({ runId: this.#runId }))) this.#because ??= 'asked';
+    if (this.#because !== null) return;
+    const found = await isPaused({ runId: this.#runId });
+    this.#because ??= found === true ? 'asked' : found || null;
   }
 
   /** Waits for Updates that are under way: who asked is told, also by a run that ends meanwhile. */
@@ -72,7 +79,7 @@ export class Pausing {
     await condition(allHandlersFinished);
   }
 
-  #set(because: 'asked' | 'full_disk' | null, reason: string | null): Promise<void> {
+  #set(because: PauseCause | null, reason: string | null): Promise<void> {
     return this.#inTurn(async () => {
       await setPause.executeWithOptions({ summary: reason === null ? 'Resume' : 'Pause' }, [
         { runId: this.#runId, reason },
@@ -83,7 +90,11 @@ export class Pausing {
 
   async #over(): Promise<void> {
     const over = () => this.#because === null;
-    for (let waitMs = FIRST_LOOK_MS; !over(); waitMs = Math.min(waitMs * 1.5, LONGEST_BETWEEN_LOOKS_MS)) {
+    if (over()) return;
+    if (this.#because === 'asked' || Date.now() - this.#wentOnAtMs > SOON_MS) this.#lookAfterMs = FIRST_LOOK_MS;
+    while (!over()) {
+      const waitMs = this.#lookAfterMs;
+      this.#lookAfterMs = Math.min(waitMs * 1.5, LONGEST_BETWEEN_LOOKS_MS);
       if (this.#because === 'asked' && !patched('look-at-the-row')) {
         await condition(() => this.#because !== 'asked');
       } else if (!(await condition(over, waitMs))) {
@@ -91,6 +102,7 @@ export class Pausing {
         else await this.#lookAtRow();
       }
     }
+    this.#wentOnAtMs = Date.now();
   }
 
   async #lookForRoom(): Promise<void> {

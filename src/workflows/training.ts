@@ -75,11 +75,13 @@ export async function trainingWorkflow({ runId, heartbeatTimeoutMs }: TrainingIn
     await data.verifyModel.executeWithOptions({ summary: 'Check the base model in the local cache' }, [{ runId }]);
     await light.queueRun.executeWithOptions({ summary: 'Queue for a free training worker' }, [{ runId }]);
     const train = { summary: 'Train on a worker, resuming from the last checkpoint' };
-    await pausing.unlessPaused(() => training.trainModel.executeWithOptions(train, [{ runId }]));
     // A trained run goes before untrained ones: it needs minutes, they need hours.
     const validate = { summary: 'Load, generate, compare base and tuned', priority: { priorityKey: 1 } };
-    await pausing.unlessPaused(() => training.validateModel.executeWithOptions(validate, [{ runId }]));
-    outcome = await finish(runId, 'completed');
+    outcome = await remembered(async () => {
+      await pausing.unlessPaused(() => training.trainModel.executeWithOptions(train, [{ runId }]));
+      await pausing.unlessPaused(() => training.validateModel.executeWithOptions(validate, [{ runId }]));
+      return await finish(runId, 'completed');
+    });
   } catch (error) {
     outcome = isCancellation(error) ? await finish(runId, 'cancelled') : await finish(runId, 'failed', causeOf(error));
   }
@@ -88,6 +90,18 @@ export async function trainingWorkflow({ runId, heartbeatTimeoutMs }: TrainingIn
   await showOnce(runId);
   await pausing.settled();
   return outcome;
+}
+
+/** Does the stages, and again where the database knows no more of one that was done: what is on disk makes them short. */
+async function remembered<T>(stages: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await stages();
+    } catch (error) {
+      const cause = error instanceof ActivityFailure ? error.cause : error;
+      if (!(cause instanceof ApplicationFailure && cause.type === FAILURE_TYPES.stageForgotten)) throw error;
+    }
+  }
 }
 
 /** The last write of a run, which a cancel must not reach. A run that ended meanwhile keeps the end it has. */

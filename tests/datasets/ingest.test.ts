@@ -134,7 +134,6 @@ describe('ingesting a file', function () {
         datasets: [{ id: 1, parquetPath: join(dir, 'out.parquet'), sha256, mapping }],
         seed: 7,
         dir: join(dir, name),
-        onProgress: () => {},
       });
     const [first, second] = [await write('one'), await write('two')];
     assert.deepEqual(first, second);

@@ -126,6 +126,12 @@ describe('the life of a run', () => {
       }
     });
 
+    it('are given also where the row is older than its workflow, from a backup', async () => {
+      // Take the transition from pending out of claimLease (src/models/lease.ts) and the run counts as ended.
+      const run = await runIn('pending');
+      assert.equal((await claim(run.id, 'worker')).epoch, 1);
+    });
+
     it('that ran out are taken over, and every write of the old holder is refused', async () => {
       // Take "lease_epoch = $epoch" out of HELD (src/models/run-progress.ts) and the old holder writes.
       const run = await runIn('queued');

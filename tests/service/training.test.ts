@@ -3,6 +3,7 @@ import { access, mkdir, readdir, readlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { processStart } from '../../src/workers/process-identity.ts';
 import { assertWeights, type Jobs, jobsOf } from '../support/jobs.ts';
+import { processesOf } from '../support/processes.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, TINY_MODEL, until } from '../support/service.ts';
 import { trainerOf } from '../support/trainers.ts';
@@ -25,6 +26,10 @@ describe('a training through the whole service', function () {
   });
 
   after(() => remove?.());
+
+  /** The steps that events of this kind tell of. */
+  const stepsOf = (events: string, kind: string) =>
+    [...events.matchAll(new RegExp(`event: ${kind}\\ndata: {.*?"step": ?(\\d+)`, 'g'))].map(([, step]) => Number(step));
 
   async function busyWorker() {
     const { workers } = (await service.call('GET', '/workers/')).body as {
@@ -186,6 +191,27 @@ describe('a training through the whole service', function () {
     assert.equal(again.status, 400);
   });
 
+  it('started again after a start that was cancelled before it began goes on from its checkpoint', async () => {
+    // Let adoptRun (src/activities/adopt-run.ts) look at the run before it alone, and it begins at 0.
+    const id = await jobs.create({ epochs: 4 });
+    await jobs.atStep(id, 45);
+    await jobs.act(id, 'cancel');
+    const orchestrator = (await processesOf(service.env.home)).find(({ command }) => / orchestrator/.test(command));
+    assert.ok(orchestrator);
+    process.kill(orchestrator.pid, 'SIGSTOP');
+    try {
+      assert.equal((await jobs.act(id, 'start')).status, 200);
+      assert.equal((await jobs.act(id, 'cancel')).status, 200);
+    } finally {
+      process.kill(orchestrator.pid, 'SIGCONT');
+    }
+    assert.equal((await jobs.act(id, 'start')).status, 200);
+    const done = await jobs.ended(id);
+    assert.equal(done.status, 'completed', String(done.error_message));
+    const [from] = stepsOf(await jobs.eventsOf(id), 'resumed');
+    assert.ok(from !== undefined && from >= 40, `went on from ${from}`);
+  });
+
   it('hands a run back when its worker is restarted, and goes on from the step before that', async () => {
     // Take 'worker_stopping' out of SAVE_BEFORE (src/activities/under-lease.ts) and steps are done again.
     const settings = { epochs: 4, save_steps: 100_000 };
@@ -196,14 +222,10 @@ describe('a training through the whole service', function () {
     assert.equal(restarted.status, 200, JSON.stringify(restarted.body));
     assertWeights(await jobs.ended(id), undisturbed);
     const events = await jobs.eventsOf(id);
-    const stepsOf = (kind: string) =>
-      [...events.matchAll(new RegExp(`event: ${kind}\\ndata: {.*?"step": ?(\\d+)`, 'g'))].map(([, step]) =>
-        Number(step),
-      );
-    const [from] = stepsOf('resumed');
+    const [from] = stepsOf(events, 'resumed');
     assert.ok(from !== undefined && from >= 20, `went on from ${from}`);
     assert.deepEqual(
-      stepsOf('step').filter((step, i, all) => all.indexOf(step) !== i),
+      stepsOf(events, 'step').filter((step, i, all) => all.indexOf(step) !== i),
       [],
       'no step twice',
     );

@@ -59,7 +59,8 @@ describe('the dispatcher', function () {
   }
 
   it('keeps runs pending while Temporal is down, and starts each once when it is back', async () => {
-    // Let startTraining (src/workflows/training-client.ts) throw when the workflow is there, and the second start fails.
+    // Let trainingsOf (src/workflows/training-client.ts) refuse a workflow that is there, by its conflict policy and in
+    // `start`, and the second start fails.
     const runs = [await buildRun(database), await buildRun(database), await buildRun(database)];
     await assert.rejects(dispatcher.sweep(), OrchestrationUnavailableError);
     for (const run of runs) assert.deepEqual([(await run.reload()).status, run.workflow_started_at], ['pending', null]);

@@ -25,7 +25,7 @@ class Ends(unittest.TestCase):
         return subprocess.run([sys.executable, "-u", "-m", "trainer", str(run_file)], cwd=ROOT, capture_output=True, text=True, **options)
 
     def test_out_of_memory_has_a_code_of_its_own(self):
-        # Let __main__ not know torch's word for it and it counts as a crash.
+        # Let failures.py not know torch's word for it and it counts as a crash.
         # The rows of a step as one batch need more than this process may have.
         limit = 2 * 1024**3
         rows = {**HYPERPARAMETERS, "batch_size": 64, "gradient_accumulation": 1, "max_length": 8192}
@@ -64,7 +64,7 @@ class Ends(unittest.TestCase):
         self.assertRegex(str(raised.exception), r"The last checkpoint from before is that of step \d+|There is no checkpoint from before")
 
     def test_a_full_disk_has_a_code_of_its_own_and_leaves_the_room_it_took(self):
-        # Take _NO_ROOM's branch out of __main__.py and it counts as a crash.
+        # Take _NO_ROOM's branch out of failures.py and it counts as a crash.
         mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(self.work)], capture_output=True, text=True)
         if mounted.returncode != 0:
             print(f"not tried: a full disk needs the right to mount one ({mounted.stderr.strip()})")
