@@ -27,7 +27,7 @@ describe('a service of which one process is killed', function () {
 
   for (const [name, pattern] of Object.entries(PROCESSES)) {
     it(`starts ${name} again`, async () => {
-      // Take startAgain out of keepRunning (src/local/start.ts), or the loop out of ServiceProcess, and it stays away.
+      // Take startAgain out of keepRunning (src/local/start.ts), or #restart out of ServiceProcess, and it stays away.
       // The oldest of those that match: PostgreSQL's own children look alike.
       const find = async () => (await processesOf(service.env.home)).find(({ command }) => pattern.test(command))?.pid;
       const pid = await find();

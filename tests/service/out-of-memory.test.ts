@@ -47,7 +47,7 @@ describe('a run that does not fit into memory', function () {
   });
 
   it('fails when a single row is too much, with what to do about it', async () => {
-    // Let splitBatch (src/models/run-spec.ts) give one row again, and it is tried until its attempts are used up.
+    // Let splitBatch (src/models/run-spec.ts) give one row again, and it is tried for ever.
     const id = await jobs.create({ batch_size: 2, max_length: 16_384, epochs: 1 });
     const done = await jobs.ended(id);
     assert.equal(done.status, 'failed');

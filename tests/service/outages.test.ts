@@ -58,7 +58,7 @@ describe('a server that is away while a run trains', function () {
     ['Temporal, for longer than the heartbeat timeout', ['temporal'], true],
     ['both, and Temporal comes back first (the other order: tests/chaos)', ['temporal', 'postgres'], true],
   ] as const) {
-    // Let #deliver of src/activities/event-delivery.ts give up at the first failure and steps are missing.
+    // Let #persist of src/activities/event-delivery.ts give up at the first failure and steps are missing.
     it(`${name}: health says so, and the run ends as if nothing had been`, async () => {
       const id = await jobs.create(JOB);
       await jobs.atStep(id, 30);

@@ -60,7 +60,14 @@ try {
     await jobs.act(onFullDisk, 'resume');
     await jobs.ended(onFullDisk);
   });
-  if (!onFullDisk) throw new Error('A history needs a full disk.');
+  let withoutData = 0;
+  await onSmallDisk(join(service.env.home, 'runs'), '4k', async (disk) => {
+    withoutData = await jobs.create({ max_steps: 4 });
+    await jobs.paused(withoutData);
+    await disk.resize('400m');
+    await jobs.ended(withoutData);
+  });
+  if (!onFullDisk || !withoutData) throw new Error('A history needs a full disk.');
 
   await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
   await service.call('POST', '/workers/', { action: 'restart' });
@@ -85,6 +92,7 @@ try {
     ['training-cancelled', `job-${cancelled}-run-1`],
     ['training-paused', `job-${paused}-run-1`],
     ['training-paused-by-full-disk', `job-${onFullDisk}-run-1`],
+    ['training-paused-before-its-data', `job-${withoutData}-run-1`],
     ['worker-pool-one-by-one', WORKER_POOL_ID],
   ] as const) {
     if (process.argv.length > 2 && !process.argv.includes(name)) continue;
@@ -102,7 +110,8 @@ try {
     ];
     const { stdout } = await execa(cli.path, show);
     const neutral = JSON.parse(withoutPaths(stdout), (key, value) =>
-      key === 'data' ? toBase64(withoutPaths(Buffer.from(value, 'base64').toString())) : value,
+      // Payloads alone: the data of events within them is JSON.
+      key === 'data' && typeof value === 'string' ? toBase64(withoutPaths(Buffer.from(value, 'base64').toString())) : value,
     );
     await writeFile(join(DIR, `${name}.json`), `${JSON.stringify(neutral, null, 2)}\n`);
   }
