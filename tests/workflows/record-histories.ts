@@ -111,7 +111,9 @@ try {
     const { stdout } = await execa(cli.path, show);
     const neutral = JSON.parse(withoutPaths(stdout), (key, value) =>
       // Payloads alone: the data of events within them is JSON.
-      key === 'data' && typeof value === 'string' ? toBase64(withoutPaths(Buffer.from(value, 'base64').toString())) : value,
+      key === 'data' && typeof value === 'string'
+        ? toBase64(withoutPaths(Buffer.from(value, 'base64').toString()))
+        : value,
     );
     await writeFile(join(DIR, `${name}.json`), `${JSON.stringify(neutral, null, 2)}\n`);
   }
