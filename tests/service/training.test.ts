@@ -117,7 +117,8 @@ describe('a training through the whole service', function () {
   });
 
   it('goes on after SIGKILL of its worker and ends with the weights of an undisturbed run', async () => {
-    // Take both ends out of obey_stdin (trainer/supervision.py), that of standard input and PDEATHSIG, and it lives on.
+    // Its trainer has three ends in trainer/supervision.py (standard input, PDEATHSIG, the lease), and the broken pipe of its
+    // next event: any one is enough, so taking one out is not seen here (trainer/tests/test_process.py sees the first).
     const undisturbed = await jobs.ended(await jobs.create({ epochs: 4 }));
     assert.equal(undisturbed.status, 'completed', String(undisturbed.error_message));
 
