@@ -1,6 +1,8 @@
-import type { StatsFs } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { access, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 
 export async function exists(path: string): Promise<boolean> {
   return await access(path).then(
@@ -9,25 +11,25 @@ export async function exists(path: string): Promise<boolean> {
   );
 }
 
-/** What users of the disk on which `path` is, or will be once it is made, may still write. */
+/** SHA-256 of a file, in hexadecimal. @throws what reading it fails with */
+export async function sha256OfFile(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
+}
+
+/**
+ * What users of the disk on which `path` is, or will be once it is made, may still write into new files. None where it
+ * counts its files and has no place for another, however many bytes are free.
+ */
 export async function freeBytes(path: string): Promise<number> {
-  const { bavail, bsize } = await diskOf(path);
-  return bavail * bsize;
-}
-
-/** Whether that disk has a place for another file: there are disks whose files are counted, and used up before their bytes. */
-export async function mayHoldMoreFiles(path: string): Promise<boolean> {
-  const { files, ffree } = await diskOf(path);
-  return files === 0 || ffree > 0;
-}
-
-async function diskOf(path: string): Promise<StatsFs> {
   try {
-    return await statfs(path);
+    const { bavail, bsize, files, ffree } = await statfs(path);
+    return files > 0 && ffree === 0 ? 0 : bavail * bsize;
   } catch (error) {
     const parent = dirname(path);
     if (parent === path) throw error;
-    return await diskOf(parent);
+    return await freeBytes(parent);
   }
 }
 

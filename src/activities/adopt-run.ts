@@ -25,8 +25,10 @@ export async function adoptRun(env: Env, run: Run, from: Run): Promise<void> {
     ],
   });
   // One that ended before it had anything of its own was itself to go on from another.
-  const before = from.resumes_run_id === null ? null : await Run.findByPk(from.resumes_run_id);
-  if (checkpoints.length === 0 && before) return await adoptRun(env, run, before);
+  if (checkpoints.length === 0 && from.resumes_run_id !== null) {
+    const before = await Run.findByPk(from.resumes_run_id);
+    if (before) return await adoptRun(env, run, before);
+  }
   const [files, earlier] = [runFiles(env, run), runFiles(env, from)];
   await linkFolder(earlier.mixture, files.mixture);
   if (from.plan) await Run.update({ plan: from.plan }, { where: { id: run.id } });

@@ -29,7 +29,8 @@ export class EventDelivery {
   #delivering: Promise<void> | null = null;
   #over = false;
   #lastStepsAtMs = Number.NEGATIVE_INFINITY;
-  #isAwaited = false;
+  /** The trainer has ended: no step is worth waiting for. */
+  #hasEnded = false;
   /** Ends the gathering of steps; there is none while it is null. */
   #endGathering: AbortController | null = null;
 
@@ -55,11 +56,9 @@ export class EventDelivery {
 
   /** Returns when every event is written, or none will be any more. @throws what a write failed with, if not for an outage */
   async done(): Promise<void> {
-    this.#isAwaited = true;
+    this.#hasEnded = true;
     this.#endGathering?.abort();
-    await this.#delivering?.finally(() => {
-      this.#isAwaited = false;
-    });
+    await this.#delivering;
   }
 
   async #deliver(): Promise<void> {
@@ -79,7 +78,7 @@ export class EventDelivery {
 
   async #next(): Promise<Delivery | null> {
     const gatherMs = this.#lastStepsAtMs + GATHER_STEPS_MS - performance.now();
-    if (gatherMs > 0 && !this.#isAwaited && this.#waiting.every(({ type }) => type === 'step')) {
+    if (gatherMs > 0 && !this.#hasEnded && this.#waiting.every(({ type }) => type === 'step')) {
       this.#endGathering = new AbortController();
       await after(gatherMs, undefined, { signal: this.#endGathering.signal }).catch(() => {});
       this.#endGathering = null;

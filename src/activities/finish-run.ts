@@ -1,4 +1,4 @@
-import { access, readdir, rename, rm, symlink } from 'node:fs/promises';
+import { access, rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ApplicationFailure } from '@temporalio/activity';
 import type { Env } from '../env.ts';
@@ -7,7 +7,7 @@ import { Run } from '../models/run.ts';
 import { isFinal, type RunStatus } from '../models/statuses.ts';
 import { setPhase, transition } from '../models/transition.ts';
 import { FAILURE_TYPES, type FinishInput, type TrainingOutcome } from '../workflows/contract.ts';
-import { type RunFiles, runFiles } from './run-files.ts';
+import { removeStaging, runFiles } from './run-files.ts';
 
 /**
  * The end of a run: publishes the output by rename when it is complete, removes what is half-done, writes the final
@@ -76,13 +76,6 @@ async function publish(env: Env, run: Run): Promise<string> {
 export async function closeRun(env: Env, run: Run): Promise<void> {
   await removeStaging(runFiles(env, run));
   await Run.update({ workflow_closed_at: new Date() }, { where: { id: run.id }, silent: true });
-}
-
-/** Removes models of a run that nobody published. */
-export async function removeStaging({ stagingPrefix, output }: RunFiles): Promise<void> {
-  const names = await readdir(dirname(output)).catch(() => []);
-  const leftovers = names.filter((name) => name.startsWith(stagingPrefix));
-  await Promise.all(leftovers.map((name) => rm(join(dirname(output), name), { recursive: true, force: true })));
 }
 
 function endStatus(status: RunStatus): TrainingOutcome['status'] {

@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import type { Env } from '../env.ts';
-import { freeBytes, mayHoldMoreFiles } from '../files.ts';
+import { freeBytes } from '../files.ts';
 import { Checkpoint } from '../models/checkpoint.ts';
 import { setPauseReason } from '../models/pause.ts';
 import {
@@ -36,8 +36,7 @@ export function createHasRoom(env: Env) {
     const run = await openRun(runId);
     const largest: number | null = await Checkpoint.max('bytes', { where: { run_id: runId } });
     const needed = SPARE_BYTES + 2 * (largest ?? 0);
-    const directories = [runFiles(env, run).dir, run.spec.output_directory];
-    const free = await Promise.all(directories.map(freeBytes));
-    return Math.min(...free) >= needed && (await Promise.all(directories.map(mayHoldMoreFiles))).every(Boolean);
+    const free = await Promise.all([runFiles(env, run).dir, run.spec.output_directory].map(freeBytes));
+    return Math.min(...free) >= needed;
   };
 }

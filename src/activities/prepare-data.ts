@@ -1,13 +1,11 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { DatasetError } from '../datasets/dataset-error.ts';
 import { planMixture } from '../datasets/mixing.ts';
 import { readMixtureManifest, writeMixture } from '../datasets/mixture.ts';
 import { MappingSchema } from '../datasets/row-format.ts';
 import type { Env } from '../env.ts';
+import { sha256OfFile } from '../files.ts';
 import { Dataset } from '../models/dataset.ts';
 import { Run } from '../models/run.ts';
 import { setPhase } from '../models/transition.ts';
@@ -49,8 +47,8 @@ async function prepare(env: Env, run: Run): Promise<{ trainRows: number; heldOut
   if (from) await adoptRun(env, run, from);
   if (!(await readMixtureManifest(mixture))) {
     await setPhase(run.id, run.status, 'preparing_data');
-    const { heartbeat } = Context.current();
-    const alive = setInterval(() => heartbeat(), HEARTBEAT_EVERY_MS);
+    const context = Context.current();
+    const alive = setInterval(() => context.heartbeat(), HEARTBEAT_EVERY_MS);
     await mix(run, mixture).finally(() => clearInterval(alive));
   }
   return await readMixture(mixture);
@@ -65,14 +63,10 @@ export async function readMixture(dir: string): Promise<{ trainRows: number; hel
 
 /** @throws DatasetError when the file that rows are to be read from is gone, or not what the upload became. */
 async function requireUnchanged({ id, parquet_path, sha256 }: DatasetFile): Promise<void> {
-  const hash = createHash('sha256');
-  const found = await pipeline(createReadStream(parquet_path), hash).then(
-    () => hash.digest('hex'),
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return null;
-      throw error;
-    },
-  );
+  const found = await sha256OfFile(parquet_path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
   if (found === sha256) return;
   throw new DatasetError(
     `The file of dataset ${id} (${parquet_path}) is ${found === null ? 'gone' : 'not what it was'}. Put it back from a backup, or upload the dataset again.`,

@@ -1,4 +1,5 @@
-import { join } from 'node:path';
+import { readdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Env } from '../env.ts';
 import { RUN_CARD } from '../models/ids-on-disk.ts';
 import type { Run } from '../models/run.ts';
@@ -30,3 +31,10 @@ export function runFiles(env: Env, run: Run) {
 }
 
 export type RunFiles = ReturnType<typeof runFiles>;
+
+/** Removes models of a run that nobody published. */
+export async function removeStaging({ stagingPrefix, output }: RunFiles): Promise<void> {
+  const names = await readdir(dirname(output)).catch(() => []);
+  const leftovers = names.filter((name) => name.startsWith(stagingPrefix));
+  await Promise.all(leftovers.map((name) => rm(join(dirname(output), name), { recursive: true, force: true })));
+}

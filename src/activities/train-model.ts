@@ -19,10 +19,9 @@ import { PROTOCOL_VERSION, type RunFile, type TrainerEvent, TrainResultSchema } 
 import { FAILURE_TYPES, type GaveWay, type RunRef } from '../workflows/contract.ts';
 import { afterOutOfMemory, currentSplit } from './batch-split.ts';
 import type { Delivery } from './event-delivery.ts';
-import { removeStaging } from './finish-run.ts';
 import { recordMissed } from './missed-events.ts';
 import { readMixture } from './prepare-data.ts';
-import { type RunFiles, runFiles } from './run-files.ts';
+import { type RunFiles, removeStaging, runFiles } from './run-files.ts';
 import { runTrainer } from './run-trainer.ts';
 import type { TrainingWorkerContext } from './training-worker-context.ts';
 import { underLease } from './under-lease.ts';

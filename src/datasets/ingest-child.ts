@@ -1,8 +1,6 @@
 /** The work of ingest.ts in a process of its own: DuckDB's memory must not become the API's. */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
+import { sha256OfFile } from '../files.ts';
 import { writeCanonical } from './canonical.ts';
 import { DatasetError } from './dataset-error.ts';
 import { withDuckDb } from './duckdb.ts';
@@ -34,9 +32,8 @@ async function ingest(request: IngestRequest): Promise<IngestReply> {
         else firstUnusable ??= `row ${rowNumber + 1}: ${messages.unusable}`;
       }
       if (rowCount === 0) throw new DatasetError('file has a header and no rows. Upload one with at least one row.');
-      const hash = createHash('sha256');
-      await pipeline(createReadStream(request.parquetPath), hash);
-      return { ok: { kind, columns, mapping, rowCount, usableRowCount, firstUnusable, sha256: hash.digest('hex') } };
+      const sha256 = await sha256OfFile(request.parquetPath);
+      return { ok: { kind, columns, mapping, rowCount, usableRowCount, firstUnusable, sha256 } };
     });
   } catch (error) {
     if (error instanceof DatasetError) return { refused: error.message };

@@ -1,10 +1,9 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { z } from 'zod';
+import { sha256OfFile } from '../files.ts';
 import { DatasetError } from './dataset-error.ts';
 import { literal, withDuckDb } from './duckdb.ts';
 import type { MixturePlan } from './mixing.ts';
@@ -141,7 +140,5 @@ async function writeRows(connection: DuckDBConnection, rows: ChosenRow[], path: 
   const select = `SELECT * FROM read_json(${literal(lines)}, format='newline_delimited', columns=${columns}, maximum_object_size=67108864)`;
   await connection.run(`COPY (${select}) TO ${literal(path)} (FORMAT parquet, COMPRESSION zstd)`);
   await rm(lines);
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
-  return { file: path.slice(dirname(path).length + 1), rows: rows.length, sha256: hash.digest('hex') };
+  return { file: path.slice(dirname(path).length + 1), rows: rows.length, sha256: await sha256OfFile(path) };
 }

@@ -98,8 +98,7 @@ async function remembered<T>(stages: () => Promise<T>): Promise<T> {
     try {
       return await stages();
     } catch (error) {
-      const cause = error instanceof ActivityFailure ? error.cause : error;
-      if (!(cause instanceof ApplicationFailure && cause.type === FAILURE_TYPES.stageForgotten)) throw error;
+      if (causeOf(error).errorClass !== FAILURE_TYPES.stageForgotten) throw error;
     }
   }
 }

@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { installModel } from '../../src/base-models/model-command.ts';
 import { childEnv, type Env, PROJECT_ROOT, toVariables } from '../../src/env.ts';
+import { stepsIn } from '../support/jobs.ts';
 import { processesOf } from '../support/processes.ts';
 import { csvRows } from '../support/rows.ts';
 import { TINY_MODEL, testEnv, until } from '../support/service.ts';
@@ -86,7 +87,7 @@ describe('mtm start', function () {
     assert.equal(ended.status, 'completed', String(ended.error_message));
     assert.equal(ended.current_step, ended.total_steps);
     const events = await (await fetch(`${url}/jobs/${job.id}/events`)).text();
-    const [, step] = /event: resumed\ndata: {.*?"step": ?(\d+)/.exec(events) ?? [];
+    const [step] = stepsIn(events, 'resumed');
     assert.ok(Number(step) >= 30, `went on from ${step}`);
 
     started?.kill('SIGTERM');

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { assertWeights, type Jobs, jobsOf } from '../support/jobs.ts';
+import { assertWeights, type Jobs, jobsOf, stepsIn } from '../support/jobs.ts';
 import { csvRows } from '../support/rows.ts';
 import { type OutsideServer, type OutsideServers, startOutsideServers } from '../support/servers.ts';
 import { startTestService, type TestService, until } from '../support/service.ts';
@@ -40,10 +40,7 @@ describe('a server that is away while a run trains', function () {
   /** Each step once, and in the stream in the order of their claims; the weights of an undisturbed run. */
   async function assertNothingLost(id: number): Promise<void> {
     assertWeights(await jobs.ended(id), undisturbed);
-    const events = await jobs.eventsOf(id);
-    const steps = [...events.matchAll(/event: step\ndata: (.+)/g)].map(([, data = '']) =>
-      Number(JSON.parse(data).step),
-    );
+    const steps = stepsIn(await jobs.eventsOf(id), 'step');
     const total = Number(undisturbed.total_steps);
     assert.deepEqual(
       [...new Set(steps)].sort((a, b) => a - b),

@@ -130,20 +130,23 @@ describe('the way back', function () {
     // again, and it is queued for ever.
     const database = new pg.Client(running?.databaseUrl);
     await database.connect();
-    for (const what of ['result', 'validation'])
-      await database.query(
-        `CREATE SEQUENCE times_of_${what};
+    try {
+      for (const what of ['result', 'validation'])
+        await database.query(
+          `CREATE SEQUENCE times_of_${what};
          CREATE FUNCTION forget_${what}() RETURNS trigger LANGUAGE plpgsql AS
            $$ BEGIN IF nextval('times_of_${what}') = 1 THEN NEW.${what} := NULL; END IF; RETURN NEW; END $$;
          CREATE TRIGGER forget_${what} BEFORE UPDATE ON runs FOR EACH ROW
            WHEN (OLD.${what} IS NULL AND NEW.${what} IS NOT NULL) EXECUTE FUNCTION forget_${what}()`,
+        );
+      assertWeights(await jobs.ended(await jobs.create()), undisturbed);
+      const { rows } = await database.query(
+        'SELECT (SELECT last_value::int FROM times_of_result) AS result, (SELECT last_value::int FROM times_of_validation) AS validation',
       );
-    assertWeights(await jobs.ended(await jobs.create()), undisturbed);
-    const { rows } = await database.query(
-      'SELECT (SELECT last_value FROM times_of_result) AS result, (SELECT last_value FROM times_of_validation) AS validation',
-    );
-    assert.deepEqual(rows, [{ result: '2', validation: '2' }]);
-    for (const what of ['result', 'validation']) await database.query(`DROP FUNCTION forget_${what} CASCADE`);
-    await database.end();
+      assert.deepEqual(rows, [{ result: 2, validation: 2 }]);
+      for (const what of ['result', 'validation']) await database.query(`DROP FUNCTION forget_${what} CASCADE`);
+    } finally {
+      await database.end();
+    }
   });
 });

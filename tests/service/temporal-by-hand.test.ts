@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Client, Connection } from '@temporalio/client';
-import { assertWeights, type Jobs, jobsOf } from '../support/jobs.ts';
+import { assertWeights, type Jobs, jobsOf, stepsIn } from '../support/jobs.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, until } from '../support/service.ts';
 import { trainersOf } from '../support/trainers.ts';
@@ -75,7 +75,7 @@ describe('what a person does to a run in the Temporal Web UI', function () {
     const again = await jobs.act(id, 'start');
     assert.equal(again.status, 200, JSON.stringify(again.body));
     assertWeights(await jobs.ended(id), undisturbedOne);
-    const [, step] = /event: resumed\ndata: {.*?"step": ?(\d+)/.exec(await jobs.eventsOf(id)) ?? [];
+    const [step] = stepsIn(await jobs.eventsOf(id), 'resumed');
     assert.ok(Number(step) >= 30, `it went on from step ${step}`);
   });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { access, mkdir, readdir, readlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { processStart } from '../../src/workers/process-identity.ts';
-import { assertWeights, type Jobs, jobsOf } from '../support/jobs.ts';
+import { assertWeights, type Jobs, jobsOf, stepsIn } from '../support/jobs.ts';
 import { processesOf } from '../support/processes.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, TINY_MODEL, until } from '../support/service.ts';
@@ -26,10 +26,6 @@ describe('a training through the whole service', function () {
   });
 
   after(() => remove?.());
-
-  /** The steps that events of this kind tell of. */
-  const stepsOf = (events: string, kind: string) =>
-    [...events.matchAll(new RegExp(`event: ${kind}\\ndata: {.*?"step": ?(\\d+)`, 'g'))].map(([, step]) => Number(step));
 
   async function busyWorker() {
     const { workers } = (await service.call('GET', '/workers/')).body as {
@@ -169,7 +165,7 @@ describe('a training through the whole service', function () {
     const events = await (await fetch(`${service.apiUrl}/api/v1/jobs/${id}/events`)).text();
     assert.match(events, /event: refused_write\n/);
     assert.deepEqual(
-      [...events.matchAll(/event: resumed\ndata: {.*?"step": ?(\d+)/g)].map(([, step]) => Number(step) >= 40),
+      stepsIn(events, 'resumed').map((step) => step >= 40),
       [true],
     );
     await service.call('POST', '/workers/', { action: 'stop' });
@@ -209,7 +205,7 @@ describe('a training through the whole service', function () {
     assert.equal((await jobs.act(id, 'start')).status, 200);
     const done = await jobs.ended(id);
     assert.equal(done.status, 'completed', String(done.error_message));
-    const [from] = stepsOf(await jobs.eventsOf(id), 'resumed');
+    const [from] = stepsIn(await jobs.eventsOf(id), 'resumed');
     assert.ok(from !== undefined && from >= 40, `went on from ${from}`);
   });
 
@@ -223,10 +219,10 @@ describe('a training through the whole service', function () {
     assert.equal(restarted.status, 200, JSON.stringify(restarted.body));
     assertWeights(await jobs.ended(id), undisturbed);
     const events = await jobs.eventsOf(id);
-    const [from] = stepsOf(events, 'resumed');
+    const [from] = stepsIn(events, 'resumed');
     assert.ok(from !== undefined && from >= 20, `went on from ${from}`);
     assert.deepEqual(
-      stepsOf(events, 'step').filter((step, i, all) => all.indexOf(step) !== i),
+      stepsIn(events, 'step').filter((step, i, all) => all.indexOf(step) !== i),
       [],
       'no step twice',
     );

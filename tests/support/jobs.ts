@@ -45,6 +45,13 @@ export function jobsOf(service: Pick<TestService, 'call' | 'apiUrl'>, datasetId:
   };
 }
 
+/** The steps that events of this kind tell of, in a stream as text. */
+export function stepsIn(events: string, kind: string): number[] {
+  return [...events.matchAll(new RegExp(`event: ${kind}\\ndata: {.*?"step": ?(\\d+)`, 'g'))].map(([, step]) =>
+    Number(step),
+  );
+}
+
 export type Jobs = ReturnType<typeof jobsOf>;
 
 /** Fails with what the job said unless it completed with these weights. */
