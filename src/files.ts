@@ -33,6 +33,19 @@ export async function freeBytes(path: string): Promise<number> {
   }
 }
 
+/** What is left free of a disk, for the database and runs that save their checkpoints. */
+const KEEP_FREE_BYTES = 256 * 1024 ** 2;
+
+/** The disk has no room for what was asked for. */
+export class NoRoomError extends Error {
+  readonly code = 'ENOSPC';
+}
+
+/** @throws NoRoomError when so many bytes more would leave too little free of the disk on which `path` is, or will be. */
+export async function requireRoom(path: string, bytes: number): Promise<void> {
+  if (bytes > (await freeBytes(path)) - KEEP_FREE_BYTES) throw new NoRoomError(`There is no room at ${path}.`);
+}
+
 /** Whether this is how a write ends for which the disk has no room. DuckDB has no code for it, only the system's words. */
 export function isDiskFull(error: unknown): boolean {
   if (!(error instanceof Error)) return false;

@@ -38,7 +38,8 @@ const VARIABLES = ['total', 'price', 'count', 'width', 'score', 'speed', 'limit'
 /** Every combination of some words, in a random order fixed by the seed. */
 function combinations<T>(label: string, count: number, ...parts: readonly (readonly T[])[]): T[][] {
   const all = parts.reduce<T[][]>((rows, part) => rows.flatMap((row) => part.map((item) => [...row, item])), [[]]);
-  return sample(all, count, randomIntegers(`${label}:${DEMO_SEED}`));
+  const drawn = sample(all.length, count, randomIntegers(`${label}:${DEMO_SEED}`));
+  return drawn.flatMap((place) => all.slice(place, place + 1));
 }
 
 function reasoning(): Pair[] {

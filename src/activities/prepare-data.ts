@@ -1,6 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { ApplicationFailure, Context } from '@temporalio/activity';
+import { inDataProcess } from '../datasets/data-process.ts';
 import { DatasetError } from '../datasets/dataset-error.ts';
+import type { MixtureSource } from '../datasets/mix.ts';
 import { planMixture } from '../datasets/mixing.ts';
 import { readMixtureManifest, writeMixture } from '../datasets/mixture.ts';
 import { MappingSchema } from '../datasets/row-format.ts';
@@ -8,6 +10,7 @@ import type { Env } from '../env.ts';
 import { sha256OfFile } from '../files.ts';
 import { Dataset } from '../models/dataset.ts';
 import { Run } from '../models/run.ts';
+import { mixtureRequest } from '../models/run-spec.ts';
 import { setPhase } from '../models/transition.ts';
 import { FAILURE_TYPES, type FullDisk, type RunRef } from '../workflows/contract.ts';
 import { adoptRun } from './adopt-run.ts';
@@ -17,8 +20,6 @@ import { runFiles } from './run-files.ts';
 
 /** Temporal gives the attempt up after 30 s without one. */
 const HEARTBEAT_EVERY_MS = 5_000;
-
-type DatasetFile = Pick<Dataset, 'id' | 'parquet_path' | 'sha256'>;
 
 /**
  * Plans the mixture, keeps the plan with the run, and writes training and held-out rows.
@@ -49,7 +50,7 @@ async function prepare(env: Env, run: Run): Promise<{ trainRows: number; heldOut
     await setPhase(run.id, run.status, 'preparing_data');
     const context = Context.current();
     const alive = setInterval(() => context.heartbeat(), HEARTBEAT_EVERY_MS);
-    await mix(run, mixture).finally(() => clearInterval(alive));
+    await mix(run, mixture, context.cancellationSignal).finally(() => clearInterval(alive));
   }
   return await readMixture(mixture);
 }
@@ -62,50 +63,33 @@ export async function readMixture(dir: string): Promise<{ trainRows: number; hel
 }
 
 /** @throws DatasetError when the file that rows are to be read from is gone, or not what the upload became. */
-async function requireUnchanged({ id, parquet_path, sha256 }: DatasetFile): Promise<void> {
-  const found = await sha256OfFile(parquet_path).catch((error: NodeJS.ErrnoException) => {
+async function requireUnchanged({ id, parquetPath, sha256 }: MixtureSource): Promise<void> {
+  const found = await sha256OfFile(parquetPath).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
     throw error;
   });
   if (found === sha256) return;
   throw new DatasetError(
-    `The file of dataset ${id} (${parquet_path}) is ${found === null ? 'gone' : 'not what it was'}. Put it back from a backup, or upload the dataset again.`,
+    `The file of dataset ${id} (${parquetPath}) is ${found === null ? 'gone' : 'not what it was'}. Put it back from a backup, or upload the dataset again.`,
   );
 }
 
-async function mix(run: Run, dir: string): Promise<void> {
-  const ids = run.spec.traits.flatMap(({ datasets }) => datasets.map(({ dataset_id }) => dataset_id));
-  const datasets = await Dataset.findAll({ where: { id: ids } });
-  const find = (id: number) => {
-    const dataset = datasets.find((candidate) => candidate.id === id);
+async function mix(run: Run, dir: string, signal: AbortSignal): Promise<void> {
+  const shares = run.spec.traits.flatMap(({ datasets }) => datasets);
+  const datasets = await Dataset.findAll({ where: { id: shares.map(({ dataset_id }) => dataset_id) } });
+  const sources = shares.map(({ dataset_id, filters }) => {
+    const dataset = datasets.find(({ id }) => id === dataset_id);
     if (!dataset?.mapping)
-      throw new DatasetError(`Dataset ${id} is not there, or has no mapping. Upload it again with a mapping.`);
-    return { ...dataset.get(), mapping: MappingSchema.parse(dataset.mapping) };
-  };
-  const plan = planMixture({
-    maxRows: run.spec.max_rows,
-    traits: run.spec.traits.map(({ trait, datasets }) => ({
-      trait,
-      datasets: datasets.map(({ dataset_id, percentage_thousandths }) => ({
-        datasetId: dataset_id,
-        rows: find(dataset_id).usable_row_count,
-        percentageThousandths: percentage_thousandths,
-      })),
-    })),
+      throw new DatasetError(`Dataset ${dataset_id} is not there, or has no mapping. Upload it again with a mapping.`);
+    const { id, parquet_path: parquetPath, sha256 } = dataset;
+    return { id, parquetPath, sha256, mapping: MappingSchema.parse(dataset.mapping), filters };
   });
+  await Promise.all(sources.map(requireUnchanged));
+  const counts = await inDataProcess('countTrainableRows', { sources }, { signal });
+  const rows = new Map(sources.map(({ id }, i) => [id, counts[i] ?? 0]));
+  const plan = planMixture(mixtureRequest(run.spec, (id) => rows.get(id) ?? 0));
   if (plan.trainRows === 0)
     throw new DatasetError('The mixture has no training row: its datasets or max_rows are too small.');
   await Run.update({ plan }, { where: { id: run.id } });
-  await Promise.all(ids.map((id) => requireUnchanged(find(id))));
-  await writeMixture({
-    plan,
-    datasets: ids.map((id) => ({
-      id,
-      parquetPath: find(id).parquet_path,
-      sha256: find(id).sha256,
-      mapping: find(id).mapping,
-    })),
-    seed: run.spec.hyperparameters.seed,
-    dir,
-  });
+  await writeMixture({ plan, datasets: sources, seed: run.spec.hyperparameters.seed, dir }, { signal });
 }

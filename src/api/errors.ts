@@ -1,6 +1,7 @@
 import type { Context, Next } from 'koa';
 import { ForeignKeyConstraintError } from 'sequelize';
 import { DatasetError } from '../datasets/dataset-error.ts';
+import { isDiskFull } from '../files.ts';
 import type { Logger } from '../logger.ts';
 import { RunAlreadyOpenError } from '../models/create-run.ts';
 import { isDatabaseAway } from '../models/database-away.ts';
@@ -49,6 +50,8 @@ function toAnswer(error: unknown): { status: number; detail: string } {
   if (error instanceof DatasetError || error instanceof OutputDirectoryError || error instanceof PoolRefusedError) {
     return { status: 400, detail: error.message };
   }
+  if (isDiskFull(error))
+    return { status: 507, detail: 'The disk of the service has no room for this. Free some, then send it again.' };
   if (error instanceof RunAlreadyOpenError)
     return { status: 409, detail: `${error.message} Cancel it, or wait for its end.` };
   if (error instanceof OrchestrationUnavailableError) {

@@ -5,14 +5,14 @@ import { createLogger } from '../logger.ts';
 import { connectModels } from '../models/database.ts';
 import { requireDatabaseUrl } from '../models/database-url.ts';
 import { connectOrchestration } from '../workflows/client.ts';
-import { sweepIncoming } from './datasets/receive.ts';
+import { sweepIncoming, sweepUnfinished } from './datasets/storage.ts';
 import { requireSafeAddress } from './guard.ts';
 import { listen } from './http-server.ts';
 import { forgetOldKeys } from './idempotency.ts';
 import { createApi } from './server.ts';
 
 const DRAIN_MS = 2_000;
-const FORGET_EVERY_MS = 3_600_000;
+const TIDY_UP_EVERY_MS = 600_000;
 
 /** The process that answers HTTP. It starts, and answers, also while the database or Temporal is away. */
 export async function main(env: Env): Promise<void> {
@@ -23,12 +23,14 @@ export async function main(env: Env): Promise<void> {
   await sweepIncoming(env);
   const server = await listen(createApi({ env, orchestration, logger, sequelize }), env.port, env.host);
   // A database that is away now is there at the next time.
-  const forgetting = setInterval(() => void forgetOldKeys(sequelize).catch(() => {}), FORGET_EVERY_MS);
+  const tidyUp = () => void Promise.all([forgetOldKeys(sequelize), sweepUnfinished(env)]).catch(() => {});
+  const tidying = setInterval(tidyUp, TIDY_UP_EVERY_MS);
+  tidyUp();
   const address = server.address();
   await runUntilStopped({
     ...(typeof address === 'object' && address ? { port: address.port } : {}),
     stop: async () => {
-      clearInterval(forgetting);
+      clearInterval(tidying);
       const closed = once(server, 'close');
       server.close();
       server.closeIdleConnections();

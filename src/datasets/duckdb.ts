@@ -1,16 +1,32 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 
-/**
- * A DuckDB in memory for one piece of work. One thread, so that files come out the same on every machine.
- * @param memoryLimit of its buffers, as DuckDB writes it (its process takes up to three times that).
- */
+export interface DuckDbLimits {
+  /** Of its buffers, as DuckDB writes it; its process takes up to three times that. */
+  memory: string;
+  /** The only folders in which it may read and write. */
+  folders: string[];
+  /** What files become does not depend on it. */
+  threads: number;
+}
+
+/** A DuckDB in memory for one piece of work, which sees nothing of the machine but what it was given. */
 export async function withDuckDb<T>(
-  memoryLimit: string,
+  { memory, folders, threads }: DuckDbLimits,
   work: (connection: DuckDBConnection) => Promise<T>,
 ): Promise<T> {
-  const instance = await DuckDBInstance.create(':memory:', { threads: '1', memory_limit: memoryLimit });
+  const instance = await DuckDBInstance.create(':memory:', { threads: String(threads), memory_limit: memory });
   const connection = await instance.connect();
   try {
+    for (const setting of [
+      `allowed_directories=[${folders.map((folder) => literal(`${folder}/`)).join(', ')}]`,
+      `temp_directory=${literal(`${folders[0]}/spill`)}`,
+      // For connection.progress, which is how far a query is.
+      'enable_progress_bar=true',
+      'enable_progress_bar_print=false',
+      'enable_external_access=false',
+      'lock_configuration=true',
+    ])
+      await connection.run(`SET ${setting}`);
     return await work(connection);
   } finally {
     connection.closeSync();

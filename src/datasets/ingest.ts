@@ -1,60 +1,25 @@
-import { fork } from 'node:child_process';
-import { rename, rm } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
-import { DatasetError } from './dataset-error.ts';
-import { kindOf, type SourceKind } from './normalise.ts';
-import type { Mapping } from './row-format.ts';
-
-/** What a file turned out to be. */
-export interface IngestedDataset {
-  kind: SourceKind;
-  columns: string[];
-  /** How rows become conversations; null when it was not given and no known names of columns were found. */
-  mapping: Mapping | null;
-  rowCount: number;
-  usableRowCount: number;
-  /** The first row that gives no conversation, and why. */
-  firstUnusable: string | null;
-  /** Of the canonical Parquet. */
-  sha256: string;
-}
-
-export interface IngestRequest {
-  sourcePath: string;
-  originalName: string;
-  parquetPath: string;
-  mapping: Mapping | null;
-}
-
-export type IngestReply = { ok: IngestedDataset } | { refused: string };
-
-const CHILD = fileURLToPath(new URL('./ingest-child.ts', import.meta.url));
+import { mkdir, rename, rm } from 'node:fs/promises';
+import type { Converted, ConvertRequest } from './convert.ts';
+import { type DataProcessOptions, inDataProcess } from './data-process.ts';
+import { kindOf } from './source-kind.ts';
 
 /**
- * Reads an uploaded file once into its canonical Parquet, which appears under its name only when it is whole.
- * @throws DatasetError with a sentence for the user; nothing is left behind.
+ * Makes the canonical Parquet of an uploaded file, in a process of its own. It appears under its name when it is whole.
+ * @throws DatasetError with a sentence for the user; NoRoomError; the reason of the signal. Nothing is left behind.
  */
-export async function ingestDataset(request: IngestRequest): Promise<IngestedDataset> {
+export async function ingestDataset(
+  request: Omit<ConvertRequest, 'workDir'>,
+  options: DataProcessOptions = {},
+): Promise<Converted> {
   kindOf(request.originalName);
-  const partial = `${request.parquetPath}.partial`;
+  const workDir = `${request.parquetPath}.partial`;
+  const partial = `${workDir}/whole.parquet`;
+  await mkdir(workDir, { recursive: true });
   try {
-    const reply = await inChild({ ...request, parquetPath: partial });
-    if ('refused' in reply) throw new DatasetError(reply.refused);
+    const converted = await inDataProcess('convert', { ...request, parquetPath: partial, workDir }, options);
     await rename(partial, request.parquetPath);
-    return reply.ok;
+    return converted;
   } finally {
-    await Promise.all([partial, `${partial}.text`].map((path) => rm(path, { force: true })));
+    await rm(workDir, { recursive: true, force: true });
   }
-}
-
-function inChild(request: IngestRequest): Promise<IngestReply> {
-  return new Promise((resolve, reject) => {
-    const child = fork(CHILD, [], { execArgv: ['--import', 'tsx'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    child.once('message', (reply) => resolve(reply as IngestReply));
-    child.once('error', reject);
-    child.once('exit', (code, signal) =>
-      reject(new Error(`The conversion of the upload ended with ${signal ?? `code ${code}`}.`)),
-    );
-    child.send(request);
-  });
 }

@@ -6,16 +6,36 @@ export const MIXING_VERSION = 1;
 /** 100 % in thousandths of a percent. */
 export const WHOLE = 100_000;
 
+/** A trait's weight where none is given, in thousandths. */
+export const EQUAL_WEIGHT = 1000;
+
 /** Held-out rows of a trait: a tenth of its rows, and not more than this. */
 const MOST_HELD_OUT = 64;
 const HELD_OUT_PART = 10;
 
+/**
+ * What is done where a dataset has fewer rows than its share asks for:
+ * - shrink: the trait gets fewer rows, at exact shares
+ * - cap: the dataset gives what it has, and the shares drift
+ * - oversample: its rows are repeated, up to a number of times
+ * - error: the mixture is refused
+ */
+export const MIXING_POLICIES = ['shrink', 'cap', 'oversample', 'error'] as const;
+export type MixingPolicy = (typeof MIXING_POLICIES)[number];
+
+/** How often a row may occur with the policy oversample, where that is not said. */
+export const DEFAULT_MAX_REPEATS = 4;
+
 export interface MixtureRequest {
   /** Upper bound of training rows; null takes as many as there are. */
   maxRows: number | null;
+  policy?: MixingPolicy;
+  maxRepeats?: number;
   traits: {
     trait: string;
-    /** `rows`: the usable ones. Percentages of a trait sum to WHOLE. */
+    /** Its part of max_rows is this part of all traits' weights. */
+    weightThousandths?: number;
+    /** `rows`: those that may be chosen. Percentages of a trait sum to WHOLE. */
     datasets: { datasetId: number; rows: number; percentageThousandths: number }[];
   }[];
 }
@@ -23,19 +43,23 @@ export interface MixtureRequest {
 export interface DatasetShare {
   datasetId: number;
   percentageThousandths: number;
-  /** Usable rows of the dataset. */
+  /** Rows of the dataset that may be chosen. */
   rows: number;
   /** Kept apart for validation. */
   heldOut: number;
+  /** What its share of the trait's part of max_rows is; null without a bound. */
+  requested: number | null;
   /** Chosen for training. */
   allocated: number;
+  /** How often the row that occurs most often does; 1 unless the policy is oversample. */
+  repeats: number;
   /** allocated as a part of its trait's rows, in percent. */
   effectivePercent: number;
 }
 
 export interface TraitPlan {
   trait: string;
-  /** The trait's equal part of max_rows; null without a bound. */
+  /** The trait's part of max_rows; null without a bound. */
   requested: number | null;
   allocated: number;
   heldOut: number;
@@ -46,7 +70,7 @@ export interface TraitPlan {
 
 export interface MixturePlan {
   version: typeof MIXING_VERSION;
-  policy: 'shrink';
+  policy: MixingPolicy;
   trainRows: number;
   heldOutRows: number;
   traits: TraitPlan[];
@@ -54,27 +78,22 @@ export interface MixturePlan {
 }
 
 /**
- * Mixing rule, version 1, policy shrink: the traits share max_rows equally; within a trait the shares are exact to the
- * row (largest remainder) and nothing repeats, so the scarcest dataset bounds the trait. Held-out rows are reserved first.
- * Whole numbers only: N = min(budget, min over datasets of floor(rows × 100 % / share)).
- * @throws DatasetError when a dataset has no usable row, or a bound leaves a dataset without one.
+ * Mixing rule, version 1. The traits share max_rows by their weights; within a trait the shares are exact to the row
+ * (largest remainder, fixed order on ties). With the policy shrink the scarcest dataset bounds the trait:
+ * N = min(budget, min over datasets of floor(rows × 100 % / share)). Held-out rows are reserved first. Whole numbers only.
+ * @throws DatasetError when a dataset has no row, or the policy error finds too few.
  */
 export function planMixture(request: MixtureRequest): MixturePlan {
+  const { policy = 'shrink', maxRepeats = DEFAULT_MAX_REPEATS } = request;
   const budgets = budgetsOf(request);
-  const traits = request.traits.map((trait, i) => planTrait(trait, budgets[i] ?? null));
-  const warnings = traits
-    .filter(({ limitingDatasetId }) => limitingDatasetId !== null)
-    .map(({ trait, requested, allocated, limitingDatasetId }) => {
-      const asked = requested === null ? '' : ` of ${requested} asked for`;
-      return `${trait}: ${allocated} rows${asked}; dataset ${limitingDatasetId} has no more at its share.`;
-    });
+  const traits = request.traits.map((trait, i) => planTrait(trait, budgets[i] ?? null, policy, maxRepeats));
   return {
     version: MIXING_VERSION,
-    policy: 'shrink',
+    policy,
     trainRows: sum(traits.map(({ allocated }) => allocated)),
     heldOutRows: sum(traits.map(({ heldOut }) => heldOut)),
     traits,
-    warnings,
+    warnings: traits.flatMap(warningsOf),
   };
 }
 
@@ -82,41 +101,129 @@ function budgetsOf({ maxRows, traits }: MixtureRequest): (number | null)[] {
   if (maxRows === null) return traits.map(() => null);
   return largestRemainder(
     maxRows,
-    traits.map(() => 1),
+    traits.map(({ weightThousandths = EQUAL_WEIGHT }) => weightThousandths),
   );
 }
 
-function planTrait({ trait, datasets }: MixtureRequest['traits'][number], requested: number | null): TraitPlan {
+type TraitRequest = MixtureRequest['traits'][number];
+
+/** What a policy makes of a trait: rows of each dataset, and the place of the one that ran out, or -1. */
+interface Allocation {
+  shares: number[];
+  limiting: number;
+}
+
+interface Supply {
+  trait: string;
+  requested: number | null;
+  /** Of each dataset: its id, rows that may be chosen for training, and its share of the trait. */
+  ids: number[];
+  available: number[];
+  weights: number[];
+  maxRepeats: number;
+}
+
+const ALLOCATE: Record<MixingPolicy, (supply: Supply) => Allocation> = {
+  shrink: (supply) => exactShares(supply, 1),
+  oversample: (supply) => exactShares(supply, supply.maxRepeats),
+  cap: ({ requested, available, weights }) => {
+    if (requested === null) return { shares: available, limiting: -1 };
+    const quotas = largestRemainder(requested, weights);
+    const missing = quotas.map((quota, i) => quota - Math.min(quota, available[i] ?? 0));
+    const most = Math.max(...missing);
+    return {
+      shares: quotas.map((quota, i) => quota - (missing[i] ?? 0)),
+      limiting: most > 0 ? missing.indexOf(most) : -1,
+    };
+  },
+  error: (supply) => {
+    const allocation = exactShares(supply, 1);
+    const { trait, requested, ids, available } = supply;
+    if (requested !== null && allocation.limiting !== -1) {
+      throw new DatasetError(
+        `The trait ${trait} has rows for ${sum(allocation.shares)} of the ${requested} asked for: dataset ${ids[allocation.limiting]} has only ${available[allocation.limiting]}. Lower max_rows or its percentage, or choose the policy shrink, cap or oversample.`,
+      );
+    }
+    return allocation;
+  },
+};
+
+/** As many rows as every dataset can give at its share, when each of its rows may occur so often. */
+function exactShares({ requested, available, weights }: Supply, repeats: number): Allocation {
+  const most = available.map((rows, i) => rowsOfTrait(rows * repeats, weights[i] ?? WHOLE));
+  const scarcest = Math.min(...most);
+  // Without a bound, rows are repeated until the largest dataset is used up.
+  const wanted = requested ?? Math.max(...available.map((rows, i) => rowsOfTrait(rows, weights[i] ?? WHOLE)));
+  const isShort = requested === null ? available.length > 0 && scarcest <= wanted : scarcest < wanted;
+  return {
+    shares: largestRemainder(Math.min(wanted, scarcest), weights),
+    limiting: isShort ? most.indexOf(scarcest) : -1,
+  };
+}
+
+/** The most rows that a trait can have when one of its datasets gives `rows` at this share. */
+function rowsOfTrait(rows: number, percentageThousandths: number): number {
+  return Number((BigInt(rows) * BigInt(WHOLE)) / BigInt(percentageThousandths));
+}
+
+function planTrait(
+  { trait, datasets }: TraitRequest,
+  requested: number | null,
+  policy: MixingPolicy,
+  maxRepeats: number,
+): TraitPlan {
   for (const { datasetId, rows } of datasets) {
     if (rows === 0)
       throw new DatasetError(
         `Dataset ${datasetId} of the trait ${trait} has no usable row. Give it a mapping that fits its columns, or use another one.`,
       );
   }
+  const ids = datasets.map(({ datasetId }) => datasetId);
   const weights = datasets.map(({ percentageThousandths }) => percentageThousandths);
   const heldOut = heldOutOf(datasets, weights);
-  const most = datasets.map(({ rows, percentageThousandths }, i) =>
-    Math.floor(((rows - (heldOut[i] ?? 0)) * WHOLE) / percentageThousandths),
-  );
-  const scarcest = Math.min(...most);
-  const allocated = Math.min(requested ?? scarcest, scarcest);
-  const limiting = requested === null || scarcest < requested ? datasets[most.indexOf(scarcest)] : undefined;
-  const shares = largestRemainder(allocated, weights);
+  const available = datasets.map(({ rows }, i) => rows - (heldOut[i] ?? 0));
+  const { shares, limiting } = ALLOCATE[policy]({ trait, requested, ids, available, weights, maxRepeats });
+  const quotas = requested === null ? null : largestRemainder(requested, weights);
+  const allocated = sum(shares);
   return {
     trait,
     requested,
     allocated,
     heldOut: sum(heldOut),
-    limitingDatasetId: limiting?.datasetId ?? null,
+    limitingDatasetId: datasets[limiting]?.datasetId ?? null,
     datasets: datasets.map(({ datasetId, rows, percentageThousandths }, i) => ({
       datasetId,
       percentageThousandths,
       rows,
       heldOut: heldOut[i] ?? 0,
+      requested: quotas?.[i] ?? null,
       allocated: shares[i] ?? 0,
+      repeats: Math.max(1, Math.ceil((shares[i] ?? 0) / (available[i] ?? 1))),
       effectivePercent: allocated === 0 ? 0 : (100 * (shares[i] ?? 0)) / allocated,
     })),
   };
+}
+
+function warningsOf({ trait, requested, allocated, limitingDatasetId, datasets }: TraitPlan): string[] {
+  const asked = requested === null ? '' : ` of ${requested} asked for`;
+  const short =
+    limitingDatasetId === null
+      ? []
+      : [`${trait}: ${allocated} rows${asked}; dataset ${limitingDatasetId} has no more at its share.`];
+  const repeated = datasets
+    .filter(({ repeats }) => repeats > 1)
+    .map(({ datasetId, repeats }) => `${trait}: rows of dataset ${datasetId} occur up to ${repeats} times.`);
+  // A row is what an exact share may be off by.
+  const drifted = datasets
+    .filter(
+      ({ allocated: rows, percentageThousandths }) =>
+        Math.abs(rows * WHOLE - allocated * percentageThousandths) >= WHOLE,
+    )
+    .map(
+      ({ datasetId, effectivePercent, percentageThousandths }) =>
+        `${trait}: dataset ${datasetId} is ${effectivePercent.toFixed(1)} % instead of ${percentageThousandths / 1000} %.`,
+    );
+  return [...short, ...repeated, ...drifted];
 }
 
 /** Held-out rows per dataset, by its share of the trait, and never more than a tenth of its own rows. */

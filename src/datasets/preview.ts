@@ -1,33 +1,39 @@
-import { withDuckDb } from './duckdb.ts';
-import { readRows } from './read-rows.ts';
-import { type Mapping, type Message, type Row, toMessages } from './row-format.ts';
+import { dirname } from 'node:path';
+import { identifier, literal, withDuckDb } from './duckdb.ts';
+import { conversationSql, type Mapping, type Message } from './row-format.ts';
 
 export interface PreviewRow {
   /** Counts from 0. */
   row_number: number;
-  values: Row;
+  values: Record<string, string | null>;
   /** The conversation that the row gives; null where it gives none. */
   messages: Message[] | null;
   /** Why it gives none. */
   unusable: string | null;
 }
 
-/** The first rows of a dataset's canonical Parquet, as texts and as the conversations that training would see. */
+/** Rows of a dataset's canonical Parquet from `offset` on, as texts and as the conversations that training would see. */
 export async function previewRows(
   dataset: { parquet_path: string; columns: string[]; mapping: Mapping | null },
-  count: number,
+  { offset, count }: { offset: number; count: number },
 ): Promise<PreviewRow[]> {
-  return await withDuckDb('256MB', async (connection) => {
-    const found: PreviewRow[] = [];
-    for await (const { row, rowNumber } of readRows(connection, dataset.parquet_path, dataset.columns)) {
-      if (found.length === count) break;
-      const messages = dataset.mapping ? toMessages(row, dataset.mapping) : { unusable: 'The dataset has no mapping.' };
-      found.push({
-        row_number: rowNumber,
-        values: row,
-        ...(Array.isArray(messages) ? { messages, unusable: null } : { messages: null, unusable: messages.unusable }),
-      });
-    }
-    return found;
+  const { parquet_path, columns, mapping } = dataset;
+  const { problem, messages } = mapping
+    ? conversationSql(mapping)
+    : { problem: "'The dataset has no mapping.'", messages: 'NULL' };
+  // One level, and cells by their position: a column may have any name.
+  const cells = columns.map((name, i) => `${identifier(name)} AS c${i}`);
+  return await withDuckDb({ memory: '256MB', folders: [dirname(parquet_path)], threads: 1 }, async (connection) => {
+    const found = await connection.runAndReadAll(
+      `SELECT file_row_number AS row, (${problem}) AS unusable, CASE WHEN (${problem}) IS NULL THEN ${messages} END AS conversation,
+         ${cells.join(', ')} FROM read_parquet(${literal(parquet_path)}, file_row_number=true)
+       WHERE file_row_number BETWEEN ${offset} AND ${offset + count - 1} ORDER BY file_row_number`,
+    );
+    return found.getRowObjects().map((row) => ({
+      row_number: Number(row.row),
+      values: Object.fromEntries(columns.map((name, i) => [name, row[`c${i}`] as string | null])),
+      messages: row.conversation === null ? null : (JSON.parse(String(row.conversation)) as Message[]),
+      unusable: row.unusable === null ? null : String(row.unusable),
+    }));
   });
 }

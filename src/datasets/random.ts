@@ -32,17 +32,18 @@ export function randomIntegers(seed: string): (below: number) => number {
   };
 }
 
-/** The first `count` of a random order of `items` (Fisher-Yates, stopped early). Leaves `items` as they are. */
-export function sample<T>(items: readonly T[], count: number, random: (below: number) => number): T[] {
-  const pool = [...items];
-  const drawn = Math.min(count, pool.length);
-  for (let i = 0; i < drawn; i++) {
-    const j = i + random(pool.length - i);
-    const [x, y] = [pool[i], pool[j]];
-    if (x !== undefined && y !== undefined) {
-      pool[i] = y;
-      pool[j] = x;
-    }
+/**
+ * The first `count` of a random order of the whole numbers below `size` (Fisher-Yates, stopped early). Only the places
+ * that were swapped are kept, so that it takes memory for `count` and not for `size`.
+ */
+export function sample(size: number, count: number, random: (below: number) => number): number[] {
+  const swapped = new Map<number, number>();
+  const drawn: number[] = [];
+  for (let i = 0; i < Math.min(count, size); i++) {
+    const j = i + random(size - i);
+    drawn.push(swapped.get(j) ?? j);
+    swapped.set(j, swapped.get(i) ?? i);
+    swapped.delete(i);
   }
-  return pool.slice(0, drawn);
+  return drawn;
 }

@@ -22,6 +22,10 @@ export class Dataset extends Model<InferAttributes<Dataset>, InferCreationAttrib
   declare row_count: number;
   /** Rows that give a conversation; the others are never chosen for training. */
   declare usable_row_count: number;
+  /** Why the others give none: each reason with its count and the number of its first row. */
+  declare unusable: CreationOptional<{ problem: string; rows: number; first_row: number }[]>;
+  /** What was done to the file so that it could be read, as sentences. */
+  declare notes: CreationOptional<string[]>;
   declare column_count: number;
   declare columns: string[];
   /** How a row becomes a conversation; null when no format was recognised. */
@@ -45,6 +49,8 @@ export function initDataset(sequelize: Sequelize): void {
       file_size: { type: DataTypes.BIGINT, allowNull: false },
       row_count: { type: DataTypes.BIGINT, allowNull: false },
       usable_row_count: { type: DataTypes.BIGINT, allowNull: false },
+      unusable: { type: DataTypes.JSONB, allowNull: false, defaultValue: [] },
+      notes: { type: DataTypes.JSONB, allowNull: false, defaultValue: [] },
       column_count: { type: DataTypes.INTEGER, allowNull: false },
       columns: { type: DataTypes.JSONB, allowNull: false },
       mapping: DataTypes.JSONB,

@@ -7,6 +7,7 @@ import {
   type NonAttribute,
   type Sequelize,
 } from 'sequelize';
+import { EQUAL_WEIGHT } from '../datasets/mixing.ts';
 import type { TraitType } from './statuses.ts';
 import type { TraitDataset } from './trait-dataset.ts';
 
@@ -15,6 +16,8 @@ export class ProjectTrait extends Model<InferAttributes<ProjectTrait>, InferCrea
   declare id: CreationOptional<number>;
   declare project_id: number;
   declare trait_type: TraitType;
+  /** Its part of max_rows is this part of all traits' weights; 1000 where none was given. */
+  declare weight_thousandths: CreationOptional<number>;
   declare datasets?: NonAttribute<TraitDataset[]>;
 }
 
@@ -23,6 +26,7 @@ export function initProjectTrait(sequelize: Sequelize): void {
     {
       id: { type: DataTypes.INTEGER, autoIncrement: true, primaryKey: true },
       project_id: { type: DataTypes.INTEGER, allowNull: false },
+      weight_thousandths: { type: DataTypes.INTEGER, allowNull: false, defaultValue: EQUAL_WEIGHT },
       trait_type: { type: DataTypes.STRING(32), allowNull: false },
     },
     { sequelize, tableName: 'project_traits', timestamps: false },

@@ -9,7 +9,7 @@ import {
 } from 'sequelize';
 import type { ProjectTrait } from './project-trait.ts';
 import type { Run } from './run.ts';
-import type { HyperparameterChoices } from './run-spec.ts';
+import type { HyperparameterChoices, MixingChoices } from './run-spec.ts';
 import type { TrainingType } from './statuses.ts';
 
 /** A training of several traits, each a mixture of datasets. Status and progress are those of its latest run. */
@@ -25,6 +25,7 @@ export class Project extends Model<InferAttributes<Project>, InferCreationAttrib
   declare output_directory: string;
   /** Those that the user gave; the others come from the configuration when a run is made. */
   declare hyperparameters: HyperparameterChoices;
+  declare mixing: CreationOptional<MixingChoices>;
   declare latest_run_id: CreationOptional<number | null>;
   declare created_at: CreationOptional<Date>;
   declare updated_at: CreationOptional<Date>;
@@ -44,6 +45,7 @@ export function initProject(sequelize: Sequelize): void {
       max_rows: { type: DataTypes.INTEGER, allowNull: false },
       output_directory: { type: DataTypes.TEXT, allowNull: false },
       hyperparameters: { type: DataTypes.JSONB, allowNull: false },
+      mixing: { type: DataTypes.JSONB, allowNull: false, defaultValue: {} },
       latest_run_id: DataTypes.INTEGER,
       created_at: DataTypes.DATE,
       updated_at: DataTypes.DATE,

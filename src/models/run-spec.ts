@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { MIXING_POLICIES, type MixtureRequest } from '../datasets/mixing.ts';
+import { RowFiltersSchema } from '../datasets/trainable-rows.ts';
 import { type Hyperparameters, HyperparametersSchema } from '../trainer/protocol.ts';
 import { TRAINING_TYPES, type TrainingType } from './statuses.ts';
 import type { TrainingConfig } from './training-config.ts';
@@ -19,6 +21,13 @@ export const HyperparameterChoicesSchema = z.strictObject({
 });
 export type HyperparameterChoices = z.infer<typeof HyperparameterChoicesSchema>;
 
+/** How rows are mixed where datasets run out of them, see mixing.ts. */
+export const MixingChoicesSchema = z.strictObject({
+  policy: z.enum(MIXING_POLICIES).optional(),
+  max_repeats: z.int().min(2).max(100).optional(),
+});
+export type MixingChoices = z.infer<typeof MixingChoicesSchema>;
+
 /** Everything needed to repeat a run, resolved when it was asked for: later changes of defaults do not reach it. */
 export const RunSpecSchema = z.object({
   training_type: z.enum(TRAINING_TYPES),
@@ -34,9 +43,19 @@ export const RunSpecSchema = z.object({
   traits: z.array(
     z.object({
       trait: z.string(),
-      datasets: z.array(z.object({ dataset_id: z.number().int(), percentage_thousandths: z.number().int() })),
+      /** Not there: all traits count the same. */
+      weight_thousandths: z.number().int().optional(),
+      datasets: z.array(
+        z.object({
+          dataset_id: z.number().int(),
+          percentage_thousandths: z.number().int(),
+          filters: RowFiltersSchema.optional(),
+        }),
+      ),
     }),
   ),
+  /** Not there: the policy shrink. */
+  mixing: MixingChoicesSchema.optional(),
   validation: z.object({ max_rows_per_trait: z.number().int(), max_new_tokens: z.number().int() }),
 });
 export type RunSpec = z.infer<typeof RunSpecSchema>;
@@ -52,6 +71,7 @@ export function resolveRunSpec(
     max_rows: number | null;
     output_directory: string;
     traits: RunSpec['traits'];
+    mixing?: MixingChoices;
     threads: number;
     hyperparameters: HyperparameterChoices;
   },
@@ -70,6 +90,27 @@ export function resolveRunSpec(
       ...chosen.hyperparameters,
     },
     validation: VALIDATION,
+  };
+}
+
+/** What is asked of the mixing rule. `rowsOf`: how many rows of a dataset may be chosen. */
+export function mixtureRequest(
+  { max_rows, traits, mixing = {} }: Pick<RunSpec, 'max_rows' | 'traits' | 'mixing'>,
+  rowsOf: (datasetId: number) => number,
+): MixtureRequest {
+  return {
+    maxRows: max_rows,
+    ...(mixing.policy === undefined ? {} : { policy: mixing.policy }),
+    ...(mixing.max_repeats === undefined ? {} : { maxRepeats: mixing.max_repeats }),
+    traits: traits.map(({ trait, weight_thousandths, datasets }) => ({
+      trait,
+      ...(weight_thousandths === undefined ? {} : { weightThousandths: weight_thousandths }),
+      datasets: datasets.map(({ dataset_id, percentage_thousandths }) => ({
+        datasetId: dataset_id,
+        rows: rowsOf(dataset_id),
+        percentageThousandths: percentage_thousandths,
+      })),
+    })),
   };
 }
 

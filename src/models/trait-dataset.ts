@@ -6,6 +6,7 @@ import {
   Model,
   type Sequelize,
 } from 'sequelize';
+import type { RowFilters } from '../datasets/trainable-rows.ts';
 
 /** A dataset's share of a trait. */
 export class TraitDataset extends Model<InferAttributes<TraitDataset>, InferCreationAttributes<TraitDataset>> {
@@ -15,6 +16,7 @@ export class TraitDataset extends Model<InferAttributes<TraitDataset>, InferCrea
   declare dataset_id: number;
   /** 100 % is 100,000: integers, so that "sums to exactly 100 %" can be decided. */
   declare percentage_thousandths: number;
+  declare filters: CreationOptional<RowFilters>;
 }
 
 export function initTraitDataset(sequelize: Sequelize): void {
@@ -25,6 +27,7 @@ export function initTraitDataset(sequelize: Sequelize): void {
       project_id: { type: DataTypes.INTEGER, allowNull: false },
       dataset_id: { type: DataTypes.INTEGER, allowNull: false },
       percentage_thousandths: { type: DataTypes.INTEGER, allowNull: false },
+      filters: { type: DataTypes.JSONB, allowNull: false, defaultValue: {} },
     },
     { sequelize, tableName: 'trait_datasets', timestamps: false },
   );

@@ -133,9 +133,9 @@ describe('the rules for traits', () => {
       }),
     );
     assert.deepEqual(shares.at(-1)?.datasets, [
-      { dataset_id: 3, percentage_thousandths: 50_000 },
-      { dataset_id: 4, percentage_thousandths: 30_000 },
-      { dataset_id: 5, percentage_thousandths: 20_000 },
+      { dataset_id: 3, percentage_thousandths: 50_000, filters: {} },
+      { dataset_id: 4, percentage_thousandths: 30_000, filters: {} },
+      { dataset_id: 5, percentage_thousandths: 20_000, filters: {} },
     ]);
   });
 

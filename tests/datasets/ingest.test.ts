@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { PUBLISHED_DATASETS } from '../../examples/demo/datasets.ts';
+import type { Converted } from '../../src/datasets/convert.ts';
 import { DatasetError } from '../../src/datasets/dataset-error.ts';
-import { withDuckDb } from '../../src/datasets/duckdb.ts';
-import { type IngestedDataset, ingestDataset } from '../../src/datasets/ingest.ts';
+import { ingestDataset } from '../../src/datasets/ingest.ts';
 import { planMixture, WHOLE } from '../../src/datasets/mixing.ts';
 import { writeMixture } from '../../src/datasets/mixture.ts';
-import { readRows } from '../../src/datasets/read-rows.ts';
-import { type Mapping, toMessages } from '../../src/datasets/row-format.ts';
+import { previewRows } from '../../src/datasets/preview.ts';
+import type { Mapping } from '../../src/datasets/row-format.ts';
 import { PROJECT_ROOT } from '../../src/env.ts';
 
 describe('ingesting a file', function () {
@@ -22,23 +22,16 @@ describe('ingesting a file', function () {
   });
   after(() => rm(dir, { recursive: true, force: true }));
 
-  async function ingest(
-    name: string,
-    content: string | Buffer,
-    mapping: Mapping | null = null,
-  ): Promise<IngestedDataset> {
+  async function ingest(name: string, content: string | Buffer, mapping: Mapping | null = null): Promise<Converted> {
     const sourcePath = join(dir, 'source');
     await writeFile(sourcePath, content);
     return await ingestDataset({ sourcePath, originalName: name, parquetPath: join(dir, 'out.parquet'), mapping });
   }
 
-  async function cells(columns: string[]): Promise<unknown[][]> {
-    return await withDuckDb('256MB', async (connection) => {
-      const rows: unknown[][] = [];
-      for await (const { row } of readRows(connection, join(dir, 'out.parquet'), columns))
-        rows.push(columns.map((name) => row[name]));
-      return rows;
-    });
+  const all = { offset: 0, count: 1000 };
+  async function cells(columns: string[], file = 'out.parquet'): Promise<unknown[][]> {
+    const rows = await previewRows({ parquet_path: join(dir, file), columns, mapping: null }, all);
+    return rows.map(({ values }) => columns.map((name) => values[name]));
   }
 
   it('keeps every cell of a CSV to the character', async () => {
@@ -78,14 +71,14 @@ describe('ingesting a file', function () {
 
   const REFUSED: [name: string, file: string, content: string | Buffer, sentence: RegExp][] = [
     ['an empty file', 'a.csv', '', /file is empty/],
-    ['a header alone', 'a.csv', 'a,b\n', /header and no rows/],
-    ['a short row', 'a.csv', 'a,b\n1,2\n3\n', /not valid CSV in line 3: it has 1 cells where the header has 2/],
+    ['a header alone', 'a.csv', 'a,b\n', /no rows beside its header/],
+    ['a short row', 'a.csv', 'a,b\n1,2\n3\n', /not valid CSV in line 3: it has 1 cell where the header has 2/],
     ['a long row', 'a.csv', 'a,b\n1,2\n3,4,5\n', /not valid CSV in line 3: it has 3 cells/],
     ['a column name twice', 'a.csv', 'a,a\n1,2\n', /two columns named "a"/],
     ['broken JSON', 'a.json', '{"a":1}\n{"a":\n', /not valid JSON in line/],
     ['a list of numbers', 'a.json', '[1,2]', /where an object was expected/],
     ['another kind of file', 'a.png', 'x', /named "a.png"/],
-    ['bytes that are no UTF-8', 'a.csv', Buffer.from([0x61, 0x0a, 0xff, 0xfe]), /not UTF-8 near line/],
+    ['bytes that are no UTF-8', 'a.csv', Buffer.from([0x61, 0x0a, 0xff, 0x81]), /not UTF-8: line 2/],
     ['a NUL', 'a.csv', 'a,b\n1,\0\n', /NUL character in line 2/],
     ['gzip that is cut off', 'a.csv', gzipSync('a,b\n'.repeat(1000)).subarray(0, 20), /cannot be unpacked/],
   ];
@@ -107,19 +100,6 @@ describe('ingesting a file', function () {
     );
   });
 
-  it('takes dialogues out of one text', () => {
-    for (const text of [
-      '###Instruction: ask\n###Output: say',
-      "{'Instruction': ask, 'Output': say}",
-      'Human: ask\nAssistant: say',
-    ]) {
-      assert.deepEqual(toMessages({ t: text }, { dialogue: 't' }), [
-        { role: 'user', content: 'ask' },
-        { role: 'assistant', content: 'say' },
-      ]);
-    }
-  });
-
   it('mixes to the same bytes twice, and never trains on a held-out row', async () => {
     const rows = Array.from({ length: 90 }, (_, i) => `question ${i % 80},answer ${i % 80}`);
     const { sha256, rowCount, mapping } = await ingest('a.csv', ['input,output', ...rows].join('\n'));
@@ -138,12 +118,7 @@ describe('ingesting a file', function () {
     const [first, second] = [await write('one'), await write('two')];
     assert.deepEqual(first, second);
     assert.equal(first.train.rows, 70);
-    const contents = async (file: string) =>
-      await withDuckDb('256MB', async (connection) => {
-        const found = new Set<unknown>();
-        for await (const { row } of readRows(connection, join(dir, 'one', file), ['messages'])) found.add(row.messages);
-        return found;
-      });
+    const contents = async (file: string) => new Set((await cells(['messages'], `one/${file}`)).flat());
     const [train, heldOut] = [await contents('train.parquet'), await contents('held_out.parquet')];
     assert.ok(heldOut.size > 0);
     for (const messages of heldOut) assert.ok(!train.has(messages));
@@ -161,7 +136,7 @@ describe('ingesting a file', function () {
           mapping: mapping ?? null,
         });
         assert.equal(found.rowCount, ROWS[i]);
-        assert.ok(found.usableRowCount > 0.99 * found.rowCount, found.firstUnusable ?? '');
+        assert.ok(found.usableRowCount > 0.99 * found.rowCount, JSON.stringify(found.unusable));
       });
     }
   } else {

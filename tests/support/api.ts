@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { sweepIncoming } from '../../src/api/datasets/receive.ts';
+import { sweepIncoming } from '../../src/api/datasets/storage.ts';
 import { listen } from '../../src/api/http-server.ts';
 import { createApi } from '../../src/api/server.ts';
 import type { Env } from '../../src/env.ts';
@@ -21,7 +21,7 @@ export interface ApiOnly {
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   upload(
     filename: string,
-    content: string,
+    content: string | Uint8Array<ArrayBuffer>,
     fields?: Record<string, string>,
     headers?: Record<string, string>,
   ): Promise<Answer>;

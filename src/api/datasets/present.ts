@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import type { Dataset } from '../../models/dataset.ts';
 import { date } from '../shared-schema.ts';
+import type { Upload } from './uploads.ts';
 
 export function presentDataset(dataset: Dataset) {
   return {
@@ -20,5 +21,19 @@ export function presentDataset(dataset: Dataset) {
     updated_at: date(dataset.updated_at),
     mapping: dataset.mapping,
     usable_row_count: dataset.usable_row_count,
+    unusable: dataset.unusable,
+    notes: dataset.notes,
+  };
+}
+
+export function presentUpload({ id, filename, phase, receivedBytes, totalBytes, progressPercent, startedAt }: Upload) {
+  return {
+    id,
+    filename,
+    phase,
+    received_bytes: receivedBytes,
+    total_bytes: totalBytes,
+    progress: progressPercent,
+    started_at: date(startedAt),
   };
 }

@@ -1,21 +1,20 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, rm, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
 import formidable, { errors as formErrors } from 'formidable';
 import type { Context } from 'koa';
 import type { z } from 'zod';
 import type { Env } from '../../env.ts';
-import { freeBytes } from '../../files.ts';
+import { isDiskFull, NoRoomError, requireRoom } from '../../files.ts';
 import { ApiError, badRequest } from '../errors.ts';
 import { check, whileReceiving } from '../request.ts';
 import { DatasetForm } from './schema.ts';
+import { incomingDir } from './storage.ts';
+import type { Upload } from './uploads.ts';
 
 /** Names beside the file that a form may have; a few more than we know, so that a wrong one is named. */
 const MOST_FIELDS = 20;
 const MOST_FIELD_BYTES = 1024 ** 2;
-/** What is left free of the disk, for the database and runs that save their checkpoints. */
-const KEEP_FREE_BYTES = 256 * 1024 ** 2;
-
 export interface ReceivedUpload {
   /** Where the file lies now; whoever receives it removes it. */
   path: string;
@@ -25,22 +24,16 @@ export interface ReceivedUpload {
   form: z.output<typeof DatasetForm>;
 }
 
-/** Where uploads arrive. What is left there at a start was broken off. */
-function incomingDir(env: Env): string {
-  return join(env.home, 'uploads', 'incoming');
-}
-
-export async function sweepIncoming(env: Env): Promise<void> {
-  await rm(incomingDir(env), { recursive: true, force: true });
-  await mkdir(incomingDir(env), { recursive: true });
-  await mkdir(join(env.home, 'datasets'), { recursive: true });
-}
-
 /**
  * Streams a form's file to disk. Paths are put into `files` before they are written, so that the caller can remove them.
- * @throws ApiError 400, 413, 415, 422 or 507
+ * @throws ApiError 400, 413, 415, 422 or 507; the reason of the signal
  */
-export async function receiveUpload(ctx: Context, env: Env, files: string[]): Promise<ReceivedUpload> {
+export async function receiveUpload(
+  ctx: Context,
+  env: Env,
+  files: string[],
+  { upload, signal }: { upload: Upload; signal: AbortSignal },
+): Promise<ReceivedUpload> {
   if (!ctx.is('multipart/form-data')) {
     throw new ApiError(
       415,
@@ -64,15 +57,25 @@ export async function receiveUpload(ctx: Context, env: Env, files: string[]): Pr
     part.mimetype = part.originalFilename === null ? null : (part.mimetype ?? 'application/octet-stream');
     void parser._handlePart(part);
   };
-  parser.on('fileBegin', (_name, file) => void files.push(file.filepath));
+  parser.on('fileBegin', (_name, file) => {
+    files.push(file.filepath);
+    upload.filename = file.originalFilename;
+  });
+  parser.on('progress', (received) => {
+    upload.receivedBytes = received;
+    if (upload.totalBytes) upload.progressPercent = Math.min(100, (100 * received) / upload.totalBytes);
+  });
   const fields: [string, string][] = [];
   parser.on('field', (name, value) => void fields.push([name, value]));
-  const received = await whileReceiving(ctx, parser.parse(ctx.req)).catch((error) => {
+  const cancelled = new Promise<never>((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  const received = await whileReceiving(ctx, Promise.race([parser.parse(ctx.req), cancelled])).catch((error) => {
     throw formError(error, env);
   });
   const file = fileOf(received[1], fields);
   // formidable counts what it was sent, and ends a form well whose last writes failed before their error was told.
-  if ((await stat(file.path)).size !== file.bytes) throw diskFull();
+  if ((await stat(file.path)).size !== file.bytes) throw new NoRoomError('The last writes of an upload failed.');
   return { ...file, form: formOf(fields) };
 }
 
@@ -80,7 +83,7 @@ export async function receiveUpload(ctx: Context, env: Env, files: string[]): Pr
 async function refuseTooLarge(bytes: number, env: Env): Promise<void> {
   // Beside its file a form has some bytes of its own.
   if (bytes > env.maxUploadBytes + 2 * MOST_FIELD_BYTES) throw tooLarge(env);
-  if (bytes > (await freeBytes(incomingDir(env))) - KEEP_FREE_BYTES) throw diskFull();
+  await requireRoom(incomingDir(env), bytes);
 }
 
 function tooLarge(env: Env): ApiError {
@@ -90,14 +93,9 @@ function tooLarge(env: Env): ApiError {
   );
 }
 
-function diskFull(): ApiError {
-  return new ApiError(507, 'The disk of the service has no room for this upload. Free some, then send it again.');
-}
-
 function formError(error: unknown, env: Env): Error {
-  if (error instanceof ApiError) return error;
+  if (error instanceof ApiError || isDiskFull(error)) return error as Error;
   const { code, message } = error as Error & { code?: number | string };
-  if (code === 'ENOSPC') return diskFull();
   if (code === formErrors.biggerThanMaxFileSize || code === formErrors.biggerThanTotalMaxFileSize) return tooLarge(env);
   if (code === formErrors.maxFieldsSizeExceeded)
     return new ApiError(413, `The fields beside the file are longer than ${MOST_FIELD_BYTES} bytes. Send less.`);

@@ -11,7 +11,7 @@ import type { ApiDependencies, Endpoints } from '../endpoint.ts';
 import { ApiError, notFound } from '../errors.ts';
 import { searchOf } from '../list-query.ts';
 import { IdParams } from '../shared-schema.ts';
-import { presentDataset } from './present.ts';
+import { presentDataset, presentUpload } from './present.ts';
 import {
   DatasetListQuery,
   DatasetListSchema,
@@ -20,12 +20,17 @@ import {
   DatasetUpload,
   PreviewQuery,
   PreviewSchema,
+  UploadListSchema,
+  UploadParams,
 } from './schema.ts';
 import { uploadDataset } from './upload.ts';
+import { Uploads } from './uploads.ts';
 
 const tag = 'Datasets';
 
 export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): void {
+  const uploads = new Uploads();
+
   endpoints.add({
     method: 'post',
     path: '/datasets/',
@@ -33,9 +38,9 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
     tag,
     multipart: DatasetUpload,
     success: { status: 201, description: 'The dataset', schema: DatasetSchema },
-    errors: { 400: 'Invalid file type or content', 507: 'No room on the disk' },
+    errors: { 400: 'Invalid file type or content', 409: 'Cancelled', 507: 'No room on the disk' },
     creates: true,
-    handle: ({ ctx, once }) => uploadDataset(ctx, env, once),
+    handle: ({ ctx, once }) => uploadDataset(ctx, env, uploads, once),
   });
 
   endpoints.add({
@@ -54,6 +59,32 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
 
   endpoints.add({
     method: 'get',
+    path: '/datasets/uploads',
+    summary: 'How far the uploads are that are no dataset yet',
+    tag,
+    success: { status: 200, description: 'Uploads, oldest first', schema: UploadListSchema },
+    alone: true,
+    handle: async () => ({ items: uploads.list().map(presentUpload) }),
+  });
+
+  endpoints.add({
+    method: 'delete',
+    path: '/datasets/uploads/{id}',
+    summary: 'Cancel an upload: its request is answered with 409, and nothing of it stays',
+    tag,
+    params: UploadParams,
+    success: { status: 204, description: 'Cancelled' },
+    errors: { 404: 'No such upload is going on' },
+    alone: true,
+    handle: async ({ params: { id } }) => {
+      const reason = new ApiError(409, `The upload ${id} was cancelled. Send it again if it is wanted after all.`);
+      if (!uploads.cancel(id, reason))
+        throw new ApiError(404, `There is no upload ${id} going on. See GET /datasets/uploads.`);
+    },
+  });
+
+  endpoints.add({
+    method: 'get',
     path: '/datasets/{id}',
     summary: 'Get a dataset',
     tag,
@@ -66,7 +97,7 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
   endpoints.add({
     method: 'get',
     path: '/datasets/{id}/preview',
-    summary: 'The first rows, and the conversations that they give',
+    summary: 'Rows, and the conversations that they give',
     tag,
     params: IdParams,
     query: PreviewQuery,
@@ -76,7 +107,10 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
       const dataset = await findDataset(id);
       const mapping = dataset.mapping === null ? null : MappingSchema.parse(dataset.mapping);
       const { parquet_path, columns } = dataset;
-      return { columns, rows: await previewRows({ parquet_path, columns, mapping }, query.rows) };
+      return {
+        columns,
+        rows: await previewRows({ parquet_path, columns, mapping }, { offset: query.offset, count: query.rows }),
+      };
     },
   });
 

@@ -27,6 +27,8 @@ const DATASET = {
   updated_at: '2024-01-01T00:00:00Z',
   mapping: { prompt: 'input', completion: 'output' },
   usable_row_count: 100,
+  unusable: [],
+  notes: [],
 };
 
 export const DatasetSchema = z
@@ -45,6 +47,8 @@ export const DatasetSchema = z
     updated_at: dateField,
     mapping: z.record(z.string(), z.string()).nullable(),
     usable_row_count: z.int(),
+    unusable: z.array(z.object({ problem: z.string(), rows: z.int(), first_row: z.int() })),
+    notes: z.array(z.string()),
   })
   .openapi('Dataset', { example: DATASET });
 
@@ -74,7 +78,9 @@ export const DatasetForm = z.strictObject({
 
 /** The same as OpenAPI shows it: a part that is no text is JSON. */
 export const DatasetUpload = z.strictObject({
-  file: z.string().openapi({ format: 'binary', description: 'CSV or JSON, also JSON lines, also gzip' }),
+  file: z
+    .string()
+    .openapi({ format: 'binary', description: 'CSV, TSV, JSON, JSON lines or Parquet, also as gzip or zstd' }),
   ...formFields,
   mapping: MappingSchema.optional().openapi({
     description: 'How a row becomes a conversation',
@@ -87,6 +93,7 @@ export const DatasetPatch = metadataPatch.openapi('DatasetPatch');
 export const DatasetListQuery = searchQuery(10);
 
 export const PreviewQuery = z.strictObject({
+  offset: integerParam(0, 2_147_483_647).default(0),
   rows: integerParam(1, 100).default(10),
 });
 export const PreviewSchema = z
@@ -96,7 +103,7 @@ export const PreviewSchema = z
       z.object({
         row_number: z.int(),
         values: z.record(z.string(), z.string().nullable()),
-        messages: z.array(z.object({ role: z.string(), content: z.string() })).nullable(),
+        messages: z.array(z.looseObject({ role: z.string(), content: z.string() })).nullable(),
         unusable: z.string().nullable(),
       }),
     ),
@@ -113,6 +120,37 @@ export const PreviewSchema = z
             { role: 'assistant', content: '4' },
           ],
           unusable: null,
+        },
+      ],
+    },
+  });
+
+export const UploadParams = z.strictObject({ id: z.uuid() });
+export const UploadListSchema = z
+  .object({
+    items: z.array(
+      z.object({
+        id: z.uuid(),
+        filename: z.string().nullable(),
+        phase: z.enum(['receiving', 'converting']),
+        received_bytes: z.int(),
+        total_bytes: z.int().nullable(),
+        progress: z.number().openapi({ description: 'Percent of the phase' }),
+        started_at: dateField,
+      }),
+    ),
+  })
+  .openapi('UploadList', {
+    example: {
+      items: [
+        {
+          id: '0b9c6f2e-6f5c-4a54-9f0b-0d2f7a3a5a11',
+          filename: 'chats.jsonl',
+          phase: 'converting',
+          received_bytes: 1_048_576_000,
+          total_bytes: 1_048_576_000,
+          progress: 45.5,
+          started_at: '2024-01-01T00:00:00Z',
         },
       ],
     },

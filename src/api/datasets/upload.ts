@@ -1,34 +1,41 @@
-import { randomUUID } from 'node:crypto';
 import { rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Context } from 'koa';
 import type { Transaction } from 'sequelize';
 import { ingestDataset } from '../../datasets/ingest.ts';
 import type { Env } from '../../env.ts';
 import { Dataset } from '../../models/dataset.ts';
 import type { Once } from '../endpoint.ts';
+import { ApiError } from '../errors.ts';
 import { presentDataset } from './present.ts';
 import { receiveUpload } from './receive.ts';
+import { claimPlaces, type Places } from './storage.ts';
+import type { Uploads } from './uploads.ts';
 
 /**
- * Takes a multipart upload to a dataset. The row is written last; when anything fails before, or an earlier request with
- * the same key has made the dataset, nothing of the upload stays behind.
+ * Takes a multipart upload to a dataset. The row is written last; when anything fails before, the client goes away, the
+ * upload is cancelled, or an earlier request with the same key has made the dataset, nothing of it stays behind.
  */
-export async function uploadDataset(ctx: Context, env: Env, once: Once): Promise<unknown> {
+export async function uploadDataset(ctx: Context, env: Env, uploads: Uploads, once: Once): Promise<unknown> {
+  const watched = uploads.begin(ctx.request.length ?? null);
+  ctx.res.once('close', () => watched.cancel(new ApiError(400, 'The client closed the connection.')));
   const files: string[] = [];
+  let places: Places | null = null;
   let kept = false;
   try {
-    const { path, originalName, bytes, form } = await receiveUpload(ctx, env, files);
-    const id = randomUUID();
-    const stored = join(env.home, 'uploads', `${id}${extensionOf(originalName)}`);
-    const parquetPath = join(env.home, 'datasets', `${id}.parquet`);
+    const { path, originalName, bytes, form } = await receiveUpload(ctx, env, files, watched);
+    Object.assign(watched.upload, { filename: originalName, phase: 'converting', progressPercent: 0 });
+    places = await claimPlaces(env, extensionOf(originalName));
+    const { source: stored, parquet: parquetPath } = places;
     files.push(stored, parquetPath);
-    const found = await ingestDataset({
-      sourcePath: path,
-      originalName,
-      parquetPath,
-      mapping: form.mapping ?? null,
-    });
+    const found = await ingestDataset(
+      { sourcePath: path, originalName, parquetPath, mapping: form.mapping ?? null },
+      {
+        signal: watched.signal,
+        onProgress: (percent) => {
+          watched.upload.progressPercent = percent;
+        },
+      },
+    );
     await rename(path, stored);
     const create = async (transaction: Transaction) => {
       const dataset = await Dataset.create(
@@ -42,6 +49,8 @@ export async function uploadDataset(ctx: Context, env: Env, once: Once): Promise
           file_size: bytes,
           row_count: found.rowCount,
           usable_row_count: found.usableRowCount,
+          unusable: found.unusable,
+          notes: found.notes,
           column_count: found.columns.length,
           columns: found.columns,
           mapping: found.mapping,
@@ -57,10 +66,12 @@ export async function uploadDataset(ctx: Context, env: Env, once: Once): Promise
     kept = false;
     throw error;
   } finally {
+    watched.done();
     if (!kept) await Promise.all(files.map((path) => rm(path, { force: true })));
+    await places?.release();
   }
 }
 
 function extensionOf(name: string): string {
-  return name.toLowerCase().match(/\.[a-z]+(\.gz)?$/)?.[0] ?? '';
+  return name.toLowerCase().match(/\.[a-z]+(\.(gz|zst|zstd))?$/)?.[0] ?? '';
 }

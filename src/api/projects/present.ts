@@ -1,4 +1,3 @@
-import type { MixturePlan } from '../../datasets/mixing.ts';
 import type { Project } from '../../models/project.ts';
 import { presentRun } from '../runs/present.ts';
 import { date } from '../shared-schema.ts';
@@ -16,37 +15,18 @@ export function presentProject(project: Project) {
     traits: (project.traits ?? []).map((trait) => ({
       id: trait.id,
       trait_type: trait.trait_type,
-      datasets: (trait.datasets ?? []).map(({ dataset_id, percentage_thousandths }) => ({
+      weight: trait.weight_thousandths / 1000,
+      datasets: (trait.datasets ?? []).map(({ dataset_id, percentage_thousandths, filters }) => ({
         dataset_id,
         percentage: percentage_thousandths / 1000,
+        // The reference's example has none.
+        ...(Object.keys(filters).length > 0 ? { filters } : {}),
       })),
     })),
+    mixing: project.mixing,
     hyperparameters: project.hyperparameters,
     ...presentRun(project),
     created_at: date(project.created_at),
     updated_at: date(project.updated_at),
-  };
-}
-
-export function presentPlan({ trainRows, heldOutRows, warnings, traits }: MixturePlan) {
-  return {
-    train_rows: trainRows,
-    held_out_rows: heldOutRows,
-    warnings,
-    traits: traits.map((trait) => ({
-      trait_type: trait.trait,
-      requested: trait.requested,
-      allocated: trait.allocated,
-      held_out: trait.heldOut,
-      limiting_dataset_id: trait.limitingDatasetId,
-      datasets: trait.datasets.map((share) => ({
-        dataset_id: share.datasetId,
-        percentage: share.percentageThousandths / 1000,
-        rows: share.rows,
-        held_out: share.heldOut,
-        allocated: share.allocated,
-        effective_percentage: share.effectivePercent,
-      })),
-    })),
   };
 }

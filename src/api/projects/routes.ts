@@ -5,11 +5,12 @@ import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import { OrchestrationUnavailableError } from '../../workflows/client.ts';
 import type { ApiDependencies, Endpoints } from '../endpoint.ts';
 import { badRequest } from '../errors.ts';
+import { PlanSchema, presentPlan } from '../plan.ts';
 import { cancelLatest, deleteOwner, startAgain } from '../runs/actions.ts';
 import { addPausing } from '../runs/pausing.ts';
 import { StartAgain } from '../runs/schema.ts';
 import { IdParams } from '../shared-schema.ts';
-import { presentPlan, presentProject } from './present.ts';
+import { presentProject } from './present.ts';
 import {
   ModelListSchema,
   ModelRequest,
@@ -21,7 +22,6 @@ import {
   ProjectListSchema,
   ProjectPatch,
   ProjectPlanRequest,
-  ProjectPlanSchema,
   ProjectSchema,
   ProjectValidationSchema,
 } from './schema.ts';
@@ -72,7 +72,7 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
     summary: 'What the mixture of a project would be; nothing is created',
     tag,
     body: ProjectPlanRequest,
-    success: { status: 200, description: 'The plan', schema: ProjectPlanSchema },
+    success: { status: 200, description: 'The plan', schema: PlanSchema },
     errors: { 400: 'Validation failed' },
     handle: async ({ body }) => presentPlan(await planProject(body)),
   });

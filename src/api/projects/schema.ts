@@ -1,12 +1,20 @@
 import { z } from 'zod';
-import { HyperparameterChoicesSchema } from '../../models/run-spec.ts';
+import { RowFiltersSchema } from '../../datasets/trainable-rows.ts';
+import { HyperparameterChoicesSchema, MixingChoicesSchema } from '../../models/run-spec.ts';
 import { RUN_STATUSES, TRAINING_TYPES, TRAIT_TYPES } from '../../models/statuses.ts';
 import { RUN_FIELDS, runFields } from '../runs/schema.ts';
 import { dateField, idField, metadataPatch, nameField, pageOf, searchQuery, textField } from '../shared-schema.ts';
 
+const shareFields = z.strictObject({
+  dataset_id: idField,
+  percentage: z.number(),
+  filters: RowFiltersSchema.optional(),
+});
+
 const traitFields = z.strictObject({
   trait_type: z.enum(TRAIT_TYPES),
-  datasets: z.array(z.strictObject({ dataset_id: idField, percentage: z.number() })).max(100),
+  weight: z.number().optional().openapi({ description: "Its part of all traits' weights is its part of max_rows" }),
+  datasets: z.array(shareFields).max(100),
 });
 
 const traitList = z.array(traitFields).max(10);
@@ -39,7 +47,12 @@ const PROJECT = {
   ...CHOSEN,
   status: 'running' as const,
   progress: 45.5,
-  traits: CHOSEN.traits.map((trait, index) => ({ id: index + 1, ...trait })),
+  traits: CHOSEN.traits.map((trait, index) => ({
+    id: index + 1,
+    weight: 1,
+    ...trait,
+  })),
+  mixing: {},
   hyperparameters: {},
   current_epoch: 2,
   current_loss: 0.234,
@@ -58,6 +71,7 @@ export const ProjectCreate = z
     max_rows: maxRows,
     output_directory: z.string().min(1),
     traits: traitList,
+    mixing: MixingChoicesSchema.optional(),
     ...HyperparameterChoicesSchema.shape,
   })
   .openapi('ProjectCreate', { example: CHOSEN });
@@ -77,9 +91,11 @@ export const ProjectSchema = z
       z.object({
         id: idField,
         trait_type: z.enum(TRAIT_TYPES),
-        datasets: z.array(z.object({ dataset_id: idField, percentage: z.number() })),
+        weight: z.number(),
+        datasets: z.array(shareFields),
       }),
     ),
+    mixing: MixingChoicesSchema,
     hyperparameters: HyperparameterChoicesSchema,
     current_epoch: z.int(),
     current_loss: z.number().nullable(),
@@ -100,62 +116,10 @@ export const ProjectListQuery = searchQuery(50).extend({
 });
 
 export const ProjectPlanRequest = z
-  .strictObject({ max_rows: maxRows, traits: traitList })
+  .strictObject({ max_rows: maxRows, traits: traitList, mixing: MixingChoicesSchema.optional() })
   .openapi('ProjectPlanRequest', {
     example: { max_rows: 50000, traits: [{ trait_type: 'coding', datasets: [{ dataset_id: 2, percentage: 100.0 }] }] },
   });
-export const ProjectPlanSchema = z
-  .object({
-    train_rows: z.int(),
-    held_out_rows: z.int(),
-    warnings: z.array(z.string()),
-    traits: z.array(
-      z.object({
-        trait_type: z.enum(TRAIT_TYPES),
-        requested: z.int().nullable(),
-        allocated: z.int(),
-        held_out: z.int(),
-        limiting_dataset_id: idField.nullable(),
-        datasets: z.array(
-          z.object({
-            dataset_id: idField,
-            percentage: z.number(),
-            rows: z.int(),
-            held_out: z.int(),
-            allocated: z.int(),
-            effective_percentage: z.number(),
-          }),
-        ),
-      }),
-    ),
-  })
-  .openapi('ProjectPlan', {
-    example: {
-      train_rows: 50_000,
-      held_out_rows: 100,
-      warnings: [],
-      traits: [
-        {
-          trait_type: 'coding',
-          requested: 50_000,
-          allocated: 50_000,
-          held_out: 100,
-          limiting_dataset_id: null,
-          datasets: [
-            {
-              dataset_id: 2,
-              percentage: 100,
-              rows: 60_000,
-              held_out: 100,
-              allocated: 50_000,
-              effective_percentage: 100,
-            },
-          ],
-        },
-      ],
-    },
-  });
-
 export const ProjectPatch = metadataPatch.openapi('ProjectPatch');
 
 const checked = z.object({ valid: z.boolean(), errors: z.array(z.string()) });

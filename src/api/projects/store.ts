@@ -1,11 +1,13 @@
 import type { Transaction } from 'sequelize';
 import type { z } from 'zod';
+import { inDataProcess } from '../../datasets/data-process.ts';
 import { planMixture } from '../../datasets/mixing.ts';
+import { MappingSchema } from '../../datasets/row-format.ts';
 import type { Env } from '../../env.ts';
 import { Dataset } from '../../models/dataset.ts';
 import { Project } from '../../models/project.ts';
 import { ProjectTrait } from '../../models/project-trait.ts';
-import { type RunSpec, resolveRunSpec } from '../../models/run-spec.ts';
+import { mixtureRequest, type RunSpec, resolveRunSpec } from '../../models/run-spec.ts';
 import { TrainingConfig } from '../../models/training-config.ts';
 import { TraitDataset } from '../../models/trait-dataset.ts';
 import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
@@ -55,7 +57,7 @@ export async function createProject(
   env: Env,
   transaction: Transaction,
 ): Promise<Project> {
-  const { name, description, base_model, training_type, max_rows, output_directory, traits, ...hyperparameters } = body;
+  const { name, description, base_model, training_type, max_rows, output_directory, traits, mixing, ...chosen } = body;
   const config = await TrainingConfig.current(transaction);
   const shares = checkTraits(traits);
   const type = requireTrainable(training_type ?? config.default_training_type);
@@ -69,12 +71,13 @@ export async function createProject(
       training_type: type,
       max_rows,
       output_directory: directory,
-      hyperparameters,
+      mixing: mixing ?? {},
+      hyperparameters: chosen,
     },
     { transaction },
   );
-  for (const { trait_type, datasets } of shares) {
-    const trait = await ProjectTrait.create({ project_id: project.id, trait_type }, { transaction });
+  for (const { datasets, ...fields } of shares) {
+    const trait = await ProjectTrait.create({ project_id: project.id, ...fields }, { transaction });
     await TraitDataset.bulkCreate(
       datasets.map((share) => ({ ...share, trait_id: trait.id, project_id: project.id })),
       { transaction },
@@ -97,11 +100,14 @@ export async function projectSpec(project: Project, env: Env, transaction: Trans
       threads: env.trainerThreads,
       // Looked at again: a link may have been put there since the project was made.
       output_directory: await resolveOutputDirectory(project.output_directory, env.outputRoots),
-      traits: (project.traits ?? []).map(({ trait_type, datasets }) => ({
+      mixing: project.mixing,
+      traits: (project.traits ?? []).map(({ trait_type, weight_thousandths, datasets }) => ({
         trait: trait_type,
-        datasets: (datasets ?? []).map(({ dataset_id, percentage_thousandths }) => ({
+        weight_thousandths,
+        datasets: (datasets ?? []).map(({ dataset_id, percentage_thousandths, filters }) => ({
           dataset_id,
           percentage_thousandths,
+          filters,
         })),
       })),
       hyperparameters: project.hyperparameters,
@@ -111,20 +117,31 @@ export async function projectSpec(project: Project, env: Env, transaction: Trans
 }
 
 /** What the mixture of a project would be, without creating anything. @throws ApiError 400, DatasetError */
-export async function planProject(body: z.output<typeof ProjectPlanRequest>) {
-  const shares = checkTraits(body.traits);
-  await requireUsableDatasets(idsOf(shares));
-  const datasets = await Dataset.findAll({ where: { id: idsOf(shares) } });
-  const rows = new Map(datasets.map(({ id, usable_row_count }) => [id, usable_row_count]));
-  return planMixture({
-    maxRows: body.max_rows,
-    traits: shares.map(({ trait_type, datasets: parts }) => ({
-      trait: trait_type,
-      datasets: parts.map(({ dataset_id, percentage_thousandths }) => ({
-        datasetId: dataset_id,
-        rows: rows.get(dataset_id) ?? 0,
-        percentageThousandths: percentage_thousandths,
-      })),
-    })),
-  });
+export async function planProject({ max_rows, traits, mixing = {} }: z.output<typeof ProjectPlanRequest>) {
+  const checked = checkTraits(traits);
+  await requireUsableDatasets(idsOf(checked));
+  const rows = await countRows(checked.flatMap(({ datasets }) => datasets));
+  const shares = checked.map(({ trait_type, ...trait }) => ({ trait: trait_type, ...trait }));
+  return planMixture(mixtureRequest({ max_rows, mixing, traits: shares }, (id) => rows.get(id) ?? 0));
+}
+
+/** Rows of each dataset that may be chosen. Only where something is filtered is the data itself looked at. */
+async function countRows(shares: TraitShares['datasets']): Promise<Map<number, number>> {
+  const datasets = await Dataset.findAll({ where: { id: shares.map(({ dataset_id }) => dataset_id) } });
+  const counts = new Map(datasets.map(({ id, usable_row_count }) => [id, usable_row_count]));
+  const sources = shares
+    .filter(({ filters }) => Object.keys(filters).length > 0)
+    .flatMap(({ dataset_id, filters }) =>
+      datasets
+        .filter(({ id }) => id === dataset_id)
+        .map(({ id, parquet_path, mapping }) => ({
+          id,
+          parquetPath: parquet_path,
+          mapping: MappingSchema.parse(mapping),
+          filters,
+        })),
+    );
+  if (sources.length === 0) return counts;
+  const filtered = await inDataProcess('countTrainableRows', { sources });
+  return new Map([...counts, ...sources.map(({ id }, i): [number, number] => [id, filtered[i] ?? 0])]);
 }

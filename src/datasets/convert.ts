@@ -1,0 +1,214 @@
+import { availableParallelism } from 'node:os';
+import { dirname } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { isDiskFull, requireRoom, sha256OfFile } from '../files.ts';
+import { beginsAsJson, readCsv } from './csv.ts';
+import { DatasetError } from './dataset-error.ts';
+import { detectMapping } from './detect-mapping.ts';
+import { identifier, literal, withDuckDb } from './duckdb.ts';
+import { readJson } from './json.ts';
+import { readParquet } from './parquet.ts';
+import { plainText } from './plain-text.ts';
+import type { Reading } from './reading.ts';
+import { checkMapping, conversationSql, type Mapping } from './row-format.ts';
+import { kindOf, type SourceKind } from './source-kind.ts';
+import { firstBytes, packingOf, unpack } from './unpack.ts';
+
+export interface ConvertRequest {
+  sourcePath: string;
+  originalName: string;
+  parquetPath: string;
+  /** A folder for what lies around in between; whoever asks removes it. */
+  workDir: string;
+  mapping: Mapping | null;
+  threads?: number;
+}
+
+/** Rows that give no conversation, all for the same reason. */
+export interface UnusableRows {
+  /** The end of a sentence. */
+  problem: string;
+  rows: number;
+  /** The number of the first, from 0. */
+  first_row: number;
+}
+
+/** What a file turned out to be. */
+export interface Converted {
+  kind: SourceKind;
+  columns: string[];
+  /** How rows become conversations; null when none was given and none fits. */
+  mapping: Mapping | null;
+  rowCount: number;
+  usableRowCount: number;
+  unusable: UnusableRows[];
+  /** Of the canonical Parquet. */
+  sha256: string;
+  /** What was done to the file so that it could be read, as sentences. */
+  notes: string[];
+}
+
+const MEMORY = '512MB';
+const SAY_EVERY_MS = 500;
+/** DuckDB's own, for rows of a kilobyte and less; fewer for longer ones, since a whole group is held in memory. */
+const MOST_GROUP_ROWS = 122_880;
+const LEAST_GROUP_ROWS = 2048;
+const GROUP_BYTES = 64 * 1024 ** 2;
+
+/** Reads a source file once into its canonical Parquet: one text column per column, rows in their order. */
+export async function convert(request: ConvertRequest, onProgress: (percent: number) => void): Promise<Converted> {
+  const { sourcePath, originalName, parquetPath, workDir, threads = availableParallelism() } = request;
+  const source = await plainSource(sourcePath, kindOf(originalName), workDir);
+  const folders = [workDir, dirname(source.path), dirname(parquetPath)];
+  return await withDuckDb({ memory: MEMORY, folders, threads }, async (connection) => {
+    const reading = await READERS[source.kind](connection, source.path);
+    if (reading.columns.includes('file_row_number'))
+      throw new DatasetError('file has a column named "file_row_number", which is taken. Give it another name.');
+    if (request.mapping) checkMapping(request.mapping, reading.columns);
+    await whileTelling(connection, onProgress, () => writeParquet(connection, reading, source, parquetPath));
+    if (source.mayHaveNul) await refuseNul(connection, parquetPath, reading.columns);
+    const mapping = request.mapping ?? (await detectMapping(connection, parquetPath, reading.columns));
+    const counts = await countRows(connection, parquetPath, mapping);
+    if (source.kind === 'json' && counts.rowCount === 1 && counts.usableRowCount === 0)
+      await refuseWrappedList(connection, parquetPath, reading.columns);
+    if (counts.rowCount === 0)
+      throw new DatasetError('file has no rows beside its header. Upload one with at least one row.');
+    const { kind, notes } = source;
+    const { columns } = reading;
+    return { kind, columns, mapping, ...counts, sha256: await sha256OfFile(parquetPath), notes };
+  });
+}
+
+interface PlainSource {
+  kind: SourceKind;
+  path: string;
+  notes: string[];
+  /** Whether a cell may hold a NUL, which no text in the file showed. */
+  mayHaveNul: boolean;
+}
+
+const READERS: Record<SourceKind, (connection: DuckDBConnection, path: string) => Promise<Reading>> = {
+  csv: (_connection, path) => readCsv(path),
+  json: readJson,
+  parquet: readParquet,
+};
+
+/** The source unpacked and as UTF-8, where it is not both already; refused when it is not what its name says. */
+async function plainSource(sourcePath: string, kind: SourceKind, workDir: string): Promise<PlainSource> {
+  await requireRoom(workDir, 0);
+  const packing = await packingOf(sourcePath);
+  const path = packing ? `${workDir}/unpacked` : sourcePath;
+  if (packing) await unpack(sourcePath, packing, path);
+  const isParquet = (await firstBytes(path, 4)).toString('latin1') === 'PAR1';
+  if (isParquet !== (kind === 'parquet')) {
+    throw new DatasetError(
+      isParquet
+        ? `file is named as ${kind.toUpperCase()} and holds Parquet. Name it .parquet and upload it again.`
+        : 'file is named .parquet and is none: it does not begin as Parquet does. Name it after what it is, or write it again.',
+    );
+  }
+  if (isParquet) return { kind, path, notes: [], mayHaveNul: true };
+  const text = await plainText(path, `${workDir}/text`);
+  if (kind === 'csv' && (await beginsAsJson(text.path)))
+    throw new DatasetError('file is named as CSV and holds JSON. Name it .json or .jsonl and upload it again.');
+  return { kind, path: text.path, notes: text.notes, mayHaveNul: kind === 'json' };
+}
+
+async function writeParquet(
+  connection: DuckDBConnection,
+  reading: Reading,
+  source: PlainSource,
+  parquetPath: string,
+): Promise<void> {
+  const rows = source.kind === 'parquet' ? await rowsOfGroup(connection, source.path) : await linesOfGroup(source.path);
+  const options = `FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${rows}`;
+  try {
+    await connection.run(`COPY (${reading.select}) TO ${literal(parquetPath)} (${options})`);
+  } catch (error) {
+    throw isDiskFull(error) ? error : await reading.explain(error, connection);
+  }
+}
+
+function groupRows(bytesPerRow: number): number {
+  const rows = Math.floor(GROUP_BYTES / Math.max(1, bytesPerRow) / LEAST_GROUP_ROWS) * LEAST_GROUP_ROWS;
+  return Math.min(MOST_GROUP_ROWS, Math.max(LEAST_GROUP_ROWS, rows));
+}
+
+async function linesOfGroup(path: string): Promise<number> {
+  const sample = await firstBytes(path, 1024 ** 2);
+  let lines = 1;
+  for (let at = sample.indexOf(10); at !== -1; at = sample.indexOf(10, at + 1)) lines++;
+  return groupRows(sample.length / lines);
+}
+
+async function rowsOfGroup(connection: DuckDBConnection, path: string): Promise<number> {
+  const found = await connection.runAndReadAll(
+    `SELECT sum(total_uncompressed_size) / greatest(1, sum(row_group_num_rows / row_group_num_columns)) AS bytes FROM parquet_metadata(${literal(path)})`,
+  );
+  return groupRows(Number(found.getRowObjectsJson()[0]?.bytes ?? 1));
+}
+
+async function whileTelling<T>(
+  connection: DuckDBConnection,
+  onProgress: (percent: number) => void,
+  work: () => Promise<T>,
+): Promise<T> {
+  const telling = setInterval(() => {
+    const { percentage } = connection.progress;
+    if (percentage > 0) onProgress(Math.min(100, percentage));
+  }, SAY_EVERY_MS);
+  try {
+    return await work();
+  } finally {
+    clearInterval(telling);
+  }
+}
+
+/** JSON can write a NUL as an escape, and Parquet holds it as it is. */
+async function refuseNul(connection: DuckDBConnection, parquet: string, columns: string[]): Promise<void> {
+  const tests = columns.map((name) => `WHEN contains(${identifier(name)}, chr(0)) THEN ${literal(name)}`);
+  const found = await connection.runAndReadAll(
+    `SELECT * FROM (SELECT file_row_number AS row, CASE ${tests.join(' ')} END AS column_name FROM read_parquet(${literal(parquet)}, file_row_number=true))
+     WHERE column_name IS NOT NULL LIMIT 1`,
+  );
+  const [row] = found.getRowObjectsJson();
+  if (row) {
+    throw new DatasetError(
+      `file has a NUL character in row ${Number(row.row) + 1}, column ${JSON.stringify(row.column_name)}. Remove it and upload the file again.`,
+    );
+  }
+}
+
+/** One object around the rows: they would be taken for one row. */
+async function refuseWrappedList(connection: DuckDBConnection, parquet: string, columns: string[]): Promise<void> {
+  const lists = columns.map(
+    (name, i) =>
+      `CASE WHEN json_type(TRY_CAST(${identifier(name)} AS JSON), '/0') = 'OBJECT' THEN json_array_length(${identifier(name)}) END AS c${i}`,
+  );
+  const found = await connection.runAndReadAll(`SELECT ${lists.join(', ')} FROM read_parquet(${literal(parquet)})`);
+  const [row = {}] = found.getRowObjectsJson();
+  const at = columns.findIndex((_name, i) => Number(row[`c${i}`]) > 0);
+  if (at !== -1) {
+    throw new DatasetError(
+      `file is one object that has a list of ${row[`c${at}`]} objects under ${JSON.stringify(columns[at])}. Upload that list alone.`,
+    );
+  }
+}
+
+/** How many rows there are, and which give no conversation under this mapping. */
+export async function countRows(
+  connection: DuckDBConnection,
+  parquet: string,
+  mapping: Mapping | null,
+): Promise<{ rowCount: number; usableRowCount: number; unusable: UnusableRows[] }> {
+  const problem = mapping ? conversationSql(mapping).problem : "'no row format was recognised'";
+  const found = await connection.runAndReadAll(
+    `SELECT problem, count(*)::INTEGER AS rows, min(row)::INTEGER AS first_row FROM
+       (SELECT file_row_number AS row, (${problem}) AS problem FROM read_parquet(${literal(parquet)}, file_row_number=true))
+     GROUP BY problem ORDER BY first_row`,
+  );
+  const groups = found.getRowObjectsJson() as { problem: string | null; rows: number; first_row: number }[];
+  const rowCount = groups.reduce((total, { rows }) => total + rows, 0);
+  const unusable = groups.flatMap(({ problem, ...others }) => (problem === null ? [] : [{ problem, ...others }]));
+  return { rowCount, usableRowCount: rowCount - unusable.reduce((total, { rows }) => total + rows, 0), unusable };
+}

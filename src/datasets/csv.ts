@@ -1,0 +1,164 @@
+import { createReadStream } from 'node:fs';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { DatasetError } from './dataset-error.ts';
+import { literal } from './duckdb.ts';
+import { MOST_OTHERS, messageOf, type Reading, type WrongRow, wrongRows } from './reading.ts';
+import { firstBytes } from './unpack.ts';
+
+const DELIMITERS = [',', ';', '\t', '|'];
+const SAMPLE_BYTES = 1024 * 1024;
+const MOST_SAMPLE_RECORDS = 200;
+/** A column's name that is longer is a cell of a file without a header. */
+const LONGEST_NAME = 500;
+/** No record may be longer. */
+const LONGEST_RECORD_BYTES = 32 * 1024 * 1024;
+
+/** How a CSV file is written. */
+interface Dialect {
+  delimiter: string;
+  columns: string[];
+  /** Whether Excel's `sep=;` stands before the header. */
+  hasSeparatorLine: boolean;
+}
+
+/** Read with explicit texts, so that `007`, `1e5`, `NA` and dates stay what they are. */
+export async function readCsv(path: string): Promise<Reading> {
+  const dialect = await dialectOf(path);
+  return {
+    columns: dialect.columns,
+    select: `SELECT * FROM ${table(path, dialect)}`,
+    explain: (error, connection) => explain(error, connection, path, dialect),
+  };
+}
+
+function table(path: string, { delimiter, columns, hasSeparatorLine }: Dialect, options = ''): string {
+  const types = columns.map((name) => `${literal(name)}: 'VARCHAR'`).join(', ');
+  const names = columns.map(literal).join(', ');
+  return `read_csv(${literal(path)}, auto_detect=false, header=true, skip=${hasSeparatorLine ? 1 : 0}, delim=${literal(delimiter)},
+    quote='"', escape='"', columns={${types}}, force_not_null=[${names}], strict_mode=true,
+    max_line_size=${LONGEST_RECORD_BYTES}, buffer_size=${2 * LONGEST_RECORD_BYTES}${options})`;
+}
+
+/** The delimiter and the names of the columns of a CSV file in UTF-8. */
+async function dialectOf(path: string): Promise<Dialect> {
+  const bytes = await firstBytes(path, SAMPLE_BYTES);
+  const sample = bytes.toString('utf8');
+  const told = sample.match(/^sep=([,;\t|])\r?\n/);
+  const text = told ? sample.slice(told[0].length) : sample;
+  const isWhole = bytes.length < SAMPLE_BYTES;
+  const tried = (told?.[1] ? [told[1]] : DELIMITERS).map((delimiter) => {
+    const records = firstRecords(text, delimiter, isWhole);
+    const width = records[0]?.length ?? 0;
+    return { delimiter, columns: records[0] ?? [], width, fit: records.filter((r) => r.length === width).length };
+  });
+  // One that splits nothing fits every file: it is only taken when no other splits the header.
+  const best = tried.reduce((a, b) =>
+    b.width > 1 && (a.width === 1 || b.fit > a.fit || (b.fit === a.fit && b.width > a.width)) ? b : a,
+  );
+  checkNames(best.columns, best.delimiter);
+  return { delimiter: best.delimiter, columns: best.columns, hasSeparatorLine: told !== null };
+}
+
+function checkNames(columns: string[], delimiter: string): void {
+  const empty = columns.findIndex((name) => name.trim() === '');
+  if (empty !== -1) {
+    const where = `column ${empty + 1} of ${columns.length} in its first line (delimiter ${JSON.stringify(delimiter)})`;
+    throw new DatasetError(`file has no name for ${where}. Give every column a name.`);
+  }
+  const lower = columns.map((name) => name.toLowerCase());
+  const twice = columns.find((_name, i) => lower.indexOf(lower[i] ?? '') !== i);
+  if (twice !== undefined)
+    throw new DatasetError(`file has two columns named ${JSON.stringify(twice)}. Give every column a name of its own.`);
+  const long = columns.find((name) => name.length > LONGEST_NAME || name.includes('\n'));
+  if (long !== undefined) {
+    throw new DatasetError(
+      `file has ${JSON.stringify(`${long.slice(0, 60)}…`)} as the name of a column: its first line seems to be data. Add a line with the columns' names before it.`,
+    );
+  }
+}
+
+/** Records by RFC 4180: a quoted cell may hold delimiters, line ends, and doubled quotes. Empty lines are none. */
+function firstRecords(text: string, delimiter: string, isWhole: boolean): string[][] {
+  const records: string[][] = [];
+  let cells: string[] = [];
+  let cell = '';
+  let quoted = false;
+  const endRecord = () => {
+    if (cells.length > 0 || cell !== '') records.push([...cells, cell]);
+    cells = [];
+    cell = '';
+  };
+  for (let i = 0; i < text.length && records.length < MOST_SAMPLE_RECORDS; i++) {
+    const character = text[i];
+    if (quoted) {
+      if (character !== '"') cell += character;
+      else if (text[i + 1] === '"') cell += text[i++];
+      else quoted = false;
+    } else if (character === '"' && cell === '') quoted = true;
+    else if (character === delimiter) {
+      cells.push(cell);
+      cell = '';
+    } else if (character === '\n' || character === '\r') endRecord();
+    else cell += character;
+  }
+  // The last one may be cut off where the sample ends.
+  if (isWhole || records.length === 0) endRecord();
+  return records;
+}
+
+const REMEDY = 'Mend that line and upload the file again.';
+
+async function explain(
+  error: unknown,
+  connection: DuckDBConnection,
+  path: string,
+  dialect: Dialect,
+): Promise<DatasetError> {
+  const wrong = await rejectedRows(connection, path, dialect).catch(() => []);
+  const [first, ...others] = wrong;
+  if (first) return wrongRows('CSV', [first, ...others], REMEDY);
+  const [what = ''] = messageOf(error).split('\n');
+  return new DatasetError(`file is not valid CSV: ${what.trim()}. ${REMEDY}`);
+}
+
+async function rejectedRows(connection: DuckDBConnection, path: string, dialect: Dialect): Promise<WrongRow[]> {
+  const all = table(path, dialect, `, store_rejects=true, rejects_limit=${10 * (MOST_OTHERS + 1)}`);
+  // Every column is asked for: what is not asked for is not checked.
+  await connection.run(`SELECT count(*) FROM (SELECT hash(*COLUMNS(*)) AS h FROM ${all}) WHERE h = 0`);
+  const found = await connection.runAndReadAll(
+    `SELECT line, min_by(error_type, column_idx) AS type, min_by(error_message, column_idx) AS message, min_by(column_name, column_idx) AS column_name
+     FROM reject_errors GROUP BY line ORDER BY line LIMIT ${MOST_OTHERS + 1}`,
+  );
+  return found.getRowObjectsJson().map(({ line, type, message, column_name }) => ({
+    line: Number(line),
+    problem: problemOf(String(type), String(message), column_name === null ? null : String(column_name), dialect),
+  }));
+}
+
+/** DuckDB's words as ours, without its advice on options that our users cannot set. */
+function problemOf(type: string, message: string, column: string | null, { columns }: Dialect): string {
+  const cells = message.match(/Expected Number of Columns: (\d+) Found: (\d+)/i);
+  if (cells)
+    return `it has ${cells[2]} cell${cells[2] === '1' ? '' : 's'} where the header has ${columns.length} (${columns.join(', ').slice(0, 200)})`;
+  const where = column === null ? '' : ` in the column ${JSON.stringify(column)}`;
+  if (type === 'UNQUOTED VALUE')
+    return `a quoted cell${where} goes on after its closing quote; double the quotes that are inside of it`;
+  if (type === 'LINE SIZE OVER MAXIMUM')
+    return `it is longer than ${LONGEST_RECORD_BYTES} bytes; a quote that is never closed does that as well`;
+  return `${(message.split('\n')[0] ?? message).trim()}${where}`;
+}
+
+/** Whether a text begins as JSON does, in a file that is named CSV. */
+export async function beginsAsJson(path: string): Promise<boolean> {
+  for await (const line of createReadStream(path, { encoding: 'utf8', end: SAMPLE_BYTES })) {
+    const [first = ''] = String(line).trimStart().split('\n');
+    if (!/^[[{]/.test(first)) return false;
+    try {
+      JSON.parse(first);
+      return true;
+    } catch {
+      return /^\[\s*(\{|$)/.test(first) || /^\{\s*("|$)/.test(first);
+    }
+  }
+  return false;
+}

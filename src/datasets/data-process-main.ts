@@ -1,0 +1,49 @@
+/** A process that does one piece of work on data, says how it ended, and ends. See data-process.ts. */
+import { setPriority } from 'node:os';
+import { isDiskFull } from '../files.ts';
+import { convert } from './convert.ts';
+import type { Assignment, Said } from './data-process.ts';
+import { DatasetError } from './dataset-error.ts';
+import { mix } from './mix.ts';
+import { countTrainableRows } from './trainable-rows.ts';
+
+export const TASKS = { convert, countTrainableRows, mix };
+
+/** Behind the API and the trainer, where there is less than one core for each. */
+const NICENESS = 10;
+const LOOK_AT_MEMORY_EVERY_MS = 100;
+
+function say(said: Said): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.send) process.send(said, () => resolve());
+    else resolve();
+  });
+}
+
+async function end(said: Said): Promise<never> {
+  await say(said);
+  process.exit(0);
+}
+
+async function work({ task, request, mostResidentBytes }: Assignment): Promise<Said> {
+  setInterval(() => {
+    if (process.memoryUsage.rss() < mostResidentBytes) return;
+    const gib = (mostResidentBytes / 1024 ** 3).toFixed(1);
+    void end({ refused: `file needs more than ${gib} GiB of memory to convert. Split its longest rows, or the file.` });
+  }, LOOK_AT_MEMORY_EVERY_MS).unref();
+  try {
+    const run = TASKS[task] as (request: unknown, onProgress: (percent: number) => void) => Promise<unknown>;
+    return { ok: await run(request, (progressPercent) => void say({ progressPercent })) };
+  } catch (error) {
+    if (error instanceof DatasetError) return { refused: error.message };
+    if (isDiskFull(error)) return { noRoom: String(error) };
+    console.error(error);
+    return { failed: String(error) };
+  }
+}
+
+if (process.send) {
+  setPriority(NICENESS);
+  process.once('message', (assignment: Assignment) => void work(assignment).then(end));
+  process.once('disconnect', () => process.exit(1));
+}

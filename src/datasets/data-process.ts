@@ -1,0 +1,89 @@
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { NoRoomError } from '../files.ts';
+import type { TASKS } from './data-process-main.ts';
+import { DatasetError } from './dataset-error.ts';
+
+export type Tasks = typeof TASKS;
+export type TaskName = keyof Tasks;
+export type RequestOf<N extends TaskName> = Parameters<Tasks[N]>[0];
+export type ReplyOf<N extends TaskName> = Awaited<ReturnType<Tasks[N]>>;
+
+/** What a data process is told when it starts. */
+export interface Assignment {
+  task: TaskName;
+  request: unknown;
+  mostResidentBytes: number;
+}
+
+/** What it says: how far it is, any number of times, and then how it ended. */
+export type Said =
+  | { progressPercent: number }
+  | { ok: unknown }
+  | { refused: string }
+  | { noRoom: string }
+  | { failed: string };
+
+export interface DataProcessOptions {
+  /** Ends the work; the promise is rejected with its reason. */
+  signal?: AbortSignal | undefined;
+  onProgress?: (percent: number) => void;
+  mostResidentBytes?: number;
+  timeLimitMs?: number;
+}
+
+/** DuckDB is given a fourth of it; the rest is for a row of the largest size that is read, and its parsing. */
+const MOST_RESIDENT_BYTES = 2 * 1024 ** 3;
+const TIME_LIMIT_MS = 3 * 60 * 60 * 1000;
+
+const MAIN = fileURLToPath(new URL('./data-process-main.ts', import.meta.url));
+
+/**
+ * Does work on data in a process of its own: DuckDB's memory must not become the API's, and what takes too much memory
+ * or time can be ended. It dies with this process.
+ * @throws DatasetError with a sentence for the user; NoRoomError; the reason of the signal
+ */
+export function inDataProcess<N extends TaskName>(
+  task: N,
+  request: RequestOf<N>,
+  options: DataProcessOptions = {},
+): Promise<ReplyOf<N>> {
+  const { signal, onProgress, mostResidentBytes = MOST_RESIDENT_BYTES, timeLimitMs = TIME_LIMIT_MS } = options;
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const child = fork(MAIN, [], { execArgv: ['--import', 'tsx'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const ended: { reason: unknown } = { reason: null };
+    const end = (reason: unknown) => {
+      ended.reason ??= reason;
+      child.kill('SIGKILL');
+    };
+    const abort = () => end(signal?.reason);
+    signal?.addEventListener('abort', abort, { once: true });
+    const tooLong = setTimeout(
+      () =>
+        end(new DatasetError(`file takes longer than ${timeLimitMs / 1000} s to convert. Split it into smaller ones.`)),
+      timeLimitMs,
+    );
+    let last: Said | null = null;
+    child.on('message', (said: Said) => {
+      if ('progressPercent' in said) onProgress?.(said.progressPercent);
+      else last = said;
+    });
+    child.once('error', reject);
+    // Only when it is gone: whoever removes its files then removes all of them.
+    child.once('exit', (code, signalName) => {
+      clearTimeout(tooLong);
+      signal?.removeEventListener('abort', abort);
+      if (ended.reason !== null) reject(ended.reason);
+      else if (last && 'ok' in last) resolve(last.ok as ReplyOf<N>);
+      else reject(errorOf(last, `The data process for ${task} ended with ${signalName ?? `code ${code}`}.`));
+    });
+    child.send({ task, request, mostResidentBytes } satisfies Assignment);
+  });
+}
+
+function errorOf(said: Said | null, otherwise: string): Error {
+  if (said && 'refused' in said) return new DatasetError(said.refused);
+  if (said && 'noRoom' in said) return new NoRoomError(said.noRoom);
+  return new Error(said && 'failed' in said ? said.failed : otherwise);
+}

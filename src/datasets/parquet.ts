@@ -1,0 +1,29 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { DatasetError } from './dataset-error.ts';
+import { identifier, literal } from './duckdb.ts';
+import { messageOf, type Reading } from './reading.ts';
+
+/** Columns of Parquet as texts: nested values as JSON, everything else as DuckDB writes it. */
+export async function readParquet(connection: DuckDBConnection, path: string): Promise<Reading> {
+  const explain = async (error: unknown) =>
+    new DatasetError(
+      `file is not valid Parquet: ${messageOf(error).split('\n')[0]}. Write it again and upload it again.`,
+    );
+  const described = await connection
+    .runAndReadAll(`SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM read_parquet(${literal(path)}))`)
+    .catch(async (error) => {
+      throw await explain(error);
+    });
+  const columns = described
+    .getRowObjectsJson()
+    .map(({ column_name, column_type }) => ({ name: String(column_name), type: String(column_type) }));
+  const cells = columns.map(({ name, type }) => {
+    const isNested = /^STRUCT|^MAP|\]$/.test(type);
+    return `CAST(${isNested ? `to_json(${identifier(name)})` : identifier(name)} AS VARCHAR) AS ${identifier(name)}`;
+  });
+  return {
+    columns: columns.map(({ name }) => name),
+    select: `SELECT ${cells.join(', ')} FROM read_parquet(${literal(path)})`,
+    explain,
+  };
+}

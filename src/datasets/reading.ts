@@ -1,0 +1,37 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { DatasetError } from './dataset-error.ts';
+
+/** How DuckDB reads one kind of source. */
+export interface Reading {
+  columns: string[];
+  /** A query that gives each row in its order: a text or NULL for each of the columns, under its name. */
+  select: string;
+  /** What is wrong with a file on which the query failed. Looks at the file once more, so that it can say where. */
+  explain: (error: unknown, connection: DuckDBConnection) => Promise<DatasetError>;
+}
+
+/** A row, by its line in the file, that cannot be read. */
+export interface WrongRow {
+  line: number;
+  /** What is the matter with it, as the end of a sentence. */
+  problem: string;
+}
+
+/** As many are told beside the first. */
+export const MOST_OTHERS = 5;
+
+/** A sentence on the first wrong row and where the others are. */
+export function wrongRows(kind: string, [first, ...others]: [WrongRow, ...WrongRow[]], remedy: string): DatasetError {
+  const lines = [...new Set(others.map(({ line }) => line))].filter((line) => line !== first.line);
+  const also = lines.length === 0 ? '' : ` Also wrong: line${lines.length > 1 ? 's' : ''} ${listed(lines)}.`;
+  return new DatasetError(`file is not valid ${kind} in line ${first.line}: ${first.problem}.${also} ${remedy}`);
+}
+
+function listed(lines: number[]): string {
+  const shown = lines.slice(0, MOST_OTHERS);
+  return shown.length === 1 ? `${shown[0]}` : `${shown.slice(0, -1).join(', ')} and ${shown.at(-1)}`;
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
