@@ -63,28 +63,29 @@ export async function readMixture(dir: string): Promise<{ trainRows: number; hel
 }
 
 /** @throws DatasetError when the file that rows are to be read from is gone, or not what the upload became. */
-async function requireUnchanged({ id, parquetPath, sha256 }: MixtureSource): Promise<void> {
-  const found = await sha256OfFile(parquetPath).catch((error: NodeJS.ErrnoException) => {
+async function requireUnchanged({ id, parquet_path, sha256 }: Dataset): Promise<void> {
+  const found = await sha256OfFile(parquet_path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
     throw error;
   });
   if (found === sha256) return;
   throw new DatasetError(
-    `The file of dataset ${id} (${parquetPath}) is ${found === null ? 'gone' : 'not what it was'}. Put it back from a backup, or upload the dataset again.`,
+    `The file of dataset ${id} (${parquet_path}) is ${found === null ? 'gone' : 'not what it was'}. Put it back from a backup, or upload the dataset again.`,
   );
 }
 
 async function mix(run: Run, dir: string, signal: AbortSignal): Promise<void> {
   const shares = run.spec.traits.flatMap(({ datasets }) => datasets);
   const datasets = await Dataset.findAll({ where: { id: shares.map(({ dataset_id }) => dataset_id) } });
-  const sources = shares.map(({ dataset_id, filters }) => {
+  const source = async ({ dataset_id, filters }: (typeof shares)[number]): Promise<MixtureSource> => {
     const dataset = datasets.find(({ id }) => id === dataset_id);
     if (!dataset?.mapping)
       throw new DatasetError(`Dataset ${dataset_id} is not there, or has no mapping. Upload it again with a mapping.`);
-    const { id, parquet_path: parquetPath, sha256 } = dataset;
-    return { id, parquetPath, sha256, mapping: MappingSchema.parse(dataset.mapping), filters };
-  });
-  await Promise.all(sources.map(requireUnchanged));
+    await requireUnchanged(dataset);
+    const { id, parquet_path: parquetPath, source_sha256, sha256 } = dataset;
+    return { id, parquetPath, sha256: source_sha256 ?? sha256, mapping: MappingSchema.parse(dataset.mapping), filters };
+  };
+  const sources = await Promise.all(shares.map(source));
   const counts = await inDataProcess('countTrainableRows', { sources }, { signal });
   const rows = new Map(sources.map(({ id }, i) => [id, counts[i] ?? 0]));
   const plan = planMixture(mixtureRequest(run.spec, (id) => rows.get(id) ?? 0));

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { DatasetError } from './dataset-error.ts';
 import { literal } from './duckdb.ts';
-import { MOST_OTHERS, messageOf, type Reading, type WrongRow, wrongRows } from './reading.ts';
+import { MOST_OTHERS, messageOf, type Reading, RowTooLong, type WrongRow, wrongRows } from './reading.ts';
 import { firstBytes } from './unpack.ts';
 
 const DELIMITERS = [',', ';', '\t', '|'];
@@ -10,8 +10,6 @@ const SAMPLE_BYTES = 1024 * 1024;
 const MOST_SAMPLE_RECORDS = 200;
 /** A column's name that is longer is a cell of a file without a header. */
 const LONGEST_NAME = 500;
-/** No record may be longer. */
-const LONGEST_RECORD_BYTES = 32 * 1024 * 1024;
 
 /** How a CSV file is written. */
 interface Dialect {
@@ -22,21 +20,22 @@ interface Dialect {
 }
 
 /** Read with explicit texts, so that `007`, `1e5`, `NA` and dates stay what they are. */
-export async function readCsv(path: string): Promise<Reading> {
+export async function readCsv(path: string, longestRowBytes: number): Promise<Reading> {
   const dialect = await dialectOf(path);
   return {
     columns: dialect.columns,
-    select: `SELECT * FROM ${table(path, dialect)}`,
-    explain: (error, connection) => explain(error, connection, path, dialect),
+    select: `SELECT * FROM ${table(path, dialect, longestRowBytes)}`,
+    explain: (error, connection) => explain(error, connection, path, dialect, longestRowBytes),
   };
 }
 
-function table(path: string, { delimiter, columns, hasSeparatorLine }: Dialect, options = ''): string {
+function table(path: string, dialect: Dialect, longestRowBytes: number, options = ''): string {
+  const { delimiter, columns, hasSeparatorLine } = dialect;
   const types = columns.map((name) => `${literal(name)}: 'VARCHAR'`).join(', ');
   const names = columns.map(literal).join(', ');
   return `read_csv(${literal(path)}, auto_detect=false, header=true, skip=${hasSeparatorLine ? 1 : 0}, delim=${literal(delimiter)},
     quote='"', escape='"', columns={${types}}, force_not_null=[${names}], strict_mode=true,
-    max_line_size=${LONGEST_RECORD_BYTES}, buffer_size=${2 * LONGEST_RECORD_BYTES}${options})`;
+    max_line_size=${longestRowBytes}, buffer_size=${2 * longestRowBytes}${options})`;
 }
 
 /** The delimiter and the names of the columns of a CSV file in UTF-8. */
@@ -113,16 +112,27 @@ async function explain(
   connection: DuckDBConnection,
   path: string,
   dialect: Dialect,
+  longestRowBytes: number,
 ): Promise<DatasetError> {
-  const wrong = await rejectedRows(connection, path, dialect).catch(() => []);
+  if (/maximum line size|max_line_size|buffer_size/i.test(messageOf(error))) {
+    return new RowTooLong(
+      `file has a record of more than ${longestRowBytes} bytes. Split it; or close the quote that is opened in it and never closed.`,
+    );
+  }
+  const wrong = await rejectedRows(connection, path, dialect, longestRowBytes).catch(() => []);
   const [first, ...others] = wrong;
   if (first) return wrongRows('CSV', [first, ...others], REMEDY);
   const [what = ''] = messageOf(error).split('\n');
   return new DatasetError(`file is not valid CSV: ${what.trim()}. ${REMEDY}`);
 }
 
-async function rejectedRows(connection: DuckDBConnection, path: string, dialect: Dialect): Promise<WrongRow[]> {
-  const all = table(path, dialect, `, store_rejects=true, rejects_limit=${10 * (MOST_OTHERS + 1)}`);
+async function rejectedRows(
+  connection: DuckDBConnection,
+  path: string,
+  dialect: Dialect,
+  longestRowBytes: number,
+): Promise<WrongRow[]> {
+  const all = table(path, dialect, longestRowBytes, `, store_rejects=true, rejects_limit=${10 * (MOST_OTHERS + 1)}`);
   // Every column is asked for: what is not asked for is not checked.
   await connection.run(`SELECT count(*) FROM (SELECT hash(*COLUMNS(*)) AS h FROM ${all}) WHERE h = 0`);
   const found = await connection.runAndReadAll(
@@ -143,8 +153,6 @@ function problemOf(type: string, message: string, column: string | null, { colum
   const where = column === null ? '' : ` in the column ${JSON.stringify(column)}`;
   if (type === 'UNQUOTED VALUE')
     return `a quoted cell${where} goes on after its closing quote; double the quotes that are inside of it`;
-  if (type === 'LINE SIZE OVER MAXIMUM')
-    return `it is longer than ${LONGEST_RECORD_BYTES} bytes; a quote that is never closed does that as well`;
   return `${(message.split('\n')[0] ?? message).trim()}${where}`;
 }
 

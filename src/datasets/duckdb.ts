@@ -5,7 +5,6 @@ export interface DuckDbLimits {
   memory: string;
   /** The only folders in which it may read and write. */
   folders: string[];
-  /** What files become does not depend on it. */
   threads: number;
 }
 
@@ -23,8 +22,8 @@ export async function withDuckDb<T>(
       // For connection.progress, which is how far a query is.
       'enable_progress_bar=true',
       'enable_progress_bar_print=false',
+      // For good: DuckDB does not let it be turned on again.
       'enable_external_access=false',
-      'lock_configuration=true',
     ])
       await connection.run(`SET ${setting}`);
     return await work(connection);

@@ -3,11 +3,9 @@ import { createInterface } from 'node:readline';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { DatasetError } from './dataset-error.ts';
 import { identifier, literal } from './duckdb.ts';
-import { MOST_OTHERS, messageOf, type Reading, type WrongRow, wrongRows } from './reading.ts';
+import { MOST_OTHERS, messageOf, type Reading, RowTooLong, type WrongRow, wrongRows } from './reading.ts';
 import { firstBytes } from './unpack.ts';
 
-/** No object may be longer. */
-const LONGEST_OBJECT_BYTES = 32 * 1024 * 1024;
 const SAMPLE_BYTES = 1024 * 1024;
 
 /** `unstructured`: objects one after the other, each over several lines. */
@@ -17,10 +15,10 @@ type Format = 'array' | 'newline_delimited' | 'unstructured';
  * Objects are read as they stand, without types: texts as they are, null and missing as NULL, and everything else as its
  * JSON. Columns come in the order in which keys are first met.
  */
-export async function readJson(connection: DuckDBConnection, path: string): Promise<Reading> {
+export async function readJson(connection: DuckDBConnection, path: string, longestRowBytes: number): Promise<Reading> {
   const format = await formatOf(path);
-  const objects = `read_json_objects(${literal(path)}, format='${format}', maximum_object_size=${LONGEST_OBJECT_BYTES})`;
-  const explained = (error: unknown) => explain(error, path, format);
+  const objects = `read_json_objects(${literal(path)}, format='${format}', maximum_object_size=${longestRowBytes})`;
+  const explained = (error: unknown) => explain(error, path, format, longestRowBytes);
   const columns = await columnsOf(connection, objects).catch(async (error) => {
     throw error instanceof DatasetError ? error : await explained(error);
   });
@@ -43,31 +41,60 @@ async function formatOf(path: string): Promise<Format> {
 
 async function columnsOf(connection: DuckDBConnection, objects: string): Promise<string[]> {
   const query = (sql: string) => connection.runAndReadAll(sql).then((found) => found.getRowObjectsJson());
-  // All in one pass: the sets of keys that there are, where each is first met, and what is no object.
-  const found = await query(
-    `SELECT json_keys(json) AS keys, json_type(json) AS type, min(row_number) AS first FROM
-       (SELECT json, row_number() OVER () AS row_number FROM ${objects}) GROUP BY 1, 2 ORDER BY 3`,
-  );
-  const wrong = found.find(({ type }) => type !== 'OBJECT');
+  const withNumbers = `(SELECT json, row_number() OVER () AS row FROM ${objects})`;
+  // In one pass, the sets of keys that there are; where they are is only asked for when it matters, since it is slower.
+  const sets = (await query(`SELECT DISTINCT json_keys(json) AS keys, json_type(json) AS type FROM ${objects}`)) as {
+    keys: string[];
+    type: string;
+  }[];
+  const firstRow = async (condition: string) =>
+    (await query(`SELECT min(row)::VARCHAR AS row FROM ${withNumbers} WHERE ${condition}`))[0]?.row;
+  const wrong = sets.find(({ type }) => type !== 'OBJECT');
   if (wrong) {
     throw new DatasetError(
-      `file has ${String(wrong.type).toLowerCase()} as row ${String(wrong.first)}, where an object was expected. Make every row a JSON object.`,
+      `file has ${wrong.type.toLowerCase()} as row ${await firstRow(`json_type(json) <> 'OBJECT'`)}, where an object was expected. Make every row a JSON object.`,
     );
   }
-  const sets = found.map(({ keys, first }) => ({ keys: keys as string[], first: String(first) }));
-  for (const { keys, first } of sets) {
+  for (const { keys } of sets) {
     const twice = keys.find((key, i) => keys.indexOf(key) !== i);
-    if (twice !== undefined)
-      throw new DatasetError(`file has the key ${JSON.stringify(twice)} twice in row ${first}. Give it once.`);
-    if (keys.includes('')) throw new DatasetError(`file has a key without a name in row ${first}. Give it one.`);
+    if (twice === undefined && !keys.includes('')) continue;
+    const row = await firstRow(`json_keys(json) = [${keys.map(literal).join(', ')}]`);
+    throw new DatasetError(
+      twice === undefined
+        ? `file has a key without a name in row ${row}. Give it one.`
+        : `file has the key ${JSON.stringify(twice)} twice in row ${row}. Give it once.`,
+    );
   }
-  const columns = [...new Set(sets.flatMap(({ keys }) => keys))];
+  const columns = await inOrder(
+    query,
+    sets.flatMap(({ keys }) => keys),
+    withNumbers,
+    objects,
+  );
   if (columns.length === 0) throw new DatasetError('file has no row with a field. Upload one with at least one row.');
   const lower = columns.map((name) => name.toLowerCase());
   const twice = columns.find((_name, i) => lower.indexOf(lower[i] ?? '') !== i);
   if (twice !== undefined)
     throw new DatasetError(`file has two keys ${JSON.stringify(twice)} that differ in case alone. Rename one.`);
   return columns;
+}
+
+const FIRST_ROWS = 1000;
+
+/** Keys in the order in which they are first met: nearly always in the first rows. */
+async function inOrder(
+  query: (sql: string) => Promise<Record<string, unknown>[]>,
+  keys: string[],
+  withNumbers: string,
+  objects: string,
+): Promise<string[]> {
+  const first = await query(`SELECT json_keys(json) AS keys FROM ${objects} LIMIT ${FIRST_ROWS}`);
+  const found = new Set(first.flatMap((row) => row.keys as string[]));
+  if (keys.every((key) => found.has(key))) return [...found];
+  const later = await query(
+    `SELECT keys FROM (SELECT json_keys(json) AS keys, min(row) AS row FROM ${withNumbers} GROUP BY 1) ORDER BY row`,
+  );
+  return [...new Set(later.flatMap((row) => row.keys as string[]))];
 }
 
 /** Each object is parsed once for all of its values and once for their types; what more is needed, only where it is. */
@@ -105,10 +132,10 @@ function withoutMarks(json: string): string {
 
 const REMEDY = 'Mend it: the file is to be an array of objects, or one object per line.';
 
-async function explain(error: unknown, path: string, format: Format): Promise<DatasetError> {
+async function explain(error: unknown, path: string, format: Format, longestRowBytes: number): Promise<DatasetError> {
   const message = messageOf(error);
   if (message.includes('maximum_object_size'))
-    return new DatasetError(`file has an object of more than ${LONGEST_OBJECT_BYTES} bytes. Split it into rows.`);
+    return new RowTooLong(`file has an object of more than ${longestRowBytes} bytes. Split it into rows.`);
   const wrong: WrongRow[] = [];
   for await (const { line, text } of format === 'newline_delimited' ? linesOf(path) : objectsOf(path)) {
     const problem = problemOf(text);

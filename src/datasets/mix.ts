@@ -12,6 +12,7 @@ import { conversationSql } from './row-format.ts';
 import { type RowSource, trainableRowsSql } from './trainable-rows.ts';
 
 export interface MixtureSource extends RowSource {
+  /** Of the file that was uploaded: the choice of rows depends on it, and on nothing of this machine. */
   sha256: string;
 }
 
@@ -40,6 +41,8 @@ export async function mix(request: MixRequest): Promise<MixtureManifest> {
   return await withDuckDb({ memory: MEMORY, folders, threads }, async (connection) => {
     await chooseRows(connection, shares, seed);
     await readConversations(connection, shares);
+    // What is written in parallel may be split into row groups in more than one way.
+    await connection.run('SET threads = 1');
     const manifest: MixtureManifest = {
       mixing_version: plan.version,
       random_version: RANDOM_VERSION,

@@ -10,6 +10,15 @@ export interface Reading {
   explain: (error: unknown, connection: DuckDBConnection) => Promise<DatasetError>;
 }
 
+/**
+ * The longest row that is read, in bytes: most files are read with buffers for the first, which is faster and takes less
+ * memory, and those that turn out to have longer rows once more with buffers for the second.
+ */
+export const LONGEST_ROW_BYTES = [2 * 1024 ** 2, 32 * 1024 ** 2] as const;
+
+/** A row is longer than this reading takes. */
+export class RowTooLong extends DatasetError {}
+
 /** A row, by its line in the file, that cannot be read. */
 export interface WrongRow {
   line: number;

@@ -30,8 +30,10 @@ export class Dataset extends Model<InferAttributes<Dataset>, InferCreationAttrib
   declare columns: string[];
   /** How a row becomes a conversation; null when no format was recognised. */
   declare mapping: Record<string, string> | null;
-  /** Of the canonical Parquet. */
+  /** Of the canonical Parquet. Its rows always are the same; how they lie in its row groups is not. */
   declare sha256: string;
+  /** Of the file as it was uploaded: what mixtures depend on. Null for datasets from before this was kept. */
+  declare source_sha256: CreationOptional<string | null>;
   declare created_at: CreationOptional<Date>;
   declare updated_at: CreationOptional<Date>;
 }
@@ -55,6 +57,7 @@ export function initDataset(sequelize: Sequelize): void {
       columns: { type: DataTypes.JSONB, allowNull: false },
       mapping: DataTypes.JSONB,
       sha256: { type: DataTypes.CHAR(64), allowNull: false },
+      source_sha256: DataTypes.CHAR(64),
       created_at: DataTypes.DATE,
       updated_at: DataTypes.DATE,
     },

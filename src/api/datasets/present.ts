@@ -23,6 +23,7 @@ export function presentDataset(dataset: Dataset) {
     usable_row_count: dataset.usable_row_count,
     unusable: dataset.unusable,
     notes: dataset.notes,
+    sha256: dataset.source_sha256,
   };
 }
 

@@ -9,7 +9,6 @@ import { isDiskFull, NoRoomError, requireRoom } from '../../files.ts';
 import { ApiError, badRequest } from '../errors.ts';
 import { check, whileReceiving } from '../request.ts';
 import { DatasetForm } from './schema.ts';
-import { incomingDir } from './storage.ts';
 import type { Upload } from './uploads.ts';
 
 /** Names beside the file that a form may have; a few more than we know, so that a wrong one is named. */
@@ -21,17 +20,19 @@ export interface ReceivedUpload {
   /** The name under which the user has it, without folders. */
   originalName: string;
   bytes: number;
+  /** Of the file, in hexadecimal. */
+  sha256: string;
   form: z.output<typeof DatasetForm>;
 }
 
 /**
- * Streams a form's file to disk. Paths are put into `files` before they are written, so that the caller can remove them.
+ * Streams a form's file into `dir`, which the caller removes.
  * @throws ApiError 400, 413, 415, 422 or 507; the reason of the signal
  */
 export async function receiveUpload(
   ctx: Context,
   env: Env,
-  files: string[],
+  dir: string,
   { upload, signal }: { upload: Upload; signal: AbortSignal },
 ): Promise<ReceivedUpload> {
   if (!ctx.is('multipart/form-data')) {
@@ -40,9 +41,9 @@ export async function receiveUpload(
       `Content-Type is ${JSON.stringify(ctx.get('Content-Type'))}; send the file as multipart/form-data.`,
     );
   }
-  await refuseTooLarge(Number(ctx.get('Content-Length') || 0), env);
+  await refuseTooLarge(Number(ctx.get('Content-Length') || 0), env, dir);
   const parser = formidable({
-    uploadDir: incomingDir(env),
+    uploadDir: dir,
     filename: () => randomUUID(),
     maxFileSize: env.maxUploadBytes,
     maxTotalFileSize: env.maxUploadBytes,
@@ -51,6 +52,7 @@ export async function receiveUpload(
     maxFieldsSize: MOST_FIELD_BYTES,
     allowEmptyFiles: true,
     minFileSize: 0,
+    hashAlgorithm: 'sha256',
   });
   // By its file name: some clients (Python's requests) send files without a content type, others fields with one.
   parser.onPart = (part) => {
@@ -58,7 +60,6 @@ export async function receiveUpload(
     void parser._handlePart(part);
   };
   parser.on('fileBegin', (_name, file) => {
-    files.push(file.filepath);
     upload.filename = file.originalFilename;
   });
   parser.on('progress', (received) => {
@@ -80,10 +81,10 @@ export async function receiveUpload(
 }
 
 /** Before a byte of it is read, where the client says how long it is. */
-async function refuseTooLarge(bytes: number, env: Env): Promise<void> {
+async function refuseTooLarge(bytes: number, env: Env, dir: string): Promise<void> {
   // Beside its file a form has some bytes of its own.
   if (bytes > env.maxUploadBytes + 2 * MOST_FIELD_BYTES) throw tooLarge(env);
-  await requireRoom(incomingDir(env), bytes);
+  await requireRoom(dir, bytes);
 }
 
 function tooLarge(env: Env): ApiError {
@@ -123,7 +124,7 @@ function fileOf(files: Record<string, formidable.File[] | undefined>, fields: [s
     throw badRequest(
       `The file's name ${JSON.stringify(originalName.slice(0, 100))} is empty, longer than 255 characters, or has control characters. Rename it.`,
     );
-  return { path: file.filepath, originalName, bytes: file.size };
+  return { path: file.filepath, originalName, bytes: file.size, sha256: file.hash ?? '' };
 }
 
 function formOf(fields: [string, string][]): z.output<typeof DatasetForm> {

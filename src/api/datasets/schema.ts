@@ -29,6 +29,7 @@ const DATASET = {
   usable_row_count: 100,
   unusable: [],
   notes: [],
+  sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
 };
 
 export const DatasetSchema = z
@@ -49,6 +50,7 @@ export const DatasetSchema = z
     usable_row_count: z.int(),
     unusable: z.array(z.object({ problem: z.string(), rows: z.int(), first_row: z.int() })),
     notes: z.array(z.string()),
+    sha256: z.string().nullable().openapi({ description: 'Of the file as it was uploaded' }),
   })
   .openapi('Dataset', { example: DATASET });
 

@@ -1,4 +1,5 @@
-import { rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Context } from 'koa';
 import type { Transaction } from 'sequelize';
 import { ingestDataset } from '../../datasets/ingest.ts';
@@ -8,7 +9,7 @@ import type { Once } from '../endpoint.ts';
 import { ApiError } from '../errors.ts';
 import { presentDataset } from './present.ts';
 import { receiveUpload } from './receive.ts';
-import { claimPlaces, type Places } from './storage.ts';
+import { claimPlaces, incomingDir, type Places } from './storage.ts';
 import type { Uploads } from './uploads.ts';
 
 /**
@@ -18,15 +19,16 @@ import type { Uploads } from './uploads.ts';
 export async function uploadDataset(ctx: Context, env: Env, uploads: Uploads, once: Once): Promise<unknown> {
   const watched = uploads.begin(ctx.request.length ?? null);
   ctx.res.once('close', () => watched.cancel(new ApiError(400, 'The client closed the connection.')));
-  const files: string[] = [];
+  // A folder of its own: what is still being opened when it is removed then finds no place.
+  const dir = join(incomingDir(env), watched.upload.id);
   let places: Places | null = null;
   let kept = false;
   try {
-    const { path, originalName, bytes, form } = await receiveUpload(ctx, env, files, watched);
+    await mkdir(dir, { recursive: true });
+    const { path, originalName, bytes, sha256, form } = await receiveUpload(ctx, env, dir, watched);
     Object.assign(watched.upload, { filename: originalName, phase: 'converting', progressPercent: 0 });
     places = await claimPlaces(env, extensionOf(originalName));
     const { source: stored, parquet: parquetPath } = places;
-    files.push(stored, parquetPath);
     const found = await ingestDataset(
       { sourcePath: path, originalName, parquetPath, mapping: form.mapping ?? null },
       {
@@ -55,19 +57,21 @@ export async function uploadDataset(ctx: Context, env: Env, uploads: Uploads, on
           columns: found.columns,
           mapping: found.mapping,
           sha256: found.sha256,
+          source_sha256: sha256,
         },
         { transaction },
       );
       kept = true;
       return presentDataset(dataset);
     };
-    return await once(create, JSON.stringify([form, originalName, bytes, found.sha256]));
+    return await once(create, JSON.stringify([form, originalName, bytes, sha256]));
   } catch (error) {
     kept = false;
     throw error;
   } finally {
     watched.done();
-    if (!kept) await Promise.all(files.map((path) => rm(path, { force: true })));
+    await rm(dir, { recursive: true, force: true });
+    if (places && !kept) await Promise.all([places.source, places.parquet].map((path) => rm(path, { force: true })));
     await places?.release();
   }
 }
