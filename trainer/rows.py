@@ -19,6 +19,7 @@ DEFAULT_TEMPLATE = (
 class Conversation:
     messages: list[dict]
     trait: str
+    tools: list[dict] | None = None
 
 
 def read_conversations(path: Path) -> list[Conversation]:
@@ -31,7 +32,7 @@ def read_conversations(path: Path) -> list[Conversation]:
         rows = pyarrow.parquet.read_table(path).to_pylist()
     else:
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return [Conversation(_messages(row, number), row.get("trait") or "all") for number, row in enumerate(rows, start=1)]
+    return [Conversation(_messages(row, number), row.get("trait") or "all", _tools(row)) for number, row in enumerate(rows, start=1)]
 
 
 def _messages(row: dict, number: int) -> list[dict]:
@@ -39,7 +40,7 @@ def _messages(row: dict, number: int) -> list[dict]:
         messages = json.loads(row["messages"]) if isinstance(row["messages"], str) else row["messages"]
         if not isinstance(messages, list) or not all(isinstance(m, dict) and {"role", "content"} <= set(m) for m in messages):
             raise BadInput(f"Row {number} has messages that are no list of objects with role and content.")
-        return [{"role": m["role"], "content": m["content"]} for m in messages]
+        return [_message(m) for m in messages]
     for prompt, answer in (("prompt", "completion"), ("question", "answer"), ("instruction", "output")):
         if prompt in row and answer in row:
             extra = f"\n\n{row['input']}" if prompt == "instruction" and row.get("input") else ""
@@ -47,23 +48,54 @@ def _messages(row: dict, number: int) -> list[dict]:
     raise BadInput(f"Row {number} has the fields {', '.join(row)}; give messages, or prompt and completion, or instruction and output.")
 
 
-def render(tokenizer, messages: list[dict], answer_next: bool = False) -> str:
-    return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=answer_next)
+def _message(message: dict) -> dict:
+    """What chat templates know, without what is not there. Arguments of tool calls as objects: templates write them as JSON."""
+    known = {key: message[key] for key in ("role", "content", "reasoning_content", "tool_calls", "tool_call_id", "name") if message.get(key) is not None}
+    for call in known.get("tool_calls", []):
+        function = call.get("function", {}) if isinstance(call, dict) else {}
+        if isinstance(function.get("arguments"), str):
+            try:
+                function["arguments"] = json.loads(function["arguments"])
+            except ValueError:
+                pass  # A text that is no JSON is written as it is.
+    return known
 
 
-def encode(tokenizer, messages: list[dict], max_length: int) -> tuple[list[int], list[int], bool]:
+def _tools(row: dict) -> list[dict] | None:
+    tools = row.get("tools")
+    return (json.loads(tools) if isinstance(tools, str) else tools) or None
+
+
+def is_text(messages: list[dict]) -> bool:
+    """Plain text, to be learnt as a whole, is one message with this role, which no chat has."""
+    return messages[0]["role"] == "text"
+
+
+def render(tokenizer, messages: list[dict], answer_next: bool = False, tools: list[dict] | None = None) -> str:
+    return tokenizer.apply_chat_template(messages, tools=tools, tokenize=False, add_generation_prompt=answer_next)
+
+
+def encode_text(tokenizer, text: str, max_length: int) -> tuple[list[int], list[int], bool]:
+    """Token ids with the end of a text, all of them labels, and whether the row was cut."""
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
+    return ids[:max_length], ids[:max_length], len(ids) > max_length
+
+
+def encode(tokenizer, messages: list[dict], max_length: int, tools: list[dict] | None = None) -> tuple[list[int], list[int], bool]:
     """Token ids, labels, and whether the row was cut.
 
     Each answer is what the conversation rendered with it has beyond the conversation rendered up to it; so this works
     with templates that mark no generation. Where the template does not keep that prefix, the row is refused.
     """
-    text = render(tokenizer, messages)
+    if is_text(messages):
+        return encode_text(tokenizer, messages[0]["content"], max_length)
+    text = render(tokenizer, messages, tools=tools)
     answers = []
     for index, message in enumerate(messages):
         if message["role"] != "assistant":
             continue
-        before = render(tokenizer, messages[:index], answer_next=True)
-        upto = render(tokenizer, messages[: index + 1])
+        before = render(tokenizer, messages[:index], answer_next=True, tools=tools)
+        upto = render(tokenizer, messages[: index + 1], tools=tools)
         if not upto.startswith(before) or not text.startswith(upto.rstrip()):
             raise BadInput("The model's chat template rewrites earlier turns, so the answers' tokens cannot be told from the rest.")
         answers.append((len(before), len(upto)))
@@ -84,7 +116,7 @@ def encode_all(tokenizer, conversations: list[Conversation], max_length: int) ->
     """All rows as tokens; those without an answer token left are skipped and counted."""
     result = Encoded([], 0, 0)
     for conversation in conversations:
-        ids, labels, cut = encode(tokenizer, conversation.messages, max_length)
+        ids, labels, cut = encode(tokenizer, conversation.messages, max_length, conversation.tools)
         result.truncated += cut
         if all(label == IGNORED for label in labels):
             result.skipped += 1

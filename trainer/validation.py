@@ -90,17 +90,17 @@ def next_token(model, tokenizer) -> None:
 
 
 def by_trait(conversations: list[Conversation], most: int) -> dict[str, list[Conversation]]:
-    """Rows that end in an answer, at most so many of each trait, in their order."""
+    """Rows that end in an answer to something, at most so many of each trait, in their order."""
     traits: dict[str, list[Conversation]] = {}
     for row in conversations:
         rows = traits.setdefault(row.trait, [])
-        if len(rows) < most and row.messages[-1]["role"] == "assistant":
+        if len(rows) < most and len(row.messages) > 1 and row.messages[-1]["role"] == "assistant":
             rows.append(row)
     return {trait: rows for trait, rows in traits.items() if rows}
 
 
 def split(row: Conversation) -> tuple[list[dict], str]:
-    return row.messages[:-1], row.messages[-1]["content"]
+    return row.messages[:-1], row.messages[-1].get("content", "")
 
 
 def score(model, tokenizer, rows: list[Conversation], run: RunFile) -> tuple[dict, list[str]]:
@@ -117,7 +117,7 @@ def score(model, tokenizer, rows: list[Conversation], run: RunFile) -> tuple[dic
 def answer_loss(model, tokenizer, rows: list[Conversation], max_length: int, batch_rows: int) -> float:
     import torch
 
-    encoded = [encode(tokenizer, row.messages, max_length) for row in rows]
+    encoded = [encode(tokenizer, row.messages, max_length, row.tools) for row in rows]
     batch_of = collate(tokenizer.pad_token_id)
     total, tokens = 0.0, 0
     for start in range(0, len(encoded), batch_rows):
@@ -137,7 +137,7 @@ def answers(model, tokenizer, rows: list[Conversation], max_new_tokens: int, bat
     expected = [len(tokenizer(split(row)[1], add_special_tokens=False)["input_ids"]) for row in rows]
     # An answer longer than every expected one is wrong already: no need to write it to its end.
     most = min(max_new_tokens, max(expected) + 8)
-    prompts = [render(tokenizer, split(row)[0], answer_next=True) for row in rows]
+    prompts = [render(tokenizer, split(row)[0], answer_next=True, tools=row.tools) for row in rows]
     side, tokenizer.padding_side = tokenizer.padding_side, "left"
     texts: list[str] = []
     try:

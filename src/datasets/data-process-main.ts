@@ -5,9 +5,10 @@ import { convert } from './convert.ts';
 import type { Assignment, Said } from './data-process.ts';
 import { DatasetError } from './dataset-error.ts';
 import { mix } from './mix.ts';
+import { checkRows, profile } from './profile.ts';
 import { countTrainableRows } from './trainable-rows.ts';
 
-export const TASKS = { convert, countTrainableRows, mix };
+export const TASKS = { convert, countTrainableRows, mix, profile, checkRows };
 
 /** Behind the API and the trainer, where there is less than one core for each. */
 const NICENESS = 10;

@@ -6,6 +6,7 @@ import {
   Model,
   type Sequelize,
 } from 'sequelize';
+import type { Profile } from '../datasets/profile.ts';
 
 /** An uploaded file and its canonical Parquet. */
 export class Dataset extends Model<InferAttributes<Dataset>, InferCreationAttributes<Dataset>> {
@@ -26,6 +27,8 @@ export class Dataset extends Model<InferAttributes<Dataset>, InferCreationAttrib
   declare unusable: CreationOptional<{ problem: string; rows: number; first_row: number }[]>;
   /** What was done to the file so that it could be read, as sentences. */
   declare notes: CreationOptional<string[]>;
+  /** Made when it is first asked for; null again when the mapping changes. */
+  declare profile: CreationOptional<Profile | null>;
   declare column_count: number;
   declare columns: string[];
   /** How a row becomes a conversation; null when no format was recognised. */
@@ -58,6 +61,7 @@ export function initDataset(sequelize: Sequelize): void {
       mapping: DataTypes.JSONB,
       sha256: { type: DataTypes.CHAR(64), allowNull: false },
       source_sha256: DataTypes.CHAR(64),
+      profile: DataTypes.JSONB,
       created_at: DataTypes.DATE,
       updated_at: DataTypes.DATE,
     },

@@ -15,6 +15,7 @@ const traitsOf = (id: number) => [{ trait_type: 'coding', datasets: [{ dataset_i
 const ORDINARY: Record<string, (world: ContractWorld) => Partial<Sent>> = {
   'POST /datasets/': () => ({ form: { name: 'rows', file: csvRows(5) } }),
   'PATCH /datasets/{id}': () => ({ body: { name: 'other' } }),
+  'POST /datasets/{id}/validate': () => ({ body: {} }),
   'POST /jobs/': ({ datasetId }) => ({ body: { name: 'j', dataset_id: datasetId, model_name: TINY_MODEL } }),
   'PATCH /jobs/{id}': () => ({ body: { description: 'other' } }),
   'POST /jobs/{id}/start': () => ({ body: {} }),
@@ -86,6 +87,9 @@ const SPECIAL: Record<string, Case> = {
     return answer;
   },
   'DELETE /datasets/uploads/{id} 404': (world, sent) => world.send(sent),
+  'POST /datasets/{id}/validate 400': withBody({ mapping: { text: 'no such column' } }),
+  'PATCH /datasets/{id} 400': withBody({ mapping: { text: 'no such column' } }),
+  'PATCH /datasets/{id} 409': withBody({ mapping: { text: 'output' } }),
   'DELETE /datasets/{id} 204': async (world, sent) => world.send({ ...sent, id: await world.upload() }),
   'DELETE /datasets/{id} 409': (world, sent) => world.send(sent),
   'POST /jobs/ 400': withBody({ name: 'j', dataset_id: NONE }),
@@ -123,6 +127,8 @@ const SPECIAL: Record<string, Case> = {
   'GET /projects/{id}/metrics 400': aboutUnstarted,
   'GET /projects/{id}/logs 400': aboutUnstarted,
   'GET /projects/{id}/checkpoints 400': aboutUnstarted,
+  'GET /projects/{id}/mixture 400': aboutUnstarted,
+  'GET /projects/{id}/mixture/download 400': aboutUnstarted,
   'GET /projects/{id}/download 400': aboutUnstarted,
   'PATCH /config/ 400': withBody({ default_training_type: 'rag' }),
   'POST /workers/ 400': withBody({ action: 'start', worker_count: 32 }),

@@ -1,6 +1,7 @@
 /** `npm run bench -- NAME`: measures the running service on this machine, and prints what it saw. */
 const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
   api: async () => (await import('./api.ts')).main(),
+  data: async (args) => (await import('./data/main.ts')).main(args),
   upload: async () => (await import('./upload.ts')).main(),
   pool: async (args) => (await import('./pool.ts')).main(args),
   overhead: async (args) => (await import('./overhead.ts')).main(args),

@@ -1,7 +1,11 @@
+import json
 import unittest
+from copy import copy
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from ..models import load_tokenizer
-from ..rows import IGNORED, Conversation, encode, encode_all
+from ..rows import IGNORED, Conversation, encode, encode_all, read_conversations, render
 from .support import model_path
 
 
@@ -25,6 +29,33 @@ class Mask(unittest.TestCase):
         turns = [("system", "be"), ("user", "a"), ("assistant", "one"), ("user", "b"), ("assistant", "two")]
         messages = [{"role": role, "content": content} for role, content in turns]
         self.assertEqual(self.learned(messages), "one<|im_end|>\ntwo<|im_end|>\n")
+
+    def test_all_of_a_plain_text_and_its_end(self):
+        self.assertEqual(self.learned([{"role": "text", "content": "once upon"}]), "once upon" + self.tokenizer.eos_token)
+
+    def test_tools_calls_and_reasoning_reach_the_template(self):
+        call = {"function": {"name": "weather", "arguments": '{"city": "Rome"}'}}
+        row = {
+            "messages": json.dumps(
+                [
+                    {"role": "user", "content": "hot?"},
+                    {"role": "assistant", "reasoning_content": "ask", "content": "", "tool_calls": [call]},
+                    {"role": "tool", "tool_call_id": "1", "content": "yes"},
+                ]
+            ),
+            "tools": json.dumps([{"name": "weather"}]),
+        }
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "rows.jsonl"
+            path.write_text(json.dumps(row), encoding="utf-8")
+            [conversation] = read_conversations(path)
+        tokenizer = copy(self.tokenizer)
+        tokenizer.chat_template = (
+            "{% for tool in tools %}{{ tool.name }} {% endfor %}{% for m in messages %}[{{ m.role }} {{ m.reasoning_content }}"
+            " {% for c in m.tool_calls %}{{ c.function.arguments.city }}{% endfor %} {{ m.content }}]{% endfor %}"
+        )
+        text = render(tokenizer, conversation.messages, tools=conversation.tools)
+        self.assertEqual(text, "weather [user   hot?][assistant ask Rome ][tool   yes]")
 
     def test_rows_that_are_too_long_are_cut_and_counted(self):
         rows = [

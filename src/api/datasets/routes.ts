@@ -12,6 +12,7 @@ import { ApiError, notFound } from '../errors.ts';
 import { searchOf } from '../list-query.ts';
 import { IdParams } from '../shared-schema.ts';
 import { presentDataset, presentUpload } from './present.ts';
+import { profileOf, remap, validateRows } from './rows.ts';
 import {
   DatasetListQuery,
   DatasetListSchema,
@@ -20,8 +21,11 @@ import {
   DatasetUpload,
   PreviewQuery,
   PreviewSchema,
+  ProfileSchema,
   UploadListSchema,
   UploadParams,
+  ValidateRequest,
+  ValidationSchema,
 } from './schema.ts';
 import { uploadDataset } from './upload.ts';
 import { Uploads } from './uploads.ts';
@@ -52,7 +56,10 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
     success: { status: 200, description: 'A page of datasets', schema: DatasetListSchema },
     handle: async ({ query }) => {
       const { page, page_size } = query;
-      const { rows, count } = await Dataset.findAndCountAll(searchOf(query));
+      const { rows, count } = await Dataset.findAndCountAll({
+        ...searchOf(query),
+        attributes: { exclude: ['profile'] },
+      });
       return { items: rows.map(presentDataset), total: count, page, page_size, pages: Math.ceil(count / page_size) };
     },
   });
@@ -116,6 +123,34 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
 
   endpoints.add({
     method: 'get',
+    path: '/datasets/{id}/profile',
+    summary: 'What a dataset is made of: lengths, empty and duplicate rows, roles and their languages',
+    tag,
+    params: IdParams,
+    success: { status: 200, description: 'The profile', schema: ProfileSchema },
+    errors: { 404: 'Dataset not found' },
+    handle: async ({ params: { id } }) => await profileOf(await findDataset(id)),
+  });
+
+  endpoints.add({
+    method: 'post',
+    path: '/datasets/{id}/validate',
+    summary: 'Check every row against a mapping, by default the one that it has; nothing is changed',
+    tag,
+    params: IdParams,
+    body: ValidateRequest,
+    bodyOptional: true,
+    success: {
+      status: 200,
+      description: 'What is unusable, with the first row of each kind',
+      schema: ValidationSchema,
+    },
+    errors: { 400: 'The mapping does not fit its columns, or it has none', 404: 'Dataset not found' },
+    handle: async ({ params: { id }, body }) => await validateRows(await findDataset(id), body.mapping),
+  });
+
+  endpoints.add({
+    method: 'get',
     path: '/datasets/{id}/download',
     summary: 'The file as it was uploaded',
     tag,
@@ -141,13 +176,21 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
   endpoints.add({
     method: 'patch',
     path: '/datasets/{id}',
-    summary: "Change a dataset's name or description",
+    summary: "Change a dataset's name, description or mapping",
     tag,
     params: IdParams,
     body: DatasetPatch,
     success: { status: 200, description: 'The dataset as it is now', schema: DatasetSchema },
-    errors: { 404: 'Dataset not found' },
-    handle: async ({ params: { id }, body }) => presentDataset(await (await findDataset(id)).update(body)),
+    errors: {
+      400: 'The mapping does not fit its columns',
+      404: 'Dataset not found',
+      409: 'A run that has not ended uses its mapping',
+    },
+    handle: async ({ params: { id }, body: { mapping, ...metadata } }) => {
+      const dataset = await findDataset(id);
+      const changes = mapping === undefined ? {} : await remap(dataset, mapping);
+      return presentDataset(await dataset.update({ ...metadata, ...changes }));
+    },
   });
 
   endpoints.add({

@@ -90,7 +90,14 @@ export const DatasetUpload = z.strictObject({
   }),
 });
 
-export const DatasetPatch = metadataPatch.openapi('DatasetPatch');
+export const DatasetPatch = metadataPatch
+  .extend({
+    mapping: MappingSchema.optional().openapi({
+      description: 'How a row becomes a conversation, from now on',
+      example: { prompt: 'question', completion: 'answer' },
+    }),
+  })
+  .openapi('DatasetPatch');
 
 export const DatasetListQuery = searchQuery(10);
 
@@ -154,6 +161,77 @@ export const UploadListSchema = z
           progress: 45.5,
           started_at: '2024-01-01T00:00:00Z',
         },
+      ],
+    },
+  });
+
+const unusableRows = z.object({
+  problem: z.string(),
+  rows: z.int(),
+  first_row: z.int().openapi({ description: 'Counts from 0' }),
+});
+const lengths = z.object({ min: z.int(), median: z.int(), p95: z.int(), max: z.int(), mean: z.number() });
+const EXAMPLE_LENGTHS = { min: 12, median: 90, p95: 240, max: 1024, mean: 104.5 };
+
+export const ProfileSchema = z
+  .object({
+    rows: z.int(),
+    usable_rows: z.int(),
+    unusable: z.array(unusableRows),
+    duplicates: z.int().openapi({ description: 'Usable rows with the conversation of an earlier one' }),
+    longest_row: z.int().nullable(),
+    characters: lengths.nullable().openapi({ description: 'Of whole conversations' }),
+    columns: z.array(
+      z.object({
+        name: z.string(),
+        empty: z.int(),
+        distinct: z.int().openapi({ description: 'Within some percent' }),
+        characters: lengths,
+      }),
+    ),
+    roles: z.array(
+      z.object({
+        role: z.string(),
+        messages: z.int(),
+        characters: z.int(),
+        languages: z.array(
+          z.object({ language: z.string().openapi({ description: 'ISO 639-3' }), percent: z.number() }),
+        ),
+      }),
+    ),
+  })
+  .openapi('DatasetProfile', {
+    example: {
+      rows: 100,
+      usable_rows: 99,
+      unusable: [{ problem: 'the prompt is empty', rows: 1, first_row: 7 }],
+      duplicates: 2,
+      longest_row: 41,
+      characters: EXAMPLE_LENGTHS,
+      columns: [{ name: 'input', empty: 1, distinct: 98, characters: EXAMPLE_LENGTHS }],
+      roles: [{ role: 'user', messages: 99, characters: 4_100, languages: [{ language: 'eng', percent: 100 }] }],
+    },
+  });
+
+export const ValidateRequest = z
+  .strictObject({ mapping: MappingSchema.optional() })
+  .openapi('DatasetValidateRequest', { example: { mapping: { prompt: 'question', completion: 'answer' } } });
+export const ValidationSchema = z
+  .object({
+    valid: z.boolean().openapi({ description: 'Whether every row is usable' }),
+    mapping: z.record(z.string(), z.string()),
+    rows: z.int(),
+    usable_rows: z.int(),
+    unusable: z.array(unusableRows.extend({ values: z.record(z.string(), z.string().nullable()) })),
+  })
+  .openapi('DatasetValidation', {
+    example: {
+      valid: false,
+      mapping: { prompt: 'question', completion: 'answer' },
+      rows: 100,
+      usable_rows: 99,
+      unusable: [
+        { problem: 'the prompt is empty', rows: 1, first_row: 7, values: { question: '', answer: 'Because.' } },
       ],
     },
   });

@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { create } from 'tar';
 import { runFiles } from '../../activities/run-files.ts';
+import { type MixtureManifest, readMixtureManifest } from '../../datasets/mixture.ts';
 import type { Env } from '../../env.ts';
 import type { Run } from '../../models/run.ts';
 import { ApiError, badRequest } from '../errors.ts';
@@ -23,6 +24,18 @@ export async function readLog(env: Env, run: Run, task: 'train' | 'validate', li
   } finally {
     await file.close();
   }
+}
+
+/** A run's mixture. @throws ApiError 404 until it is written */
+export async function findMixture(env: Env, run: Run): Promise<{ dir: string; manifest: MixtureManifest }> {
+  const dir = runFiles(env, run).mixture;
+  const manifest = await readMixtureManifest(dir);
+  if (!manifest)
+    throw new ApiError(
+      404,
+      `Run ${run.number} is ${run.status} and has no mixture; its data is prepared when it starts.`,
+    );
+  return { dir, manifest };
 }
 
 /** The published model as a tar archive that is made while it is sent. @throws ApiError 400 or 404 when there is none */

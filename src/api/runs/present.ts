@@ -1,5 +1,6 @@
 import type { Attributes } from 'sequelize';
 import type { Run } from '../../models/run.ts';
+import { presentPlan } from '../plan.ts';
 import { date } from '../shared-schema.ts';
 
 /** What jobs and projects show of their latest run. Not its spec and plan, which are large and have answers of their own. */
@@ -78,6 +79,7 @@ export function presentOneRun(run: Run, numbers: Map<number, number>) {
     output_path: run.output_path,
     weights_sha256: run.result?.weights_sha256 ?? null,
     spec: run.spec,
+    plan: run.plan === null ? null : presentPlan(run.plan),
     created_at: date(run.created_at),
     started_at: date(run.started_at),
     completed_at: date(run.finished_at),

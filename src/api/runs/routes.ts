@@ -1,12 +1,15 @@
+import { createReadStream } from 'node:fs';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
+import { readMixtureRows } from '../../datasets/mixture.ts';
 import { Checkpoint } from '../../models/checkpoint.ts';
 import { Run } from '../../models/run.ts';
 import { readMetrics, STREAM_START } from '../../models/run-stream.ts';
 import type { ApiDependencies, Endpoints } from '../endpoint.ts';
 import { date, IdParams, pageQuery } from '../shared-schema.ts';
 import { eventStream, placeOf } from './event-stream.ts';
-import { archiveOutput, readLog } from './files.ts';
+import { archiveOutput, findMixture, readLog } from './files.ts';
 import { findRun, type RunOwner, requireOwner, runsOf } from './owners.ts';
 import { presentOneRun } from './present.ts';
 import {
@@ -17,6 +20,9 @@ import {
   LogsQuery,
   MetricsQuery,
   MetricsSchema,
+  MixtureFileQuery,
+  MixtureQuery,
+  MixtureSchema,
   RunListSchema,
   RunQuery,
   STREAM_PLACE,
@@ -126,6 +132,50 @@ function addRunsOf(kind: RunOwner['kind'], endpoints: Endpoints, { env }: ApiDep
         return { step, epoch, bytes, state, manifest_sha256, created_at: date(created_at) };
       });
       return { run_number: run.number, items };
+    },
+  });
+
+  const mixtureErrors = { ...errors, 404: `No such ${kind} or run, or its data is not prepared yet` };
+  endpoints.add({
+    ...common,
+    path: `${path}/mixture`,
+    summary: 'The rows that a run trains on, in their order, and where they come from',
+    query: MixtureQuery,
+    success: { status: 200, description: 'Rows, and the manifest of all of them', schema: MixtureSchema },
+    errors: mixtureErrors,
+    handle: async ({ params: { id }, query: { run: number, part, offset, rows } }) => {
+      const run = await findRun({ kind, id }, number);
+      const { dir, manifest } = await findMixture(env, run);
+      const items = await readMixtureRows(dir, part, { offset, count: rows });
+      return {
+        run_number: run.number,
+        part,
+        total: manifest[part].rows,
+        sha256: manifest[part].sha256,
+        manifest,
+        items,
+      };
+    },
+  });
+
+  endpoints.add({
+    ...common,
+    path: `${path}/mixture/download`,
+    summary: 'The rows that a run trains on, as Parquet',
+    query: MixtureFileQuery,
+    success: {
+      status: 200,
+      description: 'The file',
+      schema: z.string().openapi({ format: 'binary', example: '(the bytes of the file)' }),
+      contentType: 'application/vnd.apache.parquet',
+    },
+    errors: mixtureErrors,
+    handle: async ({ params: { id }, query: { run: number, part }, ctx }) => {
+      const run = await findRun({ kind, id }, number);
+      const { dir, manifest } = await findMixture(env, run);
+      ctx.attachment(`${run.workflow_id}-${part}.parquet`);
+      ctx.type = 'application/vnd.apache.parquet';
+      return createReadStream(join(dir, manifest[part].file));
     },
   });
 

@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { MIXTURE_PARTS } from '../../datasets/mixture.ts';
 import { RUN_PHASES, RUN_STATUSES } from '../../models/statuses.ts';
+import { PlanSchema } from '../plan.ts';
 import { dateField, examplePage, idField, integerParam, pageOf } from '../shared-schema.ts';
 
 /** What jobs and projects both show of their latest run. */
@@ -56,6 +58,7 @@ const RUN = {
   resumes_run_number: null,
   output_path: null,
   weights_sha256: null,
+  plan: null,
   spec: { training_type: 'qlora', base_model: 'meta-llama/Llama-3.2-3B-Instruct', max_rows: 50_000 },
   created_at: '2024-01-01T00:00:00Z',
   started_at: '2024-01-01T00:00:00Z',
@@ -82,6 +85,7 @@ export const RunSchema = z
     output_path: z.string().nullable(),
     weights_sha256: z.string().nullable(),
     spec: z.record(z.string(), z.unknown()).openapi({ description: 'Everything that repeats this run' }),
+    plan: PlanSchema.nullable().openapi({ description: 'How its rows are mixed; null until its data is prepared' }),
     created_at: dateField,
     started_at: dateField.nullable(),
     completed_at: dateField.nullable(),
@@ -166,6 +170,53 @@ export const LogsQuery = z.strictObject({
   task: z.enum(['train', 'validate']).default('train'),
   tail: integerParam(1, 100_000).default(1_000).openapi({ description: 'How many of the last lines' }),
 });
+
+const whichPart = { part: z.enum(MIXTURE_PARTS).default('train') };
+export const MixtureFileQuery = z.strictObject({ ...whichRun, ...whichPart });
+export const MixtureQuery = z.strictObject({
+  ...whichRun,
+  ...whichPart,
+  offset: integerParam(0, 2_147_483_647).default(0),
+  rows: integerParam(1, 100).default(10),
+});
+export const MixtureSchema = z
+  .object({
+    run_number: z.int(),
+    part: z.enum(MIXTURE_PARTS),
+    total: z.int(),
+    sha256: z.string().openapi({ description: 'Of the file that can be downloaded' }),
+    manifest: z.record(z.string(), z.unknown()).openapi({ description: 'What repeats this mixture to the byte' }),
+    items: z.array(
+      z.object({
+        trait: z.string(),
+        dataset_id: idField,
+        row_number: z.int().openapi({ description: 'In the dataset, from 0' }),
+        messages: z.array(z.looseObject({ role: z.string(), content: z.string() })),
+        tools: z.array(z.unknown()).nullable(),
+      }),
+    ),
+  })
+  .openapi('Mixture', {
+    example: {
+      run_number: 1,
+      part: 'train',
+      total: 50_000,
+      sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+      manifest: { mixing_version: 1, random_version: 'sfc32-sha256-1', seed: 42 },
+      items: [
+        {
+          trait: 'reasoning',
+          dataset_id: 1,
+          row_number: 4711,
+          messages: [
+            { role: 'user', content: 'What is 2 + 2?' },
+            { role: 'assistant', content: '4' },
+          ],
+          tools: null,
+        },
+      ],
+    },
+  });
 
 export const CheckpointsSchema = z
   .object({

@@ -1,0 +1,185 @@
+import { availableParallelism } from 'node:os';
+import { dirname } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { franc } from 'franc-min';
+import { countRows, type UnusableRows } from './convert.ts';
+import { identifier, literal, withDuckDb } from './duckdb.ts';
+import { conversationSql, type Mapping } from './row-format.ts';
+import { charactersOf } from './trainable-rows.ts';
+
+export interface ProfileRequest {
+  parquetPath: string;
+  columns: string[];
+  mapping: Mapping | null;
+}
+
+/** Lengths of something that each row has, over all rows. */
+export interface Lengths {
+  min: number;
+  median: number;
+  p95: number;
+  max: number;
+  mean: number;
+}
+
+export interface ColumnProfile {
+  name: string;
+  /** Rows that have nothing there, or an empty text. */
+  empty: number;
+  /** About how many different values there are (HyperLogLog, within some percent). */
+  distinct: number;
+  characters: Lengths;
+}
+
+export interface RoleProfile {
+  role: string;
+  messages: number;
+  characters: number;
+  /** What it speaks, ISO 639-3, told from a sample of messages; "und" where they are too short to tell. */
+  languages: { language: string; percent: number }[];
+}
+
+export interface Profile {
+  rows: number;
+  usable_rows: number;
+  unusable: UnusableRows[];
+  /** Usable rows that give the conversation of an earlier row once more. */
+  duplicates: number;
+  /** The number of a row whose conversation is the longest; null when no row gives one. */
+  longest_row: number | null;
+  /** Of whole conversations. */
+  characters: Lengths | null;
+  columns: ColumnProfile[];
+  roles: RoleProfile[];
+}
+
+const MEMORY = '512MB';
+const LANGUAGE_SAMPLE = 200;
+/** Of a message; more does not make the guess better. */
+const LANGUAGE_CHARACTERS = 500;
+
+/** What a dataset is made of. Reads all of it. */
+export async function profile({ parquetPath, columns, mapping }: ProfileRequest): Promise<Profile> {
+  const limits = { memory: MEMORY, folders: [dirname(parquetPath)], threads: availableParallelism() };
+  return await withDuckDb(limits, async (connection) => {
+    const { rowCount, usableRowCount, unusable } = await countRows(connection, parquetPath, mapping);
+    const counts = { rows: rowCount, usable_rows: usableRowCount, unusable };
+    const columnProfiles = await profileColumns(connection, parquetPath, columns);
+    if (!mapping || usableRowCount === 0)
+      return { ...counts, duplicates: 0, longest_row: null, characters: null, columns: columnProfiles, roles: [] };
+    const { problem, messages } = conversationSql(mapping);
+    await connection.run(
+      `CREATE VIEW conversations AS SELECT file_row_number AS row, ${messages} AS messages
+       FROM read_parquet(${literal(parquetPath)}, file_row_number=true) WHERE (${problem}) IS NULL`,
+    );
+    return {
+      ...counts,
+      ...(await profileConversations(connection)),
+      columns: columnProfiles,
+      roles: await profileRoles(connection),
+    };
+  });
+}
+
+/** Named aggregates of a length, see Lengths. */
+function lengthsSql(length: string): string {
+  return `{min: min(${length}), median: quantile_disc(${length}, 0.5), p95: quantile_disc(${length}, 0.95), max: max(${length}), mean: avg(${length})}`;
+}
+
+async function profileColumns(
+  connection: DuckDBConnection,
+  parquet: string,
+  columns: string[],
+): Promise<ColumnProfile[]> {
+  const found: ColumnProfile[] = [];
+  // One after the other: the quantiles of one column are in memory, not those of hundreds.
+  for (const name of columns) {
+    const length = `length(coalesce(${identifier(name)}, ''))`;
+    const [row] = (
+      await connection.runAndReadAll(
+        `SELECT count(*) FILTER (${length} = 0)::INTEGER AS empty, approx_count_distinct(${identifier(name)})::INTEGER AS "distinct",
+           to_json(${lengthsSql(length)})::VARCHAR AS characters FROM read_parquet(${literal(parquet)})`,
+      )
+    ).getRowObjectsJson();
+    found.push({
+      name,
+      empty: Number(row?.empty),
+      distinct: Number(row?.distinct),
+      characters: JSON.parse(String(row?.characters)),
+    });
+  }
+  return found;
+}
+
+async function profileConversations(connection: DuckDBConnection) {
+  const found = await connection.runAndReadAll(
+    `SELECT to_json(${lengthsSql('length')})::VARCHAR AS characters, arg_max(row, length)::INTEGER AS longest_row,
+       (count(*) - count(DISTINCT content))::INTEGER AS duplicates
+     FROM (SELECT row, ${charactersOf('messages')}::INTEGER AS length, md5_number(messages) AS content FROM conversations)`,
+  );
+  const [row] = found.getRowObjectsJson();
+  return {
+    duplicates: Number(row?.duplicates),
+    longest_row: Number(row?.longest_row),
+    characters: JSON.parse(String(row?.characters)) as Lengths,
+  };
+}
+
+async function profileRoles(connection: DuckDBConnection): Promise<RoleProfile[]> {
+  const message = `(SELECT m ->> 'role' AS role, m ->> 'content' AS content
+    FROM (SELECT unnest(CAST(messages AS JSON[])) AS m FROM conversations))`;
+  const counts = await connection.runAndReadAll(
+    `SELECT role, count(*)::INTEGER AS messages, sum(length(content))::DOUBLE AS characters FROM ${message} GROUP BY role ORDER BY messages DESC, role`,
+  );
+  // Those with the smallest hashes: a sample from everywhere, and the same each time.
+  const samples = await connection.runAndReadAll(
+    `SELECT role, list(content[:${LANGUAGE_CHARACTERS}]) AS texts FROM (
+       SELECT role, content FROM ${message} WHERE length(content) > 0
+       QUALIFY row_number() OVER (PARTITION BY role ORDER BY md5(content)) <= ${LANGUAGE_SAMPLE}) GROUP BY role`,
+  );
+  const texts = new Map(samples.getRowObjectsJson().map(({ role, texts }) => [role, texts as string[]]));
+  return counts.getRowObjectsJson().map(({ role, messages, characters }) => ({
+    role: String(role),
+    messages: Number(messages),
+    characters: Number(characters),
+    languages: languagesOf(texts.get(role) ?? []),
+  }));
+}
+
+function languagesOf(texts: string[]): RoleProfile['languages'] {
+  const counts = new Map<string, number>();
+  for (const text of texts) {
+    const language = franc(text);
+    counts.set(language, (counts.get(language) ?? 0) + 1);
+  }
+  return [...counts]
+    .map(([language, count]) => ({ language, percent: Math.round((1000 * count) / texts.length) / 10 }))
+    .sort((a, b) => b.percent - a.percent || (a.language < b.language ? -1 : 1));
+}
+
+/** Rows that give no conversation under a mapping, with the cells of the first for each reason. */
+export interface MappingCheck {
+  rows: number;
+  usable_rows: number;
+  unusable: (UnusableRows & { values: Record<string, string | null> })[];
+}
+
+/** What a mapping would make of a dataset. */
+export async function checkRows({ parquetPath, columns, mapping }: ProfileRequest): Promise<MappingCheck> {
+  const limits = { memory: MEMORY, folders: [dirname(parquetPath)], threads: availableParallelism() };
+  return await withDuckDb(limits, async (connection) => {
+    const { rowCount, usableRowCount, unusable } = await countRows(connection, parquetPath, mapping);
+    const cells = columns.map((name, i) => `${identifier(name)} AS c${i}`).join(', ');
+    const shown = unusable.map(async (reason) => {
+      const found = await connection.runAndReadAll(
+        `SELECT ${cells} FROM read_parquet(${literal(parquetPath)}, file_row_number=true) WHERE file_row_number = ${reason.first_row}`,
+      );
+      const [row = {}] = found.getRowObjects();
+      return {
+        ...reason,
+        values: Object.fromEntries(columns.map((name, i) => [name, row[`c${i}`] as string | null])),
+      };
+    });
+    return { rows: rowCount, usable_rows: usableRowCount, unusable: await Promise.all(shown) };
+  });
+}
