@@ -1,5 +1,6 @@
 import type { Context, Next } from 'koa';
 import { ForeignKeyConstraintError } from 'sequelize';
+import { DataProcessKilled } from '../datasets/data-process.ts';
 import { DatasetError } from '../datasets/dataset-error.ts';
 import { isDiskFull } from '../files.ts';
 import type { Logger } from '../logger.ts';
@@ -56,6 +57,9 @@ function toAnswer(error: unknown): { status: number; detail: string } {
     return { status: 409, detail: `${error.message} Cancel it, or wait for its end.` };
   if (error instanceof OrchestrationUnavailableError) {
     return { status: 503, detail: `${error.message} Nothing is lost; try again in a few seconds.` };
+  }
+  if (error instanceof DataProcessKilled) {
+    return { status: 503, detail: `${error.message} Nothing of it stays; send the request again.` };
   }
   if (isDatabaseAway(error)) {
     return { status: 503, detail: 'The database does not answer. Nothing is lost; try again in a few seconds.' };

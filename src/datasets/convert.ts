@@ -140,7 +140,7 @@ async function plainSource(sourcePath: string, kind: SourceKind, workDir: string
   const text = await plainText(path, `${workDir}/text`);
   if (kind === 'csv' && (await beginsAsJson(text.path)))
     throw new DatasetError('file is named as CSV and holds JSON. Name it .json or .jsonl and upload it again.');
-  return { kind, path: text.path, notes: text.notes, mayHaveNul: kind === 'json' };
+  return { kind, path: text.path, notes: text.notes, mayHaveNul: kind === 'json' && text.hasNulEscape };
 }
 
 async function writeParquet(

@@ -24,6 +24,9 @@ export type Said =
   | { noRoom: string }
   | { failed: string };
 
+/** The process was ended from outside, by a person or by a machine without memory. Nothing is wrong with the data. */
+export class DataProcessKilled extends Error {}
+
 export interface DataProcessOptions {
   /** Ends the work; the promise is rejected with its reason. */
   signal?: AbortSignal | undefined;
@@ -41,7 +44,7 @@ const MAIN = fileURLToPath(new URL('./data-process-main.ts', import.meta.url));
 /**
  * Does work on data in a process of its own: DuckDB's memory must not become the API's, and what takes too much memory
  * or time can be ended. It dies with this process.
- * @throws DatasetError with a sentence for the user; NoRoomError; the reason of the signal
+ * @throws DatasetError with a sentence for the user; NoRoomError; DataProcessKilled; the reason of the signal
  */
 export function inDataProcess<N extends TaskName>(
   task: N,
@@ -76,7 +79,8 @@ export function inDataProcess<N extends TaskName>(
       signal?.removeEventListener('abort', abort);
       if (ended.reason !== null) reject(ended.reason);
       else if (last && 'ok' in last) resolve(last.ok as ReplyOf<N>);
-      else reject(errorOf(last, `The data process for ${task} ended with ${signalName ?? `code ${code}`}.`));
+      else if (signalName) reject(new DataProcessKilled(`The data process for ${task} was ended by ${signalName}.`));
+      else reject(errorOf(last, `The data process for ${task} ended with code ${code}.`));
     });
     child.send({ task, request, mostResidentBytes } satisfies Assignment);
   });

@@ -11,30 +11,44 @@ const CHUNK_BYTES = 1024 ** 2;
 /** What is looked at to tell encodings apart. */
 const SAMPLE_BYTES = 256 * 1024;
 
+export interface PlainText {
+  path: string;
+  /** What was converted, as sentences. */
+  notes: string[];
+  /** Whether JSON in it may hold a NUL, as an escape. */
+  hasNulEscape: boolean;
+}
+
 /** How a text is written that is not UTF-8 already. */
 type Conversion = { encoding: 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252'; says: string | null };
 
 /**
  * A file's text as UTF-8 without NUL and without a byte order mark: the file itself where it is that, or `target`,
- * written from it. `notes` says what was converted.
+ * written from it.
  * @throws DatasetError for what is no text, or in an encoding that cannot be told for sure
  */
-export async function plainText(path: string, target: string): Promise<{ path: string; notes: string[] }> {
-  const conversion = await conversionOf(path);
-  if (!conversion) return { path, notes: [] };
+export async function plainText(path: string, target: string): Promise<PlainText> {
+  const { conversion, hasNulEscape } = await look(path);
+  if (!conversion) return { path, notes: [], hasNulEscape };
   await pipeline(createReadStream(path), new ToUtf8(conversion), createWriteStream(target));
-  return { path: target, notes: conversion.says === null ? [] : [conversion.says] };
+  return { path: target, notes: conversion.says === null ? [] : [conversion.says], hasNulEscape };
 }
 
-async function conversionOf(path: string): Promise<Conversion | null> {
+async function look(path: string): Promise<{ conversion: Conversion | null; hasNulEscape: boolean }> {
   const sample = await firstBytes(path, SAMPLE_BYTES);
   if (sample.length === 0) throw new DatasetError('file is empty. Upload one with at least one row.');
   const utf16 = utf16Of(sample);
-  if (utf16) return { encoding: utf16, says: 'The file was UTF-16; it was converted to UTF-8.' };
-  const wrong = await firstThatIsNoText(path);
-  if (!wrong) return hasUtf8Mark(sample) ? { encoding: 'utf-8', says: null } : null;
-  if (wrong.byte !== 0 && isLatin1(await sampleAround(path, wrong.offset)))
-    return { encoding: 'windows-1252', says: 'The file was Latin-1 (Windows-1252); it was converted to UTF-8.' };
+  // What is converted was not looked through.
+  if (utf16) {
+    const says = 'The file was UTF-16; it was converted to UTF-8.';
+    return { conversion: { encoding: utf16, says }, hasNulEscape: true };
+  }
+  const { wrong, hasNulEscape } = await lookThrough(path);
+  if (!wrong) return { conversion: hasUtf8Mark(sample) ? { encoding: 'utf-8', says: null } : null, hasNulEscape };
+  if (wrong.byte !== 0 && isLatin1(await sampleAround(path, wrong.offset))) {
+    const says = 'The file was Latin-1 (Windows-1252); it was converted to UTF-8.';
+    return { conversion: { encoding: 'windows-1252', says }, hasNulEscape: true };
+  }
   throw await refusal(path, wrong);
 }
 
@@ -62,8 +76,13 @@ interface Wrong {
   byte: number;
 }
 
-/** The first NUL, or the first byte that is no UTF-8. */
-async function firstThatIsNoText(path: string): Promise<Wrong | null> {
+/** The escape by which JSON writes a NUL. */
+const NUL_ESCAPE = '\\u0000';
+
+/** The first NUL, or the first byte that is no UTF-8; and whether the escape of a NUL is anywhere before. */
+async function lookThrough(path: string): Promise<{ wrong: Wrong | null; hasNulEscape: boolean }> {
+  let hasNulEscape = false;
+  let end: Buffer = Buffer.alloc(0);
   let offset = 0;
   let carried: Buffer = Buffer.alloc(0);
   for await (const read of createReadStream(path, { highWaterMark: CHUNK_BYTES })) {
@@ -72,11 +91,13 @@ async function firstThatIsNoText(path: string): Promise<Wrong | null> {
     const nul = whole.indexOf(0);
     const invalid = isUtf8(whole) ? -1 : firstInvalid(whole);
     const at = [nul, invalid].filter((found) => found !== -1);
-    if (at.length > 0) return wrongAt(whole, offset, Math.min(...at));
+    if (at.length > 0) return { wrong: wrongAt(whole, offset, Math.min(...at)), hasNulEscape };
+    hasNulEscape ||= whole.includes(NUL_ESCAPE) || Buffer.concat([end, whole.subarray(0, 5)]).includes(NUL_ESCAPE);
+    end = whole.subarray(-5);
     offset += whole.length;
     carried = chunk.subarray(whole.length);
   }
-  return carried.length > 0 ? wrongAt(carried, offset, 0) : null;
+  return { wrong: carried.length > 0 ? wrongAt(carried, offset, 0) : null, hasNulEscape };
 }
 
 function wrongAt(bytes: Buffer, offset: number, at: number): Wrong {

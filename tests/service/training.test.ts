@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { access, mkdir, readdir, readlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { processStart } from '../../src/workers/process-identity.ts';
@@ -80,6 +81,42 @@ describe('a training through the whole service', function () {
     assert.deepEqual(traits.map(({ trait }) => trait).sort(), ['coding', 'general_tools', 'reasoning']);
     const checked = await service.call('POST', `/projects/${id}/validate`);
     assert.deepEqual([checked.status, checked.body.valid], [200, true]);
+  });
+
+  it('shows what it trained on, and each row is the one of its dataset', async () => {
+    const { body } = await service.call('GET', '/projects/1/mixture?rows=100');
+    const { items, total, manifest, sha256 } = body as {
+      total: number;
+      sha256: string;
+      manifest: { datasets: { id: number; sha256: string }[]; counts: { train: number }[] };
+      items: { trait: string; dataset_id: number; row_number: number; messages: unknown }[];
+    };
+    assert.deepEqual([total, items.length], [60, 60]);
+    assert.deepEqual(
+      manifest.counts.map(({ train }) => train),
+      [20, 20, 14, 6],
+    );
+    for (const { id, sha256: source } of manifest.datasets)
+      assert.equal(source, (await service.call('GET', `/datasets/${id}`)).body.sha256);
+    for (const { dataset_id, row_number, messages } of items) {
+      const preview = await service.call('GET', `/datasets/${dataset_id}/preview?offset=${row_number}&rows=1`);
+      const [row] = preview.body.rows as { row_number: number; messages: unknown }[];
+      assert.deepEqual([row?.row_number, row?.messages], [row_number, messages]);
+    }
+    const next = (await service.call('GET', '/projects/1/mixture?offset=59&rows=10')).body.items;
+    assert.deepEqual(next, items.slice(59));
+    const heldOut = (await service.call('GET', '/projects/1/mixture?part=held_out&rows=100')).body;
+    const trained = new Set(items.map(({ messages }) => JSON.stringify(messages)));
+    assert.ok((heldOut.items as { messages: unknown }[]).length > 0);
+    for (const { messages } of heldOut.items as { messages: unknown }[])
+      assert.ok(!trained.has(JSON.stringify(messages)));
+    const file = await fetch(`${service.apiUrl}/api/v1/projects/1/mixture/download`);
+    const digest = createHash('sha256').update(new Uint8Array(await file.arrayBuffer()));
+    assert.equal(digest.digest('hex'), sha256);
+    const { items: runs } = (await service.call('GET', '/projects/1/runs')).body as {
+      items: { plan: { train_rows: number } }[];
+    };
+    assert.equal(runs[0]?.plan.train_rows, 60);
   });
 
   it('never overwrites an output: not of another project, nor of a database that is gone', async () => {

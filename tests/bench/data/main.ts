@@ -69,7 +69,7 @@ async function generate(dir: string, rows: number): Promise<void> {
     for (let i = 0; i < MIX_DATASETS; i++) {
       const part = `FROM rows LIMIT ${MIX_ROWS} OFFSET ${Math.max(0, Math.min(i * MIX_ROWS, rows - MIX_ROWS))}`;
       await connection.run(
-        `COPY (${part}) TO ${literal(join(dir, `part-${i}.parquet`))} (FORMAT parquet, COMPRESSION zstd)`,
+        `COPY (${part}) TO ${literal(join(dir, `part-${i}.parquet`))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480)`,
       );
     }
   });
