@@ -85,7 +85,8 @@ export const RunSchema = z
     output_path: z.string().nullable(),
     weights_sha256: z.string().nullable(),
     spec: z.record(z.string(), z.unknown()).openapi({ description: 'Everything that repeats this run' }),
-    plan: PlanSchema.nullable().openapi({ description: 'How its rows are mixed; null until its data is prepared' }),
+    // Null until its data is prepared.
+    plan: z.union([PlanSchema, z.null()]),
     created_at: dateField,
     started_at: dateField.nullable(),
     completed_at: dateField.nullable(),
