@@ -1,14 +1,12 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { ApplicationFailure, Context } from '@temporalio/activity';
-import { inDataProcess } from '../datasets/data-process.ts';
 import { DatasetError } from '../datasets/dataset-error.ts';
-import type { MixtureSource } from '../datasets/mix.ts';
 import { planMixture } from '../datasets/mixing.ts';
 import { readMixtureManifest, writeMixture } from '../datasets/mixture.ts';
-import { MappingSchema } from '../datasets/row-format.ts';
 import type { Env } from '../env.ts';
 import { sha256OfFile } from '../files.ts';
-import { Dataset } from '../models/dataset.ts';
+import type { Dataset } from '../models/dataset.ts';
+import { countRowsToChoose, findSources } from '../models/mixture-sources.ts';
 import { Run } from '../models/run.ts';
 import { mixtureRequest } from '../models/run-spec.ts';
 import { setPhase } from '../models/transition.ts';
@@ -75,22 +73,13 @@ async function requireUnchanged({ id, parquet_path, sha256 }: Dataset): Promise<
 }
 
 async function mix(run: Run, dir: string, signal: AbortSignal): Promise<void> {
-  const shares = run.spec.traits.flatMap(({ datasets }) => datasets);
-  const datasets = await Dataset.findAll({ where: { id: shares.map(({ dataset_id }) => dataset_id) } });
-  const source = async ({ dataset_id, filters }: (typeof shares)[number]): Promise<MixtureSource> => {
-    const dataset = datasets.find(({ id }) => id === dataset_id);
-    if (!dataset?.mapping)
-      throw new DatasetError(`Dataset ${dataset_id} is not there, or has no mapping. Upload it again with a mapping.`);
-    await requireUnchanged(dataset);
-    const { id, parquet_path: parquetPath, source_sha256, sha256 } = dataset;
-    return { id, parquetPath, sha256: source_sha256 ?? sha256, mapping: MappingSchema.parse(dataset.mapping), filters };
-  };
-  const sources = await Promise.all(shares.map(source));
-  const counts = await inDataProcess('countTrainableRows', { sources }, { signal });
-  const rows = new Map(sources.map(({ id }, i) => [id, counts[i] ?? 0]));
+  const found = await findSources(run.spec.traits.flatMap(({ datasets }) => datasets));
+  await Promise.all(found.map(({ dataset }) => requireUnchanged(dataset)));
+  const rows = await countRowsToChoose(found, { signal });
   const plan = planMixture(mixtureRequest(run.spec, (id) => rows.get(id) ?? 0));
   if (plan.trainRows === 0)
     throw new DatasetError('The mixture has no training row: its datasets or max_rows are too small.');
   await Run.update({ plan }, { where: { id: run.id } });
-  await writeMixture({ plan, datasets: sources, seed: run.spec.hyperparameters.seed, dir }, { signal });
+  const datasets = found.map(({ source }) => source);
+  await writeMixture({ plan, datasets, seed: run.spec.hyperparameters.seed, dir }, { signal });
 }

@@ -1,5 +1,4 @@
 /** A process that does one piece of work on data, says how it ended, and ends. See data-process.ts. */
-import { setPriority } from 'node:os';
 import { isDiskFull } from '../files.ts';
 import { convert } from './convert.ts';
 import type { Assignment, Said } from './data-process.ts';
@@ -10,8 +9,6 @@ import { countTrainableRows } from './trainable-rows.ts';
 
 export const TASKS = { convert, countTrainableRows, mix, profile, checkRows };
 
-/** Behind the API and the trainer, where there is less than one core for each. */
-const NICENESS = 10;
 const LOOK_AT_MEMORY_EVERY_MS = 100;
 
 function say(said: Said): Promise<void> {
@@ -44,7 +41,6 @@ async function work({ task, request, mostResidentBytes }: Assignment): Promise<S
 }
 
 if (process.send) {
-  setPriority(NICENESS);
   process.once('message', (assignment: Assignment) => void work(assignment).then(end));
   process.once('disconnect', () => process.exit(1));
 }

@@ -1,13 +1,15 @@
 import { fork } from 'node:child_process';
+import { availableParallelism, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import pLimit from 'p-limit';
 import { NoRoomError } from '../files.ts';
 import type { TASKS } from './data-process-main.ts';
 import { DatasetError } from './dataset-error.ts';
 
-export type Tasks = typeof TASKS;
-export type TaskName = keyof Tasks;
-export type RequestOf<N extends TaskName> = Parameters<Tasks[N]>[0];
-export type ReplyOf<N extends TaskName> = Awaited<ReturnType<Tasks[N]>>;
+type Tasks = typeof TASKS;
+type TaskName = keyof Tasks;
+type RequestOf<N extends TaskName> = Parameters<Tasks[N]>[0];
+type ReplyOf<N extends TaskName> = Awaited<ReturnType<Tasks[N]>>;
 
 /** What a data process is told when it starts. */
 export interface Assignment {
@@ -41,9 +43,15 @@ const TIME_LIMIT_MS = 3 * 60 * 60 * 1000;
 
 const MAIN = fileURLToPath(new URL('./data-process-main.ts', import.meta.url));
 
+/** Behind the API, Temporal and the trainer, where there is less than one core for each. */
+const NICENESS = 10;
+
+/** Each takes half a second of a core to start, and memory: when many runs begin at once, they wait for each other. */
+const oneOfFew = pLimit(Math.max(4, availableParallelism()));
+
 /**
  * Does work on data in a process of its own: DuckDB's memory must not become the API's, and what takes too much memory
- * or time can be ended. It dies with this process.
+ * or time can be ended. It dies with this process. Only a few are at work at the same time.
  * @throws DatasetError with a sentence for the user; NoRoomError; DataProcessKilled; the reason of the signal
  */
 export function inDataProcess<N extends TaskName>(
@@ -51,10 +59,16 @@ export function inDataProcess<N extends TaskName>(
   request: RequestOf<N>,
   options: DataProcessOptions = {},
 ): Promise<ReplyOf<N>> {
+  return oneOfFew(() => start(task, request, options));
+}
+
+function start<N extends TaskName>(task: N, request: RequestOf<N>, options: DataProcessOptions): Promise<ReplyOf<N>> {
   const { signal, onProgress, mostResidentBytes = MOST_RESIDENT_BYTES, timeLimitMs = TIME_LIMIT_MS } = options;
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     const child = fork(MAIN, [], { execArgv: ['--import', 'tsx'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    // From its first instruction on: to load all that it needs is most of what a small piece of work costs.
+    if (child.pid !== undefined) setPriority(child.pid, NICENESS);
     const ended: { reason: unknown } = { reason: null };
     const end = (reason: unknown) => {
       ended.reason ??= reason;

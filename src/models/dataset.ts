@@ -7,6 +7,7 @@ import {
   type Sequelize,
 } from 'sequelize';
 import type { Profile } from '../datasets/profile.ts';
+import type { Mapping } from '../datasets/row-format.ts';
 
 /** An uploaded file and its canonical Parquet. */
 export class Dataset extends Model<InferAttributes<Dataset>, InferCreationAttributes<Dataset>> {
@@ -32,7 +33,7 @@ export class Dataset extends Model<InferAttributes<Dataset>, InferCreationAttrib
   declare column_count: number;
   declare columns: string[];
   /** How a row becomes a conversation; null when no format was recognised. */
-  declare mapping: Record<string, string> | null;
+  declare mapping: Mapping | null;
   /** Of the canonical Parquet. Its rows always are the same; how they lie in its row groups is not. */
   declare sha256: string;
   /** Of the file as it was uploaded: what mixtures depend on. Null for datasets from before this was kept. */

@@ -46,6 +46,10 @@ describe('SIGKILL while data is worked on', function () {
       (await processesOf(service.env.home)).some(({ command }) => isDataProcess(command)) ? null : true,
     );
     await until('the API to answer', () => service.call('GET', '/health').catch(() => null));
+    // It asks the database first, and answers meanwhile.
+    await until('the new API to look after what the old one had noted', async () =>
+      (await readdir(join(service.env.home, 'uploads', 'unfinished'))).length === 0 ? true : null,
+    );
     const folders = ['uploads', 'uploads/incoming', 'uploads/unfinished', 'datasets'];
     const found = await Promise.all(folders.map((folder) => readdir(join(service.env.home, folder))));
     return found.flat().filter((name) => !['incoming', 'unfinished'].includes(name));

@@ -1,10 +1,8 @@
 import type { Transaction } from 'sequelize';
 import type { z } from 'zod';
-import { inDataProcess } from '../../datasets/data-process.ts';
 import { planMixture } from '../../datasets/mixing.ts';
-import { MappingSchema } from '../../datasets/row-format.ts';
 import type { Env } from '../../env.ts';
-import { Dataset } from '../../models/dataset.ts';
+import { countRowsToChoose, findSources } from '../../models/mixture-sources.ts';
 import { Project } from '../../models/project.ts';
 import { ProjectTrait } from '../../models/project-trait.ts';
 import { mixtureRequest, type RunSpec, resolveRunSpec } from '../../models/run-spec.ts';
@@ -120,28 +118,7 @@ export async function projectSpec(project: Project, env: Env, transaction: Trans
 export async function planProject({ max_rows, traits, mixing = {} }: z.output<typeof ProjectPlanRequest>) {
   const checked = checkTraits(traits);
   await requireUsableDatasets(idsOf(checked));
-  const rows = await countRows(checked.flatMap(({ datasets }) => datasets));
+  const rows = await countRowsToChoose(await findSources(checked.flatMap(({ datasets }) => datasets)));
   const shares = checked.map(({ trait_type, ...trait }) => ({ trait: trait_type, ...trait }));
   return planMixture(mixtureRequest({ max_rows, mixing, traits: shares }, (id) => rows.get(id) ?? 0));
-}
-
-/** Rows of each dataset that may be chosen. Only where something is filtered is the data itself looked at. */
-async function countRows(shares: TraitShares['datasets']): Promise<Map<number, number>> {
-  const datasets = await Dataset.findAll({ where: { id: shares.map(({ dataset_id }) => dataset_id) } });
-  const counts = new Map(datasets.map(({ id, usable_row_count }) => [id, usable_row_count]));
-  const sources = shares
-    .filter(({ filters }) => Object.keys(filters).length > 0)
-    .flatMap(({ dataset_id, filters }) =>
-      datasets
-        .filter(({ id }) => id === dataset_id)
-        .map(({ id, parquet_path, mapping }) => ({
-          id,
-          parquetPath: parquet_path,
-          mapping: MappingSchema.parse(mapping),
-          filters,
-        })),
-    );
-  if (sources.length === 0) return counts;
-  const filtered = await inDataProcess('countTrainableRows', { sources });
-  return new Map([...counts, ...sources.map(({ id }, i): [number, number] => [id, filtered[i] ?? 0])]);
 }
