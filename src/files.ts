@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { access, statfs } from 'node:fs/promises';
+import { access, open, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
@@ -9,6 +9,13 @@ export async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** The `count` bytes of a file from `start` on, or as many as it has there. */
+export async function readBytes(path: string, count: number, start = 0): Promise<Buffer> {
+  const file = await open(path);
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(count), 0, count, start).finally(() => file.close());
+  return buffer.subarray(0, bytesRead);
 }
 
 /** SHA-256 of a file, in hexadecimal. @throws what reading it fails with */

@@ -1,18 +1,17 @@
-import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { isDiskFull, requireRoom, sha256OfFile } from '../files.ts';
+import { isDiskFull, readBytes, requireRoom, sha256OfFile } from '../files.ts';
 import { beginsAsJson, readCsv } from './csv.ts';
 import { DatasetError } from './dataset-error.ts';
 import { detectMapping } from './detect-mapping.ts';
 import { identifier, literal, withDuckDb } from './duckdb.ts';
 import { readJson } from './json.ts';
 import { readParquet } from './parquet.ts';
-import { plainText } from './plain-text.ts';
+import { lineEnds, plainText } from './plain-text.ts';
 import { LONGEST_ROW_BYTES, type Reading, RowTooLong } from './reading.ts';
 import { checkMapping, conversationSql, type Mapping } from './row-format.ts';
 import { kindOf, type SourceKind } from './source-kind.ts';
-import { firstBytes, packingOf, unpack } from './unpack.ts';
+import { packingOf, unpack } from './unpack.ts';
 
 export interface ConvertRequest {
   sourcePath: string;
@@ -21,7 +20,6 @@ export interface ConvertRequest {
   /** A folder for what lies around in between; whoever asks removes it. */
   workDir: string;
   mapping: Mapping | null;
-  threads?: number;
 }
 
 /** Rows that give no conversation, all for the same reason. */
@@ -57,10 +55,10 @@ const GROUP_BYTES = 16 * 1024 ** 2;
 
 /** Reads a source file once into its canonical Parquet: one text column per column, rows in their order. */
 export async function convert(request: ConvertRequest, onProgress: (percent: number) => void): Promise<Converted> {
-  const { sourcePath, originalName, parquetPath, workDir, threads = availableParallelism() } = request;
+  const { sourcePath, originalName, parquetPath, workDir } = request;
   const source = await plainSource(sourcePath, kindOf(originalName), workDir);
   const folders = [workDir, dirname(source.path), dirname(parquetPath)];
-  return await withDuckDb({ memory: MEMORY, folders, threads }, async (connection) => {
+  return await withDuckDb({ memory: MEMORY, folders }, async (connection) => {
     const reading = await whileTelling(connection, onProgress, () =>
       readSource(connection, source, ({ columns }) => checkColumns(columns, request.mapping), parquetPath),
     );
@@ -128,7 +126,7 @@ async function plainSource(sourcePath: string, kind: SourceKind, workDir: string
   const packing = await packingOf(sourcePath);
   const path = packing ? `${workDir}/unpacked` : sourcePath;
   if (packing) await unpack(sourcePath, packing, path);
-  const isParquet = (await firstBytes(path, 4)).toString('latin1') === 'PAR1';
+  const isParquet = (await readBytes(path, 4)).toString('latin1') === 'PAR1';
   if (isParquet !== (kind === 'parquet')) {
     throw new DatasetError(
       isParquet
@@ -164,10 +162,8 @@ function groupRows(bytesPerRow: number): number {
 }
 
 async function linesOfGroup(path: string): Promise<number> {
-  const sample = await firstBytes(path, 1024 ** 2);
-  let lines = 1;
-  for (let at = sample.indexOf(10); at !== -1; at = sample.indexOf(10, at + 1)) lines++;
-  return groupRows(sample.length / lines);
+  const sample = await readBytes(path, 1024 ** 2);
+  return groupRows(sample.length / (1 + lineEnds(sample)));
 }
 
 async function rowsOfGroup(connection: DuckDBConnection, path: string): Promise<number> {

@@ -1,9 +1,16 @@
-import { createReadStream } from 'node:fs';
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { readBytes } from '../files.ts';
 import { DatasetError } from './dataset-error.ts';
 import { literal } from './duckdb.ts';
-import { MOST_OTHERS, messageOf, type Reading, RowTooLong, type WrongRow, wrongRows } from './reading.ts';
-import { firstBytes } from './unpack.ts';
+import {
+  MOST_OTHERS,
+  messageOf,
+  nameGivenTwice,
+  type Reading,
+  RowTooLong,
+  type WrongRow,
+  wrongRows,
+} from './reading.ts';
 
 const DELIMITERS = [',', ';', '\t', '|'];
 const SAMPLE_BYTES = 1024 * 1024;
@@ -40,7 +47,7 @@ function table(path: string, dialect: Dialect, longestRowBytes: number, options 
 
 /** The delimiter and the names of the columns of a CSV file in UTF-8. */
 async function dialectOf(path: string): Promise<Dialect> {
-  const bytes = await firstBytes(path, SAMPLE_BYTES);
+  const bytes = await readBytes(path, SAMPLE_BYTES);
   const sample = bytes.toString('utf8');
   const told = sample.match(/^sep=([,;\t|])\r?\n/);
   const text = told ? sample.slice(told[0].length) : sample;
@@ -64,8 +71,7 @@ function checkNames(columns: string[], delimiter: string): void {
     const where = `column ${empty + 1} of ${columns.length} in its first line (delimiter ${JSON.stringify(delimiter)})`;
     throw new DatasetError(`file has no name for ${where}. Give every column a name.`);
   }
-  const lower = columns.map((name) => name.toLowerCase());
-  const twice = columns.find((_name, i) => lower.indexOf(lower[i] ?? '') !== i);
+  const twice = nameGivenTwice(columns);
   if (twice !== undefined)
     throw new DatasetError(`file has two columns named ${JSON.stringify(twice)}. Give every column a name of its own.`);
   const long = columns.find((name) => name.length > LONGEST_NAME || name.includes('\n'));
@@ -158,15 +164,13 @@ function problemOf(type: string, message: string, column: string | null, { colum
 
 /** Whether a text begins as JSON does, in a file that is named CSV. */
 export async function beginsAsJson(path: string): Promise<boolean> {
-  for await (const line of createReadStream(path, { encoding: 'utf8', end: SAMPLE_BYTES })) {
-    const [first = ''] = String(line).trimStart().split('\n');
-    if (!/^[[{]/.test(first)) return false;
-    try {
-      JSON.parse(first);
-      return true;
-    } catch {
-      return /^\[\s*(\{|$)/.test(first) || /^\{\s*("|$)/.test(first);
-    }
+  const text = (await readBytes(path, SAMPLE_BYTES)).toString('utf8');
+  const [first = ''] = text.trimStart().split('\n', 1);
+  if (!/^[[{]/.test(first)) return false;
+  try {
+    JSON.parse(first);
+    return true;
+  } catch {
+    return /^\[\s*(\{|$)/.test(first) || /^\{\s*("|$)/.test(first);
   }
-  return false;
 }

@@ -1,3 +1,7 @@
+import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 
 export interface DuckDbLimits {
@@ -5,20 +9,23 @@ export interface DuckDbLimits {
   memory: string;
   /** The only folders in which it may read and write. */
   folders: string[];
-  threads: number;
+  /** All cores, unless said. */
+  threads?: number | undefined;
 }
 
 /** A DuckDB in memory for one piece of work, which sees nothing of the machine but what it was given. */
 export async function withDuckDb<T>(
-  { memory, folders, threads }: DuckDbLimits,
+  { memory, folders, threads = availableParallelism() }: DuckDbLimits,
   work: (connection: DuckDBConnection) => Promise<T>,
 ): Promise<T> {
   const instance = await DuckDBInstance.create(':memory:', { threads: String(threads), memory_limit: memory });
   const connection = await instance.connect();
+  // Of its own, since others may be at work in the same folder; by its name it is swept when this process is killed.
+  const spill = join(folders[0] ?? tmpdir(), `spill-${randomUUID()}.partial`);
   try {
     for (const setting of [
       `allowed_directories=[${folders.map((folder) => literal(`${folder}/`)).join(', ')}]`,
-      `temp_directory=${literal(`${folders[0]}/spill`)}`,
+      `temp_directory=${literal(spill)}`,
       // For connection.progress, which is how far a query is.
       'enable_progress_bar=true',
       'enable_progress_bar_print=false',
@@ -30,6 +37,7 @@ export async function withDuckDb<T>(
   } finally {
     connection.closeSync();
     instance.closeSync();
+    await rm(spill, { recursive: true, force: true });
   }
 }
 

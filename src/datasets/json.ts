@@ -1,10 +1,18 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { readBytes } from '../files.ts';
 import { DatasetError } from './dataset-error.ts';
 import { identifier, literal } from './duckdb.ts';
-import { MOST_OTHERS, messageOf, type Reading, RowTooLong, type WrongRow, wrongRows } from './reading.ts';
-import { firstBytes } from './unpack.ts';
+import {
+  MOST_OTHERS,
+  messageOf,
+  nameGivenTwice,
+  type Reading,
+  RowTooLong,
+  type WrongRow,
+  wrongRows,
+} from './reading.ts';
 
 const SAMPLE_BYTES = 1024 * 1024;
 
@@ -26,7 +34,7 @@ export async function readJson(connection: DuckDBConnection, path: string, longe
 }
 
 async function formatOf(path: string): Promise<Format> {
-  const sample = (await firstBytes(path, SAMPLE_BYTES)).toString('utf8');
+  const sample = (await readBytes(path, SAMPLE_BYTES)).toString('utf8');
   const text = sample.trimStart();
   if (text === '') throw new DatasetError('file holds white space alone. Upload one with at least one row.');
   if (text.startsWith('[')) return 'array';
@@ -72,8 +80,7 @@ async function columnsOf(connection: DuckDBConnection, objects: string): Promise
     objects,
   );
   if (columns.length === 0) throw new DatasetError('file has no row with a field. Upload one with at least one row.');
-  const lower = columns.map((name) => name.toLowerCase());
-  const twice = columns.find((_name, i) => lower.indexOf(lower[i] ?? '') !== i);
+  const twice = nameGivenTwice(columns);
   if (twice !== undefined)
     throw new DatasetError(`file has two keys ${JSON.stringify(twice)} that differ in case alone. Rename one.`);
   return columns;

@@ -1,5 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { DuckDBConnection, DuckDBIntegerVector } from '@duckdb/node-api';
 import { sha256OfFile } from '../files.ts';
@@ -21,6 +20,7 @@ export interface MixRequest {
   datasets: MixtureSource[];
   seed: number;
   dir: string;
+  /** What is written does not depend on it. */
   threads?: number;
 }
 
@@ -33,11 +33,11 @@ const MEMORY = '512MB';
  * one of its dataset takes its place where there is one.
  */
 export async function mix(request: MixRequest): Promise<MixtureManifest> {
-  const { plan, datasets, seed, dir, threads = availableParallelism() } = request;
+  const { plan, datasets, seed, dir, threads } = request;
   const shares = plan.traits.flatMap((trait) =>
     trait.datasets.map((share) => withSource(share, trait.trait, datasets)),
   );
-  const folders = [dir, ...new Set(datasets.map(({ parquetPath }) => dirname(parquetPath)))];
+  const folders = [dir, ...datasets.map(({ parquetPath }) => dirname(parquetPath))];
   return await withDuckDb({ memory: MEMORY, folders, threads }, async (connection) => {
     await chooseRows(connection, shares, seed);
     await readConversations(connection, shares);
@@ -53,7 +53,6 @@ export async function mix(request: MixRequest): Promise<MixtureManifest> {
       held_out: await writeRows(connection, 'held_out', join(dir, 'held_out.parquet')),
     };
     await writeFile(join(dir, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
-    await rm(join(dir, 'spill'), { recursive: true, force: true });
     return manifest;
   });
 }

@@ -29,12 +29,12 @@ export const DEFAULT_MAX_REPEATS = 4;
 export interface MixtureRequest {
   /** Upper bound of training rows; null takes as many as there are. */
   maxRows: number | null;
-  policy?: MixingPolicy;
-  maxRepeats?: number;
+  policy?: MixingPolicy | undefined;
+  maxRepeats?: number | undefined;
   traits: {
     trait: string;
     /** Its part of max_rows is this part of all traits' weights. */
-    weightThousandths?: number;
+    weightThousandths?: number | undefined;
     /** `rows`: those that may be chosen. Percentages of a trait sum to WHOLE. */
     datasets: { datasetId: number; rows: number; percentageThousandths: number }[];
   }[];
@@ -154,7 +154,7 @@ function exactShares({ requested, available, weights }: Supply, repeats: number)
   const scarcest = Math.min(...most);
   // Without a bound, rows are repeated until the largest dataset is used up.
   const wanted = requested ?? Math.max(...available.map((rows, i) => rowsOfTrait(rows, weights[i] ?? WHOLE)));
-  const isShort = requested === null ? available.length > 0 && scarcest <= wanted : scarcest < wanted;
+  const isShort = requested === null ? scarcest <= wanted : scarcest < wanted;
   return {
     shares: largestRemainder(Math.min(wanted, scarcest), weights),
     limiting: isShort ? most.indexOf(scarcest) : -1,

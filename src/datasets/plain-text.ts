@@ -4,8 +4,8 @@ import { Transform, type TransformCallback } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { analyse } from 'chardet';
 import { fileTypeFromFile } from 'file-type';
+import { readBytes } from '../files.ts';
 import { DatasetError } from './dataset-error.ts';
-import { firstBytes } from './unpack.ts';
 
 const CHUNK_BYTES = 1024 ** 2;
 /** What is looked at to tell encodings apart. */
@@ -35,7 +35,7 @@ export async function plainText(path: string, target: string): Promise<PlainText
 }
 
 async function look(path: string): Promise<{ conversion: Conversion | null; hasNulEscape: boolean }> {
-  const sample = await firstBytes(path, SAMPLE_BYTES);
+  const sample = await readBytes(path, SAMPLE_BYTES);
   if (sample.length === 0) throw new DatasetError('file is empty. Upload one with at least one row.');
   const utf16 = utf16Of(sample);
   // What is converted was not looked through.
@@ -130,10 +130,7 @@ function firstInvalid(bytes: Buffer): number {
 }
 
 async function sampleAround(path: string, offset: number): Promise<Buffer> {
-  const start = Math.max(0, offset - SAMPLE_BYTES / 2);
-  const parts: Buffer[] = [];
-  for await (const part of createReadStream(path, { start, end: start + SAMPLE_BYTES })) parts.push(part as Buffer);
-  return Buffer.concat(parts);
+  return await readBytes(path, SAMPLE_BYTES, Math.max(0, offset - SAMPLE_BYTES / 2));
 }
 
 /** Encodings that this text may be called by those who guess from letters: all of them are Latin-1 with other names. */
@@ -181,9 +178,14 @@ async function refusal(path: string, wrong: Wrong): Promise<DatasetError> {
 async function lineAt(path: string, offset: number): Promise<number> {
   let line = 1;
   if (offset === 0) return line;
-  for await (const chunk of createReadStream(path, { end: offset - 1 }))
-    for (let at = (chunk as Buffer).indexOf(10); at !== -1; at = (chunk as Buffer).indexOf(10, at + 1)) line++;
+  for await (const chunk of createReadStream(path, { end: offset - 1 })) line += lineEnds(chunk as Buffer);
   return line;
+}
+
+export function lineEnds(bytes: Buffer): number {
+  let count = 0;
+  for (let at = bytes.indexOf(10); at !== -1; at = bytes.indexOf(10, at + 1)) count++;
+  return count;
 }
 
 class ToUtf8 extends Transform {
@@ -204,15 +206,20 @@ class ToUtf8 extends Transform {
   }
 
   #convert(decode: () => string, done: TransformCallback): void {
+    let text: string;
     try {
-      const text = decode();
-      const nul = text.indexOf('\0');
-      this.#line += (nul === -1 ? text : text.slice(0, nul)).split('\n').length - 1;
-      if (nul !== -1) throw new Error('NUL');
-      done(null, Buffer.from(text));
-    } catch (error) {
-      const what = error instanceof Error && error.message === 'NUL' ? 'a NUL character in' : 'a broken character near';
-      done(new DatasetError(`file has ${what} line ${this.#line}. Save it as UTF-8 and upload it again.`));
+      text = decode();
+    } catch {
+      done(this.#refusal('a broken character near'));
+      return;
     }
+    const nul = text.indexOf('\0');
+    this.#line += (nul === -1 ? text : text.slice(0, nul)).split('\n').length - 1;
+    if (nul === -1) done(null, Buffer.from(text));
+    else done(this.#refusal('a NUL character in'));
+  }
+
+  #refusal(what: string): DatasetError {
+    return new DatasetError(`file has ${what} line ${this.#line}. Save it as UTF-8 and upload it again.`);
   }
 }

@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
 import { identifier, literal, withDuckDb } from './duckdb.ts';
 import { conversationSql, type Mapping, type Message } from './row-format.ts';
 
@@ -12,28 +13,45 @@ export interface PreviewRow {
   unusable: string | null;
 }
 
+interface PreviewedDataset {
+  parquet_path: string;
+  columns: string[];
+  mapping: Mapping | null;
+}
+
+interface Range {
+  offset: number;
+  count: number;
+}
+
 /** Rows of a dataset's canonical Parquet from `offset` on, as texts and as the conversations that training would see. */
-export async function previewRows(
-  dataset: { parquet_path: string; columns: string[]; mapping: Mapping | null },
-  { offset, count }: { offset: number; count: number },
+export async function previewRows(dataset: PreviewedDataset, range: Range): Promise<PreviewRow[]> {
+  const folders = [dirname(dataset.parquet_path)];
+  return await withDuckDb({ memory: '256MB', folders, threads: 1 }, (connection) =>
+    readRows(connection, dataset, range),
+  );
+}
+
+/** The same for whoever has a connection. */
+export async function readRows(
+  connection: DuckDBConnection,
+  { parquet_path, columns, mapping }: PreviewedDataset,
+  { offset, count }: Range,
 ): Promise<PreviewRow[]> {
-  const { parquet_path, columns, mapping } = dataset;
   const { problem, messages } = mapping
     ? conversationSql(mapping)
     : { problem: "'The dataset has no mapping.'", messages: 'NULL' };
   // One level, and cells by their position: a column may have any name.
   const cells = columns.map((name, i) => `${identifier(name)} AS c${i}`);
-  return await withDuckDb({ memory: '256MB', folders: [dirname(parquet_path)], threads: 1 }, async (connection) => {
-    const found = await connection.runAndReadAll(
-      `SELECT file_row_number AS row, (${problem}) AS unusable, CASE WHEN (${problem}) IS NULL THEN ${messages} END AS conversation,
+  const found = await connection.runAndReadAll(
+    `SELECT file_row_number AS row, (${problem}) AS unusable, CASE WHEN (${problem}) IS NULL THEN ${messages} END AS conversation,
          ${cells.join(', ')} FROM read_parquet(${literal(parquet_path)}, file_row_number=true)
        WHERE file_row_number BETWEEN ${offset} AND ${offset + count - 1} ORDER BY file_row_number`,
-    );
-    return found.getRowObjects().map((row) => ({
-      row_number: Number(row.row),
-      values: Object.fromEntries(columns.map((name, i) => [name, row[`c${i}`] as string | null])),
-      messages: row.conversation === null ? null : (JSON.parse(String(row.conversation)) as Message[]),
-      unusable: row.unusable === null ? null : String(row.unusable),
-    }));
-  });
+  );
+  return found.getRowObjects().map((row) => ({
+    row_number: Number(row.row),
+    values: Object.fromEntries(columns.map((name, i) => [name, row[`c${i}`] as string | null])),
+    messages: row.conversation === null ? null : (JSON.parse(String(row.conversation)) as Message[]),
+    unusable: row.unusable === null ? null : String(row.unusable),
+  }));
 }

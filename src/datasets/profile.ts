@@ -1,9 +1,9 @@
-import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { franc } from 'franc-min';
 import { countRows, type UnusableRows } from './convert.ts';
 import { identifier, literal, withDuckDb } from './duckdb.ts';
+import { readRows } from './preview.ts';
 import { conversationSql, type Mapping } from './row-format.ts';
 import { charactersOf } from './trainable-rows.ts';
 
@@ -60,8 +60,7 @@ const LANGUAGE_CHARACTERS = 500;
 
 /** What a dataset is made of. Reads all of it. */
 export async function profile({ parquetPath, columns, mapping }: ProfileRequest): Promise<Profile> {
-  const limits = { memory: MEMORY, folders: [dirname(parquetPath)], threads: availableParallelism() };
-  return await withDuckDb(limits, async (connection) => {
+  return await withDuckDb({ memory: MEMORY, folders: [dirname(parquetPath)] }, async (connection) => {
     const { rowCount, usableRowCount, unusable } = await countRows(connection, parquetPath, mapping);
     const counts = { rows: rowCount, usable_rows: usableRowCount, unusable };
     const columnProfiles = await profileColumns(connection, parquetPath, columns);
@@ -166,19 +165,12 @@ export interface MappingCheck {
 
 /** What a mapping would make of a dataset. */
 export async function checkRows({ parquetPath, columns, mapping }: ProfileRequest): Promise<MappingCheck> {
-  const limits = { memory: MEMORY, folders: [dirname(parquetPath)], threads: availableParallelism() };
-  return await withDuckDb(limits, async (connection) => {
+  return await withDuckDb({ memory: MEMORY, folders: [dirname(parquetPath)] }, async (connection) => {
     const { rowCount, usableRowCount, unusable } = await countRows(connection, parquetPath, mapping);
-    const cells = columns.map((name, i) => `${identifier(name)} AS c${i}`).join(', ');
+    const dataset = { parquet_path: parquetPath, columns, mapping };
     const shown = unusable.map(async (reason) => {
-      const found = await connection.runAndReadAll(
-        `SELECT ${cells} FROM read_parquet(${literal(parquetPath)}, file_row_number=true) WHERE file_row_number = ${reason.first_row}`,
-      );
-      const [row = {}] = found.getRowObjects();
-      return {
-        ...reason,
-        values: Object.fromEntries(columns.map((name, i) => [name, row[`c${i}`] as string | null])),
-      };
+      const [row] = await readRows(connection, dataset, { offset: reason.first_row, count: 1 });
+      return { ...reason, values: row?.values ?? {} };
     });
     return { rows: rowCount, usable_rows: usableRowCount, unusable: await Promise.all(shown) };
   });

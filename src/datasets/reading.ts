@@ -41,6 +41,12 @@ function listed(lines: number[]): string {
   return shown.length === 1 ? `${shown[0]}` : `${shown.slice(0, -1).join(', ')} and ${shown.at(-1)}`;
 }
 
+/** A name of a column that another one also has, but for its case; DuckDB cannot tell the two apart. */
+export function nameGivenTwice(names: string[]): string | undefined {
+  const lower = names.map((name) => name.toLowerCase());
+  return names.find((_name, i) => lower.indexOf(lower[i] ?? '') !== i);
+}
+
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -69,33 +69,39 @@ export interface ConversationSql {
 
 /** The one rule by which rows become conversations: everything that counts, shows or mixes them asks for it here. */
 export function conversationSql(mapping: Mapping): ConversationSql {
-  const at = (name: string | undefined) => (name === undefined ? 'NULL::VARCHAR' : identifier(name));
-  if ('messages' in mapping) return chat(at(mapping.messages), at(mapping.tools));
+  if ('messages' in mapping) return chat(identifier(mapping.messages), optional(mapping.tools));
   if ('text' in mapping) {
-    const text = at(mapping.text);
+    const text = identifier(mapping.text);
     return {
       problem: `CASE WHEN ${isBlank(text)} THEN 'the text is empty' END`,
       messages: messagesOf([{ role: 'text', content: text }]),
-      tools: 'NULL::VARCHAR',
+      tools: NOTHING,
     };
   }
-  if ('dialogue' in mapping) return dialogue(at(mapping.dialogue));
+  if ('dialogue' in mapping) return dialogue(identifier(mapping.dialogue));
   if ('instruction' in mapping) {
-    const [instruction, input] = [at(mapping.instruction), at(mapping.input)];
-    const prompt = `CASE WHEN ${isBlank(input)} THEN ${instruction} ELSE concat(${instruction}, '\n\n', ${input}) END`;
+    const [instruction, input] = [identifier(mapping.instruction), optional(mapping.input)];
     return exchange({
-      system: at(mapping.system),
-      prompt: mapping.input === undefined ? instruction : prompt,
-      completion: at(mapping.output),
+      system: optional(mapping.system),
+      prompt: input
+        ? `CASE WHEN ${isBlank(input)} THEN ${instruction} ELSE concat(${instruction}, '\n\n', ${input}) END`
+        : instruction,
+      completion: identifier(mapping.output),
       asked: instruction,
     });
   }
   return exchange({
-    system: at(mapping.system),
-    prompt: at(mapping.prompt),
-    completion: at(mapping.completion),
-    reasoning: at(mapping.reasoning),
+    system: optional(mapping.system),
+    prompt: identifier(mapping.prompt),
+    completion: identifier(mapping.completion),
+    reasoning: optional(mapping.reasoning),
   });
+}
+
+const NOTHING = 'NULL::VARCHAR';
+
+function optional(column: string | undefined): string | undefined {
+  return column === undefined ? undefined : identifier(column);
 }
 
 /** White space alone, also Unicode's, or NULL. */
@@ -106,7 +112,7 @@ function isBlank(text: string): string {
 interface SqlMessage {
   role: string;
   content: string;
-  reasoning?: string;
+  reasoning?: string | undefined;
   /** Leaves the message out where it holds. */
   unless?: string;
 }
@@ -120,28 +126,27 @@ function messagesOf(messages: SqlMessage[]): string {
     return unless ? `CASE WHEN ${unless} THEN NULL ELSE ${withReasoning} END` : withReasoning;
   });
   const all = `[${structs.join(', ')}]`;
-  const optional = messages.some(({ unless }) => unless);
-  return `to_json(${optional ? `list_filter(${all}, lambda m: m IS NOT NULL)` : all})::VARCHAR`;
+  const mayLack = messages.some(({ unless }) => unless);
+  return `to_json(${mayLack ? `list_filter(${all}, lambda m: m IS NOT NULL)` : all})::VARCHAR`;
 }
 
 /** One question and one answer. `asked`: what must not be empty, where the prompt has more than that. */
 function exchange(parts: {
-  system: string;
+  system: string | undefined;
   prompt: string;
   completion: string;
   asked?: string;
-  reasoning?: string;
+  reasoning?: string | undefined;
 }): ConversationSql {
   const { system, prompt, completion, asked = prompt, reasoning } = parts;
   const turns: SqlMessage[] = [
     { role: 'user', content: prompt },
-    { role: 'assistant', content: completion, ...(reasoning && !reasoning.startsWith('NULL') ? { reasoning } : {}) },
+    { role: 'assistant', content: completion, reasoning },
   ];
-  const hasSystem = !system.startsWith('NULL');
   return {
     problem: `CASE WHEN ${isBlank(asked)} THEN 'the prompt is empty' WHEN ${isBlank(completion)} THEN 'the answer is empty' END`,
-    messages: messagesOf(hasSystem ? [{ role: 'system', content: system, unless: isBlank(system) }, ...turns] : turns),
-    tools: 'NULL::VARCHAR',
+    messages: messagesOf(system ? [{ role: 'system', content: system, unless: isBlank(system) }, ...turns] : turns),
+    tools: NOTHING,
   };
 }
 
@@ -170,7 +175,7 @@ function dialogue(text: string): ConversationSql {
       { role: 'user', content: `${found}.prompt` },
       { role: 'assistant', content: `${found}.completion` },
     ]),
-    tools: 'NULL::VARCHAR',
+    tools: NOTHING,
   };
 }
 
@@ -183,7 +188,7 @@ const ROLES: Record<string, string[]> = {
 };
 
 /** A JSON list of messages. Content may be a text, null beside tool calls, or a list of parts that are texts. */
-function chat(column: string, toolsColumn: string): ConversationSql {
+function chat(column: string, toolsColumn: string | undefined): ConversationSql {
   const list = `TRY_CAST(${column} AS JSON[])`;
   const named = `lower(coalesce(m ->> 'role', m ->> 'from', ''))`;
   const role = `CASE ${Object.entries(ROLES)
@@ -211,6 +216,8 @@ function chat(column: string, toolsColumn: string): ConversationSql {
       WHEN NOT ${any(`(${role}) = 'assistant' AND ((${calls}) IS NOT NULL OR NOT ${isBlank(text)})`)} THEN 'no message of the assistant says anything'
       END`,
     messages: `to_json(list_transform(${list}, lambda m: ${message}))::VARCHAR`,
-    tools: `CASE WHEN json_array_length(TRY_CAST(${toolsColumn} AS JSON)) > 0 THEN ${toolsColumn} END`,
+    tools: toolsColumn
+      ? `CASE WHEN json_array_length(TRY_CAST(${toolsColumn} AS JSON)) > 0 THEN ${toolsColumn} END`
+      : NOTHING,
   };
 }

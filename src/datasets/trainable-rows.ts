@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { literal, withDuckDb } from './duckdb.ts';
@@ -40,8 +39,8 @@ export function charactersOf(messages: string): string {
 
 /** How many rows of each source may be chosen. */
 export async function countTrainableRows({ sources }: { sources: RowSource[] }): Promise<number[]> {
-  const folders = [...new Set(sources.map(({ parquetPath }) => dirname(parquetPath)))];
-  return await withDuckDb({ memory: '512MB', folders, threads: availableParallelism() }, async (connection) => {
+  const folders = sources.map(({ parquetPath }) => dirname(parquetPath));
+  return await withDuckDb({ memory: '512MB', folders }, async (connection) => {
     const counts: number[] = [];
     for (const source of sources) {
       const found = await connection.runAndReadAll(

@@ -1,10 +1,10 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { Decompress } from 'fzstd';
-import { NoRoomError, requireRoom } from '../files.ts';
+import { NoRoomError, readBytes, requireRoom } from '../files.ts';
 import { DatasetError } from './dataset-error.ts';
 
 export type Packing = 'gzip' | 'zstd';
@@ -18,16 +18,9 @@ const BOMB_LEAST_BYTES = 1024 ** 3;
 const LOOK_FOR_ROOM_EVERY_BYTES = 64 * 1024 ** 2;
 
 export async function packingOf(path: string): Promise<Packing | null> {
-  const first = await firstBytes(path, 4);
+  const first = await readBytes(path, 4);
   const packings = Object.keys(MAGIC) as Packing[];
   return packings.find((packing) => MAGIC[packing].every((byte, i) => first[i] === byte)) ?? null;
-}
-
-/** The first `count` bytes of a file, or all that it has. */
-export async function firstBytes(path: string, count: number): Promise<Buffer> {
-  const file = await open(path);
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(count), 0, count, 0).finally(() => file.close());
-  return buffer.subarray(0, bytesRead);
 }
 
 /** Writes what is packed in `source` to `target`. @throws DatasetError when it is cut off or a bomb; NoRoomError */

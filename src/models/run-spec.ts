@@ -100,11 +100,11 @@ export function mixtureRequest(
 ): MixtureRequest {
   return {
     maxRows: max_rows,
-    ...(mixing.policy === undefined ? {} : { policy: mixing.policy }),
-    ...(mixing.max_repeats === undefined ? {} : { maxRepeats: mixing.max_repeats }),
+    policy: mixing.policy,
+    maxRepeats: mixing.max_repeats,
     traits: traits.map(({ trait, weight_thousandths, datasets }) => ({
       trait,
-      ...(weight_thousandths === undefined ? {} : { weightThousandths: weight_thousandths }),
+      weightThousandths: weight_thousandths,
       datasets: datasets.map(({ dataset_id, percentage_thousandths }) => ({
         datasetId: dataset_id,
         rows: rowsOf(dataset_id),

@@ -100,7 +100,7 @@ describe('ingesting a file', function () {
     );
   });
 
-  it('mixes to the same bytes twice, and never trains on a held-out row', async () => {
+  it('mixes to the same bytes with another number of threads, and never trains on a held-out row', async () => {
     const rows = Array.from({ length: 90 }, (_, i) => `question ${i % 80},answer ${i % 80}`);
     const { sha256, rowCount, mapping } = await ingest('a.csv', ['input,output', ...rows].join('\n'));
     assert.ok(mapping);
@@ -108,14 +108,15 @@ describe('ingesting a file', function () {
       maxRows: 70,
       traits: [{ trait: 'all', datasets: [{ datasetId: 1, rows: rowCount, percentageThousandths: WHOLE }] }],
     });
-    const write = (name: string) =>
+    const write = (name: string, threads: number) =>
       writeMixture({
         plan,
         datasets: [{ id: 1, parquetPath: join(dir, 'out.parquet'), sha256, mapping }],
         seed: 7,
         dir: join(dir, name),
+        threads,
       });
-    const [first, second] = [await write('one'), await write('two')];
+    const [first, second] = [await write('one', 1), await write('two', 3)];
     assert.deepEqual(first, second);
     assert.equal(first.train.rows, 70);
     const contents = async (file: string) => new Set((await cells(['messages'], `one/${file}`)).flat());

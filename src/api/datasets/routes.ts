@@ -2,7 +2,6 @@ import { createReadStream } from 'node:fs';
 import { access, rm } from 'node:fs/promises';
 import { z } from 'zod';
 import { previewRows } from '../../datasets/preview.ts';
-import { MappingSchema } from '../../datasets/row-format.ts';
 import { Dataset } from '../../models/dataset.ts';
 import { Job } from '../../models/job.ts';
 import { Project } from '../../models/project.ts';
@@ -111,9 +110,7 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
     success: { status: 200, description: 'Rows', schema: PreviewSchema },
     errors: { 404: 'Dataset not found' },
     handle: async ({ params: { id }, query }) => {
-      const dataset = await findDataset(id);
-      const mapping = dataset.mapping === null ? null : MappingSchema.parse(dataset.mapping);
-      const { parquet_path, columns } = dataset;
+      const { parquet_path, columns, mapping } = await findDataset(id);
       return {
         columns,
         rows: await previewRows({ parquet_path, columns, mapping }, { offset: query.offset, count: query.rows }),

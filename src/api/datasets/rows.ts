@@ -1,6 +1,6 @@
 import { inDataProcess } from '../../datasets/data-process.ts';
 import type { Profile } from '../../datasets/profile.ts';
-import { checkMapping, type Mapping, MappingSchema } from '../../datasets/row-format.ts';
+import { checkMapping, type Mapping } from '../../datasets/row-format.ts';
 import type { Dataset } from '../../models/dataset.ts';
 import { Run } from '../../models/run.ts';
 import { OPEN_STATUSES } from '../../models/statuses.ts';
@@ -10,21 +10,17 @@ function requestOf({ parquet_path: parquetPath, columns }: Dataset, mapping: Map
   return { parquetPath, columns, mapping };
 }
 
-function mappingOf({ mapping }: Dataset): Mapping | null {
-  return mapping === null ? null : MappingSchema.parse(mapping);
-}
-
 /** A dataset's profile, which is made once. */
 export async function profileOf(dataset: Dataset): Promise<Profile> {
   if (dataset.profile) return dataset.profile;
-  const profile = await inDataProcess('profile', requestOf(dataset, mappingOf(dataset)));
+  const profile = await inDataProcess('profile', requestOf(dataset, dataset.mapping));
   await dataset.update({ profile }, { silent: true });
   return profile;
 }
 
 /** @throws ApiError 400 without a mapping; DatasetError for one that names other columns */
 export async function validateRows(dataset: Dataset, other: Mapping | undefined) {
-  const mapping = other ?? mappingOf(dataset);
+  const mapping = other ?? dataset.mapping;
   if (!mapping)
     throw badRequest(
       `mapping is required: dataset ${dataset.id} has none. Its columns are: ${dataset.columns.join(', ')}.`,

@@ -62,7 +62,7 @@ async function generate(dir: string, rows: number): Promise<void> {
   const select = `SELECT printf('%07d', r) AS id, concat('Question ', r, ': ', ${text('a', 12)}, '?') AS prompt,
     CASE WHEN r % 10 = 0 THEN concat('Said "', ${text('b', 13)}, '", twice,', chr(10), 'and left.') ELSE concat(${text('c', 14)}, '.') END AS completion,
     concat('2024-01-', 1 + r % 28) AS date FROM range(${rows}) t(r) ORDER BY r`;
-  await withDuckDb({ memory: '2GB', folders: [dir], threads: availableParallelism() }, async (connection) => {
+  await withDuckDb({ memory: '2GB', folders: [dir] }, async (connection) => {
     await connection.run(`CREATE TABLE rows AS ${select}`);
     await connection.run(`COPY rows TO ${literal(join(dir, 'rows.csv'))} (FORMAT csv, HEADER)`);
     await connection.run(`COPY rows TO ${literal(join(dir, 'rows.jsonl'))} (FORMAT json)`);
@@ -110,7 +110,7 @@ async function benchIngest(python: string, dir: string, file: string): Promise<v
 
 /** Of all cells with their place, a sum that changes when any of them does. */
 async function cellsOf(parquet: string): Promise<unknown> {
-  return await withDuckDb({ memory: '2GB', folders: [dirname(parquet)], threads: 2 }, async (connection) => {
+  return await withDuckDb({ memory: '2GB', folders: [dirname(parquet)] }, async (connection) => {
     const found = await connection.runAndReadAll(
       `SELECT count(*)::INTEGER AS rows, bit_xor(md5_number(concat_ws(chr(0), file_row_number, id, prompt, completion, date)))::VARCHAR AS cells
        FROM read_parquet(${literal(parquet)}, file_row_number=true)`,
