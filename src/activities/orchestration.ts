@@ -8,11 +8,15 @@ import { createPrepareData } from './prepare-data.ts';
 import { queueRun } from './queue-run.ts';
 import { createVerifyModel } from './verify-model.ts';
 
-/** The activities of the queue `orchestration`. */
+/** The activities of the queue `data`. */
+export function createDataActivities(env: Env) {
+  return { prepareData: createPrepareData(env), verifyModel: createVerifyModel(env) };
+}
+
+/** The activities of the queue `orchestration`; those of `data` as well, for workflows that began before it was one. */
 export function createOrchestrationActivities(env: Env): OrchestrationActivities {
   return {
-    prepareData: createPrepareData(env),
-    verifyModel: createVerifyModel(env),
+    ...createDataActivities(env),
     queueRun,
     setPause,
     isPaused,

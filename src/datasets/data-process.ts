@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process';
-import { availableParallelism, setPriority } from 'node:os';
+import { availableParallelism, getPriority, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import pLimit from 'p-limit';
 import { NoRoomError } from '../files.ts';
@@ -68,7 +68,8 @@ function start<N extends TaskName>(task: N, request: RequestOf<N>, options: Data
     signal?.throwIfAborted();
     const child = fork(MAIN, [], { execArgv: ['--import', 'tsx'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     // From its first instruction on: to load all that it needs is most of what a small piece of work costs.
-    if (child.pid !== undefined) setPriority(child.pid, NICENESS);
+    // The orchestrator's is lower already, and only root may raise it.
+    if (child.pid !== undefined) setPriority(child.pid, Math.max(getPriority(), NICENESS));
     const ended: { reason: unknown } = { reason: null };
     const end = (reason: unknown) => {
       ended.reason ??= reason;

@@ -2,7 +2,7 @@ import { constants, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { ensureSearchAttributes } from '../../temporal/ensure-search-attributes.ts';
-import { createOrchestrationActivities } from '../activities/orchestration.ts';
+import { createDataActivities, createOrchestrationActivities } from '../activities/orchestration.ts';
 import type { Env } from '../env.ts';
 import { runUntilStopped } from '../local/process-lifecycle.ts';
 import { createLogger } from '../logger.ts';
@@ -10,7 +10,7 @@ import { connectModels } from '../models/database.ts';
 import { requireDatabaseUrl } from '../models/database-url.ts';
 import { connectOrchestration } from '../workflows/client.ts';
 import { workerConnection } from '../workflows/connection.ts';
-import { ORCHESTRATION_QUEUE } from '../workflows/contract.ts';
+import { DATA_QUEUE, ORCHESTRATION_QUEUE } from '../workflows/contract.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { PoolKeeper } from './pool-keeper.ts';
 import { Reconciler } from './reconciler.ts';
@@ -34,15 +34,22 @@ export async function main(env: Env): Promise<void> {
   );
   const sequelize = connectModels(requireDatabaseUrl(env));
   const orchestration = connectOrchestration(env);
-  const worker = await Worker.create({
-    connection,
-    namespace: env.temporalNamespace,
-    taskQueue: ORCHESTRATION_QUEUE,
-    workflowBundle,
-    activities: createOrchestrationActivities(env),
-    maxConcurrentActivityTaskExecutions: 8,
-    shutdownGraceTime: '5s',
-  });
+  const common = { connection, namespace: env.temporalNamespace, shutdownGraceTime: '5s' } as const;
+  const workers = await Promise.all([
+    Worker.create({
+      ...common,
+      taskQueue: ORCHESTRATION_QUEUE,
+      workflowBundle,
+      activities: createOrchestrationActivities(env),
+      maxConcurrentActivityTaskExecutions: 8,
+    }),
+    Worker.create({
+      ...common,
+      taskQueue: DATA_QUEUE,
+      activities: createDataActivities(env),
+      maxConcurrentActivityTaskExecutions: 4,
+    }),
+  ]);
   const dispatcher = new Dispatcher(orchestration);
   const reconciler = new Reconciler(env, orchestration, logger);
   const poolKeeper = new PoolKeeper(orchestration, logger);
@@ -54,11 +61,11 @@ export async function main(env: Env): Promise<void> {
     loopOf('Looking after the pool', LOOK_AFTER_POOL_EVERY_MS, () => poolKeeper.look()),
   ];
   for (const loop of loops) loop.start();
-  const running = worker.run();
+  const running = Promise.all(workers.map((worker) => worker.run())).then(() => {});
   await runUntilStopped({
     running,
     stop: async () => {
-      worker.shutdown();
+      for (const worker of workers) worker.shutdown();
       await Promise.all(loops.map((loop) => loop.stop()));
       await running;
       await Promise.all([orchestration.close(), connection.close(), sequelize.close()]);

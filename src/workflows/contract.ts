@@ -3,6 +3,8 @@ import { defineUpdate } from '@temporalio/workflow';
 /** Names, queues and payloads that workflows, activities and clients agree on. Payloads carry ids, never data. */
 
 export const ORCHESTRATION_QUEUE = 'orchestration';
+/** Of the orchestrator as well, with slots of its own: who pauses a run does not wait for the data of others. */
+export const DATA_QUEUE = 'data';
 export const TRAINING_QUEUE = 'training';
 
 /** The queue that only the agent of this host listens to. */

@@ -11,6 +11,7 @@ import {
 } from '@temporalio/workflow';
 import { searchAttributeKeys } from '../../temporal/search-attributes.ts';
 import {
+  DATA_QUEUE,
   FAILURE_TYPES,
   ORCHESTRATION_QUEUE,
   type OrchestrationActivities,
@@ -32,7 +33,7 @@ const light = proxyActivities<OrchestrationActivities>({
 
 /** Mixing may read gigabytes: long, but alive only while it heartbeats. */
 const data = proxyActivities<Pick<OrchestrationActivities, 'prepareData' | 'verifyModel'>>({
-  taskQueue: ORCHESTRATION_QUEUE,
+  taskQueue: DATA_QUEUE,
   startToCloseTimeout: '6 hours',
   heartbeatTimeout: '30s',
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
