@@ -1,7 +1,8 @@
 """Rows of a data file as conversations, and conversations as tokens with the loss on the answers."""
 
 import json
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .failures import BadInput
@@ -20,6 +21,7 @@ class Conversation:
     messages: list[dict]
     trait: str
     tools: list[dict] | None = None
+    dataset_id: int | None = None
 
 
 def read_conversations(path: Path) -> list[Conversation]:
@@ -32,7 +34,11 @@ def read_conversations(path: Path) -> list[Conversation]:
         rows = pyarrow.parquet.read_table(path).to_pylist()
     else:
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return [Conversation(_messages(row, number), row.get("trait") or "all", _tools(row)) for number, row in enumerate(rows, start=1)]
+    return [conversation_of(row, number) for number, row in enumerate(rows, start=1)]
+
+
+def conversation_of(row: dict, number: int) -> Conversation:
+    return Conversation(_messages(row, number), row.get("trait") or "all", _tools(row), row.get("dataset_id"))
 
 
 def _messages(row: dict, number: int) -> list[dict]:
@@ -108,19 +114,24 @@ def encode(tokenizer, messages: list[dict], max_length: int, tools: list[dict] |
 @dataclass
 class Encoded:
     rows: list[dict]
-    truncated: int
-    skipped: int
+    truncated: int = 0
+    skipped: int = 0
+    # Of the rows that are trained on, by the id of the dataset that they come from.
+    tokens: Counter = field(default_factory=Counter)
+    longest: int = 0
 
 
 def encode_all(tokenizer, conversations: list[Conversation], max_length: int) -> Encoded:
     """All rows as tokens; those without an answer token left are skipped and counted."""
-    result = Encoded([], 0, 0)
+    result = Encoded([])
     for conversation in conversations:
         ids, labels, cut = encode(tokenizer, conversation.messages, max_length, conversation.tools)
         result.truncated += cut
         if all(label == IGNORED for label in labels):
             result.skipped += 1
             continue
+        result.tokens[conversation.dataset_id] += len(ids)
+        result.longest = max(result.longest, len(ids))
         result.rows.append({"input_ids": ids, "labels": labels})
     return result
 

@@ -4,7 +4,6 @@ import { z } from 'zod';
 import { ProjectSchema } from '../../src/api/projects/schema.ts';
 import { WorkerPoolSchema } from '../../src/api/workers/schema.ts';
 import { ValidationResultSchema } from '../../src/trainer/protocol.ts';
-import type { DemoDataset } from './datasets.ts';
 
 const DatasetIdSchema = z.object({ id: z.int(), row_count: z.int(), usable_row_count: z.int() });
 const WatchedProjectSchema = ProjectSchema.extend({ validation: ValidationResultSchema.nullable() });
@@ -20,11 +19,10 @@ export class ApiClient {
     this.#headers = apiKey ? { Authorization: `Bearer ${apiKey}` } : {};
   }
 
-  async uploadDataset(path: string, { mapping }: DemoDataset): Promise<z.output<typeof DatasetIdSchema>> {
+  async uploadDataset(path: string): Promise<z.output<typeof DatasetIdSchema>> {
     const form = new FormData();
     form.set('file', await openAsBlob(path), basename(path));
     form.set('name', basename(path));
-    if (mapping) form.set('mapping', JSON.stringify(mapping));
     return DatasetIdSchema.parse(await this.#request('POST', '/datasets/', form));
   }
 

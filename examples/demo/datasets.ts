@@ -1,12 +1,8 @@
-import type { Mapping } from '../../src/datasets/row-format.ts';
-
 /** A file of the demo's project: the reference's own example, three traits and five datasets. */
 export interface DemoDataset {
   file: string;
   trait: 'reasoning' | 'coding' | 'general_tools';
   percentage: number;
-  /** Only where the names of the columns do not tell. */
-  mapping?: Mapping;
 }
 
 /** The demo's own files, see generate.ts. */
@@ -20,19 +16,9 @@ export const DEMO_DATASETS: DemoDataset[] = [
 
 /** Published data as its authors ship it, for `--data DIR`: GSM8K, HumanEval and the three parts of APIBench. */
 export const PUBLISHED_DATASETS: DemoDataset[] = [
-  {
-    file: 'reasoning-gsm8k.jsonl',
-    trait: 'reasoning',
-    percentage: 100,
-    mapping: { prompt: 'question', completion: 'answer' },
-  },
-  {
-    file: 'coding-humaneval.jsonl.gz',
-    trait: 'coding',
-    percentage: 100,
-    mapping: { prompt: 'prompt', completion: 'canonical_solution' },
-  },
-  { file: 'tools-huggingface.json', trait: 'general_tools', percentage: 50, mapping: { dialogue: 'code' } },
-  { file: 'tools-torchhub.json', trait: 'general_tools', percentage: 30, mapping: { dialogue: 'code' } },
-  { file: 'tools-tensorflow.json', trait: 'general_tools', percentage: 20, mapping: { dialogue: 'code' } },
+  { file: 'reasoning-gsm8k.jsonl', trait: 'reasoning', percentage: 100 },
+  { file: 'coding-humaneval.jsonl.gz', trait: 'coding', percentage: 100 },
+  { file: 'tools-huggingface.json', trait: 'general_tools', percentage: 50 },
+  { file: 'tools-torchhub.json', trait: 'general_tools', percentage: 30 },
+  { file: 'tools-tensorflow.json', trait: 'general_tools', percentage: 20 },
 ];

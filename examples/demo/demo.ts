@@ -89,7 +89,7 @@ async function prepareProject(
 ): Promise<number> {
   const traits = new Map<string, { dataset_id: number; percentage: number }[]>();
   for (const dataset of datasets) {
-    const { id, row_count, usable_row_count } = await api.uploadDataset(join(dir, dataset.file), dataset);
+    const { id, row_count, usable_row_count } = await api.uploadDataset(join(dir, dataset.file));
     console.log(
       `Uploaded ${dataset.file}: ${row_count} rows, ${usable_row_count} usable; ${dataset.percentage} % of ${dataset.trait}.`,
     );

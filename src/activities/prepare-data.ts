@@ -1,14 +1,13 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { DatasetError } from '../datasets/dataset-error.ts';
-import { planMixture } from '../datasets/mixing.ts';
-import { readMixtureManifest, writeMixture } from '../datasets/mixture.ts';
+import { readMixtureManifest, readMixturePlan, writeMixture } from '../datasets/mixture.ts';
 import type { Env } from '../env.ts';
 import { sha256OfFile } from '../files.ts';
 import type { Dataset } from '../models/dataset.ts';
-import { countRowsToChoose, findSources } from '../models/mixture-sources.ts';
+import { findSources } from '../models/mixture-sources.ts';
 import { Run } from '../models/run.ts';
-import { mixtureRequest } from '../models/run-spec.ts';
+import { mixtureSpec } from '../models/run-spec.ts';
 import { setPhase } from '../models/transition.ts';
 import { FAILURE_TYPES, type FullDisk, type RunRef } from '../workflows/contract.ts';
 import { adoptRun } from './adopt-run.ts';
@@ -50,6 +49,9 @@ async function prepare(env: Env, run: Run): Promise<{ trainRows: number; heldOut
     const alive = setInterval(() => context.heartbeat(), HEARTBEAT_EVERY_MS);
     await mix(run, mixture, context.cancellationSignal).finally(() => clearInterval(alive));
   }
+  // Also where an earlier attempt wrote the mixture and came no further. An adopted one may be from before plans were kept.
+  const plan = run.plan ?? (await readMixturePlan(mixture));
+  if (plan) await Run.update({ plan }, { where: { id: run.id } });
   return await readMixture(mixture);
 }
 
@@ -75,11 +77,7 @@ async function requireUnchanged({ id, parquet_path, sha256 }: Dataset): Promise<
 async function mix(run: Run, dir: string, signal: AbortSignal): Promise<void> {
   const found = await findSources(run.spec.traits.flatMap(({ datasets }) => datasets));
   await Promise.all(found.map(({ dataset }) => requireUnchanged(dataset)));
-  const rows = await countRowsToChoose(found, { signal });
-  const plan = planMixture(mixtureRequest(run.spec, (id) => rows.get(id) ?? 0));
-  if (plan.trainRows === 0)
-    throw new DatasetError('The mixture has no training row: its datasets or max_rows are too small.');
-  await Run.update({ plan }, { where: { id: run.id } });
-  const datasets = found.map(({ source }) => source);
-  await writeMixture({ plan, datasets, seed: run.spec.hyperparameters.seed, dir }, { signal });
+  const sources = found.map(({ source }) => source);
+  const { seed } = run.spec.hyperparameters;
+  await writeMixture({ ...mixtureSpec({ ...run.spec, seed }, sources), dir }, { signal });
 }

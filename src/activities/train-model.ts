@@ -8,6 +8,7 @@ import {
   recordCheckpoint,
   recordEvent,
   recordPhase,
+  recordPlan,
   recordPosition,
   recordResult,
   recordSteps,
@@ -116,10 +117,10 @@ async function record(lease: Lease, files: RunFiles, delivery: Delivery, nth: nu
     case 'phase':
       return await recordPhase(lease, phaseOf(event.phase), nth);
     case 'plan':
-      return (await recordPosition(lease, 0, event.total_steps)) && (await recordAsEvent(lease, event, nth));
+      return (await recordPlan(lease, event)) && (await recordAsEvent(lease, event, nth));
     case 'resumed':
       await recordMissed(lease, files.trainerEvents, event.step);
-      return (await recordPosition(lease, event.step, null)) && (await recordAsEvent(lease, event, nth));
+      return (await recordPosition(lease, event.step)) && (await recordAsEvent(lease, event, nth));
     case 'hello':
     case 'eval':
     case 'log':

@@ -3,11 +3,12 @@ import { isDiskFull } from '../files.ts';
 import { convert } from './convert.ts';
 import type { Assignment, Said } from './data-process.ts';
 import { DatasetError } from './dataset-error.ts';
+import { datasetTokens } from './dataset-tokens.ts';
+import { draft } from './draft.ts';
 import { mix } from './mix.ts';
 import { checkRows, profile } from './profile.ts';
-import { countTrainableRows } from './trainable-rows.ts';
 
-export const TASKS = { convert, countTrainableRows, mix, profile, checkRows };
+export const TASKS = { convert, profile, datasetTokens, checkRows, draft, mix };
 
 const LOOK_AT_MEMORY_EVERY_MS = 100;
 

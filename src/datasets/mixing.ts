@@ -26,18 +26,41 @@ export type MixingPolicy = (typeof MIXING_POLICIES)[number];
 /** How often a row may occur with the policy oversample, where that is not said. */
 export const DEFAULT_MAX_REPEATS = 4;
 
-export interface MixtureRequest {
+/** What is asked for, before it is known how many rows there are. */
+export interface MixtureChoices {
   /** Upper bound of training rows; null takes as many as there are. */
   maxRows: number | null;
   policy?: MixingPolicy | undefined;
   maxRepeats?: number | undefined;
-  traits: {
-    trait: string;
-    /** Its part of max_rows is this part of all traits' weights. */
-    weightThousandths?: number | undefined;
-    /** `rows`: those that may be chosen. Percentages of a trait sum to WHOLE. */
-    datasets: { datasetId: number; rows: number; percentageThousandths: number }[];
-  }[];
+  traits: TraitChoices[];
+}
+
+interface TraitChoices {
+  trait: string;
+  /** Its part of max_rows is this part of all traits' weights. */
+  weightThousandths?: number | undefined;
+  /** Percentages of a trait sum to WHOLE. */
+  datasets: { datasetId: number; percentageThousandths: number }[];
+}
+
+export interface MixtureRequest extends MixtureChoices {
+  traits: TraitRequest[];
+}
+
+interface TraitRequest extends TraitChoices {
+  /** `rows`: those that may be chosen. */
+  datasets: (TraitChoices['datasets'][number] & { rows: number })[];
+}
+
+/** The request for a mixture of datasets with so many rows, by their ids. */
+export function requestFor({ traits, ...choices }: MixtureChoices, rows: Map<number, number>): MixtureRequest {
+  return {
+    ...choices,
+    traits: traits.map(({ datasets, ...trait }) => ({
+      ...trait,
+      datasets: datasets.map((share) => ({ ...share, rows: rows.get(share.datasetId) ?? 0 })),
+    })),
+  };
 }
 
 export interface DatasetShare {
@@ -104,8 +127,6 @@ function budgetsOf({ maxRows, traits }: MixtureRequest): (number | null)[] {
     traits.map(({ weightThousandths = EQUAL_WEIGHT }) => weightThousandths),
   );
 }
-
-type TraitRequest = MixtureRequest['traits'][number];
 
 /** What a policy makes of a trait: rows of each dataset, and the place of the one that ran out, or -1. */
 interface Allocation {

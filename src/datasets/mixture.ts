@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
+import type { SimilarRows } from './chosen-rows.ts';
 import { type DataProcessOptions, inDataProcess } from './data-process.ts';
 import { literal, withDuckDb } from './duckdb.ts';
 import type { MixRequest } from './mix.ts';
+import type { MixturePlan } from './mixing.ts';
 import type { Message } from './row-format.ts';
 
 const part = z.object({ file: z.string(), rows: z.number().int(), sha256: z.string() });
@@ -22,6 +24,19 @@ const ManifestSchema = z.object({
 export type MixtureManifest = z.infer<typeof ManifestSchema>;
 
 export const MANIFEST = 'mixture.json';
+export const PLAN = 'plan.json';
+
+/** The plan by which a mixture was made, and what was found in it. */
+export interface KeptPlan extends MixturePlan {
+  /** Null: not looked for. Plans from before it was do not have it. */
+  similarRows?: SimilarRows | null;
+}
+
+/** Null where the mixture is from before plans were kept with it. */
+export async function readMixturePlan(dir: string): Promise<KeptPlan | null> {
+  const text = await readFile(join(dir, PLAN), 'utf8').catch(() => null);
+  return text === null ? null : JSON.parse(text);
+}
 
 /** The manifest of a mixture that is there in whole, or null. */
 export async function readMixtureManifest(dir: string): Promise<MixtureManifest | null> {
@@ -30,7 +45,7 @@ export async function readMixtureManifest(dir: string): Promise<MixtureManifest 
 }
 
 /**
- * Writes the planned mixture, in a process of its own: see mix.ts. `dir` appears when all of it is written.
+ * Plans and writes a mixture, in a process of its own: see mix.ts. `dir` appears when all of it is written.
  * @throws DatasetError; NoRoomError; the reason of the signal
  */
 export async function writeMixture(

@@ -55,6 +55,8 @@ export interface Profile {
 
 const MEMORY = '512MB';
 const LANGUAGE_SAMPLE = 200;
+/** Less of a language is a wrong guess more often than not: code and names have none. */
+const LANGUAGE_PERCENT = 3;
 /** Of a message; more does not make the guess better. */
 const LANGUAGE_CHARACTERS = 500;
 
@@ -153,6 +155,7 @@ function languagesOf(texts: string[]): RoleProfile['languages'] {
   }
   return [...counts]
     .map(([language, count]) => ({ language, percent: Math.round((1000 * count) / texts.length) / 10 }))
+    .filter(({ percent }) => percent >= LANGUAGE_PERCENT)
     .sort((a, b) => b.percent - a.percent || (a.language < b.language ? -1 : 1));
 }
 

@@ -1,6 +1,5 @@
-import { type DataProcessOptions, inDataProcess } from '../datasets/data-process.ts';
+import type { MixtureSource } from '../datasets/chosen-rows.ts';
 import { DatasetError } from '../datasets/dataset-error.ts';
-import type { MixtureSource } from '../datasets/mix.ts';
 import type { RowFilters } from '../datasets/trainable-rows.ts';
 import { Dataset } from './dataset.ts';
 
@@ -22,22 +21,4 @@ export async function findSources(
     const { id, parquet_path: parquetPath, source_sha256, sha256, mapping } = dataset;
     return { dataset, source: { id, parquetPath, sha256: source_sha256 ?? sha256, mapping, filters } };
   });
-}
-
-/**
- * By dataset, how many of its rows may be chosen. The data itself is looked at only where something is filtered, or
- * where the rows were counted by an earlier version, whose idea of what is usable may have been another one.
- */
-export async function countRowsToChoose(
-  found: FoundSource[],
-  options: DataProcessOptions = {},
-): Promise<Map<number, number>> {
-  const counts = new Map(found.map(({ dataset }) => [dataset.id, dataset.usable_row_count]));
-  const sources = found
-    .filter(({ dataset, source }) => Object.keys(source.filters ?? {}).length > 0 || dataset.source_sha256 === null)
-    .map(({ source }) => source);
-  if (sources.length === 0) return counts;
-  const counted = await inDataProcess('countTrainableRows', { sources }, options);
-  for (const [i, { id }] of sources.entries()) counts.set(id, counted[i] ?? 0);
-  return counts;
 }

@@ -1,5 +1,6 @@
 import { Op, QueryTypes } from 'sequelize';
-import type { CheckpointEvent, StepEvent, ValidationResult } from '../trainer/protocol.ts';
+import type { TokenCount } from '../datasets/draft.ts';
+import type { CheckpointEvent, PlanEvent, StepEvent, ValidationResult } from '../trainer/protocol.ts';
 import type { Lease } from './lease.ts';
 import { connection, type TrainingRecord } from './run.ts';
 import { RunMetric } from './run-metric.ts';
@@ -197,11 +198,28 @@ export async function recordValidation(lease: Lease, validation: ValidationResul
   );
 }
 
-/** Says where training goes on from: after a loss of the worker that is before the last step that was seen. */
-export async function recordPosition(lease: Lease, step: number, totalSteps: number | null): Promise<boolean> {
+/** Says what training has before it, and keeps with the plan how many tokens the trainer found. */
+export async function recordPlan(lease: Lease, found: PlanEvent): Promise<boolean> {
+  const tokens: TokenCount = {
+    countedRows: found.train_rows + found.skipped_rows,
+    perEpoch: found.tokens,
+    truncatedRows: found.truncated_rows,
+    skippedRows: found.skipped_rows,
+    byDataset: found.tokens_by_dataset
+      .map(({ dataset_id, tokens: count }) => ({ datasetId: dataset_id, tokens: count }))
+      .sort((a, b) => a.datasetId - b.datasetId),
+  };
   return await write(
-    `UPDATE runs SET current_step = $step, total_steps = COALESCE($totalSteps, total_steps), updated_at = now()
+    `UPDATE runs SET current_step = 0, total_steps = $totalSteps, plan = jsonb_set(plan, '{tokens}', $tokens::jsonb), updated_at = now()
      WHERE id = $runId AND lease_epoch = $epoch AND status = 'running'`,
-    { ...bindOf(lease), step, totalSteps },
+    { ...bindOf(lease), totalSteps: found.total_steps, tokens: JSON.stringify(tokens) },
+  );
+}
+
+/** Says where training goes on from: after a loss of the worker that is before the last step that was seen. */
+export async function recordPosition(lease: Lease, step: number): Promise<boolean> {
+  return await write(
+    `UPDATE runs SET current_step = $step, updated_at = now() WHERE id = $runId AND lease_epoch = $epoch AND status = 'running'`,
+    { ...bindOf(lease), step },
   );
 }

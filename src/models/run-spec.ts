@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { MIXING_POLICIES, type MixtureRequest } from '../datasets/mixing.ts';
+import { type MixtureSource, type MixtureSpec, SIMILAR_ROWS_CHOICES } from '../datasets/chosen-rows.ts';
+import { MIXING_POLICIES } from '../datasets/mixing.ts';
 import { RowFiltersSchema } from '../datasets/trainable-rows.ts';
 import { type Hyperparameters, HyperparametersSchema } from '../trainer/protocol.ts';
 import { TRAINING_TYPES, type TrainingType } from './statuses.ts';
@@ -21,10 +22,11 @@ export const HyperparameterChoicesSchema = z.strictObject({
 });
 export type HyperparameterChoices = z.infer<typeof HyperparameterChoicesSchema>;
 
-/** How rows are mixed where datasets run out of them, see mixing.ts. */
+/** How rows are mixed where datasets run out of them (mixing.ts), or have the same ones (chosen-rows.ts). */
 export const MixingChoicesSchema = z.strictObject({
   policy: z.enum(MIXING_POLICIES).optional(),
   max_repeats: z.int().min(2).max(100).optional(),
+  similar_rows: z.enum(SIMILAR_ROWS_CHOICES).optional(),
 });
 export type MixingChoices = z.infer<typeof MixingChoicesSchema>;
 
@@ -60,7 +62,16 @@ export const RunSpecSchema = z.object({
 });
 export type RunSpec = z.infer<typeof RunSpecSchema>;
 
-const DEFAULTS = { gradient_accumulation: 1, max_length: 1024, seed: 42, save_steps: null, max_steps: null };
+/** Of a row, in tokens. */
+export const DEFAULT_MAX_LENGTH = 1024;
+
+const DEFAULTS = {
+  gradient_accumulation: 1,
+  max_length: DEFAULT_MAX_LENGTH,
+  seed: 42,
+  save_steps: null,
+  max_steps: null,
+};
 const VALIDATION = { max_rows_per_trait: 32, max_new_tokens: 96 };
 
 /** Puts together what the user chose, the configuration and the defaults. */
@@ -79,50 +90,62 @@ export function resolveRunSpec(
 ): RunSpec {
   return {
     ...chosen,
-    hyperparameters: {
-      batch_size: config.default_batch_size,
-      learning_rate: config.default_learning_rate,
-      epochs: config.default_epochs,
-      lora_r: config.default_lora_r,
-      lora_alpha: config.default_lora_alpha,
-      lora_dropout: config.default_lora_dropout,
-      ...DEFAULTS,
-      ...chosen.hyperparameters,
-    },
+    hyperparameters: resolveHyperparameters(chosen.hyperparameters, config),
     validation: VALIDATION,
   };
 }
 
-/** What is asked of the mixing rule. `rowsOf`: how many rows of a dataset may be chosen. */
-export function mixtureRequest(
-  { max_rows, traits, mixing = {} }: Pick<RunSpec, 'max_rows' | 'traits' | 'mixing'>,
-  rowsOf: (datasetId: number) => number,
-): MixtureRequest {
+/** What the user chose, completed from the configuration and the defaults. */
+export function resolveHyperparameters(
+  chosen: HyperparameterChoices,
+  config: TrainingConfig,
+): RunSpec['hyperparameters'] {
   return {
-    maxRows: max_rows,
-    policy: mixing.policy,
-    maxRepeats: mixing.max_repeats,
-    traits: traits.map(({ trait, weight_thousandths, datasets }) => ({
-      trait,
-      weightThousandths: weight_thousandths,
-      datasets: datasets.map(({ dataset_id, percentage_thousandths }) => ({
-        datasetId: dataset_id,
-        rows: rowsOf(dataset_id),
-        percentageThousandths: percentage_thousandths,
+    batch_size: config.default_batch_size,
+    learning_rate: config.default_learning_rate,
+    epochs: config.default_epochs,
+    lora_r: config.default_lora_r,
+    lora_alpha: config.default_lora_alpha,
+    lora_dropout: config.default_lora_dropout,
+    ...DEFAULTS,
+    ...chosen,
+  };
+}
+
+/** What a mixture of these datasets is made from. `sources`: of all shares. */
+export function mixtureSpec(
+  { max_rows, traits, mixing = {}, seed }: Pick<RunSpec, 'max_rows' | 'traits' | 'mixing'> & { seed: number },
+  sources: MixtureSource[],
+): MixtureSpec {
+  return {
+    datasets: sources,
+    seed,
+    similarRows: mixing.similar_rows,
+    choices: {
+      maxRows: max_rows,
+      policy: mixing.policy,
+      maxRepeats: mixing.max_repeats,
+      traits: traits.map(({ trait, weight_thousandths, datasets }) => ({
+        trait,
+        weightThousandths: weight_thousandths,
+        datasets: datasets.map(({ dataset_id, percentage_thousandths }) => ({
+          datasetId: dataset_id,
+          percentageThousandths: percentage_thousandths,
+        })),
       })),
-    })),
+    },
   };
 }
 
 /** Optimizer steps of a training on so many rows, as the trainer counts them. */
-export function totalStepsFor(rows: number, h: RunSpec['hyperparameters']): number {
+export function stepsFor(rows: number, h: RunSpec['hyperparameters']): { perEpoch: number; total: number } {
   const perEpoch = Math.ceil(Math.ceil(rows / h.batch_size) / h.gradient_accumulation);
-  return Math.min(perEpoch * h.epochs, h.max_steps ?? Number.POSITIVE_INFINITY);
+  return { perEpoch, total: Math.min(perEpoch * h.epochs, h.max_steps ?? Number.POSITIVE_INFINITY) };
 }
 
 /** The trainer's hyperparameters: ten checkpoints in a run, and never more than 200 steps to lose, unless chosen. */
 export function trainerHyperparameters(spec: RunSpec, rows: number): Hyperparameters {
-  const automatic = Math.min(200, Math.max(1, Math.ceil(totalStepsFor(rows, spec.hyperparameters) / 10)));
+  const automatic = Math.min(200, Math.max(1, Math.ceil(stepsFor(rows, spec.hyperparameters).total / 10)));
   return { ...spec.hyperparameters, save_steps: spec.hyperparameters.save_steps ?? automatic };
 }
 

@@ -6,13 +6,17 @@ import {
   Model,
   type Sequelize,
 } from 'sequelize';
-import type { MixturePlan } from '../datasets/mixing.ts';
+import type { TokenCount } from '../datasets/draft.ts';
+import type { KeptPlan } from '../datasets/mixture.ts';
 import type { TrainResult, ValidationResult } from '../trainer/protocol.ts';
 import type { RunSpec } from './run-spec.ts';
 import type { RunPhase, RunStatus } from './statuses.ts';
 
 /** What training gave, and where the finished model waits to be validated and published. */
 export type TrainingRecord = TrainResult & { staging_path: string };
+
+/** The plan of a mixture, and its tokens, once the trainer has read them. */
+export type RunPlan = KeptPlan & { tokens?: TokenCount | null };
 
 /** One attempt at training, of a job or of a project. Its status is written by transition() alone. */
 export class Run extends Model<InferAttributes<Run>, InferCreationAttributes<Run>> {
@@ -43,7 +47,7 @@ export class Run extends Model<InferAttributes<Run>, InferCreationAttributes<Run
   declare error_class: CreationOptional<string | null>;
   declare error_message: CreationOptional<string | null>;
   /** The mixture's plan, as the data engine gave it. */
-  declare plan: CreationOptional<MixturePlan | null>;
+  declare plan: CreationOptional<RunPlan | null>;
   declare result: CreationOptional<TrainingRecord | null>;
   declare validation: CreationOptional<ValidationResult | null>;
   /** The published model; null until it is there. */

@@ -95,6 +95,10 @@ export const TrainerEventSchema = z.discriminatedUnion('type', [
     train_rows: step,
     truncated_rows: step,
     skipped_rows: step,
+    /** Of an epoch, as they are trained on: cut off at max_length. */
+    tokens: step,
+    tokens_by_dataset: z.array(z.object({ dataset_id: z.number().int(), tokens: step })),
+    longest_row_tokens: step,
     trainable_parameters: step,
     total_parameters: step,
     device: z.string(),
@@ -133,6 +137,7 @@ export const TrainerEventSchema = z.discriminatedUnion('type', [
   }),
 ]);
 export type TrainerEvent = z.infer<typeof TrainerEventSchema>;
+export type PlanEvent = Extract<TrainerEvent, { type: 'plan' }>;
 export type StepEvent = Extract<TrainerEvent, { type: 'step' }>;
 export type CheckpointEvent = Extract<TrainerEvent, { type: 'checkpoint' }>;
 

@@ -92,6 +92,7 @@ const SPECIAL: Record<string, Case> = {
   'PATCH /datasets/{id} 409': withBody({ mapping: { text: 'output' } }),
   'DELETE /datasets/{id} 204': async (world, sent) => world.send({ ...sent, id: await world.upload() }),
   'DELETE /datasets/{id} 409': (world, sent) => world.send(sent),
+  'GET /datasets/{id}/profile 400': (world, sent) => world.send({ ...sent, path: `${sent.path}?base_model=none/such` }),
   'POST /jobs/ 400': withBody({ name: 'j', dataset_id: NONE }),
   'DELETE /jobs/{id} 204': aboutCancelled,
   'DELETE /jobs/{id} 409': aboutOpen,

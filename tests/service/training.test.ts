@@ -15,6 +15,7 @@ describe('a training through the whole service', function () {
   let remove: () => Promise<void>;
   let datasetId: number;
   let jobs: Jobs;
+  let planned: Record<string, unknown>;
 
   before(async () => {
     ({ service, remove } = await startTestService());
@@ -42,7 +43,7 @@ describe('a training through the whole service', function () {
       ['code', 'a', 'b'].map((label) => service.upload(`${label}.csv`, csvRows(60, label))),
     );
     const [coding, toolsA, toolsB] = files.map(({ body }) => Number(body.id));
-    const created = await service.call('POST', '/projects/', {
+    const asked = {
       name: 'project',
       base_model: TINY_MODEL,
       training_type: 'standard',
@@ -61,7 +62,9 @@ describe('a training through the whole service', function () {
           ],
         },
       ],
-    });
+    };
+    ({ body: planned } = await service.call('POST', '/projects/plan', asked));
+    const created = await service.call('POST', '/projects/', asked);
     assert.equal(created.status, 201, JSON.stringify(created.body));
     const id = created.body.id;
     const started = await service.call('POST', `/projects/${id}/start`);
@@ -114,9 +117,13 @@ describe('a training through the whole service', function () {
     const digest = createHash('sha256').update(new Uint8Array(await file.arrayBuffer()));
     assert.equal(digest.digest('hex'), sha256);
     const { items: runs } = (await service.call('GET', '/projects/1/runs')).body as {
-      items: { plan: { train_rows: number } }[];
+      items: { plan: { tokens: { counted_rows: number; per_epoch: number } } }[];
     };
-    assert.equal(runs[0]?.plan.train_rows, 60);
+    // Rows so few that the plan counted the tokens of all: the trainer found the same.
+    assert.deepEqual(runs[0]?.plan, planned);
+    assert.equal(runs[0]?.plan.tokens.counted_rows, 60);
+    const { points } = (await service.call('GET', '/projects/1/metrics')).body as { points: { tokens: number }[] };
+    assert.equal(runs[0]?.plan.tokens.per_epoch, points.at(-1)?.tokens);
   });
 
   it('never overwrites an output: not of another project, nor of a database that is gone', async () => {

@@ -20,6 +20,7 @@ import {
   DatasetUpload,
   PreviewQuery,
   PreviewSchema,
+  ProfileQuery,
   ProfileSchema,
   UploadListSchema,
   UploadParams,
@@ -121,12 +122,14 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
   endpoints.add({
     method: 'get',
     path: '/datasets/{id}/profile',
-    summary: 'What a dataset is made of: lengths, empty and duplicate rows, roles and their languages',
+    summary:
+      "What a dataset is made of: lengths, duplicates, roles and their languages, and tokens with a base model's",
     tag,
     params: IdParams,
+    query: ProfileQuery,
     success: { status: 200, description: 'The profile', schema: ProfileSchema },
-    errors: { 404: 'Dataset not found' },
-    handle: async ({ params: { id } }) => await profileOf(await findDataset(id)),
+    errors: { 400: 'Tokens are asked for, and the model or a mapping is not there', 404: 'Dataset not found' },
+    handle: async ({ params: { id }, query }) => await profileOf(await findDataset(id), query, env),
   });
 
   endpoints.add({

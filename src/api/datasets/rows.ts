@@ -1,21 +1,31 @@
+import type { z } from 'zod';
 import { inDataProcess } from '../../datasets/data-process.ts';
-import type { Profile } from '../../datasets/profile.ts';
 import { checkMapping, type Mapping } from '../../datasets/row-format.ts';
+import type { Tokenizer } from '../../datasets/token-count.ts';
+import type { Env } from '../../env.ts';
 import type { Dataset } from '../../models/dataset.ts';
 import { Run } from '../../models/run.ts';
 import { OPEN_STATUSES } from '../../models/statuses.ts';
 import { ApiError, badRequest } from '../errors.ts';
+import { findTokenizer } from '../find-tokenizer.ts';
+import type { ProfileQuery } from './schema.ts';
 
 function requestOf({ parquet_path: parquetPath, columns }: Dataset, mapping: Mapping | null) {
   return { parquetPath, columns, mapping };
 }
 
-/** A dataset's profile, which is made once. */
-export async function profileOf(dataset: Dataset): Promise<Profile> {
-  if (dataset.profile) return dataset.profile;
-  const profile = await inDataProcess('profile', requestOf(dataset, dataset.mapping));
-  await dataset.update({ profile }, { silent: true });
-  return profile;
+/** A dataset's profile, which is made once; with its tokens, which are counted each time, where a base model is given. */
+export async function profileOf(dataset: Dataset, { base_model, max_length }: z.output<typeof ProfileQuery>, env: Env) {
+  // First: it may refuse.
+  const tokenizer = base_model === undefined ? null : await findTokenizer(env, base_model, max_length);
+  const profile = dataset.profile ?? (await inDataProcess('profile', requestOf(dataset, dataset.mapping)));
+  if (!dataset.profile) await dataset.update({ profile }, { silent: true });
+  return { ...profile, tokens: tokenizer && { base_model, max_length, ...(await tokensOf(dataset, tokenizer)) } };
+}
+
+async function tokensOf({ id, parquet_path: parquetPath, mapping, usable_row_count }: Dataset, tokenizer: Tokenizer) {
+  if (!mapping) throw badRequest(`Dataset ${id} has no mapping, so its rows have no tokens. Give it one with PATCH.`);
+  return await inDataProcess('datasetTokens', { parquetPath, mapping, usableRows: usable_row_count, tokenizer });
 }
 
 /** @throws ApiError 400 without a mapping; DatasetError for one that names other columns */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { MappingSchema } from '../../datasets/row-format.ts';
+import { DEFAULT_MAX_LENGTH } from '../../models/run-spec.ts';
 import {
   dateField,
   examplePage,
@@ -173,6 +174,17 @@ const unusableRows = z.object({
 const lengths = z.object({ min: z.int(), median: z.int(), p95: z.int(), max: z.int(), mean: z.number() });
 const EXAMPLE_LENGTHS = { min: 12, median: 90, p95: 240, max: 1024, mean: 104.5 };
 
+export const ProfileQuery = z.object({
+  base_model: nameField.optional().openapi({ description: 'Counts tokens with its tokenizer and chat template' }),
+  max_length: z.coerce
+    .number()
+    .int()
+    .min(16)
+    .max(131_072)
+    .default(DEFAULT_MAX_LENGTH)
+    .openapi({ description: 'In tokens: rows that are longer are counted' }),
+});
+
 export const ProfileSchema = z
   .object({
     rows: z.int(),
@@ -189,6 +201,22 @@ export const ProfileSchema = z
         characters: lengths,
       }),
     ),
+    tokens: z
+      .object({
+        base_model: z.string(),
+        max_length: z.int(),
+        counted_rows: z.int().openapi({ description: 'Fewer than usable_rows: the rest is an estimate from these' }),
+        lengths: lengths.nullable(),
+        total: z.int(),
+        too_long_rows: z.int(),
+        without_answer_rows: z.int().openapi({ description: 'No answer stands within max_length' }),
+        refused: z
+          .object({ rows: z.int(), problem: z.string() })
+          .nullable()
+          .openapi({ description: "Counted rows that the model's chat template does not take" }),
+      })
+      .nullable()
+      .openapi({ description: 'Null unless a base_model is given' }),
     roles: z.array(
       z.object({
         role: z.string(),
@@ -208,6 +236,7 @@ export const ProfileSchema = z
       duplicates: 2,
       longest_row: 41,
       characters: EXAMPLE_LENGTHS,
+      tokens: null,
       columns: [{ name: 'input', empty: 1, distinct: 98, characters: EXAMPLE_LENGTHS }],
       roles: [{ role: 'user', messages: 99, characters: 4_100, languages: [{ language: 'eng', percent: 100 }] }],
     },

@@ -5,7 +5,7 @@ import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import { OrchestrationUnavailableError } from '../../workflows/client.ts';
 import type { ApiDependencies, Endpoints } from '../endpoint.ts';
 import { badRequest } from '../errors.ts';
-import { PlanSchema, presentPlan } from '../plan.ts';
+import { PlanSchema } from '../plan.ts';
 import { cancelLatest, deleteOwner, startAgain } from '../runs/actions.ts';
 import { addPausing } from '../runs/pausing.ts';
 import { StartAgain } from '../runs/schema.ts';
@@ -74,7 +74,7 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
     body: ProjectPlanRequest,
     success: { status: 200, description: 'The plan', schema: PlanSchema },
     errors: { 400: 'Validation failed' },
-    handle: async ({ body }) => presentPlan(await planProject(body)),
+    handle: async ({ body }) => await planProject(body, env),
   });
 
   endpoints.add({

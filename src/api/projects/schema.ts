@@ -115,11 +115,17 @@ export const ProjectListQuery = searchQuery(50).extend({
   training_type: z.enum(TRAINING_TYPES).optional(),
 });
 
-export const ProjectPlanRequest = z
-  .strictObject({ max_rows: maxRows, traits: traitList, mixing: MixingChoicesSchema.optional() })
-  .openapi('ProjectPlanRequest', {
-    example: { max_rows: 50000, traits: [{ trait_type: 'coding', datasets: [{ dataset_id: 2, percentage: 100.0 }] }] },
-  });
+/** A project as it would be created; only what its mixture depends on has to be there. */
+export const ProjectPlanRequest = ProjectCreate.partial({ name: true, output_directory: true }).openapi(
+  'ProjectPlanRequest',
+  {
+    example: {
+      base_model: 'meta-llama/Llama-3.2-3B-Instruct',
+      max_rows: 50000,
+      traits: [{ trait_type: 'coding', datasets: [{ dataset_id: 2, percentage: 100.0 }] }],
+    },
+  },
+);
 export const ProjectPatch = metadataPatch.openapi('ProjectPatch');
 
 const checked = z.object({ valid: z.boolean(), errors: z.array(z.string()) });

@@ -1,16 +1,24 @@
 import type { Transaction } from 'sequelize';
 import type { z } from 'zod';
-import { planMixture } from '../../datasets/mixing.ts';
+import { inDataProcess } from '../../datasets/data-process.ts';
 import type { Env } from '../../env.ts';
-import { countRowsToChoose, findSources } from '../../models/mixture-sources.ts';
+import { findSources } from '../../models/mixture-sources.ts';
 import { Project } from '../../models/project.ts';
 import { ProjectTrait } from '../../models/project-trait.ts';
-import { mixtureRequest, type RunSpec, resolveRunSpec } from '../../models/run-spec.ts';
+import {
+  HyperparameterChoicesSchema,
+  mixtureSpec,
+  type RunSpec,
+  resolveHyperparameters,
+  resolveRunSpec,
+} from '../../models/run-spec.ts';
 import { TrainingConfig } from '../../models/training-config.ts';
 import { TraitDataset } from '../../models/trait-dataset.ts';
 import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import { notFound } from '../errors.ts';
+import { findTokenizer } from '../find-tokenizer.ts';
 import { searchOf, withStatus } from '../list-query.ts';
+import { presentPlan } from '../plan.ts';
 import { requireTrainable } from '../require-trainable.ts';
 import { requireUsableDatasets } from '../require-usable-datasets.ts';
 import { LATEST_RUN } from '../runs/present.ts';
@@ -114,11 +122,27 @@ export async function projectSpec(project: Project, env: Env, transaction: Trans
   );
 }
 
-/** What the mixture of a project would be, without creating anything. @throws ApiError 400, DatasetError */
-export async function planProject({ max_rows, traits, mixing = {} }: z.output<typeof ProjectPlanRequest>) {
+/**
+ * What the mixture of a project would be, without creating anything; with its tokens where a base model is given.
+ * @throws ApiError 400; 503 while the trainer's Python, which counts tokens, is not there; DatasetError
+ */
+export async function planProject(body: z.output<typeof ProjectPlanRequest>, env: Env) {
+  const { max_rows, traits, mixing, base_model } = body;
   const checked = checkTraits(traits);
   await requireUsableDatasets(idsOf(checked));
-  const rows = await countRowsToChoose(await findSources(checked.flatMap(({ datasets }) => datasets)));
-  const shares = checked.map(({ trait_type, ...trait }) => ({ trait: trait_type, ...trait }));
-  return planMixture(mixtureRequest({ max_rows, mixing, traits: shares }, (id) => rows.get(id) ?? 0));
+  const config = await TrainingConfig.current();
+  const hyperparameters = resolveHyperparameters(HyperparameterChoicesSchema.strip().parse(body), config);
+  const found = await findSources(checked.flatMap(({ datasets }) => datasets));
+  const spec = mixtureSpec(
+    {
+      max_rows,
+      mixing,
+      seed: hyperparameters.seed,
+      traits: checked.map(({ trait_type, ...trait }) => ({ trait: trait_type, ...trait })),
+    },
+    found.map(({ source }) => source),
+  );
+  const tokenizer = base_model === undefined ? null : await findTokenizer(env, base_model, hyperparameters.max_length);
+  const { plan, ...rest } = await inDataProcess('draft', { ...spec, tokenizer });
+  return presentPlan({ ...plan, ...rest }, { base_model: base_model ?? config.default_model, hyperparameters });
 }

@@ -79,7 +79,7 @@ export function presentOneRun(run: Run, numbers: Map<number, number>) {
     output_path: run.output_path,
     weights_sha256: run.result?.weights_sha256 ?? null,
     spec: run.spec,
-    plan: run.plan === null ? null : presentPlan(run.plan),
+    plan: run.plan === null ? null : presentPlan(run.plan, run.spec),
     created_at: date(run.created_at),
     started_at: date(run.started_at),
     completed_at: date(run.finished_at),

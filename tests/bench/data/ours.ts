@@ -2,7 +2,6 @@
 import { dirname } from 'node:path';
 import { convert } from '../../../src/datasets/convert.ts';
 import { mix } from '../../../src/datasets/mix.ts';
-import { planMixture } from '../../../src/datasets/mixing.ts';
 
 const SHARES = [30_000, 25_000, 20_000, 15_000, 10_000];
 const MAPPING = { prompt: 'prompt', completion: 'completion' };
@@ -17,13 +16,9 @@ const WORK: Record<string, (source: string, target: string) => Promise<unknown>>
     const datasets = sources
       .split(',')
       .map((parquetPath, id) => ({ id, parquetPath, sha256: `${id}`, mapping: MAPPING }));
-    const shares = SHARES.map((percentageThousandths, datasetId) => ({
-      datasetId,
-      rows: 1_000_000,
-      percentageThousandths,
-    }));
-    const plan = planMixture({ maxRows: 50_000, traits: [{ trait: 'all', datasets: shares }] });
-    return mix({ plan, datasets, seed: 1, dir });
+    const shares = SHARES.map((percentageThousandths, datasetId) => ({ datasetId, percentageThousandths }));
+    const choices = { maxRows: 50_000, traits: [{ trait: 'all', datasets: shares }] };
+    return mix({ choices, datasets, seed: 1, dir });
   },
 };
 

@@ -1,0 +1,21 @@
+import { findModel } from '../base-models/model-cache.ts';
+import type { Tokenizer } from '../datasets/token-count.ts';
+import type { Env } from '../env.ts';
+import { findTrainerPython } from '../local/python.ts';
+import { ApiError, badRequest } from './errors.ts';
+
+/**
+ * What counts a base model's tokens.
+ * @throws ApiError 400 when the model is not in the cache; 503 while the trainer's Python is still being made
+ */
+export async function findTokenizer(env: Env, baseModel: string, maxLength: number): Promise<Tokenizer> {
+  const model = await findModel(env.modelCache, baseModel);
+  if (model.path === null) throw badRequest(model.errors.join(' '));
+  const python = await findTrainerPython(env).catch(() => null);
+  if (python === null)
+    throw new ApiError(
+      503,
+      "Tokens are counted by the trainer's Python, which is not there yet. `npm start` makes it, and says when it is done.",
+    );
+  return { python, modelPath: model.path, maxLength };
+}

@@ -1,0 +1,87 @@
+import { dirname } from 'node:path';
+import { literal, withDuckDb } from './duckdb.ts';
+import type { Lengths } from './profile.ts';
+import { conversationSql, type Mapping } from './row-format.ts';
+import { type EncodedConversation, type Tokenizer, tokenLengths, trainedTokens } from './token-count.ts';
+
+/** Tokens of a dataset's usable rows, told from a sample of them where there are many. */
+export interface DatasetTokens {
+  counted_rows: number;
+  /** Of whole rows, before they are cut off. */
+  lengths: Lengths | null;
+  /** Of all usable rows: scaled from those that were counted, as the two below. */
+  total: number;
+  /** Longer than max_length. */
+  too_long_rows: number;
+  /** No answer stands within max_length, so that they are not trained on. */
+  without_answer_rows: number;
+  /** Counted rows that the model's chat template refuses, and why the first of them is. */
+  refused: { rows: number; problem: string } | null;
+}
+
+const SAMPLED_ROWS = 2_000;
+const SAMPLED_CHARACTERS = 50_000_000;
+
+export interface DatasetTokensRequest {
+  parquetPath: string;
+  mapping: Mapping;
+  usableRows: number;
+  tokenizer: Tokenizer;
+}
+
+/** @throws DatasetError when the model's tokenizer does not load */
+export async function datasetTokens(request: DatasetTokensRequest): Promise<DatasetTokens> {
+  const { usableRows, tokenizer } = request;
+  const counted = await tokenLengths(tokenizer, await sampleRows(request));
+  const scaled = (part: number) => (counted.length === 0 ? 0 : Math.round((part * usableRows) / counted.length));
+  const lengths = counted.flatMap((length) => ('tokens' in length ? [length.tokens] : []));
+  const refused = counted.flatMap((length) => ('problem' in length ? [length.problem] : []));
+  return {
+    counted_rows: counted.length,
+    lengths: lengthsOf(lengths),
+    total: scaled(sum(lengths)),
+    too_long_rows: scaled(lengths.filter((tokens) => tokens > tokenizer.maxLength).length),
+    without_answer_rows: scaled(
+      counted.filter((length) => 'tokens' in length && trainedTokens(length, tokenizer.maxLength) === 0).length,
+    ),
+    refused: refused[0] === undefined ? null : { rows: refused.length, problem: refused[0] },
+  };
+}
+
+/** Usable rows from everywhere in the file, and the same each time. */
+async function sampleRows({ parquetPath, mapping }: DatasetTokensRequest): Promise<EncodedConversation[]> {
+  const { problem, messages, tools } = conversationSql(mapping);
+  return await withDuckDb({ memory: '256MB', folders: [dirname(parquetPath)] }, async (connection) => {
+    const from = `FROM read_parquet(${literal(parquetPath)}, file_row_number=true)`;
+    // Their numbers first: only few conversations are to be in memory.
+    await connection.run(
+      `CREATE TABLE sample AS SELECT file_row_number AS sampled ${from} WHERE (${problem}) IS NULL ORDER BY hash(file_row_number) LIMIT ${SAMPLED_ROWS}`,
+    );
+    const found = await connection.runAndReadAll(
+      `SELECT messages, tools FROM (SELECT file_row_number AS row, ${messages} AS messages, ${tools} AS tools ${from}
+         WHERE file_row_number IN (SELECT sampled FROM sample))
+       QUALIFY sum(length(messages)) OVER (ORDER BY row) <= ${SAMPLED_CHARACTERS}`,
+    );
+    return found
+      .getRowObjectsJson()
+      .map((row) => ({ messages: String(row.messages), tools: row.tools === null ? null : String(row.tools) }));
+  });
+}
+
+function lengthsOf(numbers: number[]): Lengths | null {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  // The smallest that so large a part of all are not above.
+  const quantile = (part: number) => sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)] ?? 0;
+  if (sorted.length === 0) return null;
+  return {
+    min: quantile(0),
+    median: quantile(0.5),
+    p95: quantile(0.95),
+    max: quantile(1),
+    mean: sum(sorted) / sorted.length,
+  };
+}
+
+function sum(numbers: number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
