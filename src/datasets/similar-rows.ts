@@ -27,8 +27,8 @@ const TEXT = `concat_ws(' ', array_to_string(json_extract_string(messages, '$[*]
 /** Words in lower case; where words are written without spaces, each character of Chinese. */
 const WORDS = `regexp_extract_all(lower((${TEXT})[:${MOST_CHARACTERS}]), '\\p{Han}|[\\p{L}\\p{N}]+')`;
 
-/** A text of one or two words has one triple, which ends in nothing. */
-const TRIPLES = `list_distinct(list_transform(range(1, greatest(len(words) - 1, 2)), lambda i: hash(words[i], words[i + 1], words[i + 2])))`;
+/** A text of one or two words has one triple, which ends in nothing; one without words has none. */
+const TRIPLES = `list_distinct(list_transform(range(1, greatest(len(words) - 1, least(len(words), 1) + 1)), lambda i: hash(words[i], words[i + 1], words[i + 2])))`;
 
 /**
  * Makes the table `similar_rows` (id, other, same) of pairs of rows from different parts, `other` from the one with the lower
