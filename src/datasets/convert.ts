@@ -47,6 +47,8 @@ export interface Converted {
 }
 
 const MEMORY = '256MB';
+/** For rows that are longer than those of most files. */
+const MORE_MEMORY = '1GB';
 const SAY_EVERY_MS = 500;
 /** Fewer than DuckDB's own: measured faster, in half the memory. Fewer still for long rows, since a group is in memory. */
 const MOST_GROUP_ROWS = 20_480;
@@ -109,8 +111,9 @@ async function readSource(
     return reading;
   };
   return await attempt(most).catch(async (error) => {
-    if (error instanceof RowTooLong) return await attempt(evenMore);
-    throw error;
+    if (!(error instanceof RowTooLong)) throw error;
+    await connection.run(`SET memory_limit = '${MORE_MEMORY}'`);
+    return await attempt(evenMore);
   });
 }
 

@@ -3,11 +3,13 @@ import { readBytes } from '../files.ts';
 import { DatasetError } from './dataset-error.ts';
 import { literal } from './duckdb.ts';
 import {
+  LONGEST_ROW_BYTES,
   MOST_OTHERS,
   messageOf,
   nameGivenTwice,
   type Reading,
   RowTooLong,
+  rowsTooLong,
   type WrongRow,
   wrongRows,
 } from './reading.ts';
@@ -111,6 +113,9 @@ function firstRecords(text: string, delimiter: string, isWhole: boolean): string
   return records;
 }
 
+/** Where a cell goes on beyond what is read at once, DuckDB says so too. */
+const NOT_CLOSED = `is never closed, or is longer than ${LONGEST_ROW_BYTES[1] / 1024 ** 2} MiB`;
+
 const REMEDY = 'Mend that line and upload the file again.';
 
 async function explain(
@@ -120,6 +125,8 @@ async function explain(
   dialect: Dialect,
   longestRowBytes: number,
 ): Promise<DatasetError> {
+  const tooLong = rowsTooLong(error);
+  if (tooLong) return tooLong;
   if (/maximum line size|max_line_size|buffer_size/i.test(messageOf(error))) {
     return new RowTooLong(
       `file has a record of more than ${longestRowBytes} bytes. Split it; or close the quote that is opened in it and never closed.`,
@@ -127,7 +134,10 @@ async function explain(
   }
   const wrong = await rejectedRows(connection, path, dialect, longestRowBytes).catch(() => []);
   const [first, ...others] = wrong;
-  if (first) return wrongRows('CSV', [first, ...others], REMEDY);
+  if (first) {
+    const sentence = wrongRows('CSV', [first, ...others], REMEDY);
+    return first.problem.includes(NOT_CLOSED) ? new RowTooLong(sentence.message) : sentence;
+  }
   const [what = ''] = messageOf(error).split('\n');
   return new DatasetError(`file is not valid CSV: ${what.trim()}. ${REMEDY}`);
 }
@@ -142,23 +152,38 @@ async function rejectedRows(
   // Every column is asked for: what is not asked for is not checked.
   await connection.run(`SELECT count(*) FROM (SELECT hash(*COLUMNS(*)) AS h FROM ${all}) WHERE h = 0`);
   const found = await connection.runAndReadAll(
-    `SELECT line, min_by(error_type, column_idx) AS type, min_by(error_message, column_idx) AS message, min_by(column_name, column_idx) AS column_name
+    `SELECT line, min_by(error_type, column_idx) AS type, min_by(error_message, column_idx) AS message, min_by(column_name, column_idx) AS column_name,
+       bool_or(regexp_matches(csv_line, ${literal(goesOnAfterQuote(dialect))})) AS goes_on
      FROM reject_errors GROUP BY line ORDER BY line LIMIT ${MOST_OTHERS + 1}`,
   );
-  return found.getRowObjectsJson().map(({ line, type, message, column_name }) => ({
-    line: Number(line),
-    problem: problemOf(String(type), String(message), column_name === null ? null : String(column_name), dialect),
-  }));
+  return found.getRowObjectsJson().map(({ line, type, message, column_name, goes_on }) => {
+    const column = column_name === null ? null : String(column_name);
+    return { line: Number(line), problem: problemOf(String(type), String(message), column, goes_on === true, dialect) };
+  });
+}
+
+/** For RE2: in a record, a quoted cell that is closed and goes on. DuckDB says of it what it says of one never closed. */
+function goesOnAfterQuote({ delimiter }: Dialect): string {
+  return `"(?:[^"]|"")*"[^"\\r\\n${delimiter === '\t' ? '\\t' : delimiter}]`;
 }
 
 /** DuckDB's words as ours, without its advice on options that our users cannot set. */
-function problemOf(type: string, message: string, column: string | null, { columns }: Dialect): string {
+function problemOf(
+  type: string,
+  message: string,
+  column: string | null,
+  goesOn: boolean,
+  { columns }: Dialect,
+): string {
   const cells = message.match(/Expected Number of Columns: (\d+) Found: (\d+)/i);
   if (cells)
     return `it has ${cells[2]} cell${cells[2] === '1' ? '' : 's'} where the header has ${columns.length} (${columns.join(', ').slice(0, 200)})`;
   const where = column === null ? '' : ` in the column ${JSON.stringify(column)}`;
-  if (type === 'UNQUOTED VALUE')
-    return `a quoted cell${where} goes on after its closing quote; double the quotes that are inside of it`;
+  if (type === 'UNQUOTED VALUE') {
+    return goesOn
+      ? `a quoted cell${where} goes on after its closing quote; double the quotes that are inside of it`
+      : `a quoted cell${where} ${NOT_CLOSED}`;
+  }
   return `${(message.split('\n')[0] ?? message).trim()}${where}`;
 }
 

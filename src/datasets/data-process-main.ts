@@ -27,8 +27,7 @@ async function end(said: Said): Promise<never> {
 async function work({ task, request, mostResidentBytes }: Assignment): Promise<Said> {
   setInterval(() => {
     if (process.memoryUsage.rss() < mostResidentBytes) return;
-    const gib = (mostResidentBytes / 1024 ** 3).toFixed(1);
-    void end({ refused: `file needs more than ${gib} GiB of memory to convert. Split its longest rows, or the file.` });
+    void end({ tooMuchMemory: true });
   }, LOOK_AT_MEMORY_EVERY_MS).unref();
   try {
     const run = TASKS[task] as (request: unknown, onProgress: (percent: number) => void) => Promise<unknown>;

@@ -24,6 +24,7 @@ export type Said =
   | { ok: unknown }
   | { refused: string }
   | { noRoom: string }
+  | { tooMuchMemory: true }
   | { failed: string };
 
 /** The process was ended from outside, by a person or by a machine without memory. Nothing is wrong with the data. */
@@ -40,6 +41,19 @@ export interface DataProcessOptions {
 /** DuckDB is given a fourth of it; the rest is for a row of the largest size that is read, and its parsing. */
 const MOST_RESIDENT_BYTES = 2 * 1024 ** 3;
 const TIME_LIMIT_MS = 3 * 60 * 60 * 1000;
+
+const SMALLER_MIXTURE = 'Lower max_rows, or take smaller datasets.';
+const SMALLER_DATASET = 'Upload the dataset in parts.';
+
+/** What is said when work reaches a limit. */
+const LIMITED: Record<TaskName, { work: string; remedy: string }> = {
+  convert: { work: 'To convert file', remedy: 'Split its longest rows, or the file.' },
+  profile: { work: 'To profile the dataset', remedy: SMALLER_DATASET },
+  datasetTokens: { work: "To count the dataset's tokens", remedy: SMALLER_DATASET },
+  checkRows: { work: "To check the dataset's rows", remedy: SMALLER_DATASET },
+  draft: { work: 'To plan the mixture', remedy: SMALLER_MIXTURE },
+  mix: { work: 'To mix the datasets', remedy: SMALLER_MIXTURE },
+};
 
 const MAIN = fileURLToPath(new URL('./data-process-main.ts', import.meta.url));
 
@@ -77,9 +91,9 @@ function start<N extends TaskName>(task: N, request: RequestOf<N>, options: Data
     };
     const abort = () => end(signal?.reason);
     signal?.addEventListener('abort', abort, { once: true });
+    const { work, remedy } = LIMITED[task];
     const tooLong = setTimeout(
-      () =>
-        end(new DatasetError(`file takes longer than ${timeLimitMs / 1000} s to convert. Split it into smaller ones.`)),
+      () => end(new DatasetError(`${work} takes longer than ${timeLimitMs / 1000} s. ${remedy}`)),
       timeLimitMs,
     );
     let last: Said | null = null;
@@ -95,6 +109,12 @@ function start<N extends TaskName>(task: N, request: RequestOf<N>, options: Data
       if (ended.reason !== null) reject(ended.reason);
       else if (last && 'ok' in last) resolve(last.ok as ReplyOf<N>);
       else if (signalName) reject(new DataProcessKilled(`The data process for ${task} was ended by ${signalName}.`));
+      else if (last && 'tooMuchMemory' in last)
+        reject(
+          new DatasetError(
+            `${work} takes more than ${(mostResidentBytes / 1024 ** 3).toFixed(1)} GiB of memory. ${remedy}`,
+          ),
+        );
       else reject(errorOf(last, `The data process for ${task} ended with code ${code}.`));
     });
     child.send({ task, request, mostResidentBytes } satisfies Assignment);

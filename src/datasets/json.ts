@@ -10,6 +10,7 @@ import {
   nameGivenTwice,
   type Reading,
   RowTooLong,
+  rowsTooLong,
   type WrongRow,
   wrongRows,
 } from './reading.ts';
@@ -140,6 +141,8 @@ function withoutMarks(json: string): string {
 const REMEDY = 'Mend it: the file is to be an array of objects, or one object per line.';
 
 async function explain(error: unknown, path: string, format: Format, longestRowBytes: number): Promise<DatasetError> {
+  const tooLong = rowsTooLong(error);
+  if (tooLong) return tooLong;
   const message = messageOf(error);
   if (message.includes('maximum_object_size'))
     return new RowTooLong(`file has an object of more than ${longestRowBytes} bytes. Split it into rows.`);

@@ -1,11 +1,12 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { DatasetError } from './dataset-error.ts';
 import { identifier, literal } from './duckdb.ts';
-import { messageOf, type Reading } from './reading.ts';
+import { messageOf, type Reading, rowsTooLong } from './reading.ts';
 
 /** Columns of Parquet as texts: nested values as JSON, everything else as DuckDB writes it. */
 export async function readParquet(connection: DuckDBConnection, path: string): Promise<Reading> {
   const explain = async (error: unknown) =>
+    rowsTooLong(error) ??
     new DatasetError(
       `file is not valid Parquet: ${messageOf(error).split('\n')[0]}. Write it again and upload it again.`,
     );

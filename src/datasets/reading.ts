@@ -19,6 +19,12 @@ export const LONGEST_ROW_BYTES = [2 * 1024 ** 2, 32 * 1024 ** 2] as const;
 /** A row is longer than this reading takes. */
 export class RowTooLong extends DatasetError {}
 
+/** Where DuckDB's memory did not suffice, that is, for long rows: everything else it reads piece by piece. */
+export function rowsTooLong(error: unknown): RowTooLong | null {
+  if (!messageOf(error).startsWith('Out of Memory')) return null;
+  return new RowTooLong('file has rows that are too long to be read. Split the longest of them.');
+}
+
 /** A row, by its line in the file, that cannot be read. */
 export interface WrongRow {
   line: number;

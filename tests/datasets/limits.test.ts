@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { access, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import type { DataProcessOptions } from '../../src/datasets/data-process.ts';
+import { DatasetError } from '../../src/datasets/dataset-error.ts';
+import { ingestDataset } from '../../src/datasets/ingest.ts';
+import { until } from '../support/service.ts';
+
+const MIB = 1024 ** 2;
+
+describe('a file that is too much', function () {
+  this.timeout(60_000);
+  let dir: string;
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'mtm-limits-'));
+  });
+  afterEach(async () => {
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  async function ingest(name: string, content: string | Buffer, options: DataProcessOptions = {}) {
+    const sourcePath = join(dir, 'source');
+    await writeFile(sourcePath, content);
+    const request = { sourcePath, originalName: name, parquetPath: join(dir, 'out.parquet'), mapping: null };
+    return await ingestDataset(request, options);
+  }
+
+  /** It is refused with a sentence, and nothing of it is left. */
+  async function refused(sentence: RegExp, ...file: Parameters<typeof ingest>): Promise<void> {
+    await assert.rejects(ingest(...file), (error) => error instanceof DatasetError && sentence.test(error.message));
+    assert.deepEqual(await readdir(dir), ['source']);
+  }
+
+  const csv = (rows: number) => `input,output\n${'a question,an answer\n'.repeat(rows)}`;
+  const row = (mib: number) => `${JSON.stringify({ input: 'a', output: 'x'.repeat(mib * MIB) })}\n`;
+
+  const cell = (mib: number) => `input,output\na,"${'x'.repeat(mib * MIB)}"\n`;
+
+  it('an archive bomb', async () => {
+    // A gzip file may be several, one after the other: 1.2 GiB of them from 1.2 MiB.
+    const tenMib = gzipSync(Buffer.alloc(10 * MIB, 'a,b\n'));
+    await refused(/unpacks to more than 200 times its \d+ bytes/, 'a.csv.gz', Buffer.concat(Array(125).fill(tenMib)));
+  });
+
+  it('rows of up to 32 MiB are taken, and longer ones are refused', async () => {
+    assert.equal((await ingest('a.jsonl', row(1) + row(30))).rowCount, 2);
+    await rm(join(dir, 'out.parquet'));
+    await refused(/^file has an object of more than 33554432 bytes. Split it/, 'a.jsonl', row(1) + row(70));
+    await refused(
+      /line 2: a quoted cell in the column "output" is never closed, or is longer than 32 MiB/,
+      'a.csv',
+      cell(70),
+    );
+    assert.equal((await ingest('a.csv', cell(30))).rowCount, 1);
+  });
+
+  it('more memory than it may take', async () => {
+    const options = { mostResidentBytes: 100 * MIB };
+    await refused(/^To convert file takes more than 0.1 GiB of memory. Split/, 'a.csv', csv(1_000_000), options);
+  });
+
+  it('more time than it may take', async () => {
+    await refused(/^To convert file takes longer than 0.05 s. Split/, 'a.csv', csv(1000), { timeLimitMs: 50 });
+  });
+
+  it('what is given up ends with the reason, and leaves nothing', async () => {
+    const giveUp = new AbortController();
+    const reason = new Error('Nobody wants it any more.');
+    const converting = assert.rejects(ingest('a.csv', csv(2_000_000), { signal: giveUp.signal }), reason);
+    await until('the conversion to write', () =>
+      access(join(dir, 'out.parquet.partial', 'whole.parquet')).then(
+        () => true,
+        () => null,
+      ),
+    );
+    giveUp.abort(reason);
+    await converting;
+    assert.deepEqual(await readdir(dir), ['source']);
+  });
+});
