@@ -5,6 +5,7 @@ import type { Assignment, Said } from './data-process.ts';
 import { DatasetError } from './dataset-error.ts';
 import { datasetTokens } from './dataset-tokens.ts';
 import { draft } from './draft.ts';
+import { isOutOfMemory } from './duckdb.ts';
 import { mix } from './mix.ts';
 import { checkRows, profile } from './profile.ts';
 
@@ -34,6 +35,7 @@ async function work({ task, request, mostResidentBytes }: Assignment): Promise<S
     return { ok: await run(request, (progressPercent) => void say({ progressPercent })) };
   } catch (error) {
     if (error instanceof DatasetError) return { refused: error.message };
+    if (isOutOfMemory(error)) return { tooMuchMemory: true };
     if (isDiskFull(error)) return { noRoom: String(error) };
     console.error(error);
     return { failed: String(error) };

@@ -42,8 +42,8 @@ export interface DataProcessOptions {
 const MOST_RESIDENT_BYTES = 2 * 1024 ** 3;
 const TIME_LIMIT_MS = 3 * 60 * 60 * 1000;
 
-const SMALLER_MIXTURE = 'Lower max_rows, or take smaller datasets.';
-const SMALLER_DATASET = 'Upload the dataset in parts.';
+const SMALLER_MIXTURE = 'Lower max_rows, or take datasets without so long rows.';
+const SMALLER_DATASET = 'Shorten its longest rows, or upload it in parts.';
 
 /** What is said when work reaches a limit. */
 const LIMITED: Record<TaskName, { work: string; remedy: string }> = {

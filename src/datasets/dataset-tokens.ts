@@ -51,21 +51,24 @@ export async function datasetTokens(request: DatasetTokensRequest): Promise<Data
 /** Usable rows from everywhere in the file, and the same each time. */
 async function sampleRows({ parquetPath, mapping }: DatasetTokensRequest): Promise<EncodedConversation[]> {
   const { problem, messages, tools } = conversationSql(mapping);
-  return await withDuckDb({ memory: '256MB', folders: [dirname(parquetPath)] }, async (connection) => {
-    const from = `FROM read_parquet(${literal(parquetPath)}, file_row_number=true)`;
-    // Their numbers first: only few conversations are to be in memory.
-    await connection.run(
-      `CREATE TABLE sample AS SELECT file_row_number AS sampled ${from} WHERE (${problem}) IS NULL ORDER BY hash(file_row_number) LIMIT ${SAMPLED_ROWS}`,
-    );
-    const found = await connection.runAndReadAll(
-      `SELECT messages, tools FROM (SELECT file_row_number AS row, ${messages} AS messages, ${tools} AS tools ${from}
+  return await withDuckDb(
+    { memory: '256MB', moreMemory: '1536MB', folders: [dirname(parquetPath)] },
+    async (connection) => {
+      const from = `FROM read_parquet(${literal(parquetPath)}, file_row_number=true)`;
+      // Their numbers first: only few conversations are to be in memory.
+      await connection.run(
+        `CREATE TABLE sample AS SELECT file_row_number AS sampled ${from} WHERE (${problem}) IS NULL ORDER BY hash(file_row_number) LIMIT ${SAMPLED_ROWS}`,
+      );
+      const found = await connection.runAndReadAll(
+        `SELECT messages, tools FROM (SELECT file_row_number AS row, ${messages} AS messages, ${tools} AS tools ${from}
          WHERE file_row_number IN (SELECT sampled FROM sample))
        QUALIFY sum(length(messages)) OVER (ORDER BY row) <= ${SAMPLED_CHARACTERS}`,
-    );
-    return found
-      .getRowObjectsJson()
-      .map((row) => ({ messages: String(row.messages), tools: row.tools === null ? null : String(row.tools) }));
-  });
+      );
+      return found
+        .getRowObjectsJson()
+        .map((row) => ({ messages: String(row.messages), tools: row.tools === null ? null : String(row.tools) }));
+    },
+  );
 }
 
 function lengthsOf(numbers: number[]): Lengths | null {

@@ -30,7 +30,7 @@ export interface Draft {
   tokens: TokenCount | null;
 }
 
-const MEMORY = '512MB';
+const MEMORY = { memory: '512MB', moreMemory: '1536MB' };
 
 /** Somebody waits for the answer: of a larger mixture, similar rows are looked for only when its run begins. */
 const READS_AT_MOST = 200_000;
@@ -42,7 +42,7 @@ const SAMPLED_CHARACTERS = 50_000_000;
 /** What mix() would do, without writing anything. @throws DatasetError */
 export async function draft({ tokenizer, ...spec }: DraftRequest): Promise<Draft> {
   const folders = spec.datasets.map(({ parquetPath }) => dirname(parquetPath));
-  return await withDuckDb({ memory: MEMORY, folders }, async (connection) => {
+  return await withDuckDb({ ...MEMORY, folders }, async (connection) => {
     const { plan, similarRows, shares } = await chooseRows(connection, spec, READS_AT_MOST);
     if (!tokenizer) return { plan, similarRows, tokens: null };
     const { problem, ...tokens } = await countTokens(connection, shares, tokenizer);

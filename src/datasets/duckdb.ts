@@ -7,6 +7,11 @@ import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 export interface DuckDbLimits {
   /** Of its buffers, as DuckDB writes it; its process takes up to three times that. */
   memory: string;
+  /**
+   * When that did not suffice, the work is done again with so much, on one thread: everything is done piece by piece, but
+   * a piece is 2048 rows, and there are files with a row of many megabytes.
+   */
+  moreMemory?: string | undefined;
   /** The only folders in which it may read and write. */
   folders: string[];
   /** All cores, unless said. */
@@ -15,6 +20,23 @@ export interface DuckDbLimits {
 
 /** A DuckDB in memory for one piece of work, which sees nothing of the machine but what it was given. */
 export async function withDuckDb<T>(
+  { moreMemory, ...limits }: DuckDbLimits,
+  work: (connection: DuckDBConnection) => Promise<T>,
+): Promise<T> {
+  try {
+    return await withInstance(limits, work);
+  } catch (error) {
+    if (moreMemory === undefined || !isOutOfMemory(error)) throw error;
+    return await withInstance({ ...limits, memory: moreMemory, threads: 1 }, work);
+  }
+}
+
+/** DuckDB needed more memory than it was given. */
+export function isOutOfMemory(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('Out of Memory');
+}
+
+async function withInstance<T>(
   { memory, folders, threads = availableParallelism() }: DuckDbLimits,
   work: (connection: DuckDBConnection) => Promise<T>,
 ): Promise<T> {

@@ -14,7 +14,7 @@ export interface MixRequest extends MixtureSpec {
   threads?: number;
 }
 
-const MEMORY = '512MB';
+const MEMORY = { memory: '512MB', moreMemory: '1536MB' };
 
 /**
  * Plans a mixture and writes train.parquet, held_out.parquet (messages and tools as JSON text, trait, dataset_id,
@@ -24,7 +24,7 @@ const MEMORY = '512MB';
 export async function mix({ dir, threads, ...spec }: MixRequest): Promise<MixtureManifest> {
   const { datasets, seed } = spec;
   const folders = [dir, ...datasets.map(({ parquetPath }) => dirname(parquetPath))];
-  return await withDuckDb({ memory: MEMORY, folders, threads }, async (connection) => {
+  return await withDuckDb({ ...MEMORY, folders, threads }, async (connection) => {
     const { plan, similarRows, shares } = await chooseRows(connection, spec);
     if (plan.trainRows === 0)
       throw new DatasetError('The mixture has no training row: its datasets or max_rows are too small.');

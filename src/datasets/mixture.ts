@@ -4,9 +4,11 @@ import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { SimilarRows } from './chosen-rows.ts';
 import { type DataProcessOptions, inDataProcess } from './data-process.ts';
-import { literal, withDuckDb } from './duckdb.ts';
+import { DatasetError } from './dataset-error.ts';
+import { isOutOfMemory, literal, withDuckDb } from './duckdb.ts';
 import type { MixRequest } from './mix.ts';
 import type { MixturePlan } from './mixing.ts';
+import { TOO_LONG } from './preview.ts';
 import type { Message } from './row-format.ts';
 
 const part = z.object({ file: z.string(), rows: z.number().int(), sha256: z.string() });
@@ -101,5 +103,7 @@ export async function readMixtureRows(
       messages: JSON.parse(String(messages)),
       tools: tools === null ? null : JSON.parse(String(tools)),
     }));
+  }).catch((error) => {
+    throw isOutOfMemory(error) ? new DatasetError(TOO_LONG) : error;
   });
 }

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { identifier, literal, withDuckDb } from './duckdb.ts';
+import { DatasetError } from './dataset-error.ts';
+import { identifier, isOutOfMemory, literal, withDuckDb } from './duckdb.ts';
 import { conversationSql, type Mapping, type Message } from './row-format.ts';
 
 export interface PreviewRow {
@@ -19,6 +20,10 @@ interface PreviewedDataset {
   mapping: Mapping | null;
 }
 
+/** This is done where many ask for things at the same time, and must not take much memory. */
+export const TOO_LONG =
+  'The rows from this offset on are too long to be shown here. Ask for fewer, or download the file.';
+
 interface Range {
   offset: number;
   count: number;
@@ -29,7 +34,9 @@ export async function previewRows(dataset: PreviewedDataset, range: Range): Prom
   const folders = [dirname(dataset.parquet_path)];
   return await withDuckDb({ memory: '256MB', folders, threads: 1 }, (connection) =>
     readRows(connection, dataset, range),
-  );
+  ).catch((error) => {
+    throw isOutOfMemory(error) ? new DatasetError(TOO_LONG) : error;
+  });
 }
 
 /** The same for whoever has a connection. */

@@ -53,7 +53,7 @@ export interface Profile {
   roles: RoleProfile[];
 }
 
-const MEMORY = '512MB';
+const MEMORY = { memory: '512MB', moreMemory: '1536MB' };
 const LANGUAGE_SAMPLE = 200;
 /** Less of a language is a wrong guess more often than not: code and names have none. */
 const LANGUAGE_PERCENT = 3;
@@ -62,7 +62,7 @@ const LANGUAGE_CHARACTERS = 500;
 
 /** What a dataset is made of. Reads all of it. */
 export async function profile({ parquetPath, columns, mapping }: ProfileRequest): Promise<Profile> {
-  return await withDuckDb({ memory: MEMORY, folders: [dirname(parquetPath)] }, async (connection) => {
+  return await withDuckDb({ ...MEMORY, folders: [dirname(parquetPath)] }, async (connection) => {
     const { rowCount, usableRowCount, unusable } = await countRows(connection, parquetPath, mapping);
     const counts = { rows: rowCount, usable_rows: usableRowCount, unusable };
     const columnProfiles = await profileColumns(connection, parquetPath, columns);
@@ -168,7 +168,7 @@ export interface MappingCheck {
 
 /** What a mapping would make of a dataset. */
 export async function checkRows({ parquetPath, columns, mapping }: ProfileRequest): Promise<MappingCheck> {
-  return await withDuckDb({ memory: MEMORY, folders: [dirname(parquetPath)] }, async (connection) => {
+  return await withDuckDb({ ...MEMORY, folders: [dirname(parquetPath)] }, async (connection) => {
     const { rowCount, usableRowCount, unusable } = await countRows(connection, parquetPath, mapping);
     const dataset = { parquet_path: parquetPath, columns, mapping };
     const shown = unusable.map(async (reason) => {

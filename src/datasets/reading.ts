@@ -1,5 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { DatasetError } from './dataset-error.ts';
+import { isOutOfMemory } from './duckdb.ts';
 
 /** How DuckDB reads one kind of source. */
 export interface Reading {
@@ -21,7 +22,7 @@ export class RowTooLong extends DatasetError {}
 
 /** Where DuckDB's memory did not suffice, that is, for long rows: everything else it reads piece by piece. */
 export function rowsTooLong(error: unknown): RowTooLong | null {
-  if (!messageOf(error).startsWith('Out of Memory')) return null;
+  if (!isOutOfMemory(error)) return null;
   return new RowTooLong('file has rows that are too long to be read. Split the longest of them.');
 }
 

@@ -6,6 +6,9 @@ import { gzipSync } from 'node:zlib';
 import type { DataProcessOptions } from '../../src/datasets/data-process.ts';
 import { DatasetError } from '../../src/datasets/dataset-error.ts';
 import { ingestDataset } from '../../src/datasets/ingest.ts';
+import { WHOLE } from '../../src/datasets/mixing.ts';
+import { writeMixture } from '../../src/datasets/mixture.ts';
+import { previewRows } from '../../src/datasets/preview.ts';
 import { until } from '../support/service.ts';
 
 const MIB = 1024 ** 2;
@@ -55,6 +58,23 @@ describe('a file that is too much', function () {
       cell(70),
     );
     assert.equal((await ingest('a.csv', cell(30))).rowCount, 1);
+  });
+
+  it('rows that only just are not too long are mixed as well, and a preview of them is refused', async () => {
+    const short = Array.from({ length: 8 }, (_, i) => `${JSON.stringify({ input: `b ${i}`, output: 'c' })}\n`);
+    const rows = row(1) + row(30) + short.join('');
+    const { columns, mapping, sha256 } = await ingest('a.jsonl', rows);
+    assert.ok(mapping);
+    const parquetPath = join(dir, 'out.parquet');
+    const choices = {
+      maxRows: null,
+      traits: [{ trait: 'all', datasets: [{ datasetId: 1, percentageThousandths: WHOLE }] }],
+    };
+    const datasets = [{ id: 1, parquetPath, mapping, sha256 }];
+    const { train, held_out } = await writeMixture({ choices, datasets, seed: 1, dir: join(dir, 'mixture') });
+    assert.deepEqual([train.rows, held_out.rows], [9, 1]);
+    const dataset = { parquet_path: parquetPath, columns, mapping };
+    await assert.rejects(previewRows(dataset, { offset: 0, count: 10 }), /too long to be shown here/);
   });
 
   it('more memory than it may take', async () => {
