@@ -49,7 +49,7 @@ export interface Converted {
 const MEMORY = '256MB';
 /** For rows that are longer than those of most files. */
 const MORE_MEMORY = '1GB';
-const SAY_EVERY_MS = 500;
+const SAY_EVERY_MS = 200;
 /** Fewer than DuckDB's own: measured faster, in half the memory. Fewer still for long rows, since a group is in memory. */
 const MOST_GROUP_ROWS = 20_480;
 const LEAST_GROUP_ROWS = 2048;

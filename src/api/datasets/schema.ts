@@ -176,11 +176,7 @@ const EXAMPLE_LENGTHS = { min: 12, median: 90, p95: 240, max: 1024, mean: 104.5 
 
 export const ProfileQuery = z.object({
   base_model: nameField.optional().openapi({ description: 'Counts tokens with its tokenizer and chat template' }),
-  max_length: z.coerce
-    .number()
-    .int()
-    .min(16)
-    .max(131_072)
+  max_length: integerParam(16, 131_072)
     .default(DEFAULT_MAX_LENGTH)
     .openapi({ description: 'In tokens: rows that are longer are counted' }),
 });

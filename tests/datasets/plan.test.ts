@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ApiOnly, startTestApi } from '../support/api.ts';
+import { startTestDatabase, type TestDatabase } from '../support/database.ts';
+
+/** 100 rows: the last 20 are the first once more, and 10 have answers of more than 100 characters. */
+const ROWS = Array.from({ length: 80 }, (_, i) => `question ${i},${i < 10 ? 'long '.repeat(25) : `answer ${i}`}`);
+const CSV = ['input,output', ...ROWS, ...ROWS.slice(20, 40)].join('\n');
+
+describe('the plan of a mixture', function () {
+  this.timeout(60_000);
+  let database: TestDatabase;
+  let api: ApiOnly;
+  let datasetId: number;
+
+  before(async () => {
+    database = await startTestDatabase();
+    api = await startTestApi(database, { python: undefined, toolsDir: join(database.home, 'no-tools') });
+    datasetId = Number((await api.upload('rows.csv', CSV)).body.id);
+  });
+  after(async () => {
+    await api.close();
+    await database.remove();
+  });
+
+  function plan(share: object = {}, others: object = {}) {
+    const datasets = [{ dataset_id: datasetId, percentage: 100, ...share }];
+    return api.call('POST', '/projects/plan', { traits: [{ trait_type: 'coding', datasets }], ...others });
+  }
+
+  for (const [filters, rows] of [
+    [{}, 100],
+    [{ drop_duplicates: true }, 80],
+    [{ max_characters: 100 }, 90],
+    [{ drop_duplicates: true, max_characters: 100 }, 70],
+  ] as const) {
+    it(`has ${rows} rows to choose from with the filters ${JSON.stringify(filters)}`, async () => {
+      const { body } = await plan({ filters });
+      const [trait] = body.traits as { datasets: { rows: number }[] }[];
+      assert.equal(trait?.datasets[0]?.rows, rows);
+      const { train_rows, held_out_rows } = body as Record<string, number>;
+      assert.equal(train_rows, rows - Math.floor(rows / 10));
+      assert.equal(held_out_rows, Math.floor(rows / 10));
+    });
+  }
+
+  it('takes a project as it would be created, and counts its steps', async () => {
+    const { status, body } = await plan(
+      {},
+      {
+        name: 'a project',
+        description: null,
+        output_directory: 'anywhere',
+        training_type: 'standard',
+        batch_size: 8,
+        gradient_accumulation: 2,
+        epochs: 5,
+      },
+    );
+    assert.equal(status, 200, JSON.stringify(body));
+    // 90 rows: 12 batches, 6 steps.
+    assert.deepEqual([body.steps, body.tokens], [{ per_epoch: 6, total: 30 }, null]);
+    assert.deepEqual((await plan({}, { batch_size: 8, epochs: 5, max_steps: 7 })).body.steps, {
+      per_epoch: 12,
+      total: 7,
+    });
+  });
+
+  it('has no tokens without a model, and says what to do for them', async () => {
+    const unknown = await plan({}, { base_model: 'none/such' });
+    assert.equal(unknown.status, 400);
+    assert.match(String(unknown.body.detail), /none\/such is not in the cache/);
+
+    const model = join(api.env.modelCache, 'models--some--model');
+    await mkdir(join(model, 'snapshots', 'abc'), { recursive: true });
+    await mkdir(join(model, 'refs'));
+    await writeFile(join(model, 'refs', 'main'), 'abc');
+    for (const name of ['config.json', 'tokenizer.json', 'model.safetensors'])
+      await writeFile(join(model, 'snapshots', 'abc', name), '{}');
+    const early = await plan({}, { base_model: 'some/model' });
+    assert.equal(early.status, 503);
+    assert.match(String(early.body.detail), /the trainer's Python, which is not there yet. `npm start` makes it/);
+  });
+});
