@@ -37,7 +37,7 @@ export async function tokenLengths(
   if (conversations.length === 0) return [];
   const { stdout, stderr, exitCode } = await execa(python, ['-m', 'trainer.token_lengths', modelPath], {
     cwd: PROJECT_ROOT,
-    env: childEnv({ PYTHONDONTWRITEBYTECODE: '1' }),
+    env: childEnv({ PYTHONDONTWRITEBYTECODE: '1', PYTHONUTF8: '1' }),
     input: conversations.map((conversation) => `${JSON.stringify(conversation)}\n`).join(''),
     reject: false,
   });
