@@ -86,6 +86,7 @@ def _comparable(name: str, value):
     step are split (but for the rounding of sums)."""
     if name != "hyperparameters" or not isinstance(value, dict):
         return value
+    value = {"too_long": "truncate", "batching": "random", **value}  # Checkpoints from before there was a choice.
     rest = {key: kept for key, kept in value.items() if key not in ("save_steps", "batch_size", "gradient_accumulation")}
     return {**rest, "rows_per_step": value["batch_size"] * value["gradient_accumulation"]}
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from .failures import BadInput
-from .rows import DEFAULT_TEMPLATE
+from .encoding import DEFAULT_TEMPLATE
 
 
 def load_tokenizer(path: Path):

@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from .batches import BATCHING
+from .encoding import TOO_LONG
 from .failures import BadInput
 
 PROTOCOL = 1
@@ -24,8 +26,14 @@ class Hyperparameters:
     seed: int
     save_steps: int
     max_steps: int | None
+    too_long: str = "truncate"
+    batching: str = "random"
 
     def __post_init__(self):
+        if self.batching not in BATCHING:
+            raise BadInput(f"hyperparameters.batching is {self.batching!r}; it must be one of {', '.join(BATCHING)}.")
+        if self.too_long not in TOO_LONG:
+            raise BadInput(f"hyperparameters.too_long is {self.too_long!r}; it must be one of {', '.join(TOO_LONG)}.")
         for name in ("batch_size", "gradient_accumulation", "epochs", "lora_r", "lora_alpha", "max_length", "save_steps"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:

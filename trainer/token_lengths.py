@@ -7,39 +7,43 @@ import os
 import sys
 from pathlib import Path
 
+from .encoding import TOO_LONG, encode
 from .failures import DONE, BadInput
-
-UNCUT = 2**31
+from .rows import conversation_of
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m trainer.token_lengths", description=__doc__)
     parser.add_argument("model", type=Path)
-    model = parser.parse_args().model
+    parser.add_argument("--max-length", type=int, default=1024, help="of an example, in tokens")
+    parser.add_argument("--too-long", choices=TOO_LONG, default="truncate", help="what is done with a longer row")
+    arguments = parser.parse_args()
     os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
     from .models import load_tokenizer
 
     try:
-        tokenizer = load_tokenizer(model)
+        tokenizer = load_tokenizer(arguments.model)
     except BadInput as failure:
         print(failure, file=sys.stderr)
         return failure.code
     for line in sys.stdin:
-        print(json.dumps(lengths(tokenizer, json.loads(line))))
+        print(json.dumps(lengths(tokenizer, json.loads(line), arguments.max_length, arguments.too_long)))
     return DONE
 
 
-def lengths(tokenizer, row: dict) -> dict:
-    """tokens: of the whole row; first_answer: where the first that is learnt stands, or null; or the problem that training would have."""
-    from .rows import IGNORED, conversation_of, encode
-
+def lengths(tokenizer, row: dict, max_length: int, too_long: str) -> dict:
+    """tokens: of the whole row; trained: of its examples, of which there may be none; or the problem that training would have."""
     try:
-        conversation = conversation_of(row, 1)
-        ids, labels, _ = encode(tokenizer, conversation.messages, UNCUT, conversation.tools)
+        encoded = encode(tokenizer, conversation_of(row, 1), max_length, too_long)
     except Exception as error:  # noqa: BLE001: templates raise what they like.
         return {"problem": str(error)}
-    first_answer = next((place for place, label in enumerate(labels) if label != IGNORED), None)
-    return {"tokens": len(ids), "first_answer": first_answer}
+    return {
+        "tokens": encoded.tokens,
+        "trained": sum(len(example.ids) for example in encoded.examples),
+        "examples": len(encoded.examples),
+        "truncated": encoded.truncated,
+        "dropped": encoded.dropped,
+    }
 
 
 if __name__ == "__main__":

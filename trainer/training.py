@@ -45,11 +45,12 @@ def train(run: RunFile, conversations: list, events: Events, commands: Commands)
     torch.use_deterministic_algorithms(True, warn_only=True)
     set_seed(hyper.seed)
 
+    from .batches import collate
+    from .encoding import encode_all
     from .models import add_lora, load_model, load_tokenizer
-    from .rows import collate, encode_all
 
     tokenizer = load_tokenizer(run.model_path)
-    data = encode_all(tokenizer, conversations, hyper.max_length)
+    data = encode_all(tokenizer, conversations, hyper.max_length, hyper.too_long)
     if not data.rows:
         raise BadInput("No row of the training data has an answer within max_length. Raise max_length or check the data's mapping.")
     on_gpu = torch.cuda.is_available()
@@ -67,12 +68,13 @@ def train(run: RunFile, conversations: list, events: Events, commands: Commands)
         "plan",
         total_steps=total_steps,
         steps_per_epoch=per_epoch,
-        train_rows=len(data.rows),
+        rows=len(conversations),
+        examples=len(data.rows),
         truncated_rows=data.truncated,
+        dropped_rows=data.dropped,
         skipped_rows=data.skipped,
         tokens=sum(data.tokens.values()),
         tokens_by_dataset=[{"dataset_id": dataset, "tokens": tokens} for dataset, tokens in data.tokens.items() if dataset is not None],
-        longest_row_tokens=data.longest,
         trainable_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
         total_parameters=sum(p.numel() for p in model.parameters()),
         device=torch.cuda.get_device_name(0) if on_gpu else f"cpu, {threads} threads",
@@ -102,7 +104,7 @@ def train(run: RunFile, conversations: list, events: Events, commands: Commands)
         report_to=[],
     )
     facts = {**identity, "seed": hyper.seed, "threads": threads, "lease_epoch": run.lease_epoch, "versions": versions()}
-    trainer = _trainer(model, arguments, data.rows, collate(tokenizer.pad_token_id), tokenizer)
+    trainer = _trainer(model, arguments, data.rows, collate(tokenizer.pad_token_id), tokenizer, _order(hyper, data.rows))
     reporter = _reporter(run, events, commands, total_steps, facts, root, model.config.vocab_size)
     trainer.add_callback(reporter)
     if resume:
@@ -155,11 +157,25 @@ def versions() -> dict:
     return {name: version(name) for name in ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "tokenizers")}
 
 
-def _trainer(model, arguments, rows, collator, tokenizer):
+def _order(hyper, rows: list[dict]):
+    """A sampler of the rows, or None for the one of transformers, which takes them at random."""
+    from .batches import LikeLengths
+
+    if hyper.batching == "random":
+        return None
+    return LikeLengths([len(row["input_ids"]) for row in rows], hyper.batch_size * hyper.gradient_accumulation, hyper.seed)
+
+
+def _trainer(model, arguments, rows, collator, tokenizer, order):
     from transformers import Trainer
     from transformers.trainer_callback import PrinterCallback
 
-    trainer = Trainer(model=model, args=arguments, train_dataset=rows, data_collator=collator, processing_class=tokenizer)
+    class InOrder(Trainer):
+        # Its own group_by_length draws from the global generator, which a resumed training has advanced otherwise.
+        def _get_train_sampler(self, *arguments):
+            return order or super()._get_train_sampler(*arguments)
+
+    trainer = InOrder(model=model, args=arguments, train_dataset=rows, data_collator=collator, processing_class=tokenizer)
     trainer.remove_callback(PrinterCallback)
     return trainer
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from .checkpoints import MANIFEST, sha256_of
 from .events import Events
-from .rows import IGNORED, Conversation, collate, encode, render
+from .batches import collate
+from .encoding import IGNORED, encode, render
+from .rows import Conversation
 from .run_file import RunFile
 
 MOST_BATCH_ROWS = 8
@@ -117,11 +119,11 @@ def score(model, tokenizer, rows: list[Conversation], run: RunFile) -> tuple[dic
 def answer_loss(model, tokenizer, rows: list[Conversation], max_length: int, batch_rows: int) -> float:
     import torch
 
-    encoded = [encode(tokenizer, row.messages, max_length, row.tools) for row in rows]
+    examples = [example for row in rows for example in encode(tokenizer, row, max_length).examples]
     batch_of = collate(tokenizer.pad_token_id)
     total, tokens = 0.0, 0
-    for start in range(0, len(encoded), batch_rows):
-        batch = batch_of([{"input_ids": ids, "labels": labels} for ids, labels, _ in encoded[start : start + batch_rows]])
+    for start in range(0, len(examples), batch_rows):
+        batch = batch_of([{"input_ids": example.ids, "labels": example.labels} for example in examples[start : start + batch_rows]])
         batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
         with torch.inference_mode():
             logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, :-1].float()

@@ -201,9 +201,11 @@ export async function recordValidation(lease: Lease, validation: ValidationResul
 /** Says what training has before it, and keeps with the plan how many tokens the trainer found. */
 export async function recordPlan(lease: Lease, found: PlanEvent): Promise<boolean> {
   const tokens: TokenCount = {
-    countedRows: found.train_rows + found.skipped_rows,
+    countedRows: found.rows,
+    examples: found.examples,
     perEpoch: found.tokens,
     truncatedRows: found.truncated_rows,
+    droppedRows: found.dropped_rows,
     skippedRows: found.skipped_rows,
     byDataset: found.tokens_by_dataset
       .map(({ dataset_id, tokens: count }) => ({ datasetId: dataset_id, tokens: count }))

@@ -2,7 +2,12 @@ import { z } from 'zod';
 import { type MixtureSource, type MixtureSpec, SIMILAR_ROWS_CHOICES } from '../datasets/chosen-rows.ts';
 import { MIXING_POLICIES } from '../datasets/mixing.ts';
 import { RowFiltersSchema } from '../datasets/trainable-rows.ts';
-import { type Hyperparameters, HyperparametersSchema } from '../trainer/protocol.ts';
+import {
+  BATCHING_CHOICES,
+  type Hyperparameters,
+  HyperparametersSchema,
+  TOO_LONG_CHOICES,
+} from '../trainer/protocol.ts';
 import { TRAINING_TYPES, type TrainingType } from './statuses.ts';
 import type { TrainingConfig } from './training-config.ts';
 
@@ -19,6 +24,8 @@ export const HyperparameterChoicesSchema = z.strictObject({
   seed: z.int().min(0).max(2_147_483_647).optional(),
   save_steps: z.int().min(1).max(100_000).optional(),
   max_steps: z.int().min(1).max(10_000_000).optional(),
+  too_long: z.enum(TOO_LONG_CHOICES).optional(),
+  batching: z.enum(BATCHING_CHOICES).optional(),
 });
 export type HyperparameterChoices = z.infer<typeof HyperparameterChoicesSchema>;
 
@@ -71,7 +78,9 @@ const DEFAULTS = {
   seed: 42,
   save_steps: null,
   max_steps: null,
-};
+  too_long: 'truncate',
+  batching: 'like_length',
+} as const;
 const VALIDATION = { max_rows_per_trait: 32, max_new_tokens: 96 };
 
 /** Puts together what the user chose, the configuration and the defaults. */

@@ -18,6 +18,13 @@ export const EXIT_CODES = {
 } as const;
 
 /** Everything that decides the weights. Two trainings with equal values end with equal weights on the CPU. */
+/** What is done with a row of more tokens than max_length: its end is cut off, it is left out, or it becomes several. */
+export const TOO_LONG_CHOICES = ['truncate', 'drop', 'split'] as const;
+export type TooLongChoice = (typeof TOO_LONG_CHOICES)[number];
+
+/** Whether the rows of a step are about as long as each other, so that little is computed on padding. */
+export const BATCHING_CHOICES = ['like_length', 'random'] as const;
+
 export const HyperparametersSchema = z.object({
   batch_size: z.number().int(),
   gradient_accumulation: z.number().int(),
@@ -33,6 +40,10 @@ export const HyperparametersSchema = z.object({
   save_steps: z.number().int(),
   /** Most optimizer steps; null means as many as the epochs give. */
   max_steps: z.number().int().nullable(),
+  /** Not there, as in runs from before there was a choice: truncate. */
+  too_long: z.enum(TOO_LONG_CHOICES).optional(),
+  /** Likewise: random. */
+  batching: z.enum(BATCHING_CHOICES).optional(),
 });
 export type Hyperparameters = z.infer<typeof HyperparametersSchema>;
 
@@ -92,13 +103,15 @@ export const TrainerEventSchema = z.discriminatedUnion('type', [
     type: z.literal('plan'),
     total_steps: step,
     steps_per_epoch: step,
-    train_rows: step,
+    rows: step,
+    /** What an epoch has: rows may be left out, and may be several. */
+    examples: step,
     truncated_rows: step,
+    dropped_rows: step,
     skipped_rows: step,
-    /** Of an epoch, as they are trained on: cut off at max_length. */
+    /** Of an epoch, as they are trained on. */
     tokens: step,
     tokens_by_dataset: z.array(z.object({ dataset_id: z.number().int(), tokens: step })),
-    longest_row_tokens: step,
     trainable_parameters: step,
     total_parameters: step,
     device: z.string(),

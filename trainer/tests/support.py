@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 HYPERPARAMETERS = {
     "batch_size": 2, "gradient_accumulation": 2, "learning_rate": 1e-3, "epochs": 2, "lora_r": 4, "lora_alpha": 8,
     "lora_dropout": 0.1, "max_length": 64, "seed": 1, "save_steps": 3, "max_steps": None,
+    "batching": "like_length",
 }
 
 

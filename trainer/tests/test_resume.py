@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..checkpoints import MANIFEST
 from ..failures import BadInput, CheckpointLost, LeaseLost, Stopped
-from .support import start, train_here, write_run_file
+from .support import HYPERPARAMETERS, start, train_here, write_run_file
 
 
 class Resume(unittest.TestCase):
@@ -39,6 +39,23 @@ class Resume(unittest.TestCase):
                 self.assertEqual([event["step"] for event in events.of("step")], list(range(6, 13)))
                 self.assertEqual(rest["weights_sha256"], whole["weights_sha256"])
                 self.assertEqual((rest["final_step"], rest["total_steps"]), (12, 12))
+
+    def test_in_a_later_epoch_and_with_rows_of_like_length_it_is_exact(self):
+        # 6 steps an epoch: stopped in the middle of the second, whose rows come in another order.
+        for batching in ("like_length", "random"):
+            with self.subTest(batching):
+                hyperparameters = {**HYPERPARAMETERS, "batching": batching}
+                whole, _ = train_here(self.fresh(f"{batching}-whole"), hyperparameters=hyperparameters)
+                work = self.fresh(f"{batching}-stopped")
+
+                def stop_at_8(event, commands):
+                    if event["type"] == "step" and event["step"] == 8:
+                        commands.stop.set()
+
+                with self.assertRaises(Stopped):
+                    train_here(work, stop_at_8, hyperparameters=hyperparameters)
+                rest, _ = train_here(work, lease_epoch=2, known_checkpoint_step=8, hyperparameters=hyperparameters)
+                self.assertEqual(rest["weights_sha256"], whole["weights_sha256"])
 
     def test_sigkill_and_go_on_is_exact(self):
         whole, _ = train_here(self.fresh("whole"))

@@ -1,0 +1,57 @@
+"""Which rows are trained on together, and how they become tensors."""
+
+import random
+from collections.abc import Iterator
+
+from .encoding import IGNORED
+
+# like_length: rows of a step are about as long as each other, so that little is computed on padding. random: any rows.
+BATCHING = ("like_length", "random")
+
+# Rows of so many steps are sorted by length among each other: enough that they are alike, few enough that rows meet others in
+# each epoch, also where there are few (as transformers does it).
+MOST_POOL_STEPS = 50
+LEAST_POOLS = 4
+
+
+class LikeLengths:
+    """A sampler: the order of an epoch's rows. It depends on the seed and the epoch alone, so a resumed training has the same."""
+
+    def __init__(self, lengths: list[int], rows_per_step: int, seed: int):
+        self.lengths, self.rows_per_step, self.seed, self.epoch = lengths, rows_per_step, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        generator = random.Random(f"{self.seed} {self.epoch}")
+        order = list(range(len(self.lengths)))
+        generator.shuffle(order)
+        steps: list[list[int]] = []
+        pool_rows = self.rows_per_step * max(1, min(MOST_POOL_STEPS, len(order) // (LEAST_POOLS * self.rows_per_step)))
+        for start in range(0, len(order), pool_rows):
+            pool = sorted(order[start : start + pool_rows], key=lambda row: self.lengths[row])
+            steps += [pool[first : first + self.rows_per_step] for first in range(0, len(pool), self.rows_per_step)]
+        # A step with fewer rows can only be the last: others begin where the one before ends.
+        rest = [steps.pop()] if steps and len(steps[-1]) < self.rows_per_step else []
+        generator.shuffle(steps)
+        return (row for step in steps + rest for row in step)
+
+
+def collate(pad_id: int):
+    """A collator that pads to the longest row of the batch; padding counts for nothing."""
+    import torch
+
+    def batch(rows: list[dict]) -> dict:
+        longest = max(len(row["input_ids"]) for row in rows)
+        pad = lambda values, filler: values + [filler] * (longest - len(values))  # noqa: E731
+        return {
+            "input_ids": torch.tensor([pad(row["input_ids"], pad_id) for row in rows]),
+            "attention_mask": torch.tensor([pad([1] * len(row["input_ids"]), 0) for row in rows]),
+            "labels": torch.tensor([pad(row["labels"], IGNORED) for row in rows]),
+        }
+
+    return batch
