@@ -53,8 +53,12 @@ export async function requireRoom(path: string, bytes: number): Promise<void> {
   if (bytes > (await freeBytes(path)) - KEEP_FREE_BYTES) throw new NoRoomError(`There is no room at ${path}.`);
 }
 
-/** Whether this is how a write ends for which the disk has no room. DuckDB has no code for it, only the system's words. */
+/**
+ * Whether this is how a write ends for which the disk has no room. DuckDB has no code for it, only the system's words, or
+ * its own: what it may put aside is bounded by what the disk had free.
+ */
 export function isDiskFull(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  return ('code' in error && error.code === 'ENOSPC') || error.message.includes('No space left on device');
+  if ('code' in error && error.code === 'ENOSPC') return true;
+  return error.message.includes('No space left on device') || error.message.includes("'max_temp_directory_size'");
 }

@@ -48,10 +48,12 @@ async function prepare(env: Env, run: Run): Promise<{ trainRows: number; heldOut
     const context = Context.current();
     const alive = setInterval(() => context.heartbeat(), HEARTBEAT_EVERY_MS);
     await mix(run, mixture, context.cancellationSignal).finally(() => clearInterval(alive));
+    // That of an earlier version, or of a run that was to be gone on from, is not the plan of this mixture.
+    await Run.update({ plan: null }, { where: { id: run.id } });
   }
-  // Also where an earlier attempt wrote the mixture and came no further. An adopted one may be from before plans were kept.
-  const plan = run.plan ?? (await readMixturePlan(mixture));
-  if (plan) await Run.update({ plan }, { where: { id: run.id } });
+  // Also where an earlier attempt wrote the mixture and came no further. Never over one that the trainer has added to.
+  const plan = await readMixturePlan(mixture);
+  if (plan) await Run.update({ plan }, { where: { id: run.id, plan: null } });
   return await readMixture(mixture);
 }
 

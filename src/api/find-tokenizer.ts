@@ -2,20 +2,27 @@ import { findModel } from '../base-models/model-cache.ts';
 import type { Tokenizer } from '../datasets/token-count.ts';
 import type { Env } from '../env.ts';
 import { findTrainerPython } from '../local/python.ts';
+import type { Hyperparameters } from '../trainer/protocol.ts';
 import { ApiError, badRequest } from './errors.ts';
 
 /**
  * What counts a base model's tokens.
  * @throws ApiError 400 when the model is not in the cache; 503 while the trainer's Python is still being made
  */
-export async function findTokenizer(env: Env, baseModel: string, maxLength: number): Promise<Tokenizer> {
+export async function findTokenizer(
+  env: Env,
+  baseModel: string,
+  { max_length, too_long = 'truncate' }: Pick<Hyperparameters, 'max_length' | 'too_long'>,
+): Promise<Tokenizer> {
   const model = await findModel(env.modelCache, baseModel);
   if (model.path === null) throw badRequest(model.errors.join(' '));
-  const python = await findTrainerPython(env).catch(() => null);
+  const python = await findTrainerPython(env).catch((error: Error) => {
+    throw badRequest(`The tokens cannot be counted. ${error.message}`);
+  });
   if (python === null)
     throw new ApiError(
       503,
       "Tokens are counted by the trainer's Python, which is not there yet. `npm start` makes it, and says when it is done.",
     );
-  return { python, modelPath: model.path, maxLength };
+  return { python, modelPath: model.path, maxLength: max_length, tooLong: too_long };
 }

@@ -19,8 +19,10 @@ export const PlanSchema = z
         base_model: z.string(),
         max_length: z.int(),
         counted_rows: z.int().openapi({ description: 'Fewer than train_rows: the rest is an estimate from these' }),
-        per_epoch: z.int().openapi({ description: 'As they are trained on: rows are cut off at max_length' }),
+        per_epoch: z.int().openapi({ description: 'As they are trained on' }),
+        examples: z.int().openapi({ description: 'Sequences of an epoch: mostly one a row' }),
         truncated_rows: z.int(),
+        dropped_rows: z.int().openapi({ description: 'Left out for their length' }),
         skipped_rows: z.int().openapi({ description: 'No answer stands within max_length' }),
         by_dataset: z.array(z.object({ dataset_id: idField, tokens: z.int() })),
       })
@@ -78,7 +80,9 @@ export const PlanSchema = z
         max_length: 1024,
         counted_rows: 2_000,
         per_epoch: 8_150_000,
+        examples: 50_000,
         truncated_rows: 75,
+        dropped_rows: 0,
         skipped_rows: 0,
         by_dataset: [{ dataset_id: 2, tokens: 8_150_000 }],
       },
@@ -112,7 +116,7 @@ type PlannedTraining = Pick<RunSpec, 'base_model' | 'hyperparameters'>;
 
 export function presentPlan(plan: RunPlan, { base_model, hyperparameters }: PlannedTraining) {
   const { version, policy, trainRows, heldOutRows, warnings, traits, tokens = null, similarRows = null } = plan;
-  const steps = stepsFor(trainRows - (tokens?.skippedRows ?? 0), hyperparameters);
+  const steps = stepsFor(tokens?.examples ?? trainRows, hyperparameters);
   return {
     mixing_version: version,
     policy,
@@ -125,7 +129,9 @@ export function presentPlan(plan: RunPlan, { base_model, hyperparameters }: Plan
       max_length: hyperparameters.max_length,
       counted_rows: tokens.countedRows,
       per_epoch: tokens.perEpoch,
+      examples: tokens.examples,
       truncated_rows: tokens.truncatedRows,
+      dropped_rows: tokens.droppedRows,
       skipped_rows: tokens.skippedRows,
       by_dataset: tokens.byDataset.map(({ datasetId, tokens: count }) => ({ dataset_id: datasetId, tokens: count })),
     },

@@ -1,4 +1,5 @@
 import type { DuckDBConnection, DuckDBIntegerVector } from '@duckdb/node-api';
+import { DatasetError } from './dataset-error.ts';
 import { literal } from './duckdb.ts';
 import { type DatasetShare, type MixtureChoices, type MixturePlan, planMixture, requestFor } from './mixing.ts';
 import { randomIntegers, sample } from './random.ts';
@@ -74,8 +75,14 @@ export async function chooseRows(
     const rows = await numbersOf(connection, trainableRowsSql(source));
     usable.push(leaveOut[i] ? rows.filter((row) => !leaveOut[i]?.has(row)) : rows);
   }
-  const plan = planMixture(requestFor(choices, new Map(datasets.map(({ id }, i) => [id, usable[i]?.length ?? 0]))));
-  const shares = plan.traits.flatMap(({ trait, datasets: parts }) =>
+  for (const [i, { id }] of datasets.entries()) {
+    if (usable[i]?.length || !leaveOut[i]?.size) continue;
+    throw new DatasetError(
+      `Dataset ${id} has no row left: an earlier dataset has each of them, or a similar one. Leave it out, or choose mixing.similar_rows "count".`,
+    );
+  }
+  const planned = planMixture(requestFor(choices, new Map(datasets.map(({ id }, i) => [id, usable[i]?.length ?? 0]))));
+  const shares = planned.traits.flatMap(({ trait, datasets: parts }) =>
     parts.map((share) => ({ trait, share, ...sourceOf(share.datasetId) })),
   );
   function sourceOf(id: number) {
@@ -84,9 +91,10 @@ export async function chooseRows(
   }
   await draw(connection, shares, seed);
   await readConversations(connection, shares, readsAtMost);
-  const looksForSimilar = similarRows !== 'ignore' && plan.trainRows <= readsAtMost;
+  const looksForSimilar = similarRows !== 'ignore' && planned.trainRows <= readsAtMost;
   if (looksForSimilar) await findSimilarRows(connection, chosenConversations(shares.length));
   await chooseHeldOut(connection, looksForSimilar && similarRows === 'drop');
+  const plan = withHeldOut(planned, await heldOutByDataset(connection));
   if (similarRows === 'ignore') return { plan, similarRows: null, shares };
   const found: SimilarRows = {
     leftOut: datasets.flatMap(({ id }, i) => (leaveOut[i]?.size ? [{ datasetId: id, rows: leaveOut[i].size }] : [])),
@@ -237,6 +245,32 @@ async function chooseHeldOut(connection: DuckDBConnection, takesOutSimilar: bool
 const SIMILAR_TO_TRAINING = `(SELECT id, other FROM similar_rows
   WHERE id IN (SELECT ${idOf('share', 'row_number')} FROM conversations WHERE NOT is_train)
     AND other IN (SELECT ${idOf('share', 'row_number')} FROM conversations WHERE is_train))`;
+
+async function heldOutByDataset(connection: DuckDBConnection): Promise<Map<number, number>> {
+  const found = await connection.runAndReadAll('SELECT dataset_id, count(*)::INTEGER AS rows FROM held_out GROUP BY 1');
+  return new Map(found.getRowObjectsJson().map(({ dataset_id, rows }) => [Number(dataset_id), Number(rows)]));
+}
+
+/** The plan with the rows that could be held out: fewer where the others are trained on as well. */
+function withHeldOut(plan: MixturePlan, found: Map<number, number>): MixturePlan {
+  const traits = plan.traits.map((trait) => {
+    const datasets = trait.datasets.map((share) => ({ ...share, heldOut: found.get(share.datasetId) ?? 0 }));
+    return { ...trait, datasets, heldOut: datasets.reduce((sum, { heldOut }) => sum + heldOut, 0) };
+  });
+  const missing = plan.traits
+    .flatMap(({ datasets }) => datasets)
+    .filter(({ datasetId, heldOut }) => (found.get(datasetId) ?? 0) < heldOut)
+    .map(
+      ({ datasetId, heldOut }) =>
+        `Only ${found.get(datasetId) ?? 0} of ${heldOut} rows of dataset ${datasetId} are held out: others are also, or nearly, among the training rows.`,
+    );
+  return {
+    ...plan,
+    traits,
+    heldOutRows: traits.reduce((sum, { heldOut }) => sum + heldOut, 0),
+    warnings: [...plan.warnings, ...missing],
+  };
+}
 
 async function similarBetween(
   connection: DuckDBConnection,

@@ -113,6 +113,7 @@ async function readSource(
   return await attempt(most).catch(async (error) => {
     if (!(error instanceof RowTooLong)) throw error;
     await connection.run(`SET memory_limit = '${MORE_MEMORY}'`);
+    await connection.run('SET threads = 1');
     return await attempt(evenMore);
   });
 }

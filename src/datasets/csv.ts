@@ -154,7 +154,7 @@ async function rejectedRows(
   const found = await connection.runAndReadAll(
     `SELECT line, min_by(error_type, column_idx) AS type, min_by(error_message, column_idx) AS message, min_by(column_name, column_idx) AS column_name,
        bool_or(regexp_matches(csv_line, ${literal(goesOnAfterQuote(dialect))})) AS goes_on
-     FROM reject_errors GROUP BY line ORDER BY line LIMIT ${MOST_OTHERS + 1}`,
+     FROM reject_errors WHERE scan_id = (SELECT max(scan_id) FROM reject_errors) GROUP BY line ORDER BY line LIMIT ${MOST_OTHERS + 1}`,
   );
   return found.getRowObjectsJson().map(({ line, type, message, column_name, goes_on }) => {
     const column = column_name === null ? null : String(column_name);
@@ -164,7 +164,9 @@ async function rejectedRows(
 
 /** For RE2: in a record, a quoted cell that is closed and goes on. DuckDB says of it what it says of one never closed. */
 function goesOnAfterQuote({ delimiter }: Dialect): string {
-  return `"(?:[^"]|"")*"[^"\\r\\n${delimiter === '\t' ? '\\t' : delimiter}]`;
+  const quoted = '"(?:[^"]|"")*"';
+  const other = `[^"\\r\\n${delimiter}]`;
+  return `^(?:(?:${quoted}|${other}[^\\r\\n${delimiter}]*|)[${delimiter}])*${quoted}${other}`;
 }
 
 /** DuckDB's words as ours, without its advice on options that our users cannot set. */

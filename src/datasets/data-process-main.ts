@@ -5,7 +5,7 @@ import type { Assignment, Said } from './data-process.ts';
 import { DatasetError } from './dataset-error.ts';
 import { datasetTokens } from './dataset-tokens.ts';
 import { draft } from './draft.ts';
-import { isOutOfMemory } from './duckdb.ts';
+import { fileThatIsGone, isOutOfMemory } from './duckdb.ts';
 import { mix } from './mix.ts';
 import { checkRows, profile } from './profile.ts';
 
@@ -35,6 +35,11 @@ async function work({ task, request, mostResidentBytes }: Assignment): Promise<S
     return { ok: await run(request, (progressPercent) => void say({ progressPercent })) };
   } catch (error) {
     if (error instanceof DatasetError) return { refused: error.message };
+    const gone = fileThatIsGone(error);
+    if (gone !== null)
+      return {
+        refused: `The file of a dataset (${gone}) is gone. Put it back from a backup, or upload the dataset again.`,
+      };
     if (isOutOfMemory(error)) return { tooMuchMemory: true };
     if (isDiskFull(error)) return { noRoom: String(error) };
     console.error(error);

@@ -38,7 +38,7 @@ export interface DataProcessOptions {
   timeLimitMs?: number;
 }
 
-/** DuckDB is given a fourth of it; the rest is for a row of the largest size that is read, and its parsing. */
+/** Beyond what DuckDB is given, it is for a row of the largest size that is read, and its parsing. */
 const MOST_RESIDENT_BYTES = 2 * 1024 ** 3;
 const TIME_LIMIT_MS = 3 * 60 * 60 * 1000;
 
@@ -112,7 +112,7 @@ function start<N extends TaskName>(task: N, request: RequestOf<N>, options: Data
       else if (last && 'tooMuchMemory' in last)
         reject(
           new DatasetError(
-            `${work} takes more than ${(mostResidentBytes / 1024 ** 3).toFixed(1)} GiB of memory. ${remedy}`,
+            `${work} takes more memory than it may (${(mostResidentBytes / 1024 ** 3).toFixed(1)} GiB). ${remedy}`,
           ),
         );
       else reject(errorOf(last, `The data process for ${task} ended with code ${code}.`));

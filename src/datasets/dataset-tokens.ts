@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import { literal, withDuckDb } from './duckdb.ts';
 import type { Lengths } from './profile.ts';
 import { conversationSql, type Mapping } from './row-format.ts';
-import { type EncodedConversation, type Tokenizer, tokenLengths, trainedTokens } from './token-count.ts';
+import { type EncodedConversation, type Tokenizer, tokenLengths } from './token-count.ts';
 
 /** Tokens of a dataset's usable rows, told from a sample of them where there are many. */
 export interface DatasetTokens {
@@ -41,9 +41,7 @@ export async function datasetTokens(request: DatasetTokensRequest): Promise<Data
     lengths: lengthsOf(lengths),
     total: scaled(sum(lengths)),
     too_long_rows: scaled(lengths.filter((tokens) => tokens > tokenizer.maxLength).length),
-    without_answer_rows: scaled(
-      counted.filter((length) => 'tokens' in length && trainedTokens(length, tokenizer.maxLength) === 0).length,
-    ),
+    without_answer_rows: scaled(counted.filter((length) => 'trained' in length && length.trained === 0).length),
     refused: refused[0] === undefined ? null : { rows: refused.length, problem: refused[0] },
   };
 }

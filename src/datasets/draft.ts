@@ -3,20 +3,23 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { chooseRows, type MixtureSpec, type SharedSource, type SimilarRows } from './chosen-rows.ts';
 import { withDuckDb } from './duckdb.ts';
 import type { MixturePlan } from './mixing.ts';
-import { type Tokenizer, tokenLengths, trainedTokens } from './token-count.ts';
+import { type Tokenizer, tokenLengths } from './token-count.ts';
 
 export interface DraftRequest extends MixtureSpec {
   tokenizer: Tokenizer | null;
 }
 
-/** Tokens of a mixture's training rows, as they are trained on: cut off at the longest length. */
+/** Tokens of a mixture's training rows, as they are trained on. */
 export interface TokenCount {
   /** Rows that were looked at; what is said of all rows is an estimate where these are fewer. */
   countedRows: number;
+  /** Sequences that an epoch has. Mostly one a row. */
+  examples: number;
   perEpoch: number;
-  /** Rows longer than max_length, which are cut off. */
+  /** Rows longer than max_length: cut off, or left out. */
   truncatedRows: number;
-  /** Rows that are not trained on: no answer stands within max_length. */
+  droppedRows: number;
+  /** Rows that are not trained on since no answer stands within max_length. */
   skippedRows: number;
   /** By their ids. */
   byDataset: { datasetId: number; tokens: number }[];
@@ -53,7 +56,6 @@ export async function draft({ tokenizer, ...spec }: DraftRequest): Promise<Draft
 
 /** Told from as many rows of each dataset: the first of the mixture, which is in a random order. */
 async function countTokens(connection: DuckDBConnection, shares: SharedSource[], tokenizer: Tokenizer) {
-  const { maxLength } = tokenizer;
   const perShare = Math.ceil(SAMPLED_ROWS / shares.length);
   const found = await connection.runAndReadAll(
     `SELECT share, messages, tools FROM (FROM train QUALIFY row_number() OVER (PARTITION BY share ORDER BY position) <= ${perShare})
@@ -67,18 +69,30 @@ async function countTokens(connection: DuckDBConnection, shares: SharedSource[],
     tokenizer,
     sample.map(({ conversation }) => conversation),
   );
-  const counts = { countedRows: lengths.length, perEpoch: 0, truncatedRows: 0, skippedRows: 0 };
+  const counts = { examples: 0, perEpoch: 0, truncatedRows: 0, droppedRows: 0, skippedRows: 0 };
   const byDataset = shares.map(({ share: { datasetId, allocated } }, i) => {
     const ofShare = lengths.filter((_, row) => sample[row]?.share === i);
-    const scaled = (sum: number) => (ofShare.length === 0 ? 0 : Math.round((sum * allocated) / ofShare.length));
-    const trained = ofShare.map((length) => trainedTokens(length, maxLength));
-    const tokens = scaled(trained.reduce((sum, count) => sum + count, 0));
+    const written = ofShare.filter((length) => 'tokens' in length);
+    const all = (of: (length: (typeof written)[number]) => number | boolean) =>
+      Math.round((sum(written.map((length) => Number(of(length)))) * allocated) / Math.max(1, ofShare.length));
+    const tokens = all(({ trained }) => trained);
     counts.perEpoch += tokens;
-    counts.truncatedRows += scaled(ofShare.filter((length) => 'tokens' in length && length.tokens > maxLength).length);
-    counts.skippedRows += scaled(trained.filter((count) => count === 0).length);
+    counts.examples += all(({ examples }) => examples);
+    counts.truncatedRows += all(({ truncated }) => truncated);
+    counts.droppedRows += all(({ dropped }) => dropped);
+    counts.skippedRows += all(({ examples, dropped }) => examples === 0 && !dropped);
     return { datasetId, tokens };
   });
   byDataset.sort((a, b) => a.datasetId - b.datasetId);
   const failed = lengths.find((length) => 'problem' in length);
-  return { ...counts, byDataset, problem: failed && 'problem' in failed ? failed.problem : null };
+  return {
+    countedRows: lengths.length,
+    ...counts,
+    byDataset,
+    problem: failed && 'problem' in failed ? failed.problem : null,
+  };
+}
+
+function sum(numbers: number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { isDiskFull } from '../files.ts';
 
 export interface DuckDbLimits {
   /** Of its buffers, as DuckDB writes it; its process takes up to three times that. */
@@ -33,7 +34,12 @@ export async function withDuckDb<T>(
 
 /** DuckDB needed more memory than it was given. */
 export function isOutOfMemory(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith('Out of Memory');
+  return error instanceof Error && error.message.startsWith('Out of Memory') && !isDiskFull(error);
+}
+
+/** The path of a file that DuckDB was to read and that is not there, or null. */
+export function fileThatIsGone(error: unknown): string | null {
+  return (error instanceof Error && /No files found that match the pattern "(.*?)"/.exec(error.message)?.[1]) || null;
 }
 
 async function withInstance<T>(

@@ -196,7 +196,7 @@ function planTrait(
   for (const { datasetId, rows } of datasets) {
     if (rows === 0)
       throw new DatasetError(
-        `Dataset ${datasetId} of the trait ${trait} has no usable row. Give it a mapping that fits its columns, or use another one.`,
+        `Dataset ${datasetId} of the trait ${trait} has no row to choose from. Give it a mapping that fits its columns, loosen its filters, or use another one.`,
       );
   }
   const ids = datasets.map(({ datasetId }) => datasetId);

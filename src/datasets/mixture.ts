@@ -34,10 +34,14 @@ export interface KeptPlan extends MixturePlan {
   similarRows?: SimilarRows | null;
 }
 
-/** Null where the mixture is from before plans were kept with it. */
+/** Null where the mixture is from before plans were kept with it, or the plan was lost with the machine's power. */
 export async function readMixturePlan(dir: string): Promise<KeptPlan | null> {
-  const text = await readFile(join(dir, PLAN), 'utf8').catch(() => null);
-  return text === null ? null : JSON.parse(text);
+  try {
+    return JSON.parse(await readFile(join(dir, PLAN), 'utf8'));
+  } catch (error) {
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
 }
 
 /** The manifest of a mixture that is there in whole, or null. */

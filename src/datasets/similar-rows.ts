@@ -17,10 +17,10 @@ const HASHES_PER_BAND = 5;
 /** Of each part, so many rows of a band are compared with: where a template fills it, not each with each. */
 const COMPARED_PER_BAND = 4;
 
-/** What is beyond is not compared. */
-const MOST_CHARACTERS = 200_000;
+/** What is beyond is not compared: 2048 rows at a time are in memory, at some ten bytes a character. */
+const MOST_CHARACTERS = 20_000;
 
-/** What two conversations are compared by: all that is said in them but the system prompt, which many rows share. */
+/** What two conversations are compared by: what is said and called in them, but for the system prompt, which many rows share. */
 const TEXT = `concat_ws(' ', array_to_string(json_extract_string(messages, '$[*].content')[CASE messages ->> '$[0].role' WHEN 'system' THEN 2 ELSE 1 END:], ' '),
   array_to_string(json_extract_string(messages, '$[*].tool_calls'), ' '))`;
 
@@ -32,7 +32,8 @@ const TRIPLES = `list_distinct(list_transform(range(1, greatest(len(words) - 1, 
 
 /**
  * Makes the table `similar_rows` (id, other, same) of pairs of rows from different parts, `other` from the one with the lower
- * number: the conversations are the same, or similar. Not every pair of many that are alike, but each row that has one.
+ * number: the conversations are the same, or similar. Where many rows are half alike, each is compared with some of them
+ * alone, so that a few pairs may be missed.
  * @param documents a query for id BIGINT, part INTEGER, messages (JSON text)
  */
 export async function findSimilarRows(connection: DuckDBConnection, documents: string): Promise<void> {

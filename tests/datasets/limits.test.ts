@@ -40,7 +40,7 @@ describe('a file that is too much', function () {
   const csv = (rows: number) => `input,output\n${'a question,an answer\n'.repeat(rows)}`;
   const row = (mib: number) => `${JSON.stringify({ input: 'a', output: 'x'.repeat(mib * MIB) })}\n`;
 
-  const cell = (mib: number) => `input,output\na,"${'x'.repeat(mib * MIB)}"\n`;
+  const cell = (mib: number) => `input,output\n"a","${'x'.repeat(mib * MIB)}"\n`;
 
   it('an archive bomb', async () => {
     // A gzip file may be several, one after the other: 1.2 GiB of them from 1.2 MiB.
@@ -58,6 +58,11 @@ describe('a file that is too much', function () {
       cell(70),
     );
     assert.equal((await ingest('a.csv', cell(30))).rowCount, 1);
+  });
+
+  it('a long cell is not blamed for what another line did', async () => {
+    const lines = ['input,output', `"a","${'x'.repeat(3 * MIB)}"`, ...Array(6).fill('a,b'), 'a,b,c'];
+    await refused(/in line 9: it has 3 cells where the header has 2.*\. Mend that line/s, 'a.csv', lines.join('\n'));
   });
 
   it('rows that only just are not too long are mixed as well, and a preview of them is refused', async () => {
@@ -79,7 +84,7 @@ describe('a file that is too much', function () {
 
   it('more memory than it may take', async () => {
     const options = { mostResidentBytes: 100 * MIB };
-    await refused(/^To convert file takes more than 0.1 GiB of memory. Split/, 'a.csv', csv(1_000_000), options);
+    await refused(/^To convert file takes more memory than it may .0.1 GiB.. Split/, 'a.csv', csv(1_000_000), options);
   });
 
   it('more time than it may take', async () => {

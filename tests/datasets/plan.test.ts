@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Dataset } from '../../src/models/dataset.ts';
 import { type ApiOnly, startTestApi } from '../support/api.ts';
 import { startTestDatabase, type TestDatabase } from '../support/database.ts';
 
@@ -39,9 +40,19 @@ describe('the plan of a mixture', function () {
       const { body } = await plan({ filters });
       const [trait] = body.traits as { datasets: { rows: number }[] }[];
       assert.equal(trait?.datasets[0]?.rows, rows);
-      const { train_rows, held_out_rows } = body as Record<string, number>;
+      const {
+        train_rows,
+        held_out_rows = 0,
+        warnings,
+      } = body as { train_rows: number; held_out_rows: number; warnings: string[] };
       assert.equal(train_rows, rows - Math.floor(rows / 10));
-      assert.equal(held_out_rows, Math.floor(rows / 10));
+      // Of duplicates, hardly one is not trained on: the plan says how many are left.
+      const isShort = held_out_rows < Math.floor(rows / 10);
+      assert.equal(isShort, !('drop_duplicates' in filters));
+      assert.equal(
+        isShort,
+        warnings.some((warning) => warning.startsWith(`Only ${held_out_rows} of `)),
+      );
     });
   }
 
@@ -65,6 +76,15 @@ describe('the plan of a mixture', function () {
       per_epoch: 12,
       total: 7,
     });
+  });
+
+  it('says that the file of a dataset is gone', async () => {
+    const { body } = await api.upload('other.csv', CSV);
+    const dataset = await Dataset.findByPk(Number(body.id), { rejectOnEmpty: true });
+    await rm(dataset.parquet_path);
+    const { status, body: refused } = await plan({ dataset_id: dataset.id });
+    assert.equal(status, 400);
+    assert.match(String(refused.detail), /is gone. Put it back from a backup, or upload the dataset again/);
   });
 
   it('has no tokens without a model, and says what to do for them', async () => {

@@ -129,6 +129,21 @@ describe('similar rows', function () {
     });
   }
 
+  it('says when nothing is left of a dataset, and when there is too little to hold out', async () => {
+    const [first] = datasets;
+    assert.ok(first);
+    const twice = [first, { ...first, id: 2, sha256: 'of another file with the same rows' }];
+    await assert.rejects(
+      mixed('drop', twice),
+      /Dataset 2 has no row left: an earlier dataset has each of them.*Leave it out, or choose mixing.similar_rows "count"/,
+    );
+    // What is held out of the one is nearly always trained on from the other.
+    const { plan, heldOut } = await mixed('count', twice);
+    assert.equal(plan.heldOutRows, heldOut.length);
+    assert.ok(plan.heldOutRows < 60);
+    assert.ok(plan.warnings.some((warning) => /^Only \d+ of 30 rows of dataset 1 are held out/.test(warning)));
+  });
+
   it('with "ignore", nothing is looked for', async () => {
     const { plan } = await mixed('ignore');
     assert.equal(plan.similarRows, null);
@@ -158,16 +173,16 @@ describe('similar rows', function () {
     return sources;
   }
 
-  async function mixed(similarRows: SimilarRowsChoice) {
+  async function mixed(similarRows: SimilarRowsChoice, sources = datasets) {
     const choices = {
       maxRows: null,
       policy: 'cap' as const,
       traits: [
-        { trait: 'all', datasets: datasets.map(({ id }) => ({ datasetId: id, percentageThousandths: WHOLE / 2 })) },
+        { trait: 'all', datasets: sources.map(({ id }) => ({ datasetId: id, percentageThousandths: WHOLE / 2 })) },
       ],
     };
     const target = join(dir, 'mixture');
-    await writeMixture({ choices, datasets, seed: 1, similarRows, dir: target });
+    await writeMixture({ choices, datasets: sources, seed: 1, similarRows, dir: target });
     const plan = await readMixturePlan(target);
     assert.ok(plan);
     const [train = [], heldOut = []] = await Promise.all(

@@ -16,15 +16,19 @@ function requestOf({ parquet_path: parquetPath, columns }: Dataset, mapping: Map
 
 /** A dataset's profile, which is made once; with its tokens, which are counted each time, where a base model is given. */
 export async function profileOf(dataset: Dataset, { base_model, max_length }: z.output<typeof ProfileQuery>, env: Env) {
-  // First: it may refuse.
-  const tokenizer = base_model === undefined ? null : await findTokenizer(env, base_model, max_length);
+  // First: they may refuse.
+  if (base_model !== undefined && !dataset.mapping)
+    throw badRequest(
+      `Dataset ${dataset.id} has no mapping, so its rows have no tokens. Give it one with PATCH, or leave base_model out.`,
+    );
+  const tokenizer = base_model === undefined ? null : await findTokenizer(env, base_model, { max_length });
   const profile = dataset.profile ?? (await inDataProcess('profile', requestOf(dataset, dataset.mapping)));
   if (!dataset.profile) await dataset.update({ profile }, { silent: true });
   return { ...profile, tokens: tokenizer && { base_model, max_length, ...(await tokensOf(dataset, tokenizer)) } };
 }
 
-async function tokensOf({ id, parquet_path: parquetPath, mapping, usable_row_count }: Dataset, tokenizer: Tokenizer) {
-  if (!mapping) throw badRequest(`Dataset ${id} has no mapping, so its rows have no tokens. Give it one with PATCH.`);
+async function tokensOf({ parquet_path: parquetPath, mapping, usable_row_count }: Dataset, tokenizer: Tokenizer) {
+  if (!mapping) return null;
   return await inDataProcess('datasetTokens', { parquetPath, mapping, usableRows: usable_row_count, tokenizer });
 }
 

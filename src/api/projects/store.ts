@@ -122,6 +122,9 @@ export async function projectSpec(project: Project, env: Env, transaction: Trans
   );
 }
 
+/** Somebody waits for it, and it takes the place of an upload's conversion. */
+const PLAN_WITHIN_MS = 120_000;
+
 /**
  * What the mixture of a project would be, without creating anything; with its tokens where a base model is given.
  * @throws ApiError 400; 503 while the trainer's Python, which counts tokens, is not there; DatasetError
@@ -142,7 +145,7 @@ export async function planProject(body: z.output<typeof ProjectPlanRequest>, env
     },
     found.map(({ source }) => source),
   );
-  const tokenizer = base_model === undefined ? null : await findTokenizer(env, base_model, hyperparameters.max_length);
-  const { plan, ...rest } = await inDataProcess('draft', { ...spec, tokenizer });
+  const tokenizer = base_model === undefined ? null : await findTokenizer(env, base_model, hyperparameters);
+  const { plan, ...rest } = await inDataProcess('draft', { ...spec, tokenizer }, { timeLimitMs: PLAN_WITHIN_MS });
   return presentPlan({ ...plan, ...rest }, { base_model: base_model ?? config.default_model, hyperparameters });
 }
