@@ -91,6 +91,16 @@ describe('a file that is too much', function () {
     await refused(/^To convert file takes longer than 0.05 s. Split/, 'a.csv', csv(1000), { timeLimitMs: 50 });
   });
 
+  it('or only large: tells how far it is', async () => {
+    const told: number[] = [];
+    await ingest('a.csv', csv(6_000_000), { onProgress: (percent) => told.push(percent) });
+    assert.ok(told.length > 0);
+    assert.ok(
+      told.every((percent, i) => percent > 0 && percent <= 100 && percent >= (told[i - 1] ?? 0)),
+      `${told}`,
+    );
+  });
+
   it('what is given up ends with the reason, and leaves nothing', async () => {
     const giveUp = new AbortController();
     const reason = new Error('Nobody wants it any more.');
