@@ -12,6 +12,8 @@ import { ensureTrainerPython } from '../src/local/python.ts';
 interface Count {
   passed: number;
   failed: number;
+  /** Name and error of each. */
+  failing?: string[];
 }
 
 /** At once, since most of them wait for a process most of the time; on two cores more would wait for each other. */
@@ -32,13 +34,16 @@ const suites =
       };
 
 try {
-  const total: Count = { passed: 0, failed: 0 };
+  const total = { passed: 0, failed: 0, failing: [] as string[] };
   for (const [name, run] of Object.entries(suites)) {
     console.log(`\n== ${name}`);
-    const { passed, failed } = await run();
+    const { passed, failed, failing = [] } = await run();
     total.passed += passed;
     total.failed += failed;
+    total.failing.push(...failing);
   }
+  // Once more where they are found: whoever reads the end of a long log looks for them there.
+  for (const test of total.failing) console.log(`\nfailed: ${test}`);
   console.log(`\n${total.passed} passed, ${total.failed} failed`);
   process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
 } finally {

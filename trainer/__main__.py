@@ -48,14 +48,24 @@ def run(path: Path, events: Events, commands: Commands) -> dict:
     events.send("phase", phase="loading_data", message=None)
     if run_file.task == "train":
         events.keep(run_file.work_dir / "events" / f"e{run_file.lease_epoch}.jsonl")
-        conversations = read_conversations(run_file.train)
-        from .training import train
+    train = read_conversations(run_file.train) if run_file.task == "train" else []
+    held_out = read_conversations(run_file.held_out) if run_file.held_out else []
+    # What each needs is imported now, and no more: it takes seconds.
+    if run_file.task == "train" and run_file.training_type == "rag":
+        from .indexing import index
 
-        return train(run_file, conversations, events, commands)
-    conversations = read_conversations(run_file.held_out) if run_file.held_out else []
+        return index(run_file, train, held_out, events, commands)
+    if run_file.task == "train":
+        from .training import train as train_model
+
+        return train_model(run_file, train, events, commands)
+    if run_file.training_type == "rag":
+        from .retrieval import validate as validate_bundle
+
+        return validate_bundle(run_file, held_out, events)
     from .validation import validate
 
-    return validate(run_file, conversations, events)
+    return validate(run_file, held_out, events)
 
 
 sys.exit(main())

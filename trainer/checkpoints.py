@@ -7,12 +7,14 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from .events import Events
 from .failures import BadInput, CheckpointLost, LeaseLost
+from .supervision import Commands
 
 MANIFEST = "manifest.json"
 KEEP = 2  # Never fewer: the newest may turn out torn on a disk that lied about fsync.
@@ -23,6 +25,11 @@ class Checkpoint:
     path: Path
     lease_epoch: int
     step: int
+
+    @property
+    def threads(self) -> int:
+        """A training that goes on keeps its number of threads: sums in another order round differently."""
+        return json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))["threads"]
 
 
 def sha256_of(path: Path) -> str:
@@ -86,7 +93,7 @@ def _comparable(name: str, value):
     step are split (but for the rounding of sums)."""
     if name != "hyperparameters" or not isinstance(value, dict):
         return value
-    value = {"too_long": "truncate", "batching": "random", **value}  # Checkpoints from before there was a choice.
+    value = {"too_long": "truncate", "batching": "random", "chunk_tokens": 200, "chunk_overlap": 20, **value}  # Checkpoints from before there was a choice.
     rest = {key: kept for key, kept in value.items() if key not in ("save_steps", "batch_size", "gradient_accumulation")}
     return {**rest, "rows_per_step": value["batch_size"] * value["gradient_accumulation"]}
 
@@ -106,6 +113,21 @@ def require_latest_claim(root: Path, lease_epoch: int) -> None:
     epochs = [int(path.name[1:]) for path in root.glob("e*") if path.name[1:].isdigit()]
     if epochs and max(epochs) > lease_epoch:
         raise LeaseLost(f"Another worker trains this run now (lease epoch {max(epochs)}; this one is {lease_epoch}).")
+
+
+def publish(path: Path, root: Path, facts: dict, commands: Commands, events: Events, since: float) -> None:
+    """Vouches for a checkpoint that was saved, tells of it, and removes those that it makes superfluous.
+
+    `facts`: with step, epoch and lease_epoch; `since`: of the monotonic clock, when saving began. Raises LeaseLost where the
+    run is another's by now: a process that was stopped goes on in the middle of its work.
+    """
+    if commands.lease_is_over():
+        raise LeaseLost("The lease of this run ran out before its checkpoint was published.")
+    require_latest_claim(root, facts["lease_epoch"])
+    sha256, size = write_manifest(path, facts)
+    seconds = time.monotonic() - since
+    events.send("checkpoint", step=facts["step"], epoch=facts["epoch"], path=str(path), manifest_sha256=sha256, bytes=size, seconds=seconds)
+    prune(root, events)
 
 
 def newest_complete(root: Path, lease_epoch: int, expected: dict, known_step: int | None, events: Events) -> Checkpoint | None:

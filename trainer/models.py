@@ -12,7 +12,7 @@ def load_tokenizer(path: Path):
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False, use_fast=True)
     except Exception as error:
-        raise BadInput(f"The tokenizer in {str(path)!r} does not load: {_first_line(error)}") from error
+        raise BadInput(f"The tokenizer in {str(path)!r} does not load: {first_line(error)}") from error
     if tokenizer.chat_template is None:
         tokenizer.chat_template = DEFAULT_TEMPLATE
     if tokenizer.pad_token is None:
@@ -50,7 +50,7 @@ def load_model(path: Path, dtype="auto", quantize: bool = False, device: str | N
             **options,
         )
     except (OSError, ValueError, KeyError) as error:
-        raise BadInput(f"The model in {str(path)!r} does not load: {_first_line(error)}") from error
+        raise BadInput(f"The model in {str(path)!r} does not load: {first_line(error)}") from error
     if quantize:
         keep_gradients_right(model)
     return model
@@ -81,5 +81,5 @@ def add_lora(model, hyperparameters):
     return get_peft_model(model, config)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

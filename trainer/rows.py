@@ -12,6 +12,7 @@ class Conversation:
     trait: str
     tools: list[dict] | None = None
     dataset_id: int | None = None
+    row_number: int | None = None
 
 
 def read_conversations(path: Path) -> list[Conversation]:
@@ -28,7 +29,7 @@ def read_conversations(path: Path) -> list[Conversation]:
 
 
 def conversation_of(row: dict, number: int) -> Conversation:
-    return Conversation(_messages(row, number), row.get("trait") or "all", _tools(row), row.get("dataset_id"))
+    return Conversation(_messages(row, number), row.get("trait") or "all", _tools(row), row.get("dataset_id"), row.get("row_number"))
 
 
 def _messages(row: dict, number: int) -> list[dict]:

@@ -10,7 +10,7 @@ from .failures import BadInput
 
 PROTOCOL = 1
 TASKS = ("train", "validate", "check")
-TRAINING_TYPES = ("qlora", "standard")
+TRAINING_TYPES = ("qlora", "standard", "rag")
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,16 @@ class Hyperparameters:
     max_steps: int | None
     too_long: str = "truncate"
     batching: str = "random"
+    chunk_tokens: int = 200
+    chunk_overlap: int = 20
 
     def __post_init__(self):
         if self.batching not in BATCHING:
             raise BadInput(f"hyperparameters.batching is {self.batching!r}; it must be one of {', '.join(BATCHING)}.")
         if self.too_long not in TOO_LONG:
             raise BadInput(f"hyperparameters.too_long is {self.too_long!r}; it must be one of {', '.join(TOO_LONG)}.")
+        if not 0 <= self.chunk_overlap < self.chunk_tokens / 2:
+            raise BadInput(f"hyperparameters.chunk_overlap is {self.chunk_overlap!r}; it must be from 0 to less than half of chunk_tokens ({self.chunk_tokens!r}).")
         for name in ("batch_size", "gradient_accumulation", "epochs", "lora_r", "lora_alpha", "max_length", "save_steps"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:

@@ -6,9 +6,9 @@ import time
 from collections import deque
 from pathlib import Path
 
-from .checkpoints import all_checkpoints, newest_complete, prune, remove_unfinished, require_latest_claim, sha256_of, write_manifest
+from .checkpoints import all_checkpoints, newest_complete, publish, remove_unfinished, sha256_of
 from .events import Events
-from .failures import BadInput, Diverged, LeaseLost, Stopped
+from .failures import BadInput, Diverged, Stopped
 from .run_file import RunFile
 from .saving import SavePlan
 from .supervision import Commands
@@ -35,7 +35,7 @@ def train(run: RunFile, conversations: list, events: Events, commands: Commands)
     # From here on an earlier claim publishes nothing any more: it looks for this folder before it does.
     directory = root / f"e{run.lease_epoch}"
     directory.mkdir(parents=True, exist_ok=True)
-    threads = _threads(run, resume)
+    threads = resume.threads if resume else run.threads
 
     events.send("phase", phase="loading_model", message=None)
     import torch
@@ -142,15 +142,6 @@ def train(run: RunFile, conversations: list, events: Events, commands: Commands)
     }
 
 
-def _threads(run: RunFile, resume) -> int:
-    """A resumed training keeps its number of threads: sums in another order round differently."""
-    import json
-
-    if resume is None:
-        return run.threads
-    return json.loads((resume.path / "manifest.json").read_text(encoding="utf-8"))["threads"]
-
-
 def versions() -> dict:
     from importlib.metadata import version
 
@@ -247,22 +238,8 @@ def _reporter(run: RunFile, events: Events, commands: Commands, total_steps: int
             raise Diverged(f"{what} {good} Lower learning_rate (now {run.hyperparameters.learning_rate}) or check the data, then start the run afresh.")
 
         def on_save(self, args, state, control, **_):
-            # A process that was stopped goes on in the middle of its work: what it saved counts only while it holds the run.
-            if commands.lease_is_over():
-                raise LeaseLost("The lease of this run ran out before its checkpoint was published.")
-            require_latest_claim(root, run.lease_epoch)
             path = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            sha256, size = write_manifest(path, {**facts, "step": state.global_step, "epoch": float(state.epoch or 0.0)})
-            events.send(
-                "checkpoint",
-                step=state.global_step,
-                epoch=float(state.epoch or 0.0),
-                path=str(path),
-                manifest_sha256=sha256,
-                bytes=size,
-                seconds=time.monotonic() - self.saving_since,
-            )
-            prune(root, events)
+            publish(path, root, {**facts, "step": state.global_step, "epoch": float(state.epoch or 0.0)}, commands, events, self.saving_since)
             self.plan.saved(time.monotonic() - self.saving_since)
 
     return Reporter()

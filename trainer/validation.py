@@ -61,7 +61,7 @@ def validate(run: RunFile, conversations: list[Conversation], events: Events) ->
     return result
 
 
-def check_files(directory: Path) -> dict:
+def check_files(directory: Path, needed: tuple[str, ...] = NEEDED) -> dict:
     """Every file of the manifest, there and unchanged."""
     errors: list[str] = []
     try:
@@ -70,13 +70,13 @@ def check_files(directory: Path) -> dict:
         return {"valid": False, "files_checked": [], "errors": [f"{MANIFEST} is missing, so the output was never finished or was removed."]}
     except (ValueError, KeyError):
         return {"valid": False, "files_checked": [], "errors": [f"{MANIFEST} does not read."]}
-    for name in [*NEEDED, *files]:
+    for name in [*needed, *files]:
         path = directory / name
         if not path.is_file():
             errors.append(f"{name} is missing.")
         elif name in files and (path.stat().st_size != files[name]["bytes"] or sha256_of(path) != files[name]["sha256"]):
             errors.append(f"{name} is not the file that the training wrote.")
-    return {"valid": not errors, "files_checked": sorted({*NEEDED, *files}), "errors": sorted(set(errors))}
+    return {"valid": not errors, "files_checked": sorted({*needed, *files}), "errors": sorted(set(errors))}
 
 
 def next_token(model, tokenizer) -> None:

@@ -87,7 +87,6 @@ async function trainingFile(env: Env, run: Run, lease: Lease): Promise<RunFile> 
 export async function commonFields(env: Env, run: Run, lease: Pick<Lease, 'epoch'>, hasHeldOut: boolean) {
   const files = runFiles(env, run);
   const { training_type, base_model, threads, validation } = run.spec;
-  if (training_type === 'rag') throw new Error('A rag run reached the trainer of language models.');
   return {
     protocol: PROTOCOL_VERSION,
     run_id: run.id,

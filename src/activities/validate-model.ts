@@ -1,6 +1,5 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import { exists } from '../files.ts';
-import type { Lease } from '../models/lease.ts';
 import type { Run } from '../models/run.ts';
 import { recordEvent, recordValidation } from '../models/run-progress.ts';
 import { trainerHyperparameters } from '../models/run-spec.ts';
@@ -61,7 +60,7 @@ export function createValidateModel(context: TrainingWorkerContext) {
               FAILURE_TYPES.validationFailed,
             );
           }
-          await warnWhereWorse(lease, validation);
+          for (const message of warningsOf(validation)) await recordEvent(lease, 'warning', { message });
           await context.countRun();
         },
       ),
@@ -75,10 +74,17 @@ async function modelOf(run: Run, { output }: RunFiles): Promise<string> {
   return staging !== undefined && (await exists(staging)) ? staging : output;
 }
 
-async function warnWhereWorse(lease: Lease, { traits }: ValidationResult): Promise<void> {
+/** Below this, whoever asks the bundle will often not be answered. */
+const LEAST_RECALL_AT_10 = 0.5;
+
+/** What a user should know of a model that is usable: where it got worse than its base, or does not find much. */
+function* warningsOf({ traits, retrieval = [] }: ValidationResult): Generator<string> {
   for (const { trait, base, tuned } of traits) {
     if (tuned.loss <= base.loss) continue;
-    const message = `On held-out rows of ${trait} the tuned model is worse than its base (loss ${tuned.loss.toFixed(3)} against ${base.loss.toFixed(3)}).`;
-    await recordEvent(lease, 'warning', { message });
+    yield `On held-out rows of ${trait} the tuned model is worse than its base (loss ${tuned.loss.toFixed(3)} against ${base.loss.toFixed(3)}).`;
+  }
+  for (const { trait, questions, recall_at_10: recall } of retrieval) {
+    if (recall >= LEAST_RECALL_AT_10) continue;
+    yield `Of ${questions} held-out questions of ${trait}, ${(100 * recall).toFixed(0)} % have their answer among the first 10 chunks. Another embedding model or smaller chunks may find more.`;
   }
 }

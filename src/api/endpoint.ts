@@ -5,6 +5,7 @@ import type { Sequelize, Transaction } from 'sequelize';
 import type { z } from 'zod';
 import type { Env } from '../env.ts';
 import type { Logger } from '../logger.ts';
+import type { BundleReaders } from '../retrieval/bundle-readers.ts';
 import type { Orchestration } from '../workflows/client.ts';
 import { documentEndpoint } from './document-endpoint.ts';
 import { createOnce } from './idempotency.ts';
@@ -19,6 +20,7 @@ export interface ApiDependencies {
   orchestration: Orchestration;
   logger: Logger;
   sequelize: Sequelize;
+  bundles: BundleReaders;
 }
 
 /**

@@ -1,9 +1,26 @@
+import { type HyperparameterChoices, resolveHyperparameters } from '../models/run-spec.ts';
 import type { TrainingType } from '../models/statuses.ts';
+import type { TrainingConfig } from '../models/training-config.ts';
 import { badRequest } from './errors.ts';
 
-/** @throws ApiError 400 for a training type that this version does not train. */
-export function requireTrainable(type: TrainingType): Exclude<TrainingType, 'rag'> {
-  if (type === 'rag')
-    throw badRequest('training_type "rag" cannot be trained by this version; use "qlora" or "standard".');
-  return type;
+/** What a job or project asks for, completed from the configuration. `modelField`: how its request calls the base model. */
+interface Wanted {
+  training_type: TrainingType | undefined;
+  base_model: string | undefined;
+  modelField: 'model_name' | 'base_model';
+  hyperparameters: HyperparameterChoices;
+}
+
+/** Training type and base model, where they go together with each other and with the rest. @throws ApiError 400 */
+export function requireTrainable(wanted: Wanted, config: TrainingConfig): { type: TrainingType; model: string } {
+  const type = wanted.training_type ?? config.default_training_type;
+  const { chunk_tokens = 0, chunk_overlap = 0 } = resolveHyperparameters(wanted.hyperparameters, type, config);
+  if (chunk_overlap >= chunk_tokens / 2)
+    throw badRequest(`chunk_overlap is ${chunk_overlap}; it must be less than half of chunk_tokens (${chunk_tokens}).`);
+  // The configuration's model is one that writes text.
+  if (type === 'rag' && wanted.base_model === undefined)
+    throw badRequest(
+      `${wanted.modelField} is required with training_type "rag": give a model that makes embeddings, such as "sentence-transformers/all-MiniLM-L6-v2".`,
+    );
+  return { type, model: wanted.base_model ?? config.default_model };
 }

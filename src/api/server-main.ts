@@ -4,6 +4,7 @@ import { runUntilStopped } from '../local/process-lifecycle.ts';
 import { createLogger } from '../logger.ts';
 import { connectModels } from '../models/database.ts';
 import { requireDatabaseUrl } from '../models/database-url.ts';
+import { BundleReaders } from '../retrieval/bundle-readers.ts';
 import { connectOrchestration } from '../workflows/client.ts';
 import { sweepIncoming, sweepUnfinished } from './datasets/storage.ts';
 import { requireSafeAddress } from './guard.ts';
@@ -21,7 +22,8 @@ export async function main(env: Env): Promise<void> {
   const sequelize = connectModels(requireDatabaseUrl(env));
   const orchestration = connectOrchestration(env);
   await sweepIncoming(env);
-  const server = await listen(createApi({ env, orchestration, logger, sequelize }), env.port, env.host);
+  const bundles = new BundleReaders();
+  const server = await listen(createApi({ env, orchestration, logger, sequelize, bundles }), env.port, env.host);
   // A database that is away now is there at the next time.
   const tidyUp = () => void Promise.all([forgetOldKeys(sequelize), sweepUnfinished(env)]).catch(() => {});
   const tidying = setInterval(tidyUp, TIDY_UP_EVERY_MS);
@@ -37,6 +39,7 @@ export async function main(env: Env): Promise<void> {
       const drain = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
       await closed;
       clearTimeout(drain);
+      bundles.close();
       await Promise.all([orchestration.close(), sequelize.close()]);
     },
   });

@@ -26,6 +26,8 @@ export const HyperparameterChoicesSchema = z.strictObject({
   max_steps: z.int().min(1).max(10_000_000).optional(),
   too_long: z.enum(TOO_LONG_CHOICES).optional(),
   batching: z.enum(BATCHING_CHOICES).optional(),
+  chunk_tokens: z.int().min(16).max(8192).optional(),
+  chunk_overlap: z.int().min(0).max(4096).optional(),
 });
 export type HyperparameterChoices = z.infer<typeof HyperparameterChoicesSchema>;
 
@@ -80,7 +82,11 @@ const DEFAULTS = {
   max_steps: null,
   too_long: 'truncate',
   batching: 'like_length',
+  chunk_tokens: 200,
+  chunk_overlap: 20,
 } as const;
+/** An index is made by reading everything, once. */
+const READ_ONCE = { epochs: 1, max_steps: null } as const;
 const VALIDATION = { max_rows_per_trait: 32, max_new_tokens: 96 };
 
 /** Puts together what the user chose, the configuration and the defaults. */
@@ -99,7 +105,7 @@ export function resolveRunSpec(
 ): RunSpec {
   return {
     ...chosen,
-    hyperparameters: resolveHyperparameters(chosen.hyperparameters, config),
+    hyperparameters: resolveHyperparameters(chosen.hyperparameters, chosen.training_type, config),
     validation: VALIDATION,
   };
 }
@@ -107,6 +113,7 @@ export function resolveRunSpec(
 /** What the user chose, completed from the configuration and the defaults. */
 export function resolveHyperparameters(
   chosen: HyperparameterChoices,
+  trainingType: TrainingType,
   config: TrainingConfig,
 ): RunSpec['hyperparameters'] {
   return {
@@ -118,6 +125,7 @@ export function resolveHyperparameters(
     lora_dropout: config.default_lora_dropout,
     ...DEFAULTS,
     ...chosen,
+    ...(trainingType === 'rag' ? READ_ONCE : {}),
   };
 }
 

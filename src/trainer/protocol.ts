@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { TrainingType } from '../models/statuses.ts';
 
 /** Version of the run file and of the event lines. A trainer refuses a run file of another version. */
 export const PROTOCOL_VERSION = 1;
@@ -44,6 +45,9 @@ export const HyperparametersSchema = z.object({
   too_long: z.enum(TOO_LONG_CHOICES).optional(),
   /** Likewise: random. */
   batching: z.enum(BATCHING_CHOICES).optional(),
+  /** Of rag: the size of a chunk, and what two that follow each other have in common, in tokens. Not there: 200 and 20. */
+  chunk_tokens: z.number().int().optional(),
+  chunk_overlap: z.number().int().optional(),
 });
 export type Hyperparameters = z.infer<typeof HyperparametersSchema>;
 
@@ -55,7 +59,7 @@ export interface RunFile {
   run_id: number;
   /** Issued by the database at each claim; checkpoints of different claims never share a path. */
   lease_epoch: number;
-  training_type: 'qlora' | 'standard';
+  training_type: TrainingType;
   model: { name: string; path: string };
   /** Parquet with columns messages (JSON text), trait, dataset_id, row_number. held_out may be null. */
   data: { train: string; held_out: string | null };
@@ -123,8 +127,9 @@ export const TrainerEventSchema = z.discriminatedUnion('type', [
     step,
     total_steps: step,
     epoch: z.number(),
-    loss: z.number(),
-    learning_rate: z.number(),
+    /** Null, as the next two, where nothing is learnt: rag. */
+    loss: z.number().nullable(),
+    learning_rate: z.number().nullable(),
     grad_norm: z.number().nullable(),
     tokens: step,
     tokens_per_s: z.number(),
@@ -158,8 +163,8 @@ export type CheckpointEvent = Extract<TrainerEvent, { type: 'checkpoint' }>;
 export const TrainResultSchema = z.object({
   final_step: step,
   total_steps: step,
-  train_loss: z.number(),
-  /** Of the trained weights: the adapter's file (qlora) or the model's (standard). */
+  train_loss: z.number().nullable(),
+  /** Of the trained weights: the adapter's file (qlora), the model's (standard), or the embeddings (rag). */
   weights_sha256: z.string(),
   files: z.array(z.object({ path: z.string(), bytes: step, sha256: z.string() })),
 });
@@ -177,5 +182,21 @@ export const ValidationResultSchema = z.object({
   samples: z.array(
     z.object({ trait: z.string(), prompt: z.string(), expected: z.string(), base: z.string(), tuned: z.string() }),
   ),
+  /** Of rag, instead of the two above: whether held-out questions find their answers. */
+  retrieval: z
+    .array(
+      z.object({
+        trait: z.string(),
+        questions: step,
+        recall_at_1: z.number(),
+        recall_at_5: z.number(),
+        recall_at_10: z.number(),
+        mrr: z.number(),
+        samples: z.array(
+          z.object({ question: z.string(), expected: z.string(), found: z.string(), place: z.number().int() }),
+        ),
+      }),
+    )
+    .optional(),
 });
 export type ValidationResult = z.infer<typeof ValidationResultSchema>;

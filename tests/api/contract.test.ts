@@ -17,6 +17,8 @@ const ORDINARY: Record<string, (world: ContractWorld) => Partial<Sent>> = {
   'PATCH /datasets/{id}': () => ({ body: { name: 'other' } }),
   'POST /datasets/{id}/validate': () => ({ body: {} }),
   'POST /jobs/': ({ datasetId }) => ({ body: { name: 'j', dataset_id: datasetId, model_name: TINY_MODEL } }),
+  'POST /jobs/{id}/query': () => ({ body: { question: 'what?' } }),
+  'POST /projects/{id}/query': () => ({ body: { question: 'what?' } }),
   'PATCH /jobs/{id}': () => ({ body: { description: 'other' } }),
   'POST /jobs/{id}/start': () => ({ body: {} }),
   'POST /projects/': ({ datasetId }) => ({
@@ -58,6 +60,7 @@ const COMMON: Record<number, Case> = {
 };
 
 const aboutOpen: Case = (world, sent) => world.send({ ...sent, id: world.open[ownerOf(sent)] });
+const aboutIndexed: Case = (world, sent) => world.send({ ...sent, id: world.indexed[ownerOf(sent)] });
 const aboutUnstarted: Case = (world, sent) => world.send({ ...sent, id: world.unstartedProjectId });
 const aboutCancelled: Case = async (world, sent) => world.send({ ...sent, id: await world.cancelled(ownerOf(sent)) });
 const aboutPaused: Case = async (world, sent) => {
@@ -131,7 +134,10 @@ const SPECIAL: Record<string, Case> = {
   'GET /projects/{id}/mixture 400': aboutUnstarted,
   'GET /projects/{id}/mixture/download 400': aboutUnstarted,
   'GET /projects/{id}/download 400': aboutUnstarted,
-  'PATCH /config/ 400': withBody({ default_training_type: 'rag' }),
+  'POST /jobs/{id}/query 200': aboutIndexed,
+  'POST /jobs/{id}/query 400': (world, sent) => world.send(sent),
+  'POST /projects/{id}/query 200': aboutIndexed,
+  'POST /projects/{id}/query 400': (world, sent) => world.send(sent),
   'POST /workers/ 400': withBody({ action: 'start', worker_count: 32 }),
 };
 

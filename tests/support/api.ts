@@ -5,6 +5,7 @@ import { listen } from '../../src/api/http-server.ts';
 import { createApi } from '../../src/api/server.ts';
 import type { Env } from '../../src/env.ts';
 import { createLogger } from '../../src/logger.ts';
+import { BundleReaders } from '../../src/retrieval/bundle-readers.ts';
 import { connectOrchestration } from '../../src/workflows/client.ts';
 import type { TestDatabase } from './database.ts';
 import { testEnv } from './service.ts';
@@ -36,7 +37,8 @@ export async function startTestApi(database: TestDatabase, changes: Partial<Env>
   const orchestration = connectOrchestration(env);
   const { sequelize } = database;
   const logger = createLogger('api', 'silent');
-  const server = await listen(createApi({ env, orchestration, logger, sequelize }), 0, '127.0.0.1');
+  const bundles = new BundleReaders();
+  const server = await listen(createApi({ env, orchestration, logger, sequelize, bundles }), 0, '127.0.0.1');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const send = async (path: string, init: RequestInit): Promise<Answer> => {
     const response = await fetch(`${url}/api/v1${path}`, init);
@@ -64,6 +66,7 @@ export async function startTestApi(database: TestDatabase, changes: Partial<Env>
     close: async () => {
       server.closeAllConnections();
       server.close();
+      bundles.close();
       await orchestration.close();
     },
   };

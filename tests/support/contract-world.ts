@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { json } from 'node:stream/consumers';
+import { installModel } from '../../src/base-models/model-command.ts';
 import { DocumentedAnswers } from './openapi.ts';
 import { csvRows } from './rows.ts';
 import { type OutsideServers, startOutsideServers } from './servers.ts';
-import { startTestService, type TestService, TINY_MODEL, until } from './service.ts';
+import { startTestService, type TestService, TINY_EMBEDDER, TINY_MODEL, until } from './service.ts';
 
 const KEY = 'a-key';
 /** More than any disk has, so that an upload within the limit can be too large for the disk. */
@@ -27,6 +28,8 @@ export interface Answer {
   body: unknown;
 }
 
+const INDEXED = { model: TINY_EMBEDDER, type: 'rag' };
+
 type Owners = Record<'job' | 'project', number>;
 
 /** A real service with keys, and in it one of each: trained, waiting (no worker runs), never started. */
@@ -36,6 +39,8 @@ export class ContractWorld {
   readonly answers: DocumentedAnswers;
   datasetId = 0;
   completed: Owners = { job: 0, project: 0 };
+  /** Of the type rag. */
+  indexed: Owners = { job: 0, project: 0 };
   open: Owners = { job: 0, project: 0 };
   unstartedProjectId = 0;
   readonly #remove: () => Promise<void>;
@@ -52,12 +57,15 @@ export class ContractWorld {
     const { databaseUrl, temporalAddress } = servers;
     const settings = { databaseUrl, temporalAddress, apiKeys: [KEY], maxUploadBytes: MOST_UPLOAD_BYTES };
     const { service, remove } = await startTestService(settings);
+    await installModel(service.env, 'tiny-embedder');
     const document = await (await fetch(`${service.apiUrl}/api/v1/openapi.json`)).json();
     const world = new ContractWorld(service, servers, document as never, remove);
     world.datasetId = await world.upload();
     await world.expect(200, { method: 'POST', path: '/workers/', body: { action: 'start', worker_count: 1 } });
     world.completed = { job: await world.openJob(), project: await world.openProject() };
-    for (const path of [`/jobs/${world.completed.job}`, `/projects/${world.completed.project}`]) {
+    world.indexed = { job: await world.openJob(INDEXED), project: await world.openProject(INDEXED) };
+    const { completed, indexed } = world;
+    for (const path of [completed, indexed].flatMap(({ job, project }) => [`/jobs/${job}`, `/projects/${project}`])) {
       await until(`${path} to be completed`, async () => {
         const { status, error_message } = await world.expect(200, { method: 'GET', path });
         assert.notEqual(status, 'failed', String(error_message));
@@ -121,20 +129,22 @@ export class ContractWorld {
   }
 
   /** A job whose run waits or runs. */
-  async openJob(): Promise<number> {
-    const body = { name: 'j', dataset_id: this.datasetId, model_name: TINY_MODEL, epochs: 1, max_length: 64 };
+  async openJob({ model = TINY_MODEL, type = 'qlora' } = {}): Promise<number> {
+    const chosen = { model_name: model, training_type: type, epochs: 1, max_length: 64, chunk_tokens: 100 };
+    const body = { name: 'j', dataset_id: this.datasetId, ...chosen };
     return Number((await this.expect(201, { method: 'POST', path: '/jobs/', body })).id);
   }
 
   /** A project that was never started. */
-  async project(model = TINY_MODEL): Promise<number> {
+  async project(model = TINY_MODEL, type = 'qlora'): Promise<number> {
     const traits = [{ trait_type: 'coding', datasets: [{ dataset_id: this.datasetId, percentage: 100 }] }];
-    const body = { name: 'p', base_model: model, output_directory: 'out', traits, epochs: 1, max_length: 64 };
+    const chosen = { base_model: model, training_type: type, epochs: 1, max_length: 64, chunk_tokens: 100 };
+    const body = { name: 'p', output_directory: 'out', traits, ...chosen };
     return Number((await this.expect(201, { method: 'POST', path: '/projects/', body })).id);
   }
 
-  async openProject(): Promise<number> {
-    const id = await this.project();
+  async openProject({ model = TINY_MODEL, type = 'qlora' } = {}): Promise<number> {
+    const id = await this.project(model, type);
     await this.expect(200, { method: 'POST', path: '/projects/{id}/start', id });
     return id;
   }

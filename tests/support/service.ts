@@ -7,6 +7,7 @@ import { type Env, loadEnv } from '../../src/env.ts';
 import { type RunningService, startService } from '../../src/local/start.ts';
 
 export const TINY_MODEL = 'mtm/tiny-random-llama';
+export const TINY_EMBEDDER = 'mtm/tiny-random-bert';
 
 /** Settings of a service of a test's own: an empty home, free ports, and a worker that is missed after few seconds. */
 export async function testEnv(): Promise<Env> {

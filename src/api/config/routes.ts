@@ -1,6 +1,5 @@
 import { TrainingConfig } from '../../models/training-config.ts';
 import type { Endpoints } from '../endpoint.ts';
-import { badRequest } from '../errors.ts';
 import { presentConfig } from './present.ts';
 import { ConfigPatch, ConfigSchema } from './schema.ts';
 
@@ -21,10 +20,7 @@ export function addConfig(endpoints: Endpoints): void {
     tag: 'Configuration',
     body: ConfigPatch,
     success: { status: 200, description: 'The configuration as it is now', schema: ConfigSchema },
-    errors: { 400: 'Not a possible configuration' },
     handle: async ({ body }) => {
-      if (body.default_training_type === 'rag')
-        throw badRequest('default_training_type "rag" cannot be trained by this version; use "qlora" or "standard".');
       const config = await TrainingConfig.current();
       return await presentConfig(await config.update(body));
     },

@@ -18,7 +18,8 @@ const JOB_TRAIT = 'all';
 export async function createJob(body: z.output<typeof JobCreate>, env: Env, transaction: Transaction): Promise<Job> {
   const config = await TrainingConfig.current(transaction);
   const { name, description, dataset_id, training_type: type, model_name: model, ...chosen } = body;
-  const training_type = requireTrainable(type ?? config.default_training_type);
+  const wanted = { training_type: type, base_model: model, modelField: 'model_name', hyperparameters: chosen } as const;
+  const trainable = requireTrainable(wanted, config);
   await requireUsableDatasets([dataset_id], transaction);
   const { batch_size, learning_rate, epochs, lora_r, lora_alpha, lora_dropout, ...others } = chosen;
   const job = await Job.create(
@@ -26,8 +27,8 @@ export async function createJob(body: z.output<typeof JobCreate>, env: Env, tran
       name,
       description: description ?? null,
       dataset_id,
-      training_type,
-      model_name: model ?? config.default_model,
+      training_type: trainable.type,
+      model_name: trainable.model,
       batch_size: batch_size ?? config.default_batch_size,
       learning_rate: learning_rate ?? config.default_learning_rate,
       epochs: epochs ?? config.default_epochs,

@@ -66,14 +66,15 @@ export async function createProject(
   const { name, description, base_model, training_type, max_rows, output_directory, traits, mixing, ...chosen } = body;
   const config = await TrainingConfig.current(transaction);
   const shares = checkTraits(traits);
-  const type = requireTrainable(training_type ?? config.default_training_type);
+  const wanted = { training_type, base_model, modelField: 'base_model', hyperparameters: chosen } as const;
+  const { type, model } = requireTrainable(wanted, config);
   await requireUsableDatasets(idsOf(shares), transaction);
   const directory = await resolveOutputDirectory(output_directory, env.outputRoots);
   const project = await Project.create(
     {
       name,
       description: description ?? null,
-      base_model: base_model ?? config.default_model,
+      base_model: model,
       training_type: type,
       max_rows,
       output_directory: directory,
@@ -134,7 +135,8 @@ export async function planProject(body: z.output<typeof ProjectPlanRequest>, env
   const checked = checkTraits(traits);
   await requireUsableDatasets(idsOf(checked));
   const config = await TrainingConfig.current();
-  const hyperparameters = resolveHyperparameters(HyperparameterChoicesSchema.strip().parse(body), config);
+  const type = body.training_type ?? config.default_training_type;
+  const hyperparameters = resolveHyperparameters(HyperparameterChoicesSchema.strip().parse(body), type, config);
   const found = await findSources(checked.flatMap(({ datasets }) => datasets));
   const spec = mixtureSpec(
     {
@@ -145,7 +147,9 @@ export async function planProject(body: z.output<typeof ProjectPlanRequest>, env
     },
     found.map(({ source }) => source),
   );
-  const tokenizer = base_model === undefined ? null : await findTokenizer(env, base_model, hyperparameters);
+  // What rag reads are chunks of texts, which its run alone makes.
+  const counts = base_model !== undefined && type !== 'rag';
+  const tokenizer = counts ? await findTokenizer(env, base_model, hyperparameters) : null;
   const { plan, ...rest } = await inDataProcess('draft', { ...spec, tokenizer }, { timeLimitMs: PLAN_WITHIN_MS });
   return presentPlan({ ...plan, ...rest }, { base_model: base_model ?? config.default_model, hyperparameters });
 }

@@ -12,6 +12,7 @@ import { eventStream, placeOf } from './event-stream.ts';
 import { archiveOutput, findMixture, readLog } from './files.ts';
 import { findRun, type RunOwner, requireOwner, runsOf } from './owners.ts';
 import { presentOneRun } from './present.ts';
+import { queryBundle } from './query-bundle.ts';
 import {
   CheckpointsSchema,
   EventSchema,
@@ -23,6 +24,8 @@ import {
   MixtureFileQuery,
   MixtureQuery,
   MixtureSchema,
+  QueryRequest,
+  QuerySchema,
   RunListSchema,
   RunQuery,
   STREAM_PLACE,
@@ -34,7 +37,8 @@ export function addRuns(endpoints: Endpoints, dependencies: ApiDependencies): vo
   addRunsOf('project', endpoints, dependencies);
 }
 
-function addRunsOf(kind: RunOwner['kind'], endpoints: Endpoints, { env }: ApiDependencies): void {
+function addRunsOf(kind: RunOwner['kind'], endpoints: Endpoints, dependencies: ApiDependencies): void {
+  const { env } = dependencies;
   const path = `/${kind}s/{id}` as const;
   const common = { method: 'get', tag: 'Runs', params: IdParams } as const;
   const errors: Record<number, string> = { 404: `No such ${kind}, or no such run of it` };
@@ -197,5 +201,18 @@ function addRunsOf(kind: RunOwner['kind'], endpoints: Endpoints, { env }: ApiDep
       ctx.type = 'application/x-tar';
       return archive;
     },
+  });
+
+  endpoints.add({
+    ...common,
+    method: 'post',
+    path: `${path}/query`,
+    summary: 'The passages that are closest to a question, of what a run of the type rag made',
+    query: RunQuery,
+    body: QueryRequest,
+    success: { status: 200, description: 'Chunks, best first', schema: QuerySchema },
+    errors: { ...errors, 400: 'The run is of another type, or has not completed' },
+    handle: async ({ params: { id }, query, body }) =>
+      await queryBundle(dependencies, await findRun({ kind, id }, query.run), body),
   });
 }

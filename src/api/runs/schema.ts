@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { MIXTURE_PARTS } from '../../datasets/mixture.ts';
 import { RUN_PHASES, RUN_STATUSES } from '../../models/statuses.ts';
+import { FoundChunkSchema } from '../../retrieval/bundle-reader.ts';
 import { PlanSchema } from '../plan.ts';
 import { dateField, examplePage, idField, integerParam, pageOf } from '../shared-schema.ts';
 
@@ -257,3 +258,29 @@ export const StartAgain = z
       .openapi({ description: 'Start at step 0 with the settings of now, not at the last checkpoint' }),
   })
   .openapi('StartAgain', { example: { fresh: false } });
+
+export const QueryRequest = z
+  .strictObject({
+    question: z.string().trim().min(1).max(10_000),
+    top_k: z.int().min(1).max(100).default(5),
+  })
+  .openapi('QueryRequest', { example: { question: 'How do I reverse a list?', top_k: 1 } });
+export const QuerySchema = z
+  .object({ run_number: z.int(), base_model: z.string(), results: z.array(FoundChunkSchema) })
+  .openapi('QueryResult', {
+    example: {
+      run_number: 1,
+      base_model: 'sentence-transformers/all-MiniLM-L6-v2',
+      results: [
+        {
+          score: 0.812,
+          chunk: 17,
+          text: 'Call list.reverse(), or take list[::-1] for a copy.',
+          question: 'How is a list turned around?',
+          trait: 'coding',
+          dataset_id: 2,
+          row_number: 41,
+        },
+      ],
+    },
+  });

@@ -1,0 +1,39 @@
+import { type BundlePlace, BundleReader, type FoundChunk } from './bundle-reader.ts';
+
+/** Each has a model in memory. */
+const MOST_READERS = 2;
+const IDLE_MS = 300_000;
+
+interface Kept {
+  reader: BundleReader;
+  idle: NodeJS.Timeout;
+}
+
+/** Readers of the bundles that were asked lately: loading one takes seconds, asking one milliseconds. */
+export class BundleReaders {
+  /** The one that was asked last is the last. */
+  readonly #readers = new Map<string, Kept>();
+
+  /** The chunks of a bundle that are closest to the question, best first. @throws UnreadableBundle */
+  async ask(place: BundlePlace, question: string, topK: number): Promise<FoundChunk[]> {
+    const key = JSON.stringify(place);
+    const kept = this.#readers.get(key);
+    this.#readers.delete(key);
+    clearTimeout(kept?.idle);
+    const reader = kept && !kept.reader.isOver ? kept.reader : new BundleReader(place);
+    this.#readers.set(key, { reader, idle: setTimeout(() => this.#end(key), IDLE_MS).unref() });
+    for (const [oldest] of [...this.#readers].slice(0, -MOST_READERS)) this.#end(oldest);
+    return await reader.ask(question, topK);
+  }
+
+  close(): void {
+    for (const key of [...this.#readers.keys()]) this.#end(key);
+  }
+
+  #end(key: string): void {
+    const kept = this.#readers.get(key);
+    clearTimeout(kept?.idle);
+    kept?.reader.close();
+    this.#readers.delete(key);
+  }
+}

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import { installModel } from '../../src/base-models/model-command.ts';
+import { startTestService, type TestService, TINY_EMBEDDER, TINY_MODEL, until } from '../support/service.ts';
+
+const THINGS = ['apple', 'bridge', 'candle', 'desert', 'engine', 'forest', 'garden', 'harbor', 'island', 'jacket'];
+
+/** A question and an answer that share words which no other row has together. */
+function row(number: number): [question: string, answer: string] {
+  const [a, b] = [THINGS[number % 10], THINGS[(number * 3 + Math.floor(number / 10)) % 10]];
+  return [`What of ${a} ${b} ${number}?`, `The ${a} and the ${b} have number ${number}.`];
+}
+
+describe('a run of the type rag', function () {
+  this.timeout(180_000);
+  let service: TestService;
+  let remove: () => Promise<void>;
+  let datasetId: number;
+
+  before(async () => {
+    ({ service, remove } = await startTestService());
+    await installModel(service.env, 'tiny-embedder');
+    const csv = Array.from({ length: 200 }, (_, number) => row(number).join(',')).join('\n');
+    datasetId = Number((await service.upload('rows.csv', `question,answer\n${csv}\n`)).body.id);
+    await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
+  });
+
+  after(() => remove?.());
+
+  async function ended(path: string) {
+    return await until(`${path} to end`, async () => {
+      const { body } = await service.call('GET', path);
+      return ['completed', 'failed'].includes(String(body.status)) ? body : null;
+    });
+  }
+
+  it('makes a project into a bundle that finds what was held out, and answers', async () => {
+    const traits = [{ trait_type: 'coding', datasets: [{ dataset_id: datasetId, percentage: 100 }] }];
+    const asked = { base_model: TINY_EMBEDDER, training_type: 'rag', traits, chunk_tokens: 100, batch_size: 8 };
+    const planned = await service.call('POST', '/projects/plan', asked);
+    assert.deepEqual([planned.status, planned.body.tokens], [200, null]);
+    const { train_rows: train, held_out_rows: heldOut } = planned.body as Record<string, number>;
+    assert.ok(train && heldOut && heldOut > 5);
+    const created = await service.call('POST', '/projects/', { ...asked, name: 'p', output_directory: 'rag' });
+    const path = `/projects/${created.body.id}`;
+    assert.equal((await service.call('POST', `${path}/start`)).status, 200);
+    const project = await ended(path);
+    assert.equal(project.status, 'completed', String(project.error_message));
+    assert.deepEqual([project.total_steps, project.current_loss], [Math.ceil((train + heldOut) / 8), null]);
+    const { retrieval } = project.validation as { retrieval: { questions: number; recall_at_10: number }[] };
+    assert.equal(retrieval[0]?.questions, heldOut);
+    assert.ok((retrieval[0]?.recall_at_10 ?? 0) > 0.5, JSON.stringify(retrieval));
+    const { items } = (await service.call('GET', `${path}/runs`)).body as {
+      items: { plan: { steps: { total: number }; tokens: { examples: number } } }[];
+    };
+    assert.deepEqual(
+      [items[0]?.plan.steps.total, items[0]?.plan.tokens.examples],
+      [project.total_steps, train + heldOut],
+    );
+    assert.equal((await service.call('POST', `${path}/validate`)).body.valid, true);
+
+    const { status, body } = await service.call('POST', `${path}/query`, { question: row(117)[0], top_k: 3 });
+    assert.equal(status, 200, JSON.stringify(body));
+    const results = body.results as { text: string; question: string; score: number; dataset_id: number }[];
+    assert.equal(results.length, 3);
+    assert.deepEqual([results[0]?.question, results[0]?.text], row(117));
+    assert.equal(results[0]?.dataset_id, datasetId);
+    assert.deepEqual(
+      results.map(({ score }) => score),
+      results.map(({ score }) => score).toSorted((a, b) => b - a),
+    );
+    const answers = await Promise.all(
+      [3, 44, 199].map((number) => service.call('POST', `${path}/query`, { question: row(number)[1], top_k: 1 })),
+    );
+    assert.deepEqual(
+      answers.map(({ body: found }) => (found.results as { text: string }[])[0]?.text),
+      [3, 44, 199].map((number) => row(number)[1]),
+    );
+    await rm(String(project.output_path), { recursive: true });
+    assert.equal((await service.call('POST', `${path}/query`, { question: 'gone?' })).status, 404);
+  });
+
+  it('ends with what to do where the model writes text', async () => {
+    const body = { name: 'j', dataset_id: datasetId, training_type: 'rag', model_name: TINY_MODEL };
+    const { body: job } = await service.call('POST', '/jobs/', body);
+    const failed = await ended(`/jobs/${job.id}`);
+    assert.equal(failed.status, 'failed');
+    assert.match(String(failed.error_message), /writes text; rag needs one for embeddings/);
+    const query = await service.call('POST', `/jobs/${job.id}/query`, { question: 'none?' });
+    assert.equal(query.status, 400);
+    assert.match(String(query.body.detail), /is failed/);
+  });
+});

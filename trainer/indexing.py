@@ -1,0 +1,209 @@
+"""From a run file to a bundle that answers questions: chunks, an embedding of each, checkpoints, export. The type rag."""
+
+import json
+import math
+import shutil
+import time
+from collections import deque
+from pathlib import Path
+
+from .checkpoints import newest_complete, publish, remove_unfinished, sha256_of, write_manifest
+from .events import Events
+from .failures import BadInput, Stopped
+from .passages import chunk_all
+from .rows import Conversation
+from .run_file import RunFile
+from .saving import SavePlan
+from .supervision import Commands
+
+FORMAT_VERSION = 1
+EMBEDDINGS = "embeddings.npy"
+CHUNKS = "chunks.jsonl"
+QUERY = Path(__file__).with_name("query.py")
+
+
+def index(run: RunFile, conversations: list[Conversation], held_out: list[Conversation], events: Events, commands: Commands) -> dict:
+    """Embeds every chunk, going on from the newest complete checkpoint, and exports. Returns the result of `done`.
+
+    Held-out rows are findable like all others: what is held out is their questions, which no bundle needs.
+    Raises Stopped after a stop command, once the checkpoint is durable.
+    """
+    root = run.work_dir / "checkpoints"
+    identity = {
+        "training_type": run.training_type,
+        "model": run.model_name,
+        "data_sha256": sha256_of(run.train),
+        "held_out_sha256": sha256_of(run.held_out) if run.held_out else None,
+        "hyperparameters": vars(run.hyperparameters),
+    }
+    resume = newest_complete(root, run.lease_epoch, identity, run.known_checkpoint_step, events)
+    # From here on an earlier claim publishes nothing any more: it looks for this folder before it does.
+    directory = root / f"e{run.lease_epoch}"
+    directory.mkdir(parents=True, exist_ok=True)
+
+    events.send("phase", phase="loading_model", message=None)
+    import numpy as np
+
+    threads = resume.threads if resume else run.threads
+    embedder = load_embedder(run, threads)
+    chunks, again = chunk_all(embedder.tokenizer, [*conversations, *held_out], *chunk_size(run, embedder))
+    if not chunks:
+        raise BadInput("No row of the data has a text or an answer. Check the data's mapping.")
+    lengths = [len(ids) for ids in embedder.tokenizer([chunk["text"] for chunk in chunks], verbose=False)["input_ids"]]
+    # Chunks of like length together, so that little is computed on padding; the same order whenever it is made.
+    order = sorted(range(len(chunks)), key=lambda number: lengths[number])
+    hyper = run.hyperparameters
+    per_step = hyper.batch_size * hyper.gradient_accumulation
+    total_steps = math.ceil(len(order) / per_step)
+    parameters = sum(parameter.numel() for parameter in embedder.model.parameters())
+    events.send(
+        "plan",
+        total_steps=total_steps,
+        steps_per_epoch=total_steps,
+        rows=len(conversations) + len(held_out),
+        examples=len(chunks),
+        truncated_rows=0,
+        dropped_rows=0,
+        skipped_rows=0,
+        tokens=sum(lengths),
+        tokens_by_dataset=_by_dataset(chunks, lengths),
+        trainable_parameters=0,
+        total_parameters=parameters,
+        device=embedder.device,
+    )
+
+    if again:
+        events.send("log", level="info", message=f"{again} chunks have the text of another one; each text is indexed once.")
+    done = []
+    if resume:
+        done = [np.load(resume.path / EMBEDDINGS, allow_pickle=False)]
+        events.send("resumed", step=resume.step, lease_epoch=resume.lease_epoch, path=str(resume.path))
+    facts = {**identity, "threads": threads, "lease_epoch": run.lease_epoch}
+    plan = SavePlan(hyper.save_steps, run.save_share)
+    tokens = sum(lengths[number] for number in order[: (resume.step if resume else 0) * per_step])
+    recent = deque([(time.monotonic(), tokens)], maxlen=20)
+    events.send("phase", phase="training", message=None)
+    for step in range((resume.step if resume else 0) + 1, total_steps + 1):
+        of_step = order[(step - 1) * per_step : step * per_step]
+        for start in range(0, len(of_step), hyper.batch_size):
+            done.append(embedder.embed([chunks[number]["text"] for number in of_step[start : start + hyper.batch_size]]))
+        tokens += sum(lengths[number] for number in of_step)
+        recent.append((time.monotonic(), tokens))
+        tokens_per_s = (tokens - recent[0][1]) / max(recent[-1][0] - recent[0][0], 1e-6)
+        events.send(
+            "step",
+            step=step,
+            total_steps=total_steps,
+            epoch=step / total_steps,
+            loss=None,
+            learning_rate=None,
+            grad_norm=None,
+            tokens=tokens,
+            tokens_per_s=tokens_per_s,
+            seconds_left=(sum(lengths) - tokens) / max(tokens_per_s, 1e-6),
+        )
+        asked = commands.stop.is_set() or commands.checkpoint.is_set()
+        if asked or step == total_steps or plan.due(step):
+            commands.checkpoint.clear()
+            since = time.monotonic()
+            done = [np.concatenate(done)]
+            _save(directory / f"checkpoint-{step}", done[0])
+            publish(directory / f"checkpoint-{step}", root, {**facts, "step": step, "epoch": step / total_steps}, commands, events, since)
+            plan.saved(time.monotonic() - since)
+        if commands.stop.is_set() and step < total_steps:
+            raise Stopped()
+
+    events.send("phase", phase="exporting", message=None)
+    embeddings = np.empty_like(done[0])
+    embeddings[order] = done[0]
+    try:
+        files = _export(run, embedder, chunks, embeddings)
+    except BaseException:
+        # On a full disk half a bundle takes the room for a whole one.
+        shutil.rmtree(run.output_dir, ignore_errors=True)
+        raise
+    return {
+        "final_step": total_steps,
+        "total_steps": total_steps,
+        "train_loss": None,
+        "weights_sha256": sha256_of(run.output_dir / EMBEDDINGS),
+        "files": files,
+    }
+
+
+def load_embedder(run: RunFile, threads: int):
+    import torch
+
+    from .models import first_line
+    from .query import Embedder
+
+    torch.set_num_threads(threads)
+    try:
+        return Embedder(run.model_path)
+    except (OSError, ValueError, KeyError) as error:
+        raise BadInput(f"The model {run.model_name} makes no embeddings: {first_line(error)}") from error
+
+
+def chunk_size(run: RunFile, embedder) -> tuple[int, int]:
+    """Of a chunk, and of what two of them have in common, in tokens. Raises BadInput where the model does not read so many."""
+    hyper = run.hyperparameters
+    most = embedder.most_tokens - embedder.tokenizer.num_special_tokens_to_add() - len(embedder.tokenizer(embedder.prompts["document"], add_special_tokens=False)["input_ids"])
+    if hyper.chunk_tokens > most:
+        raise BadInput(f"hyperparameters.chunk_tokens is {hyper.chunk_tokens}; {run.model_name} reads at most {most} tokens of a chunk. Lower it.")
+    return hyper.chunk_tokens, hyper.chunk_overlap
+
+
+def _by_dataset(chunks: list[dict], lengths: list[int]) -> list[dict]:
+    tokens: dict[int, int] = {}
+    for chunk, length in zip(chunks, lengths):
+        if chunk["dataset_id"] is not None:
+            tokens[chunk["dataset_id"]] = tokens.get(chunk["dataset_id"], 0) + length
+    return [{"dataset_id": dataset, "tokens": count} for dataset, count in tokens.items()]
+
+
+def _save(path: Path, embeddings) -> None:
+    import numpy as np
+
+    try:
+        path.mkdir()
+        np.save(path / EMBEDDINGS, embeddings)
+    except BaseException:
+        # On a full disk it takes the room for a whole one.
+        remove_unfinished([path])
+        raise
+
+
+def _export(run: RunFile, embedder, chunks: list[dict], embeddings) -> list[dict]:
+    """Writes output_dir afresh. Returns its files."""
+    import numpy as np
+
+    shutil.rmtree(run.output_dir, ignore_errors=True)
+    run.output_dir.mkdir(parents=True)
+    with (run.output_dir / CHUNKS).open("w", encoding="utf-8") as file:
+        for chunk in chunks:
+            file.write(json.dumps(chunk, ensure_ascii=False) + "\n")
+    np.save(run.output_dir / EMBEDDINGS, embeddings)
+    shutil.copyfile(QUERY, run.output_dir / QUERY.name)
+    config = {
+        "format": "rag-bundle",
+        "format_version": FORMAT_VERSION,
+        "embedding_model": {
+            "name": run.model_name,
+            # A snapshot of the Hugging Face cache is named after its revision.
+            "revision": run.model_path.name if run.model_path.parent.name == "snapshots" else None,
+            "pooling": embedder.pooling,
+            "prompts": embedder.prompts,
+            "max_tokens": embedder.most_tokens,
+        },
+        "dimension": int(embeddings.shape[1]),
+        "metric": "cosine",
+        "normalised": True,
+        "chunking": {"tokens": run.hyperparameters.chunk_tokens, "overlap": run.hyperparameters.chunk_overlap},
+        "chunks": len(chunks),
+        "sha256": {name: sha256_of(run.output_dir / name) for name in (CHUNKS, EMBEDDINGS)},
+    }
+    (run.output_dir / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_manifest(run.output_dir, {"base_model": run.model_name, "training_type": run.training_type, "weights_sha256": config["sha256"][EMBEDDINGS]})
+    return [
+        {"path": path.name, "bytes": path.stat().st_size, "sha256": sha256_of(path)} for path in sorted(run.output_dir.iterdir()) if path.is_file()
+    ]

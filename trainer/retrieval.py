@@ -1,0 +1,91 @@
+"""Is a bundle whole, does it load, and does it find the answers to questions that were held out?"""
+
+import math
+
+from .events import Events
+from .failures import OutOfMemory, as_failure
+from .indexing import CHUNKS, EMBEDDINGS, QUERY
+from .passages import chunks_of, passages_of
+from .rows import Conversation
+from .run_file import RunFile
+from .validation import check_files
+
+NEEDED = ("config.json", CHUNKS, EMBEDDINGS, QUERY.name)
+AMONG_FIRST = (1, 5, 10)  # The k of recall@k.
+MOST_QUESTIONS_PER_TRAIT = 1000
+SAMPLES_PER_TRAIT = 2
+MOST_QUESTIONS_AT_ONCE = 32
+
+
+def validate(run: RunFile, conversations: list[Conversation], events: Events) -> dict:
+    """The result of the tasks validate and check for a bundle. One that is not usable is a result, not an error."""
+    events.send("phase", phase="checking_files", message=None)
+    files = check_files(run.output_dir, NEEDED)
+    result = {"valid": False, "files": files, "loading": {"valid": False, "errors": []}, "errors": list(files["errors"]), "traits": [], "samples": [], "retrieval": []}
+    if not files["valid"]:
+        result["loading"]["errors"].append("Not tried: the files are not right.")
+        return result
+    events.send("phase", phase="checking_loading", message=None)
+    import torch
+
+    from .query import load
+
+    torch.set_num_threads(run.threads)
+    try:
+        bundle, embedder = load(run.output_dir, str(run.model_path))
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        if isinstance(as_failure(error), OutOfMemory):
+            raise  # That says nothing about the bundle.
+        result["loading"]["errors"].append(str(error))
+        result["errors"].append(str(error))
+        return result
+    result["loading"]["valid"] = result["valid"] = True
+    if run.task == "check":
+        return result
+
+    events.send("phase", phase="evaluating_tuned", message=None)
+    for trait, asked in questions_by_trait(conversations).items():
+        figures, samples = score(bundle, embedder, asked)
+        if figures["questions"] > 0:
+            result["retrieval"].append({"trait": trait, **figures, "samples": samples})
+    return result
+
+
+def questions_by_trait(conversations: list[Conversation]) -> dict[str, list[tuple[str, str]]]:
+    """Each question with the answer that was given to it, at most so many of each trait, in their order."""
+    traits: dict[str, list[tuple[str, str]]] = {}
+    for conversation in conversations:
+        questions = traits.setdefault(conversation.trait, [])
+        for passage in passages_of(conversation):
+            if passage.question and len(questions) < MOST_QUESTIONS_PER_TRAIT:
+                questions.append((passage.question, passage.text))
+    return traits
+
+
+def score(bundle, embedder, asked: list[tuple[str, str]]) -> tuple[dict, list[dict]]:
+    """recall@k: the share of questions for which a chunk of their answer is among the first k that are found. MRR: the mean of
+    1 / place of the first such chunk, among all chunks. And some questions with what was found."""
+    numbers = {bundle.chunk(number)["text"]: number for number in range(len(bundle.embeddings))}
+    chunking = bundle.config["chunking"]
+    places: list[int] = []
+    samples: list[dict] = []
+    for start in range(0, len(asked), MOST_QUESTIONS_AT_ONCE):
+        part = asked[start : start + MOST_QUESTIONS_AT_ONCE]
+        scores = bundle.scores(embedder.embed([question for question, _ in part], "query"))
+        for (question, answer), row in zip(part, scores):
+            right = [numbers[text] for text in chunks_of(embedder.tokenizer, answer, chunking["tokens"], chunking["overlap"]) if text in numbers]
+            if not right:
+                continue  # Not of this bundle: the data was changed since.
+            # Of chunks that are equally close, those that are not right come first: nothing is won by luck.
+            best = max(float(row[number]) for number in right)
+            places.append(1 + int((row >= best).sum()) - sum(float(row[number]) >= best for number in right))
+            if len(samples) < SAMPLES_PER_TRAIT:
+                found = bundle.chunk(int(row.argmax()))
+                samples.append({"question": question, "expected": answer, "found": found["text"], "place": places[-1]})
+    figures = {f"recall_at_{k}": _share(place <= k for place in places) for k in AMONG_FIRST}
+    return {"questions": len(places), **figures, "mrr": math.fsum(1 / place for place in places) / max(len(places), 1)}, samples
+
+
+def _share(hits) -> float:
+    hits = list(hits)
+    return sum(hits) / max(len(hits), 1)

@@ -1,0 +1,202 @@
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from .. import install_model
+from ..failures import BadInput, Stopped
+from ..passages import chunks_of
+from ..rows import read_conversations
+from ..run_file import read_run_file
+from ..supervision import Commands
+from .support import HYPERPARAMETERS, ROOT, Recorder, model_path, shared, write_run_file
+
+WORDS = ["apple", "bridge", "candle", "desert", "engine", "forest", "garden", "harbor", "island", "jacket", "kettle", "ladder"]
+
+
+@cache
+def embedder_path() -> Path:
+    target = shared() / "embedder"
+    install_model.make_tiny_embedder(target, shared())
+    return target
+
+
+def knowledge(number: int) -> dict:
+    a, b, c = WORDS[number % 12], WORDS[(number * 5 + 1) % 12], WORDS[(number // 12 * 7 + 3) % 12]
+    return {"prompt": f"Tell me of the {a} number {number} and its {b}.", "completion": f"The {a} number {number} has a {b} and a {c}.", "trait": "ab"[number % 2]}
+
+
+def write_rows(path: Path, numbers) -> str:
+    path.write_text("\n".join(json.dumps(knowledge(number)) for number in numbers))
+    return str(path)
+
+
+class Rag(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.work = Path(directory.name)
+        self.data = {"train": write_rows(self.work / "train.jsonl", range(30)), "held_out": write_rows(self.work / "held_out.jsonl", range(30, 40))}
+
+    def run_file(self, work_dir: Path, **changes):
+        hyperparameters = {**HYPERPARAMETERS, "chunk_tokens": 100, **changes.pop("hyperparameters", {})}
+        given = {"training_type": "rag", "model": {"name": "mtm/tiny-random-bert", "path": str(embedder_path())}, "data": self.data, **changes}
+        return read_run_file(write_run_file(work_dir, hyperparameters=hyperparameters, **given))
+
+    def index(self, name: str, on_event=lambda event, commands: None, **changes):
+        from ..indexing import index
+
+        work = self.work / name
+        work.mkdir(exist_ok=True)
+        run, commands = self.run_file(work, **changes), Commands()
+        events = Recorder(lambda event: on_event(event, commands))
+        return index(run, read_conversations(run.train), read_conversations(run.held_out) if run.held_out else [], events, commands), events
+
+    def validate(self, name: str, **changes) -> dict:
+        from ..retrieval import validate
+
+        run = self.run_file(self.work / name, task="validate", **changes)
+        return validate(run, read_conversations(run.held_out), Recorder())
+
+    def test_it_goes_on_where_it_was_stopped_and_ends_the_same(self):
+        whole, events = self.index("whole")
+        [plan] = events.of("plan")
+        self.assertEqual((plan["rows"], plan["examples"], plan["total_steps"]), (40, 40, 10))
+        steps = events.of("step")
+        self.assertEqual([step["step"] for step in steps], list(range(1, 11)))
+        self.assertEqual(steps[-1]["tokens"], plan["tokens"])
+
+        def stop_at_5(event, commands):
+            if event["type"] == "step" and event["step"] == 5:
+                commands.stop.set()
+
+        with self.assertRaises(Stopped):
+            self.index("halves", stop_at_5)
+        halves, events = self.index("halves", lease_epoch=2, known_checkpoint_step=5)
+        self.assertEqual([event["step"] for event in events.of("resumed")], [5])
+        self.assertEqual([step["step"] for step in events.of("step")], list(range(6, 11)))
+        self.assertEqual(halves["weights_sha256"], whole["weights_sha256"])
+        self.assertEqual(halves["files"], whole["files"])
+        # Trained to the end before: only the export was lost.
+        again, events = self.index("halves", lease_epoch=3, known_checkpoint_step=10)
+        self.assertEqual((again["files"], events.of("step")), (whole["files"], []))
+
+    def test_a_checkpoint_of_other_data_is_put_aside(self):
+        self.index("changed")
+        write_rows(self.work / "held_out.jsonl", range(40, 45))
+        _, events = self.index("changed", lease_epoch=2)
+        self.assertIn("held_out_sha256", events.of("quarantined")[0]["reason"])
+        self.assertEqual(events.of("resumed"), [])
+
+    def test_equal_passages_are_one(self):
+        self.data["train"] = write_rows(self.work / "twice.jsonl", [*range(30), *range(10)])
+        _, events = self.index("twice")
+        self.assertEqual((events.of("plan")[0]["examples"], events.of("plan")[0]["dropped_rows"]), (40, 10))
+
+    def test_held_out_questions_find_their_answers(self):
+        self.index("valid")
+        good = self.validate("valid")
+        self.assertTrue(good["valid"], good["errors"])
+        self.assertEqual([(score["trait"], score["questions"]) for score in good["retrieval"]], [("a", 5), ("b", 5)])
+        for score in good["retrieval"]:
+            self.assertLessEqual(score["recall_at_1"], score["recall_at_5"])
+            # By chance one in four of forty would be among the first ten.
+            self.assertGreater(score["recall_at_10"], 0.5)
+            self.assertGreaterEqual(score["mrr"], score["recall_at_1"])
+
+    def test_a_bundle_of_noise_finds_nothing(self):
+        """What is measured is whether the right chunk is found, and not how far down some chunk is."""
+        from ..query import load
+        from ..retrieval import questions_by_trait, score
+
+        self.index("noise")
+        run = self.run_file(self.work / "noise", task="validate")
+        bundle, embedder = load(run.output_dir, str(run.model_path))
+        asked = [question for questions in questions_by_trait(read_conversations(run.held_out)).values() for question in questions]
+        bundle.embeddings = np.ones_like(bundle.embeddings)
+        figures, _ = score(bundle, embedder, asked)
+        self.assertEqual((figures["recall_at_10"], figures["mrr"]), (0.0, 1 / 40))
+
+    def test_damage_and_another_model_are_named(self):
+        self.index("damaged")
+        output = self.work / "damaged" / "output"
+        embeddings = np.load(output / "embeddings.npy")
+        other = shutil.copytree(embedder_path(), self.work / "other")
+        from safetensors.numpy import load_file, save_file
+
+        weights = load_file(other / "model.safetensors")
+        weights["embeddings.word_embeddings.weight"] = -weights["embeddings.word_embeddings.weight"]
+        save_file(weights, other / "model.safetensors", {"format": "pt"})
+        result = self.validate("damaged", model={"name": "mtm/tiny-random-bert", "path": str(other)})
+        self.assertIn("is not the one that mtm/tiny-random-bert gives now", result["errors"][0])
+        np.save(output / "embeddings.npy", embeddings * 2)
+        self.assertEqual(self.validate("damaged")["errors"], ["embeddings.npy is not the file that the training wrote."])
+        (output / "chunks.jsonl").unlink()
+        self.assertIn("chunks.jsonl is missing.", self.validate("damaged")["errors"])
+
+    def test_its_query_script_answers_by_itself(self):
+        self.index("asked")
+        output = self.work / "asked" / "output"
+        command = [sys.executable, str(output / "query.py"), "--model", str(embedder_path())]
+        once = subprocess.run([*command, "--top-k", "3", "The garden number 6 has what?"], capture_output=True, text=True, cwd=self.work, check=True)
+        self.assertEqual(len(once.stdout.splitlines()), 3)
+        self.assertIn("garden number 6", once.stdout.splitlines()[0])
+        lines = [json.dumps({"question": f"The {WORDS[number]} number {number}?", "top_k": 2}) for number in (3, 4)]
+        served = subprocess.run(command, input="\n".join(lines), capture_output=True, text=True, cwd=self.work, check=True)
+        ready, *answers = [json.loads(line) for line in served.stdout.splitlines()]
+        self.assertEqual(ready, {"chunks": 40})
+        self.assertEqual([answer["results"][0]["text"][:20] for answer in answers], [knowledge(n)["completion"][:20] for n in (3, 4)])
+        self.assertEqual(len(answers[0]["results"]), 2)
+
+    def test_what_cannot_be_is_told(self):
+        cases = {
+            "chunk_tokens is 127; mtm/tiny-random-bert reads at most 126": {"hyperparameters": {"chunk_tokens": 127}},
+            "writes text; rag needs one for embeddings": {"model": {"name": "x", "path": str(model_path())}},
+            "chunk_overlap is 50; it must be from 0 to less than half": {"hyperparameters": {"chunk_overlap": 50}},
+        }
+        for sentence, changes in cases.items():
+            with self.subTest(sentence), self.assertRaisesRegex(BadInput, sentence):
+                self.index("bad", **changes)
+            self.assertFalse((self.work / "bad" / "output").exists())
+
+
+class Chunks(unittest.TestCase):
+    def tokenizer(self):
+        from transformers import AutoTokenizer
+
+        return AutoTokenizer.from_pretrained(embedder_path())
+
+    def test_they_fit_and_nothing_is_lost(self):
+        tokenizer = self.tokenizer()
+        text = "\n\n".join(" ".join(f"{word}{line}." if place % 4 == 3 else f"{word}{line}" for place, word in enumerate(WORDS)) for line in range(9))
+        chunks = list(chunks_of(tokenizer, text, 60, 10))
+        self.assertGreater(len(chunks), 5)
+        place = 0
+        for chunk in chunks:
+            self.assertLessEqual(len(tokenizer(chunk, add_special_tokens=False)["input_ids"]), 60)
+            found = text.index(chunk, 0 if place == 0 else text.rindex(chunk[:5], 0, place + 8))
+            self.assertLessEqual(text[place:found].strip(), "")
+            place = found + len(chunk)
+        self.assertEqual(place, len(text))
+        # Behind a sentence, all of them: there is one in each half of sixty tokens.
+        self.assertTrue(all(chunk.endswith(".") for chunk in chunks))
+
+    def test_without_spaces_it_is_cut_anywhere(self):
+        chunks = list(chunks_of(self.tokenizer(), "a1" * 200, 50, 0))
+        self.assertEqual("".join(chunks), "a1" * 200)
+
+    def test_tools_and_empty_answers_are_no_passages(self):
+        from ..passages import passages_of
+        from ..rows import conversation_of
+
+        call = {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}
+        messages = [{"role": "user", "content": "q1"}, call, {"role": "tool", "content": "42"}, {"role": "assistant", "content": "a1"}, {"role": "user", "content": "q2"}, {"role": "assistant", "content": "a2"}]
+        found = passages_of(conversation_of({"messages": messages}, 1))
+        self.assertEqual([(passage.question, passage.text) for passage in found], [("q1", "a1"), ("q2", "a2")])
+        self.assertEqual([passage.question for passage in passages_of(conversation_of({"messages": [{"role": "text", "content": "t"}]}, 1))], [None])
