@@ -29,7 +29,7 @@ def embedder_path() -> Path:
 
 def knowledge(number: int) -> dict:
     a, b, c = WORDS[number % 12], WORDS[(number * 5 + 1) % 12], WORDS[(number // 12 * 7 + 3) % 12]
-    return {"prompt": f"Tell me of the {a} number {number} and its {b}.", "completion": f"The {a} number {number} has a {b} and a {c}.", "trait": "ab"[number % 2]}
+    return {"prompt": f"Tell me of the {a} number {number} and its {b}.", "completion": f"The {a} number {number} has a {b}{' with it' * (number % 4)} and a {c}.", "trait": "ab"[number % 2]}
 
 
 def write_rows(path: Path, numbers) -> str:
@@ -165,6 +165,39 @@ class Rag(unittest.TestCase):
             with self.subTest(sentence), self.assertRaisesRegex(BadInput, sentence):
                 self.index("bad", **changes)
             self.assertFalse((self.work / "bad" / "output").exists())
+
+
+class Embeddings(unittest.TestCase):
+    def test_a_text_has_the_same_beside_a_longer_one(self):
+        from ..query import Embedder
+
+        embedder = Embedder(embedder_path())
+        for embedder.pooling in ("mean", "cls", "lasttoken"):
+            [alone] = embedder.embed(["a short text"])
+            [beside, _] = embedder.embed(["a short text", "another text that is much longer than the first one"])
+            np.testing.assert_allclose(beside, alone, atol=1e-5, err_msg=embedder.pooling)
+            self.assertAlmostEqual(float(alone @ alone), 1, places=5)
+
+    def test_how_a_model_pools_stands_in_its_files(self):
+        from ..query import pooling_of
+
+        with tempfile.TemporaryDirectory() as directory:
+            model = Path(directory)
+            (model / "1_Pooling").mkdir()
+            cases = {
+                "cls": {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False},
+                "mean": {"word_embedding_dimension": 8, "pooling_mode_mean_tokens": True},
+                "lasttoken": {"pooling_mode": "lasttoken"},
+            }
+            for pooling, settings in cases.items():
+                (model / "1_Pooling" / "config.json").write_text(json.dumps(settings))
+                self.assertEqual(pooling_of(model), pooling)
+            (model / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_max_tokens": True}))
+            with self.assertRaisesRegex(ValueError, "pools by max; known are"):
+                pooling_of(model)
+            (model / "modules.json").write_text(json.dumps([{"type": "sentence_transformers.models.Dense"}]))
+            with self.assertRaisesRegex(ValueError, "has a Dense layer"):
+                pooling_of(model)
 
 
 class Chunks(unittest.TestCase):
