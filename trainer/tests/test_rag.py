@@ -29,7 +29,7 @@ def embedder_path() -> Path:
 
 def knowledge(number: int) -> dict:
     a, b, c = WORDS[number % 12], WORDS[(number * 5 + 1) % 12], WORDS[(number // 12 * 7 + 3) % 12]
-    return {"prompt": f"Tell me of the {a} number {number} and its {b}.", "completion": f"The {a} number {number} has a {b}{' with it' * (number % 4)} and a {c}.", "trait": "ab"[number % 2]}
+    return {"prompt": f"Tell me of the {a} number {number} and its {b}.", "completion": f"The {' '.join([a] * (4 - number % 4))} number {number} has a {b} and a {c}.", "trait": "ab"[number % 2]}
 
 
 def write_rows(path: Path, numbers) -> str:
@@ -145,9 +145,9 @@ class Rag(unittest.TestCase):
         self.index("asked")
         output = self.work / "asked" / "output"
         command = [sys.executable, str(output / "query.py"), "--model", str(embedder_path())]
-        once = subprocess.run([*command, "--top-k", "3", "The garden number 6 has what?"], capture_output=True, text=True, cwd=self.work, check=True)
+        once = subprocess.run([*command, "--top-k", "3", knowledge(6)["completion"]], capture_output=True, text=True, cwd=self.work, check=True)
         self.assertEqual(len(once.stdout.splitlines()), 3)
-        self.assertIn("garden number 6", once.stdout.splitlines()[0])
+        self.assertIn(knowledge(6)["completion"], once.stdout.splitlines()[0])
         lines = [json.dumps({"question": knowledge(number)["completion"], "top_k": 2}) for number in (3, 4)]
         served = subprocess.run(command, input="\n".join(lines), capture_output=True, text=True, cwd=self.work, check=True)
         ready, *answers = [json.loads(line) for line in served.stdout.splitlines()]
