@@ -58,7 +58,7 @@ def run(path: Path, events: Events, commands: Commands) -> dict:
     if run_file.task == "train":
         from .training import train as train_model
 
-        return train_model(run_file, train, events, commands)
+        return train_model(run_file, train, held_out, events, commands)
     if run_file.training_type == "rag":
         from .retrieval import validate as validate_bundle
 

@@ -29,7 +29,15 @@ class Checkpoint:
     @property
     def threads(self) -> int:
         """A training that goes on keeps its number of threads: sums in another order round differently."""
-        return json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))["threads"]
+        return self._manifest()["threads"]
+
+    @property
+    def optimizer(self) -> str:
+        """Likewise its optimizer: what one keeps of the past, another cannot read. This one, from before there were others."""
+        return self._manifest().get("optimizer", "adamw_torch_fused")
+
+    def _manifest(self) -> dict:
+        return json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
 
 
 def sha256_of(path: Path) -> str:
@@ -88,13 +96,17 @@ def problem_with(directory: Path, expected: dict) -> str | None:
     return None
 
 
+_WITHOUT_EFFECT = ("save_steps", "batch_size", "gradient_accumulation", "eval_steps", "early_stopping_patience")
+
+
 def _comparable(name: str, value):
-    """Of the hyperparameters, what decides the weights: how often is saved does not, nor into how many parts the rows of a
-    step are split (but for the rounding of sums)."""
+    """Of the hyperparameters, what decides the weights: how often is saved or evaluated does not, nor into how many parts the
+    rows of a step are split (but for the rounding of sums)."""
     if name != "hyperparameters" or not isinstance(value, dict):
         return value
-    value = {"too_long": "truncate", "batching": "random", "chunk_tokens": 200, "chunk_overlap": 20, **value}  # Checkpoints from before there was a choice.
-    rest = {key: kept for key, kept in value.items() if key not in ("save_steps", "batch_size", "gradient_accumulation")}
+    # Checkpoints from before there was a choice.
+    value = {"too_long": "truncate", "batching": "random", "chunk_tokens": 200, "chunk_overlap": 20, "compile": False, **value}
+    rest = {key: kept for key, kept in value.items() if key not in _WITHOUT_EFFECT}
     return {**rest, "rows_per_step": value["batch_size"] * value["gradient_accumulation"]}
 
 
@@ -115,11 +127,11 @@ def require_latest_claim(root: Path, lease_epoch: int) -> None:
         raise LeaseLost(f"Another worker trains this run now (lease epoch {max(epochs)}; this one is {lease_epoch}).")
 
 
-def publish(path: Path, root: Path, facts: dict, commands: Commands, events: Events, since: float) -> None:
+def publish(path: Path, root: Path, facts: dict, commands: Commands, events: Events, since: float, best_step: int | None = None) -> None:
     """Vouches for a checkpoint that was saved, tells of it, and removes those that it makes superfluous.
 
-    `facts`: with step, epoch and lease_epoch; `since`: of the monotonic clock, when saving began. Raises LeaseLost where the
-    run is another's by now: a process that was stopped goes on in the middle of its work.
+    `facts`: with step, epoch and lease_epoch; `since`: of the monotonic clock, when saving began; `best_step`: one that is never
+    superfluous. Raises LeaseLost where the run is another's by now: a process that was stopped goes on in the middle of its work.
     """
     if commands.lease_is_over():
         raise LeaseLost("The lease of this run ran out before its checkpoint was published.")
@@ -127,7 +139,7 @@ def publish(path: Path, root: Path, facts: dict, commands: Commands, events: Eve
     sha256, size = write_manifest(path, facts)
     seconds = time.monotonic() - since
     events.send("checkpoint", step=facts["step"], epoch=facts["epoch"], path=str(path), manifest_sha256=sha256, bytes=size, seconds=seconds)
-    prune(root, events)
+    prune(root, events, best_step)
 
 
 def newest_complete(root: Path, lease_epoch: int, expected: dict, known_step: int | None, events: Events) -> Checkpoint | None:
@@ -160,9 +172,17 @@ def remove_unfinished(checkpoints: Iterable[Path]) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def prune(root: Path, events: Events) -> None:
-    """Removes all but the newest. Called after the newest is durable."""
+def checkpoint_of(root: Path, step: int | None) -> Checkpoint | None:
+    """The latest of this step."""
+    return next((checkpoint for checkpoint in all_checkpoints(root) if checkpoint.step == step), None)
+
+
+def prune(root: Path, events: Events, best_step: int | None = None) -> None:
+    """Removes all but the newest, and the best if there is one. Called after the newest is durable."""
+    best = checkpoint_of(root, best_step)
     for checkpoint in all_checkpoints(root)[KEEP:]:
+        if checkpoint == best:
+            continue
         # Without its manifest it does not count, so that a removal that is interrupted leaves nothing half-valid.
         (checkpoint.path / MANIFEST).unlink(missing_ok=True)
         shutil.rmtree(checkpoint.path, ignore_errors=True)

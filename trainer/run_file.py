@@ -30,6 +30,15 @@ class Hyperparameters:
     batching: str = "random"
     chunk_tokens: int = 200
     chunk_overlap: int = 20
+    # Steps between evaluations on held-out rows; None: so that it costs little. 0: never.
+    eval_steps: int | None = None
+    # Evaluations without a better one after which training ends; None: it goes on to its last step.
+    early_stopping_patience: int | None = None
+    compile: bool = False
+
+    @property
+    def evaluation_is_chosen(self) -> bool:
+        return self.eval_steps is not None or self.early_stopping_patience is not None
 
     def __post_init__(self):
         if self.batching not in BATCHING:
@@ -48,6 +57,14 @@ class Hyperparameters:
             raise BadInput(f"hyperparameters.lora_dropout is {self.lora_dropout!r}; it must be from 0 to 1.")
         if self.max_steps is not None and self.max_steps < 1:
             raise BadInput(f"hyperparameters.max_steps is {self.max_steps!r}; it must be at least 1, or null.")
+        if self.eval_steps is not None and self.eval_steps < 0:
+            raise BadInput(f"hyperparameters.eval_steps is {self.eval_steps!r}; it must be at least 1, 0 for never, or null.")
+        if self.early_stopping_patience is not None and self.early_stopping_patience < 1:
+            raise BadInput(f"hyperparameters.early_stopping_patience is {self.early_stopping_patience!r}; it must be at least 1, or null.")
+        if self.early_stopping_patience is not None and self.eval_steps == 0:
+            raise BadInput("hyperparameters.eval_steps is 0, so that early_stopping_patience would see no evaluation; leave one of them out.")
+        if not isinstance(self.compile, bool):
+            raise BadInput(f"hyperparameters.compile is {self.compile!r}; it must be true or false.")
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,19 @@
 """From a run file to a finished model: data, model, steps, checkpoints, export."""
 
-import math
 import shutil
-import time
-from collections import deque
 from pathlib import Path
 
-from .checkpoints import all_checkpoints, newest_complete, publish, remove_unfinished, sha256_of
+from .checkpoints import checkpoint_of, newest_complete, problem_with, remove_unfinished, sha256_of
+from .device import DeviceFigures
 from .events import Events
-from .failures import BadInput, Diverged, Stopped
+from .failures import BadInput, Stopped
+from .optimisation import arguments, optimizer_for, steps_of
+from .rows import Conversation
 from .run_file import RunFile
-from .saving import SavePlan
 from .supervision import Commands
 
 
-HOPELESS_FACTOR = 2.0  # Well-meant trainings start near ln(vocabulary), or far below, and fall.
-HOPELESS_STEPS = 20
-
-
-def train(run: RunFile, conversations: list, events: Events, commands: Commands) -> dict:
+def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[Conversation], events: Events, commands: Commands) -> dict:
     """Trains from the newest complete checkpoint, or from the start, and exports. Returns the result of `done`.
 
     Raises Stopped after a stop command, once the checkpoint is durable.
@@ -39,20 +34,25 @@ def train(run: RunFile, conversations: list, events: Events, commands: Commands)
 
     events.send("phase", phase="loading_model", message=None)
     import torch
-    from transformers import TrainingArguments, set_seed
+    from transformers import set_seed
 
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     set_seed(hyper.seed)
 
     from .batches import collate
-    from .encoding import encode_all
+    from .evaluation import EarlyStopping, HeldOut
     from .models import add_lora, load_model, load_tokenizer
+    from .reporting import reporter
+    from .tensorboard import TensorBoard
+    from .token_cache import encode_once
 
     tokenizer = load_tokenizer(run.model_path)
-    data = encode_all(tokenizer, conversations, hyper.max_length, hyper.too_long)
+    data = encode_once(run, tokenizer, conversations, identity["data_sha256"])
     if not data.rows:
         raise BadInput("No row of the training data has an answer within max_length. Raise max_length or check the data's mapping.")
+    per_epoch, total_steps = steps_of(len(data.rows), hyper)
+    held_out = HeldOut(run, held_out_rows, tokenizer, total_steps)
     on_gpu = torch.cuda.is_available()
     if run.training_type == "qlora":
         model = add_lora(load_model(run.model_path, quantize=True), hyper)
@@ -62,8 +62,6 @@ def train(run: RunFile, conversations: list, events: Events, commands: Commands)
     model.train()
     model.config.use_cache = False
 
-    per_epoch = math.ceil(math.ceil(len(data.rows) / hyper.batch_size) / hyper.gradient_accumulation)
-    total_steps = min(per_epoch * hyper.epochs, hyper.max_steps or per_epoch * hyper.epochs)
     events.send(
         "plan",
         total_steps=total_steps,
@@ -80,49 +78,46 @@ def train(run: RunFile, conversations: list, events: Events, commands: Commands)
         device=torch.cuda.get_device_name(0) if on_gpu else f"cpu, {threads} threads",
     )
 
-    arguments = TrainingArguments(
-        output_dir=str(directory),
-        per_device_train_batch_size=hyper.batch_size,
-        gradient_accumulation_steps=hyper.gradient_accumulation,
-        learning_rate=hyper.learning_rate,
-        max_steps=total_steps,
-        lr_scheduler_type="cosine",
-        warmup_steps=max(1, round(0.03 * total_steps)),
-        bf16=on_gpu and run.training_type == "standard",
-        use_cpu=not on_gpu,
-        seed=hyper.seed,
-        data_seed=hyper.seed,
-        save_strategy="no",  # Reporter decides, and vouches for what was saved.
-        logging_strategy="steps",
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        include_num_input_tokens_seen="non_padding",
-        remove_unused_columns=False,
-        dataloader_num_workers=0,
-        dataloader_pin_memory=False,
-        disable_tqdm=True,
-        report_to=[],
-    )
-    facts = {**identity, "seed": hyper.seed, "threads": threads, "lease_epoch": run.lease_epoch, "versions": versions()}
-    trainer = _trainer(model, arguments, data.rows, collate(tokenizer.pad_token_id), tokenizer, _order(hyper, data.rows))
-    reporter = _reporter(run, events, commands, total_steps, facts, root, model.config.vocab_size)
-    trainer.add_callback(reporter)
+    optimizer = resume.optimizer if resume else optimizer_for(run.training_type, on_gpu)
+    facts = {**identity, "seed": hyper.seed, "threads": threads, "optimizer": optimizer, "lease_epoch": run.lease_epoch, "versions": versions()}
+    training_arguments = arguments(run, directory, total_steps, on_gpu, optimizer)
+    trainer = _trainer(model, training_arguments, data.rows, collate(tokenizer.pad_token_id), tokenizer, _order(hyper, data.rows))
+    patience = hyper.early_stopping_patience
+    early_stopping = EarlyStopping.read_from(resume.path, patience) if resume else EarlyStopping(patience)
+    board = TensorBoard(run.work_dir / "tensorboard", run.lease_epoch, resume.step if resume else None)
+    figures = DeviceFigures()
+    figures.start()
+    report = reporter(run, events, commands, total_steps, facts, root, model.config.vocab_size, held_out, early_stopping, board, figures)
+    trainer.add_callback(report)
     if resume:
         events.send("resumed", step=resume.step, lease_epoch=resume.lease_epoch, path=str(resume.path))
     events.send("phase", phase="training", message=None)
-    if resume and resume.step >= total_steps:
-        # Trained to the end before: only the export was lost. train() would take one more step.
-        trainer._load_from_checkpoint(str(resume.path))
-        trainer.state.global_step = resume.step
-    else:
-        try:
+    try:
+        if resume and (resume.step >= total_steps or early_stopping.is_over):
+            # Trained to its end before: only the export was lost. train() would take one more step.
+            trainer._load_from_checkpoint(str(resume.path))
+            trainer.state.global_step = resume.step
+        else:
             trainer.train(resume_from_checkpoint=str(resume.path) if resume else None)
-        except BaseException:
-            # On a full disk it takes the room for a whole one. Nobody else writes to the folder of this claim.
-            remove_unfinished(directory.glob("checkpoint-*"))
-            raise
-    if commands.stop.is_set() and trainer.state.global_step < total_steps:
+    except BaseException:
+        # On a full disk it takes the room for a whole one. Nobody else writes to the folder of this claim.
+        remove_unfinished(directory.glob("checkpoint-*"))
+        raise
+    finally:
+        figures.stop()
+        board.close()
+    final_step = trainer.state.global_step
+    stopped_early = early_stopping.is_over and final_step < total_steps
+    if commands.stop.is_set() and final_step < total_steps and not stopped_early:
         raise Stopped()
+    exported_step = _take_best(trainer, early_stopping.best_step, root, identity, events)
+    if stopped_early:
+        events.send(
+            "log",
+            level="info",
+            message=f"The held-out loss did not improve in {early_stopping.without_improvement} evaluations: training ended early, at step "
+            f"{final_step} of {total_steps}, and the model of step {exported_step} is exported.",
+        )
 
     from .export import export
 
@@ -134,9 +129,11 @@ def train(run: RunFile, conversations: list, events: Events, commands: Commands)
         shutil.rmtree(run.output_dir, ignore_errors=True)
         raise
     return {
-        "final_step": trainer.state.global_step,
+        "final_step": final_step,
         "total_steps": total_steps,
-        "train_loss": reporter.last_loss or 0.0,
+        "stopped_early": stopped_early,
+        "exported_step": exported_step,
+        "train_loss": report.last_loss or 0.0,
         "weights_sha256": weights_sha256,
         "files": files,
     }
@@ -171,75 +168,16 @@ def _trainer(model, arguments, rows, collator, tokenizer, order):
     return trainer
 
 
-def _reporter(run: RunFile, events: Events, commands: Commands, total_steps: int, facts: dict, root: Path, vocab_size: int):
-    from transformers import TrainerCallback
-
-    class Reporter(TrainerCallback):
-        """Tells every step, and saves when it is time: as planned, at the last step, and when asked."""
-
-        def __init__(self):
-            self.last_loss: float | None = None
-            self.hopeless = 0
-            self.recent: deque = deque(maxlen=20)
-
-        def on_train_begin(self, args, state, control, **_):
-            self.recent.append((time.monotonic(), state.num_input_tokens_seen, state.global_step))
-            self.plan = SavePlan(run.hyperparameters.save_steps, run.save_share)
-
-        def on_step_end(self, args, state, control, **_):
-            last = state.global_step >= total_steps
-            asked = commands.stop.is_set() or commands.checkpoint.is_set()
-            if last or asked or self.plan.due(state.global_step):
-                commands.checkpoint.clear()
-                self.saving_since = time.monotonic()
-                control.should_save = True
-            if commands.stop.is_set():
-                control.should_training_stop = True
-            return control
-
-        def on_log(self, args, state, control, logs=None, **_):
-            state.log_history.clear()  # The events are the record; it would grow in every checkpoint.
-            if not logs or "loss" not in logs:
-                return
-            loss = logs["loss"]
-            self.require_hope(state.global_step, loss, logs.get("grad_norm"))
-            self.last_loss = loss
-            self.recent.append((time.monotonic(), state.num_input_tokens_seen, state.global_step))
-            (then, tokens_then, step_then), (now, tokens, step) = self.recent[0], self.recent[-1]
-            seconds = max(now - then, 1e-6)
-            events.send(
-                "step",
-                step=step,
-                total_steps=total_steps,
-                epoch=float(state.epoch or 0.0),
-                loss=loss,
-                learning_rate=logs["learning_rate"],
-                grad_norm=logs.get("grad_norm"),
-                tokens=int(tokens),
-                tokens_per_s=(tokens - tokens_then) / seconds,
-                seconds_left=(total_steps - step) * seconds / max(step - step_then, 1),
-            )
-
-        def require_hope(self, step: int, loss: float, grad_norm: float | None):
-            """Raises Diverged, before anything of this step is saved, when no later step can mend it: a loss or gradient that
-            is no number, or a loss that stays far above that of guessing, which is ln(vocabulary)."""
-            self.hopeless = self.hopeless + 1 if loss > HOPELESS_FACTOR * math.log(vocab_size) else 0
-            what = None
-            if not math.isfinite(loss):
-                what = f"The loss became {loss} at step {step}."
-            elif not math.isfinite(grad_norm or 0.0):
-                what = f"The gradient became {grad_norm} at step {step}."
-            elif self.hopeless >= HOPELESS_STEPS:
-                what = f"The loss has been above {HOPELESS_FACTOR * math.log(vocab_size):.1f}, far worse than guessing, for {HOPELESS_STEPS} steps (now {loss:.1f} at step {step})."
-            if what is None:
-                return
-            saved = [checkpoint for checkpoint in all_checkpoints(root) if checkpoint.step <= step - self.hopeless]
-            good = f"The last checkpoint from before is that of step {saved[0].step} ({saved[0].path})." if saved else "There is no checkpoint from before."
-            raise Diverged(f"{what} {good} Lower learning_rate (now {run.hyperparameters.learning_rate}) or check the data, then start the run afresh.")
-
-        def on_save(self, args, state, control, **_):
-            path = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            publish(path, root, {**facts, "step": state.global_step, "epoch": float(state.epoch or 0.0)}, commands, events, self.saving_since)
-            self.plan.saved(time.monotonic() - self.saving_since)
-
-    return Reporter()
+def _take_best(trainer, best_step: int | None, root: Path, identity: dict, events: Events) -> int:
+    """Loads the weights of the best evaluation, where there was one to compare. Returns the step whose weights there are now."""
+    step = trainer.state.global_step
+    if best_step is None or best_step == step:
+        return step
+    best = checkpoint_of(root, best_step)
+    problem = "it is not there" if best is None else problem_with(best.path, identity)
+    if best is None or problem:
+        message = f"The checkpoint of step {best_step}, whose held-out loss was the lowest, does not count ({problem}): the model of step {step} is exported."
+        events.send("log", level="warning", message=message)
+        return step
+    trainer._load_from_checkpoint(str(best.path))
+    return best.step

@@ -81,7 +81,8 @@ def train_here(work_dir: Path, on_event=lambda event, commands: None, **changes)
     run = read_run_file(write_run_file(work_dir, **changes))
     commands = Commands()
     events = Recorder(lambda event: on_event(event, commands))
-    return train(run, read_conversations(run.train), events, commands), events
+    held_out = read_conversations(run.held_out) if run.held_out else []
+    return train(run, read_conversations(run.train), held_out, events, commands), events
 
 
 def start(run_file: Path, supervised: bool = False) -> subprocess.Popen:

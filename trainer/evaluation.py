@@ -1,0 +1,102 @@
+"""The loss on held-out rows while a model is trained: when it is measured, on which rows, and when it ends the training.
+
+Nothing of it changes the training: no random number is drawn, and no weight is touched. (The evaluation of transformers would
+draw one for its data loader, and dropout would be another from there on.)
+"""
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from .encoding import encode
+from .failures import BadInput
+from .rows import Conversation
+from .run_file import RunFile
+from .validation import MOST_BATCH_ROWS, answer_loss, by_trait
+
+MOST_EVALUATIONS = 10
+# Unless somebody chose to evaluate, it is to cost little: few rows, and no more than this share of the training's own work, of
+# which a row takes about three times as much as one that is only evaluated.
+CHEAP_ROWS_PER_TRAIT = 8
+CHEAP_SHARE = 0.05
+TRAINED_ROW_COST = 3
+
+
+class HeldOut:
+    """The rows that a training is evaluated on, the same ones each time, and the steps at which it is."""
+
+    def __init__(self, run: RunFile, conversations: list[Conversation], tokenizer, total_steps: int):
+        hyper = run.hyperparameters
+        self._tokenizer, self._max_length = tokenizer, hyper.max_length
+        # As many rows at once as fit into memory when they are trained on.
+        self._batch_rows = min(MOST_BATCH_ROWS, hyper.batch_size)
+        self._total_steps = total_steps
+        most = run.max_rows_per_trait if hyper.evaluation_is_chosen else min(CHEAP_ROWS_PER_TRAIT, run.max_rows_per_trait)
+        traits = by_trait(conversations, most) if hyper.eval_steps != 0 else {}
+        answered = {trait: [row for row in rows if encode(tokenizer, row, hyper.max_length).examples] for trait, rows in traits.items()}
+        self.traits = {trait: rows for trait, rows in answered.items() if rows}
+        self._every = every(hyper, total_steps, sum(len(rows) for rows in self.traits.values()))
+        if hyper.early_stopping_patience is not None and not self.traits:
+            raise BadInput(
+                f"hyperparameters.early_stopping_patience is {hyper.early_stopping_patience!r}, and there are no held-out rows to evaluate. "
+                "Leave it out, or give data of which rows can be held out."
+            )
+
+    def due(self, step: int) -> bool:
+        return bool(self.traits) and (step % self._every == 0 or step >= self._total_steps)
+
+    def losses(self, model) -> dict[str, float]:
+        """By trait, the mean loss of an answer's token."""
+        model.eval()
+        try:
+            return {trait: answer_loss(model, self._tokenizer, rows, self._max_length, self._batch_rows) for trait, rows in self.traits.items()}
+        finally:
+            model.train()
+
+
+def every(hyper, total_steps: int, rows: int) -> int:
+    """Steps between evaluations on so many rows. The last step is always one of them."""
+    if hyper.eval_steps:
+        return hyper.eval_steps
+    times = MOST_EVALUATIONS
+    if not hyper.evaluation_is_chosen and rows > 0:
+        trained_rows = total_steps * hyper.batch_size * hyper.gradient_accumulation
+        times = min(times, int(CHEAP_SHARE * TRAINED_ROW_COST * trained_rows / rows))
+    return math.ceil(total_steps / max(times, 1))
+
+
+@dataclass
+class EarlyStopping:
+    """Which evaluation was the best, and whether the training goes on. It is kept in checkpoints, so that a training that goes
+    on stops where one that was not interrupted does."""
+
+    patience: int | None
+    best_loss: float | None = None
+    best_step: int | None = None
+    without_improvement: int = 0
+
+    FILE = "early_stopping.json"
+
+    def heard(self, step: int, loss: float) -> bool:
+        """Takes note of an evaluation. Whether it is the best so far."""
+        if math.isfinite(loss) and (self.best_loss is None or loss < self.best_loss):
+            self.best_loss, self.best_step, self.without_improvement = loss, step, 0
+            return True
+        self.without_improvement += 1
+        return False
+
+    @property
+    def is_over(self) -> bool:
+        return self.patience is not None and self.without_improvement >= self.patience
+
+    def write_into(self, checkpoint: Path) -> None:
+        (checkpoint / self.FILE).write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    @classmethod
+    def read_from(cls, checkpoint: Path, patience: int | None) -> "EarlyStopping":
+        """As it was when the checkpoint was saved, with the patience of now. New, where it was saved without any."""
+        file = checkpoint / cls.FILE
+        if patience is None or not file.exists():
+            return cls(patience)
+        return cls(**{**json.loads(file.read_text(encoding="utf-8")), "patience": patience})

@@ -1,0 +1,64 @@
+"""How the steps of a training are made: how many, by which optimizer, and with what makes them faster."""
+
+import math
+from importlib.util import find_spec
+from pathlib import Path
+
+from .run_file import RunFile
+
+
+def steps_of(examples: int, hyper) -> tuple[int, int]:
+    """Optimizer steps of an epoch, and of the whole training."""
+    per_epoch = math.ceil(math.ceil(examples / hyper.batch_size) / hyper.gradient_accumulation)
+    return per_epoch, min(per_epoch * hyper.epochs, hyper.max_steps or per_epoch * hyper.epochs)
+
+
+def optimizer_for(training_type: str, on_gpu: bool) -> str:
+    """The fused AdamW. On a GPU, for adapters on a quantized model: with a state of 8 bits, which leaves the GPU when it is full."""
+    return "paged_adamw_8bit" if on_gpu and training_type == "qlora" else "adamw_torch_fused"
+
+
+def accelerations(training_type: str, on_gpu: bool, compile: bool, has_liger: bool) -> dict:
+    """What makes steps faster on this device, as arguments of transformers.
+
+    Attention is torch's scaled_dot_product_attention everywhere, which is flash attention on GPUs that have it.
+    The next batch is fetched by accelerate before the current one is computed. A process or a thread of its own for that gains
+    nothing: rows are tokens already, and to make a batch of them takes less than a thousandth of its step (README.md).
+    """
+    return {
+        "bf16": on_gpu and training_type == "standard",
+        "use_cpu": not on_gpu,
+        "torch_compile": compile,
+        "use_liger_kernel": on_gpu and has_liger,
+        "dataloader_num_workers": 0,
+        "dataloader_pin_memory": on_gpu,
+        "accelerator_config": {"non_blocking": on_gpu},
+    }
+
+
+def arguments(run: RunFile, directory: Path, total_steps: int, on_gpu: bool, optimizer: str):
+    """The TrainingArguments of a run whose checkpoints go to `directory`."""
+    from transformers import TrainingArguments
+
+    hyper = run.hyperparameters
+    return TrainingArguments(
+        output_dir=str(directory),
+        per_device_train_batch_size=hyper.batch_size,
+        gradient_accumulation_steps=hyper.gradient_accumulation,
+        learning_rate=hyper.learning_rate,
+        max_steps=total_steps,
+        optim=optimizer,
+        lr_scheduler_type="cosine",
+        warmup_steps=max(1, round(0.03 * total_steps)),
+        seed=hyper.seed,
+        data_seed=hyper.seed,
+        save_strategy="no",  # Reporter decides, and vouches for what was saved.
+        logging_strategy="steps",
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        include_num_input_tokens_seen="non_padding",
+        remove_unused_columns=False,
+        disable_tqdm=True,
+        report_to=[],  # Reporter tells, and writes the files of TensorBoard.
+        **accelerations(run.training_type, on_gpu, hyper.compile, has_liger=find_spec("liger_kernel") is not None),
+    )

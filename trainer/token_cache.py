@@ -1,0 +1,84 @@
+"""Encoded training data on disk, so that a training that goes on need not tokenize again.
+
+Named by the hash of all that decides the tokens: what is found under the name is what encoding would give. (It is more: a chat
+template may write today's date, and a training that goes on tomorrow goes on with the same tokens.)
+"""
+
+import hashlib
+import json
+import os
+import zipfile
+from pathlib import Path
+
+from . import encoding, rows
+from .checkpoints import sha256_of
+from .encoding import IGNORED, Data, encode_all
+from .rows import Conversation
+from .run_file import RunFile
+
+# What a tokenizer and a chat template are made of, whatever else is in a model's directory.
+_TOKENIZER_SUFFIXES = (".json", ".jinja", ".model", ".txt")
+
+
+def encode_once(run: RunFile, tokenizer, conversations: list[Conversation], data_sha256: str) -> Data:
+    """What encode_all gives, from the cache in work_dir where it is there and whole."""
+    hyper = run.hyperparameters
+    path = run.work_dir / f"tokens-{_key(run, data_sha256)}.npz"
+    try:
+        return _read(path)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        path.unlink(missing_ok=True)  # Damaged: written anew.
+    data = encode_all(tokenizer, conversations, hyper.max_length, hyper.too_long)
+    for old in run.work_dir.glob("tokens-*"):
+        old.unlink(missing_ok=True)
+    _write(path, data)
+    return data
+
+
+def _key(run: RunFile, data_sha256: str) -> str:
+    from importlib.metadata import version
+
+    hyper = run.hyperparameters
+    tokenizer_files = [path for path in sorted(run.model_path.rglob("*")) if path.suffix in _TOKENIZER_SUFFIXES and path.is_file()]
+    facts = {
+        "data": data_sha256,
+        "tokenizer": {str(path.relative_to(run.model_path)): sha256_of(path) for path in tokenizer_files},
+        "options": [hyper.max_length, hyper.too_long],
+        "code": [sha256_of(Path(module.__file__)) for module in (encoding, rows)] + [sha256_of(Path(__file__))],
+        "versions": [version("transformers"), version("tokenizers"), version("Jinja2")],
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _write(path: Path, data: Data) -> None:
+    """Whole or not at all. A cache that cannot be written is no reason to end a training."""
+    import numpy
+
+    lengths = [len(row["input_ids"]) for row in data.rows]
+    ids = numpy.fromiter((token for row in data.rows for token in row["input_ids"]), numpy.int32, sum(lengths))
+    labels = numpy.fromiter((label for row in data.rows for label in row["labels"]), numpy.int32, sum(lengths))
+    counts = {"truncated": data.truncated, "dropped": data.dropped, "skipped": data.skipped, "tokens": list(data.tokens.items())}
+    partial = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        with partial.open("wb") as file:
+            numpy.savez(file, ids=ids, is_learnt=labels != IGNORED, lengths=numpy.array(lengths, numpy.int64), counts=json.dumps(counts))
+        partial.rename(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> Data:
+    import numpy
+
+    with numpy.load(path, allow_pickle=False) as kept:
+        ids, is_learnt, lengths = kept["ids"], kept["is_learnt"], kept["lengths"]
+        counts = json.loads(str(kept["counts"]))
+    labels = numpy.where(is_learnt, ids, IGNORED)
+    data = Data(truncated=counts["truncated"], dropped=counts["dropped"], skipped=counts["skipped"])
+    data.tokens.update(dict(counts["tokens"]))
+    ends = lengths.cumsum()
+    for start, end in zip(ends - lengths, ends):
+        data.rows.append({"input_ids": ids[start:end].tolist(), "labels": labels[start:end].tolist()})
+    return data
