@@ -72,7 +72,7 @@ def _write(path: Path, data: Data) -> None:
 def _read(path: Path) -> Data:
     import numpy
 
-    with numpy.load(path, allow_pickle=False) as kept:
+    with path.open("rb") as file, numpy.load(file, allow_pickle=False) as kept:
         ids, is_learnt, lengths = kept["ids"], kept["is_learnt"], kept["lengths"]
         counts = json.loads(str(kept["counts"]))
     labels = numpy.where(is_learnt, ids, IGNORED)
