@@ -108,7 +108,7 @@ class During(unittest.TestCase):
 class EarlyStopping(unittest.TestCase):
     """With patience, training ends when held-out loss does not fall any more, and the best model is exported."""
 
-    PATIENT = {**HYPERPARAMETERS, "learning_rate": 0.02, "epochs": 5, "eval_steps": 2, "early_stopping_patience": 2, "save_steps": 100}
+    PATIENT = {**HYPERPARAMETERS, "learning_rate": 0.02, "epochs": 5, "eval_steps": 2, "early_stopping_patience": 2, "save_steps": 1}
 
     def setUp(self):
         directory = tempfile.TemporaryDirectory()
@@ -245,30 +245,32 @@ class Device(unittest.TestCase):
         self.assertIsNone(figures["power_w"])
 
     def test_nvidia_smi_is_asked_about_the_device_of_this_process(self):
-        with tempfile.TemporaryDirectory() as directory:
-            program, asked = Path(directory) / "nvidia-smi", Path(directory) / "asked"
-            os.mkfifo(asked)
-            program.write_text(f'#!/bin/sh\necho "5, 40, 100.5, 1, 2"\necho "$*" >{asked}\n')
-            program.chmod(0o755)
-            figures = self.started({"PATH": f"{directory}:{os.environ['PATH']}", "CUDA_VISIBLE_DEVICES": "3"})
-            self.assertIn("--id=3", asked.read_text())  # Waits for the writer.
-            while figures.latest is None:
-                self.assertTrue(self.is_looking())
-            self.assertEqual(figures.latest["power_w"], 100.5)
-            self.assertEqual(figures.latest["memory_total_bytes"], 2 * 1024**2)
-            figures.stop()
+        figures, asked = self.started(visible="3")
+        self.assertIn("--id=3", asked.read_text())  # Waits for the writer.
+        while figures.latest is None:
+            self.assertTrue(self.is_looking())
+        self.assertEqual(figures.latest["power_w"], 100.5)
+        self.assertEqual(figures.latest["memory_total_bytes"], 2 * 1024**2)
+        figures.stop()
 
     def test_a_process_that_may_use_no_gpu_asks_nobody(self):
-        self.started({"CUDA_VISIBLE_DEVICES": ""})
+        figures, _ = self.started(visible="")
         self.assertFalse(self.is_looking())
 
-    def started(self, environment: dict[str, str]) -> DeviceFigures:
+    def started(self, visible: str) -> tuple[DeviceFigures, Path]:
+        """Figures of a program by the name of nvidia-smi, and where it writes what it was asked."""
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        program, asked = Path(directory.name) / "nvidia-smi", Path(directory.name) / "asked"
+        os.mkfifo(asked)
+        program.write_text(f'#!/bin/sh\necho "5, 40, 100.5, 1, 2"\necho "$*" >{asked}\n')
+        program.chmod(0o755)
         before = dict(os.environ)
         self.addCleanup(lambda: (os.environ.clear(), os.environ.update(before)))
-        os.environ.update(environment)
+        os.environ.update({"PATH": f"{directory.name}:{before['PATH']}", "CUDA_VISIBLE_DEVICES": visible})
         figures = DeviceFigures()
         figures.start()
-        return figures
+        return figures, asked
 
     def is_looking(self) -> bool:
         return any(thread.name == "device figures" and thread.is_alive() for thread in threading.enumerate())
