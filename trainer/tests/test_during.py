@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 from ..device import DeviceFigures, figures_of
 from ..failures import BadInput, Stopped
-from ..optimisation import FIRST_OPTIMIZER, accelerations, optimizer_for
+from ..optimisation import accelerations, optimizer_for
 from .support import HYPERPARAMETERS, model_path, shared, train_here
 
 
@@ -219,7 +219,7 @@ class Acceleration(unittest.TestCase):
         cpu = accelerations("standard", on_gpu=False, compile=False, has_liger=True)
         self.assertEqual({name for name, value in cpu.items() if value is True}, {"use_cpu"})
         self.assertTrue(accelerations("qlora", on_gpu=False, compile=True, has_liger=False)["torch_compile"])
-        self.assertEqual(optimizer_for("qlora", on_gpu=False), FIRST_OPTIMIZER)
+        self.assertEqual(optimizer_for("qlora", on_gpu=False), "adamw_torch_fused")
 
     def test_on_a_gpu_all_that_there_is(self):
         gpu = accelerations("standard", on_gpu=True, compile=False, has_liger=True)
