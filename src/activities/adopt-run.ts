@@ -60,8 +60,8 @@ export async function adoptRun(env: Env, run: Run, from: Run): Promise<void> {
 /** The loss curve goes on where the checkpoint does. */
 async function copyMetrics(run: Run, from: Run, untilStep: number): Promise<void> {
   await Run.sequelize?.query(
-    `INSERT INTO run_metrics (run_id, step, epoch, loss, eval_loss, learning_rate, grad_norm, tokens, tokens_per_s)
-     SELECT $to, step, epoch, loss, eval_loss, learning_rate, grad_norm, tokens, tokens_per_s
+    `INSERT INTO run_metrics (run_id, step, epoch, loss, eval_loss, learning_rate, grad_norm, tokens, tokens_per_s, memory_bytes, device)
+     SELECT $to, step, epoch, loss, eval_loss, learning_rate, grad_norm, tokens, tokens_per_s, memory_bytes, device
      FROM run_metrics WHERE run_id = $from AND step <= $untilStep ON CONFLICT DO NOTHING`,
     { bind: { to: run.id, from: from.id, untilStep }, type: QueryTypes.INSERT },
   );

@@ -8,6 +8,7 @@ import {
   areRecorded,
   markCheckpoint,
   recordMissedCheckpoint,
+  recordMissedEval,
   recordMissedQuarantine,
   recordMissedSteps,
   type StepsOfClaim,
@@ -17,7 +18,7 @@ import { type StepEvent, type TrainerEvent, TrainerEventSchema } from '../traine
 const BATCH = 500;
 
 /**
- * Writes the steps and checkpoints up to `untilStep`, and which checkpoints were put aside or removed, where earlier claims
+ * Writes the steps, evaluations and checkpoints up to `untilStep`, and which checkpoints were put aside or removed, where earlier claims
  * could not report it: the database was away when their lease ended (or is an older copy of itself now). The trainer keeps
  * all it tells in `<eventsDir>/e<epoch>.jsonl`. Only what is missing is written, in the order in which it was trained.
  */
@@ -35,6 +36,12 @@ export async function recordMissed(lease: Lease, eventsDir: string, untilStep: n
       if (isRecorded && event.type === 'plan') break;
       if (!('step' in event) || event.step > untilStep) continue;
       if (event.type === 'checkpoint' && (await exists(event.path))) await recordMissedCheckpoint(lease, epoch, event);
+      if (event.type === 'eval' && part && event.step >= part.from && event.step <= part.to) {
+        // Its step may be among those that are still to be written.
+        await recordMissedSteps(lease, epoch, steps);
+        steps = [];
+        await recordMissedEval(lease, epoch, event);
+      }
       if (event.type === 'step' && part && event.step >= part.from && event.step <= part.to) steps.push(event);
       if (steps.length < BATCH) continue;
       await recordMissedSteps(lease, epoch, steps);

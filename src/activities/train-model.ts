@@ -6,6 +6,7 @@ import {
   knownCheckpointStep,
   markCheckpoint,
   recordCheckpoint,
+  recordEval,
   recordEvent,
   recordPhase,
   recordPlan,
@@ -120,8 +121,9 @@ async function record(lease: Lease, files: RunFiles, delivery: Delivery, nth: nu
     case 'resumed':
       await recordMissed(lease, files.trainerEvents, event.step);
       return (await recordPosition(lease, event.step)) && (await recordAsEvent(lease, event, nth));
-    case 'hello':
     case 'eval':
+      return await recordEval(lease, event, nth);
+    case 'hello':
     case 'log':
     case 'error':
       return await recordAsEvent(lease, event, nth);

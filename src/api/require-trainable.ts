@@ -14,9 +14,15 @@ interface Wanted {
 /** Training type and base model, where they go together with each other and with the rest. @throws ApiError 400 */
 export function requireTrainable(wanted: Wanted, config: TrainingConfig): { type: TrainingType; model: string } {
   const type = wanted.training_type ?? config.default_training_type;
-  const { chunk_tokens = 0, chunk_overlap = 0 } = resolveHyperparameters(wanted.hyperparameters, type, config);
+  const {
+    chunk_tokens = 0,
+    chunk_overlap = 0,
+    ...others
+  } = resolveHyperparameters(wanted.hyperparameters, type, config);
   if (chunk_overlap >= chunk_tokens / 2)
     throw badRequest(`chunk_overlap is ${chunk_overlap}; it must be less than half of chunk_tokens (${chunk_tokens}).`);
+  if (others.eval_steps === 0 && others.early_stopping_patience)
+    throw badRequest('eval_steps is 0, so early_stopping_patience would see no evaluation. Leave one of them out.');
   // The configuration's model is one that writes text.
   if (type === 'rag' && wanted.base_model === undefined)
     throw badRequest(

@@ -6,9 +6,10 @@ import * as pauseAndOutages from './migrations/0003-pause-and-outages.ts';
 import * as pool from './migrations/0004-pool.ts';
 import * as claimsOfSteps from './migrations/0005-claims-of-steps.ts';
 import * as dataEngine from './migrations/0006-data-engine.ts';
+import * as figuresOfSteps from './migrations/0007-figures-of-steps.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
-const MIGRATIONS = [initial, runStreams, pauseAndOutages, pool, claimsOfSteps, dataEngine];
+const MIGRATIONS = [initial, runStreams, pauseAndOutages, pool, claimsOfSteps, dataEngine, figuresOfSteps];
 export const MIGRATION_NAMES = MIGRATIONS.map(({ name }) => name);
 
 /** Any constant will do, as long as no other program uses it on this database. */

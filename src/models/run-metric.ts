@@ -6,6 +6,7 @@ import {
   Model,
   type Sequelize,
 } from 'sequelize';
+import type { DeviceFigures } from '../trainer/protocol.ts';
 
 /** The figures of one optimizer step. A step that is done again after a loss of the worker replaces its row. */
 export class RunMetric extends Model<InferAttributes<RunMetric>, InferCreationAttributes<RunMetric>> {
@@ -20,6 +21,9 @@ export class RunMetric extends Model<InferAttributes<RunMetric>, InferCreationAt
   declare grad_norm: number | null;
   declare tokens: number | null;
   declare tokens_per_s: number | null;
+  /** The most memory that training had taken by then. */
+  declare memory_bytes: CreationOptional<number | null>;
+  declare device: CreationOptional<DeviceFigures | null>;
   declare created_at: CreationOptional<Date>;
 }
 
@@ -36,6 +40,8 @@ export function initRunMetric(sequelize: Sequelize): void {
       grad_norm: DataTypes.DOUBLE,
       tokens: DataTypes.BIGINT,
       tokens_per_s: DataTypes.DOUBLE,
+      memory_bytes: DataTypes.BIGINT,
+      device: DataTypes.JSONB,
       created_at: DataTypes.DATE,
     },
     { sequelize, tableName: 'run_metrics', updatedAt: false },

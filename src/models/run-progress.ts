@@ -1,6 +1,6 @@
 import { Op, QueryTypes } from 'sequelize';
 import type { TokenCount } from '../datasets/draft.ts';
-import type { CheckpointEvent, PlanEvent, StepEvent, ValidationResult } from '../trainer/protocol.ts';
+import type { CheckpointEvent, EvalEvent, PlanEvent, StepEvent, ValidationResult } from '../trainer/protocol.ts';
 import type { Lease } from './lease.ts';
 import { connection, type TrainingRecord } from './run.ts';
 import { RunMetric } from './run-metric.ts';
@@ -26,13 +26,14 @@ async function write(sql: string, bind: Record<string, unknown>): Promise<boolea
 }
 
 /** A step that is there already moves to the end of the stream with its new figures. */
-const UPSERT_STEPS = `INSERT INTO run_metrics (run_id, lease_epoch, step, epoch, loss, learning_rate, grad_norm, tokens, tokens_per_s)
-     SELECT $runId, $doneBy, s.step, s.epoch, s.loss, s.learning_rate, s.grad_norm, s.tokens, s.tokens_per_s
-     FROM jsonb_to_recordset($steps::jsonb) AS s(step int, epoch float8, loss float8, learning_rate float8, grad_norm float8, tokens int8, tokens_per_s float8)
+const UPSERT_STEPS = `INSERT INTO run_metrics (run_id, lease_epoch, step, epoch, loss, learning_rate, grad_norm, tokens, tokens_per_s, memory_bytes, device)
+     SELECT $runId, $doneBy, s.step, s.epoch, s.loss, s.learning_rate, s.grad_norm, s.tokens, s.tokens_per_s, s.memory_bytes, nullif(s.device, 'null')
+     FROM jsonb_to_recordset($steps::jsonb) AS s(step int, epoch float8, loss float8, learning_rate float8, grad_norm float8, tokens int8,
+       tokens_per_s float8, memory_bytes int8, device jsonb)
      WHERE ${HELD}
      ON CONFLICT (run_id, step) DO UPDATE SET lease_epoch = EXCLUDED.lease_epoch, epoch = EXCLUDED.epoch, loss = EXCLUDED.loss,
        learning_rate = EXCLUDED.learning_rate, grad_norm = EXCLUDED.grad_norm, tokens = EXCLUDED.tokens,
-       tokens_per_s = EXCLUDED.tokens_per_s, seq = EXCLUDED.seq, xid = EXCLUDED.xid, created_at = now()`;
+       tokens_per_s = EXCLUDED.tokens_per_s, memory_bytes = EXCLUDED.memory_bytes, device = EXCLUDED.device, eval_loss = NULL, seq = EXCLUDED.seq, xid = EXCLUDED.xid, created_at = now()`;
 
 /** Writes the latest step to the run's row and all given steps as metrics. False when the lease is not the latest. */
 export async function recordSteps(lease: Lease, steps: StepEvent[]): Promise<boolean> {
@@ -56,6 +57,40 @@ export async function recordSteps(lease: Lease, steps: StepEvent[]): Promise<boo
   );
   if (!held) return false;
   return await write(UPSERT_STEPS, { ...bindOf(lease), doneBy: lease.epoch, steps: JSON.stringify(steps) });
+}
+
+/**
+ * Keeps a held-out loss: over all traits as a figure of its step, which was written before, and each as an event. False when
+ * the lease is not the latest.
+ */
+export async function recordEval(lease: Lease, { step, trait, loss, rows }: EvalEvent, nth: number): Promise<boolean> {
+  if (trait === null) await setEvalLoss(lease, lease.epoch, step, loss);
+  return await recordEvent(lease, 'eval', { step, trait, loss, rows }, nth);
+}
+
+/** Keeps a held-out loss that the earlier claim `doneBy` measured and could not report; nothing when it is kept already. */
+export async function recordMissedEval(lease: Lease, doneBy: number, event: EvalEvent): Promise<void> {
+  const { step, trait, loss, rows } = event;
+  if (trait === null) await setEvalLoss(lease, doneBy, step, loss);
+  await write(
+    `INSERT INTO run_events (run_id, kind, data) SELECT $runId, 'eval', $data::jsonb WHERE ${HELD}
+     AND NOT EXISTS (SELECT 1 FROM run_events WHERE run_id = $runId AND kind = 'eval' AND data->>'step' = $step::text
+       AND data->>'trait' IS NOT DISTINCT FROM $trait::text)`,
+    {
+      ...bindOf(lease),
+      step: `${step}`,
+      trait,
+      data: JSON.stringify({ step, trait, loss, rows, lease_epoch: lease.epoch }),
+    },
+  );
+}
+
+/** The row keeps its place in the stream, where the event tells of the loss. */
+async function setEvalLoss(lease: Lease, doneBy: number, step: number, loss: number | null): Promise<void> {
+  await write(
+    `UPDATE run_metrics SET eval_loss = $loss WHERE run_id = $runId AND step = $step AND lease_epoch = $doneBy AND ${HELD}`,
+    { ...bindOf(lease), doneBy, step, loss },
+  );
 }
 
 /** Some steps of a run, both ends among them, as one of its claims did them. */

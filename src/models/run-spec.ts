@@ -26,6 +26,9 @@ export const HyperparameterChoicesSchema = z.strictObject({
   max_steps: z.int().min(1).max(10_000_000).optional(),
   too_long: z.enum(TOO_LONG_CHOICES).optional(),
   batching: z.enum(BATCHING_CHOICES).optional(),
+  eval_steps: z.int().min(0).max(100_000).optional(),
+  early_stopping_patience: z.int().min(1).max(1_000).optional(),
+  compile: z.boolean().optional(),
   chunk_tokens: z.int().min(16).max(8192).optional(),
   chunk_overlap: z.int().min(0).max(4096).optional(),
 });
@@ -82,6 +85,9 @@ const DEFAULTS = {
   max_steps: null,
   too_long: 'truncate',
   batching: 'like_length',
+  eval_steps: null,
+  early_stopping_patience: null,
+  compile: false,
   chunk_tokens: 200,
   chunk_overlap: 20,
 } as const;

@@ -1,4 +1,5 @@
 import { QueryTypes } from 'sequelize';
+import type { DeviceFigures } from '../trainer/protocol.ts';
 import { connection } from './run.ts';
 
 /** A place in the stream of a run; what is after it is new. */
@@ -30,7 +31,7 @@ export async function readStream(runId: number, after: StreamPlace, limit: numbe
        WHERE run_id = $runId AND (xid, seq) > ($xid::xid8, $seq)
        UNION ALL
        SELECT xid, seq, 'step', jsonb_build_object('step', step, 'epoch', epoch, 'loss', loss, 'learning_rate', learning_rate,
-         'grad_norm', grad_norm, 'tokens', tokens, 'tokens_per_s', tokens_per_s), created_at FROM run_metrics
+         'grad_norm', grad_norm, 'tokens', tokens, 'tokens_per_s', tokens_per_s, 'memory_bytes', memory_bytes, 'device', device), created_at FROM run_metrics
        WHERE run_id = $runId AND (xid, seq) > ($xid::xid8, $seq)
      ) AS entries
      WHERE xid < pg_snapshot_xmin(pg_current_snapshot())
@@ -39,7 +40,10 @@ export async function readStream(runId: number, after: StreamPlace, limit: numbe
   );
 }
 
-/** One point of a loss curve: figures averaged over the steps that it stands for; `step` is the last of them. */
+/**
+ * One point of a loss curve: figures averaged over the steps that it stands for; `step` is the last of them, and `device` what
+ * was told last.
+ */
 export interface MetricPoint {
   step: number;
   epoch: number;
@@ -49,6 +53,8 @@ export interface MetricPoint {
   grad_norm: number | null;
   tokens: number | null;
   tokens_per_s: number | null;
+  memory_bytes: number | null;
+  device: DeviceFigures | null;
 }
 
 /** At most `points` points over all steps of a run, evenly by step, and how many steps there are. */
@@ -56,7 +62,8 @@ export async function readMetrics(runId: number, points: number): Promise<{ step
   const sequelize = connection();
   const rows = await sequelize.query<MetricPoint & { steps: number }>(
     `SELECT max(steps) AS steps, max(step) AS step, max(epoch) AS epoch, avg(loss) AS loss, avg(eval_loss) AS eval_loss,
-       avg(learning_rate) AS learning_rate, avg(grad_norm) AS grad_norm, max(tokens) AS tokens, avg(tokens_per_s) AS tokens_per_s
+       avg(learning_rate) AS learning_rate, avg(grad_norm) AS grad_norm, max(tokens) AS tokens, avg(tokens_per_s) AS tokens_per_s,
+       max(memory_bytes) AS memory_bytes, (array_agg(device ORDER BY step DESC) FILTER (WHERE device IS NOT NULL))[1] AS device
      FROM (SELECT *, row_number() OVER (ORDER BY step) - 1 AS place, count(*) OVER () AS steps
            FROM run_metrics WHERE run_id = $runId) AS numbered
      GROUP BY CASE WHEN steps <= $points THEN place ELSE place * $points / steps END

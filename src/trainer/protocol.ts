@@ -45,6 +45,12 @@ export const HyperparametersSchema = z.object({
   too_long: z.enum(TOO_LONG_CHOICES).optional(),
   /** Likewise: random. */
   batching: z.enum(BATCHING_CHOICES).optional(),
+  /** Steps between evaluations on held-out rows; null: so that it costs little; 0: never. No evaluation changes a weight. */
+  eval_steps: z.number().int().nullable().optional(),
+  /** Evaluations without a better one after which training ends and the best model is exported; null: it goes on. */
+  early_stopping_patience: z.number().int().nullable().optional(),
+  /** torch.compile: slow to begin, faster where steps are many and alike. */
+  compile: z.boolean().optional(),
   /** Of rag: the size of a chunk, and what two that follow each other have in common, in tokens. Not there: 200 and 20. */
   chunk_tokens: z.number().int().optional(),
   chunk_overlap: z.number().int().optional(),
@@ -78,6 +84,16 @@ export interface RunFile {
 }
 
 const step = z.number().int().nonnegative();
+
+/** What nvidia-smi tells of the trainer's GPU; null what it does not tell. */
+export const DeviceFiguresSchema = z.object({
+  utilization_percent: z.number().nullable(),
+  temperature_c: z.number().nullable(),
+  power_w: z.number().nullable(),
+  memory_used_bytes: z.number().nullable(),
+  memory_total_bytes: z.number().nullable(),
+});
+export type DeviceFigures = z.infer<typeof DeviceFiguresSchema>;
 
 /** One JSON line on fd 3. Unknown types are refused, so that both sides are changed together. */
 export const TrainerEventSchema = z.discriminatedUnion('type', [
@@ -134,8 +150,12 @@ export const TrainerEventSchema = z.discriminatedUnion('type', [
     tokens: step,
     tokens_per_s: z.number(),
     seconds_left: z.number().nullable(),
+    /** The most so far, of the GPU's by tensors or else of the trainer's process. Events of older trainers have none. */
+    memory_bytes: step.optional(),
+    device: DeviceFiguresSchema.nullable().optional(),
   }),
-  z.object({ type: z.literal('eval'), step, trait: z.string().nullable(), loss: z.number(), rows: step }),
+  /** trait null: over all, where each trait counts the same. loss null: it was no number. */
+  z.object({ type: z.literal('eval'), step, trait: z.string().nullable(), loss: z.number().nullable(), rows: step }),
   z.object({
     type: z.literal('checkpoint'),
     step,
@@ -157,12 +177,17 @@ export const TrainerEventSchema = z.discriminatedUnion('type', [
 export type TrainerEvent = z.infer<typeof TrainerEventSchema>;
 export type PlanEvent = Extract<TrainerEvent, { type: 'plan' }>;
 export type StepEvent = Extract<TrainerEvent, { type: 'step' }>;
+export type EvalEvent = Extract<TrainerEvent, { type: 'eval' }>;
 export type CheckpointEvent = Extract<TrainerEvent, { type: 'checkpoint' }>;
 
 /** `done.result` of the task train. */
 export const TrainResultSchema = z.object({
   final_step: step,
   total_steps: step,
+  /** Whether it ended before its last step since the held-out loss did not improve any more. */
+  stopped_early: z.boolean().optional(),
+  /** Of which step the exported model is: of the best evaluation where it could stop early, else of the last step. */
+  exported_step: step.optional(),
   train_loss: z.number().nullable(),
   /** Of the trained weights: the adapter's file (qlora), the model's (standard), or the embeddings (rag). */
   weights_sha256: z.string(),

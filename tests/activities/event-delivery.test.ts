@@ -200,6 +200,35 @@ describe('what a trainer tells', function () {
     );
   });
 
+  it('of held-out rows and could not write is made good with its step, once', async () => {
+    // Take recordMissedEval out of src/activities/missed-events.ts and there is no loss; its condition, and it is told twice.
+    const runId = await queuedRun();
+    const first = await claim(runId, 0);
+    const dir = join(database.home, `events-${runId}`);
+    await mkdir(dir);
+    const evaluated = [
+      { type: 'eval', step: 2, trait: 'a', loss: 3, rows: 1 },
+      { type: 'eval', step: 2, trait: null, loss: 3.5, rows: 2 },
+    ];
+    const lines = [step(1), step(2), ...evaluated, step(3), { ...evaluated[1], step: 3 }];
+    await writeFile(join(dir, `e${first.epoch}.jsonl`), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    const second = await claim(runId);
+    for (let i = 0; i < 2; i++) await recordMissed(second, dir, 2);
+    const metrics = await RunMetric.findAll({ where: { run_id: runId }, order: [['step', 'ASC']] });
+    assert.deepEqual(
+      metrics.map(({ eval_loss }) => eval_loss),
+      [null, 3.5],
+    );
+    const told = await RunEvent.findAll({ where: { run_id: runId, kind: 'eval' }, order: [['seq', 'ASC']] });
+    assert.deepEqual(
+      told.map(({ data }) => [data.step, data.trait, data.loss]),
+      [
+        [2, 'a', 3],
+        [2, null, 3.5],
+      ],
+    );
+  });
+
   it('and could not say that it put a checkpoint aside is made good, once', async () => {
     // Take out recordMissedQuarantine in src/activities/missed-events.ts and the run goes back without a word.
     const runId = await queuedRun();

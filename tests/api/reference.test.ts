@@ -299,6 +299,13 @@ describe('the API as the reference describes it', function () {
         '/jobs/',
         { name: 'j', dataset_id: 1, chunk_tokens: 100, chunk_overlap: 50 },
       ],
+      [
+        400,
+        /eval_steps is 0, so early_stopping_patience/,
+        'POST',
+        '/jobs/',
+        { name: 'j', dataset_id: 1, eval_steps: 0, early_stopping_patience: 3 },
+      ],
       [400, /traits is empty/, 'POST', '/projects/', project],
       [422, /output_directory is required/, 'POST', '/projects/', { name: 'p', traits: [] }],
       [422, /worker_count is required/, 'POST', '/workers/', { action: 'start' }],

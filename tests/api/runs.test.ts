@@ -85,7 +85,7 @@ describe('the runs of a job', function () {
   }
 
   it('are told as they happen; a client that comes again misses nothing and sees nothing twice', async () => {
-    const { id } = (await call('POST', '/jobs/', job())).body;
+    const { id } = (await call('POST', '/jobs/', job({ eval_steps: 50 }))).body;
     const first = await events(
       `/jobs/${id}/events`,
       undefined,
@@ -116,9 +116,28 @@ describe('the runs of a job', function () {
     const points = metrics.points as { step: number; loss: number }[];
     assert.equal(points.length, 10);
     assert.equal(points.at(-1)?.step, body.total_steps);
-    const full = (await call('GET', `/jobs/${id}/metrics`)).body.points as { loss: number }[];
+    const full = (await call('GET', `/jobs/${id}/metrics`)).body.points as {
+      step: number;
+      loss: number;
+      eval_loss: number | null;
+      memory_bytes: number;
+    }[];
     const mean = (values: { loss: number }[]) => values.reduce((sum, { loss }) => sum + loss, 0) / values.length;
     assert.ok(Math.abs(mean(full) - mean(points)) < 0.05, 'thinning keeps the level');
+    assert.ok(full.every(({ memory_bytes }) => memory_bytes > 1e8));
+
+    // Take setEvalLoss out of src/models/run-progress.ts and the curve has none.
+    const evaluated = full.filter(({ eval_loss }) => eval_loss !== null);
+    const evals = all.filter(({ event }) => event === 'eval').map(({ data }) => data);
+    assert.deepEqual(
+      evals.filter(({ trait }) => trait === null).map(({ step, loss }) => [step, loss]),
+      evaluated.map(({ step, eval_loss }) => [step, eval_loss]),
+    );
+    assert.deepEqual(
+      evaluated.map(({ step }) => step),
+      [...new Set([50, 100, 150, Number(body.total_steps)])].filter((step) => step <= Number(body.total_steps)),
+    );
+    assert.equal(evals.filter(({ trait }) => trait !== null).length, evaluated.length, 'and of its one trait');
 
     const checkpoints = (await call('GET', `/jobs/${id}/checkpoints`)).body.items as { step: number; state: string }[];
     assert.equal(checkpoints.filter(({ state }) => state === 'complete').length, 2);

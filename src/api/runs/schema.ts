@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { MIXTURE_PARTS } from '../../datasets/mixture.ts';
 import { RUN_PHASES, RUN_STATUSES } from '../../models/statuses.ts';
 import { FoundChunkSchema } from '../../retrieval/bundle-reader.ts';
+import { DeviceFiguresSchema } from '../../trainer/protocol.ts';
 import { PlanSchema } from '../plan.ts';
 import { dateField, examplePage, idField, integerParam, pageOf } from '../shared-schema.ts';
 
@@ -145,6 +146,8 @@ export const MetricsSchema = z
         grad_norm: z.number().nullable(),
         tokens: z.int().nullable(),
         tokens_per_s: z.number().nullable(),
+        memory_bytes: z.int().nullable(),
+        device: DeviceFiguresSchema.nullable(),
       }),
     ),
   })
@@ -157,11 +160,13 @@ export const MetricsSchema = z
           step: 90,
           epoch: 1.8,
           loss: 0.234,
-          eval_loss: null,
+          eval_loss: 0.312,
           learning_rate: 0.0001,
           grad_norm: 0.8,
           tokens: 46_080,
           tokens_per_s: 1240.5,
+          memory_bytes: 3_435_973_836,
+          device: null,
         },
       ],
     },
