@@ -179,7 +179,9 @@ class TokenCache(unittest.TestCase):
 
         hyper = SimpleNamespace(**{"max_length": 64, "too_long": "truncate", **options})
         run = SimpleNamespace(hyperparameters=hyper, work_dir=self.work, model_path=model or model_path())
-        return encode_once(run, load_tokenizer(run.model_path), conversations, data_sha256)
+        data = encode_once(run, load_tokenizer(run.model_path), conversations, data_sha256)
+        data.rows = [{name: tokens.tolist() for name, tokens in row.items()} for row in data.rows]
+        return data
 
     def test_what_was_encoded_is_read(self):
         # Without the cache there is nothing to encode the second time.
