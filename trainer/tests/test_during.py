@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from ..device import DeviceFigures, figures_of
-from ..failures import BadInput, Stopped
+from ..failures import BadInput, Stopped, as_failure
 from ..optimisation import accelerations, optimizer_for
 from .support import HYPERPARAMETERS, model_path, shared, train_here
 
@@ -230,6 +230,12 @@ class Acceleration(unittest.TestCase):
         self.assertFalse(accelerations("qlora", on_gpu=True, compile=False, has_liger=False)["bf16"])
         self.assertEqual(optimizer_for("standard", on_gpu=True), "adamw_torch_fused")
         self.assertEqual(optimizer_for("qlora", on_gpu=True), "paged_adamw_8bit")
+
+    def test_where_compiling_fails_it_is_said_what_to_leave_out(self):
+        from torch._dynamo.exc import BackendCompilerFailed
+
+        failure = as_failure(BackendCompilerFailed(accelerations, RuntimeError("no compiler"), None))
+        self.assertRegex(str(failure), "^torch.compile failed: .*no compiler.* Leave out hyperparameters.compile")
 
     def test_they_are_arguments_that_transformers_knows(self):
         from transformers import TrainingArguments
