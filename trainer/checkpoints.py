@@ -82,12 +82,12 @@ def problem_with(directory: Path, expected: dict) -> str | None:
 
 
 def _comparable(name: str, value):
-    """Of the hyperparameters, what decides the weights: how often is saved does not, nor into how many parts the rows of a
-    step are split (but for the rounding of sums)."""
+    """Of the hyperparameters, what decides the weights: how often is saved and what is exported do not, nor into how many
+    parts the rows of a step are split (but for the rounding of sums)."""
     if name != "hyperparameters" or not isinstance(value, dict):
         return value
     value = {"too_long": "truncate", "batching": "random", **value}  # Checkpoints from before there was a choice.
-    rest = {key: kept for key, kept in value.items() if key not in ("save_steps", "batch_size", "gradient_accumulation")}
+    rest = {key: kept for key, kept in value.items() if key not in ("save_steps", "merge", "batch_size", "gradient_accumulation")}
     return {**rest, "rows_per_step": value["batch_size"] * value["gradient_accumulation"]}
 
 

@@ -28,12 +28,15 @@ class Hyperparameters:
     max_steps: int | None
     too_long: str = "truncate"
     batching: str = "random"
+    merge: bool = True
 
     def __post_init__(self):
         if self.batching not in BATCHING:
             raise BadInput(f"hyperparameters.batching is {self.batching!r}; it must be one of {', '.join(BATCHING)}.")
         if self.too_long not in TOO_LONG:
             raise BadInput(f"hyperparameters.too_long is {self.too_long!r}; it must be one of {', '.join(TOO_LONG)}.")
+        if not isinstance(self.merge, bool):
+            raise BadInput(f"hyperparameters.merge is {self.merge!r}; it must be true or false.")
         for name in ("batch_size", "gradient_accumulation", "epochs", "lora_r", "lora_alpha", "max_length", "save_steps"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
@@ -61,6 +64,10 @@ class RunFile:
     hyperparameters: Hyperparameters
     threads: int
     known_checkpoint_step: int | None
+    # Of the output's manifest, where whoever asks for validation knows it: the output may be another's by now.
+    known_manifest_sha256: str | None
+    # By the dataset_id of rows, for those who read the report.
+    dataset_names: dict[int, str]
     save_share: float | None
     max_rows_per_trait: int
     max_new_tokens: int
@@ -74,6 +81,11 @@ class RunFile:
             raise BadInput(f"save_share is {self.save_share!r}; it must be above 0 and at most 1, or null.")
         if not self.model_path.is_dir():
             raise BadInput(f"model.path is {str(self.model_path)!r}, which is no directory.")
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether the output holds a whole model, and not only the adapter."""
+        return self.training_type != "qlora" or self.hyperparameters.merge
 
 
 def read_run_file(path: Path) -> RunFile:
@@ -106,6 +118,8 @@ def read_run_file(path: Path) -> RunFile:
             hyperparameters=Hyperparameters(**given["hyperparameters"]),
             threads=given["threads"],
             known_checkpoint_step=given["known_checkpoint_step"],
+            known_manifest_sha256=given.get("known_manifest_sha256"),
+            dataset_names={dataset["id"]: dataset["name"] for dataset in given["data"].get("datasets", [])},
             save_share=given.get("save_share"),
             max_rows_per_trait=given["validation"]["max_rows_per_trait"],
             max_new_tokens=given["validation"]["max_new_tokens"],
