@@ -1,17 +1,16 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import { exists } from '../files.ts';
-import type { Lease } from '../models/lease.ts';
 import type { Run } from '../models/run.ts';
 import { recordEvent, recordValidation } from '../models/run-progress.ts';
 import { trainerHyperparameters } from '../models/run-spec.ts';
-import { type ValidationResult, ValidationResultSchema } from '../trainer/protocol.ts';
+import { ValidationResultSchema } from '../trainer/protocol.ts';
 import { FAILURE_TYPES, type GaveWay, type RunRef } from '../workflows/contract.ts';
 import { currentSplit } from './batch-split.ts';
 import { openRun } from './open-run.ts';
 import { readMixture } from './prepare-data.ts';
 import { type RunFiles, runFiles } from './run-files.ts';
 import { runTrainer } from './run-trainer.ts';
-import { commonFields } from './train-model.ts';
+import { commonFields, knownManifestSha256 } from './train-model.ts';
 import type { TrainingWorkerContext } from './training-worker-context.ts';
 import { underLease } from './under-lease.ts';
 
@@ -43,6 +42,7 @@ export function createValidateModel(context: TrainingWorkerContext) {
                 output_dir: await modelOf(run, files),
                 hyperparameters: { ...trainerHyperparameters(run.spec, trainRows), ...(await currentSplit(runId)) },
                 known_checkpoint_step: null,
+                known_manifest_sha256: knownManifestSha256(run),
                 save_share: null,
               },
               hold,
@@ -61,7 +61,7 @@ export function createValidateModel(context: TrainingWorkerContext) {
               FAILURE_TYPES.validationFailed,
             );
           }
-          await warnWhereWorse(lease, validation);
+          if (validation.verdict === 'worse') await recordEvent(lease, 'warning', { message: validation.summary });
           await context.countRun();
         },
       ),
@@ -73,12 +73,4 @@ export function createValidateModel(context: TrainingWorkerContext) {
 async function modelOf(run: Run, { output }: RunFiles): Promise<string> {
   const staging = run.result?.staging_path;
   return staging !== undefined && (await exists(staging)) ? staging : output;
-}
-
-async function warnWhereWorse(lease: Lease, { traits }: ValidationResult): Promise<void> {
-  for (const { trait, base, tuned } of traits) {
-    if (tuned.loss <= base.loss) continue;
-    const message = `On held-out rows of ${trait} the tuned model is worse than its base (loss ${tuned.loss.toFixed(3)} against ${base.loss.toFixed(3)}).`;
-    await recordEvent(lease, 'warning', { message });
-  }
 }

@@ -26,6 +26,7 @@ export const HyperparameterChoicesSchema = z.strictObject({
   max_steps: z.int().min(1).max(10_000_000).optional(),
   too_long: z.enum(TOO_LONG_CHOICES).optional(),
   batching: z.enum(BATCHING_CHOICES).optional(),
+  merge: z.boolean().optional(),
 });
 export type HyperparameterChoices = z.infer<typeof HyperparameterChoicesSchema>;
 
@@ -80,8 +81,10 @@ const DEFAULTS = {
   max_steps: null,
   too_long: 'truncate',
   batching: 'like_length',
+  merge: true,
 } as const;
-const VALIDATION = { max_rows_per_trait: 32, max_new_tokens: 96 };
+/** An answer that is cut off before its last line cannot be right. */
+const VALIDATION = { max_rows_per_trait: 32, max_new_tokens: 256 };
 
 /** Puts together what the user chose, the configuration and the defaults. */
 export function resolveRunSpec(
