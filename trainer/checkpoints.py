@@ -96,11 +96,11 @@ def problem_with(directory: Path, expected: dict) -> str | None:
     return None
 
 
-_WITHOUT_EFFECT = ("save_steps", "batch_size", "gradient_accumulation", "eval_steps", "early_stopping_patience")
+_WITHOUT_EFFECT = ("save_steps", "batch_size", "gradient_accumulation", "eval_steps", "early_stopping_patience", "merge")
 
 
 def _comparable(name: str, value):
-    """Of the hyperparameters, what decides the weights: how often is saved or evaluated does not, nor into how many parts the
+    """Of the hyperparameters, what decides the weights: how often is saved or evaluated and what is exported do not, nor into how many parts the
     rows of a step are split (but for the rounding of sums)."""
     if name != "hyperparameters" or not isinstance(value, dict):
         return value

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from pathlib import Path
 
+from .card import model_card
 from .checkpoints import newest_complete, publish, remove_unfinished, sha256_of, write_manifest
 from .events import Events
 from .failures import BadInput, Stopped
@@ -203,6 +204,7 @@ def _export(run: RunFile, embedder, chunks: list[dict], embeddings) -> list[dict
         "sha256": {name: sha256_of(run.output_dir / name) for name in (CHUNKS, EMBEDDINGS)},
     }
     (run.output_dir / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (run.output_dir / "README.md").write_text(model_card(run), encoding="utf-8")
     write_manifest(run.output_dir, {"base_model": run.model_name, "training_type": run.training_type, "weights_sha256": config["sha256"][EMBEDDINGS]})
     return [
         {"path": path.name, "bytes": path.stat().st_size, "sha256": sha256_of(path)} for path in sorted(run.output_dir.iterdir()) if path.is_file()

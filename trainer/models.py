@@ -81,5 +81,15 @@ def add_lora(model, hyperparameters):
     return get_peft_model(model, config)
 
 
+def add_trained_lora(model, adapter: Path):
+    """The model with the adapter of a directory upon it."""
+    from peft import PeftModel
+
+    try:
+        return PeftModel.from_pretrained(model, adapter)
+    except (OSError, ValueError, KeyError) as error:
+        raise BadInput(f"The adapter in {str(adapter)!r} does not load: {first_line(error)}") from error
+
+
 def first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

@@ -35,6 +35,7 @@ class Hyperparameters:
     # Evaluations without a better one after which training ends; None: it goes on to its last step.
     early_stopping_patience: int | None = None
     compile: bool = False
+    merge: bool = True
 
     @property
     def evaluation_is_chosen(self) -> bool:
@@ -47,6 +48,8 @@ class Hyperparameters:
             raise BadInput(f"hyperparameters.too_long is {self.too_long!r}; it must be one of {', '.join(TOO_LONG)}.")
         if not 0 <= self.chunk_overlap < self.chunk_tokens / 2:
             raise BadInput(f"hyperparameters.chunk_overlap is {self.chunk_overlap!r}; it must be from 0 to less than half of chunk_tokens ({self.chunk_tokens!r}).")
+        if not isinstance(self.merge, bool):
+            raise BadInput(f"hyperparameters.merge is {self.merge!r}; it must be true or false.")
         for name in ("batch_size", "gradient_accumulation", "epochs", "lora_r", "lora_alpha", "max_length", "save_steps"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
@@ -82,6 +85,10 @@ class RunFile:
     hyperparameters: Hyperparameters
     threads: int
     known_checkpoint_step: int | None
+    # Of the output's manifest, where whoever asks for validation knows it: the output may be another's by now.
+    known_manifest_sha256: str | None
+    # By the dataset_id of rows, for those who read the report.
+    dataset_names: dict[int, str]
     save_share: float | None
     max_rows_per_trait: int
     max_new_tokens: int
@@ -95,6 +102,11 @@ class RunFile:
             raise BadInput(f"save_share is {self.save_share!r}; it must be above 0 and at most 1, or null.")
         if not self.model_path.is_dir():
             raise BadInput(f"model.path is {str(self.model_path)!r}, which is no directory.")
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether the output holds a whole model, and not only the adapter."""
+        return self.training_type != "qlora" or self.hyperparameters.merge
 
 
 def read_run_file(path: Path) -> RunFile:
@@ -127,6 +139,8 @@ def read_run_file(path: Path) -> RunFile:
             hyperparameters=Hyperparameters(**given["hyperparameters"]),
             threads=given["threads"],
             known_checkpoint_step=given["known_checkpoint_step"],
+            known_manifest_sha256=given.get("known_manifest_sha256"),
+            dataset_names={dataset["id"]: dataset["name"] for dataset in given["data"].get("datasets", [])},
             save_share=given.get("save_share"),
             max_rows_per_trait=given["validation"]["max_rows_per_trait"],
             max_new_tokens=given["validation"]["max_new_tokens"],
