@@ -76,13 +76,13 @@ def problem_with(directory: Path, expected: dict) -> str | None:
         if path.stat().st_size != file["bytes"] or sha256_of(path) != file["sha256"]:
             return f"{name} is not what was saved"
     for name, value in expected.items():
-        if _comparable(name, manifest.get(name)) != _comparable(name, value):
+        if comparable(name, manifest.get(name)) != comparable(name, value):
             return f"it belongs to a training with another {name}"
     return None
 
 
-def _comparable(name: str, value):
-    """Of the hyperparameters, what decides the weights: how often is saved does not, nor into how many parts the rows of a
+def comparable(name: str, value):
+    """A value of a manifest as it is compared. Of the hyperparameters, what decides the weights: how often is saved does not, nor into how many parts the rows of a
     step are split (but for the rounding of sums)."""
     if name != "hyperparameters" or not isinstance(value, dict):
         return value

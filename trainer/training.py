@@ -25,12 +25,7 @@ def train(run: RunFile, conversations: list, events: Events, commands: Commands)
     """
     root = run.work_dir / "checkpoints"
     hyper = run.hyperparameters
-    identity = {
-        "training_type": run.training_type,
-        "model": run.model_name,
-        "data_sha256": sha256_of(run.train),
-        "hyperparameters": vars(hyper),
-    }
+    identity = identity_of(run, sha256_of(run.train))
     resume = newest_complete(root, run.lease_epoch, identity, run.known_checkpoint_step, events)
     # From here on an earlier claim publishes nothing any more: it looks for this folder before it does.
     directory = root / f"e{run.lease_epoch}"
@@ -47,12 +42,15 @@ def train(run: RunFile, conversations: list, events: Events, commands: Commands)
 
     from .batches import collate
     from .encoding import encode_all
-    from .models import add_lora, load_model, load_tokenizer
+    from .models import add_lora, load_model, load_tokenizer, require_fit, require_numbers
 
     tokenizer = load_tokenizer(run.model_path)
     data = encode_all(tokenizer, conversations, hyper.max_length, hyper.too_long)
     if not data.rows:
         raise BadInput("No row of the training data has an answer within max_length. Raise max_length or check the data's mapping.")
+    require_fit(run.model_path, tokenizer, data.rows, hyper.max_length)
+    if resume is None:
+        require_numbers(run.model_path)
     on_gpu = torch.cuda.is_available()
     if run.training_type == "qlora":
         model = add_lora(load_model(run.model_path, quantize=True), hyper)
@@ -140,6 +138,11 @@ def train(run: RunFile, conversations: list, events: Events, commands: Commands)
         "weights_sha256": weights_sha256,
         "files": files,
     }
+
+
+def identity_of(run: RunFile, data_sha256: str) -> dict:
+    """What decides the weights: a checkpoint of another training does not count."""
+    return {"training_type": run.training_type, "model": run.model_name, "data_sha256": data_sha256, "hyperparameters": vars(run.hyperparameters)}
 
 
 def _threads(run: RunFile, resume) -> int:
