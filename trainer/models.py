@@ -85,14 +85,17 @@ def require_fit(path: Path, tokenizer, rows: list[dict], max_length: int) -> Non
 def require_numbers(path: Path) -> None:
     """Raises BadInput for weights that are NaN or infinite. In the files: quantising would hide what is no number."""
     import torch
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
     for file in sorted(path.glob("*.safetensors")):
-        with safe_open(file, "pt") as tensors:
-            for name in tensors.keys():
-                tensor = tensors.get_tensor(name)
-                if tensor.dtype in (torch.float32, torch.float16, torch.bfloat16) and not torch.isfinite(tensor).all():
-                    raise BadInput(f"The base model's weights {name} in {str(file)!r} have values that are NaN or infinite. Take an undamaged copy of the model.")
+        try:
+            with safe_open(file, "pt") as tensors:
+                for name in tensors.keys():
+                    tensor = tensors.get_tensor(name)
+                    if tensor.dtype in (torch.float32, torch.float16, torch.bfloat16) and not torch.isfinite(tensor).all():
+                        raise BadInput(f"The weights {name} in {str(file)!r} have values that are NaN or infinite. Take an undamaged copy of the model.")
+        except SafetensorError as error:
+            raise BadInput(f"The weights in {str(file)!r} do not read: {_first_line(error)}. Take an undamaged copy of the model.") from error
 
 
 def keep_gradients_right(model) -> None:
