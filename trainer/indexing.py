@@ -16,6 +16,7 @@ from .rows import Conversation
 from .run_file import RunFile
 from .saving import SavePlan
 from .supervision import Commands
+from .training import identity_of
 
 FORMAT_VERSION = 1
 EMBEDDINGS = "embeddings.npy"
@@ -30,13 +31,7 @@ def index(run: RunFile, conversations: list[Conversation], held_out: list[Conver
     Raises Stopped after a stop command, once the checkpoint is durable.
     """
     root = run.work_dir / "checkpoints"
-    identity = {
-        "training_type": run.training_type,
-        "model": run.model_name,
-        "data_sha256": sha256_of(run.train),
-        "held_out_sha256": sha256_of(run.held_out) if run.held_out else None,
-        "hyperparameters": vars(run.hyperparameters),
-    }
+    identity = {**identity_of(run, sha256_of(run.train)), "held_out_sha256": sha256_of(run.held_out) if run.held_out else None}
     resume = newest_complete(root, run.lease_epoch, identity, run.known_checkpoint_step, events)
     # From here on an earlier claim publishes nothing any more: it looks for this folder before it does.
     directory = root / f"e{run.lease_epoch}"
@@ -46,6 +41,10 @@ def index(run: RunFile, conversations: list[Conversation], held_out: list[Conver
     import numpy as np
 
     threads = resume.threads if resume else run.threads
+    from .models import require_numbers
+
+    if resume is None:
+        require_numbers(run.model_path)
     embedder = load_embedder(run, threads)
     chunks, again = chunk_all(embedder.tokenizer, [*conversations, *held_out], *chunk_size(run, embedder))
     if not chunks:

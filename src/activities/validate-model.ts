@@ -3,7 +3,7 @@ import { exists } from '../files.ts';
 import type { Run } from '../models/run.ts';
 import { recordEvent, recordValidation } from '../models/run-progress.ts';
 import { trainerHyperparameters } from '../models/run-spec.ts';
-import { ValidationResultSchema } from '../trainer/protocol.ts';
+import { type ValidationResult, ValidationResultSchema } from '../trainer/protocol.ts';
 import { FAILURE_TYPES, type GaveWay, type RunRef } from '../workflows/contract.ts';
 import { currentSplit } from './batch-split.ts';
 import { openRun } from './open-run.ts';
