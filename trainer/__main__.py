@@ -1,35 +1,49 @@
-"""python -m trainer run.json: trains, validates or checks as the run file says. Exit codes: failures.py."""
+"""Trains a language model on your rows, and compares it with what it was on rows that it has not seen.
+
+  python -m trainer train --data rows.jsonl --model DIRECTORY_OR_NAME --output DIRECTORY [options]
+  python -m trainer run run.json        does what a run file says, as the service has it done (README.md)
+"""
 
 import argparse
 import os
 import sys
 import traceback
-from importlib.metadata import version
 from pathlib import Path
 
-from . import failures
+from . import by_hand, failures, tasks
 from .events import Events
 from .failures import Stopped, as_failure
-from .rows import read_conversations
-from .run_file import PROTOCOL, read_run_file
-from .supervision import Commands, obey_stdin
+from .supervision import Commands, obey_interrupt, obey_stdin
+
+MORE = """
+example, from nothing but this package's requirements:
+  python -m trainer.install_model smollm2-135m --cache ~/.cache/huggingface/hub
+  for i in $(seq 60); do echo "{\\"prompt\\": \\"$i?\\", \\"completion\\": \\"So says $i.\\"}"; done > rows.jsonl
+  python -m trainer train --data rows.jsonl --model HuggingFaceTB/SmolLM2-135M-Instruct-dequantized-q4_1 --output tuned
+
+Rows are JSON lines, a JSON array, CSV or Parquet, with messages (as in chats), prompt and completion, question and answer,
+or instruction (and input) and output. A model is a directory, or one in the Hugging Face cache (HF_HOME, HF_HUB_CACHE) under
+its name; training fetches nothing. The tuned model is in tuned/model then. Ctrl-C saves and stops; the same command goes on.
+All options: python -m trainer train --help
+
+exit codes:
+"""
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m trainer", description=__doc__)
-    parser.add_argument("run_file", type=Path)
-    parser.add_argument("--events-fd", type=int, help="write events as JSON lines to this file descriptor")
-    parser.add_argument("--supervised", action="store_true", help="obey commands on standard input, and die when it closes")
-    arguments = parser.parse_args()
-
+def main(given: list[str]) -> int:
+    arguments = parse(given)
     # Nothing is ever fetched: what the run needs is on this machine, or the run says what is missing. No bars in the log.
     os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", TOKENIZERS_PARALLELISM="false", HF_HUB_DISABLE_TELEMETRY="1", TQDM_DISABLE="1")
     commands = Commands()
+    events = Events(arguments.events_fd)
     if arguments.supervised:
         obey_stdin(commands)
-    events = Events(arguments.events_fd)
     try:
-        events.send("done", result=run(arguments.run_file, events, commands))
+        if arguments.command == "train":
+            obey_interrupt(commands)
+            by_hand.train(arguments, events, commands)
+        else:
+            events.send("done", result=tasks.run(arguments.run_file, events, commands))
         return failures.DONE
     except Stopped:
         return failures.STOPPED
@@ -41,31 +55,22 @@ def main() -> int:
         return failure.code
 
 
-def run(path: Path, events: Events, commands: Commands) -> dict:
-    """Reads all there is to read before the slow imports, so that a mistake in it is told at once."""
-    run_file = read_run_file(path)
-    events.send("hello", protocol=PROTOCOL, pid=os.getpid(), task=run_file.task, versions={"torch": version("torch"), "transformers": version("transformers")})
-    events.send("phase", phase="loading_data", message=None)
-    if run_file.task == "train":
-        events.keep(run_file.work_dir / "events" / f"e{run_file.lease_epoch}.jsonl")
-    train = read_conversations(run_file.train) if run_file.task == "train" else []
-    held_out = read_conversations(run_file.held_out) if run_file.held_out else []
-    # What each needs is imported now, and no more: it takes seconds.
-    if run_file.task == "train" and run_file.training_type == "rag":
-        from .indexing import index
+def parse(given: list[str]) -> argparse.Namespace:
+    codes = "\n".join(f"  {code:<3}  {meaning}" for code, meaning in failures.MEANINGS.items())
+    as_written = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("python -m trainer", usage=argparse.SUPPRESS, description=__doc__, epilog=MORE + codes, formatter_class=as_written)
+    parser.set_defaults(events_fd=None, supervised=False)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="", help=argparse.SUPPRESS)
 
-        return index(run_file, train, held_out, events, commands)
-    if run_file.task == "train":
-        from .training import train as train_model
+    by_hand.add_options(commands.add_parser("train", prog="python -m trainer train", description=by_hand.__doc__))
 
-        return train_model(run_file, train, held_out, events, commands)
-    if run_file.training_type == "rag":
-        from .retrieval import validate as validate_bundle
-
-        return validate_bundle(run_file, held_out, events)
-    from .validation import validate
-
-    return validate(run_file, held_out, events)
+    run = commands.add_parser("run", prog="python -m trainer run", description="Trains, validates or checks as a run file says: README.md has its fields.")
+    run.add_argument("run_file", type=Path)
+    run.add_argument("--events-fd", type=int, help="write events as JSON lines to this file descriptor")
+    run.add_argument("--supervised", action="store_true", help="obey commands on standard input, and die when it closes")
+    # A run file alone is enough: so the service starts it.
+    return parser.parse_args(["run", *given] if given and given[0].endswith(".json") else given or ["--help"])
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -91,17 +91,17 @@ def problem_with(directory: Path, expected: dict) -> str | None:
         if path.stat().st_size != file["bytes"] or sha256_of(path) != file["sha256"]:
             return f"{name} is not what was saved"
     for name, value in expected.items():
-        if _comparable(name, manifest.get(name)) != _comparable(name, value):
+        if comparable(name, manifest.get(name)) != comparable(name, value):
             return f"it belongs to a training with another {name}"
     return None
 
 
-_WITHOUT_EFFECT = ("save_steps", "batch_size", "gradient_accumulation", "eval_steps", "early_stopping_patience")
+_WITHOUT_EFFECT = ("save_steps", "batch_size", "gradient_accumulation", "eval_steps", "early_stopping_patience", "merge")
 
 
-def _comparable(name: str, value):
-    """Of the hyperparameters, what decides the weights: how often is saved or evaluated does not, nor into how many parts the
-    rows of a step are split (but for the rounding of sums)."""
+def comparable(name: str, value):
+    """A value of a manifest as it is compared. Of the hyperparameters, what decides the weights: how often is saved or
+    evaluated and what is exported do not, nor into how many parts the rows of a step are split (but for the rounding of sums)."""
     if name != "hyperparameters" or not isinstance(value, dict):
         return value
     # Checkpoints from before there was a choice.

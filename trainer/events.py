@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import sys
 import threading
 from pathlib import Path
 
@@ -27,7 +28,7 @@ class Events:
             if self._kept is not None:
                 self._keep_line(line)
             if self._stream is None:
-                print(f"{type:12} " + "  ".join(f"{key}={_short(value)}" for key, value in event.items() if key != "type"), flush=True)
+                print(line_for_people(type, data), file=sys.stderr if type == "error" else sys.stdout, flush=True)
             else:
                 self._stream.write(line)
                 self._stream.flush()
@@ -45,6 +46,38 @@ class Events:
 def _finite(value):
     """JSON has no NaN and no infinity."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def line_for_people(type: str, data: dict) -> str:
+    match type:
+        case "error":
+            return data["message"]
+        case "phase":
+            return data["phase"].replace("_", " ").capitalize() + (f": {data['message']}" if data.get("message") else "") + "."
+        case "plan":
+            return (
+                f"{data['total_steps']} steps, {data['steps_per_epoch']} an epoch, on {data['device']}: {data['rows']} rows as {data['examples']} examples of "
+                f"{data['tokens']:,} tokens ({data['truncated_rows']} cut off, {data['dropped_rows']} left out for their length, {data['skipped_rows']} without "
+                f"an answer). {data['trainable_parameters']:,} of {data['total_parameters']:,} parameters are trained."
+            )
+        case "step":
+            return (
+                f"step {data['step']:>{len(str(data['total_steps']))}}/{data['total_steps']}  epoch {data['epoch']:.2f}  loss {data['loss']:.4f}  "
+                f"learning rate {data['learning_rate']:.3g}  {data['tokens_per_s']:,.0f} tokens/s  {duration(data['seconds_left'])} left"
+            )
+        case "checkpoint":
+            return f"checkpoint of step {data['step']}, {data['bytes'] / 1e6:,.1f} MB in {data['seconds']:.1f} s: {data['path']}"
+        case "resumed":
+            return f"Going on from the checkpoint of step {data['step']}: {data['path']}"
+        case "done" if "final_step" in data["result"]:
+            return f"Trained: {data['result']['final_step']} steps."
+    return f"{type} " + "  ".join(f"{key}={_short(value)}" for key, value in data.items())
+
+
+def duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
 def _short(value) -> str:

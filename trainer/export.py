@@ -1,8 +1,9 @@
-"""The finished model: loadable at the top, the adapter beside it, and a manifest of every file."""
+"""The finished model: the adapter, beside it the merged model unless it is not wanted, its card, and a manifest of every file."""
 
 import shutil
 from pathlib import Path
 
+from .card import model_card
 from .checkpoints import sha256_of, write_manifest
 from .run_file import RunFile
 
@@ -19,12 +20,14 @@ def export(run: RunFile, model, tokenizer) -> tuple[list[dict], str]:
         model.save_pretrained(adapter, save_embedding_layers=False)
         (adapter / "README.md").unlink(missing_ok=True)
         weights = sha256_of(adapter / "adapter_model.safetensors")
-        merged(run, adapter).save_pretrained(run.output_dir)
+        if run.is_merged:
+            merged(run, adapter).save_pretrained(run.output_dir)
     else:
         model.config.use_cache = True
         model.to(load_dtype(run.model_path)).save_pretrained(run.output_dir)
         weights = _weights_sha256(run.output_dir)
     tokenizer.save_pretrained(run.output_dir)
+    (run.output_dir / "README.md").write_text(model_card(run), encoding="utf-8")
     write_manifest(run.output_dir, {"base_model": run.model_name, "training_type": run.training_type, "weights_sha256": weights})
     files = [
         {"path": str(path.relative_to(run.output_dir)), "bytes": path.stat().st_size, "sha256": sha256_of(path)}

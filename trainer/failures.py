@@ -13,6 +13,20 @@ DISK_FULL = 32
 PARENT_GONE = 40
 LEASE_LOST = 41
 
+MEANINGS = {
+    DONE: "done",
+    CRASH: "crashed; the traceback is on standard error",
+    2: "the command line is wrong",
+    STOPPED: "stopped when asked, after saving a checkpoint",
+    BAD_INPUT: "bad input: run file, data or model",
+    CHECKPOINT_LOST: "a checkpoint was known and none verifies",
+    OUT_OF_MEMORY: "out of memory",
+    DIVERGED: "the loss or gradient became NaN or infinite, or the loss stayed far worse than guessing",
+    DISK_FULL: "the disk is full",
+    PARENT_GONE: "whoever started it is gone",
+    LEASE_LOST: "its lease ran out, or another worker trains the run",
+}
+
 
 class TrainerFailure(Exception):
     """Ends the trainer with `code`; `kind` is the class in the `error` event."""

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from pathlib import Path
 
+from .card import model_card
 from .checkpoints import newest_complete, publish, remove_unfinished, sha256_of, write_manifest
 from .events import Events
 from .failures import BadInput, Stopped
@@ -15,6 +16,7 @@ from .rows import Conversation
 from .run_file import RunFile
 from .saving import SavePlan
 from .supervision import Commands
+from .training import identity_of
 
 FORMAT_VERSION = 1
 EMBEDDINGS = "embeddings.npy"
@@ -29,13 +31,7 @@ def index(run: RunFile, conversations: list[Conversation], held_out: list[Conver
     Raises Stopped after a stop command, once the checkpoint is durable.
     """
     root = run.work_dir / "checkpoints"
-    identity = {
-        "training_type": run.training_type,
-        "model": run.model_name,
-        "data_sha256": sha256_of(run.train),
-        "held_out_sha256": sha256_of(run.held_out) if run.held_out else None,
-        "hyperparameters": vars(run.hyperparameters),
-    }
+    identity = {**identity_of(run, sha256_of(run.train)), "held_out_sha256": sha256_of(run.held_out) if run.held_out else None}
     resume = newest_complete(root, run.lease_epoch, identity, run.known_checkpoint_step, events)
     # From here on an earlier claim publishes nothing any more: it looks for this folder before it does.
     directory = root / f"e{run.lease_epoch}"
@@ -45,6 +41,10 @@ def index(run: RunFile, conversations: list[Conversation], held_out: list[Conver
     import numpy as np
 
     threads = resume.threads if resume else run.threads
+    from .models import require_numbers
+
+    if resume is None:
+        require_numbers(run.model_path)
     embedder = load_embedder(run, threads)
     chunks, again = chunk_all(embedder.tokenizer, [*conversations, *held_out], *chunk_size(run, embedder))
     if not chunks:
@@ -203,6 +203,7 @@ def _export(run: RunFile, embedder, chunks: list[dict], embeddings) -> list[dict
         "sha256": {name: sha256_of(run.output_dir / name) for name in (CHUNKS, EMBEDDINGS)},
     }
     (run.output_dir / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (run.output_dir / "README.md").write_text(model_card(run), encoding="utf-8")
     write_manifest(run.output_dir, {"base_model": run.model_name, "training_type": run.training_type, "weights_sha256": config["sha256"][EMBEDDINGS]})
     return [
         {"path": path.name, "bytes": path.stat().st_size, "sha256": sha256_of(path)} for path in sorted(run.output_dir.iterdir()) if path.is_file()

@@ -159,12 +159,12 @@ def make_tiny(target: Path, scratch: Path) -> None:
     lines = ["user assistant system", "the answer is yes and no", "what is one plus two", "0 1 2 3 4 5 6 7 8 9"]
     trainer = trainers.BpeTrainer(vocab_size=512, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
     backend.train_from_iterator(lines, trainer)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|im_end|>", pad_token="<|endoftext|>", model_max_length=256)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|im_end|>", pad_token="<|endoftext|>", model_max_length=32768)
     tokenizer.chat_template = DEFAULT_TEMPLATE
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=512, hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
-        max_position_embeddings=256, tie_word_embeddings=True, bos_token_id=None, eos_token_id=2, pad_token_id=0, dtype=torch.float32,
+        max_position_embeddings=32768, tie_word_embeddings=True, bos_token_id=None, eos_token_id=2, pad_token_id=0, dtype=torch.float32,
     )
     LlamaForCausalLM(config).save_pretrained(target)
     tokenizer.save_pretrained(target)

@@ -1,5 +1,6 @@
 """Base models from a local directory: safetensors only, no code of the model's own."""
 
+import math
 from pathlib import Path
 
 from .failures import BadInput
@@ -13,6 +14,8 @@ def load_tokenizer(path: Path):
         tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False, use_fast=True)
     except Exception as error:
         raise BadInput(f"The tokenizer in {str(path)!r} does not load: {first_line(error)}") from error
+    if tokenizer.eos_token_id is None:
+        raise BadInput(f"The tokenizer in {str(path)!r} has no token that ends a text, so a model could not learn when to stop. Set eos_token in its tokenizer_config.json.")
     if tokenizer.chat_template is None:
         tokenizer.chat_template = DEFAULT_TEMPLATE
     if tokenizer.pad_token is None:
@@ -56,6 +59,45 @@ def load_model(path: Path, dtype="auto", quantize: bool = False, device: str | N
     return model
 
 
+def require_fit(path: Path, tokenizer, rows: list[dict], max_length: int) -> None:
+    """Raises BadInput for examples that the model cannot read: more tokens at once than it knows places, or tokens that it has not."""
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False).get_text_config()
+    except (OSError, ValueError, KeyError) as error:
+        raise BadInput(f"The model in {str(path)!r} does not load: {first_line(error)}") from error
+    context = getattr(config, "max_position_embeddings", None)
+    longer = [len(row["input_ids"]) for row in rows if context and len(row["input_ids"]) > context]
+    if longer:
+        raise BadInput(
+            f"hyperparameters.max_length is {max_length}, and the model reads at most {context} tokens at once (max_position_embeddings in its config.json): "
+            f"{len(longer)} of {len(rows)} examples have more, up to {max(longer)}. Set max_length to {context} or less."
+        )
+    highest = max(tokenizer.pad_token_id, max(max(row["input_ids"]) for row in rows))
+    if highest >= getattr(config, "vocab_size", math.inf):
+        raise BadInput(
+            f"The tokenizer in {str(path)!r} writes {tokenizer.convert_ids_to_tokens(highest)!r} as token {highest}, and the model knows tokens up to "
+            f"{config.vocab_size - 1} (vocab_size in its config.json). Take both from the same model."
+        )
+
+
+def require_numbers(path: Path) -> None:
+    """Raises BadInput for weights that are NaN or infinite. In the files: quantising would hide what is no number."""
+    import torch
+    from safetensors import SafetensorError, safe_open
+
+    for file in sorted(path.glob("*.safetensors")):
+        try:
+            with safe_open(file, "pt") as tensors:
+                for name in tensors.keys():
+                    tensor = tensors.get_tensor(name)
+                    if tensor.dtype in (torch.float32, torch.float16, torch.bfloat16) and not torch.isfinite(tensor).all():
+                        raise BadInput(f"The weights {name} in {str(file)!r} have values that are NaN or infinite. Take an undamaged copy of the model.")
+        except SafetensorError as error:
+            raise BadInput(f"The weights in {str(file)!r} do not read: {first_line(error)}. Take an undamaged copy of the model.") from error
+
+
 def keep_gradients_right(model) -> None:
     """bitsandbytes 0.50.2 on CPUs with AVX512-BF16: a forward pass in eval() without gradients repacks the weights in
     place, and every gradient after it is wrong. Without the faster path they stay right. tests/test_gradients.py holds
@@ -79,6 +121,16 @@ def add_lora(model, hyperparameters):
         task_type="CAUSAL_LM",
     )
     return get_peft_model(model, config)
+
+
+def add_trained_lora(model, adapter: Path):
+    """The model with the adapter of a directory upon it."""
+    from peft import PeftModel
+
+    try:
+        return PeftModel.from_pretrained(model, adapter)
+    except (OSError, ValueError, KeyError) as error:
+        raise BadInput(f"The adapter in {str(adapter)!r} does not load: {first_line(error)}") from error
 
 
 def first_line(error: Exception) -> str:

@@ -6,25 +6,44 @@ from .events import Events
 from .failures import OutOfMemory, as_failure
 from .indexing import CHUNKS, EMBEDDINGS, QUERY
 from .passages import chunks_of, passages_of
+from .report import AMONG_FIRST, write_report
 from .rows import Conversation
 from .run_file import RunFile
-from .validation import check_files
+from .validation import check_files, not_usable, unusable
 
 NEEDED = ("config.json", CHUNKS, EMBEDDINGS, QUERY.name)
-AMONG_FIRST = (1, 5, 10)  # The k of recall@k.
 MOST_QUESTIONS_PER_TRAIT = 1000
 SAMPLES_PER_TRAIT = 2
 MOST_QUESTIONS_AT_ONCE = 32
 
 
 def validate(run: RunFile, conversations: list[Conversation], events: Events) -> dict:
-    """The result of the tasks validate and check for a bundle. One that is not usable is a result, not an error."""
+    """The result of the tasks validate, which writes a report of it, and check. A bundle that is not usable is a result, not
+    an error."""
+    found = examine(run, conversations, events)
+    if run.task == "validate":
+        write_report(run, found)
+    return found
+
+
+def examine(run: RunFile, conversations: list[Conversation], events: Events) -> dict:
+    """All that is found: the files, then loading, then (validate) what held-out questions find."""
     events.send("phase", phase="checking_files", message=None)
-    files = check_files(run.output_dir, NEEDED)
-    result = {"valid": False, "files": files, "loading": {"valid": False, "errors": []}, "errors": list(files["errors"]), "traits": [], "samples": [], "retrieval": []}
+    files = check_files(run, NEEDED)
+    found = {
+        "valid": False,
+        "verdict": None,
+        "summary": "",
+        "files": files,
+        "loading": {"valid": False, "errors": []},
+        "errors": list(files["errors"]),
+        "traits": [],
+        "samples": [],
+        "retrieval": [],
+    }
     if not files["valid"]:
-        result["loading"]["errors"].append("Not tried: the files are not right.")
-        return result
+        found["loading"]["errors"].append("Not tried: the files are not right.")
+        return {**found, "summary": not_usable(files["errors"])}
     events.send("phase", phase="checking_loading", message=None)
     import torch
 
@@ -36,19 +55,25 @@ def validate(run: RunFile, conversations: list[Conversation], events: Events) ->
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         if isinstance(as_failure(error), OutOfMemory):
             raise  # That says nothing about the bundle.
-        result["loading"]["errors"].append(str(error))
-        result["errors"].append(str(error))
-        return result
-    result["loading"]["valid"] = result["valid"] = True
+        return unusable(found, str(error))
+    found["loading"]["valid"] = found["valid"] = True
     if run.task == "check":
-        return result
+        return {**found, "summary": "The bundle is whole, and its model is the one that made it."}
 
     events.send("phase", phase="evaluating_tuned", message=None)
     for trait, asked in questions_by_trait(conversations).items():
         figures, samples = score(bundle, embedder, asked)
         if figures["questions"] > 0:
-            result["retrieval"].append({"trait": trait, **figures, "samples": samples})
-    return result
+            found["retrieval"].append({"trait": trait, **figures, "samples": samples})
+    return {**found, "summary": _summary(found["retrieval"])}
+
+
+def _summary(retrieval: list[dict]) -> str:
+    if not retrieval:
+        return "There were no held-out questions, so it is not known what is found."
+    most = AMONG_FIRST[-1]
+    each = (f"{figures[f'recall_at_{most}']:.0%} of {figures['questions']} of {figures['trait']} (MRR {figures['mrr']:.2f})" for figures in retrieval)
+    return f"Of held-out questions, these find their answer among the first {most} chunks: {', '.join(each)}."
 
 
 def questions_by_trait(conversations: list[Conversation]) -> dict[str, list[tuple[str, str]]]:

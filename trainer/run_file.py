@@ -1,8 +1,11 @@
 """The run file: everything that a training needs to know."""
 
 import json
-from dataclasses import dataclass, fields
+import os
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
+from types import NoneType
+from typing import get_args
 
 from .batches import BATCHING
 from .encoding import TOO_LONG
@@ -11,6 +14,7 @@ from .failures import BadInput
 PROTOCOL = 1
 TASKS = ("train", "validate", "check")
 TRAINING_TYPES = ("qlora", "standard", "rag")
+TYPE_NAMES = {int: "a whole number", float: "a number", str: "a text", Path: "a text (a path)", bool: "true or false", NoneType: "null"}
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,14 @@ class Hyperparameters:
     # Evaluations without a better one after which training ends; None: it goes on to its last step.
     early_stopping_patience: int | None = None
     compile: bool = False
+    merge: bool = True
 
     @property
     def evaluation_is_chosen(self) -> bool:
         return self.eval_steps is not None or self.early_stopping_patience is not None
 
     def __post_init__(self):
+        require_types(self, lambda name: f"hyperparameters.{name}")
         if self.batching not in BATCHING:
             raise BadInput(f"hyperparameters.batching is {self.batching!r}; it must be one of {', '.join(BATCHING)}.")
         if self.too_long not in TOO_LONG:
@@ -48,9 +54,9 @@ class Hyperparameters:
         if not 0 <= self.chunk_overlap < self.chunk_tokens / 2:
             raise BadInput(f"hyperparameters.chunk_overlap is {self.chunk_overlap!r}; it must be from 0 to less than half of chunk_tokens ({self.chunk_tokens!r}).")
         for name in ("batch_size", "gradient_accumulation", "epochs", "lora_r", "lora_alpha", "max_length", "save_steps"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise BadInput(f"hyperparameters.{name} is {value!r}; it must be a whole number of at least 1.")
+            require_at_least(1, getattr(self, name), f"hyperparameters.{name}")
+        if not 0 <= self.seed < 2**32:
+            raise BadInput(f"hyperparameters.seed is {self.seed!r}; it must be from 0 to {2**32 - 1}.")
         if not 0 < self.learning_rate <= 1:
             raise BadInput(f"hyperparameters.learning_rate is {self.learning_rate!r}; it must be above 0 and at most 1.")
         if not 0 <= self.lora_dropout <= 1:
@@ -82,11 +88,20 @@ class RunFile:
     hyperparameters: Hyperparameters
     threads: int
     known_checkpoint_step: int | None
-    save_share: float | None
     max_rows_per_trait: int
     max_new_tokens: int
+    save_share: float | None = None
+    # Of the output's manifest, where whoever asks for validation knows it: the output may be another's by now.
+    known_manifest_sha256: str | None = None
+    # {"id", "name"} of each dataset that rows come from, for those who read the report.
+    datasets: list | tuple = ()
 
     def __post_init__(self):
+        require_types(self, lambda name: FIELDS.get(name, name))
+        for name in ("run_id", "lease_epoch", "known_checkpoint_step"):
+            require_at_least(0, getattr(self, name) or 0, name)
+        for name in ("threads", "max_rows_per_trait", "max_new_tokens"):
+            require_at_least(1, getattr(self, name), FIELDS.get(name, name))
         if self.task not in TASKS:
             raise BadInput(f"task is {self.task!r}; it must be one of {', '.join(TASKS)}.")
         if self.training_type not in TRAINING_TYPES:
@@ -96,6 +111,27 @@ class RunFile:
         if not self.model_path.is_dir():
             raise BadInput(f"model.path is {str(self.model_path)!r}, which is no directory.")
 
+    @property
+    def dataset_names(self) -> dict[int, str]:
+        return {dataset["id"]: dataset["name"] for dataset in self.datasets}
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether the output holds a whole model, and not only the adapter."""
+        return self.training_type != "qlora" or self.hyperparameters.merge
+
+
+# Where the fields of a RunFile stand in the file, if not at the top under their own names.
+FIELDS = {
+    "model_name": "model.name",
+    "model_path": "model.path",
+    "train": "data.train",
+    "held_out": "data.held_out",
+    "datasets": "data.datasets",
+    "max_rows_per_trait": "validation.max_rows_per_trait",
+    "max_new_tokens": "validation.max_new_tokens",
+}
+
 
 def read_run_file(path: Path) -> RunFile:
     """Reads and checks a run file; raises BadInput with a sentence that names the field."""
@@ -103,35 +139,67 @@ def read_run_file(path: Path) -> RunFile:
         given = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BadInput(f"The run file {str(path)!r} does not exist.") from None
+    except OSError as error:
+        raise BadInput(f"The run file {str(path)!r} cannot be read: {error.strerror}.") from None
     except ValueError as error:
         raise BadInput(f"The run file {str(path)!r} is no JSON: {error}.") from None
-    try:
-        if given["protocol"] != PROTOCOL:
-            raise BadInput(f"protocol is {given['protocol']!r}; this trainer speaks {PROTOCOL}. Use the trainer of the same version.")
-        names = {field.name for field in fields(Hyperparameters)}
-        unknown = set(given["hyperparameters"]) - names
-        if unknown:
-            raise BadInput(f"hyperparameters.{sorted(unknown)[0]} is unknown; known are {', '.join(sorted(names))}.")
-        held_out = given["data"]["held_out"]
-        return RunFile(
-            task=given["task"],
-            run_id=given["run_id"],
-            lease_epoch=given["lease_epoch"],
-            training_type=given["training_type"],
-            model_name=given["model"]["name"],
-            model_path=Path(given["model"]["path"]),
-            train=Path(given["data"]["train"]),
-            held_out=Path(held_out) if held_out else None,
-            work_dir=Path(given["work_dir"]),
-            output_dir=Path(given["output_dir"]),
-            hyperparameters=Hyperparameters(**given["hyperparameters"]),
-            threads=given["threads"],
-            known_checkpoint_step=given["known_checkpoint_step"],
-            save_share=given.get("save_share"),
-            max_rows_per_trait=given["validation"]["max_rows_per_trait"],
-            max_new_tokens=given["validation"]["max_new_tokens"],
-        )
-    except KeyError as error:
-        raise BadInput(f"The run file {str(path)!r} has no field {error}.") from None
-    except TypeError as error:
-        raise BadInput(f"The run file {str(path)!r} has a field of a wrong type: {error}.") from None
+    return run_file_of(given)
+
+
+def run_file_of(given: dict) -> RunFile:
+    if not isinstance(given, dict):
+        raise BadInput(f"The run file is {given!r}; it must be an object.")
+    if given.get("protocol") != PROTOCOL:
+        raise BadInput(f"protocol is {given.get('protocol')!r}; this trainer speaks {PROTOCOL}. Use the trainer of the same version.")
+
+    values = {field.name: _at(given, FIELDS.get(field.name, field.name), field) for field in fields(RunFile)}
+    return RunFile(**{**values, "hyperparameters": hyperparameters_of(values["hyperparameters"])})
+
+
+def _at(given: dict, place: str, field):
+    value = given
+    for name in place.split("."):
+        if not isinstance(value, dict) or (name not in value and field.default is MISSING):
+            raise BadInput(f"The run file has no field {place}.")
+        value = value.get(name, field.default)
+    return (Path(value) if value else None) if isinstance(value, str) and Path in _kinds(field) else value
+
+
+def _kinds(field) -> tuple:
+    return get_args(field.type) or (field.type,)
+
+
+def hyperparameters_of(given: dict) -> Hyperparameters:
+    """Raises BadInput for one that is unknown, missing, of a wrong type, or out of range."""
+    if not isinstance(given, dict):
+        raise BadInput(f"hyperparameters is {given!r}; it must be an object.")
+    known = {field.name: field.default for field in fields(Hyperparameters)}
+    for name in sorted(set(given) - set(known)):
+        raise BadInput(f"hyperparameters.{name} is unknown; known are {', '.join(sorted(known))}.")
+    for name in known:
+        if name not in given and known[name] is MISSING:
+            raise BadInput(f"hyperparameters.{name} is missing.")
+    return Hyperparameters(**given)
+
+
+def require_types(record, place_of) -> None:
+    """Holds the values of a dataclass against its annotations. A whole number counts as a number; true and false do not."""
+    for field in fields(record):
+        value, kinds = getattr(record, field.name), _kinds(field)
+        if bool not in kinds and isinstance(value, bool) or not isinstance(value, kinds + ((int,) if float in kinds else ())):
+            names = " or ".join(TYPE_NAMES[kind] for kind in kinds if kind in TYPE_NAMES)
+            raise BadInput(f"{place_of(field.name)} is {value!r}; it must be {names}.")
+
+
+def require_at_least(least: int, value: int, place: str) -> None:
+    if value < least:
+        raise BadInput(f"{place} is {value!r}; it must be at least {least}.")
+
+
+def require_writable(path: Path, place: str) -> None:
+    """That a folder can be made there, or is there and can be written to. Writes nothing: hours before the model is to be saved."""
+    existing = next(folder for folder in (path, *path.absolute().parents) if os.path.lexists(folder))
+    if not existing.is_dir():
+        raise BadInput(f"{place} is {str(path)!r}, and {str(existing)!r} is no directory.")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise BadInput(f"{place} is {str(path)!r}, and {str(existing)!r} cannot be written to. Give its rights to this user, or name another folder.")

@@ -30,6 +30,17 @@ class Commands:
         return self._lease_until is not None and time.monotonic() > self._lease_until
 
 
+def obey_interrupt(commands: Commands) -> None:
+    """Ctrl-C of a person at a terminal: it saves and stops. A second one ends it at once."""
+
+    def stop(*_) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        commands.stop.set()
+        print("It saves after the next step and stops. Ctrl-C again ends it at once.", file=sys.stderr, flush=True)
+
+    signal.signal(signal.SIGINT, stop)
+
+
 def obey_stdin(commands: Commands) -> None:
     """Reads `stop`, `checkpoint` and `lease MILLISECONDS` lines. When standard input closes, our parent is gone: die at
     once, lest two train. So when a lease is not prolonged: our parent may be stopped, or cut off, and the run another's."""

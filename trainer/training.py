@@ -20,12 +20,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     """
     root = run.work_dir / "checkpoints"
     hyper = run.hyperparameters
-    identity = {
-        "training_type": run.training_type,
-        "model": run.model_name,
-        "data_sha256": sha256_of(run.train),
-        "hyperparameters": vars(hyper),
-    }
+    identity = identity_of(run, sha256_of(run.train))
     resume = newest_complete(root, run.lease_epoch, identity, run.known_checkpoint_step, events)
     # From here on an earlier claim publishes nothing any more: it looks for this folder before it does.
     directory = root / f"e{run.lease_epoch}"
@@ -42,7 +37,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
 
     from .batches import collate
     from .evaluation import EarlyStopping, HeldOut
-    from .models import add_lora, load_model, load_tokenizer
+    from .models import add_lora, load_model, load_tokenizer, require_fit, require_numbers
     from .reporting import reporter
     from .tensorboard import TensorBoard
     from .token_cache import encode_once
@@ -51,6 +46,9 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     data = encode_once(run, tokenizer, conversations, identity["data_sha256"])
     if not data.rows:
         raise BadInput("No row of the training data has an answer within max_length. Raise max_length or check the data's mapping.")
+    require_fit(run.model_path, tokenizer, data.rows, hyper.max_length)
+    if resume is None:
+        require_numbers(run.model_path)
     per_epoch, total_steps = steps_of(len(data.rows), hyper)
     held_out = HeldOut(run, held_out_rows, tokenizer, total_steps)
     on_gpu = torch.cuda.is_available()
@@ -137,6 +135,11 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
         "weights_sha256": weights_sha256,
         "files": files,
     }
+
+
+def identity_of(run: RunFile, data_sha256: str) -> dict:
+    """What decides the weights: a checkpoint of another training does not count."""
+    return {"training_type": run.training_type, "model": run.model_name, "data_sha256": data_sha256, "hyperparameters": vars(run.hyperparameters)}
 
 
 def versions() -> dict:

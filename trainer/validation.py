@@ -1,28 +1,66 @@
 """Is the finished model whole, does it load, and is it better than its base on rows that it has not seen?"""
 
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
 
 from .checkpoints import MANIFEST, sha256_of
 from .events import Events
 from .batches import collate
 from .encoding import IGNORED, encode, render
+from .report import write_report
 from .rows import Conversation
 from .run_file import RunFile
+from .scorers import score_by_format
+from .verdict import verdict_of, verdict_of_all
 
 MOST_BATCH_ROWS = 8
 SAMPLES_PER_TRAIT = 2
+MOST_LOSS = 100.0  # Its perplexity is beyond words, and still a number.
+MOST_TOLD_CHARACTERS = 500  # Of a sample, in what is told. The report has all of it.
 NEEDED = ("config.json", "tokenizer.json")
+NEEDED_OF_ADAPTER = ("adapter/adapter_config.json", "adapter/adapter_model.safetensors", "tokenizer.json")
+
+# Asked of every model, tuned for whatever: is what the base could do still there?
+FIXED_PROMPTS = (
+    "Who are you?",
+    "What is the capital of France?",
+    "What is 17 + 25?",
+    "Write a Python function that reverses a string.",
+    "Explain in one sentence why the sky is blue.",
+)
+FIXED_PROMPT_TOKENS = 64
 
 
 def validate(run: RunFile, conversations: list[Conversation], events: Events) -> dict:
-    """The result of the tasks validate and check. A model that is not usable is a result, not an error."""
+    """The result of the tasks validate, which writes a report of it, and check. A model that is not usable is a result, not
+    an error."""
+    found = examine(run, conversations, events)
+    if run.task == "validate":
+        write_report(run, found)
+    samples = [{name: text[:MOST_TOLD_CHARACTERS] for name, text in sample.items()} for sample in found["samples"]]
+    return {name: value for name, value in {**found, "samples": samples}.items() if name != "fixed_prompts"}
+
+
+def examine(run: RunFile, conversations: list[Conversation], events: Events) -> dict:
+    """All that is found: the files, then loading, then (validate) how tuned and base do."""
     events.send("phase", phase="checking_files", message=None)
-    files = check_files(run.output_dir)
-    result = {"valid": False, "files": files, "loading": {"valid": False, "errors": []}, "errors": list(files["errors"]), "traits": [], "samples": []}
+    files = check_files(run, NEEDED if run.is_merged else NEEDED_OF_ADAPTER)
+    found = {
+        "valid": False,
+        "verdict": None,
+        "summary": "",
+        "files": files,
+        "loading": {"valid": False, "errors": []},
+        "errors": list(files["errors"]),
+        "traits": [],
+        "samples": [],
+        "fixed_prompts": [],
+    }
     if not files["valid"]:
-        result["loading"]["errors"].append("Not tried: the files are not right.")
-        return result
+        found["loading"]["errors"].append("Not tried: the files are not right.")
+        return {**found, "summary": not_usable(files["errors"])}
     events.send("phase", phase="checking_loading", message=None)
     import torch
 
@@ -31,47 +69,57 @@ def validate(run: RunFile, conversations: list[Conversation], events: Events) ->
 
     torch.set_num_threads(run.threads)
     try:
-        tuned, tokenizer = load_model(run.output_dir), load_tokenizer(run.output_dir)
+        tuned, tokenizer = load_tuned(run), load_tokenizer(run.output_dir)
         next_token(tuned, tokenizer)
     except (BadInput, RuntimeError) as error:
         if isinstance(as_failure(error), OutOfMemory):
             raise  # That says nothing about the model.
-        result["loading"]["errors"].append(str(error))
-        result["errors"].append(str(error))
-        return result
-    result["loading"]["valid"] = result["valid"] = True
-    if run.task == "check" or not conversations:
-        return result
+        return unusable(found, str(error))
+    found["loading"]["valid"] = found["valid"] = True
+    if run.task == "check":
+        return found
 
     traits = by_trait(conversations, run.max_rows_per_trait)
     events.send("phase", phase="evaluating_tuned", message=None)
-    tuned_scores = {trait: score(tuned, tokenizer, rows, run) for trait, rows in traits.items()}
+    of_tuned = evaluate(tuned, tokenizer, traits, run)
     del tuned
+    beyond = [trait for trait, (figures, _) in of_tuned["traits"].items() if not math.isfinite(figures["loss"])]
+    if beyond:
+        return unusable(found, f"The model loads, and its loss on held-out rows of {', '.join(beyond)} is not a number.")
     events.send("phase", phase="evaluating_base", message=None)
-    base = load_model(run.model_path)
-    base_scores = {trait: score(base, tokenizer, rows, run) for trait, rows in traits.items()}
-    for trait, rows in traits.items():
-        (tuned_score, tuned_texts), (base_score, base_texts) = tuned_scores[trait], base_scores[trait]
-        result["traits"].append({"trait": trait, "rows": len(rows), "base": base_score, "tuned": tuned_score})
-        for row, base_text, tuned_text in list(zip(rows, base_texts, tuned_texts))[:SAMPLES_PER_TRAIT]:
-            prompt, expected = split(row)
-            result["samples"].append(
-                {"trait": trait, "prompt": prompt[-1]["content"], "expected": expected, "base": base_text, "tuned": tuned_text}
-            )
-    return result
+    of_base = evaluate(load_model(run.model_path), tokenizer, traits, run)
+    return {**found, **compare(traits, of_base, of_tuned)}
 
 
-def check_files(directory: Path, needed: tuple[str, ...] = NEEDED) -> dict:
-    """Every file of the manifest, there and unchanged."""
+def unusable(found: dict, error: str) -> dict:
+    return {**found, "valid": False, "loading": {"valid": False, "errors": [error]}, "errors": [error], "summary": not_usable([error])}
+
+
+def not_usable(errors: list[str]) -> str:
+    return f"The trained model is not usable: {' '.join(errors)}"
+
+
+def load_tuned(run: RunFile):
+    """The model of the output: as it is, or the adapter upon its base."""
+    from .models import add_trained_lora, load_model
+
+    return load_model(run.output_dir) if run.is_merged else add_trained_lora(load_model(run.model_path), run.output_dir / "adapter")
+
+
+def check_files(run: RunFile, needed: tuple[str, ...]) -> dict:
+    """Every file of the manifest, there and unchanged, and the manifest itself where it is known."""
     errors: list[str] = []
+    path = run.output_dir / MANIFEST
     try:
-        files = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))["files"]
+        files = json.loads(path.read_text(encoding="utf-8"))["files"]
     except FileNotFoundError:
         return {"valid": False, "files_checked": [], "errors": [f"{MANIFEST} is missing, so the output was never finished or was removed."]}
     except (ValueError, KeyError):
         return {"valid": False, "files_checked": [], "errors": [f"{MANIFEST} does not read."]}
+    if run.known_manifest_sha256 not in (None, sha256_of(path)):
+        errors.append(f"{MANIFEST} is not the one that this training wrote: the folder holds another model, or was changed on purpose.")
     for name in [*needed, *files]:
-        path = directory / name
+        path = run.output_dir / name
         if not path.is_file():
             errors.append(f"{name} is missing.")
         elif name in files and (path.stat().st_size != files[name]["bytes"] or sha256_of(path) != files[name]["sha256"]):
@@ -105,15 +153,47 @@ def split(row: Conversation) -> tuple[list[dict], str]:
     return row.messages[:-1], row.messages[-1].get("content", "")
 
 
-def score(model, tokenizer, rows: list[Conversation], run: RunFile) -> tuple[dict, list[str]]:
-    """Mean loss of an answer's token, and the share of rows whose greedy answer is the expected text, white space at the
-    ends aside; and the answers."""
+def evaluate(model, tokenizer, traits: dict[str, list[Conversation]], run: RunFile) -> dict:
+    """What one model does: {"traits": {trait: (figures, answers)}, "fixed_prompts": answers}."""
     model.eval()
     # As many rows at once as fitted into memory when it was trained.
     batch_rows = min(MOST_BATCH_ROWS, run.hyperparameters.batch_size)
+    fixed = [Conversation([{"role": "user", "content": prompt}], "fixed") for prompt in FIXED_PROMPTS]
+    return {
+        "traits": {trait: score(model, tokenizer, rows, run, batch_rows) for trait, rows in traits.items()},
+        "fixed_prompts": generate(model, tokenizer, fixed, FIXED_PROMPT_TOKENS, batch_rows),
+    }
+
+
+def score(model, tokenizer, rows: list[Conversation], run: RunFile, batch_rows: int) -> tuple[dict, list[str]]:
+    """Mean loss of an answer's token, and the share of rows whose greedy answer is the expected text, white space at the
+    ends aside; and the answers."""
     texts = answers(model, tokenizer, rows, run.max_new_tokens, batch_rows)
     exact = sum(text.strip() == split(row)[1].strip() for text, row in zip(texts, rows)) / len(rows)
-    return {"loss": answer_loss(model, tokenizer, rows, run.hyperparameters.max_length, batch_rows), "exact_match": exact}, texts
+    loss = answer_loss(model, tokenizer, rows, run.hyperparameters.max_length, batch_rows)
+    return {"loss": loss, "perplexity": math.exp(min(loss, MOST_LOSS)), "exact_match": exact}, texts
+
+
+def compare(traits: dict[str, list[Conversation]], of_base: dict, of_tuned: dict) -> dict:
+    """The figures of both by trait, what they answered, and the verdict."""
+    compared, samples = [], []
+    for trait, rows in traits.items():
+        (base, base_texts), (tuned, tuned_texts) = of_base["traits"][trait], of_tuned["traits"][trait]
+        expected = [split(row)[1] for row in rows]
+        figures = {"trait": trait, "rows": len(rows), "base": base, "tuned": tuned, "by_format": score_by_format(expected, base_texts, tuned_texts)}
+        compared.append({**figures, "verdict": verdict_of(figures)})
+        for row, *texts in list(zip(rows, expected, base_texts, tuned_texts))[:SAMPLES_PER_TRAIT]:
+            prompt = split(row)[0][-1].get("content", "")
+            samples.append({"trait": trait, "prompt": prompt, **dict(zip(("expected", "base", "tuned"), texts))})
+    verdict, summary = verdict_of_all(compared)
+    fixed = zip(FIXED_PROMPTS, of_base["fixed_prompts"], of_tuned["fixed_prompts"])
+    return {
+        "verdict": verdict,
+        "summary": summary,
+        "traits": compared,
+        "samples": samples,
+        "fixed_prompts": [{"prompt": prompt, "base": base, "tuned": tuned} for prompt, base, tuned in fixed],
+    }
 
 
 def answer_loss(model, tokenizer, rows: list[Conversation], max_length: int, batch_rows: int) -> float:
@@ -134,19 +214,25 @@ def answer_loss(model, tokenizer, rows: list[Conversation], max_length: int, bat
 
 
 def answers(model, tokenizer, rows: list[Conversation], max_new_tokens: int, batch_rows: int) -> list[str]:
-    import torch
-
+    """What the model says in place of each row's last message."""
     expected = [len(tokenizer(split(row)[1], add_special_tokens=False)["input_ids"]) for row in rows]
     # An answer longer than every expected one is wrong already: no need to write it to its end.
-    most = min(max_new_tokens, max(expected) + 8)
-    prompts = [render(tokenizer, split(row)[0], answer_next=True, tools=row.tools) for row in rows]
+    asked = [replace(row, messages=split(row)[0]) for row in rows]
+    return generate(model, tokenizer, asked, min(max_new_tokens, max(expected) + 8), batch_rows)
+
+
+def generate(model, tokenizer, asked: list[Conversation], max_new_tokens: int, batch_rows: int) -> list[str]:
+    """The likeliest next message of each conversation."""
+    import torch
+
+    prompts = [render(tokenizer, row.messages, answer_next=True, tools=row.tools) for row in asked]
     side, tokenizer.padding_side = tokenizer.padding_side, "left"
     texts: list[str] = []
     try:
         for start in range(0, len(prompts), batch_rows):
             batch = tokenizer(prompts[start : start + batch_rows], add_special_tokens=False, padding=True, return_tensors="pt").to(model.device)
             with torch.inference_mode():
-                output = model.generate(**batch, max_new_tokens=most, do_sample=False, pad_token_id=tokenizer.pad_token_id)
+                output = model.generate(**batch, max_new_tokens=max_new_tokens, do_sample=False, pad_token_id=tokenizer.pad_token_id)
             texts += tokenizer.batch_decode(output[:, batch["input_ids"].shape[1] :], skip_special_tokens=True)
     finally:
         tokenizer.padding_side = side

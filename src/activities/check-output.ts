@@ -8,7 +8,7 @@ import { startTrainer } from '../trainer/process.ts';
 import { EXIT_CODES, type RunFile, type ValidationResult, ValidationResultSchema } from '../trainer/protocol.ts';
 import type { RunRef } from '../workflows/contract.ts';
 import { runFiles } from './run-files.ts';
-import { commonFields } from './train-model.ts';
+import { commonFields, knownManifestSha256 } from './train-model.ts';
 
 const HEARTBEAT_EVERY_MS = 3_000;
 
@@ -29,6 +29,7 @@ export function createCheckOutput(env: Env, python: () => Promise<string>) {
         hyperparameters: trainerHyperparameters(run.spec, 1),
         save_share: null,
         known_checkpoint_step: null,
+        known_manifest_sha256: knownManifestSha256(run),
       };
       const runFile = join(dir, 'check.json');
       await writeFile(runFile, `${JSON.stringify(file, null, 2)}\n`);

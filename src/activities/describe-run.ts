@@ -11,6 +11,8 @@ export async function describeRun({ runId }: RunRef): Promise<RunDisplay> {
     `|---|---|---|---|---|---|`,
     `| ${run.current_step} / ${run.total_steps ?? '?'} | ${run.current_epoch} | ${figure(run.current_loss, 4)} | ${figure(run.tokens_per_s, 0)} | ${minutes(run.seconds_left)} | ${run.worker_id ?? '-'} |`,
   ];
+  // Runs from before there was a verdict have none.
+  if (run.validation?.verdict) lines.push('', `**${run.validation.verdict.toUpperCase()}**: ${run.validation.summary}`);
   if (run.error_message) lines.push('', run.error_message);
   if (run.output_path) lines.push('', `Output: \`${run.output_path}\``);
   return { status: run.status, workerId: run.worker_id, details: lines.join('\n') };

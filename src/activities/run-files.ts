@@ -22,6 +22,8 @@ export function runFiles(env: Env, run: Run) {
     heldOut: join(dir, 'mixture', 'held_out.parquet'),
     /** What trainers told, one file `e<epoch>.jsonl` per claim: written by them, also while the database is away. */
     trainerEvents: join(dir, 'events'),
+    /** What validation found, also of a model that was not published. */
+    report: join(dir, 'report'),
     /** The published model. Projects may share an output directory: the folder is named as the workflow is. */
     output: join(spec.output_directory, name),
     /** Names of unpublished models begin like this; the claim's epoch follows, so that no two claims share one. */

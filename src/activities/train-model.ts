@@ -1,5 +1,6 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import type { Env } from '../env.ts';
+import { Dataset } from '../models/dataset.ts';
 import type { Lease } from '../models/lease.ts';
 import type { Run } from '../models/run.ts';
 import {
@@ -94,11 +95,22 @@ export async function commonFields(env: Env, run: Run, lease: Pick<Lease, 'epoch
     lease_epoch: lease.epoch,
     training_type,
     model: { name: base_model, path: await requireModel(env, run) },
-    data: { train: files.train, held_out: hasHeldOut ? files.heldOut : null },
+    data: { train: files.train, held_out: hasHeldOut ? files.heldOut : null, datasets: await namesOf(run) },
     work_dir: files.dir,
     threads,
     validation,
   } as const;
+}
+
+async function namesOf({ spec }: Run): Promise<{ id: number; name: string }[]> {
+  const ids = spec.traits.flatMap(({ datasets }) => datasets.map(({ dataset_id }) => dataset_id));
+  const found = await Dataset.findAll({ where: { id: ids }, attributes: ['id', 'name'] });
+  return found.map(({ id, name }) => ({ id, name }));
+}
+
+/** Of the manifest of a run's model, once it is trained. */
+export function knownManifestSha256({ result }: Run): string | undefined {
+  return result?.files.find(({ path }) => path === 'manifest.json')?.sha256;
 }
 
 /** Writes what the trainer reports. False when the lease is not the latest any more. */

@@ -10,7 +10,7 @@ import { openRun } from './open-run.ts';
 import { readMixture } from './prepare-data.ts';
 import { type RunFiles, runFiles } from './run-files.ts';
 import { runTrainer } from './run-trainer.ts';
-import { commonFields } from './train-model.ts';
+import { commonFields, knownManifestSha256 } from './train-model.ts';
 import type { TrainingWorkerContext } from './training-worker-context.ts';
 import { underLease } from './under-lease.ts';
 
@@ -42,6 +42,7 @@ export function createValidateModel(context: TrainingWorkerContext) {
                 output_dir: await modelOf(run, files),
                 hyperparameters: { ...trainerHyperparameters(run.spec, trainRows), ...(await currentSplit(runId)) },
                 known_checkpoint_step: null,
+                known_manifest_sha256: knownManifestSha256(run),
                 save_share: null,
               },
               hold,
@@ -77,12 +78,9 @@ async function modelOf(run: Run, { output }: RunFiles): Promise<string> {
 /** Below this, whoever asks the bundle will often not be answered. */
 const LEAST_RECALL_AT_10 = 0.5;
 
-/** What a user should know of a model that is usable: where it got worse than its base, or does not find much. */
-function* warningsOf({ traits, retrieval = [] }: ValidationResult): Generator<string> {
-  for (const { trait, base, tuned } of traits) {
-    if (tuned.loss <= base.loss) continue;
-    yield `On held-out rows of ${trait} the tuned model is worse than its base (loss ${tuned.loss.toFixed(3)} against ${base.loss.toFixed(3)}).`;
-  }
+/** What a user should know of a model that is usable: that it got worse than its base, or does not find much. */
+function* warningsOf({ verdict, summary, retrieval = [] }: ValidationResult): Generator<string> {
+  if (verdict === 'worse') yield summary;
   for (const { trait, questions, recall_at_10: recall } of retrieval) {
     if (recall >= LEAST_RECALL_AT_10) continue;
     yield `Of ${questions} held-out questions of ${trait}, ${(100 * recall).toFixed(0)} % have their answer among the first 10 chunks. Another embedding model or smaller chunks may find more.`;

@@ -112,7 +112,7 @@ async function checkGivenPython(python: string): Promise<void> {
     python,
     [
       '-c',
-      'import importlib.util as u, sys; m=[n for n in ("torch","transformers","peft","pyarrow","safetensors") if not u.find_spec(n)]; sys.exit("it lacks " + ", ".join(m) if m else 0)',
+      'import importlib.util as u, sys; m=[n for n in ("torch","transformers","peft","pyarrow","safetensors","matplotlib") if not u.find_spec(n)]; sys.exit("it lacks " + ", ".join(m) if m else 0)',
     ],
     { reject: false },
   );

@@ -31,6 +31,7 @@ export const HyperparameterChoicesSchema = z.strictObject({
   compile: z.boolean().optional(),
   chunk_tokens: z.int().min(16).max(8192).optional(),
   chunk_overlap: z.int().min(0).max(4096).optional(),
+  merge: z.boolean().optional(),
 });
 export type HyperparameterChoices = z.infer<typeof HyperparameterChoicesSchema>;
 
@@ -90,10 +91,12 @@ const DEFAULTS = {
   compile: false,
   chunk_tokens: 200,
   chunk_overlap: 20,
+  merge: true,
 } as const;
 /** An index is made by reading everything, once. */
 const READ_ONCE = { epochs: 1, max_steps: null } as const;
-const VALIDATION = { max_rows_per_trait: 32, max_new_tokens: 96 };
+/** An answer that is cut off before its last line cannot be right. */
+const VALIDATION = { max_rows_per_trait: 32, max_new_tokens: 256 };
 
 /** Puts together what the user chose, the configuration and the defaults. */
 export function resolveRunSpec(

@@ -54,6 +54,8 @@ export const HyperparametersSchema = z.object({
   /** Of rag: the size of a chunk, and what two that follow each other have in common, in tokens. Not there: 200 and 20. */
   chunk_tokens: z.number().int().optional(),
   chunk_overlap: z.number().int().optional(),
+  /** Whether the output of qlora holds the merged model beside the adapter. Not there: it does. */
+  merge: z.boolean().optional(),
 });
 export type Hyperparameters = z.infer<typeof HyperparametersSchema>;
 
@@ -67,8 +69,11 @@ export interface RunFile {
   lease_epoch: number;
   training_type: TrainingType;
   model: { name: string; path: string };
-  /** Parquet with columns messages (JSON text), trait, dataset_id, row_number. held_out may be null. */
-  data: { train: string; held_out: string | null };
+  /**
+   * Parquet with columns messages (JSON text), trait, dataset_id, row_number. held_out may be null. `datasets`: their names,
+   * for the model card and the report.
+   */
+  data: { train: string; held_out: string | null; datasets: { id: number; name: string }[] };
   /** Holds checkpoints/ of this run, of all claims. */
   work_dir: string;
   /** Where the finished model is written (train) or read (validate, check). */
@@ -80,6 +85,8 @@ export interface RunFile {
   save_share: number | null;
   /** The highest checkpoint step that the database knows; null when it knows none. */
   known_checkpoint_step: number | null;
+  /** Of manifest.json in output_dir, as training told it: whether what lies there is another's. */
+  known_manifest_sha256?: string | undefined;
   validation: { max_rows_per_trait: number; max_new_tokens: number };
 }
 
@@ -195,7 +202,10 @@ export const TrainResultSchema = z.object({
 });
 export type TrainResult = z.infer<typeof TrainResultSchema>;
 
-const traitScore = z.object({ loss: z.number(), exact_match: z.number() });
+/** How a tuned model compares with its base on held-out rows. */
+export const VERDICTS = ['better', 'same', 'worse'] as const;
+
+const figures = z.object({ loss: z.number(), perplexity: z.number(), exact_match: z.number() });
 
 /** `done.result` of the tasks validate and check (check has no traits and no samples). */
 export const ValidationResultSchema = z.object({
@@ -203,7 +213,21 @@ export const ValidationResultSchema = z.object({
   files: z.object({ valid: z.boolean(), files_checked: z.array(z.string()), errors: z.array(z.string()) }),
   loading: z.object({ valid: z.boolean(), errors: z.array(z.string()) }),
   errors: z.array(z.string()),
-  traits: z.array(z.object({ trait: z.string(), rows: step, base: traitScore, tuned: traitScore })),
+  /** Worse where it is worse on any trait; null where nothing was compared. */
+  verdict: z.enum(VERDICTS).nullable(),
+  /** The verdict as a sentence with its figures. */
+  summary: z.string(),
+  traits: z.array(
+    z.object({
+      trait: z.string(),
+      rows: step,
+      verdict: z.enum(VERDICTS),
+      base: figures,
+      tuned: figures,
+      /** From 0 to 1, of answers that are numbers, JSON objects or code (trainer/scorers.py); null for free text. */
+      by_format: z.object({ scorer: z.string(), rows: step, base: z.number(), tuned: z.number() }).nullable(),
+    }),
+  ),
   samples: z.array(
     z.object({ trait: z.string(), prompt: z.string(), expected: z.string(), base: z.string(), tuned: z.string() }),
   ),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { access, mkdir, readdir, readlink, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { processStart } from '../../src/workers/process-identity.ts';
 import { assertWeights, type Jobs, jobsOf, stepsIn } from '../support/jobs.ts';
@@ -124,6 +124,64 @@ describe('a training through the whole service', function () {
     assert.equal(runs[0]?.plan.tokens.counted_rows, 60);
     const { points } = (await service.call('GET', '/projects/1/metrics')).body as { points: { tokens: number }[] };
     assert.equal(runs[0]?.plan.tokens.per_epoch, points.at(-1)?.tokens);
+  });
+
+  it('reports what became of it, and names a file that is not the one it wrote', async () => {
+    const project = (await service.call('GET', '/projects/1')).body;
+    const output = String(project.output_path);
+    const report = (await service.call('GET', '/projects/1/report')).body as {
+      verdict: string;
+      summary: string;
+      data: { datasets: { name: string; train: number; tokens: number }[]; train: { sha256: string } };
+    };
+    assert.deepEqual([project.verdict, project.verdict_summary], [report.verdict, report.summary]);
+    const { items } = (await service.call('GET', '/projects/1/runs')).body as { items: { verdict: string }[] };
+    assert.equal(items[0]?.verdict, report.verdict);
+    assert.deepEqual(
+      report.data.datasets.map(({ name, train }) => [name, train]),
+      [
+        ['rows.csv', 20],
+        ['code.csv', 20],
+        ['a.csv', 14],
+        ['b.csv', 6],
+      ],
+    );
+    assert.ok(report.data.datasets.every(({ tokens }) => tokens > 0));
+    assert.equal(report.data.train.sha256, (await service.call('GET', '/projects/1/mixture')).body.sha256);
+    for (const [name, type, begins] of [
+      ['report.md', 'text/markdown; charset=utf-8', `# ${TINY_MODEL}, fine-tuned: report`],
+      ['curves.png', 'image/png', '\x89PNG'],
+    ] as const) {
+      const answer = await fetch(`${service.apiUrl}/api/v1/projects/1/${name}`);
+      const content = Buffer.from(await answer.arrayBuffer());
+      assert.deepEqual([answer.status, answer.headers.get('Content-Type')], [200, type]);
+      assert.equal(content.toString('latin1', 0, begins.length), begins);
+      assert.deepEqual(content, await readFile(join(output, 'report', name)));
+    }
+    assert.match(await readFile(join(output, 'README.md'), 'utf8'), /^datasets:\n- rows\.csv\n- code\.csv\n/m);
+
+    const errors = async () => (await service.call('POST', '/projects/1/validate')).body.errors;
+    const weights = join(output, 'model.safetensors');
+    const whole = await readFile(weights);
+    await writeFile(weights, whole.subarray(1));
+    assert.deepEqual(await errors(), ['model.safetensors is not the file that the training wrote.']);
+    await writeFile(weights, whole);
+    const manifest = join(output, 'manifest.json');
+    await writeFile(manifest, `${await readFile(manifest, 'utf8')}\n`);
+    // Take known_manifest_sha256 out of check-output.ts and nobody notices.
+    assert.match(String(await errors()), /^manifest\.json is not the one that this training wrote/);
+  });
+
+  it('publishes the adapter alone where that is asked for', async () => {
+    const done = await jobs.ended(await jobs.create({ training_type: 'qlora', merge: false, max_steps: 4 }));
+    assert.equal(done.status, 'completed', String(done.error_message));
+    assert.ok(['better', 'same', 'worse'].includes(String(done.verdict)), String(done.verdict_summary));
+    const output = String(done.output_path);
+    await access(join(output, 'adapter', 'adapter_model.safetensors'));
+    assert.deepEqual(
+      (await readdir(output)).filter((name) => /^(config|model)/.test(name)),
+      [],
+    );
   });
 
   it('never overwrites an output: not of another project, nor of a database that is gone', async () => {

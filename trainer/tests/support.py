@@ -48,7 +48,7 @@ def model_path() -> Path:
     return installed / "snapshots" / (installed / "refs" / "main").read_text()
 
 
-def write_run_file(work_dir: Path, **changes) -> Path:
+def write_run_file(work_dir: Path, /, **changes) -> Path:
     run = {
         "protocol": 1, "task": "train", "run_id": 1, "lease_epoch": 1, "training_type": "qlora",
         "model": {"name": "mtm/tiny-random-llama", "path": str(model_path())},

@@ -37,7 +37,7 @@ class Ends(unittest.TestCase):
         self.assertEqual(ended.returncode, failures.OUT_OF_MEMORY, ended.stdout[-2000:] + ended.stderr[-2000:])
 
     def test_a_checkpoint_fits_the_same_rows_per_step_in_smaller_batches(self):
-        # Take `rows_per_step` out of checkpoints._comparable and the checkpoint is put aside.
+        # Take `rows_per_step` out of checkpoints.comparable and the checkpoint is put aside.
         def stop_at_4(event, commands):
             if event["type"] == "step" and event["step"] == 4:
                 commands.stop.set()

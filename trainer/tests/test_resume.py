@@ -62,7 +62,7 @@ class Resume(unittest.TestCase):
         work = self.fresh("killed")
         trainer = start(write_run_file(work))
         for line in trainer.stdout:
-            if line.startswith("step") and "step=5" in line:
+            if line.startswith("step  5/"):
                 trainer.kill()
                 break
         trainer.communicate()

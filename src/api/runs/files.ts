@@ -1,4 +1,4 @@
-import { access, open } from 'node:fs/promises';
+import { access, open, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { create } from 'tar';
@@ -24,6 +24,14 @@ export async function readLog(env: Env, run: Run, task: 'train' | 'validate', li
   } finally {
     await file.close();
   }
+}
+
+/** A file of a run's report. @throws ApiError 404 until it has been validated */
+export async function readReport(env: Env, run: Run, name: string): Promise<Buffer> {
+  return await readFile(join(runFiles(env, run).report, name)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    throw new ApiError(404, `Run ${run.number} is ${run.status} and has no ${name}; validation writes it.`);
+  });
 }
 
 /** A run's mixture. @throws ApiError 404 until it is written */

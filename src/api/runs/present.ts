@@ -33,6 +33,11 @@ export type WithLatestRun<Owner> = Owner & { latestRun?: { [K in keyof ShownRun]
 /** For `include`: the latest run, with what is shown of it. */
 export const LATEST_RUN = { association: 'latestRun', attributes: [...SHOWN_OF_RUN] };
 
+/** Whether the model is worse than its base, where it cannot be overlooked. Validations from before there was one have none. */
+function presentVerdict(validation: ShownRun['validation'] | undefined) {
+  return { verdict: validation?.verdict ?? null, verdict_summary: validation?.summary || null };
+}
+
 /** The latest run, as jobs and projects show it. */
 export function presentRun({ latestRun: run }: WithLatestRun<object>) {
   return {
@@ -53,6 +58,7 @@ export function presentRun({ latestRun: run }: WithLatestRun<object>) {
     output_path: run?.output_path ?? null,
     weights_sha256: run?.result?.weights_sha256 ?? null,
     validation: run?.validation ?? null,
+    ...presentVerdict(run?.validation),
     started_at: date(run?.started_at ?? null),
     completed_at: date(run?.finished_at ?? null),
   };
@@ -78,6 +84,7 @@ export function presentOneRun(run: Run, numbers: Map<number, number>) {
     resumes_run_number: run.resumes_run_id === null ? null : (numbers.get(run.resumes_run_id) ?? null),
     output_path: run.output_path,
     weights_sha256: run.result?.weights_sha256 ?? null,
+    ...presentVerdict(run.validation),
     spec: run.spec,
     plan: run.plan === null ? null : presentPlan(run.plan, run.spec),
     created_at: date(run.created_at),

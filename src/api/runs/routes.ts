@@ -9,7 +9,7 @@ import { readMetrics, STREAM_START } from '../../models/run-stream.ts';
 import type { ApiDependencies, Endpoints } from '../endpoint.ts';
 import { date, IdParams, pageQuery } from '../shared-schema.ts';
 import { eventStream, placeOf } from './event-stream.ts';
-import { archiveOutput, findMixture, readLog } from './files.ts';
+import { archiveOutput, findMixture, readLog, readReport } from './files.ts';
 import { findRun, type RunOwner, requireOwner, runsOf } from './owners.ts';
 import { presentOneRun } from './present.ts';
 import { queryBundle } from './query-bundle.ts';
@@ -26,10 +26,36 @@ import {
   MixtureSchema,
   QueryRequest,
   QuerySchema,
+  ReportSchema,
   RunListSchema,
   RunQuery,
   STREAM_PLACE,
 } from './schema.ts';
+
+/** The report links to its picture: they lie beside each other. */
+const REPORT_FILES = [
+  {
+    name: 'report',
+    file: 'report.json',
+    summary: 'How the trained model compares with its base, and what it was made from',
+    contentType: 'application/json',
+    schema: ReportSchema,
+  },
+  {
+    name: 'report.md',
+    file: 'report.md',
+    summary: 'The same for people, in Markdown',
+    contentType: 'text/markdown',
+    schema: z.string().openapi({ example: '# org/model, fine-tuned: report\n' }),
+  },
+  {
+    name: 'curves.png',
+    file: 'curves.png',
+    summary: 'The losses and the learning rate of a run by step, as a picture',
+    contentType: 'image/png',
+    schema: z.string().openapi({ format: 'binary', example: '(the bytes of the picture)' }),
+  },
+];
 
 /** The same endpoints for the runs of jobs and of projects. */
 export function addRuns(endpoints: Endpoints, dependencies: ApiDependencies): void {
@@ -138,6 +164,22 @@ function addRunsOf(kind: RunOwner['kind'], endpoints: Endpoints, dependencies: A
       return { run_number: run.number, items };
     },
   });
+
+  for (const { name, file, summary, contentType, schema } of REPORT_FILES) {
+    endpoints.add({
+      ...common,
+      path: `${path}/${name}`,
+      summary,
+      query: RunQuery,
+      success: { status: 200, description: 'The file', schema, contentType },
+      errors: { ...errors, 404: `No such ${kind} or run, or it has not been validated` },
+      handle: async ({ params: { id }, query, ctx }) => {
+        const content = await readReport(env, await findRun({ kind, id }, query.run), file);
+        ctx.type = contentType;
+        return content;
+      },
+    });
+  }
 
   const mixtureErrors = { ...errors, 404: `No such ${kind} or run, or its data is not prepared yet` };
   endpoints.add({

@@ -2,9 +2,14 @@ import { z } from 'zod';
 import { MIXTURE_PARTS } from '../../datasets/mixture.ts';
 import { RUN_PHASES, RUN_STATUSES } from '../../models/statuses.ts';
 import { FoundChunkSchema } from '../../retrieval/bundle-reader.ts';
-import { DeviceFiguresSchema } from '../../trainer/protocol.ts';
+import { DeviceFiguresSchema, VERDICTS } from '../../trainer/protocol.ts';
 import { PlanSchema } from '../plan.ts';
 import { dateField, examplePage, idField, integerParam, pageOf } from '../shared-schema.ts';
+
+const verdictFields = {
+  verdict: z.enum(VERDICTS).nullable().openapi({ description: 'How the model compares with its base' }),
+  verdict_summary: z.string().nullable().openapi({ description: 'The same as a sentence with its figures' }),
+};
 
 /** What jobs and projects both show of their latest run. */
 export const runFields = {
@@ -20,6 +25,7 @@ export const runFields = {
   output_path: z.string().nullable(),
   weights_sha256: z.string().nullable(),
   validation: z.record(z.string(), z.unknown()).nullable(),
+  ...verdictFields,
   started_at: dateField.nullable(),
   completed_at: dateField.nullable(),
 };
@@ -38,6 +44,8 @@ export const RUN_FIELDS = {
   output_path: null,
   weights_sha256: null,
   validation: null,
+  verdict: null,
+  verdict_summary: null,
   started_at: '2024-01-01T00:00:00Z',
   completed_at: null,
 };
@@ -60,6 +68,8 @@ const RUN = {
   resumes_run_number: null,
   output_path: null,
   weights_sha256: null,
+  verdict: null,
+  verdict_summary: null,
   plan: null,
   spec: { training_type: 'qlora', base_model: 'meta-llama/Llama-3.2-3B-Instruct', max_rows: 50_000 },
   created_at: '2024-01-01T00:00:00Z',
@@ -86,6 +96,7 @@ export const RunSchema = z
     resumes_run_number: z.int().nullable(),
     output_path: z.string().nullable(),
     weights_sha256: z.string().nullable(),
+    ...verdictFields,
     spec: z.record(z.string(), z.unknown()).openapi({ description: 'Everything that repeats this run' }),
     // Null until its data is prepared.
     plan: z.union([PlanSchema, z.null()]),
@@ -177,6 +188,32 @@ export const LogsQuery = z.strictObject({
   task: z.enum(['train', 'validate']).default('train'),
   tail: integerParam(1, 100_000).default(1_000).openapi({ description: 'How many of the last lines' }),
 });
+
+export const ReportSchema = z
+  .looseObject({
+    valid: z.boolean(),
+    verdict: verdictFields.verdict,
+    summary: z.string(),
+    traits: z.array(z.looseObject({ trait: z.string(), rows: z.int(), verdict: z.enum(VERDICTS) })),
+  })
+  .openapi('Report', {
+    example: {
+      valid: true,
+      verdict: 'better',
+      summary:
+        'The tuned model is better than its base on held-out rows of reasoning (loss 1.412 to 0.874, number 12% to 47%).',
+      traits: [
+        {
+          trait: 'reasoning',
+          rows: 32,
+          verdict: 'better',
+          base: { loss: 1.412, perplexity: 4.104, exact_match: 0 },
+          tuned: { loss: 0.874, perplexity: 2.396, exact_match: 0.031 },
+          by_format: { scorer: 'number', rows: 32, base: 0.125, tuned: 0.469 },
+        },
+      ],
+    },
+  });
 
 const whichPart = { part: z.enum(MIXTURE_PARTS).default('train') };
 export const MixtureFileQuery = z.strictObject({ ...whichRun, ...whichPart });

@@ -1,0 +1,201 @@
+"""Trains from a file of rows, without the service. OUTPUT gets model/ (the tuned model), checkpoints/, run.json (all that was
+chosen), the rows as they were divided, and events/. The same command again goes on from the newest checkpoint."""
+
+import argparse
+import hashlib
+import json
+import logging
+import os
+import random
+import signal
+import warnings
+from collections import Counter
+from dataclasses import MISSING, asdict, fields, replace
+from pathlib import Path
+from typing import get_args
+
+from . import tasks
+from .checkpoints import MANIFEST, all_checkpoints, comparable
+from .events import Events
+from .failures import BadInput, Stopped, TrainerFailure
+from .rows import Conversation, read_conversations
+from .run_file import PROTOCOL, TRAINING_TYPES, Hyperparameters, RunFile, require_writable, run_file_of
+from .supervision import Commands
+from .training import identity_of
+
+# As the service has them.
+DEFAULTS = {
+    "batch_size": 4, "gradient_accumulation": 1, "learning_rate": 2e-4, "epochs": 3, "lora_r": 16, "lora_alpha": 32, "lora_dropout": 0.05,
+    "max_length": 1024, "seed": 42, "save_steps": 50, "max_steps": None, "batching": "like_length",
+}  # fmt: skip
+SAVE_SHARE = 0.03
+VALIDATION = {"max_rows_per_trait": 32, "max_new_tokens": 96}
+HELP = {
+    "batch_size": "rows at once: fewer need less memory",
+    "gradient_accumulation": "batches of a step",
+    "learning_rate": "how much is learnt from a step, above 0 and at most 1",
+    "epochs": "how often every row is seen",
+    "lora_r": "rank of the adapters (qlora)",
+    "lora_alpha": "weight of the adapters (qlora)",
+    "lora_dropout": "from 0 to 1 (qlora)",
+    "max_length": "of an example, in tokens",
+    "seed": "of every choice at random; on the CPU the same seed gives the same model",
+    "save_steps": "steps between checkpoints",
+    "max_steps": "end after so many steps",
+    "too_long": "what is done with a longer row: truncate, drop or split",
+    "batching": "like_length (little padding) or random",
+    "eval_steps": "steps between evaluations on held-out rows; 0: never; not given: so that it costs little",
+    "early_stopping_patience": "evaluations without a better one after which it ends, with the best model",
+    "compile": "torch.compile: slow to begin, faster where steps are many and alike",
+    "merge": "write the merged model beside the adapter (qlora)",
+    "chunk_tokens": "size of a chunk (rag)",
+    "chunk_overlap": "tokens that a chunk has in common with the next (rag)",
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, required=True, metavar="FILE", help="rows: .jsonl, .json, .csv or .parquet")
+    parser.add_argument("--model", required=True, metavar="DIRECTORY_OR_NAME", help="what is trained: a directory, or ORG/NAME in the Hugging Face cache")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIRECTORY")
+    parser.add_argument("--type", choices=TRAINING_TYPES, default="qlora", help="adapters on a model in 4 bits (default), all weights, or an index of all texts and answers")
+    parser.add_argument("--held-out", type=Path, metavar="FILE", help="rows to compare on; without it some of the data are kept back")
+    parser.add_argument("--held-out-share", type=float, default=0.1, metavar="SHARE", help="of the data, from 0 to 0.5 (default: 0.1); 0: nothing is compared")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of the CPU (default: %(default)s)")
+    for field in fields(Hyperparameters):
+        kind = (get_args(field.type) or (field.type,))[0]
+        default = DEFAULTS.get(field.name, None if field.default is MISSING else field.default)
+        options = {"action": argparse.BooleanOptionalAction} if kind is bool else {"type": kind, "metavar": {int: "N", float: "X"}.get(kind, "CHOICE")}
+        parser.add_argument(f"--{field.name.replace('_', '-')}", default=default, help=f"{HELP.get(field.name, '')} ({'no limit' if default is None else f'default: {default}'})", **options)
+
+
+def train(chosen: argparse.Namespace, events: Events, commands: Commands) -> None:
+    """Everything in its order. Raises Stopped once it has saved and said how to go on."""
+    # What the libraries say to who writes programs with them.
+    warnings.simplefilter("ignore", FutureWarning)
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    name, path = find_model(chosen.model)
+    training, held_out = divide(chosen)
+    run = prepare(chosen, name, path, training, held_out)
+    try:
+        events.send("done", result=tasks.train(run, events, commands))
+    except Stopped:
+        print("Stopped, and saved. The same command goes on from there.", flush=True)
+        raise
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # There is nothing to save any more.
+    result = tasks.validate(replace(run, task="validate"), events)
+    if not result["valid"]:
+        raise TrainerFailure(f"The tuned model cannot be used: {' '.join(result['errors'])}")
+    print("\n".join(["", *table(result["traits"]), f"The tuned model is in {run.output_dir}."]), flush=True)
+
+
+def find_model(model: str) -> tuple[str, Path]:
+    """Its name and its directory: as given, or the one that `main` of the Hugging Face cache stands for."""
+    if Path(model).is_dir():
+        return model, Path(model).absolute()
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    try:
+        return model, Path(snapshot_download(model, local_files_only=True))
+    except (OSError, ValueError):  # It is not there, or no name.
+        raise BadInput(
+            f"model is {model!r}, which is no directory, and not in the Hugging Face cache {HF_HUB_CACHE!r}. "
+            f"Give a directory, or fetch it first, with `hf download {model}` for example."
+        ) from None
+
+
+def divide(chosen: argparse.Namespace) -> tuple[list[Conversation], list[Conversation]]:
+    """Rows to train on, and rows to compare on: those of the other file, or a share of these, drawn with the seed."""
+    rows = read_conversations(chosen.data)
+    if not rows:
+        raise BadInput(f"The data file {str(chosen.data)!r} has no rows.")
+    if chosen.held_out:
+        return rows, read_conversations(chosen.held_out)
+    if not 0 <= chosen.held_out_share <= 0.5:
+        raise BadInput(f"held_out_share is {chosen.held_out_share!r}; it must be from 0 to 0.5.")
+    if chosen.held_out_share == 0:
+        return rows, []
+    # What is there twice would be compared on though it was trained on.
+    often = Counter(json.dumps(row.messages) for row in rows)
+    once = [number for number, row in enumerate(rows) if often[json.dumps(row.messages)] == 1]
+    drawn = set(random.Random(chosen.seed).sample(once, min(len(once), len(rows) - 1, max(1, round(chosen.held_out_share * len(rows))))))
+    return [row for number, row in enumerate(rows) if number not in drawn], [rows[number] for number in sorted(drawn)]
+
+
+def prepare(chosen: argparse.Namespace, name: str, path: Path, training: list[Conversation], held_out: list[Conversation]) -> RunFile:
+    """Writes run.json and the rows, unless another training is there already: nothing is mixed, and nothing lost."""
+    folder = chosen.output.absolute()
+    require_writable(folder, "output")
+    earlier = earlier_run(folder)
+    saved = manifests(folder)
+    given = {
+        "protocol": PROTOCOL, "task": "train", "run_id": 1, "lease_epoch": earlier.get("lease_epoch", 0) + 1, "training_type": chosen.type,
+        "model": {"name": name, "path": str(path)},
+        "data": {"train": str(folder / "train.jsonl"), "held_out": str(folder / "held_out.jsonl") if held_out else None},
+        "work_dir": str(folder), "output_dir": str(folder / "model"),
+        "hyperparameters": {field.name: getattr(chosen, field.name) for field in fields(Hyperparameters)},
+        "threads": chosen.threads, "save_share": SAVE_SHARE, "validation": VALIDATION,
+        "known_checkpoint_step": saved[0]["step"] if saved else earlier.get("known_checkpoint_step"),
+    }  # fmt: skip
+    run = run_file_of(given)
+    rows = as_lines(training)
+    if saved:
+        require_the_same(saved[0], identity_of(run, hashlib.sha256(rows.encode()).hexdigest()), folder)
+        print(f"{folder} has this training up to step {saved[0]['step']}: it goes on from there (lease epoch {run.lease_epoch}).", flush=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, text in (("train.jsonl", rows), ("held_out.jsonl", as_lines(held_out)), ("run.json", json.dumps(given, indent=2))):
+        new = folder / f"{file}.new"
+        new.write_text(text, encoding="utf-8")
+        new.rename(folder / file)
+    print(f"{len(training)} rows to train on, {len(held_out)} to compare on. What was chosen is in {folder / 'run.json'}.", flush=True)
+    return run
+
+
+def earlier_run(folder: Path) -> dict:
+    """What an earlier call wrote. Raises BadInput for a folder with other things in it."""
+    try:
+        return json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if folder.is_dir() and any(folder.iterdir()):
+            raise BadInput(f"output is {str(folder)!r}, which has files in it and no run.json of an earlier training. Name a new directory.") from None
+        return {}
+    except ValueError as error:
+        raise BadInput(f"output is {str(folder)!r}, whose run.json is no JSON ({error}). Name another directory.") from None
+
+
+def manifests(folder: Path) -> list[dict]:
+    """Those of the checkpoints whose saving was finished, newest first. Whether the files are right is seen when one is loaded."""
+    found = []
+    for checkpoint in all_checkpoints(folder / "checkpoints"):
+        try:
+            found.append(json.loads((checkpoint.path / MANIFEST).read_text(encoding="utf-8")))
+        except (FileNotFoundError, ValueError):
+            pass
+    return found
+
+
+def require_the_same(saved: dict, asked: dict, folder: Path) -> None:
+    """Raises BadInput where checkpoints are of a training with other choices, which could only begin afresh."""
+    before = {**saved, **comparable("hyperparameters", saved["hyperparameters"])}
+    now = {**asked, **comparable("hyperparameters", asked["hyperparameters"])}
+    differing = [f"{name} {before.get(name)!r}, not {value!r}" for name, value in now.items() if name != "hyperparameters" and before.get(name) != value]
+    if differing:
+        raise BadInput(f"{str(folder)!r} has checkpoints of another training, with {', '.join(differing)}. Choose the same to go on, or name another output.")
+
+
+def as_lines(rows: list[Conversation]) -> str:
+    return "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
+
+
+def table(traits: list[dict]) -> list[str]:
+    """Base against tuned, in lines as wide as each other."""
+    if not traits:
+        return ["Nothing was held out to compare on."]
+    rows = [("trait", "rows", "loss before", "after", "answers right before", "after")]
+    for score in traits:
+        base, tuned = score["base"], score["tuned"]
+        rows.append(
+            (score["trait"], str(score["rows"]), f"{base['loss']:.3f}", f"{tuned['loss']:.3f}", f"{base['exact_match']:.0%}", f"{tuned['exact_match']:.0%}")
+        )
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return ["  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]) for row in rows]

@@ -1,0 +1,144 @@
+"""What became of a training, for people (report.md), for programs (report.json) and as a picture (curves.png)."""
+
+import json
+from pathlib import Path
+
+from .card import data_section, training_section, usage
+from .curves import draw
+from .history import History, read_history
+from .markdown import cell, fenced, table
+from .provenance import data_of
+from .run_file import RunFile
+from .training import versions
+
+FOLDER = "report"
+AMONG_FIRST = (1, 5, 10)  # The k of recall@k.
+LOUD = {"worse": "⚠️ **WORSE than its base.**", "better": "**Better than its base.**", "same": "**No better and no worse than its base.**"}
+
+
+def write_report(run: RunFile, found: dict) -> None:
+    """Writes what validation found into the work folder, and into that of the model if it is usable. The manifest of the
+    model does not cover it. May run twice: each file appears whole, in place of what was there."""
+    history = read_history(run.work_dir)
+    data = data_of(run)
+    curves = draw(history)
+    report = {
+        **found,
+        "base_model": run.model_name,
+        "training_type": run.training_type,
+        "data": data,
+        "training": _training(history),
+        "hyperparameters": vars(run.hyperparameters),
+        "versions": versions(),
+    }
+    files = {
+        "report.json": (json.dumps(report, indent=2, ensure_ascii=False) + "\n").encode(),
+        "report.md": _markdown(run, report, history, has_curves=curves is not None).encode(),
+        **({"curves.png": curves} if curves else {}),
+    }
+    run.work_dir.mkdir(parents=True, exist_ok=True)
+    for parent in [run.work_dir, *([run.output_dir] if found["valid"] else [])]:
+        folder = parent / FOLDER
+        # Not with its parents: a model that is not there any more was published, or given up.
+        folder.mkdir(exist_ok=True)
+        for name, content in files.items():
+            _replace(folder / name, content, run.lease_epoch)
+
+
+def _replace(path: Path, content: bytes, lease_epoch: int) -> None:
+    partial = path.with_name(f".{path.name}.e{lease_epoch}")
+    partial.write_bytes(content)
+    partial.replace(path)
+
+
+def _training(history: History) -> dict | None:
+    if not history.steps:
+        return None
+    first, last = history.steps[min(history.steps)], history.steps[max(history.steps)]
+    plan = history.plan or {}
+    return {
+        "steps": last["step"],
+        "first_loss": first["loss"],
+        "last_loss": last["loss"],
+        "tokens": last["tokens"],
+        **{name: plan.get(name) for name in ("trainable_parameters", "total_parameters", "device")},
+    }
+
+
+def _markdown(run: RunFile, report: dict, history: History, has_curves: bool) -> str:
+    what = "as an index" if run.training_type == "rag" else "fine-tuned"
+    sections = [f"# {cell(run.model_name)}, {what}: report", _verdict(report)]
+    if report["traits"]:
+        sections.append(f"## Base and tuned on held-out rows\n\n{_traits(report['traits'])}")
+    if report.get("retrieval"):
+        sections.append(f"## Held-out questions\n\n{_retrieval(report['retrieval'])}")
+    if report["training"]:
+        picture = "\n\n![Loss and learning rate by step](curves.png)" if has_curves else ""
+        sections.append(f"## What changed\n\n{_changed(run, report['training'])}{picture}")
+    if report["samples"]:
+        sections += ["## Held-out rows", *map(_sample, report["samples"])]
+    if report.get("fixed_prompts"):
+        sections += ["## The same questions to both", *map(_sample, report["fixed_prompts"])]
+    sections.append(f"## What it was trained on\n\n{data_section(report['data'])}")
+    sections.append(f"## How it was trained\n\n{training_section(run)}")
+    if report["valid"]:
+        sections.append(f"## How to use it\n\nThe folder of the model is the one that `report` lies in.\n\n{usage(run)}")
+    return "\n\n".join(sections) + "\n"
+
+
+def _verdict(report: dict) -> str:
+    if not report["valid"]:
+        return "⛔ **NOT USABLE.**\n\n" + "\n".join(f"- {cell(error)}" for error in report["errors"])
+    files = f"All {len(report['files']['files_checked'])} files are there and as they were written, and the model loads and generates."
+    loud = LOUD.get(report["verdict"])
+    return f"{loud + ' ' if loud else ''}{cell(report['summary'])}\n\n{files}"
+
+
+def _traits(traits: list[dict]) -> str:
+    def row(trait: dict) -> list:
+        base, tuned, by_format = trait["base"], trait["tuned"], trait["by_format"]
+        return [
+            trait["trait"],
+            "WORSE" if trait["verdict"] == "worse" else trait["verdict"],
+            trait["rows"],
+            f"{base['loss']:.3f} → {tuned['loss']:.3f}",
+            f"{base['perplexity']:.4g} → {tuned['perplexity']:.4g}",
+            f"{base['exact_match']:.0%} → {tuned['exact_match']:.0%}",
+            by_format and f"{by_format['scorer']}: {by_format['base']:.0%} → {by_format['tuned']:.0%} of {by_format['rows']}",
+        ]
+
+    return table(["trait", "tuned is", "rows", "loss", "perplexity", "exact match", "by format"], [row(trait) for trait in traits])
+
+
+def _retrieval(retrieval: list[dict]) -> str:
+    """Which place the first chunk of a question's own answer has among all chunks."""
+    head = ["trait", "questions", *(f"recall at {k}" for k in AMONG_FIRST), "MRR"]
+    rows = [[each["trait"], each["questions"], *(f"{each[f'recall_at_{k}']:.0%}" for k in AMONG_FIRST), f"{each['mrr']:.3f}"] for each in retrieval]
+    samples = [
+        f"### {cell(each['trait'])}\n\nAsked:\n\n{fenced(sample['question'])}\n\nFound first (the right one is number {sample['place']}):\n\n{fenced(sample['found'])}"
+        for each in retrieval
+        for sample in each["samples"]
+    ]
+    return "\n\n".join([table(head, rows), *samples])
+
+
+def _changed(run: RunFile, training: dict) -> str:
+    if run.training_type == "rag":
+        return f"{training['tokens']:,} tokens were embedded. The model is as it was."
+    what = "All weights" if run.training_type == "standard" else f"Adapters of rank {run.hyperparameters.lora_r} beside every linear layer but the output's"
+    share = ""
+    if training["total_parameters"]:
+        trained, total = training["trainable_parameters"], training["total_parameters"]
+        share = f" ({trained:,} of {total:,} parameters)"
+    losses = f"from {_figure(training['first_loss'])} to {_figure(training['last_loss'])}"
+    return f"{what}{share} were trained for {training['steps']:,} steps on {training['tokens']:,} tokens; the training loss went {losses}."
+
+
+def _figure(value: float | None) -> str:
+    return "no number" if value is None else f"{value:.3f}"
+
+
+def _sample(sample: dict) -> str:
+    texts = [("Asked", "prompt"), ("Expected", "expected"), ("Base", "base"), ("Tuned", "tuned")]
+    head = f"### {cell(sample['trait'])}\n\n" if "trait" in sample else ""
+    return head + "\n\n".join(f"{title}:\n\n{fenced(sample[name].strip() or '(nothing)')}" for title, name in texts if name in sample)

@@ -1,0 +1,202 @@
+import contextlib
+import io
+import json
+import os
+import re
+import tempfile
+import unittest
+from pathlib import Path
+
+from ..checkpoints import MANIFEST, sha256_of
+from ..events import Events
+from ..history import read_history
+from ..rows import read_conversations
+from ..run_file import read_run_file
+from ..supervision import Commands
+from .support import HYPERPARAMETERS, Recorder, model_path, train_here, write_run_file
+
+CODE = re.compile(r"```python\n(.*?)\n```", re.DOTALL)
+
+
+def train(work: Path, **changes) -> None:
+    """As `python -m trainer` does, with the events kept."""
+    from ..training import train
+
+    run = read_run_file(write_run_file(work, **changes))
+    with open(os.devnull, "w") as nowhere:
+        events = Events(os.dup(nowhere.fileno()))
+    events.keep(work / "events" / f"e{run.lease_epoch}.jsonl")
+    train(run, read_conversations(run.train), events, Commands())
+
+
+def validate(work: Path, task="validate", **changes) -> dict:
+    from ..validation import validate
+
+    run = read_run_file(write_run_file(work, task=task, **changes))
+    return validate(run, read_conversations(run.held_out), Recorder())
+
+
+def run_code(text: str, folder: Path) -> list[str]:
+    """Runs each block of Python in a text as its reader would, with the base at hand. Returns what each printed."""
+    printed = []
+    for code in CODE.findall(text):
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            # Not 100 tokens, which say no more than a few.
+            code = code.replace("mtm/tiny-random-llama", str(model_path())).replace('folder = "."', f"folder = {str(folder)!r}")
+            exec(code.replace("max_new_tokens=100", "max_new_tokens=5"), {})
+        printed.append(out.getvalue())
+    return printed
+
+
+class Report(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.work = Path(directory.name)
+
+    def mixture(self) -> dict:
+        """Data as the service lays it out. Returns `data` of a run file."""
+        data = self.work / "mixture"
+        data.mkdir()
+        ids = {"maths": 3, "coding": 8}
+        rows = [
+            {"prompt": f"what is {i}", "completion": f"#### {i % 5}" if trait == "maths" else "print('a')", "trait": trait, "dataset_id": ids[trait]}
+            for i in range(12)
+            for trait in ids
+        ]
+        parts = {"train": rows[:18], "held_out": rows[18:]}
+        for name, part in parts.items():
+            (data / f"{name}.jsonl").write_text("\n".join(map(json.dumps, part)))
+        counts = [{"trait": trait, "dataset_id": ids[trait], "train": 9, "held_out": 3} for trait in ids]
+        files = {name: {"file": f"{name}.jsonl", "rows": len(part), "sha256": sha256_of(data / f"{name}.jsonl")} for name, part in parts.items()}
+        datasets = [{"id": id, "sha256": f"{id:064}"} for id in ids.values()]
+        (data / "mixture.json").write_text(json.dumps({"datasets": datasets, "counts": counts, **files}))
+        named = [{"id": 3, "name": "GSM | 8K"}, {"id": 8, "name": "Snippets"}]
+        return {"train": str(data / "train.jsonl"), "held_out": str(data / "held_out.jsonl"), "datasets": named}
+
+    def test_it_says_what_was_made_from_what_and_how_to_use_it(self):
+        data = self.mixture()
+        train(self.work, data=data)
+        (self.work / "events" / "e0.jsonl").write_text('{"type": "step", "step": 1, "loss": 99.0}\n{"type": "eval", "step": 3, "trait": "coding", "loss": 6.1, "rows": 3}\n{"type": "st')
+        told = validate(self.work, data=data)
+        self.assertEqual(told["verdict"], "better", told["summary"])
+        self.assertNotIn("fixed_prompts", told)
+        self.assertLess(len(json.dumps(told)), 20_000)
+
+        folder = self.work / "output" / "report"
+        names = ["curves.png", "report.json", "report.md"]
+        self.assertEqual(sorted(path.name for path in folder.iterdir()), names)
+        for name in names:
+            self.assertEqual((folder / name).read_bytes(), (self.work / "report" / name).read_bytes())
+        self.assertEqual((folder / "curves.png").read_bytes()[:8], b"\x89PNG\r\n\x1a\n")
+
+        report = json.loads((folder / "report.json").read_text())
+        self.assertEqual([dataset["name"] for dataset in report["data"]["datasets"]], ["GSM | 8K", "Snippets"])
+        self.assertEqual([(dataset["train"], dataset["held_out"], dataset["share"]) for dataset in report["data"]["datasets"]], [(9, 3, 0.5)] * 2)
+        self.assertTrue(all(dataset["tokens"] > 0 for dataset in report["data"]["datasets"]))
+        self.assertEqual([(trait["trait"], trait["by_format"]["scorer"]) for trait in report["traits"]], [("maths", "number"), ("coding", "python_parses")])
+        self.assertEqual(len(report["fixed_prompts"]), 5)
+        self.assertLess(report["training"]["last_loss"], report["training"]["first_loss"])
+        self.assertLess(report["training"]["first_loss"], 99)
+
+        text = (folder / "report.md").read_text()
+        self.assertEqual(text.splitlines()[2].split(".**")[0], "**Better than its base")
+        card = (self.work / "output" / "README.md").read_text()
+        for shown in (text, card):
+            self.assertIn(f"| GSM \\| 8K | maths | 9 | 50.0% | {report['data']['datasets'][0]['tokens']} | 3 | {3:064} |", shown)
+            self.assertIn(report["data"]["train"]["sha256"], shown)
+            self.assertIn("| learning_rate | 0.001 |", shown)
+        self.assertIn("![Loss and learning rate by step](curves.png)", text)
+        self.assertEqual(len(run_code(card, self.work / "output")), 2)  # Merged, and the adapter.
+        self.assertIn("README.md", told["files"]["files_checked"])
+
+    def test_the_card_tells_the_licence_of_the_base(self):
+        from ..provenance import licence_of
+
+        cases = {
+            "---\nlicense: apache-2.0\ntags: [x]\n---\n# Base": {"license": "apache-2.0"},
+            "---\nlicense: other\nlicense_name: own\n---\n": {"license": "other", "license_name": "own"},
+            "# Base\nlicense: mit": {},
+            "---\nlicense: [": {},
+            "---\n- a\n---\n": {},
+        }
+        for text, licence in cases.items():
+            (self.work / "README.md").write_text(text)
+            self.assertEqual(licence_of(self.work), licence, text)
+        self.assertEqual(licence_of(self.work / "none"), {})
+
+    def test_a_model_that_got_worse_says_so_first(self):
+        # Its base would rather say anything else than what it learnt by heart.
+        held_out = self.work / "held_out.jsonl"
+        held_out.write_text("\n".join(json.dumps({"prompt": f"{i}", "completion": "Zürich, quite ©†¥"}) for i in range(4)))
+        data = {"train": str(self._rows("answer 1 answer 1")), "held_out": str(held_out)}
+        changes = {"data": data, "training_type": "standard", "hyperparameters": {**HYPERPARAMETERS, "learning_rate": 0.01, "epochs": 20}}
+        train(self.work, **changes)
+        told = validate(self.work, **changes)
+        self.assertEqual((told["valid"], told["verdict"]), (True, "worse"), told["summary"])
+        self.assertIn("WORSE than its base on held-out rows of all (loss ", told["summary"])
+        self.assertIn("**WORSE than its base.**", (self.work / "report" / "report.md").read_text().splitlines()[2])
+
+    def test_without_held_out_rows_it_is_not_compared(self):
+        train(self.work, data={"train": str(self._rows("answer")), "held_out": None})
+        from ..validation import validate
+
+        run = read_run_file(write_run_file(self.work, task="validate", data={"train": str(self._rows("answer")), "held_out": None}))
+        told = validate(run, [], Recorder())
+        self.assertEqual((told["valid"], told["verdict"], told["traits"]), (True, None, []))
+        self.assertIn("not compared", (self.work / "report" / "report.md").read_text())
+
+    def test_an_adapter_alone(self):
+        # Count `merge` among what decides the weights (checkpoints._comparable), and it begins again at step 0.
+        train_here(self.work)
+        alone = {"hyperparameters": {**HYPERPARAMETERS, "merge": False}}
+        result, events = train_here(self.work, lease_epoch=2, known_checkpoint_step=12, **alone)
+        self.assertEqual([event["step"] for event in events.of("resumed")], [12])
+        output = self.work / "output"
+        self.assertEqual(sorted(path.name for path in output.glob("*.json")), ["manifest.json", "tokenizer.json", "tokenizer_config.json"])
+        self.assertEqual(list(output.glob("*.safetensors")), [])
+        told = validate(self.work, **alone)
+        self.assertEqual((told["valid"], told["verdict"]), (True, "better"), told["errors"])
+        self.assertEqual(len(run_code((output / "README.md").read_text(), output)), 1)
+        self.assertIn("library_name: peft", (output / "README.md").read_text())
+        self.assertEqual(validate(self.work, "check")["errors"], ["config.json is missing."])
+
+    def test_damaged_and_swapped_files_are_named(self):
+        train_here(self.work)
+        other = self.work / "other"
+        other.mkdir()
+        train_here(other, hyperparameters={**HYPERPARAMETERS, "seed": 2})
+        output, known = self.work / "output", {"known_manifest_sha256": sha256_of(self.work / "output" / MANIFEST)}
+        self.assertTrue(validate(self.work, "check", **known)["valid"])
+
+        weights = output / "model.safetensors"
+        weights.write_bytes((other / "output" / "model.safetensors").read_bytes())
+        told = validate(self.work, **known)
+        self.assertEqual(told["errors"], ["model.safetensors is not the file that the training wrote."])
+        self.assertRegex((self.work / "report" / "report.md").read_text(), r"\*\*NOT USABLE\.\*\*\n\n- model\.safetensors is not the file")
+        self.assertFalse((output / "report").exists())
+
+        output.rename(self.work / "first")
+        (other / "output").rename(output)
+        self.assertTrue(validate(self.work, "check")["valid"])
+        told = validate(self.work, "check", **known)
+        self.assertRegex(told["errors"][0], "manifest.json is not the one that this training wrote")
+
+    def _rows(self, answer: str) -> Path:
+        path = self.work / "rows.jsonl"
+        path.write_text("\n".join(json.dumps({"prompt": f"question {i}", "completion": answer}) for i in range(8)))
+        return path
+
+
+class Histories(unittest.TestCase):
+    def test_later_claims_count_in_place_of_earlier_ones(self):
+        # Sort the files by name and e10 comes before e9.
+        with tempfile.TemporaryDirectory() as directory:
+            events = Path(directory) / "events"
+            events.mkdir()
+            step = '{{"type": "step", "step": {}, "loss": {}}}\n'
+            (events / "e9.jsonl").write_text(step.format(1, 1.0) + step.format(2, 2.0) + '{"type": "step", "st')
+            (events / "e10.jsonl").write_text(step.format(2, 2.5) + '{"type": "eval", "step": 2, "trait": null, "loss": 3.0, "rows": 5}\n')
+            history = read_history(Path(directory))
+            self.assertEqual([(number, event["loss"]) for number, event in sorted(history.steps.items())], [(1, 1.0), (2, 2.5)])
+            self.assertEqual(history.held_out_loss, {None: {2: 3.0}})
