@@ -65,6 +65,10 @@ def line_for_people(type: str, data: dict) -> str:
                 f"step {data['step']:>{len(str(data['total_steps']))}}/{data['total_steps']}  epoch {data['epoch']:.2f}  loss {data['loss']:.4f}  "
                 f"learning rate {data['learning_rate']:.3g}  {data['tokens_per_s']:,.0f} tokens/s  {duration(data['seconds_left'])} left"
             )
+        case "eval":
+            return f"held-out loss {data['loss']:.4f} at step {data['step']}, {data['trait'] or 'over all'} ({data['rows']} rows)"
+        case "log":
+            return data["message"]
         case "checkpoint":
             return f"checkpoint of step {data['step']}, {data['bytes'] / 1e6:,.1f} MB in {data['seconds']:.1f} s: {data['path']}"
         case "resumed":

@@ -61,6 +61,7 @@ def load_model(path: Path, dtype="auto", quantize: bool = False, device: str | N
 
 def require_fit(path: Path, tokenizer, rows: list[dict], max_length: int) -> None:
     """Raises BadInput for examples that the model cannot read: more tokens at once than it knows places, or tokens that it has not."""
+    import numpy
     from transformers import AutoConfig
 
     try:
@@ -74,7 +75,7 @@ def require_fit(path: Path, tokenizer, rows: list[dict], max_length: int) -> Non
             f"hyperparameters.max_length is {max_length}, and the model reads at most {context} tokens at once (max_position_embeddings in its config.json): "
             f"{len(longer)} of {len(rows)} examples have more, up to {max(longer)}. Set max_length to {context} or less."
         )
-    highest = max(tokenizer.pad_token_id, max(max(row["input_ids"]) for row in rows))
+    highest = max(tokenizer.pad_token_id, max(int(numpy.max(row["input_ids"])) for row in rows))
     if highest >= getattr(config, "vocab_size", math.inf):
         raise BadInput(
             f"The tokenizer in {str(path)!r} writes {tokenizer.convert_ids_to_tokens(highest)!r} as token {highest}, and the model knows tokens up to "

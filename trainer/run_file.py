@@ -69,8 +69,6 @@ class Hyperparameters:
             raise BadInput(f"hyperparameters.early_stopping_patience is {self.early_stopping_patience!r}; it must be at least 1, or null.")
         if self.early_stopping_patience is not None and self.eval_steps == 0:
             raise BadInput("hyperparameters.eval_steps is 0, so that early_stopping_patience would see no evaluation; leave one of them out.")
-        if not isinstance(self.compile, bool):
-            raise BadInput(f"hyperparameters.compile is {self.compile!r}; it must be true or false.")
 
 
 @dataclass(frozen=True)
