@@ -1,14 +1,20 @@
 import contextlib
 import io
 import json
+import math
 import os
 import re
+import shutil
 import tempfile
 import unittest
 from pathlib import Path
 
-from ..checkpoints import MANIFEST, sha256_of
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from ..checkpoints import MANIFEST, sha256_of, write_manifest
 from ..events import Events
+from ..failures import BadInput
 from ..history import read_history
 from ..rows import read_conversations
 from ..run_file import read_run_file
@@ -160,6 +166,24 @@ class Report(unittest.TestCase):
         self.assertEqual(len(run_code((output / "README.md").read_text(), output)), 1)
         self.assertIn("library_name: peft", (output / "README.md").read_text())
         self.assertEqual(validate(self.work, "check")["errors"], ["config.json is missing."])
+
+    def test_a_loss_that_is_no_number_is_told(self):
+        # Compare them all the same, and the trainer crashes: JSON has no NaN.
+        train_here(self.work)
+        broken = self.work / "broken"
+        shutil.copytree(model_path(), broken)
+        with safe_open(broken / "model.safetensors", "pt") as file:
+            weights = {name: file.get_tensor(name) for name in file.keys()}
+        weights["model.embed_tokens.weight"][:] = math.nan
+        save_file(weights, broken / "model.safetensors", {"format": "pt"})
+        with self.assertRaisesRegex(BadInput, "The loss of the base model .* on held-out rows of a, b is not a number"):
+            validate(self.work, model={"name": "mtm/tiny-random-llama", "path": str(broken)})
+
+        shutil.copy(broken / "model.safetensors", self.work / "output" / "model.safetensors")
+        write_manifest(self.work / "output", {})
+        told = validate(self.work)
+        self.assertEqual((told["valid"], told["loading"]["valid"]), (False, False))
+        self.assertIn("its output is not a number", told["summary"])
 
     def test_damaged_and_swapped_files_are_named(self):
         train_here(self.work)
