@@ -16,9 +16,8 @@ from ..checkpoints import MANIFEST, sha256_of, write_manifest
 from ..events import Events
 from ..failures import BadInput
 from ..history import read_history
-from ..rows import read_conversations
-from ..run_file import read_run_file
 from ..supervision import Commands
+from ..tasks import run
 from .support import HYPERPARAMETERS, Recorder, model_path, train_here, write_run_file
 
 CODE = re.compile(r"```python\n(.*?)\n```", re.DOTALL)
@@ -26,20 +25,13 @@ CODE = re.compile(r"```python\n(.*?)\n```", re.DOTALL)
 
 def train(work: Path, **changes) -> None:
     """As `python -m trainer` does, with the events kept."""
-    from ..training import train
-
-    run = read_run_file(write_run_file(work, **changes))
     with open(os.devnull, "w") as nowhere:
         events = Events(os.dup(nowhere.fileno()))
-    events.keep(work / "events" / f"e{run.lease_epoch}.jsonl")
-    train(run, read_conversations(run.train), events, Commands())
+    run(write_run_file(work, **changes), events, Commands())
 
 
 def validate(work: Path, task="validate", **changes) -> dict:
-    from ..validation import validate
-
-    run = read_run_file(write_run_file(work, task=task, **changes))
-    return validate(run, read_conversations(run.held_out), Recorder())
+    return run(write_run_file(work, task=task, **changes), Recorder(), Commands())
 
 
 def run_code(text: str, folder: Path) -> list[str]:
@@ -144,11 +136,9 @@ class Report(unittest.TestCase):
         self.assertIn("**WORSE than its base.**", (self.work / "report" / "report.md").read_text().splitlines()[2])
 
     def test_without_held_out_rows_it_is_not_compared(self):
-        train(self.work, data={"train": str(self._rows("answer")), "held_out": None})
-        from ..validation import validate
-
-        run = read_run_file(write_run_file(self.work, task="validate", data={"train": str(self._rows("answer")), "held_out": None}))
-        told = validate(run, [], Recorder())
+        data = {"train": str(self._rows("answer")), "held_out": None}
+        train(self.work, data=data)
+        told = validate(self.work, data=data)
         self.assertEqual((told["valid"], told["verdict"], told["traits"]), (True, None, []))
         self.assertIn("not compared", (self.work / "report" / "report.md").read_text())
 
