@@ -42,16 +42,18 @@ class LikeLengths:
 
 
 def collate(pad_id: int):
-    """A collator that pads to the longest row of the batch; padding counts for nothing."""
+    """A collator that pads to the longest row of the batch; padding counts for nothing. Rows are lists, or arrays, which are
+    ready many times faster."""
+    import numpy
     import torch
 
     def batch(rows: list[dict]) -> dict:
         longest = max(len(row["input_ids"]) for row in rows)
-        pad = lambda values, filler: values + [filler] * (longest - len(values))  # noqa: E731
-        return {
-            "input_ids": torch.tensor([pad(row["input_ids"], pad_id) for row in rows]),
-            "attention_mask": torch.tensor([pad([1] * len(row["input_ids"]), 0) for row in rows]),
-            "labels": torch.tensor([pad(row["labels"], IGNORED) for row in rows]),
-        }
+        ids, labels = (numpy.full((len(rows), longest), filler, numpy.int64) for filler in (pad_id, IGNORED))
+        is_there = numpy.zeros((len(rows), longest), numpy.int64)
+        for place, row in enumerate(rows):
+            length = len(row["input_ids"])
+            ids[place, :length], labels[place, :length], is_there[place, :length] = row["input_ids"], row["labels"], 1
+        return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(is_there), "labels": torch.from_numpy(labels)}
 
     return batch

@@ -83,6 +83,8 @@ def as_failure(error: BaseException) -> TrainerFailure:
         return OutOfMemory("The training did not fit into memory. Use a smaller batch_size with more gradient_accumulation, or a smaller max_length.")
     if (isinstance(error, OSError) and error.errno == errno.ENOSPC) or any(sign in str(error) for sign in _NO_ROOM):
         return DiskFull("The disk is full. Make room: the run goes on by itself from its last checkpoint once there is some.")
+    if any(kind.__name__ == "TorchDynamoException" for kind in type(error).__mro__):
+        return TrainerFailure(f"torch.compile failed: {' '.join(str(error).split())[:300]}. Leave out hyperparameters.compile, or set it to false.")
     if isinstance(error, ValueError) and not isinstance(error, UnicodeError):
         return BadInput(f"The training cannot be done as asked: {error}")
     return TrainerFailure(f"{type(error).__name__}: {error}")

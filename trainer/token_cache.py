@@ -21,7 +21,9 @@ _TOKENIZER_SUFFIXES = (".json", ".jinja", ".model", ".txt")
 
 
 def encode_once(run: RunFile, tokenizer, conversations: list[Conversation], data_sha256: str) -> Data:
-    """What encode_all gives, from the cache in work_dir where it is there and whole."""
+    """What encode_all gives, from the cache in work_dir where it is there and whole. Its rows are arrays."""
+    import numpy
+
     hyper = run.hyperparameters
     path = run.work_dir / f"tokens-{_key(run, data_sha256)}.npz"
     try:
@@ -31,6 +33,7 @@ def encode_once(run: RunFile, tokenizer, conversations: list[Conversation], data
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         path.unlink(missing_ok=True)  # Damaged: written anew.
     data = encode_all(tokenizer, conversations, hyper.max_length, hyper.too_long)
+    data.rows = [{name: numpy.array(tokens, numpy.int32) for name, tokens in row.items()} for row in data.rows]
     for old in run.work_dir.glob("tokens-*"):
         old.unlink(missing_ok=True)
     _write(path, data)
@@ -57,8 +60,7 @@ def _write(path: Path, data: Data) -> None:
     import numpy
 
     lengths = [len(row["input_ids"]) for row in data.rows]
-    ids = numpy.fromiter((token for row in data.rows for token in row["input_ids"]), numpy.int32, sum(lengths))
-    labels = numpy.fromiter((label for row in data.rows for label in row["labels"]), numpy.int32, sum(lengths))
+    ids, labels = (numpy.concatenate([numpy.empty(0, numpy.int32)] + [row[name] for row in data.rows]) for name in ("input_ids", "labels"))
     counts = {"truncated": data.truncated, "dropped": data.dropped, "skipped": data.skipped, "tokens": list(data.tokens.items())}
     partial = path.with_name(f"{path.name}.{os.getpid()}")
     try:
@@ -75,10 +77,10 @@ def _read(path: Path) -> Data:
     with path.open("rb") as file, numpy.load(file, allow_pickle=False) as kept:
         ids, is_learnt, lengths = kept["ids"], kept["is_learnt"], kept["lengths"]
         counts = json.loads(str(kept["counts"]))
-    labels = numpy.where(is_learnt, ids, IGNORED)
+    labels = numpy.where(is_learnt, ids, numpy.int32(IGNORED))
     data = Data(truncated=counts["truncated"], dropped=counts["dropped"], skipped=counts["skipped"])
     data.tokens.update(dict(counts["tokens"]))
     ends = lengths.cumsum()
     for start, end in zip(ends - lengths, ends):
-        data.rows.append({"input_ids": ids[start:end].tolist(), "labels": labels[start:end].tolist()})
+        data.rows.append({"input_ids": ids[start:end], "labels": labels[start:end]})
     return data

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from ..device import DeviceFigures, figures_of
-from ..failures import BadInput, Stopped
+from ..failures import BadInput, Stopped, as_failure
 from ..optimisation import accelerations, optimizer_for
 from .support import HYPERPARAMETERS, model_path, shared, train_here
 
@@ -179,7 +179,9 @@ class TokenCache(unittest.TestCase):
 
         hyper = SimpleNamespace(**{"max_length": 64, "too_long": "truncate", **options})
         run = SimpleNamespace(hyperparameters=hyper, work_dir=self.work, model_path=model or model_path())
-        return encode_once(run, load_tokenizer(run.model_path), conversations, data_sha256)
+        data = encode_once(run, load_tokenizer(run.model_path), conversations, data_sha256)
+        data.rows = [{name: tokens.tolist() for name, tokens in row.items()} for row in data.rows]
+        return data
 
     def test_what_was_encoded_is_read(self):
         # Without the cache there is nothing to encode the second time.
@@ -228,6 +230,12 @@ class Acceleration(unittest.TestCase):
         self.assertFalse(accelerations("qlora", on_gpu=True, compile=False, has_liger=False)["bf16"])
         self.assertEqual(optimizer_for("standard", on_gpu=True), "adamw_torch_fused")
         self.assertEqual(optimizer_for("qlora", on_gpu=True), "paged_adamw_8bit")
+
+    def test_where_compiling_fails_it_is_said_what_to_leave_out(self):
+        from torch._dynamo.exc import BackendCompilerFailed
+
+        failure = as_failure(BackendCompilerFailed(accelerations, RuntimeError("no compiler"), None))
+        self.assertRegex(str(failure), "^torch.compile failed: .*no compiler.* Leave out hyperparameters.compile")
 
     def test_they_are_arguments_that_transformers_knows(self):
         from transformers import TrainingArguments
