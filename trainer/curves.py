@@ -5,7 +5,8 @@ import math
 
 from .history import History
 
-SMOOTHED_PART, MOST_SMOOTHED = 25, 100  # Averaged are so many-th of all steps, once they are enough, and no more than so many.
+# So many-th of all steps are averaged: no fewer than makes a difference, no more than shows the course.
+SMOOTHED_PART, LEAST_SMOOTHED, MOST_SMOOTHED = 25, 5, 100
 
 
 def draw(history: History) -> bytes | None:
@@ -19,10 +20,12 @@ def draw(history: History) -> bytes | None:
     figure = Figure(figsize=(9, 6), dpi=110, layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     width = min(len(steps) // SMOOTHED_PART, MOST_SMOOTHED)
-    above.plot(steps, losses, color="tab:blue", alpha=0.3 if width > 1 else 1, label="training", marker="." if len(steps) == 1 else None)
-    if width > 1:
-        above.plot(steps, _smooth(losses, width), color="tab:blue", label=f"training, mean of {width} steps")
+    above.plot(steps, losses, color="black", alpha=0.3 if width >= LEAST_SMOOTHED else 1, label="training", marker="." if len(steps) == 1 else None)
+    if width >= LEAST_SMOOTHED:
+        above.plot(steps, _smooth(losses, width), color="black", label=f"training, mean of {width} steps")
     for trait, by_step in history.held_out_loss.items():
+        if trait is None and len(history.held_out_loss) == 2:
+            continue  # Of one trait, which is all of them.
         evaluated = sorted(by_step)
         above.plot(evaluated, [by_step[step] for step in evaluated], marker="o", markersize=4, label=f"held out, {trait or 'all'}".replace("$", r"\$"))
     above.set_ylabel("loss")

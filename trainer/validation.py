@@ -83,12 +83,18 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events) -> 
     events.send("phase", phase="evaluating_tuned", message=None)
     of_tuned = evaluate(tuned, tokenizer, traits, run)
     del tuned
-    beyond = [trait for trait, (figures, _) in of_tuned["traits"].items() if not math.isfinite(figures["loss"])]
-    if beyond:
-        return unusable(found, f"The model loads, and its loss on held-out rows of {', '.join(beyond)} is not a number.")
+    if beyond := beyond_numbers(of_tuned):
+        return unusable(found, f"The model loads, and its loss on held-out rows of {beyond} is not a number.")
     events.send("phase", phase="evaluating_base", message=None)
     of_base = evaluate(load_model(run.model_path), tokenizer, traits, run)
+    if beyond := beyond_numbers(of_base):
+        raise BadInput(f"The loss of the base model {run.model_name} on held-out rows of {beyond} is not a number: get its files again.")
     return {**found, **compare(traits, of_base, of_tuned)}
+
+
+def beyond_numbers(of_model: dict) -> str:
+    """The traits on whose rows the loss is infinite or no number, which neither JSON nor a comparison can hold."""
+    return ", ".join(trait for trait, (figures, _) in of_model["traits"].items() if not math.isfinite(figures["loss"]))
 
 
 def unusable(found: dict, error: str) -> dict:

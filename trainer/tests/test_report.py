@@ -1,18 +1,23 @@
 import contextlib
 import io
 import json
+import math
 import os
 import re
+import shutil
 import tempfile
 import unittest
 from pathlib import Path
 
-from ..checkpoints import MANIFEST, sha256_of
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from ..checkpoints import MANIFEST, sha256_of, write_manifest
 from ..events import Events
+from ..failures import BadInput
 from ..history import read_history
-from ..rows import read_conversations
-from ..run_file import read_run_file
 from ..supervision import Commands
+from ..tasks import run
 from .support import HYPERPARAMETERS, Recorder, model_path, train_here, write_run_file
 
 CODE = re.compile(r"```python\n(.*?)\n```", re.DOTALL)
@@ -20,20 +25,13 @@ CODE = re.compile(r"```python\n(.*?)\n```", re.DOTALL)
 
 def train(work: Path, **changes) -> None:
     """As `python -m trainer` does, with the events kept."""
-    from ..training import train
-
-    run = read_run_file(write_run_file(work, **changes))
     with open(os.devnull, "w") as nowhere:
         events = Events(os.dup(nowhere.fileno()))
-    events.keep(work / "events" / f"e{run.lease_epoch}.jsonl")
-    train(run, read_conversations(run.train), events, Commands())
+    run(write_run_file(work, **changes), events, Commands())
 
 
 def validate(work: Path, task="validate", **changes) -> dict:
-    from ..validation import validate
-
-    run = read_run_file(write_run_file(work, task=task, **changes))
-    return validate(run, read_conversations(run.held_out), Recorder())
+    return run(write_run_file(work, task=task, **changes), Recorder(), Commands())
 
 
 def run_code(text: str, folder: Path) -> list[str]:
@@ -138,11 +136,9 @@ class Report(unittest.TestCase):
         self.assertIn("**WORSE than its base.**", (self.work / "report" / "report.md").read_text().splitlines()[2])
 
     def test_without_held_out_rows_it_is_not_compared(self):
-        train(self.work, data={"train": str(self._rows("answer")), "held_out": None})
-        from ..validation import validate
-
-        run = read_run_file(write_run_file(self.work, task="validate", data={"train": str(self._rows("answer")), "held_out": None}))
-        told = validate(run, [], Recorder())
+        data = {"train": str(self._rows("answer")), "held_out": None}
+        train(self.work, data=data)
+        told = validate(self.work, data=data)
         self.assertEqual((told["valid"], told["verdict"], told["traits"]), (True, None, []))
         self.assertIn("not compared", (self.work / "report" / "report.md").read_text())
 
@@ -160,6 +156,24 @@ class Report(unittest.TestCase):
         self.assertEqual(len(run_code((output / "README.md").read_text(), output)), 1)
         self.assertIn("library_name: peft", (output / "README.md").read_text())
         self.assertEqual(validate(self.work, "check")["errors"], ["config.json is missing."])
+
+    def test_a_loss_that_is_no_number_is_told(self):
+        # Compare them all the same, and the trainer crashes: JSON has no NaN.
+        train_here(self.work)
+        broken = self.work / "broken"
+        shutil.copytree(model_path(), broken)
+        with safe_open(broken / "model.safetensors", "pt") as file:
+            weights = {name: file.get_tensor(name) for name in file.keys()}
+        weights["model.embed_tokens.weight"][:] = math.nan
+        save_file(weights, broken / "model.safetensors", {"format": "pt"})
+        with self.assertRaisesRegex(BadInput, "The loss of the base model .* on held-out rows of a, b is not a number"):
+            validate(self.work, model={"name": "mtm/tiny-random-llama", "path": str(broken)})
+
+        shutil.copy(broken / "model.safetensors", self.work / "output" / "model.safetensors")
+        write_manifest(self.work / "output", {})
+        told = validate(self.work)
+        self.assertEqual((told["valid"], told["loading"]["valid"]), (False, False))
+        self.assertIn("its output is not a number", told["summary"])
 
     def test_damaged_and_swapped_files_are_named(self):
         train_here(self.work)
