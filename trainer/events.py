@@ -66,7 +66,8 @@ def line_for_people(type: str, data: dict) -> str:
                 f"learning rate {data['learning_rate']:.3g}  {data['tokens_per_s']:,.0f} tokens/s  {duration(data['seconds_left'])} left"
             )
         case "eval":
-            return f"held-out loss {data['loss']:.4f} at step {data['step']}, {data['trait'] or 'over all'} ({data['rows']} rows)"
+            loss = "no number" if data["loss"] is None else f"{data['loss']:.4f}"
+            return f"held-out loss {loss} at step {data['step']}, {data['trait'] or 'over all'} ({data['rows']} rows)"
         case "log":
             return data["message"]
         case "checkpoint":
