@@ -2,6 +2,7 @@
 const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
   api: async () => (await import('./api.ts')).main(),
   data: async (args) => (await import('./data/main.ts')).main(args),
+  trainer: async (args) => (await import('./trainer/main.ts')).main(args),
   upload: async (args) => (await import('./upload.ts')).main(args),
   pool: async (args) => (await import('./pool.ts')).main(args),
   overhead: async (args) => (await import('./overhead.ts')).main(args),
