@@ -19,12 +19,7 @@ export interface LocalTemporal {
   stop(): Promise<void>;
 }
 
-/**
- * Starts the Temporal development server with its Web UI on the loopback interface, its state in `home/temporal.db`.
- * A server that an earlier start left behind is ended first: the file has one user.
- * @throws Error with the log's place when it does not answer in time.
- */
-export async function startTemporal(options: {
+interface TemporalOptions {
   home: string;
   toolsDir: string;
   /** 0 takes any free port. */
@@ -32,7 +27,31 @@ export async function startTemporal(options: {
   uiPort: number;
   namespace: string;
   onProgress: (line: string) => void;
-}): Promise<LocalTemporal> {
+}
+
+/** Beside the ports that we choose, the server takes a few of its own choice. */
+const TRIES_WITH_OTHER_PORTS = 3;
+
+/**
+ * Starts the Temporal development server with its Web UI on the loopback interface, its state in `home/temporal.db`.
+ * A server that an earlier start left behind is ended first: the file has one user.
+ * @throws Error with the log's place when it does not answer in time.
+ */
+export async function startTemporal(options: TemporalOptions): Promise<LocalTemporal> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await tryToStart(options);
+    } catch (error) {
+      // A free port may be another's before the server listens to it. Ports that were asked for are not exchanged.
+      const isChosenByUs = options.port === 0 && options.uiPort === 0;
+      if (!(error instanceof EndedAtStart) || !isChosenByUs || tries === TRIES_WITH_OTHER_PORTS) throw error;
+    }
+  }
+}
+
+class EndedAtStart extends Error {}
+
+async function tryToStart(options: TemporalOptions): Promise<LocalTemporal> {
   const { home } = options;
   const cli = await ensureTemporalCli(options.toolsDir, options.onProgress);
   const logFile = join(home, 'logs', 'temporal.log');
@@ -64,9 +83,9 @@ export async function startTemporal(options: {
   const outcome = await Promise.race([untilAnswers(address, options.namespace), died]);
   if (outcome !== 'answers') {
     await stop();
-    throw new Error(
-      `The local Temporal server ${outcome === 'died' ? 'ended at its start' : 'does not answer'}; its log is ${logFile}.`,
-    );
+    if (outcome === 'died')
+      throw new EndedAtStart(`The local Temporal server ended at its start; its log is ${logFile}.`);
+    throw new Error(`The local Temporal server does not answer; its log is ${logFile}.`);
   }
   return { address, uiUrl: `http://127.0.0.1:${uiPort}`, origin: cli.origin, ended: server.ended, stop };
 }
