@@ -1,5 +1,6 @@
 """From a run file to a finished model: data, model, steps, checkpoints, export."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -28,6 +29,9 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     threads = resume.threads if resume else run.threads
 
     events.send("phase", phase="loading_model", message=None)
+    # What cuBLAS needs to give the same sums every time; it is read once, when the GPU is first used.
+    # https://docs.nvidia.com/cuda/cublas/#results-reproducibility
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     import torch
     from transformers import set_seed
 

@@ -1,30 +1,20 @@
 import { join, resolve } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import Table from 'cli-table3';
 import { installModel } from '../../src/base-models/model-command.ts';
 import type { Env } from '../../src/env.ts';
 import { ensureTrainerPython } from '../../src/local/python.ts';
 import { type RunningService, startService } from '../../src/local/start.ts';
+import { TRAINING_TYPES, type TrainingType } from '../../src/models/statuses.ts';
 import { ApiClient, type WatchedProject } from './api-client.ts';
 import { DEMO_DATASETS, type DemoDataset, PUBLISHED_DATASETS } from './datasets.ts';
 import { generateDemoData } from './generate.ts';
 import { killWorkerAndTrainer } from './kill.ts';
+import { scores } from './scores.ts';
+import { DEMO_TRAININGS, SAVE_STEPS } from './training-types.ts';
 
 const LOOK_EVERY_MS = 400;
-const SAVE_STEPS = 5;
 const DEFAULT_MAX_ROWS = 240;
-/** Chosen for the small model and the short rows of the demo; see README for what a run takes. */
-const TRAINING = {
-  training_type: 'qlora',
-  batch_size: 8,
-  learning_rate: 0.001,
-  epochs: 2,
-  lora_r: 16,
-  lora_alpha: 32,
-  max_length: 512,
-  save_steps: SAVE_STEPS,
-};
 
 /** `npm run demo`: the main job, from files to a validated model, through the same API that users have. */
 export async function main(env: Env, args: string[]): Promise<void> {
@@ -32,6 +22,7 @@ export async function main(env: Env, args: string[]): Promise<void> {
     args,
     options: {
       kill: { type: 'boolean' },
+      type: { type: 'string', default: 'qlora' },
       model: { type: 'string' },
       data: { type: 'string' },
       'max-rows': { type: 'string' },
@@ -40,9 +31,11 @@ export async function main(env: Env, args: string[]): Promise<void> {
   const maxRows = Number(values['max-rows'] ?? DEFAULT_MAX_ROWS);
   if (!Number.isInteger(maxRows) || maxRows < 1)
     throw new Error(`--max-rows is ${values['max-rows']}; give a whole number of at least 1.`);
+  const type = TRAINING_TYPES.find((known) => known === values.type);
+  if (!type) throw new Error(`--type is ${values.type}; give one of ${TRAINING_TYPES.join(', ')}.`);
   const say = (line: string) => console.log(line);
   await ensureTrainerPython({ env, onProgress: say });
-  const model = values.model ?? (await installModel(env, 'smollm2-135m'));
+  const model = values.model ?? (await installModel(env, DEMO_TRAININGS[type].installs));
   const starting = startService(env, say);
   let interrupted = false;
   const stopOnSignal = () => {
@@ -55,14 +48,14 @@ export async function main(env: Env, args: string[]): Promise<void> {
   try {
     const api = new ApiClient(service.apiUrl, env.apiKeys[0]);
     const { dir, datasets } = await chooseData(env, values.data);
-    const project = await prepareProject(api, dir, datasets, model, maxRows);
+    const project = await prepareProject(api, dir, datasets, type, model, maxRows);
     const pool = await api.workers();
     if (pool.jobs_in_queue + pool.busy_workers > 0)
       console.log('An earlier run of this home has not ended: it goes on first, this one waits behind it.');
     // One that is just starting shows `stopped`.
     if (pool.workers.every(({ status }) => status === 'error')) await api.startWorkers(1);
     const trained = await trainAndWatch(api, project, values.kill === true);
-    showScores(trained);
+    console.log(scores(trained));
     if (values.kill) await compareWithUndisturbed(api, project, trained);
     showPlaces(trained, service);
   } catch (error) {
@@ -84,6 +77,7 @@ async function prepareProject(
   api: ApiClient,
   dir: string,
   datasets: DemoDataset[],
+  type: TrainingType,
   model: string,
   maxRows: number,
 ): Promise<number> {
@@ -104,9 +98,10 @@ async function prepareProject(
     max_rows: maxRows,
     output_directory: 'demo',
     traits: [...traits].map(([trait_type, shares]) => ({ trait_type, datasets: shares })),
-    ...TRAINING,
+    training_type: type,
+    ...DEMO_TRAININGS[type].settings,
   });
-  console.log(`Project ${id}: ${TRAINING.training_type} of ${model}.`);
+  console.log(`Project ${id}: ${type} of ${model}.`);
   return id;
 }
 
@@ -168,7 +163,7 @@ function show(project: WatchedProject): void {
   const done = total ? Math.floor((20 * step) / total) : 0;
   const figures =
     step > 0
-      ? ` step ${step}/${total}  loss ${current_loss?.toFixed(3)}  ${tokens_per_s?.toFixed(0)} tokens/s  ${phase === 'training' ? `${seconds(1000 * (seconds_left ?? 0))} left` : ''}`
+      ? ` step ${step}/${total}  ${current_loss === null ? '' : `loss ${current_loss.toFixed(3)}  `}${tokens_per_s?.toFixed(0)} tokens/s  ${phase === 'training' ? `${seconds(1000 * (seconds_left ?? 0))} left` : ''}`
       : '';
   const line = `[${'#'.repeat(done)}${'.'.repeat(20 - done)}] ${status}, ${phase}${figures}`;
   if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K${line.slice(0, process.stdout.columns - 1)}`);
@@ -177,30 +172,6 @@ function show(project: WatchedProject): void {
     if (key !== lastShown) console.log(line);
     lastShown = key;
   }
-}
-
-function showScores({ validation }: WatchedProject): void {
-  const table = new Table({
-    head: ['Trait', 'Held-out rows', 'Loss, base', 'Loss, tuned', 'Exact, base', 'Exact, tuned'],
-    style: { head: [], border: [], compact: true },
-  });
-  for (const { trait, rows, base, tuned } of validation?.traits ?? []) {
-    table.push([
-      trait,
-      rows,
-      base.loss.toFixed(3),
-      tuned.loss.toFixed(3),
-      percent(base.exact_match),
-      percent(tuned.exact_match),
-    ]);
-  }
-  console.log(table.toString());
-  const worse = (validation?.traits ?? []).filter(({ base, tuned }) => tuned.loss >= base.loss);
-  console.log(
-    worse.length === 0
-      ? 'Better than the base model in every trait.'
-      : `Not better than the base model in ${worse.map(({ trait }) => trait).join(', ')}.`,
-  );
 }
 
 /** Trains the same again without a kill; the weights must not differ in a bit. */
@@ -217,6 +188,7 @@ async function compareWithUndisturbed(api: ApiClient, id: number, killed: Watche
 function showPlaces(project: WatchedProject, service: RunningService): void {
   console.log(`
 Output        ${project.output_path}
+Report        ${service.apiUrl}/api/v1/projects/${project.id}/report.md
 API page      ${service.apiUrl}/docs
 Temporal UI   ${service.temporalUiUrl ?? service.temporalAddress}
 The service ends with the demo; \`npm start\` brings it and all of this back.
@@ -225,8 +197,4 @@ The service ends with the demo; \`npm start\` brings it and all of this back.
 
 function seconds(ms: number): string {
   return ms >= 90_000 ? `${(ms / 60_000).toFixed(1)} min` : `${(ms / 1000).toFixed(0)} s`;
-}
-
-function percent(part: number): string {
-  return `${(100 * part).toFixed(0)} %`;
 }
