@@ -1,3 +1,5 @@
+import itertools
+import json
 import shutil
 import tempfile
 import unittest
@@ -6,6 +8,46 @@ from pathlib import Path
 from ..checkpoints import MANIFEST
 from ..failures import BadInput, CheckpointLost, LeaseLost, Stopped
 from .support import HYPERPARAMETERS, start, train_here, write_run_file
+
+# What may be chosen of a training, and trainings of which each pair of choices is in one: whoever adds a choice adds what it
+# needs here. All are interrupted and compared. (rag: test_rag. compile: needs a C++ compiler, and minutes.)
+CHOICES = {
+    "type": ("qlora", "standard"),
+    "batching": ("like_length", "random"),
+    "gradient_accumulation": (1, 2),
+    "lora_dropout": (0.0, 0.1),
+    "too_long": ("truncate", "drop", "split"),
+    "evaluated": ("never", "every 2", "patience 2"),
+    "merge": (True, False),
+    "stopped_in": ("first epoch", "second epoch"),
+}
+TABLE = [
+    ("qlora", "random", 2, 0.0, "truncate", "patience 2", True, "first epoch"),
+    ("standard", "like_length", 1, 0.1, "drop", "patience 2", False, "second epoch"),
+    ("qlora", "like_length", 1, 0.1, "split", "never", True, "first epoch"),
+    ("standard", "random", 2, 0.0, "split", "every 2", True, "second epoch"),
+    ("qlora", "like_length", 2, 0.0, "drop", "every 2", False, "first epoch"),
+    ("standard", "random", 1, 0.0, "truncate", "never", False, "second epoch"),
+    ("standard", "random", 2, 0.1, "drop", "never", True, "first epoch"),
+    ("standard", "like_length", 1, 0.1, "truncate", "every 2", False, "second epoch"),
+    ("qlora", "random", 2, 0.1, "split", "patience 2", False, "second epoch"),
+]
+EVALUATED = {"never": {"eval_steps": 0}, "every 2": {"eval_steps": 2}, "patience 2": {"eval_steps": 2, "early_stopping_patience": 2}}
+# In tokens: the longest of the rows below have more.
+SHORT = 70
+
+
+def hyperparameters_of(chosen: dict) -> dict:
+    named = ("batching", "gradient_accumulation", "lora_dropout", "too_long", "merge")
+    return {**HYPERPARAMETERS, "max_length": SHORT, **{name: chosen[name] for name in named}, **EVALUATED[chosen["evaluated"]]}
+
+
+def write_uneven_rows(path: Path) -> Path:
+    """Conversations of one to three turns with answers of one to four words: 29 to 112 tokens."""
+    turns = lambda i: ((f"question {i} {turn}", f"answer {i} " * (1 + i % 4)) for turn in range(1 + i % 3))  # noqa: E731
+    rows = [{"messages": [{"role": role, "content": text} for turn in turns(i) for role, text in zip(("user", "assistant"), turn)]} for i in range(24)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
 
 
 class Resume(unittest.TestCase):
@@ -22,40 +64,35 @@ class Resume(unittest.TestCase):
         return path
 
     def test_stop_and_go_on_is_exact(self):
-        # 12 steps, 6 per epoch: stopped in the middle of the first epoch, with gradients accumulated and dropout.
-        for training_type in ("qlora", "standard"):
-            with self.subTest(training_type):
-                whole, _ = train_here(self.fresh(f"{training_type}-whole"), training_type=training_type)
-                work = self.fresh(f"{training_type}-stopped")
+        rows = write_uneven_rows(self.work / "rows.jsonl")
+        data = {"train": str(rows), "held_out": str(rows)}
+        for row in TABLE:
+            chosen = dict(zip(CHOICES, row, strict=True))
+            with self.subTest(**chosen):
+                options = {"training_type": chosen["type"], "data": data, "hyperparameters": hyperparameters_of(chosen)}
+                whole, events = train_here(self.fresh(f"{row}-whole"), **options)
+                plan = events.of("plan")[0]
+                self.assertGreater(*{"truncate": (plan["truncated_rows"], 0), "drop": (plan["dropped_rows"], 0), "split": (plan["examples"], plan["rows"])}[chosen["too_long"]])
+                middle = plan["steps_per_epoch"] // 2
+                last = middle if chosen["stopped_in"] == "first epoch" else middle + plan["steps_per_epoch"]
+                work = self.fresh(f"{row}-stopped")
 
-                def stop_at_4(event, commands):
-                    if event["type"] == "step" and event["step"] == 4:
+                def stop(event, commands):
+                    if event["type"] == "step" and event["step"] == last:
                         commands.stop.set()
 
                 with self.assertRaises(Stopped):
-                    train_here(work, stop_at_4, training_type=training_type)
-                rest, events = train_here(work, training_type=training_type, lease_epoch=2, known_checkpoint_step=3)
-                self.assertEqual([event["step"] for event in events.of("resumed")], [5])
-                self.assertEqual([event["step"] for event in events.of("step")], list(range(6, 13)))
-                self.assertEqual(rest["weights_sha256"], whole["weights_sha256"])
-                self.assertEqual((rest["final_step"], rest["total_steps"]), (12, 12))
+                    train_here(work, stop, **options)
+                rest, events = train_here(work, lease_epoch=2, known_checkpoint_step=last, **options)
+                # It is told to stop while it tells of a step, and hears it after the next.
+                self.assertEqual([event["step"] for event in events.of("resumed")], [last + 1])
+                self.assertEqual([event["step"] for event in events.of("step")], list(range(last + 2, plan["total_steps"] + 1)))
+                self.assertEqual({**rest, "files": None}, {**whole, "files": None})
 
-    def test_in_a_later_epoch_and_with_rows_of_like_length_it_is_exact(self):
-        # 6 steps an epoch: stopped in the middle of the second, whose rows come in another order.
-        for batching in ("like_length", "random"):
-            with self.subTest(batching):
-                hyperparameters = {**HYPERPARAMETERS, "batching": batching}
-                whole, _ = train_here(self.fresh(f"{batching}-whole"), hyperparameters=hyperparameters)
-                work = self.fresh(f"{batching}-stopped")
-
-                def stop_at_8(event, commands):
-                    if event["type"] == "step" and event["step"] == 8:
-                        commands.stop.set()
-
-                with self.assertRaises(Stopped):
-                    train_here(work, stop_at_8, hyperparameters=hyperparameters)
-                rest, _ = train_here(work, lease_epoch=2, known_checkpoint_step=8, hyperparameters=hyperparameters)
-                self.assertEqual(rest["weights_sha256"], whole["weights_sha256"])
+    def test_each_pair_of_choices_is_in_the_table(self):
+        for (at, (first, one)), (other, (second, two)) in itertools.combinations(enumerate(CHOICES.items()), 2):
+            missing = set(itertools.product(one, two)) - {(row[at], row[other]) for row in TABLE}
+            self.assertEqual(missing, set(), f"of {first} and {second}")
 
     def test_sigkill_and_go_on_is_exact(self):
         whole, _ = train_here(self.fresh("whole"))

@@ -39,4 +39,4 @@ def write_rows(run, conversations, path: Path):
 run = read_run_file(Path(sys.argv[1]))
 conversations = read_conversations(run.train)
 write_rows(run, conversations, Path(sys.argv[2]))
-train(run, conversations, InTurns(), Commands())
+train(run, conversations, [], InTurns(), Commands())
