@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator
 
 from .encoding import IGNORED
+from .ranks import Rank
 
 # like_length: rows of a step are about as long as each other, so that little is computed on padding. random: any rows.
 BATCHING = ("like_length", "random")
@@ -41,16 +42,17 @@ class LikeLengths:
         return (row for step in steps + rest for row in step)
 
 
-def collate(pad_id: int):
-    """A collator that pads to the longest row of the batch; padding counts for nothing. Rows are lists, or arrays, which are
-    ready many times faster."""
+def collate(pad_id: int, rank: Rank = Rank()):
+    """A collator that takes this process's rows of a batch, and pads to the longest of them; padding counts for nothing. Rows are
+    lists, or arrays, which are ready many times faster."""
     import numpy
     import torch
 
     def batch(rows: list[dict]) -> dict:
-        longest = max(len(row["input_ids"]) for row in rows)
-        ids, labels = (numpy.full((len(rows), longest), filler, numpy.int64) for filler in (pad_id, IGNORED))
-        is_there = numpy.zeros((len(rows), longest), numpy.int64)
+        rows = rank.share(rows)
+        # Where a batch has fewer rows than there are processes, one of them computes on padding alone, of which nothing is learnt.
+        shape = max(1, len(rows)), max((len(row["input_ids"]) for row in rows), default=1)
+        ids, labels, is_there = (numpy.full(shape, filler, numpy.int64) for filler in (pad_id, IGNORED, 0))
         for place, row in enumerate(rows):
             length = len(row["input_ids"])
             ids[place, :length], labels[place, :length], is_there[place, :length] = row["input_ids"], row["labels"], 1

@@ -61,6 +61,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--held-out", type=Path, metavar="FILE", help="rows to compare on; without it some of the data are kept back")
     parser.add_argument("--held-out-share", type=float, default=0.1, metavar="SHARE", help="of the data, from 0 to 0.5 (default: 0.1); 0: nothing is compared")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of the CPU (default: %(default)s)")
+    parser.add_argument("--processes", type=int, default=1, help="that train together, each on a GPU of its own, or sharing the threads (default: %(default)s)")
     for field in fields(Hyperparameters):
         kind = (get_args(field.type) or (field.type,))[0]
         default = DEFAULTS.get(field.name, None if field.default is MISSING else field.default)
@@ -134,7 +135,7 @@ def prepare(chosen: argparse.Namespace, name: str, path: Path, training: list[Co
         "data": {"train": str(folder / "train.jsonl"), "held_out": str(folder / "held_out.jsonl") if held_out else None},
         "work_dir": str(folder), "output_dir": str(folder / "model"),
         "hyperparameters": {field.name: getattr(chosen, field.name) for field in fields(Hyperparameters)},
-        "threads": chosen.threads, "save_share": SAVE_SHARE, "validation": VALIDATION,
+        "threads": chosen.threads, "processes": chosen.processes, "save_share": SAVE_SHARE, "validation": VALIDATION,
         "known_checkpoint_step": saved[0]["step"] if saved else earlier.get("known_checkpoint_step"),
     }  # fmt: skip
     run = run_file_of(given)

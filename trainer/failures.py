@@ -71,6 +71,11 @@ class Stopped(Exception):
     """The trainer was asked to stop and has saved."""
 
 
+def failure_of(kind: str, message: str) -> TrainerFailure:
+    """One that another process told of, by its class and its sentence."""
+    return next((failure for failure in TrainerFailure.__subclasses__() if failure.kind == kind), TrainerFailure)(message)
+
+
 # How the libraries tell it, beside their own exceptions: torch's allocator for the CPU; safetensors and torch.save.
 _NO_MEMORY = ("can't allocate memory", "not enough memory")
 _NO_ROOM = ("No space left on device", "StorageFull", "PytorchStreamWriter failed", "unexpected pos")

@@ -24,7 +24,7 @@ def load_tokenizer(path: Path):
 
 
 def load_model(path: Path, dtype="auto", quantize: bool = False, device: str | None = None):
-    """A causal language model on `device`, else on the GPU if there is one, with its weights in `dtype`, or in 4 bits."""
+    """A causal language model on `device`, else on this process's GPU if there is one, with its weights in `dtype`, or in 4 bits."""
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -49,7 +49,7 @@ def load_model(path: Path, dtype="auto", quantize: bool = False, device: str | N
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,
-            device_map={"": device or (0 if torch.cuda.is_available() else "cpu")},
+            device_map={"": device or (torch.cuda.current_device() if torch.cuda.is_available() else "cpu")},
             **options,
         )
     except (OSError, ValueError, KeyError) as error:

@@ -33,11 +33,12 @@ def accelerations(training_type: str, on_gpu: bool, compile: bool, has_liger: bo
         "use_liger_kernel": on_gpu and has_liger,
         "dataloader_num_workers": 0,
         "dataloader_pin_memory": on_gpu,
-        "accelerator_config": {"non_blocking": on_gpu},
+        # Each process takes its rows of every batch (batches.py): nothing is to be divided, nor made up where rows are few.
+        "accelerator_config": {"non_blocking": on_gpu, "even_batches": False},
     }
 
 
-def arguments(run: RunFile, directory: Path, total_steps: int, on_gpu: bool, optimizer: str):
+def arguments(run: RunFile, directory: Path, total_steps: int, on_gpu: bool, optimizer: str, processes: int = 1):
     """The TrainingArguments of a run whose checkpoints go to `directory`."""
     from transformers import TrainingArguments
 
@@ -59,6 +60,8 @@ def arguments(run: RunFile, directory: Path, total_steps: int, on_gpu: bool, opt
         logging_nan_inf_filter=False,
         include_num_input_tokens_seen="non_padding",
         remove_unused_columns=False,
+        ddp_backend="gloo" if processes > 1 and not on_gpu else None,
+        ddp_find_unused_parameters=False,
         disable_tqdm=True,
         report_to=[],  # Reporter tells, and writes the files of TensorBoard.
         **accelerations(run.training_type, on_gpu, hyper.compile, has_liger=find_spec("liger_kernel") is not None),

@@ -91,6 +91,8 @@ class RunFile:
     save_share: float | None = None
     # Of the output's manifest, where whoever asks for validation knows it: the output may be another's by now.
     known_manifest_sha256: str | None = None
+    # That train together, each on a GPU of its own, or with a part of `threads`.
+    processes: int = 1
     # {"id", "name"} of each dataset that rows come from, for those who read the report.
     datasets: list | tuple = ()
 
@@ -98,7 +100,7 @@ class RunFile:
         require_types(self, lambda name: FIELDS.get(name, name))
         for name in ("run_id", "lease_epoch", "known_checkpoint_step"):
             require_at_least(0, getattr(self, name) or 0, name)
-        for name in ("threads", "max_rows_per_trait", "max_new_tokens"):
+        for name in ("threads", "processes", "max_rows_per_trait", "max_new_tokens"):
             require_at_least(1, getattr(self, name), FIELDS.get(name, name))
         if self.task not in TASKS:
             raise BadInput(f"task is {self.task!r}; it must be one of {', '.join(TASKS)}.")

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from .checkpoints import checkpoint_of, newest_complete, problem_with, remove_unfinished, sha256_of
@@ -9,7 +10,8 @@ from .device import DeviceFigures
 from .events import Events
 from .failures import BadInput, Stopped
 from .optimisation import arguments, optimizer_for, steps_of
-from .rows import Conversation
+from .ranks import Others, Rank, decided_by_one, join, saved_by_all
+from .rows import Conversation, read_conversations
 from .run_file import RunFile
 from .supervision import Commands
 
@@ -29,20 +31,10 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     threads = resume.threads if resume else run.threads
 
     events.send("phase", phase="loading_model", message=None)
-    # What cuBLAS needs to give the same sums every time; it is read once, when the GPU is first used.
-    # https://docs.nvidia.com/cuda/cublas/#results-reproducibility
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    import torch
-    from transformers import set_seed
+    set_up_torch(run, threads)
 
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # It finds reads of what was never written, and costs 3 % of a step.
-    set_seed(hyper.seed)
-
-    from .batches import collate
     from .evaluation import EarlyStopping, HeldOut
-    from .models import add_lora, load_model, load_tokenizer, require_fit, require_numbers
+    from .models import load_tokenizer, require_fit, require_numbers
     from .reporting import reporter
     from .tensorboard import TensorBoard
     from .token_cache import encode_once
@@ -54,61 +46,67 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     require_fit(run.model_path, tokenizer, data.rows, hyper.max_length)
     if resume is None:
         require_numbers(run.model_path)
+    elif resume.processes != run.processes:
+        events.send(
+            "log",
+            level="info",
+            message=f"This training had {_processes(resume.processes)} until step {resume.step}, and goes on with {_processes(run.processes)}: on the same rows, but "
+            "sums are rounded differently, so the weights are not those to the bit.",
+        )
     per_epoch, total_steps = steps_of(len(data.rows), hyper)
     held_out = HeldOut(run, held_out_rows, tokenizer, total_steps)
-    on_gpu = torch.cuda.is_available()
-    if run.training_type == "qlora":
-        model = add_lora(load_model(run.model_path, quantize=True), hyper)
-    else:
-        # Full weights are updated by steps far below the resolution of bf16, so they are kept in fp32.
-        model = load_model(run.model_path, dtype=torch.float32)
-    model.train()
-    model.config.use_cache = False
-
-    events.send(
-        "plan",
-        total_steps=total_steps,
-        steps_per_epoch=per_epoch,
-        rows=len(conversations),
-        examples=len(data.rows),
-        truncated_rows=data.truncated,
-        dropped_rows=data.dropped,
-        skipped_rows=data.skipped,
-        tokens=sum(data.tokens.values()),
-        tokens_by_dataset=[{"dataset_id": dataset, "tokens": tokens} for dataset, tokens in data.tokens.items() if dataset is not None],
-        trainable_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
-        total_parameters=sum(p.numel() for p in model.parameters()),
-        device=torch.cuda.get_device_name(0) if on_gpu else f"cpu, {threads} threads",
-    )
-
-    optimizer = resume.optimizer if resume else optimizer_for(run.training_type, on_gpu)
-    facts = {**identity, "seed": hyper.seed, "threads": threads, "optimizer": optimizer, "lease_epoch": run.lease_epoch, "versions": versions()}
-    training_arguments = arguments(run, directory, total_steps, on_gpu, optimizer)
-    trainer = _trainer(model, training_arguments, data.rows, collate(tokenizer.pad_token_id), tokenizer, _order(hyper, data.rows))
     patience = hyper.early_stopping_patience
     early_stopping = EarlyStopping.read_from(resume.path, patience) if resume else EarlyStopping(patience)
-    board = TensorBoard(run.work_dir / "tensorboard", run.lease_epoch, resume.step if resume else None)
-    figures = DeviceFigures()
-    figures.start()
-    report = reporter(run, events, commands, total_steps, facts, root, model.config.vocab_size, held_out, early_stopping, board, figures)
-    trainer.add_callback(report)
-    if resume:
-        events.send("resumed", step=resume.step, lease_epoch=resume.lease_epoch, path=str(resume.path))
-    events.send("phase", phase="training", message=None)
-    try:
-        if resume and (resume.step >= total_steps or early_stopping.is_over):
-            # Trained to its end before: only the export was lost. train() would take one more step.
-            trainer._load_from_checkpoint(str(resume.path))
-            trainer.state.global_step = resume.step
-        else:
-            trainer.train(resume_from_checkpoint=str(resume.path) if resume else None)
-    except BaseException:
-        # On a full disk it takes the room for a whole one. Nobody else writes to the folder of this claim.
-        remove_unfinished(directory.glob("checkpoint-*"))
-        raise
-    finally:
-        figures.stop()
-        board.close()
+    # Trained to its end before: only the export was lost. train() would take one more step.
+    is_trained = resume is not None and (resume.step >= total_steps or early_stopping.is_over)
+    optimizer = resume.optimizer if resume else optimizer_for(run.training_type, on_gpu())
+    setup = Setup(run, identity["data_sha256"], directory, resume.path if resume else None, total_steps, threads, optimizer)
+    rank = Rank(0, 1 if is_trained else run.processes)
+
+    with Others(rank.count, events, follow, setup):
+        trainer = trainer_of(setup, rank, tokenizer, data.rows)
+        model = trainer.model
+        events.send(
+            "plan",
+            total_steps=total_steps,
+            steps_per_epoch=per_epoch,
+            rows=len(conversations),
+            examples=len(data.rows),
+            truncated_rows=data.truncated,
+            dropped_rows=data.dropped,
+            skipped_rows=data.skipped,
+            tokens=sum(data.tokens.values()),
+            tokens_by_dataset=[{"dataset_id": dataset, "tokens": tokens} for dataset, tokens in data.tokens.items() if dataset is not None],
+            trainable_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
+            total_parameters=sum(p.numel() for p in model.parameters()),
+            device=device_name(rank.count, threads),
+        )
+        facts = {
+            **identity, "seed": hyper.seed, "threads": threads, "processes": run.processes, "optimizer": optimizer, "lease_epoch": run.lease_epoch,
+            "versions": versions(),
+        }  # fmt: skip
+        board = TensorBoard(run.work_dir / "tensorboard", run.lease_epoch, resume.step if resume else None)
+        figures = DeviceFigures()
+        figures.start()
+        report = reporter(run, events, commands, total_steps, facts, root, model.config.vocab_size, held_out, early_stopping, board, figures)
+        for callback in [*saved_by_all(rank), report, *decided_by_one(rank)]:
+            trainer.add_callback(callback)
+        if resume:
+            events.send("resumed", step=resume.step, lease_epoch=resume.lease_epoch, path=str(resume.path))
+        events.send("phase", phase="training", message=None)
+        try:
+            if is_trained:
+                trainer._load_from_checkpoint(str(resume.path))
+                trainer.state.global_step = resume.step
+            else:
+                trainer.train(resume_from_checkpoint=str(resume.path) if resume else None)
+        except BaseException:
+            # On a full disk it takes the room for a whole one. Nobody else writes to the folder of this claim.
+            remove_unfinished(directory.glob("checkpoint-*"))
+            raise
+        finally:
+            figures.stop()
+            board.close()
     final_step = trainer.state.global_step
     stopped_early = early_stopping.is_over and final_step < total_steps
     if commands.stop.is_set() and final_step < total_steps and not stopped_early:
@@ -142,6 +140,66 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     }
 
 
+@dataclass(frozen=True)
+class Setup:
+    """What rank 0 found out, and every process needs to train."""
+
+    run: RunFile
+    data_sha256: str
+    directory: Path
+    resume: Path | None
+    total_steps: int
+    threads: int
+    optimizer: str
+
+
+def follow(setup: Setup, rank: Rank) -> None:
+    """The part of a process that is not rank 0: to train as it does, and nothing else."""
+    run = setup.run
+    set_up_torch(run, setup.threads)
+    from .models import load_tokenizer
+    from .token_cache import encode_once
+
+    tokenizer = load_tokenizer(run.model_path)
+    data = encode_once(run, tokenizer, read_conversations(run.train), setup.data_sha256)
+    trainer = trainer_of(setup, rank, tokenizer, data.rows)
+    for callback in [*saved_by_all(rank), *decided_by_one(rank)]:
+        trainer.add_callback(callback)
+    trainer.train(resume_from_checkpoint=str(setup.resume) if setup.resume else None)
+
+
+def set_up_torch(run: RunFile, threads: int) -> None:
+    """The same seed, and sums in the same order, in every process and every time."""
+    # What cuBLAS needs for that; it is read once, when the GPU is first used.
+    # https://docs.nvidia.com/cuda/cublas/#results-reproducibility
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    import torch
+    from transformers import set_seed
+
+    torch.set_num_threads(max(1, threads // run.processes))
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # It finds reads of what was never written, and costs 3 % of a step.
+    set_seed(run.hyperparameters.seed)
+
+
+def on_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def device_name(processes: int, threads: int) -> str:
+    import torch
+
+    if on_gpu():
+        return f"{f'{processes} x ' if processes > 1 else ''}{torch.cuda.get_device_name(0)}"
+    return f"cpu, {threads} threads" + (f" in {processes} processes" if processes > 1 else "")
+
+
+def _processes(count: int) -> str:
+    return "one process" if count == 1 else f"{count} processes"
+
+
 def identity_of(run: RunFile, data_sha256: str) -> dict:
     """What decides the weights: a checkpoint of another training does not count."""
     return {"training_type": run.training_type, "model": run.model_name, "data_sha256": data_sha256, "hyperparameters": vars(run.hyperparameters)}
@@ -153,35 +211,66 @@ def versions() -> dict:
     return {name: version(name) for name in ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "tokenizers")}
 
 
-def _order(hyper, rows: list[dict]):
-    """A sampler of the rows, or None for the one of transformers, which takes them at random."""
-    from .batches import LikeLengths
-
-    if hyper.batching == "random":
-        return None
-    return LikeLengths([len(row["input_ids"]) for row in rows], hyper.batch_size * hyper.gradient_accumulation, hyper.seed)
-
-
-def _trainer(model, arguments, rows, collator, tokenizer, order):
+def trainer_of(setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
+    """The Trainer of transformers with the model that is trained, ready to take its first step."""
+    join(rank, setup.directory / "processes", max(1, setup.threads // rank.count))
+    import torch
     from transformers import Trainer
     from transformers.trainer_callback import PrinterCallback
 
     from .answer_loss import answer_loss, is_plain
+    from .batches import collate
+    from .models import add_lora, load_model
+
+    run, hyper = setup.run, setup.run.hyperparameters
+    if run.training_type == "qlora":
+        model = add_lora(load_model(run.model_path, quantize=True), hyper)
+    else:
+        # Full weights are updated by steps far below the resolution of bf16, so they are kept in fp32.
+        model = load_model(run.model_path, dtype=torch.float32)
+    model.train()
+    model.config.use_cache = False
+    order = order_of(hyper, rows, rank.count)
 
     class InOrder(Trainer):
         # Its own group_by_length draws from the global generator, which a resumed training has advanced otherwise.
         def _get_train_sampler(self, *arguments):
             return order or super()._get_train_sampler(*arguments)
 
+        def get_train_dataloader(self):
+            loader = super().get_train_dataloader()
+            if rank.count > 1:
+                # Every process has whole batches, of which it takes its rows (collate).
+                loader.batch_sampler.num_processes, loader.batch_sampler.process_index = 1, 0
+            return loader
+
         def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
             if plain and model.training and num_items_in_batch is not None and not return_outputs:
-                return answer_loss(model, model.get_output_embeddings(), inputs, num_items_in_batch)
+                # Of the gradients of several processes the mean is taken, where their sum is wanted.
+                return rank.count * answer_loss(model, head, inputs, num_items_in_batch)
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
 
-    plain = is_plain(model)
-    trainer = InOrder(model=model, args=arguments, train_dataset=rows, data_collator=collator, processing_class=tokenizer)
+    plain, head = is_plain(model), model.get_output_embeddings()
+    trainer = InOrder(
+        model=model,
+        args=arguments(run, setup.directory, setup.total_steps, on_gpu(), setup.optimizer, rank.count),
+        train_dataset=rows,
+        data_collator=collate(tokenizer.pad_token_id, rank),
+        processing_class=tokenizer,
+    )
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def order_of(hyper, rows: list[dict], processes: int):
+    """A sampler of the rows, or None for the one of transformers, which takes them at random, for one process."""
+    from .batches import LikeLengths
+
+    if hyper.batching == "random" and processes == 1:
+        return None
+    is_alike = hyper.batching == "like_length"
+    # Rows that count as equally long stay in the order that was drawn.
+    return LikeLengths([len(row["input_ids"]) if is_alike else 1 for row in rows], hyper.batch_size * hyper.gradient_accumulation, hyper.seed)
 
 
 def _take_best(trainer, best_step: int | None, root: Path, identity: dict, events: Events) -> int:
