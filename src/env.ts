@@ -30,6 +30,7 @@ const EnvSchema = z.object({
   MTM_DEVICES: text
     .regex(/^(cpu|cuda:[\w-]{1,58}(,\s*cuda:[\w-]{1,58})*)$/, 'use "cpu", or a list as "cuda:0,cuda:1"')
     .optional(),
+  MTM_DEVICES_PER_RUN: z.coerce.number().int().min(1).max(16).default(1),
   MTM_TRAINER_THREADS: z.coerce.number().int().min(1).default(availableParallelism()),
   MTM_ENVIRONMENT: text.default('production'),
   MTM_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
@@ -76,6 +77,8 @@ export interface Env {
   hostName: string;
   /** What the workers of this machine may train on; undefined: what is found, see devices.ts. */
   devices: string[] | undefined;
+  /** How many GPUs a run has, or processes that share the CPU. */
+  devicesPerRun: number;
   /** CPU threads of the trainer of a run that is asked for now; kept with the run. */
   trainerThreads: number;
   environment: string;
@@ -131,6 +134,7 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
       : [join(home, 'outputs')],
     hostName: e.MTM_HOST_NAME,
     devices: devicesFrom(e.MTM_DEVICES, source.CUDA_VISIBLE_DEVICES),
+    devicesPerRun: e.MTM_DEVICES_PER_RUN,
     trainerThreads: e.MTM_TRAINER_THREADS,
     environment: e.MTM_ENVIRONMENT,
     logLevel: e.MTM_LOG_LEVEL,
@@ -175,6 +179,7 @@ export function toVariables(env: Env): Record<string, string> {
     MTM_OUTPUT_ROOTS: env.outputRoots.join(':'),
     MTM_HOST_NAME: env.hostName,
     MTM_DEVICES: env.devices?.join(',') ?? '',
+    MTM_DEVICES_PER_RUN: String(env.devicesPerRun),
     MTM_TRAINER_THREADS: String(env.trainerThreads),
     MTM_ENVIRONMENT: env.environment,
     MTM_LOG_LEVEL: env.logLevel,

@@ -79,6 +79,7 @@ async function trainingFile(env: Env, run: Run, lease: Lease): Promise<RunFile> 
     ...(await commonFields(env, run, lease, heldOutRows > 0)),
     task: 'train',
     output_dir: files.staging(lease.epoch),
+    processes: env.devicesPerRun,
     hyperparameters: { ...trainerHyperparameters(run.spec, trainRows), ...(await currentSplit(run.id)) },
     save_share: run.spec.hyperparameters.save_steps === null ? env.checkpointPercent / 100 : null,
     known_checkpoint_step: await knownCheckpointStep(run.id),

@@ -7,9 +7,19 @@ import * as pool from './migrations/0004-pool.ts';
 import * as claimsOfSteps from './migrations/0005-claims-of-steps.ts';
 import * as dataEngine from './migrations/0006-data-engine.ts';
 import * as figuresOfSteps from './migrations/0007-figures-of-steps.ts';
+import * as deviceGroups from './migrations/0008-device-groups.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
-const MIGRATIONS = [initial, runStreams, pauseAndOutages, pool, claimsOfSteps, dataEngine, figuresOfSteps];
+const MIGRATIONS = [
+  initial,
+  runStreams,
+  pauseAndOutages,
+  pool,
+  claimsOfSteps,
+  dataEngine,
+  figuresOfSteps,
+  deviceGroups,
+];
 export const MIGRATION_NAMES = MIGRATIONS.map(({ name }) => name);
 
 /** Any constant will do, as long as no other program uses it on this database. */

@@ -50,7 +50,7 @@ export function initWorker(sequelize: Sequelize): void {
       status: { type: DataTypes.STRING(16), allowNull: false },
       pid: DataTypes.INTEGER,
       pid_started: DataTypes.TEXT,
-      device: DataTypes.STRING(64),
+      device: DataTypes.STRING(1100),
       current_run_id: DataTypes.INTEGER,
       runs_completed: { type: DataTypes.INTEGER, allowNull: false, defaultValue: 0 },
       replaces: DataTypes.STRING(64),

@@ -81,6 +81,8 @@ export interface RunFile {
   hyperparameters: Hyperparameters;
   /** CPU threads; part of what makes a resumed run bit-exact. */
   threads: number;
+  /** That train together: each on a GPU of its own, or with a part of the threads. Only training has more than one. */
+  processes?: number;
   /** Most of the time since training began that saving may take, by saving less often; null: exactly every save_steps. */
   save_share: number | null;
   /** The highest checkpoint step that the database knows; null when it knows none. */

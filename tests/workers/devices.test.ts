@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { loadEnv } from '../../src/env.ts';
-import { deviceVariables, freeDevice, gpusIn, slotsOf } from '../../src/workers/devices.ts';
+import { devicesOf, deviceVariables, freeDevice, gpusIn, slotsOf } from '../../src/workers/devices.ts';
 
 describe('the devices of a host', () => {
   it('are what MTM_DEVICES says, or what CUDA_VISIBLE_DEVICES leaves, or else what is found', () => {
@@ -34,5 +34,21 @@ describe('the devices of a host', () => {
     assert.equal(freeDevice(['cpu'], ['cpu', 'cpu']), 'cpu');
     assert.deepEqual(deviceVariables('cpu'), { CUDA_VISIBLE_DEVICES: '' });
     assert.equal(deviceVariables('cuda:3').CUDA_VISIBLE_DEVICES, '3');
+  });
+
+  it('are as many for a worker as MTM_DEVICES_PER_RUN says', async () => {
+    const of = (perRun: number, ...devices: string[]) => devicesOf({ devices, devicesPerRun: perRun });
+    const five = ['cuda:0', 'cuda:1', 'cuda:2', 'cuda:3', 'cuda:4'];
+    const pairs = await of(2, ...five);
+    assert.deepEqual(pairs, ['cuda:0,cuda:1', 'cuda:2,cuda:3']);
+    assert.equal(slotsOf(pairs), 2);
+    assert.equal(deviceVariables('cuda:2,cuda:3').CUDA_VISIBLE_DEVICES, '2,3');
+    // Also by a worker that runs since before the setting was changed.
+    for (const taken of ['cuda:0,cuda:1', 'cuda:1']) assert.equal(freeDevice(pairs, [taken, null]), 'cuda:2,cuda:3');
+    assert.deepEqual(await of(2, 'cpu'), ['cpu']);
+    await assert.rejects(
+      of(6, ...five),
+      /MTM_DEVICES_PER_RUN is 6, and this host has 5 GPU\(s\): cuda:0,.*to 5 or less/,
+    );
   });
 });

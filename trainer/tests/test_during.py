@@ -226,7 +226,7 @@ class Acceleration(unittest.TestCase):
     def test_on_a_gpu_all_that_there_is(self):
         gpu = accelerations("standard", on_gpu=True, compile=False, has_liger=True)
         self.assertEqual({name for name, value in gpu.items() if value is True}, {"bf16", "use_liger_kernel", "dataloader_pin_memory"})
-        self.assertEqual(gpu["accelerator_config"], {"non_blocking": True})
+        self.assertEqual(gpu["accelerator_config"], {"non_blocking": True, "even_batches": False})
         self.assertTrue(accelerations("qlora", on_gpu=True, compile=False, has_liger=False)["bf16"])
         self.assertEqual(optimizer_for("standard", on_gpu=True), "adamw_torch_fused")
         self.assertEqual(optimizer_for("qlora", on_gpu=True), "paged_adamw_8bit")
