@@ -13,16 +13,17 @@ describe('a run with two processes', function () {
 
   before(async () => {
     ({ service, remove } = await startTestService({ devicesPerRun: 2 }));
-    jobs = jobsOf(service, Number((await service.upload('rows.csv', csvRows(120))).body.id));
+    jobs = jobsOf(service, Number((await service.upload('rows.csv', csvRows(80))).body.id));
     await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
   });
 
   after(() => remove?.());
 
   it('goes on after SIGKILL of its trainer and ends with the weights of an undisturbed one', async () => {
-    const undisturbed = await jobs.ended(await jobs.create({ lora_dropout: 0.1 }));
-    const id = await jobs.create({ lora_dropout: 0.1 });
-    await jobs.atStep(id, 50);
+    const options = { lora_dropout: 0.1, epochs: 1, save_steps: 10 };
+    const undisturbed = await jobs.ended(await jobs.create(options));
+    const id = await jobs.create(options);
+    await jobs.atStep(id, 15);
     process.kill(await trainerOf(service.env.home), 'SIGKILL');
     const killed = await jobs.ended(id);
     assertWeights(killed, undisturbed);
