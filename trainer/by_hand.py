@@ -30,6 +30,9 @@ DEFAULTS = {
 }  # fmt: skip
 SAVE_SHARE = 0.03
 VALIDATION = {"max_rows_per_trait": 32, "max_new_tokens": 96}
+# How a value of a field's type is given.
+KINDS = {list: lambda text: text.split(",")}
+METAVARS = {int: "N", float: "X", str: "CHOICE", list: "A,B"}
 HELP = {
     "batch_size": "rows at once: fewer need less memory",
     "gradient_accumulation": "batches of a step",
@@ -47,6 +50,8 @@ HELP = {
     "eval_steps": "steps between evaluations on held-out rows; 0: never; not given: so that it costs little",
     "early_stopping_patience": "evaluations without a better one after which it ends, with the best model",
     "compile": "torch.compile: slow to begin, faster where steps are many and alike",
+    "lora_target_modules": "layers that get adapters, as q_proj,v_proj; not given: every linear layer but the output's (qlora)",
+    "activation_checkpointing": "compute activations twice instead of keeping them: less memory, more time",
     "merge": "write the merged model beside the adapter (qlora)",
     "chunk_tokens": "size of a chunk (rag)",
     "chunk_overlap": "tokens that a chunk has in common with the next (rag)",
@@ -65,7 +70,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     for field in fields(Hyperparameters):
         kind = (get_args(field.type) or (field.type,))[0]
         default = DEFAULTS.get(field.name, None if field.default is MISSING else field.default)
-        options = {"action": argparse.BooleanOptionalAction} if kind is bool else {"type": kind, "metavar": {int: "N", float: "X"}.get(kind, "CHOICE")}
+        options = {"action": argparse.BooleanOptionalAction} if kind is bool else {"type": KINDS.get(kind, kind), "metavar": METAVARS[kind]}
         parser.add_argument(f"--{field.name.replace('_', '-')}", default=default, help=f"{HELP.get(field.name, '')} ({'no limit' if default is None else f'default: {default}'})", **options)
 
 

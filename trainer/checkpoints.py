@@ -101,7 +101,7 @@ def problem_with(directory: Path, expected: dict) -> str | None:
     return None
 
 
-_WITHOUT_EFFECT = ("save_steps", "batch_size", "gradient_accumulation", "eval_steps", "early_stopping_patience", "merge")
+_WITHOUT_EFFECT = ("save_steps", "batch_size", "gradient_accumulation", "eval_steps", "early_stopping_patience", "merge", "activation_checkpointing")
 
 
 def comparable(name: str, value):
@@ -110,7 +110,7 @@ def comparable(name: str, value):
     if name != "hyperparameters" or not isinstance(value, dict):
         return value
     # Checkpoints from before there was a choice.
-    value = {"too_long": "truncate", "batching": "random", "chunk_tokens": 200, "chunk_overlap": 20, "compile": False, **value}
+    value = {"too_long": "truncate", "batching": "random", "chunk_tokens": 200, "chunk_overlap": 20, "compile": False, "lora_target_modules": None, **value}
     rest = {key: kept for key, kept in value.items() if key not in _WITHOUT_EFFECT}
     return {**rest, "rows_per_step": value["batch_size"] * value["gradient_accumulation"]}
 

@@ -85,7 +85,7 @@ def as_failure(error: BaseException) -> TrainerFailure:
     if isinstance(error, TrainerFailure):
         return error
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or any(sign in str(error) for sign in _NO_MEMORY):
-        return OutOfMemory("The training did not fit into memory. Use a smaller batch_size with more gradient_accumulation, or a smaller max_length.")
+        return OutOfMemory("The training did not fit into memory. Use a smaller batch_size with more gradient_accumulation, a smaller max_length, or activation_checkpointing.")
     if (isinstance(error, OSError) and error.errno == errno.ENOSPC) or any(sign in str(error) for sign in _NO_ROOM):
         return DiskFull("The disk is full. Make room: the run goes on by itself from its last checkpoint once there is some.")
     if any(kind.__name__ == "TorchDynamoException" for kind in type(error).__mro__):

@@ -111,17 +111,30 @@ def keep_gradients_right(model) -> None:
 
 
 def add_lora(model, hyperparameters):
-    """Trainable low-rank adapters on every linear layer but the output's."""
+    """Trainable low-rank adapters on the layers that were chosen, or on every linear layer but the output's."""
     from peft import LoraConfig, get_peft_model
 
+    targets = hyperparameters.lora_target_modules
+    require_layers(model, targets or [])
     config = LoraConfig(
         r=hyperparameters.lora_r,
         lora_alpha=hyperparameters.lora_alpha,
         lora_dropout=hyperparameters.lora_dropout,
-        target_modules="all-linear",
+        target_modules=targets or "all-linear",
         task_type="CAUSAL_LM",
     )
     return get_peft_model(model, config)
+
+
+def require_layers(model, names: list[str]) -> None:
+    """Raises BadInput for names that no linear layer of the model has, whole or at its end, as peft compares them."""
+    import torch
+
+    layers = [name for name, layer in model.named_modules() if isinstance(layer, torch.nn.Linear)]
+    for name in names:
+        if not any(f".{layer}".endswith(f".{name}") for layer in layers):
+            known = ", ".join(sorted({layer.rpartition(".")[2] for layer in layers}))
+            raise BadInput(f"hyperparameters.lora_target_modules names {name!r}, and no linear layer of the model ends so: there are {known}.")
 
 
 def add_trained_lora(model, adapter: Path):

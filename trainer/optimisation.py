@@ -60,6 +60,9 @@ def arguments(run: RunFile, directory: Path, total_steps: int, on_gpu: bool, opt
         logging_nan_inf_filter=False,
         include_num_input_tokens_seen="non_padding",
         remove_unused_columns=False,
+        activation_checkpointing=hyper.activation_checkpointing,
+        # The other kind wants inputs with gradients, which embeddings beside adapters have not.
+        activation_checkpointing_kwargs={"use_reentrant": False},
         ddp_backend="gloo" if processes > 1 and not on_gpu else None,
         ddp_find_unused_parameters=False,
         disable_tqdm=True,

@@ -125,7 +125,9 @@ def _retrieval(retrieval: list[dict]) -> str:
 def _changed(run: RunFile, training: dict) -> str:
     if run.training_type == "rag":
         return f"{training['tokens']:,} tokens were embedded. The model is as it was."
-    what = "All weights" if run.training_type == "standard" else f"Adapters of rank {run.hyperparameters.lora_r} beside every linear layer but the output's"
+    targets = run.hyperparameters.lora_target_modules
+    layers = ", ".join(targets) if targets else "every linear layer but the output's"
+    what = "All weights" if run.training_type == "standard" else f"Adapters of rank {run.hyperparameters.lora_r} beside {layers}"
     share = ""
     if training["total_parameters"]:
         trained, total = training["trainable_parameters"], training["total_parameters"]

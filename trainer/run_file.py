@@ -14,7 +14,7 @@ from .failures import BadInput
 PROTOCOL = 1
 TASKS = ("train", "validate", "check")
 TRAINING_TYPES = ("qlora", "standard", "rag")
-TYPE_NAMES = {int: "a whole number", float: "a number", str: "a text", Path: "a text (a path)", bool: "true or false", NoneType: "null"}
+TYPE_NAMES = {int: "a whole number", float: "a number", str: "a text", list: "a list", Path: "a text (a path)", bool: "true or false", NoneType: "null"}
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,10 @@ class Hyperparameters:
     early_stopping_patience: int | None = None
     compile: bool = False
     merge: bool = True
+    # Names of the layers that get adapters, as peft takes them; None: every linear layer but the output's.
+    lora_target_modules: list | None = None
+    # Activations are computed again where gradients need them, and not kept: less memory, more time, the same result.
+    activation_checkpointing: bool = False
 
     @property
     def evaluation_is_chosen(self) -> bool:
@@ -61,6 +65,8 @@ class Hyperparameters:
             raise BadInput(f"hyperparameters.learning_rate is {self.learning_rate!r}; it must be above 0 and at most 1.")
         if not 0 <= self.lora_dropout <= 1:
             raise BadInput(f"hyperparameters.lora_dropout is {self.lora_dropout!r}; it must be from 0 to 1.")
+        if self.lora_target_modules is not None and not (self.lora_target_modules and all(isinstance(name, str) and name for name in self.lora_target_modules)):
+            raise BadInput(f"hyperparameters.lora_target_modules is {self.lora_target_modules!r}; it must be a list of names of layers, or null.")
         if self.max_steps is not None and self.max_steps < 1:
             raise BadInput(f"hyperparameters.max_steps is {self.max_steps!r}; it must be at least 1, or null.")
         if self.eval_steps is not None and self.eval_steps < 0:

@@ -32,6 +32,12 @@ export const HyperparameterChoicesSchema = z.strictObject({
   chunk_tokens: z.int().min(16).max(8192).optional(),
   chunk_overlap: z.int().min(0).max(4096).optional(),
   merge: z.boolean().optional(),
+  lora_target_modules: z
+    .array(z.string().regex(/^[\w.-]{1,128}$/, 'give names of layers, such as "q_proj"'))
+    .min(1)
+    .max(64)
+    .optional(),
+  activation_checkpointing: z.boolean().optional(),
 });
 export type HyperparameterChoices = z.infer<typeof HyperparameterChoicesSchema>;
 
@@ -92,6 +98,8 @@ const DEFAULTS = {
   chunk_tokens: 200,
   chunk_overlap: 20,
   merge: true,
+  lora_target_modules: null,
+  activation_checkpointing: false,
 } as const;
 /** An index is made by reading everything, once. */
 const READ_ONCE = { epochs: 1, max_steps: null } as const;

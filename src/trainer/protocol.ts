@@ -18,7 +18,6 @@ export const EXIT_CODES = {
   leaseLost: 41,
 } as const;
 
-/** Everything that decides the weights. Two trainings with equal values end with equal weights on the CPU. */
 /** What is done with a row of more tokens than max_length: its end is cut off, it is left out, or it becomes several. */
 export const TOO_LONG_CHOICES = ['truncate', 'drop', 'split'] as const;
 export type TooLongChoice = (typeof TOO_LONG_CHOICES)[number];
@@ -26,6 +25,7 @@ export type TooLongChoice = (typeof TOO_LONG_CHOICES)[number];
 /** Whether the rows of a step are about as long as each other, so that little is computed on padding. */
 export const BATCHING_CHOICES = ['like_length', 'random'] as const;
 
+/** Everything that decides the weights. Two trainings with equal values end with equal weights on the CPU. */
 export const HyperparametersSchema = z.object({
   batch_size: z.number().int(),
   gradient_accumulation: z.number().int(),
@@ -56,6 +56,10 @@ export const HyperparametersSchema = z.object({
   chunk_overlap: z.number().int().optional(),
   /** Whether the output of qlora holds the merged model beside the adapter. Not there: it does. */
   merge: z.boolean().optional(),
+  /** Of qlora: names of the layers that get adapters; null, or not there: every linear layer but the output's. */
+  lora_target_modules: z.array(z.string()).nullable().optional(),
+  /** Activations are computed twice instead of kept: less memory, more time, the same result. */
+  activation_checkpointing: z.boolean().optional(),
 });
 export type Hyperparameters = z.infer<typeof HyperparametersSchema>;
 

@@ -11,6 +11,7 @@ from .support import HYPERPARAMETERS, start, train_here, write_run_file
 
 # What may be chosen of a training, and trainings of which each pair of choices is in one: whoever adds a choice adds what it
 # needs here. All are interrupted and compared. (rag: test_rag. compile: needs a C++ compiler, and minutes.)
+QV = ("q_proj", "v_proj")
 CHOICES = {
     "type": ("qlora", "standard"),
     "batching": ("like_length", "random"),
@@ -19,18 +20,20 @@ CHOICES = {
     "too_long": ("truncate", "drop", "split"),
     "evaluated": ("never", "every 2", "patience 2"),
     "merge": (True, False),
+    "lora_target_modules": (None, QV),
+    "activation_checkpointing": (False, True),
     "stopped_in": ("first epoch", "second epoch"),
 }
 TABLE = [
-    ("qlora", "random", 2, 0.0, "truncate", "patience 2", True, "first epoch"),
-    ("standard", "like_length", 1, 0.1, "drop", "patience 2", False, "second epoch"),
-    ("qlora", "like_length", 1, 0.1, "split", "never", True, "first epoch"),
-    ("standard", "random", 2, 0.0, "split", "every 2", True, "second epoch"),
-    ("qlora", "like_length", 2, 0.0, "drop", "every 2", False, "first epoch"),
-    ("standard", "random", 1, 0.0, "truncate", "never", False, "second epoch"),
-    ("standard", "random", 2, 0.1, "drop", "never", True, "first epoch"),
-    ("standard", "like_length", 1, 0.1, "truncate", "every 2", False, "second epoch"),
-    ("qlora", "random", 2, 0.1, "split", "patience 2", False, "second epoch"),
+    ("qlora", "random", 2, 0.0, "truncate", "patience 2", True, None, False, "first epoch"),
+    ("standard", "like_length", 1, 0.1, "drop", "patience 2", False, None, False, "second epoch"),
+    ("qlora", "like_length", 1, 0.1, "split", "never", True, None, False, "first epoch"),
+    ("standard", "random", 2, 0.0, "split", "every 2", True, None, False, "second epoch"),
+    ("qlora", "like_length", 2, 0.0, "drop", "every 2", False, None, True, "first epoch"),
+    ("standard", "random", 1, 0.0, "truncate", "never", False, QV, False, "second epoch"),
+    ("standard", "random", 2, 0.1, "drop", "never", True, QV, True, "first epoch"),
+    ("standard", "like_length", 1, 0.1, "truncate", "every 2", False, QV, True, "second epoch"),
+    ("qlora", "random", 2, 0.1, "split", "patience 2", False, QV, True, "second epoch"),
 ]
 EVALUATED = {"never": {"eval_steps": 0}, "every 2": {"eval_steps": 2}, "patience 2": {"eval_steps": 2, "early_stopping_patience": 2}}
 # In tokens: the longest of the rows below have more.
@@ -38,8 +41,9 @@ SHORT = 70
 
 
 def hyperparameters_of(chosen: dict) -> dict:
-    named = ("batching", "gradient_accumulation", "lora_dropout", "too_long", "merge")
-    return {**HYPERPARAMETERS, "max_length": SHORT, **{name: chosen[name] for name in named}, **EVALUATED[chosen["evaluated"]]}
+    named = ("batching", "gradient_accumulation", "lora_dropout", "too_long", "merge", "activation_checkpointing")
+    layers = chosen["lora_target_modules"] and list(chosen["lora_target_modules"])
+    return {**HYPERPARAMETERS, "max_length": SHORT, **{name: chosen[name] for name in named}, "lora_target_modules": layers, **EVALUATED[chosen["evaluated"]]}
 
 
 def write_uneven_rows(path: Path) -> Path:

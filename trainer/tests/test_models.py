@@ -1,0 +1,54 @@
+import tempfile
+import unittest
+from collections import Counter
+from pathlib import Path
+
+from .support import HYPERPARAMETERS, train_here
+
+
+class Models(unittest.TestCase):
+    def trained(self, work: str, **choices) -> dict:
+        hyperparameters = {**HYPERPARAMETERS, "max_steps": 2, "eval_steps": 0, **choices}
+        result, _ = train_here(Path(work), hyperparameters=hyperparameters, training_type=self.training_type)
+        return result
+
+    def test_only_the_chosen_layers_get_adapters(self):
+        from safetensors import safe_open
+
+        self.training_type = "qlora"
+        with tempfile.TemporaryDirectory() as work:
+            self.trained(work, lora_target_modules=["q_proj", "mlp.up_proj"])
+            with safe_open(Path(work, "output", "adapter", "adapter_model.safetensors"), "pt") as adapter:
+                layers = Counter(".".join(name.split(".")[-4:-2]) for name in adapter.keys())
+        self.assertEqual(layers, {"self_attn.q_proj": 4, "mlp.up_proj": 4})  # Two matrices in each of two blocks.
+
+    def test_activations_are_computed_twice_or_kept_with_the_same_result(self):
+        # Leave activation_checkpointing out of optimisation.arguments, and they are kept.
+        for self.training_type in ("qlora", "standard"):
+            with self.subTest(self.training_type), tempfile.TemporaryDirectory() as kept, tempfile.TemporaryDirectory() as twice:
+                with computations_of("LlamaMLP") as once:
+                    expected = self.trained(kept)
+                with computations_of("LlamaMLP") as again:
+                    result = self.trained(twice, activation_checkpointing=True)
+                self.assertEqual(result["weights_sha256"], expected["weights_sha256"])
+                self.assertEqual(again["LlamaMLP"], 2 * once["LlamaMLP"])
+
+
+class computations_of(Counter):  # noqa: N801: it reads as what it is.
+    """How often it was begun meanwhile to compute a layer of this class, in training. (A second time is not brought to its end.)"""
+
+    def __init__(self, name: str):
+        self._name = name
+
+    def __enter__(self):
+        from torch.nn.modules.module import register_module_forward_pre_hook
+
+        def count(layer, *_):
+            if type(layer).__name__ == self._name and layer.training:
+                self[self._name] += 1
+
+        self._hook = register_module_forward_pre_hook(count)
+        return self
+
+    def __exit__(self, *_):
+        self._hook.remove()
