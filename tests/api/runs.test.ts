@@ -156,7 +156,7 @@ describe('the runs of a job', function () {
   });
 
   it('go on from the last checkpoint after a cancel, to the weights of an undisturbed run', async () => {
-    const options = job({ epochs: 4 });
+    const options = job();
     const undisturbed = await ended((await call('POST', '/jobs/', options)).body.id);
     const { id } = (await call('POST', '/jobs/', options)).body;
     assert.equal((await call('POST', `/jobs/${id}/start`)).status, 409, 'its first run has not ended');
@@ -173,6 +173,7 @@ describe('the runs of a job', function () {
     const done = await ended(id);
     assert.equal(done.status, 'completed', String(done.error_message));
     assert.equal(done.weights_sha256, undisturbed.weights_sha256);
+    assert.deepEqual([done.stopped_early, done.exported_step], [false, done.total_steps]);
     const told = await events(`/jobs/${id}/events`);
     const resumed = told.find(({ event }) => event === 'resumed');
     assert.ok(Number(resumed?.data.step) >= 20, 'it began at the checkpoint');

@@ -38,6 +38,16 @@ function presentVerdict(validation: ShownRun['validation'] | undefined) {
   return { verdict: validation?.verdict ?? null, verdict_summary: validation?.summary || null };
 }
 
+/** What was trained, once it was. Results from before there was early stopping do not say how it ended. */
+function presentOutput(run: Partial<Pick<ShownRun, 'output_path' | 'result'>> | undefined) {
+  return {
+    output_path: run?.output_path ?? null,
+    weights_sha256: run?.result?.weights_sha256 ?? null,
+    stopped_early: run?.result?.stopped_early ?? null,
+    exported_step: run?.result?.exported_step ?? null,
+  };
+}
+
 /** The latest run, as jobs and projects show it. */
 export function presentRun({ latestRun: run }: WithLatestRun<object>) {
   return {
@@ -55,8 +65,7 @@ export function presentRun({ latestRun: run }: WithLatestRun<object>) {
     seconds_left: run?.seconds_left ?? null,
     worker_id: run?.worker_id ?? null,
     pause_reason: run?.pause_reason ?? null,
-    output_path: run?.output_path ?? null,
-    weights_sha256: run?.result?.weights_sha256 ?? null,
+    ...presentOutput(run),
     validation: run?.validation ?? null,
     ...presentVerdict(run?.validation),
     started_at: date(run?.started_at ?? null),
@@ -82,8 +91,7 @@ export function presentOneRun(run: Run, numbers: Map<number, number>) {
     pause_reason: run.pause_reason,
     workflow_id: run.workflow_id,
     resumes_run_number: run.resumes_run_id === null ? null : (numbers.get(run.resumes_run_id) ?? null),
-    output_path: run.output_path,
-    weights_sha256: run.result?.weights_sha256 ?? null,
+    ...presentOutput(run),
     ...presentVerdict(run.validation),
     spec: run.spec,
     plan: run.plan === null ? null : presentPlan(run.plan, run.spec),

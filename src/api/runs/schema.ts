@@ -11,6 +11,20 @@ const verdictFields = {
   verdict_summary: z.string().nullable().openapi({ description: 'The same as a sentence with its figures' }),
 };
 
+const outputFields = {
+  output_path: z.string().nullable(),
+  weights_sha256: z.string().nullable(),
+  stopped_early: z
+    .boolean()
+    .nullable()
+    .openapi({ description: 'Whether training ended before its last step, as early_stopping_patience asked' }),
+  exported_step: z
+    .int()
+    .nullable()
+    .openapi({ description: 'The step whose model this is: of the best evaluation with early stopping, or the last' }),
+};
+const NO_OUTPUT = { output_path: null, weights_sha256: null, stopped_early: null, exported_step: null };
+
 /** What jobs and projects both show of their latest run. */
 export const runFields = {
   run_id: idField.nullable(),
@@ -22,8 +36,7 @@ export const runFields = {
   seconds_left: z.number().nullable(),
   worker_id: z.string().nullable(),
   pause_reason: z.string().nullable(),
-  output_path: z.string().nullable(),
-  weights_sha256: z.string().nullable(),
+  ...outputFields,
   validation: z.record(z.string(), z.unknown()).nullable(),
   ...verdictFields,
   started_at: dateField.nullable(),
@@ -41,8 +54,7 @@ export const RUN_FIELDS = {
   seconds_left: 84,
   worker_id: 'worker-abc123',
   pause_reason: null,
-  output_path: null,
-  weights_sha256: null,
+  ...NO_OUTPUT,
   validation: null,
   verdict: null,
   verdict_summary: null,
@@ -66,8 +78,7 @@ const RUN = {
   pause_reason: null,
   workflow_id: 'project-1-run-1',
   resumes_run_number: null,
-  output_path: null,
-  weights_sha256: null,
+  ...NO_OUTPUT,
   verdict: null,
   verdict_summary: null,
   plan: null,
@@ -94,8 +105,7 @@ export const RunSchema = z
     pause_reason: z.string().nullable(),
     workflow_id: z.string().openapi({ example: 'project-1-run-1' }),
     resumes_run_number: z.int().nullable(),
-    output_path: z.string().nullable(),
-    weights_sha256: z.string().nullable(),
+    ...outputFields,
     ...verdictFields,
     spec: z.record(z.string(), z.unknown()).openapi({ description: 'Everything that repeats this run' }),
     // Null until its data is prepared.
