@@ -34,6 +34,8 @@ def main(given: list[str]) -> int:
     arguments = parse(given)
     # Nothing is ever fetched: what the run needs is on this machine, or the run says what is missing. No bars in the log.
     os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", TOKENIZERS_PARALLELISM="false", HF_HUB_DISABLE_TELEMETRY="1", TQDM_DISABLE="1")
+    # bitsandbytes gets ready to compile kernels that are not used here, which takes a quarter of the time of all imports.
+    os.environ["TORCHDYNAMO_DISABLE"] = "1"  # set_up_torch takes it back where a training is to be compiled.
     commands = Commands()
     events = Events(arguments.events_fd)
     if arguments.supervised:

@@ -173,6 +173,8 @@ def set_up_torch(run: RunFile, threads: int) -> None:
     # What cuBLAS needs for that; it is read once, when the GPU is first used.
     # https://docs.nvidia.com/cuda/cublas/#results-reproducibility
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    if run.hyperparameters.compile:
+        os.environ.pop("TORCHDYNAMO_DISABLE", None)  # It is read when torch is imported.
     import torch
     from transformers import set_seed
 
