@@ -24,6 +24,7 @@ const EnvSchema = z.object({
   MTM_PYTHON: text.optional(),
   MTM_PIP_ARGS: z.string().default(''),
   MTM_OUTPUT_ROOTS: text.optional(),
+  MTM_MODEL_ROOTS: text.optional(),
   MTM_HOST_NAME: text
     .regex(/^[A-Za-z0-9._-]{1,63}$/, 'use 1-63 letters, digits, ".", "_" or "-"')
     .default(hostname().replace(/[^A-Za-z0-9._-]/g, '-') || 'localhost'),
@@ -73,6 +74,8 @@ export interface Env {
   pipArgs: string[];
   /** Directories under which outputs may be written; the first one takes relative paths. */
   outputRoots: string[];
+  /** Directories below which a directory may be a base model. */
+  modelRoots: string[];
   /** Name of this machine in the worker pool; also names its Temporal task queue. */
   hostName: string;
   /** What the workers of this machine may train on; undefined: what is found, see devices.ts. */
@@ -127,11 +130,8 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
     toolsDir: resolve(e.MTM_TOOLS),
     python: e.MTM_PYTHON,
     pipArgs: e.MTM_PIP_ARGS.split(/\s+/).filter(Boolean),
-    outputRoots: e.MTM_OUTPUT_ROOTS
-      ? e.MTM_OUTPUT_ROOTS.split(':')
-          .filter(Boolean)
-          .map((root) => resolve(root))
-      : [join(home, 'outputs')],
+    outputRoots: e.MTM_OUTPUT_ROOTS ? directoriesOf(e.MTM_OUTPUT_ROOTS) : [join(home, 'outputs')],
+    modelRoots: directoriesOf(e.MTM_MODEL_ROOTS ?? ''),
     hostName: e.MTM_HOST_NAME,
     devices: devicesFrom(e.MTM_DEVICES, source.CUDA_VISIBLE_DEVICES),
     devicesPerRun: e.MTM_DEVICES_PER_RUN,
@@ -157,6 +157,13 @@ function devicesFrom(given: string | undefined, visible: string | undefined): st
   return gpus.length > 0 ? gpus.map((entry) => `cuda:${entry}`) : ['cpu'];
 }
 
+function directoriesOf(text: string): string[] {
+  return text
+    .split(':')
+    .filter(Boolean)
+    .map((directory) => resolve(directory));
+}
+
 function listOf(text: string): string[] {
   return text
     .split(',')
@@ -177,6 +184,7 @@ export function toVariables(env: Env): Record<string, string> {
     MTM_PYTHON: env.python ?? '',
     MTM_PIP_ARGS: env.pipArgs.join(' '),
     MTM_OUTPUT_ROOTS: env.outputRoots.join(':'),
+    MTM_MODEL_ROOTS: env.modelRoots.join(':'),
     MTM_HOST_NAME: env.hostName,
     MTM_DEVICES: env.devices?.join(',') ?? '',
     MTM_DEVICES_PER_RUN: String(env.devicesPerRun),

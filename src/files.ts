@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { access, open, statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, isAbsolute, relative } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
 export async function exists(path: string): Promise<boolean> {
@@ -9,6 +9,12 @@ export async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** Whether a path is a root or below it, and not beside it with a name that only begins the same. Both as they are: no links. */
+export function isWithin(path: string, root: string): boolean {
+  const way = relative(root, path);
+  return way !== '..' && !way.startsWith('../') && !isAbsolute(way);
 }
 
 /** The `count` bytes of a file from `start` on, or as many as it has there. */

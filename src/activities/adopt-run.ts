@@ -4,13 +4,14 @@ import { QueryTypes } from 'sequelize';
 import type { Env } from '../env.ts';
 import { Checkpoint } from '../models/checkpoint.ts';
 import { Run } from '../models/run.ts';
+import { adoptPin } from './pinned-model.ts';
 import { runFiles } from './run-files.ts';
 
 /** The claims of a run count from 1, so what it takes over is older than all that it saves itself. */
 const ADOPTED_EPOCH = 0;
 
 /**
- * Gives a run the mixture and the complete checkpoints of the run that it goes on from, as hard links: nobody changes
+ * Gives a run the mixture, the complete checkpoints and the base model's revision of the run that it goes on from, as hard links: nobody changes
  * these files, and either run may be deleted. The trainer verifies them before it uses them.
  * May run twice: folders appear whole, and rows are written once.
  */
@@ -31,6 +32,7 @@ export async function adoptRun(env: Env, run: Run, from: Run): Promise<void> {
   }
   const [files, earlier] = [runFiles(env, run), runFiles(env, from)];
   await linkFolder(earlier.mixture, files.mixture);
+  await adoptPin(earlier.model, files.model);
   if (from.plan) await Run.update({ plan: from.plan }, { where: { id: run.id } });
   const seen = new Set<number>();
   for (const { step, epoch, path, manifest_sha256, bytes } of checkpoints) {

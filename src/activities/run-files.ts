@@ -17,6 +17,8 @@ export function runFiles(env: Env, run: Run) {
     dir,
     /** What the run is, for whoever has lost the database. */
     card: join(dir, RUN_CARD),
+    /** Which revision of its base model it trains, see pinned-model.ts. */
+    model: join(dir, 'model.json'),
     mixture: join(dir, 'mixture'),
     train: join(dir, 'mixture', 'train.parquet'),
     heldOut: join(dir, 'mixture', 'held_out.parquet'),

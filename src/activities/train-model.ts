@@ -89,13 +89,13 @@ async function trainingFile(env: Env, run: Run, lease: Lease): Promise<RunFile> 
 /** What the run files of training and of validation share. */
 export async function commonFields(env: Env, run: Run, lease: Pick<Lease, 'epoch'>, hasHeldOut: boolean) {
   const files = runFiles(env, run);
-  const { training_type, base_model, threads, validation } = run.spec;
+  const { training_type, threads, validation } = run.spec;
   return {
     protocol: PROTOCOL_VERSION,
     run_id: run.id,
     lease_epoch: lease.epoch,
     training_type,
-    model: { name: base_model, path: await requireModel(env, run) },
+    model: await requireModel(env, run),
     data: { train: files.train, held_out: hasHeldOut ? files.heldOut : null, datasets: await namesOf(run) },
     work_dir: files.dir,
     threads,

@@ -1,4 +1,4 @@
-import { findModel } from '../base-models/model-cache.ts';
+import { findModel } from '../base-models/find-model.ts';
 import type { Tokenizer } from '../datasets/token-count.ts';
 import type { Env } from '../env.ts';
 import { findTrainerPython } from '../local/python.ts';
@@ -14,7 +14,7 @@ export async function findTokenizer(
   baseModel: string,
   { max_length, too_long = 'truncate' }: Pick<Hyperparameters, 'max_length' | 'too_long'>,
 ): Promise<Tokenizer> {
-  const model = await findModel(env.modelCache, baseModel);
+  const model = await findModel(env, baseModel);
   if (model.path === null) throw badRequest(model.errors.join(' '));
   const python = await findTrainerPython(env).catch((error: Error) => {
     throw badRequest(`The tokens cannot be counted. ${error.message}`);

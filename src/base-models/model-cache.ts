@@ -1,99 +1,71 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-
-/** Whether a base model is in the local cache, complete and in a format that runs no code when loaded. */
-export interface FoundModel {
-  available: boolean;
-  model_name: string;
-  /** The snapshot's directory, when available. */
-  path: string | null;
-  /** Sentences with the remedy, when not. */
-  errors: string[];
-}
+import { type FoundModel, unusable } from './found-model.ts';
+import { problemsOf } from './model-directory.ts';
 
 /** ORG/NAME or NAME, as the hub allows it; so no name leads out of the cache. */
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)?$/;
-const TOKENIZERS = ['tokenizer.json', 'tokenizer.model'];
+const REPOSITORY = /^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)?$/;
+const REVISION = /^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/;
+const MAIN = 'main';
 
 /**
  * Looks a model up in a Hugging Face hub cache by its own rules: models--ORG--NAME/refs/main names the snapshot, whose
- * files are links to blobs.
+ * files are links to blobs. Of ORG/NAME@REVISION another reference, or a snapshot's hash, has the place of main.
  */
-export async function findModel(cacheDir: string, name: string): Promise<FoundModel> {
-  const missing = (...errors: string[]): FoundModel => ({ available: false, model_name: name, path: null, errors });
-  if (!NAME.test(name) || name.includes('--') || name.includes('..')) {
-    return missing(`${JSON.stringify(name)} is no model in the Hugging Face cache: its models are named ORG/NAME.`);
+export async function findInCache(cacheDir: string, name: string): Promise<FoundModel> {
+  const [, repository = '', revision = MAIN] = /^([^@]*)(?:@(.*))?$/s.exec(name) ?? [];
+  if (!isPart(repository, REPOSITORY) || !isPart(revision, REVISION)) {
+    return unusable(name, [
+      `${JSON.stringify(name)} is no model in the Hugging Face cache: its models are named ORG/NAME, or ORG/NAME@REVISION.`,
+    ]);
   }
-  const folder = join(cacheDir, `models--${name.replace('/', '--')}`);
-  const revision = await readFile(join(folder, 'refs', 'main'), 'utf8').catch(() => null);
-  if (revision === null || !/^[0-9A-Za-z]+$/.test(revision.trim())) {
-    return missing(
-      `The model ${name} is not in the cache ${cacheDir}. Put it there with \`hf download ${name}\`, or install a small one with \`npm run mtm -- model install smollm2-135m\`.`,
-    );
-  }
-  const path = join(folder, 'snapshots', revision.trim());
+  const download = `\`hf download ${repository}${revision === MAIN ? '' : ` --revision ${revision}`}\``;
+  const folder = join(cacheDir, folderOf(repository));
+  const snapshot = await snapshotOf(folder, revision);
+  if (snapshot === null) return unusable(name, [await notThere(cacheDir, folder, name, download)]);
+  const path = join(folder, 'snapshots', snapshot);
   const problems = await problemsOf(path);
-  return problems.length === 0
-    ? { available: true, model_name: name, path, errors: [] }
-    : missing(
-        ...problems.map(
-          (problem) =>
-            `The model ${name} in the cache is not usable: ${problem}. Get it again with \`hf download ${name}\`.`,
-        ),
-      );
+  if (problems.length === 0)
+    return { available: true, model_name: name, path, errors: [], resolved_name: repository, revision: snapshot };
+  return unusable(
+    name,
+    problems.map(
+      ({ what, remedy = `Get it again with ${download}.` }) =>
+        `The model ${name} in the cache is not usable: ${what}. ${remedy}`,
+    ),
+  );
 }
 
-/** The names of all usable models, sorted. */
-export async function listModels(cacheDir: string): Promise<string[]> {
+/** The names of all models that the cache has a folder of, whole or not; sorted. */
+export async function repositoriesIn(cacheDir: string): Promise<string[]> {
   const folders = await readdir(cacheDir).catch(() => []);
-  const names = folders
+  return folders
     .filter((folder) => folder.startsWith('models--'))
-    .map((folder) => folder.slice(8).replace('--', '/'));
-  const found = await Promise.all(names.map((name) => findModel(cacheDir, name)));
-  return found
-    .filter(({ available }) => available)
-    .map(({ model_name }) => model_name)
+    .map((folder) => folder.slice('models--'.length).replace('--', '/'))
     .sort();
 }
 
-async function problemsOf(path: string): Promise<string[]> {
-  const problems: string[] = [];
-  if (!(await hasContent(join(path, 'config.json')))) problems.push('config.json is missing');
-  const tokenizers = await Promise.all(TOKENIZERS.map((file) => hasContent(join(path, file))));
-  if (!tokenizers.includes(true)) problems.push(`${TOKENIZERS.join(' or ')} is missing`);
-  problems.push(...(await weightProblems(path)));
-  return problems;
+/** The folder of a model in a cache. */
+export function folderOf(repository: string): string {
+  return `models--${repository.replace('/', '--')}`;
 }
 
-async function weightProblems(path: string): Promise<string[]> {
-  const index = await readFile(join(path, 'model.safetensors.index.json'), 'utf8').catch(() => null);
-  if (index === null) {
-    if (await hasContent(join(path, 'model.safetensors'))) return [];
-    const files = await readdir(path).catch(() => []);
-    return files.some((file) => /\.(bin|pt|pth|ckpt)$/.test(file))
-      ? ['its weights are pickle files, which can run code when loaded; a version in safetensors is needed']
-      : ['model.safetensors is missing'];
-  }
-  const shards = shardsOf(index);
-  if (!shards) return ['model.safetensors.index.json does not read'];
-  const there = await Promise.all(shards.map((shard) => hasContent(join(path, shard))));
-  return shards.filter((_, i) => !there[i]).map((shard) => `${shard} is missing`);
+function isPart(text: string, pattern: RegExp): boolean {
+  return pattern.test(text) && !text.includes('--') && !text.includes('..');
 }
 
-function shardsOf(index: string): string[] | null {
-  try {
-    const { weight_map } = JSON.parse(index) as { weight_map?: Record<string, string> };
-    const shards = [...new Set(Object.values(weight_map ?? {}))];
-    return shards.length > 0 && shards.every((shard) => typeof shard === 'string' && !shard.includes('/'))
-      ? shards
-      : null;
-  } catch {
-    return null;
-  }
+/** The snapshot that a reference names, or that is called so itself; null when it is not there. */
+async function snapshotOf(folder: string, revision: string): Promise<string | null> {
+  const named = await readFile(join(folder, 'refs', revision), 'utf8').catch(() => revision);
+  const snapshot = named.trim();
+  if (!/^[0-9A-Za-z]+$/.test(snapshot)) return null;
+  const found = await stat(join(folder, 'snapshots', snapshot)).catch(() => null);
+  return found?.isDirectory() ? snapshot : null;
 }
 
-/** Links are followed: one whose blob is not there, or still empty, is a download that was broken off. */
-async function hasContent(path: string): Promise<boolean> {
-  const found = await stat(path).catch(() => null);
-  return found?.isFile() === true && found.size > 0;
+async function notThere(cacheDir: string, folder: string, name: string, download: string): Promise<string> {
+  const others = await readdir(join(folder, 'snapshots')).catch(() => []);
+  const instead =
+    others.length > 0 ? ` It is there as ${others.map((hash) => `${name.split('@')[0]}@${hash}`).join(', ')}.` : '';
+  return `The model ${name} is not in the cache ${cacheDir}. Put it there with ${download}, or install a small one with \`npm run mtm -- model install smollm2-135m\`.${instead}`;
 }

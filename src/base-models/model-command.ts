@@ -1,12 +1,12 @@
 import { execa } from 'execa';
 import { childEnv, type Env, PROJECT_ROOT } from '../env.ts';
 import { ensureTrainerPython } from '../local/python.ts';
-import { listModels } from './model-cache.ts';
+import { listModels } from './find-model.ts';
 
 /** `mtm model list` and `mtm model install NAME`. */
 export async function main(env: Env, [action, name]: string[]): Promise<void> {
   if (action === 'list') {
-    const names = await listModels(env.modelCache);
+    const names = await listModels(env);
     console.log(names.length > 0 ? names.join('\n') : `No usable model in ${env.modelCache}.`);
   } else if (action === 'install' && name) {
     console.log(await installModel(env, name));

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import Table from 'cli-table3';
 import { execa } from 'execa';
 import pg from 'pg';
-import { listModels } from '../base-models/model-cache.ts';
+import { listModels } from '../base-models/find-model.ts';
 import type { Env } from '../env.ts';
 import { exists, freeBytes } from '../files.ts';
 import { lazyConnection } from '../workflows/connection.ts';
@@ -180,14 +180,15 @@ async function gpu(): Promise<Finding> {
 }
 
 async function models(env: Env): Promise<Finding> {
-  const names = await listModels(env.modelCache);
+  const names = await listModels(env);
+  const places = [env.modelCache, ...env.modelRoots].join(', ');
   const what = 'Base models';
   return names.length > 0
-    ? { what, state: 'ok', detail: `${names.length} in ${env.modelCache}` }
+    ? { what, state: 'ok', detail: `${names.length} in ${places}` }
     : {
         what,
         state: 'later',
-        detail: `none in ${env.modelCache}`,
+        detail: `none in ${places}`,
         remedy: 'npm run mtm -- model install smollm2-135m, or hf download NAME.',
       };
 }

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { access, lstat, mkdir, realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { isWithin } from '../files.ts';
 
 /** An output directory that may not be used; the message says why, and what may. */
 export class OutputDirectoryError extends Error {}
@@ -30,7 +31,8 @@ export async function resolveOutputDirectory(requested: string, roots: string[])
   const wanted = isAbsolute(requested) ? resolve(requested) : resolve(first ?? '/', requested);
   const ancestor = await nearestExisting(wanted);
   const real = join(ancestor.real, relative(ancestor.path, wanted));
-  const root = realRoots.find((candidate) => isUnder(real, candidate));
+  // A root itself is no output directory.
+  const root = realRoots.find((candidate) => real !== candidate && isWithin(real, candidate));
   if (root === undefined) throw refuse('is outside the allowed directories');
   // With the last slash it must be a directory: one look for both.
   await access(`${ancestor.real}/`, constants.W_OK | constants.X_OK).catch((error: NodeJS.ErrnoException) => {
@@ -51,12 +53,6 @@ async function realRoot(root: string): Promise<string> {
       `The output root ${root} does not exist and cannot be made. Make it writable, or set MTM_OUTPUT_ROOTS.`,
     );
   }
-}
-
-/** Strictly below: a root itself is no output directory, and neither is a sibling whose name only begins the same. */
-function isUnder(path: string, root: string): boolean {
-  const way = relative(root, path);
-  return way !== '' && !way.startsWith('..') && !isAbsolute(way);
 }
 
 /** The path itself, or the closest folder above it that is there. A dangling link counts as there: it leads elsewhere. */

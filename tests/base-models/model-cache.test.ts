@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { findModel, listModels } from '../../src/base-models/model-cache.ts';
-
-const COMPLETE = { 'config.json': '{}', 'tokenizer.json': '{}', 'model.safetensors': 'weights' };
+import { join } from 'node:path';
+import { findModel, listModels } from '../../src/base-models/find-model.ts';
+import { COMPLETE, putInCache, SHARDED, safetensors, withHeader, without } from '../support/base-models.ts';
 
 describe('the model cache', () => {
   let cache: string;
@@ -15,46 +14,52 @@ describe('the model cache', () => {
 
   afterEach(() => rm(cache, { recursive: true, force: true }));
 
-  /** As `hf download` lays a model out: links in the snapshot to blobs. */
-  async function put(name: string, files: Record<string, string>, revision = 'abc123'): Promise<string> {
-    const folder = join(cache, `models--${name.replace('/', '--')}`);
-    const snapshot = join(folder, 'snapshots', revision);
-    for (const [file, content] of Object.entries(files)) {
-      const blob = join(folder, 'blobs', file.replaceAll('/', '_'));
-      await mkdir(dirname(blob), { recursive: true });
-      await mkdir(dirname(join(snapshot, file)), { recursive: true });
-      await writeFile(blob, content);
-      await symlink(blob, join(snapshot, file));
-    }
-    await mkdir(join(folder, 'refs'), { recursive: true });
-    await writeFile(join(folder, 'refs', 'main'), revision);
-    return snapshot;
-  }
+  const find = (name: string) => findModel({ modelCache: cache, modelRoots: [] }, name);
+  const list = (modelCache = cache) => listModels({ modelCache, modelRoots: [] });
+  const put = (name: string, files: typeof COMPLETE, revision?: string) => putInCache(cache, name, files, revision);
 
   async function unusable(name: string, why: RegExp): Promise<void> {
-    const { available, path, errors } = await findModel(cache, name);
+    const { available, path, errors } = await find(name);
     assert.deepEqual([available, path], [false, null]);
     assert.match(errors.join(' '), why);
   }
 
   it('has a model that is complete, also in shards', async () => {
     const path = await put('org/model', COMPLETE);
-    assert.deepEqual(await findModel(cache, 'org/model'), {
+    assert.deepEqual(await find('org/model'), {
       available: true,
       model_name: 'org/model',
       path,
       errors: [],
+      resolved_name: 'org/model',
+      revision: 'abc123',
     });
-    const { 'model.safetensors': _, ...others } = COMPLETE;
-    const index = JSON.stringify({ weight_map: { a: 'model-1-of-2.safetensors', b: 'model-2-of-2.safetensors' } });
-    const shards = { 'model-1-of-2.safetensors': 'w', 'model-2-of-2.safetensors': 'w' };
-    await put('org/sharded', { ...others, ...shards, 'model.safetensors.index.json': index });
+    await put('org/sharded', SHARDED);
     await put('gpt2', COMPLETE);
-    assert.deepEqual(await listModels(cache), ['gpt2', 'org/model', 'org/sharded']);
+    assert.deepEqual(await list(), ['gpt2', 'org/model', 'org/sharded']);
 
-    await rm(join(cache, 'models--org--sharded', 'blobs', 'model-2-of-2.safetensors'));
+    await rm(join(cache, 'models--org--sharded', 'blobs', 'abc123_model-2-of-2.safetensors'));
     await unusable('org/sharded', /model-2-of-2.safetensors is missing. Get it again with `hf download org\/sharded`/);
-    assert.deepEqual(await listModels(cache), ['gpt2', 'org/model']);
+    assert.deepEqual(await list(), ['gpt2', 'org/model']);
+  });
+
+  it('has a revision of a model for as long as its snapshot is there', async () => {
+    const earlier = await put('org/model', COMPLETE, 'aaa111');
+    const later = await put('org/model', COMPLETE, 'bbb222');
+    await writeFile(join(cache, 'models--org--model', 'refs', 'v1'), 'aaa111\n');
+    for (const [name, path] of [
+      ['org/model', later],
+      ['org/model@main', later],
+      ['org/model@aaa111', earlier],
+      ['org/model@v1', earlier],
+    ] as const) {
+      const found = await find(name);
+      assert.deepEqual([found.path, found.resolved_name], [path, 'org/model'], name);
+    }
+    await rm(earlier, { recursive: true });
+    await unusable('org/model@v1', /org\/model@v1 is not in the cache .*`hf download org\/model --revision v1`/);
+    await unusable('org/model@aaa111', /It is there as org\/model@bbb222\.$/);
+    await unusable('org/model@../../x', /is no model in the Hugging Face cache/);
   });
 
   it('has no model that was not downloaded to its end', async () => {
@@ -66,12 +71,63 @@ describe('the model cache', () => {
     }
     await put('org/torn', { ...COMPLETE, 'model.safetensors.index.json': '{"weight_map": ' });
     await unusable('org/torn', /index.json does not read/);
+    await put('org/config', { ...COMPLETE, 'config.json': '{"model_type": ' });
+    await unusable('org/config', /config.json does not read. Get it again with `hf download org\/config`/);
+    await put('org/adapter', { 'adapter_config.json': '{}', ...without('config.json') });
+    await unusable('org/adapter', /it is an adapter. Merge it with its base/);
+    await put('org/index', { ...SHARDED, 'model-2-of-2.safetensors': safetensors({ other: [1] }) });
+    await unusable('org/index', /model-2-of-2.safetensors has no tensor b, which model.safetensors.index.json says/);
+  });
+
+  it('has no model whose weights are not what their header says', async () => {
+    const entry = '{"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}';
+    const lies: Record<string, [weights: Buffer, why: RegExp]> = {
+      empty: [Buffer.alloc(3), /model.safetensors is cut short: it has 3 bytes/],
+      torn: [
+        safetensors({ a: [8] }).subarray(0, -1),
+        /model.safetensors has \d+ bytes, and by its header \d+: it is cut short/,
+      ],
+      longer: [Buffer.concat([safetensors({ a: [8] }), Buffer.alloc(1)]), /it is longer than it should be/],
+      huge: [withHeader(`{"a": ${entry}}`, 8, 2 ** 60), /says that its header has 1152921504606846976 bytes/],
+      beyond: [
+        withHeader(`{"a": ${entry}}`, 8, 99_999_999),
+        /says that its header has 99999999 bytes, of a file of \d\d /,
+      ],
+      words: [withHeader('weights', 8), /has a header that is no JSON/],
+      list: [withHeader('[1]', 8), /does not describe tensors/],
+      negative: [safetensors({ a: [2] }, { a: { shape: [-2] } }), /does not describe tensors \(a.shape.0\)/],
+      type: [safetensors({ a: [2] }, { a: { dtype: 'F33' } }), /tensor a of the unknown type F33/],
+      shape: [safetensors({ a: [2] }, { a: { shape: [3] } }), /tensor a \(F32, 3\) lies in bytes 0 to 8, which is no/],
+      overlap: [safetensors({ a: [2], b: [2] }, { b: { data_offsets: [4, 12] } }), /tensor b .* lies in bytes 4 to 12/],
+      hole: [safetensors({ a: [2], b: [2] }, { a: { data_offsets: [0, 4], shape: [1] } }), /tensor b .* bytes 8 to 16/],
+      nothing: [withHeader('{}', 0), /model.safetensors has no tensors/],
+      pointer: [
+        Buffer.from('version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n'),
+        /is a pointer of Git LFS/,
+      ],
+    };
+    for (const [name, [weights, why]] of Object.entries(lies)) {
+      await put(`org/${name}`, { ...COMPLETE, 'model.safetensors': weights });
+      await unusable(`org/${name}`, why);
+      await unusable(`org/${name}`, /Get it again with `hf download/);
+    }
+    assert.deepEqual(await list(), []);
   });
 
   it('has no model whose loading runs code', async () => {
-    const { 'model.safetensors': _, ...others } = COMPLETE;
-    await put('org/pickled', { ...others, 'pytorch_model.bin': 'pickle' });
+    await put('org/pickled', { ...without('model.safetensors'), 'pytorch_model.bin': 'pickle' });
     await unusable('org/pickled', /pickle files, which can run code/);
+    const auto_map = { AutoModelForCausalLM: 'modeling_own.Own' };
+    await put('org/own', { ...COMPLETE, 'config.json': JSON.stringify({ model_type: 'own', auto_map }) });
+    await unusable(
+      'org/own',
+      /needs code of its own .*modeling_own.Own\), which is never run here. Take a model of a type/,
+    );
+    await put('org/nameless', { ...COMPLETE, 'config.json': JSON.stringify({ auto_map }) });
+    await unusable('org/nameless', /needs code of its own/);
+    // Many repositories still have the code with which their type began.
+    await put('org/phi', { ...COMPLETE, 'config.json': JSON.stringify({ model_type: 'phi3', auto_map }) });
+    assert.deepEqual(await list(), ['org/phi']);
   });
 
   it('is never left by a name', async () => {
@@ -85,6 +141,8 @@ describe('the model cache', () => {
       '',
       'org/',
       'org/mo\0del',
+      'org/model@',
+      'org/model@a@b',
     ]) {
       await unusable(name, /is no model in the Hugging Face cache/);
     }
@@ -95,7 +153,11 @@ describe('the model cache', () => {
     await unusable('org/outside', /index.json does not read/);
   });
 
-  it('may be missing altogether', async () => {
-    assert.deepEqual(await listModels(join(cache, 'none')), []);
+  it('may be missing altogether, and have other things in it', async () => {
+    assert.deepEqual(await list(join(cache, 'none')), []);
+    await writeFile(join(cache, 'models--org--file'), '');
+    await symlink('/nowhere', join(cache, 'models--org--link'));
+    assert.deepEqual(await list(), []);
+    assert.equal((await readdir(cache)).length, 2, 'nothing was written');
   });
 });

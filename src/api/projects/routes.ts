@@ -1,5 +1,6 @@
 import type { Transaction } from 'sequelize';
-import { findModel, listModels } from '../../base-models/model-cache.ts';
+import { findPinned } from '../../activities/pinned-model.ts';
+import { findModel, listModels } from '../../base-models/find-model.ts';
 import { Host } from '../../models/host.ts';
 import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import { OrchestrationUnavailableError } from '../../workflows/client.ts';
@@ -63,7 +64,7 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
     tag,
     success: { status: 200, description: 'Their names', schema: ModelListSchema },
     alone: true,
-    handle: () => listModels(env.modelCache),
+    handle: () => listModels(env),
   });
 
   endpoints.add({
@@ -100,7 +101,7 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
     body: ModelRequest,
     success: { status: 200, description: 'Whether it is, and where', schema: ModelSchema },
     alone: true,
-    handle: ({ body }) => findModel(env.modelCache, body.model_name),
+    handle: ({ body }) => findModel(env, body.model_name),
   });
 
   endpoints.add({
@@ -159,7 +160,8 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
   /** Both ways to start: a project whose model is not there is refused before anything is written. */
   async function run(id: number, fresh: boolean, transaction: Transaction) {
     const project = await findProject(id, transaction);
-    const model = await findModel(env.modelCache, project.base_model);
+    const resumed = fresh ? null : project.latestRun;
+    const model = resumed ? await findPinned(env, resumed) : await findModel(env, project.base_model);
     if (!model.available) throw badRequest(model.errors.join(' '));
     await startAgain({ kind: 'project', id }, fresh, () => projectSpec(project, env, transaction), transaction);
     return presentProject(await findProject(id, transaction));

@@ -158,13 +158,22 @@ export const ModelRequest = z
   .strictObject({ model_name: z.string().min(1).max(255) })
   .openapi('ModelRequest', { example: { model_name: 'meta-llama/Llama-3.2-3B-Instruct' } });
 export const ModelSchema = z
-  .object({ available: z.boolean(), model_name: z.string(), path: z.string().nullable(), errors: z.array(z.string()) })
+  .object({
+    available: z.boolean(),
+    model_name: z.string(),
+    path: z.string().nullable(),
+    errors: z.array(z.string()),
+    resolved_name: z.string().nullable(),
+    revision: z.string().nullable(),
+  })
   .openapi('Model', {
     example: {
       available: true,
       model_name: 'meta-llama/Llama-3.2-3B-Instruct',
       path: '/home/user/.cache/huggingface/hub/models--meta-llama--Llama-3.2-3B-Instruct/snapshots/abc123',
       errors: [],
+      resolved_name: 'meta-llama/Llama-3.2-3B-Instruct',
+      revision: 'abc123',
     },
   });
 

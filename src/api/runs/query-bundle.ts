@@ -1,5 +1,5 @@
 import { access } from 'node:fs/promises';
-import { findModel } from '../../base-models/model-cache.ts';
+import { findPinned } from '../../activities/pinned-model.ts';
 import { findTrainerPython } from '../../local/python.ts';
 import type { Run } from '../../models/run.ts';
 import { UnreadableBundle } from '../../retrieval/bundle-reader.ts';
@@ -25,7 +25,7 @@ export async function queryBundle(
       `The output of run ${run.number} is not in its directory any more: it was moved or deleted.`,
     );
   });
-  const model = await findModel(env.modelCache, base_model);
+  const model = await findPinned(env, run);
   if (model.path === null) throw badRequest(model.errors.join(' '));
   const python = await findTrainerPython(env);
   if (python === null)

@@ -1,0 +1,50 @@
+import { randomUUID } from 'node:crypto';
+import { link, readFile, rm, writeFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { findModel } from '../base-models/find-model.ts';
+import { exactName, type FoundModel, unusable } from '../base-models/found-model.ts';
+import type { Env } from '../env.ts';
+import type { Run } from '../models/run.ts';
+import { runFiles } from './run-files.ts';
+
+const PinSchema = z.object({ name: z.string(), revision: z.string() });
+
+/**
+ * The base model of a run. Once pinModel has kept its revision, that one alone: what is downloaded while a run trains must
+ * not become the model that its adapters are put on.
+ */
+export async function findPinned(env: Env, run: Run): Promise<FoundModel> {
+  const pin = await readPin(runFiles(env, run).model);
+  if (pin === null) return await findModel(env, run.spec.base_model);
+  const found = await findModel(env, exactName(pin));
+  if (found.available) return found;
+  const began = 'The run began with these files. To train with those of now, start it afresh.';
+  return unusable(run.spec.base_model, [...found.errors, began]);
+}
+
+/** The same, and keeps its revision with the run, for all that is done for it from now on. May run twice: the first one counts. */
+export async function pinModel(env: Env, run: Run): Promise<FoundModel> {
+  const { model: file } = runFiles(env, run);
+  const found = await findPinned(env, run);
+  if (!found.available || (await readPin(file)) !== null) return found;
+  const draft = `${file}.${randomUUID()}`;
+  await writeFile(draft, `${JSON.stringify({ name: found.resolved_name, revision: found.revision })}\n`);
+  await adoptPin(draft, file);
+  await rm(draft);
+  return await findPinned(env, run);
+}
+
+/** Gives a run that goes on from another one that one's model. Does nothing where either has, or has not, one. */
+export async function adoptPin(from: string, to: string): Promise<void> {
+  await link(from, to).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT' && error.code !== 'EEXIST') throw error;
+  });
+}
+
+async function readPin(file: string): Promise<z.output<typeof PinSchema> | null> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
+  return text === null ? null : PinSchema.parse(JSON.parse(text));
+}

@@ -1,0 +1,28 @@
+import { isAbsolute } from 'node:path';
+import type { Env } from '../env.ts';
+import type { FoundModel } from './found-model.ts';
+import { directoriesIn, findLocalDirectory } from './local-directory.ts';
+import { findInCache, repositoriesIn } from './model-cache.ts';
+
+/** Where models are looked for. */
+export type ModelPlaces = Pick<Env, 'modelCache' | 'modelRoots'>;
+
+/**
+ * Looks a base model up, by the form of its name: ORG/NAME in the Hugging Face cache, or a directory by its absolute path.
+ * Either may have @REVISION behind it. Reads only.
+ */
+export async function findModel({ modelCache, modelRoots }: ModelPlaces, name: string): Promise<FoundModel> {
+  return isAbsolute(name) ? await findLocalDirectory(modelRoots, name) : await findInCache(modelCache, name);
+}
+
+/** Every model that is there under some name, usable or not, sorted by names. */
+export async function findAllModels(places: ModelPlaces): Promise<FoundModel[]> {
+  const names = [...(await directoriesIn(places.modelRoots)), ...(await repositoriesIn(places.modelCache))];
+  return await Promise.all(names.map((name) => findModel(places, name)));
+}
+
+/** The names of all usable models. */
+export async function listModels(places: ModelPlaces): Promise<string[]> {
+  const found = await findAllModels(places);
+  return found.filter(({ available }) => available).map(({ model_name }) => model_name);
+}

@@ -1,0 +1,79 @@
+import type { Dirent } from 'node:fs';
+import { readdir, realpath } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { isWithin } from '../files.ts';
+import { revisionOf } from './directory-revision.ts';
+import { type FoundModel, unusable } from './found-model.ts';
+import { problemsOf } from './model-directory.ts';
+
+/** A model's directory with the revision that its files must be of; or without. */
+const WITH_REVISION = /^(.*?)(?:@([0-9a-f]{40}))?$/s;
+/** ORG/NAME below a root. */
+const DEEPEST_LISTED = 2;
+
+/**
+ * Looks at a directory that lies, as do all files in it, under one of `roots`; with @REVISION behind it, for as long as
+ * its files are those.
+ * @param name an absolute path
+ */
+export async function findLocalDirectory(roots: string[], name: string): Promise<FoundModel> {
+  const refused = (...errors: string[]) => unusable(name, errors);
+  const [, given = '', revision] = WITH_REVISION.exec(name) ?? [];
+  const path = resolve(given);
+  const shown = JSON.stringify(path);
+  const realRoots = await Promise.all(roots.map((root) => realpath(root).catch(() => root)));
+  const isAllowed = (real: string) => realRoots.some((root) => isWithin(real, root));
+  if (!roots.some((root) => isWithin(path, root)) && !isAllowed(path)) {
+    const allowed = roots.length > 0 ? roots.join(', ') : 'none';
+    return refused(
+      `${shown} is no model in the Hugging Face cache, and a directory counts as one only below those that MTM_MODEL_ROOTS names (${allowed}). Move it there, or add its directory to MTM_MODEL_ROOTS.`,
+    );
+  }
+  const real = await realpath(path).catch(() => path);
+  const entries = await readdir(real, { recursive: true, withFileTypes: true }).catch(() => null);
+  if (entries === null)
+    return refused(`${shown} is no directory that can be read. Name the one that has the model's config.json.`);
+  const outside = isAllowed(real) ? await firstLinkOut(entries, isAllowed) : path;
+  if (outside !== null)
+    return refused(
+      `The model ${shown} is not usable: ${outside} is a link that leads out of the directories that MTM_MODEL_ROOTS names, or to nothing. Put the file itself in its place.`,
+    );
+  const problems = await problemsOf(real);
+  if (problems.length > 0)
+    return refused(
+      ...problems.map(
+        ({ what, remedy = 'Copy the model there again, with all of its files.' }) =>
+          `The model ${shown} is not usable: ${what}. ${remedy}`,
+      ),
+    );
+  const found = await revisionOf(real);
+  if (revision !== undefined && revision !== found)
+    return refused(
+      `The files of the model ${shown} are not those of revision ${revision} any more. Put those back, or name the model without a revision.`,
+    );
+  return { available: true, model_name: name, path: real, errors: [], resolved_name: real, revision: found };
+}
+
+/** The directories with a model at or below each of the roots, usable or not; sorted. */
+export async function directoriesIn(roots: string[]): Promise<string[]> {
+  const found = await Promise.all(roots.map((root) => modelsBelow(root, DEEPEST_LISTED)));
+  return [...new Set(found.flat())].sort();
+}
+
+async function modelsBelow(directory: string, levels: number): Promise<string[]> {
+  const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
+  if (entries.some(({ name }) => name === 'config.json' || name.endsWith('.safetensors'))) return [directory];
+  if (levels === 0) return [];
+  const folders = entries.filter(({ name }) => !name.startsWith('.')).map(({ name }) => join(directory, name));
+  return (await Promise.all(folders.map((folder) => modelsBelow(folder, levels - 1)))).flat();
+}
+
+/** A link that leads to where nothing may be read, or to nothing. */
+async function firstLinkOut(entries: Dirent[], isAllowed: (real: string) => boolean): Promise<string | null> {
+  for (const entry of entries.filter((candidate) => candidate.isSymbolicLink())) {
+    const link = join(entry.parentPath, entry.name);
+    const target = await realpath(link).catch(() => null);
+    if (target === null || !isAllowed(target)) return link;
+  }
+  return null;
+}

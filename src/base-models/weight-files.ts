@@ -1,0 +1,88 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { Problem } from './model-directory.ts';
+import { DamagedWeightsError, readSafetensorsHeader, type TensorEntry } from './safetensors-header.ts';
+
+const WEIGHTS = 'model.safetensors';
+const INDEX = 'model.safetensors.index.json';
+const PICKLE = /\.(bin|pt|pth|ckpt|pkl)$/;
+
+/** Which file of the same directory has which tensor. */
+const IndexSchema = z.object({
+  weight_map: z
+    .record(z.string(), z.string().regex(/^[^/]+$/))
+    .refine((shards) => Object.keys(shards).length > 0, 'names no tensor'),
+});
+
+/** What is missing or wrong in the files that a model's weights are loaded from. Their headers alone are read. */
+export async function weightProblems(directory: string): Promise<Problem[]> {
+  const files = await readdir(directory).catch((): string[] => []);
+  if (!files.includes(INDEX) && !files.includes(WEIGHTS) && files.some((file) => PICKLE.test(file))) {
+    return [
+      {
+        what: 'its weights are pickle files, which can run code when loaded; a version in safetensors is needed',
+        remedy: 'Take another version of the model, or convert it where running its code does no harm.',
+      },
+    ];
+  }
+  const expected = await expectedTensors(directory, files);
+  if (expected === null) return [{ what: `${INDEX} does not read` }];
+  const problems = await Promise.all([...expected].map(([file, names]) => fileProblem(directory, file, names)));
+  return problems.filter((problem) => problem !== null);
+}
+
+async function fileProblem(directory: string, file: string, expected: string[]): Promise<Problem | null> {
+  const path = join(directory, file);
+  if (!(await hasContent(path))) return { what: `${file} is missing` };
+  try {
+    const tensors = await readSafetensorsHeader(path);
+    const missing = expected.find((name) => !tensors.has(name));
+    if (missing !== undefined) return { what: `${file} has no tensor ${missing}, which ${INDEX} says is there` };
+    return tensors.size === 0 ? { what: `${file} has no tensors` } : null;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return { what: error instanceof DamagedWeightsError ? `${file} ${why}` : `${file} cannot be read (${why})` };
+  }
+}
+
+/** The header of each file that a usable model's weights are loaded from. */
+export async function readWeightHeaders(directory: string): Promise<Map<string, Map<string, TensorEntry>>> {
+  const expected = await expectedTensors(directory, await readdir(directory));
+  const files = [...(expected?.keys() ?? [])];
+  return new Map(
+    await Promise.all(files.map(async (file) => [file, await readSafetensorsHeader(join(directory, file))] as const)),
+  );
+}
+
+/** The files that a model's weights are loaded from, and the tensors that each must have. Null: its index does not read. */
+async function expectedTensors(directory: string, files: string[]): Promise<Map<string, string[]> | null> {
+  const alone = new Map([[WEIGHTS, []]]);
+  if (!files.includes(INDEX)) return alone;
+  const index = IndexSchema.safeParse(await readJson(join(directory, INDEX)));
+  if (!index.success) return null;
+  // The one file goes before the many, as transformers has it.
+  if (await hasContent(join(directory, WEIGHTS))) return alone;
+  const expected = new Map<string, string[]>();
+  for (const [name, file] of Object.entries(index.data.weight_map)) {
+    const names = expected.get(file);
+    if (names) names.push(name);
+    else expected.set(file, [name]);
+  }
+  return expected;
+}
+
+/** Undefined where the file is not there, or no JSON. */
+export async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Links are followed: one whose blob is not there, or still empty, is a download that was broken off. */
+export async function hasContent(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => null);
+  return found?.isFile() === true && found.size > 0;
+}
