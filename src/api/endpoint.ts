@@ -45,6 +45,8 @@ export interface Declaration<
   method: 'get' | 'post' | 'patch' | 'delete';
   /** As OpenAPI writes it, under the base path: `/jobs/{id}`. */
   path: string;
+  /** The last parameter of the path is all that is left of it, with slashes. */
+  takesRestOfPath?: boolean;
   summary: string;
   tag: string;
   params?: P;
@@ -101,7 +103,7 @@ export class Endpoints {
     };
     // Without its last slash the router takes a path with and without one; a redirect would lose a POST's body.
     const path = endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1').replace(/\/$/, '');
-    this.router[endpoint.method](path, handler);
+    this.router[endpoint.method](endpoint.takesRestOfPath ? path.replace(/:(\w+)$/, '*$1') : path, handler);
   }
 
   #onceFor(ctx: Context, body: unknown): Once {

@@ -8,6 +8,7 @@ import { checkSender, requireApiKey, securityHeaders } from './guard.ts';
 import { addHealth, createHealth } from './health/routes.ts';
 import { addJobs } from './jobs/routes.ts';
 import { checkMethod } from './methods.ts';
+import { addModels } from './models/routes.ts';
 import { docsRoutes } from './openapi.ts';
 import { addProjects } from './projects/routes.ts';
 import { addRuns } from './runs/routes.ts';
@@ -22,6 +23,7 @@ export function createApi(dependencies: ApiDependencies): Koa {
   addJobs(endpoints, dependencies);
   addProjects(endpoints, dependencies);
   addRuns(endpoints, dependencies);
+  addModels(endpoints, dependencies);
   addConfig(endpoints);
   addWorkers(endpoints, dependencies);
 

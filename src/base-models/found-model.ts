@@ -5,6 +5,7 @@ export interface UsableModel {
   model_name: string;
   /** The directory with its files. */
   path: string;
+  directory: string;
   errors: [];
   /** What the name stands for: ORG/NAME in the Hugging Face cache, or a directory. */
   resolved_name: string;
@@ -17,6 +18,8 @@ export interface UnusableModel {
   available: false;
   model_name: string;
   path: null;
+  /** Where files of it lie, if any do. */
+  directory: string | null;
   /** Sentences, each with the remedy. */
   errors: string[];
   resolved_name: null;
@@ -25,8 +28,8 @@ export interface UnusableModel {
 
 export type FoundModel = UsableModel | UnusableModel;
 
-export function unusable(name: string, errors: string[]): UnusableModel {
-  return { available: false, model_name: name, path: null, errors, resolved_name: null, revision: null };
+export function unusable(name: string, errors: string[], directory: string | null = null): UnusableModel {
+  return { available: false, model_name: name, path: null, directory, errors, resolved_name: null, revision: null };
 }
 
 /** The name under which these files, and no later ones, are found. */

@@ -1,10 +1,9 @@
-import type { Dirent } from 'node:fs';
 import { readdir, realpath } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isWithin } from '../files.ts';
 import { revisionOf } from './directory-revision.ts';
 import { type FoundModel, unusable } from './found-model.ts';
-import { problemsOf } from './model-directory.ts';
+import { type Problem, problemsOf } from './model-directory.ts';
 
 /** A model's directory with the revision that its files must be of; or without. */
 const WITH_REVISION = /^(.*?)(?:@([0-9a-f]{40}))?$/s;
@@ -17,7 +16,6 @@ const DEEPEST_LISTED = 2;
  * @param name an absolute path
  */
 export async function findLocalDirectory(roots: string[], name: string): Promise<FoundModel> {
-  const refused = (...errors: string[]) => unusable(name, errors);
   const [, given = '', revision] = WITH_REVISION.exec(name) ?? [];
   const path = resolve(given);
   const shown = JSON.stringify(path);
@@ -25,33 +23,49 @@ export async function findLocalDirectory(roots: string[], name: string): Promise
   const isAllowed = (real: string) => realRoots.some((root) => isWithin(real, root));
   if (!roots.some((root) => isWithin(path, root)) && !isAllowed(path)) {
     const allowed = roots.length > 0 ? roots.join(', ') : 'none';
-    return refused(
+    return unusable(name, [
       `${shown} is no model in the Hugging Face cache, and a directory counts as one only below those that MTM_MODEL_ROOTS names (${allowed}). Move it there, or add its directory to MTM_MODEL_ROOTS.`,
-    );
+    ]);
   }
   const real = await realpath(path).catch(() => path);
-  const entries = await readdir(real, { recursive: true, withFileTypes: true }).catch(() => null);
-  if (entries === null)
-    return refused(`${shown} is no directory that can be read. Name the one that has the model's config.json.`);
-  const outside = isAllowed(real) ? await firstLinkOut(entries, isAllowed) : path;
-  if (outside !== null)
-    return refused(
-      `The model ${shown} is not usable: ${outside} is a link that leads out of the directories that MTM_MODEL_ROOTS names, or to nothing. Put the file itself in its place.`,
-    );
+  if (!isAllowed(real)) return unusable(name, [leadsOut(shown, path)]);
+  if (!(await isReadable(real)))
+    return unusable(name, [
+      `${shown} is no directory that can be read. Name the one that has the model's config.json.`,
+    ]);
   const problems = await problemsOf(real);
-  if (problems.length > 0)
-    return refused(
-      ...problems.map(
-        ({ what, remedy = 'Copy the model there again, with all of its files.' }) =>
-          `The model ${shown} is not usable: ${what}. ${remedy}`,
-      ),
-    );
+  if (problems.length > 0) return unusable(name, problems.map(sentenceFor(shown)), real);
+  const link = await firstLinkOut(real, isAllowed);
+  if (link !== null) return unusable(name, [leadsOut(shown, link)]);
   const found = await revisionOf(real);
-  if (revision !== undefined && revision !== found)
-    return refused(
-      `The files of the model ${shown} are not those of revision ${revision} any more. Put those back, or name the model without a revision.`,
-    );
-  return { available: true, model_name: name, path: real, errors: [], resolved_name: real, revision: found };
+  if (revision === undefined || revision === found)
+    return {
+      available: true,
+      model_name: name,
+      path: real,
+      directory: real,
+      errors: [],
+      resolved_name: real,
+      revision: found,
+    };
+  const changed = `The files of the model ${shown} are not those of revision ${revision} any more. Put those back, or name the model without a revision.`;
+  return unusable(name, [changed], real);
+}
+
+async function isReadable(directory: string): Promise<boolean> {
+  return await readdir(directory).then(
+    () => true,
+    () => false,
+  );
+}
+
+function sentenceFor(model: string) {
+  return ({ what, remedy = 'Copy the model there again, with all of its files.' }: Problem) =>
+    `The model ${model} is not usable: ${what}. ${remedy}`;
+}
+
+function leadsOut(model: string, link: string): string {
+  return `The model ${model} is not usable: ${link} is a link that leads out of the directories that MTM_MODEL_ROOTS names, or to nothing. Put the file itself in its place.`;
 }
 
 /** The directories with a model at or below each of the roots, usable or not; sorted. */
@@ -69,7 +83,8 @@ async function modelsBelow(directory: string, levels: number): Promise<string[]>
 }
 
 /** A link that leads to where nothing may be read, or to nothing. */
-async function firstLinkOut(entries: Dirent[], isAllowed: (real: string) => boolean): Promise<string | null> {
+async function firstLinkOut(directory: string, isAllowed: (real: string) => boolean): Promise<string | null> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
   for (const entry of entries.filter((candidate) => candidate.isSymbolicLink())) {
     const link = join(entry.parentPath, entry.name);
     const target = await realpath(link).catch(() => null);

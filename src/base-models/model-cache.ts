@@ -26,13 +26,22 @@ export async function findInCache(cacheDir: string, name: string): Promise<Found
   const path = join(folder, 'snapshots', snapshot);
   const problems = await problemsOf(path);
   if (problems.length === 0)
-    return { available: true, model_name: name, path, errors: [], resolved_name: repository, revision: snapshot };
+    return {
+      available: true,
+      model_name: name,
+      path,
+      directory: path,
+      errors: [],
+      resolved_name: repository,
+      revision: snapshot,
+    };
   return unusable(
     name,
     problems.map(
       ({ what, remedy = `Get it again with ${download}.` }) =>
         `The model ${name} in the cache is not usable: ${what}. ${remedy}`,
     ),
+    path,
   );
 }
 

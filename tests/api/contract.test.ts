@@ -29,6 +29,7 @@ const ORDINARY: Record<string, (world: ContractWorld) => Partial<Sent>> = {
   'POST /projects/plan': ({ datasetId }) => ({ body: { traits: traitsOf(datasetId) } }),
   'POST /projects/validate-output-dir': () => ({ body: { output_directory: 'somewhere' } }),
   'POST /projects/validate-model': () => ({ body: { model_name: TINY_MODEL } }),
+  'GET /models/{name}': () => ({ path: `/models/${encodeURIComponent(TINY_MODEL)}` }),
   'PATCH /config/': () => ({ body: { default_epochs: 2 } }),
   'POST /workers/': () => ({ body: { action: 'stop' } }),
 };
@@ -141,6 +142,8 @@ const SPECIAL: Record<string, Case> = {
   'POST /jobs/{id}/query 400': (world, sent) => world.send(sent),
   'POST /projects/{id}/query 200': aboutIndexed,
   'POST /projects/{id}/query 400': (world, sent) => world.send(sent),
+  'GET /models/{name} 404': (world, sent) => world.send({ ...sent, path: '/models/none/such' }),
+  'GET /models/{name} 422': (world, sent) => world.send({ ...sent, path: `/models/${'x'.repeat(256)}` }),
   'POST /workers/ 400': withBody({ action: 'start', worker_count: 32 }),
 };
 

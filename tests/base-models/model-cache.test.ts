@@ -30,6 +30,7 @@ describe('the model cache', () => {
       available: true,
       model_name: 'org/model',
       path,
+      directory: path,
       errors: [],
       resolved_name: 'org/model',
       revision: 'abc123',

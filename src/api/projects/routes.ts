@@ -6,6 +6,7 @@ import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import { OrchestrationUnavailableError } from '../../workflows/client.ts';
 import type { ApiDependencies, Endpoints } from '../endpoint.ts';
 import { badRequest } from '../errors.ts';
+import { presentAvailability } from '../models/present.ts';
 import { PlanSchema } from '../plan.ts';
 import { cancelLatest, deleteOwner, startAgain } from '../runs/actions.ts';
 import { addPausing } from '../runs/pausing.ts';
@@ -60,7 +61,7 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
   endpoints.add({
     method: 'get',
     path: '/projects/models/available',
-    summary: 'List the base models in the local Hugging Face cache',
+    summary: 'List the base models that can be used',
     tag,
     success: { status: 200, description: 'Their names', schema: ModelListSchema },
     alone: true,
@@ -101,7 +102,7 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
     body: ModelRequest,
     success: { status: 200, description: 'Whether it is, and where', schema: ModelSchema },
     alone: true,
-    handle: ({ body }) => findModel(env, body.model_name),
+    handle: async ({ body }) => presentAvailability(await findModel(env, body.model_name)),
   });
 
   endpoints.add({

@@ -1,0 +1,25 @@
+import type { FoundModel } from '../../base-models/found-model.ts';
+import { readFacts } from '../../base-models/model-facts.ts';
+
+const UNKNOWN = {
+  size_bytes: null,
+  parameters: null,
+  parameters_by_dtype: null,
+  architecture: null,
+  model_type: null,
+  context_length: null,
+  license: null,
+  chat_template: null,
+  quantization: null,
+};
+
+/** A base model with what its files tell of it. */
+export async function presentBaseModel(found: FoundModel) {
+  const { model_name: name, available, directory: path, errors, resolved_name, revision } = found;
+  return { name, available, path, errors, resolved_name, revision, ...((await readFacts(found)) ?? UNKNOWN) };
+}
+
+/** Whether a base model is available, as the reference has it. */
+export function presentAvailability({ directory: _, ...availability }: FoundModel) {
+  return availability;
+}

@@ -1,0 +1,37 @@
+import { findAllModels, findModel } from '../../base-models/find-model.ts';
+import type { ApiDependencies, Endpoints } from '../endpoint.ts';
+import { ApiError } from '../errors.ts';
+import { presentBaseModel } from './present.ts';
+import { BaseModelListSchema, BaseModelSchema, ModelParams } from './schema.ts';
+
+const tag = 'Models';
+
+export function addModels(endpoints: Endpoints, { env }: ApiDependencies): void {
+  endpoints.add({
+    method: 'get',
+    path: '/models/',
+    summary: 'List the base models on this machine, with the reasons where one is not usable',
+    tag,
+    success: { status: 200, description: 'Models, by name', schema: BaseModelListSchema },
+    alone: true,
+    handle: async () => ({ items: await Promise.all((await findAllModels(env)).map(presentBaseModel)) }),
+  });
+
+  endpoints.add({
+    method: 'get',
+    path: '/models/{name}',
+    takesRestOfPath: true,
+    summary:
+      'Look at a base model: whether it is usable, its size, parameters, context length, license and chat template',
+    tag,
+    params: ModelParams,
+    success: { status: 200, description: 'The model', schema: BaseModelSchema },
+    errors: { 404: 'There is no such model; how to get it' },
+    alone: true,
+    handle: async ({ params: { name } }) => {
+      const found = await findModel(env, name);
+      if (found.directory === null) throw new ApiError(404, found.errors.join(' '));
+      return await presentBaseModel(found);
+    },
+  });
+}

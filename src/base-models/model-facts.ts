@@ -1,0 +1,110 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import type { FoundModel } from './found-model.ts';
+import { parametersOf } from './safetensors-header.ts';
+import { hasContent, readJson, readWeightHeaders } from './weight-files.ts';
+
+/** What a model's files tell of it; null where they do not. */
+export interface ModelFacts {
+  size_bytes: number;
+  /** Numbers in all tensors. */
+  parameters: number | null;
+  /** The same by the type in which they are written, as safetensors names it. */
+  parameters_by_dtype: Record<string, number> | null;
+  architecture: string | null;
+  model_type: string | null;
+  /** Tokens that it reads at once. */
+  context_length: number | null;
+  license: string | null;
+  /** Its own; or the default that the trainer takes where it has none: ChatML (DEFAULT_TEMPLATE in trainer/encoding.py). */
+  chat_template: 'own' | 'default';
+  /** How its weights are quantized. */
+  quantization: string | null;
+}
+
+const number = z.int().positive().nullish().catch(null);
+const word = z.string().nullish().catch(null);
+const ContextSchema = z.object({ max_position_embeddings: number, n_positions: number }).nullish().catch(null);
+const ConfigSchema = z
+  .object({
+    architectures: z.array(z.string()).nullish().catch(null),
+    model_type: word,
+    max_position_embeddings: number,
+    n_positions: number,
+    /** Of a model that sees or hears as well. */
+    text_config: ContextSchema,
+    quantization_config: z.object({ quant_method: word }).nullish().catch(null),
+  })
+  .catch({ max_position_embeddings: null });
+
+const CardSchema = z.object({ license: z.union([z.string(), z.array(z.string())]).nullish(), license_name: word });
+/** The license of a model whose own has no identifier. */
+const OTHER = 'other';
+
+/** What the files of a model tell, whether it is usable or not. Null where it has none. */
+export async function readFacts({ directory }: FoundModel): Promise<ModelFacts | null> {
+  if (directory === null) return null;
+  const config = ConfigSchema.parse(await readJson(join(directory, 'config.json')));
+  const byDtype = await parametersByDtype(directory);
+  const context = config.max_position_embeddings ?? config.text_config?.max_position_embeddings;
+  return {
+    size_bytes: await sizeOf(directory),
+    parameters: byDtype && Object.values(byDtype).reduce((sum, count) => sum + count, 0),
+    parameters_by_dtype: byDtype,
+    architecture: config.architectures?.[0] ?? null,
+    model_type: config.model_type ?? null,
+    context_length: context ?? config.n_positions ?? config.text_config?.n_positions ?? null,
+    license: await licenseOf(directory),
+    chat_template: (await hasChatTemplate(directory)) ? 'own' : 'default',
+    quantization: config.quantization_config?.quant_method ?? null,
+  };
+}
+
+async function parametersByDtype(directory: string): Promise<Record<string, number> | null> {
+  const headers = await readWeightHeaders(directory).catch(() => null);
+  if (headers === null || headers.size === 0) return null;
+  const counts: Record<string, number> = {};
+  for (const { dtype, shape } of [...headers.values()].flatMap((tensors) => [...tensors.values()]))
+    counts[dtype] = (counts[dtype] ?? 0) + parametersOf(shape);
+  return counts;
+}
+
+/** Of all of its files, without what `hf download` and git keep beside them. */
+async function sizeOf(directory: string): Promise<number> {
+  const entries = await readdir(directory, { withFileTypes: true });
+  const sizes = entries
+    .filter(({ name }) => !name.startsWith('.'))
+    .map(async (entry): Promise<number> => {
+      const path = join(directory, entry.name);
+      if (entry.isDirectory()) return await sizeOf(path);
+      return (await stat(path).catch(() => null))?.size ?? 0;
+    });
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}
+
+/** As its card says in the fields that the hub reads. */
+async function licenseOf(directory: string): Promise<string | null> {
+  const text = await readFile(join(directory, 'README.md'), 'utf8').catch(() => '');
+  const [, front] = /^---\r?\n(.*?)\r?\n---/s.exec(text) ?? [];
+  const card = CardSchema.safeParse(parsedYaml(front ?? ''));
+  if (!card.success) return null;
+  const { license, license_name } = card.data;
+  const named = [license ?? []].flat().join(', ');
+  return (named === OTHER ? license_name : null) ?? (named || null);
+}
+
+function parsedYaml(text: string): unknown {
+  try {
+    return parse(text, { logLevel: 'error' });
+  } catch {
+    return null;
+  }
+}
+
+async function hasChatTemplate(directory: string): Promise<boolean> {
+  if (await hasContent(join(directory, 'chat_template.jinja'))) return true;
+  const config = Object(await readJson(join(directory, 'tokenizer_config.json'))) as { chat_template?: unknown };
+  return Boolean(config.chat_template);
+}
