@@ -32,7 +32,7 @@ const step = (n: number, loss = n): TrainerEvent => ({
 const log = (message: string): TrainerEvent => ({ type: 'log', level: 'info', message });
 
 describe('what a trainer tells', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let database: TestDatabase;
   before(async () => {
     database = await startTestDatabase();

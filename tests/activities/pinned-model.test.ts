@@ -12,7 +12,7 @@ import { buildRun } from '../support/runs.ts';
 import { testEnv } from '../support/service.ts';
 
 describe('the base model of a run', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let database: TestDatabase;
   let env: Env;
 

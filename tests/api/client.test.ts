@@ -10,7 +10,7 @@ import { DocumentedAnswers } from '../support/openapi.ts';
 const CLIENT = join(PROJECT_ROOT, 'tests', 'client');
 
 describe('the OpenAPI document', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let database: TestDatabase;
   let api: ApiOnly;
 

@@ -152,7 +152,7 @@ function ownerOf({ path }: Sent): 'job' | 'project' {
 }
 
 describe('every documented answer', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let world: ContractWorld;
   let slow: Promise<[operation: string, answer: Answer][]>;
 

@@ -116,7 +116,7 @@ const INPUTS: Input[] = [
 ];
 
 describe('hostile inputs', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let database: TestDatabase;
   let api: ApiOnly;
   let root: string;

@@ -7,7 +7,7 @@ import { startTestDatabase, type TestDatabase } from '../support/database.ts';
 import { DocumentedAnswers } from '../support/openapi.ts';
 
 describe('base models in the API', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let database: TestDatabase;
   let api: ApiOnly;
   let root: string;

@@ -36,7 +36,7 @@ const OPERATIONS = [
 const LLAMA = 'meta-llama/Llama-3.2-3B-Instruct';
 
 describe('the API as the reference describes it', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let service: TestService;
   let remove: () => Promise<void>;
   let documented: DocumentedAnswers;

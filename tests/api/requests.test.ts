@@ -11,7 +11,7 @@ import { csvRows } from '../support/rows.ts';
 
 /** Requests of every kind, at an API with a real database whose Temporal is away: nothing here needs it. */
 describe('requests', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let database: TestDatabase;
   let api: ApiOnly;
   let datasetId: number;

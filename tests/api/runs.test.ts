@@ -15,7 +15,7 @@ interface ServerSentEvent {
 }
 
 describe('the runs of a job', function () {
-  this.timeout(180_000);
+  this.timeout(360_000);
   let service: TestService;
   let remove: () => Promise<void>;
   let documented: DocumentedAnswers;

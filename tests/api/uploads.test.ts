@@ -29,7 +29,7 @@ const NAME = part('name="name"', 'rows');
 const FILE = part('name="file"; filename="rows.csv"', csvRows(3), 'text/csv');
 
 describe('uploads', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let database: TestDatabase;
   let api: ApiOnly;
 

@@ -29,7 +29,7 @@ interface Case {
 const CASES = JSON.parse(await readFile(join(CORPUS, 'table.json'), 'utf8')) as Case[];
 
 describe('the corpus of data files', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let database: TestDatabase;
   let api: ApiOnly;
   const toCompare: { file: string; how: string; encoding?: string; columns: string[]; rows: (string | null)[][] }[] =

@@ -12,7 +12,7 @@ import { previewRows } from '../../src/datasets/preview.ts';
 import type { Mapping } from '../../src/datasets/row-format.ts';
 
 describe('ingesting a file', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let dir: string;
   before(async () => {
     dir = await mkdtemp(join(tmpdir(), 'mtm-test-'));

@@ -14,7 +14,7 @@ import { until } from '../support/service.ts';
 const MIB = 1024 ** 2;
 
 describe('a file that is too much', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let dir: string;
 
   beforeEach(async () => {

@@ -202,7 +202,7 @@ function holds(property: (asked: MixtureRequest, plan: MixturePlan) => void, ask
 const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
 
 describe('the mixing rule, for any datasets', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
 
   it('has exact sums, within what was asked for', () => {
     holds(({ maxRows }, plan) => {

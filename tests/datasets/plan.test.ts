@@ -10,7 +10,7 @@ const ROWS = Array.from({ length: 80 }, (_, i) => `question ${i},${i < 10 ? 'lon
 const CSV = ['input,output', ...ROWS, ...ROWS.slice(20, 40)].join('\n');
 
 describe('the plan of a mixture', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let database: TestDatabase;
   let api: ApiOnly;
   let datasetId: number;

@@ -11,7 +11,7 @@ const ROWS = [
 ] as const;
 
 describe('what is known of a dataset', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let database: TestDatabase;
   let api: ApiOnly;
   let path: string;

@@ -21,7 +21,7 @@ const ROWS = [
 
 if (existsSync(PUBLISHED)) {
   describe('published files, as their authors ship them', function () {
-    this.timeout(60_000);
+    this.timeout(120_000);
     let database: TestDatabase;
     let api: ApiOnly;
     const ids: number[] = [];

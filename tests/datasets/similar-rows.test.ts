@@ -38,7 +38,7 @@ function triples(text: string): Set<string> {
 }
 
 describe('similar rows', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let dir: string;
 
   let datasets: MixtureSource[];

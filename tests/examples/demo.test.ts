@@ -10,7 +10,7 @@ import { TINY_MODEL, testEnv } from '../support/service.ts';
 
 /** `npm run demo`, with a tiny model in place of the one that it downloads. */
 describe('the demo', function () {
-  this.timeout(150_000);
+  this.timeout(300_000);
   let env: Env;
 
   before(async () => {

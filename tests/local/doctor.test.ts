@@ -8,7 +8,7 @@ import { examine } from '../../src/local/doctor.ts';
 import { testEnv } from '../support/service.ts';
 
 describe('the doctor', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let env: Env;
 
   beforeEach(async () => {

@@ -12,7 +12,7 @@ const PROCESSES: Record<string, RegExp> = {
 };
 
 describe('a service of which one process is killed', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let service: TestService;
   let remove: () => Promise<void>;
 

@@ -12,7 +12,7 @@ import { testEnv, until } from '../support/service.ts';
 
 /** PostgreSQL and Temporal as others set them up: no schema, no search attributes of ours. */
 describe('outside servers', function () {
-  this.timeout(150_000);
+  this.timeout(300_000);
 
   it('are used in place of the embedded ones, and get what they lack', async () => {
     const env = await testEnv();

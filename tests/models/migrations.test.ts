@@ -53,7 +53,7 @@ const TABLES = [
 ];
 
 describe('an update of the schema', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let home: string;
   let postgres: LocalPostgres;
 

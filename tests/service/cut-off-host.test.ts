@@ -16,7 +16,7 @@ const LAST_STEP = 200;
 
 /** Two agents with shared storage; the second reaches PostgreSQL and Temporal at 127.0.0.2, over a network that can be cut. */
 describe('a host that is cut off from the network', function () {
-  this.timeout(240_000);
+  this.timeout(480_000);
   let servers: OutsideServers;
   let service: TestService;
   let remove: () => Promise<void>;

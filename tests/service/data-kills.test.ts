@@ -18,7 +18,7 @@ const rowsOf = (count: number) =>
   );
 
 describe('SIGKILL while data is worked on', function () {
-  this.timeout(180_000);
+  this.timeout(360_000);
   let service: TestService;
   let remove: () => Promise<void>;
   let jobs: Jobs;

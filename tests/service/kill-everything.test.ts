@@ -11,7 +11,7 @@ import { TINY_MODEL, testEnv, until } from '../support/service.ts';
 
 /** `npm start` as a user has it: a process of its own, known by what it prints. */
 describe('mtm start', function () {
-  this.timeout(180_000);
+  this.timeout(360_000);
   let env: Env;
   let started: ChildProcess | undefined;
 

@@ -10,7 +10,7 @@ const LIMIT_KIB = 1024 ** 2;
 const ROWS = 16;
 
 describe('a run that does not fit into memory', function () {
-  this.timeout(180_000);
+  this.timeout(360_000);
   let service: TestService;
   let remove: () => Promise<void>;
   let jobs: Jobs;

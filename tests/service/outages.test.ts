@@ -9,7 +9,7 @@ import { trainersOf } from '../support/trainers.ts';
 const JOB = { epochs: 4 };
 
 describe('a server that is away while a run trains', function () {
-  this.timeout(240_000);
+  this.timeout(480_000);
   let servers: OutsideServers;
   let service: TestService;
   let remove: () => Promise<void>;

@@ -14,7 +14,7 @@ const STALL_TIMEOUT_MS = 5_000;
 const HEARTBEAT_TIMEOUT_MS = 12_000;
 
 describe('a run that cannot go on just now', function () {
-  this.timeout(180_000);
+  this.timeout(360_000);
   let service: TestService;
   let remove: () => Promise<void>;
   let jobs: Jobs;

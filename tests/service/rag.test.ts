@@ -12,7 +12,7 @@ function row(number: number): [question: string, answer: string] {
 }
 
 describe('a run of the type rag', function () {
-  this.timeout(180_000);
+  this.timeout(360_000);
   let service: TestService;
   let remove: () => Promise<void>;
   let datasetId: number;

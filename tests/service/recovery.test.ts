@@ -12,7 +12,7 @@ import { clientOf, testEnv, until } from '../support/service.ts';
 
 /** Walks docs/recovery.md, step by step. */
 describe('the way back', function () {
-  this.timeout(240_000);
+  this.timeout(480_000);
   let env: Env;
   let running: RunningService | null = null;
   let said: string[];

@@ -6,7 +6,7 @@ import { trainerOf } from '../support/trainers.ts';
 
 /** MTM_DEVICES_PER_RUN on a machine without GPUs: so many processes share the CPU. */
 describe('a run with two processes', function () {
-  this.timeout(180_000);
+  this.timeout(360_000);
   let service: TestService;
   let remove: () => Promise<void>;
   let jobs: Jobs;

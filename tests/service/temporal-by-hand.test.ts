@@ -7,7 +7,7 @@ import { trainersOf } from '../support/trainers.ts';
 
 /** The buttons of the Temporal Web UI, which send these requests. */
 describe('what a person does to a run in the Temporal Web UI', function () {
-  this.timeout(180_000);
+  this.timeout(360_000);
   let service: TestService;
   let remove: () => Promise<void>;
   let jobs: Jobs;

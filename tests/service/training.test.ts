@@ -10,7 +10,7 @@ import { startTestService, type TestService, TINY_MODEL, until } from '../suppor
 import { trainerOf } from '../support/trainers.ts';
 
 describe('a training through the whole service', function () {
-  this.timeout(180_000);
+  this.timeout(360_000);
   let service: TestService;
   let remove: () => Promise<void>;
   let datasetId: number;

@@ -86,7 +86,7 @@ export async function startTestService(
 export async function until<T>(
   what: string,
   look: () => Promise<T | null | undefined>,
-  timeoutMs = 90_000,
+  timeoutMs = 180_000,
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {

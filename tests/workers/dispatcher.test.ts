@@ -13,7 +13,7 @@ import { buildRun } from '../support/runs.ts';
 import { testEnv } from '../support/service.ts';
 
 describe('the dispatcher', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let env: Env;
   let database: TestDatabase;
   let temporal: LocalTemporal | undefined;

@@ -10,7 +10,7 @@ import { startTestService, type TestService, TINY_MODEL, until } from '../suppor
 const SHOWN_WITHIN_MS = 30_000;
 
 describe('a pool of two hosts', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let service: TestService;
   let remove: () => Promise<void>;
   let second: ServiceProcess | undefined;

@@ -9,7 +9,7 @@ import { startTestService, type TestService, until } from '../support/service.ts
 const LONG = { epochs: 100, save_steps: 500 };
 
 describe('the pool, by itself and when asked', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let service: TestService;
   let remove: () => Promise<void>;
   let database: pg.Client;

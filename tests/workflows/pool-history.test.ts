@@ -16,7 +16,7 @@ const ROUNDS = 6;
 const AT_ONCE = 3;
 
 describe('the workflow of the pool', function () {
-  this.timeout(90_000);
+  this.timeout(180_000);
   let service: TestService;
   let remove: () => Promise<void>;
   let connection: Connection;

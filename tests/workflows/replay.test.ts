@@ -9,7 +9,7 @@ const DIR = join(PROJECT_ROOT, 'tests', 'workflows', 'histories');
 
 /** Each history is that of a workflow as it once ran; today's code must make the same decisions (see ARCHITECTURE.md). */
 describe('workflows of the past', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
 
   before(() => installTemporalLogger('warn'));
 
