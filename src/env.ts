@@ -48,6 +48,7 @@ const EnvSchema = z.object({
   TEMPORAL_NAMESPACE: text.default('default'),
   HF_HOME: text.optional(),
   HF_HUB_CACHE: text.optional(),
+  OLLAMA_MODELS: text.optional(),
 });
 
 /** The settings of one process, resolved: every path is absolute. */
@@ -100,6 +101,8 @@ export interface Env {
   temporalNamespace: string;
   /** The Hugging Face hub cache directory in which base models are looked up. */
   modelCache: string;
+  /** Ollama's directory of models, from which some can be imported. */
+  ollamaStore: string;
 }
 
 /**
@@ -146,6 +149,7 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
     temporalAddress: e.TEMPORAL_ADDRESS,
     temporalNamespace: e.TEMPORAL_NAMESPACE,
     modelCache: resolve(e.HF_HUB_CACHE ?? join(e.HF_HOME ?? join(homedir(), '.cache', 'huggingface'), 'hub')),
+    ollamaStore: resolve(e.OLLAMA_MODELS ?? join(homedir(), '.ollama', 'models')),
   };
 }
 
@@ -199,6 +203,7 @@ export function toVariables(env: Env): Record<string, string> {
     TEMPORAL_ADDRESS: env.temporalAddress ?? '',
     TEMPORAL_NAMESPACE: env.temporalNamespace,
     HF_HUB_CACHE: env.modelCache,
+    OLLAMA_MODELS: env.ollamaStore,
   };
 }
 

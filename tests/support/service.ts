@@ -23,6 +23,7 @@ export async function testEnv(): Promise<Env> {
     temporalAddress: undefined,
     outputRoots: [join(home, 'outputs')],
     modelCache: join(home, 'models'),
+    ollamaStore: join(home, 'ollama'),
     heartbeatTimeoutMs: 5_000,
     hostName: 'test-host',
   };
