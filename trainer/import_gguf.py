@@ -1,12 +1,15 @@
-"""python -m trainer.import_gguf FILE --cache DIR --name ORG/NAME --revision HASH: makes a model of a Hugging Face cache directory
-from a GGUF file, as Ollama's store has them. The revision says which file it was."""
+"""python -m trainer.import_gguf FILE --cache DIR --name ORG/NAME --sha256 HEX: makes a model of a Hugging Face cache directory from a
+GGUF file, as Ollama's store has them. Its revision is the file's sha256."""
 
 import argparse
+import os
 import sys
 import tempfile
 from pathlib import Path
 
-from .gguf_model import NotConvertible, convert
+from .checkpoints import sha256_of
+from .failures import BadInput
+from .gguf_model import convert
 
 
 def main() -> None:
@@ -14,24 +17,35 @@ def main() -> None:
     parser.add_argument("gguf", type=Path, metavar="FILE")
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--name", required=True)
-    parser.add_argument("--revision", required=True)
+    parser.add_argument("--sha256", required=True)
     chosen = parser.parse_args()
+    os.environ.update(HF_HUB_OFFLINE="1", TQDM_DISABLE="1")
     folder = chosen.cache / ("models--" + chosen.name.replace("/", "--"))
-    snapshot = folder / "snapshots" / chosen.revision
+    snapshot = folder / "snapshots" / chosen.sha256
     if not snapshot.is_dir():
         chosen.cache.mkdir(parents=True, exist_ok=True)
         # Aside, and moved in whole: a cache never shows half a model.
         with tempfile.TemporaryDirectory(dir=chosen.cache, prefix=".importing-") as scratch:
-            print(f"Converting {chosen.gguf} to safetensors.", file=sys.stderr, flush=True)
             try:
-                convert(chosen.gguf, Path(scratch) / "model")
-            except NotConvertible as error:
+                publish(made(chosen.gguf, chosen.sha256, Path(scratch)), snapshot)
+            except BadInput as error:
                 raise SystemExit(str(error)) from None
-            publish(Path(scratch) / "model", snapshot)
     reference = folder / "refs" / "main"
     reference.parent.mkdir(exist_ok=True)
-    reference.write_text(chosen.revision, encoding="utf-8")
+    reference.write_text(chosen.sha256, encoding="utf-8")
     print(chosen.name)
+
+
+def made(gguf: Path, sha256: str, scratch: Path) -> Path:
+    if sha256_of(gguf) != sha256:
+        raise BadInput(f"{str(gguf)!r} is damaged: it has not the sha256 that its name says. Get it again, with `ollama pull`.")
+    print(f"Converting {gguf} to safetensors ({gguf.stat().st_size / 1e9:.1f} GB; about half a minute for each 0.1).", file=sys.stderr, flush=True)
+    # The library wants the ending, and looks for other files beside it.
+    (scratch / "gguf").mkdir()
+    named = scratch / "gguf" / "model.gguf"
+    named.symlink_to(gguf.absolute())
+    convert(named, scratch / "model")
+    return scratch / "model"
 
 
 def publish(model: Path, snapshot: Path) -> None:

@@ -79,7 +79,7 @@ export async function importModel(env: Env, name: string): Promise<string> {
   const [repository, revision] = [convertedName(name), stored.digest];
   const found = await findInCache(env.modelCache, exactName({ name: repository, revision }));
   if (found.available) return repository;
-  return await made(env, name, ['trainer.import_gguf', stored.path, '--name', repository, '--revision', revision]);
+  return await made(env, name, ['trainer.import_gguf', stored.path, '--name', repository, '--sha256', revision]);
 }
 
 /** Runs a module of the trainer that puts a model into the cache directory, and prints what it is called there. */

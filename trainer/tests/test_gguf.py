@@ -5,6 +5,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
+from ..checkpoints import sha256_of
 from .support import model_path
 
 # llama.cpp's names of what transformers calls otherwise.
@@ -22,7 +23,7 @@ class Gguf(unittest.TestCase):
         self.addCleanup(directory.cleanup)
         self.work = Path(directory.name)
 
-    def write(self, architecture: str = "llama", split: str = "smollm") -> Path:
+    def write(self, architecture: str = "llama", split: str = "smollm", slowed_down=None) -> Path:
         """The tests' model as llama.cpp would write it, with its weights as they are."""
         from gguf import GGUFWriter
         from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -53,6 +54,8 @@ class Gguf(unittest.TestCase):
         for name, weight in model.state_dict().items():
             if name != "lm_head.weight":  # It is that of the embedding.
                 writer.add_tensor(_name_of(name), _as_llama_cpp(name, weight.float().numpy(), config))
+        if slowed_down is not None:
+            writer.add_tensor("rope_freqs.weight", slowed_down)
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
@@ -62,7 +65,7 @@ class Gguf(unittest.TestCase):
     def imported(self, gguf: Path) -> Path:
         from ..import_gguf import main
 
-        given = ["import_gguf", str(gguf), "--cache", str(self.work / "cache"), "--name", "ollama/tiny", "--revision", "abc"]
+        given = ["import_gguf", str(gguf), "--cache", str(self.work / "cache"), "--name", "ollama/tiny", "--sha256", sha256_of(gguf)]
         with mock.patch("sys.argv", given), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             main()
         return self.work / "cache" / "models--ollama--tiny"
@@ -72,10 +75,11 @@ class Gguf(unittest.TestCase):
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         # A random model knows no language.
-        with mock.patch("trainer.gguf_model._MOST_LOSS", float("inf")):
-            folder = self.imported(self.write())
-        self.assertEqual((folder / "refs" / "main").read_text(), "abc")
-        snapshot = folder / "snapshots" / "abc"
+        with mock.patch("trainer.gguf_model.MOST_LOSS", float("inf")):
+            gguf = self.write()
+            folder = self.imported(gguf)
+        self.assertEqual((folder / "refs" / "main").read_text(), sha256_of(gguf))
+        snapshot = folder / "snapshots" / sha256_of(gguf)
         before, after = (AutoModelForCausalLM.from_pretrained(path, dtype=torch.bfloat16) for path in (model_path(), snapshot))
         for name, weight in before.state_dict().items():
             self.assertTrue(torch.equal(weight, after.state_dict()[name]), name)
@@ -87,16 +91,33 @@ class Gguf(unittest.TestCase):
         self.assertEqual(pieces, ["in", "Ġ", "2", "0", "2", "6"])
         self.assertEqual(tokenizer.decode(tokenizer("the answer is yes")["input_ids"]), "the answer is yes")
 
+    def test_positions_are_scaled_as_llama_3_does(self):
+        # llama.cpp writes how much each frequency is slowed down, and transformers does not read it.
+        import numpy
+        from transformers import AutoConfig
+        from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+
+        config = AutoConfig.from_pretrained(model_path())
+        scaled = {"rope_type": "llama3", "rope_theta": 10_000.0, "factor": 32.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
+        config.rope_parameters = scaled
+        frequencies, _ = ROPE_INIT_FUNCTIONS["llama3"](config, "cpu")
+        plain = 10_000.0 ** -(numpy.arange(0, 2 * len(frequencies), 2) / (2 * len(frequencies)))
+        with mock.patch("trainer.gguf_model.MOST_LOSS", float("inf")):
+            gguf = self.write(slowed_down=(plain / frequencies.numpy()).astype(numpy.float32))
+            folder = self.imported(gguf)
+        imported = AutoConfig.from_pretrained(folder / "snapshots" / sha256_of(gguf))
+        self.assertEqual(imported.rope_parameters, scaled)
+
     def test_what_is_not_known_well_enough_is_refused_and_leaves_nothing(self):
         refused = {
-            "a tokenizer that splits in an unknown way": (lambda: self.write(split="klingon"), "splits texts as 'klingon'"),
-            "a family that transformers does not read": (lambda: self.write(architecture="klingon"), "klingon is not supported"),
-            "a model that knows no language": (self.write, "its loss on a plain sentence is"),
-            "a file that is no GGUF": (lambda: self.junk(), "is no GGUF"),
+            "a tokenizer that splits in an unknown way": (lambda: self.write(split="klingon"), "splits texts in the way 'klingon'"),
+            "a family that transformers does not read": (lambda: self.write(architecture="klingon"), "klingon"),
+            "a model that knows no language": (self.write, "English is as good as noise to it"),
+            "a file that is no GGUF": (lambda: self.junk(), "is no GGUF file"),
         }
         for name, (write, why) in refused.items():
             with self.subTest(name):
-                with self.assertRaisesRegex(SystemExit, f"{why}.*Take the model from the Hugging Face hub"):
+                with self.assertRaisesRegex(SystemExit, f"{why}.*(hf download|Get it again)"):
                     self.imported(write())
                 self.assertEqual(list((self.work / "cache").iterdir()), [])
 
