@@ -5,7 +5,7 @@ import { ensureTrainerPython } from '../../src/local/python.ts';
 import { type Jobs, jobsOf } from '../support/jobs.ts';
 import { startTestService, type TestService, testEnv } from '../support/service.ts';
 
-/** What a trainer may allocate: enough for four of the rows below at once, and not for all sixteen. */
+/** What a trainer may allocate: enough for four of the rows below at once when they are cut off, and not for all sixteen, nor for a whole one. */
 const LIMIT_KIB = 1024 ** 2;
 const ROWS = 16;
 
@@ -22,7 +22,7 @@ describe('a run that does not fit into memory', function () {
     await writeFile(limited, `#!/bin/sh\nulimit -d ${LIMIT_KIB}\nexec '${python}' "$@"\n`, { mode: 0o755 });
     ({ service, remove } = await startTestService({ ...env, python: limited }));
     const rows = Array.from({ length: ROWS }, (_, i) =>
-      JSON.stringify({ prompt: `long ${i}`, completion: 'word '.repeat(8_000) }),
+      JSON.stringify({ prompt: `long ${i}`, completion: 'word '.repeat(16_000) }),
     );
     jobs = jobsOf(service, Number((await service.upload('long.jsonl', rows.join('\n'))).body.id));
     await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
@@ -48,7 +48,7 @@ describe('a run that does not fit into memory', function () {
 
   it('fails when a single row is too much, with what to do about it', async () => {
     // Let splitBatch (src/models/run-spec.ts) give one row again, and it is tried for ever.
-    const id = await jobs.create({ batch_size: 2, max_length: 16_384, epochs: 1 });
+    const id = await jobs.create({ batch_size: 2, max_length: 32_768, epochs: 1 });
     const done = await jobs.ended(id);
     assert.equal(done.status, 'failed');
     assert.match(
