@@ -2,6 +2,7 @@ import type { Transaction } from 'sequelize';
 import { findPinned } from '../../activities/pinned-model.ts';
 import { findModel, listModels } from '../../base-models/find-model.ts';
 import { Host } from '../../models/host.ts';
+import { Run } from '../../models/run.ts';
 import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import { OrchestrationUnavailableError } from '../../workflows/client.ts';
 import type { ApiDependencies, Endpoints } from '../endpoint.ts';
@@ -161,7 +162,8 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
   /** Both ways to start: a project whose model is not there is refused before anything is written. */
   async function run(id: number, fresh: boolean, transaction: Transaction) {
     const project = await findProject(id, transaction);
-    const resumed = fresh ? null : project.latestRun;
+    // The latest run of a project comes without its spec.
+    const resumed = fresh || !project.latestRun ? null : await Run.findByPk(project.latestRun.id, { transaction });
     const model = resumed ? await findPinned(env, resumed) : await findModel(env, project.base_model);
     if (!model.available) throw badRequest(model.errors.join(' '));
     await startAgain({ kind: 'project', id }, fresh, () => projectSpec(project, env, transaction), transaction);
