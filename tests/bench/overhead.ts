@@ -7,13 +7,13 @@ import { setTimeout as after } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
 import pg from 'pg';
-import { installModel } from '../../src/base-models/model-command.ts';
 import { childEnv, type Env, loadEnv, PROJECT_ROOT } from '../../src/env.ts';
 import { ensureTrainerPython } from '../../src/local/python.ts';
 import { startService } from '../../src/local/start.ts';
 import type { RunFile } from '../../src/trainer/protocol.ts';
 import { median } from '../support/figures.ts';
 import { type ApiClient, clientOf, TINY_MODEL, testEnv, until } from '../support/service.ts';
+import { putTinyModel } from '../support/tiny-models.ts';
 
 const MOST_MORE_PERCENT = { without: 1, with: 3.5 };
 const ROWS = 3_000;
@@ -53,7 +53,7 @@ export async function main(args: string[]): Promise<void> {
   const { heartbeatTimeoutMs } = loadEnv();
   const env: Env = { ...(await testEnv()), heartbeatTimeoutMs, trainerThreads: Number(values.threads) };
   try {
-    await installModel(env, 'tiny-random');
+    await putTinyModel(env, 'tiny-random');
     const python = await ensureTrainerPython({ env, onProgress: (line) => console.log(line) });
     const first = await throughService(env, { max_steps: CALIBRATION_STEPS, save_steps: NEVER });
     const stepsPerS = (CALIBRATION_STEPS - 1) / first.span.steps;

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
-import { installModel } from '../../src/base-models/model-command.ts';
 import { PROJECT_ROOT } from '../../src/env.ts';
 import { startService } from '../../src/local/start.ts';
 import { startTrainer } from '../../src/trainer/process.ts';
 import { median, percentile } from '../support/figures.ts';
 import { csvRows } from '../support/rows.ts';
 import { clientOf, TINY_MODEL, testEnv, until } from '../support/service.ts';
+import { putTinyModel } from '../support/tiny-models.ts';
 
 const WORKERS = 4;
 const CREATE_AT_ONCE = 8;
@@ -34,7 +34,7 @@ export async function main(args: string[]): Promise<void> {
   const { values } = parseArgs({ args, options: { runs: { type: 'string', default: '200' } } });
   const runs = Number(values.runs);
   const env = { ...(await testEnv()), heartbeatTimeoutMs: 30_000 };
-  await installModel(env, 'tiny-random');
+  await putTinyModel(env, 'tiny-random');
   const service = await startService({ ...env, python: PYTHON }, () => {});
   const client = clientOf(service.apiUrl);
   const database = new pg.Client(service.databaseUrl);

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Dataset } from '../../src/models/dataset.ts';
 import { type ApiOnly, startTestApi } from '../support/api.ts';
+import { COMPLETE, putInCache } from '../support/base-models.ts';
 import { startTestDatabase, type TestDatabase } from '../support/database.ts';
 
 /** 100 rows: the last 20 are the first once more, and 10 have answers of more than 100 characters. */
@@ -92,12 +93,7 @@ describe('the plan of a mixture', function () {
     assert.equal(unknown.status, 400);
     assert.match(String(unknown.body.detail), /none\/such is not in the cache/);
 
-    const model = join(api.env.modelCache, 'models--some--model');
-    await mkdir(join(model, 'snapshots', 'abc'), { recursive: true });
-    await mkdir(join(model, 'refs'));
-    await writeFile(join(model, 'refs', 'main'), 'abc');
-    for (const name of ['config.json', 'tokenizer.json', 'model.safetensors'])
-      await writeFile(join(model, 'snapshots', 'abc', name), '{}');
+    await putInCache(api.env.modelCache, 'some/model', COMPLETE);
     const early = await plan({}, { base_model: 'some/model' });
     assert.equal(early.status, 503);
     assert.match(String(early.body.detail), /the trainer's Python, which is not there yet. `npm start` makes it/);

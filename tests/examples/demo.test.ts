@@ -3,10 +3,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import { installModel } from '../../src/base-models/model-command.ts';
 import { childEnv, type Env, PROJECT_ROOT, toVariables } from '../../src/env.ts';
 import { processesOf } from '../support/processes.ts';
 import { TINY_MODEL, testEnv } from '../support/service.ts';
+import { putTinyModel } from '../support/tiny-models.ts';
 
 /** `npm run demo`, with a tiny model in place of the one that it downloads. */
 describe('the demo', function () {
@@ -15,7 +15,7 @@ describe('the demo', function () {
 
   before(async () => {
     env = await testEnv();
-    await installModel(env, 'tiny-random');
+    await putTinyModel(env, 'tiny-random');
   });
 
   after(() => rm(env.home, { recursive: true, force: true }));

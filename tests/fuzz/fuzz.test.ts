@@ -6,7 +6,7 @@ import { ensureSchemathesis, fuzz } from './schemathesis.ts';
 
 const SEED = argument('seed') ?? '4';
 /** Of each operation; among all tests fewer than by `npm run test:fuzz`. */
-const EXAMPLES = argument('max-examples') ?? '8';
+const EXAMPLES = argument('max-examples') ?? '3';
 
 function argument(name: string): string | undefined {
   const start = `--${name}=`;

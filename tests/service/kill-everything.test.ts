@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import { installModel } from '../../src/base-models/model-command.ts';
 import { childEnv, type Env, PROJECT_ROOT, toVariables } from '../../src/env.ts';
 import { stepsIn } from '../support/jobs.ts';
 import { processesOf } from '../support/processes.ts';
 import { csvRows } from '../support/rows.ts';
 import { TINY_MODEL, testEnv, until } from '../support/service.ts';
+import { putTinyModel } from '../support/tiny-models.ts';
 
 /** `npm start` as a user has it: a process of its own, known by what it prints. */
 describe('mtm start', function () {
@@ -17,7 +17,7 @@ describe('mtm start', function () {
 
   before(async () => {
     env = await testEnv();
-    await installModel(env, 'tiny-random');
+    await putTinyModel(env, 'tiny-random');
   });
   after(async () => {
     started?.kill('SIGTERM');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
-import { installModel } from '../../src/base-models/model-command.ts';
 import { startTestService, type TestService, TINY_EMBEDDER, TINY_MODEL, until } from '../support/service.ts';
+import { putTinyModel } from '../support/tiny-models.ts';
 
 const THINGS = ['apple', 'bridge', 'candle', 'desert', 'engine', 'forest', 'garden', 'harbor', 'island', 'jacket'];
 
@@ -19,7 +19,7 @@ describe('a run of the type rag', function () {
 
   before(async () => {
     ({ service, remove } = await startTestService());
-    await installModel(service.env, 'tiny-embedder');
+    await putTinyModel(service.env, 'tiny-embedder');
     const csv = Array.from({ length: 200 }, (_, number) => row(number).join(',')).join('\n');
     datasetId = Number((await service.upload('rows.csv', `question,answer\n${csv}\n`)).body.id);
     await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });

@@ -3,12 +3,12 @@ import { cp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import pg from 'pg';
-import { installModel } from '../../src/base-models/model-command.ts';
 import type { Env } from '../../src/env.ts';
 import { type RunningService, startService } from '../../src/local/start.ts';
 import { assertWeights, type Jobs, jobsOf } from '../support/jobs.ts';
 import { csvRows } from '../support/rows.ts';
 import { clientOf, testEnv, until } from '../support/service.ts';
+import { putTinyModel } from '../support/tiny-models.ts';
 
 /** Walks docs/recovery.md, step by step. */
 describe('the way back', function () {
@@ -22,7 +22,7 @@ describe('the way back', function () {
 
   before(async () => {
     env = await testEnv();
-    await installModel(env, 'tiny-random');
+    await putTinyModel(env, 'tiny-random');
     const { call, upload } = await start();
     datasetId = Number((await upload('rows.csv', csvRows(110))).body.id);
     jobs = jobsOf({ call, apiUrl: running?.apiUrl ?? '' }, datasetId);

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { json } from 'node:stream/consumers';
-import { installModel } from '../../src/base-models/model-command.ts';
 import { DocumentedAnswers } from './openapi.ts';
 import { csvRows } from './rows.ts';
 import { type OutsideServers, startOutsideServers } from './servers.ts';
 import { startTestService, type TestService, TINY_EMBEDDER, TINY_MODEL, until } from './service.ts';
+import { putTinyModel } from './tiny-models.ts';
 
 const KEY = 'a-key';
 /** More than any disk has, so that an upload within the limit can be too large for the disk. */
@@ -57,7 +57,7 @@ export class ContractWorld {
     const { databaseUrl, temporalAddress } = servers;
     const settings = { databaseUrl, temporalAddress, apiKeys: [KEY], maxUploadBytes: MOST_UPLOAD_BYTES };
     const { service, remove } = await startTestService(settings);
-    await installModel(service.env, 'tiny-embedder');
+    await putTinyModel(service.env, 'tiny-embedder');
     const document = await (await fetch(`${service.apiUrl}/api/v1/openapi.json`)).json();
     const world = new ContractWorld(service, servers, document as never, remove);
     world.datasetId = await world.upload();

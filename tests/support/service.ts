@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
-import { installModel } from '../../src/base-models/model-command.ts';
 import { type Env, loadEnv } from '../../src/env.ts';
 import { type RunningService, startService } from '../../src/local/start.ts';
+import { putTinyModel } from './tiny-models.ts';
 
 export const TINY_MODEL = 'mtm/tiny-random-llama';
 export const TINY_EMBEDDER = 'mtm/tiny-random-bert';
@@ -73,7 +73,7 @@ export async function startTestService(
   changes: Partial<Env> = {},
 ): Promise<{ service: TestService; remove: () => Promise<void> }> {
   const env = { ...(await testEnv()), ...changes };
-  await installModel(env, 'tiny-random');
+  await putTinyModel(env, 'tiny-random');
   const running = await startService(env, () => {});
   const service: TestService = { ...running, env, ...clientOf(running.apiUrl) };
   const remove = async () => {
