@@ -12,6 +12,10 @@ _ROPE_FACTORS = "rope_freqs.weight"
 _LLAMA3 = {"rope_type": "llama3", "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
 
 
+def not_convertible(why: str) -> BadInput:
+    return BadInput(f"{why} Take the model's own files in safetensors instead: `hf download ORG/NAME`.")
+
+
 class GgufFile:
     """Raises BadInput for a file that is none."""
 
@@ -49,7 +53,7 @@ class GgufFile:
         if kind in (None, "none") or rope.get("rope_type", "default") != "default":
             return None
         if kind not in ("linear", "yarn") or "rope_theta" not in rope:
-            raise BadInput(f"Its positions are scaled in the way {kind!r}, which is not known here. Take the model's own files: `hf download ORG/NAME`.")
+            raise not_convertible(f"Its positions are scaled in the way {kind!r}, which is not known here.")
         original = self.of_family("rope.scaling.original_context_length")
         return {"rope_type": kind, "factor": shortest(self.of_family("rope.scaling.factor"))} | ({"original_max_position_embeddings": original} if original else {})
 
@@ -65,16 +69,16 @@ class GgufFile:
         config = type(config).from_dict({**config.to_dict(), "rope_parameters": {"rope_theta": theta, **scaling}})
         frequencies, _ = ROPE_INIT_FUNCTIONS["llama3"](config, "cpu")
         if not numpy.allclose(plain / factors, frequencies.numpy(), rtol=1e-4):
-            raise BadInput(f"Its {_ROPE_FACTORS} is not that of Llama 3. Take the model's own files in safetensors instead: `hf download ORG/NAME`.")
+            raise not_convertible(f"Its {_ROPE_FACTORS} is not that of Llama 3.")
         return scaling
 
     def require_all_numbers(self, parameters: int) -> None:
         """A tensor that was passed over would be missing without a word, and one that is missing would be random."""
         numbers = sum(int(tensor.n_elements) for name, tensor in self.tensors.items() if name != _ROPE_FACTORS)
         if numbers != parameters:
-            raise BadInput(
+            raise not_convertible(
                 f"The GGUF file has {numbers} numbers, and a model of the family {self.family!r} {parameters}: it has parts that cannot be converted "
-                "(it sees or hears as well, for example). Take the model's own files in safetensors instead: `hf download ORG/NAME`."
+                "(it sees or hears as well, for example)."
             )
 
     def tokenizer(self, model_max_length: int | None):

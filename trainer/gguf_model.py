@@ -9,7 +9,7 @@ import math
 from pathlib import Path
 
 from .failures import BadInput
-from .gguf_metadata import GgufFile
+from .gguf_metadata import GgufFile, not_convertible
 
 # Everyday English, which a model that was read rightly expects, and one that was not finds as likely as noise.
 SENTENCE = "The capital of France is Paris. It is a large city, and many people live there. The capital of Germany is Berlin."
@@ -51,10 +51,7 @@ def told_by_family(file: GgufFile):
         raise
     except Exception as error:
         why = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise BadInput(
-            f"GGUF of the family {file.family!r} cannot be converted for training ({why}). "
-            "Take the model's own files in safetensors instead: `hf download ORG/NAME`."
-        ) from error
+        raise not_convertible(f"GGUF of the family {file.family!r} cannot be converted for training ({why}).") from error
 
 
 def require_language(path: Path) -> None:
@@ -68,7 +65,4 @@ def require_language(path: Path) -> None:
     with torch.no_grad():
         loss = float(model(input_ids=ids, labels=ids).loss)
     if not loss < MOST_LOSS * math.log(model.config.get_text_config().vocab_size):
-        raise BadInput(
-            f"The converted model does not work: English is as good as noise to it (loss {loss:.1f}). "
-            "Take the model's own files in safetensors instead: `hf download ORG/NAME`."
-        )
+        raise not_convertible(f"The converted model does not work: English is as good as noise to it (loss {loss:.1f}).")

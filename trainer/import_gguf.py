@@ -4,9 +4,9 @@ GGUF file, as Ollama's store has them. Its revision is the file's sha256."""
 import argparse
 import os
 import sys
-import tempfile
 from pathlib import Path
 
+from . import model_cache
 from .checkpoints import sha256_of
 from .failures import BadInput
 from .gguf_model import convert
@@ -20,19 +20,15 @@ def main() -> None:
     parser.add_argument("--sha256", required=True)
     chosen = parser.parse_args()
     os.environ.update(HF_HUB_OFFLINE="1", TQDM_DISABLE="1")
-    folder = chosen.cache / ("models--" + chosen.name.replace("/", "--"))
-    snapshot = folder / "snapshots" / chosen.sha256
-    if not snapshot.is_dir():
-        chosen.cache.mkdir(parents=True, exist_ok=True)
-        # Aside, and moved in whole: a cache never shows half a model.
-        with tempfile.TemporaryDirectory(dir=chosen.cache, prefix=".importing-") as scratch:
+    folder = model_cache.folder_of(chosen.cache, chosen.name)
+    if (folder / "snapshots" / chosen.sha256).is_dir():
+        model_cache.make_main(folder, chosen.sha256)
+    else:
+        with model_cache.scratch_in(chosen.cache) as scratch:
             try:
-                publish(made(chosen.gguf, chosen.sha256, Path(scratch)), snapshot)
+                model_cache.put(made(chosen.gguf, chosen.sha256, scratch), folder, chosen.sha256)
             except BadInput as error:
                 raise SystemExit(str(error)) from None
-    reference = folder / "refs" / "main"
-    reference.parent.mkdir(exist_ok=True)
-    reference.write_text(chosen.sha256, encoding="utf-8")
     print(chosen.name)
 
 
@@ -46,15 +42,6 @@ def made(gguf: Path, sha256: str, scratch: Path) -> Path:
     named.symlink_to(gguf.absolute())
     convert(named, scratch / "model")
     return scratch / "model"
-
-
-def publish(model: Path, snapshot: Path) -> None:
-    snapshot.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        model.rename(snapshot)
-    except OSError:
-        if not snapshot.is_dir():  # Another one, who was faster, made the same.
-            raise
 
 
 if __name__ == "__main__":

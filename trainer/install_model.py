@@ -8,13 +8,12 @@ tiny-embedder  a random BERT that knows words by their spelling alone: for tests
 
 import argparse
 import hashlib
-import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 from pathlib import Path
 
+from . import model_cache
 from .gguf_model import convert
 
 SMOLLM2 = {
@@ -37,29 +36,21 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, required=True)
     arguments = parser.parse_args()
     name, make = INSTALLERS[arguments.model]
-    folder = arguments.cache / ("models--" + name.replace("/", "--"))
+    folder = model_cache.folder_of(arguments.cache, name)
     if not (folder / "refs" / "main").is_file():
-        arguments.cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=arguments.cache, prefix=".installing-") as scratch:
-            install(folder, Path(scratch), make)
+        with model_cache.scratch_in(arguments.cache) as scratch:
+            install(folder, scratch, make)
     print(name)
 
 
 def install(folder: Path, scratch: Path, make) -> None:
-    """Builds the model aside and moves it in whole: a cache never shows half a model."""
+    """Makes the model aside and puts it into its folder; its revision is a hash of its files."""
     model = scratch / "model"
     make(model, scratch)
     digest = hashlib.sha1()
     for path in sorted(path for path in model.rglob("*") if path.is_file()):
         digest.update(str(path.relative_to(model)).encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
-    revision = digest.hexdigest()
-    whole = scratch / "whole"
-    (whole / "snapshots").mkdir(parents=True)
-    (whole / "refs").mkdir()
-    model.rename(whole / "snapshots" / revision)
-    (whole / "refs" / "main").write_text(revision, encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    whole.rename(folder)
+    model_cache.put(model, folder, digest.hexdigest())
 
 
 def say(line: str) -> None:

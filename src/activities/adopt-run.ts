@@ -11,8 +11,8 @@ import { runFiles } from './run-files.ts';
 const ADOPTED_EPOCH = 0;
 
 /**
- * Gives a run the mixture, the complete checkpoints and the base model's revision of the run that it goes on from, as hard links: nobody changes
- * these files, and either run may be deleted. The trainer verifies them before it uses them.
+ * Gives a run the mixture, the complete checkpoints and the base model's revision of the run that it goes on from, as hard
+ * links: nobody changes these files, and either run may be deleted. The trainer verifies them before it uses them.
  * May run twice: folders appear whole, and rows are written once.
  */
 export async function adoptRun(env: Env, run: Run, from: Run): Promise<void> {

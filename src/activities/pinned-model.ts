@@ -8,13 +8,17 @@ import type { Run } from '../models/run.ts';
 import { runFiles } from './run-files.ts';
 
 const PinSchema = z.object({ name: z.string(), revision: z.string() });
+type Pin = z.output<typeof PinSchema>;
 
 /**
  * The base model of a run. Once pinModel has kept its revision, that one alone: what is downloaded while a run trains must
  * not become the model that its adapters are put on.
  */
 export async function findPinned(env: Env, run: Run): Promise<FoundModel> {
-  const pin = await readPin(runFiles(env, run).model);
+  return await findAt(env, run, await readPin(runFiles(env, run).model));
+}
+
+async function findAt(env: Env, run: Run, pin: Pin | null): Promise<FoundModel> {
   if (pin === null) return await findModel(env, run.spec.base_model);
   const found = await findModel(env, exactName(pin));
   if (found.available) return found;
@@ -25,12 +29,14 @@ export async function findPinned(env: Env, run: Run): Promise<FoundModel> {
 /** The same, and keeps its revision with the run, for all that is done for it from now on. May run twice: the first one counts. */
 export async function pinModel(env: Env, run: Run): Promise<FoundModel> {
   const { model: file } = runFiles(env, run);
-  const found = await findPinned(env, run);
-  if (!found.available || (await readPin(file)) !== null) return found;
+  const pin = await readPin(file);
+  const found = await findAt(env, run, pin);
+  if (!found.available || pin !== null) return found;
   const draft = `${file}.${randomUUID()}`;
   await writeFile(draft, `${JSON.stringify({ name: found.resolved_name, revision: found.revision })}\n`);
   await adoptPin(draft, file);
   await rm(draft);
+  // The first one's, which need not be this.
   return await findPinned(env, run);
 }
 
@@ -41,7 +47,7 @@ export async function adoptPin(from: string, to: string): Promise<void> {
   });
 }
 
-async function readPin(file: string): Promise<z.output<typeof PinSchema> | null> {
+async function readPin(file: string): Promise<Pin | null> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
     throw error;

@@ -7,7 +7,7 @@ import {
   type NonAttribute,
   type Sequelize,
 } from 'sequelize';
-import type { Run } from './run.ts';
+import type { ShownRun } from './latest-run.ts';
 import type { HyperparameterChoices } from './run-spec.ts';
 import type { TrainingType } from './statuses.ts';
 
@@ -30,8 +30,8 @@ export class Job extends Model<InferAttributes<Job>, InferCreationAttributes<Job
   declare latest_run_id: CreationOptional<number | null>;
   declare created_at: CreationOptional<Date>;
   declare updated_at: CreationOptional<Date>;
-  /** Present when asked for with `include: 'latestRun'`. */
-  declare latestRun?: NonAttribute<Run>;
+  /** Present when asked for with LATEST_RUN. */
+  declare latestRun?: NonAttribute<ShownRun>;
 }
 
 export function initJob(sequelize: Sequelize): void {

@@ -7,8 +7,8 @@ import {
   type NonAttribute,
   type Sequelize,
 } from 'sequelize';
+import type { ShownRun } from './latest-run.ts';
 import type { ProjectTrait } from './project-trait.ts';
-import type { Run } from './run.ts';
 import type { HyperparameterChoices, MixingChoices } from './run-spec.ts';
 import type { TrainingType } from './statuses.ts';
 
@@ -29,8 +29,8 @@ export class Project extends Model<InferAttributes<Project>, InferCreationAttrib
   declare latest_run_id: CreationOptional<number | null>;
   declare created_at: CreationOptional<Date>;
   declare updated_at: CreationOptional<Date>;
-  /** Present when asked for with `include: 'latestRun'` and `include: {association: 'traits', include: ['datasets']}`. */
-  declare latestRun?: NonAttribute<Run>;
+  /** Present when asked for with LATEST_RUN and `include: {association: 'traits', include: ['datasets']}`. */
+  declare latestRun?: NonAttribute<ShownRun>;
   declare traits?: NonAttribute<ProjectTrait[]>;
 }
 

@@ -1,8 +1,9 @@
 import { type Attributes, QueryTypes } from 'sequelize';
 import type { Job } from '../../models/job.ts';
+import { SHOWN_OF_RUN } from '../../models/latest-run.ts';
 import { connection } from '../../models/run.ts';
 import { notFound } from '../errors.ts';
-import { SHOWN_OF_RUN, type WithLatestRun } from '../runs/present.ts';
+import type { WithLatestRun } from '../runs/present.ts';
 
 const SELECT = `
   SELECT jobs.*, ${SHOWN_OF_RUN.map((column) => `run.${column} AS "latestRun.${column}"`).join(', ')}

@@ -1,11 +1,11 @@
 import type { Transaction } from 'sequelize';
 import { Job } from '../../models/job.ts';
+import { LATEST_RUN } from '../../models/latest-run.ts';
 import type { ApiDependencies, Endpoints } from '../endpoint.ts';
 import { notFound } from '../errors.ts';
 import { searchOf, withStatus } from '../list-query.ts';
 import { cancelLatest, deleteOwner, startAgain } from '../runs/actions.ts';
 import { addPausing } from '../runs/pausing.ts';
-import { LATEST_RUN } from '../runs/present.ts';
 import { StartAgain } from '../runs/schema.ts';
 import { IdParams } from '../shared-schema.ts';
 import { createJob, jobSpec } from './create-job.ts';

@@ -2,6 +2,7 @@ import type { Transaction } from 'sequelize';
 import type { z } from 'zod';
 import { inDataProcess } from '../../datasets/data-process.ts';
 import type { Env } from '../../env.ts';
+import { LATEST_RUN } from '../../models/latest-run.ts';
 import { findSources } from '../../models/mixture-sources.ts';
 import { Project } from '../../models/project.ts';
 import { ProjectTrait } from '../../models/project-trait.ts';
@@ -21,7 +22,6 @@ import { searchOf, withStatus } from '../list-query.ts';
 import { presentPlan } from '../plan.ts';
 import { requireTrainable } from '../require-trainable.ts';
 import { requireUsableDatasets } from '../require-usable-datasets.ts';
-import { LATEST_RUN } from '../runs/present.ts';
 import type { ProjectCreate, ProjectListQuery, ProjectPlanRequest } from './schema.ts';
 import { checkTraits, type TraitShares } from './trait-rules.ts';
 

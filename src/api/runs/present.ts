@@ -1,37 +1,10 @@
-import type { Attributes } from 'sequelize';
+import type { ShownRun } from '../../models/latest-run.ts';
 import type { Run } from '../../models/run.ts';
 import { presentPlan } from '../plan.ts';
 import { date } from '../shared-schema.ts';
 
-/** What jobs and projects show of their latest run. Not its spec and plan, which are large and have answers of their own. */
-export const SHOWN_OF_RUN = [
-  'id',
-  'number',
-  'status',
-  'phase',
-  'progress',
-  'current_step',
-  'total_steps',
-  'current_epoch',
-  'current_loss',
-  'tokens_per_s',
-  'seconds_left',
-  'worker_id',
-  'pause_reason',
-  'error_message',
-  'output_path',
-  'result',
-  'validation',
-  'started_at',
-  'finished_at',
-] as const satisfies (keyof Attributes<Run>)[];
-type ShownRun = Pick<Attributes<Run>, (typeof SHOWN_OF_RUN)[number]>;
-
 /** A job or project with its latest run; each field of that is null, or it is left out, while there is none. */
 export type WithLatestRun<Owner> = Owner & { latestRun?: { [K in keyof ShownRun]: ShownRun[K] | null } };
-
-/** For `include`: the latest run, with what is shown of it. */
-export const LATEST_RUN = { association: 'latestRun', attributes: [...SHOWN_OF_RUN] };
 
 /** Whether the model is worse than its base, where it cannot be overlooked. Validations from before there was one have none. */
 function presentVerdict(validation: ShownRun['validation'] | undefined) {
