@@ -1,15 +1,18 @@
 /** A process that does one piece of work on data, says how it ended, and ends. See data-process.ts. */
 import { isDiskFull } from '../files.ts';
-import { convert } from './convert.ts';
 import type { Assignment, Said } from './data-process.ts';
 import { DatasetError } from './dataset-error.ts';
-import { datasetTokens } from './dataset-tokens.ts';
-import { draft } from './draft.ts';
 import { fileThatIsGone, isOutOfMemory } from './duckdb.ts';
-import { mix } from './mix.ts';
-import { checkRows, profile } from './profile.ts';
 
-export const TASKS = { convert, profile, datasetTokens, checkRows, draft, mix };
+/** Each with nothing but what it needs: to load that is most of what a small piece of work costs. */
+export const TASKS = {
+  convert: async () => (await import('./convert.ts')).convert,
+  profile: async () => (await import('./profile.ts')).profile,
+  datasetTokens: async () => (await import('./dataset-tokens.ts')).datasetTokens,
+  checkRows: async () => (await import('./profile.ts')).checkRows,
+  draft: async () => (await import('./draft.ts')).draft,
+  mix: async () => (await import('./mix.ts')).mix,
+};
 
 const LOOK_AT_MEMORY_EVERY_MS = 100;
 
@@ -31,7 +34,7 @@ async function work({ task, request, mostResidentBytes }: Assignment): Promise<S
     void end({ tooMuchMemory: true });
   }, LOOK_AT_MEMORY_EVERY_MS).unref();
   try {
-    const run = TASKS[task] as (request: unknown, onProgress: (percent: number) => void) => Promise<unknown>;
+    const run = (await TASKS[task]()) as (request: unknown, onProgress: (percent: number) => void) => Promise<unknown>;
     return { ok: await run(request, (progressPercent) => void say({ progressPercent })) };
   } catch (error) {
     if (error instanceof DatasetError) return { refused: error.message };

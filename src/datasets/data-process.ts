@@ -6,7 +6,7 @@ import { NoRoomError } from '../files.ts';
 import type { TASKS } from './data-process-main.ts';
 import { DatasetError } from './dataset-error.ts';
 
-type Tasks = typeof TASKS;
+type Tasks = { [N in keyof typeof TASKS]: Awaited<ReturnType<(typeof TASKS)[N]>> };
 type TaskName = keyof Tasks;
 type RequestOf<N extends TaskName> = Parameters<Tasks[N]>[0];
 type ReplyOf<N extends TaskName> = Awaited<ReturnType<Tasks[N]>>;
