@@ -28,6 +28,14 @@ export async function spawnWorker(env: Env, workerId: string, device: string): P
   }
 }
 
+/** How a process of ours ends, once it does: `exit code 1`, `killed by SIGKILL`, or why it did not start. */
+export function endOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.once('exit', (code, killedBy) => resolve(killedBy === null ? `exit code ${code}` : `killed by ${killedBy}`));
+    child.once('error', (error) => resolve(error.message));
+  });
+}
+
 /** Whether the process that the row names is there. */
 export async function isAlive(worker: Worker): Promise<boolean> {
   return worker.pid !== null && worker.pid_started !== null && (await processStart(worker.pid)) === worker.pid_started;

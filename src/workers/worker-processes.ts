@@ -7,7 +7,7 @@ import { newWorkerId, Worker } from '../models/worker.ts';
 import { CrashBackOff } from './crash-back-off.ts';
 import { freeDevice } from './devices.ts';
 import { processStart } from './process-identity.ts';
-import { isAlive, lastWords, signal, spawnWorker } from './worker-process.ts';
+import { endOf, isAlive, lastWords, signal, spawnWorker } from './worker-process.ts';
 
 const RECONCILE_EVERY_MS = 500;
 /** After a stop was asked for, a worker that is still there is killed; its run goes on from the last checkpoint. */
@@ -28,7 +28,7 @@ export class WorkerProcesses {
   /** Workers whose process we saw alive. One that was dead when we came died with the machine, or with its agent. */
   readonly #seen = new Set<string>();
   /** How processes of ours ended. Of those that an earlier agent started, nobody knows. */
-  readonly #ends = new Map<string, string>();
+  readonly #ends = new Map<string, Promise<string>>();
   #turn: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
@@ -139,10 +139,7 @@ export class WorkerProcesses {
 
   async #start(worker: Worker, device: string): Promise<void> {
     const child = await spawnWorker(this.#env, worker.id, device);
-    child.once('exit', (code, killedBy) =>
-      this.#ends.set(worker.id, killedBy === null ? `exit code ${code}` : `killed by ${killedBy}`),
-    );
-    child.once('error', (error) => this.#ends.set(worker.id, error.message));
+    this.#ends.set(worker.id, endOf(child));
     const pid = child.pid ?? null;
     await worker.update({
       pid,
@@ -178,7 +175,8 @@ export class WorkerProcesses {
 
   async #reasonOfDeath(dead: Worker): Promise<string> {
     const words = await lastWords(this.#env, dead.id);
-    const end = this.#ends.get(dead.id);
+    // It is gone, which may be seen before it is heard: how it ended comes at once.
+    const end = await this.#ends.get(dead.id);
     const how = `The worker process ${dead.pid} ended without having been asked to${end ? ` (${end})` : ''}`;
     return words === '' ? `${how}.` : `${how}. Last line of its log: ${words}`;
   }

@@ -15,7 +15,7 @@ function argument(name: string): string | undefined {
 
 /** The OpenAPI document against the running service: schemathesis sends what it allows and what it does not. */
 describe('a fuzzer', function () {
-  this.timeout(600_000);
+  this.timeout(900_000);
   let program: string;
   let servers: OutsideServers;
   let service: TestService;
