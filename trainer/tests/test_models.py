@@ -1,4 +1,5 @@
 import tempfile
+import timeit
 import unittest
 from collections import Counter
 from pathlib import Path
@@ -21,6 +22,20 @@ class Models(unittest.TestCase):
             with safe_open(Path(work, "output", "adapter", "adapter_model.safetensors"), "pt") as adapter:
                 layers = Counter(".".join(name.split(".")[-4:-2]) for name in adapter.keys())
         self.assertEqual(layers, {"self_attn.q_proj": 4, "mlp.up_proj": 4})  # Two matrices in each of two blocks.
+
+    def test_it_computes_in_what_this_machine_is_fast_in(self):
+        # Let computes_in_bf16 always be true, and on a CPU without AVX512 the second takes 70 times as long.
+        import torch
+
+        from ..models import load_model
+        from .support import model_path
+
+        chosen = load_model(model_path(), quantize=True).get_input_embeddings().weight.dtype
+        seconds = {}
+        for dtype in (torch.float32, chosen):
+            left, right = torch.randn(400, 600, dtype=dtype), torch.randn(600, 400, dtype=dtype)
+            seconds[dtype] = min(timeit.repeat(lambda: left @ right, number=3))
+        self.assertLess(seconds[chosen], 5 * seconds[torch.float32])
 
     def test_activations_are_computed_twice_or_kept_with_the_same_result(self):
         # Leave activation_checkpointing out of optimisation.arguments, and they are kept.

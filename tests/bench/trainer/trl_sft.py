@@ -1,7 +1,8 @@
 """TRL's SFTTrainer on the same rows, in turns. trl_sft.py RUN_FILE ROWS defaults|tuned
 
 defaults: as SFTConfig has it (activation checkpointing, bf16 autocast, rows at random). tuned: no checkpointing, and rows of like
-length together, in the very order of ours, so that losses can be compared step by step.
+length together, in the very order of ours, so that losses can be compared step by step. On a CPU without instructions for bf16, both
+compute in float32, as ours does: with TRL's default, a step would take 30 times as long.
 """
 
 import json
@@ -15,7 +16,7 @@ from transformers import BitsAndBytesConfig, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 from turns import Turns
 
-from trainer.models import keep_gradients_right, load_tokenizer
+from trainer.models import computes_in_bf16, keep_gradients_right, load_tokenizer
 from trainer.run_file import read_run_file
 
 TUNED = {"gradient_checkpointing": False, "train_sampling_strategy": "sequential"}
@@ -37,6 +38,7 @@ run = read_run_file(Path(sys.argv[1]))
 hyper = run.hyperparameters
 quantized = run.training_type == "qlora"
 torch.set_num_threads(run.threads)
+computed_in = torch.bfloat16 if computes_in_bf16() else torch.float32
 config = SFTConfig(
     output_dir=str(run.work_dir / sys.argv[3]),
     per_device_train_batch_size=hyper.batch_size,
@@ -54,10 +56,11 @@ config = SFTConfig(
     save_strategy="no",
     report_to=[],
     disable_tqdm=True,
-    model_init_kwargs={"dtype": torch.bfloat16 if quantized else torch.float32},
+    bf16=computes_in_bf16(),
+    model_init_kwargs={"dtype": computed_in if quantized else torch.float32},
     **(TUNED if sys.argv[3] == "tuned" else {}),
 )
-four_bits = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=torch.bfloat16)
+four_bits = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=computed_in)
 lora = LoraConfig(r=hyper.lora_r, lora_alpha=hyper.lora_alpha, lora_dropout=hyper.lora_dropout, target_modules="all-linear", task_type="CAUSAL_LM")
 trainer = SFTTrainer(
     model=str(run.model_path),
