@@ -24,7 +24,13 @@ export async function putTinyModel(env: Env, name: 'tiny-random' | 'tiny-embedde
 /** Another one when what makes it has changed. */
 async function directoryOf(env: Env, name: string): Promise<string> {
   const hash = createHash('sha256');
-  for (const file of ['install_model.py', 'model_cache.py', 'encoding.py', 'requirements.txt', 'requirements-torch.txt'])
+  for (const file of [
+    'install_model.py',
+    'model_cache.py',
+    'encoding.py',
+    'requirements.txt',
+    'requirements-torch.txt',
+  ])
     hash.update(await readFile(join(PROJECT_ROOT, 'trainer', file)));
   return join(env.toolsDir, `${name}-${hash.digest('hex').slice(0, 12)}`);
 }
