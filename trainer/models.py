@@ -34,18 +34,19 @@ def computes_in_bf16() -> bool:
 def load_model(path: Path, dtype="auto", quantize: bool = False, device: str | None = None):
     """A causal language model on `device`, else on this process's GPU if there is one, with its weights in `dtype`, or in 4 bits.
 
-    "auto" is the type that they are written in, or float32 where that would be bf16 and this machine does not compute in it.
+    "auto" is the type that they are written in, or float32 on a machine that does not compute in bf16.
     """
     import torch
     from transformers import AutoModelForCausalLM
 
     if not any(path.glob("*.safetensors")):
         raise BadInput(f"The model in {str(path)!r} has no safetensors. Other formats can run code when loaded: convert it first.")
-    options = {"dtype": dtype if dtype != "auto" or computes_in_bf16() else torch.float32}
+    in_bf16 = computes_in_bf16()
+    options = {"dtype": torch.float32 if dtype == "auto" and not in_bf16 else dtype}
     if quantize:
         from transformers import BitsAndBytesConfig
 
-        computed_in = torch.bfloat16 if computes_in_bf16() else torch.float32
+        computed_in = torch.bfloat16 if in_bf16 else torch.float32
         options = {
             "dtype": computed_in,
             "quantization_config": BitsAndBytesConfig(

@@ -46,7 +46,7 @@ export async function runBatch(options: BatchOptions): Promise<BatchOutcome> {
   const world = await ChaosWorld.create(options);
   try {
     const aborted = new Promise<void>((resolve) => options.signal.addEventListener('abort', () => resolve()));
-    await Promise.race([aborted, runAll(world, options, outcome)]);
+    await Promise.race([aborted, runAll(world, options, outcome, from)]);
     outcome.violations.push(...world.watch.doubled.map((sentence) => `I3: ${sentence}`));
   } finally {
     const left = await world.remove();
@@ -58,7 +58,7 @@ export async function runBatch(options: BatchOptions): Promise<BatchOutcome> {
   return outcome;
 }
 
-async function runAll(world: ChaosWorld, options: BatchOptions, outcome: BatchOutcome): Promise<void> {
+async function runAll(world: ChaosWorld, options: BatchOptions, outcome: BatchOutcome, from: number): Promise<void> {
   const { onProgress, signal } = options;
   const queue = options.cases.map(({ seed, index }) => {
     const plan = planCase(seed, index, FAULTS, Object.keys(SPECS));
@@ -72,11 +72,10 @@ async function runAll(world: ChaosWorld, options: BatchOptions, outcome: BatchOu
   const drives = new Drives(world);
   const references = await train(world, drives, [...new Set(queue.map(({ plan }) => plan.spec))], options);
   // Whatever the undisturbed ones took, there are some.
-  const from = performance.now();
-  const seconds = () => (performance.now() - from) / 1_000;
+  const lastBeginMs = performance.now() + options.minutes * 60_000;
   const lane = async () => {
     for (let next = queue.shift(); next; next = queue.shift()) {
-      if (signal.aborted || seconds() > options.minutes * 60) return;
+      if (signal.aborted || performance.now() > lastBeginMs) return;
       const { seed, plan } = next;
       const name = `run ${seed}/${plan.index}`;
       try {
@@ -86,7 +85,7 @@ async function runAll(world: ChaosWorld, options: BatchOptions, outcome: BatchOu
         world.watch.leave(drive.run.runId);
         if (violations.length > 0) await keepEvidence(world, drive, join(options.evidenceDir, `${seed}-${plan.index}`));
         outcome.ended.push({ seed, drive, status, violations });
-        outcome.seconds = seconds();
+        outcome.seconds = (performance.now() - from) / 1_000;
         onProgress(lineOf(drive, status, violations, outcome.ended.length, all));
         await options.onEnded?.(outcome);
       } catch (error) {
