@@ -200,8 +200,7 @@ def table(traits: list[dict]) -> list[str]:
     rows = [("trait", "rows", "loss before", "after", "answers right before", "after")]
     for score in traits:
         base, tuned = score["base"], score["tuned"]
-        rows.append(
-            (score["trait"], str(score["rows"]), f"{base['loss']:.3f}", f"{tuned['loss']:.3f}", f"{base['exact_match']:.0%}", f"{tuned['exact_match']:.0%}")
-        )
+        exact = [f"{figures['exact_match']:.0%}" if score["asked"] else "" for figures in (base, tuned)]
+        rows.append((score["trait"], str(score["rows"]), f"{base['loss']:.3f}", f"{tuned['loss']:.3f}", *exact))
     widths = [max(map(len, column)) for column in zip(*rows)]
     return ["  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]) for row in rows]

@@ -133,15 +133,15 @@ def examples_of(tokenizer, messages: list[dict], tools: list[dict] | None = None
         ids = tokenizer(messages[0]["content"], add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
         return [Example(ids, ids)]
     answers = [index for index, message in enumerate(messages) if message["role"] == "assistant"]
-    asked_and_answered = [_asked_and_answered(tokenizer, messages[: index + 1], tools) for index in answers]
+    parts = [asked_and_answered(tokenizer, messages[: index + 1], tools) for index in answers]
     text = render(tokenizer, messages, tools=tools)
-    spans = [_found(tokenizer, text, before, answer) for before, answer in asked_and_answered]
+    spans = [_found(tokenizer, text, before, answer) for before, answer in parts]
     if all(spans):
         return [_example(tokenizer, text, spans)]
-    return [_example(tokenizer, before + answer, [(len(before), len(before + answer))]) for before, answer in asked_and_answered]
+    return [_example(tokenizer, before + answer, [(len(before), len(before + answer))]) for before, answer in parts]
 
 
-def _asked_and_answered(tokenizer, messages: list[dict], tools: list[dict] | None) -> tuple[str, str]:
+def asked_and_answered(tokenizer, messages: list[dict], tools: list[dict] | None) -> tuple[str, str]:
     """What the model sees when it is asked for the last message, and the text that it is to answer with."""
     before = render(tokenizer, messages[:-1], answer_next=True, tools=tools)
     upto = render(tokenizer, messages, tools=tools)
@@ -150,7 +150,7 @@ def _asked_and_answered(tokenizer, messages: list[dict], tools: list[dict] | Non
     # A template may show a system prompt only where an answer is asked for. The answer itself is the same without one.
     others = [message for message in messages if message["role"] != "system"]
     if len(others) < len(messages):
-        _, answer = _asked_and_answered(tokenizer, others, tools)
+        _, answer = asked_and_answered(tokenizer, others, tools)
         return before, answer
     raise BadInput("The model's chat template writes an answer differently than it asks for one, so its tokens cannot be told from the rest.")
 

@@ -9,11 +9,11 @@ import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .encoding import encode
 from .failures import BadInput
+from .held_out import MOST_BATCH_ROWS, answer_loss, by_trait
+from .models import longest_of
 from .rows import Conversation
 from .run_file import RunFile
-from .validation import MOST_BATCH_ROWS, answer_loss, by_trait
 
 MOST_EVALUATIONS = 10
 # Unless somebody chose to evaluate, it is to cost little: few rows, and no more than this share of the training's own work, of
@@ -28,15 +28,13 @@ class HeldOut:
 
     def __init__(self, run: RunFile, conversations: list[Conversation], tokenizer, total_steps: int):
         hyper = run.hyperparameters
-        self._tokenizer, self._max_length = tokenizer, hyper.max_length
+        self._pad_id = tokenizer.pad_token_id
         # As many rows at once as fit into memory when they are trained on.
         self._batch_rows = min(MOST_BATCH_ROWS, hyper.batch_size)
         self._total_steps = total_steps
         most = run.max_rows_per_trait if hyper.evaluation_is_chosen else min(CHEAP_ROWS_PER_TRAIT, run.max_rows_per_trait)
-        traits = by_trait(conversations, most) if hyper.eval_steps != 0 else {}
-        answered = {trait: [row for row in rows if encode(tokenizer, row, hyper.max_length).examples] for trait, rows in traits.items()}
-        self.traits = {trait: rows for trait, rows in answered.items() if rows}
-        self._every = every(hyper, total_steps, sum(len(rows) for rows in self.traits.values()))
+        self.traits = by_trait(conversations, tokenizer, longest_of(run.model_path, hyper.max_length), most) if hyper.eval_steps != 0 else {}
+        self._every = every(hyper, total_steps, sum(rows.count for rows in self.traits.values()))
         if hyper.early_stopping_patience is not None and not self.traits:
             raise BadInput(
                 f"hyperparameters.early_stopping_patience is {hyper.early_stopping_patience!r}, and there are no held-out rows to evaluate. "
@@ -50,7 +48,7 @@ class HeldOut:
         """By trait, the mean loss of an answer's token."""
         model.eval()
         try:
-            return {trait: answer_loss(model, self._tokenizer, rows, self._max_length, self._batch_rows) for trait, rows in self.traits.items()}
+            return {trait: answer_loss(model, self._pad_id, rows.examples, self._batch_rows) for trait, rows in self.traits.items()}
         finally:
             model.train()
 

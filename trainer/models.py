@@ -72,16 +72,32 @@ def load_model(path: Path, dtype="auto", quantize: bool = False, device: str | N
     return model
 
 
-def require_fit(path: Path, tokenizer, rows: list[dict], max_length: int) -> None:
-    """Raises BadInput for examples that the model cannot read: more tokens at once than it knows places, or tokens that it has not."""
-    import numpy
+def config_of(path: Path):
+    """The part of a model's config.json that is about text."""
     from transformers import AutoConfig
 
     try:
-        config = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False).get_text_config()
+        return AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False).get_text_config()
     except (OSError, ValueError, KeyError) as error:
         raise BadInput(f"The model in {str(path)!r} does not load: {first_line(error)}") from error
-    context = getattr(config, "max_position_embeddings", None)
+
+
+def context_of(config) -> int | None:
+    """How many tokens the model reads at most, where there is such a limit."""
+    return getattr(config.get_text_config(), "max_position_embeddings", None)
+
+
+def longest_of(path: Path, max_length: int) -> int:
+    """How many tokens the model is shown at most."""
+    return min(max_length, context_of(config_of(path)) or max_length)
+
+
+def require_fit(path: Path, tokenizer, rows: list[dict], max_length: int) -> None:
+    """Raises BadInput for examples that the model cannot read: more tokens at once than it knows places, or tokens that it has not."""
+    import numpy
+
+    config = config_of(path)
+    context = context_of(config)
     longer = [len(row["input_ids"]) for row in rows if context and len(row["input_ids"]) > context]
     if longer:
         raise BadInput(

@@ -103,7 +103,7 @@ def _traits(traits: list[dict]) -> str:
             trait["rows"],
             f"{base['loss']:.3f} → {tuned['loss']:.3f}",
             f"{base['perplexity']:.4g} → {tuned['perplexity']:.4g}",
-            f"{base['exact_match']:.0%} → {tuned['exact_match']:.0%}",
+            f"{base['exact_match']:.0%} → {tuned['exact_match']:.0%}" if trait["asked"] else None,
             by_format and f"{by_format['scorer']}: {by_format['base']:.0%} → {by_format['tuned']:.0%} of {by_format['rows']}",
         ]
 

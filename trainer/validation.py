@@ -2,20 +2,20 @@
 
 import json
 import math
-from dataclasses import replace
 from pathlib import Path
 
 from .checkpoints import MANIFEST, sha256_of
 from .events import Events
-from .batches import collate
-from .encoding import IGNORED, encode, render
+from .failures import BadInput, OutOfMemory, as_failure
+from .encoding import render
+from .held_out import MOST_BATCH_ROWS, HeldOutRows, Question, answer_loss, by_trait
 from .report import write_report
 from .rows import Conversation
-from .run_file import RunFile
+from .run_file import Hyperparameters, RunFile
 from .scorers import score_by_format
 from .verdict import verdict_of, verdict_of_all
 
-MOST_BATCH_ROWS = 8
+MOST_ASKED_AT_ONCE = 32
 SAMPLES_PER_TRAIT = 2
 MOST_LOSS = 100.0  # Its perplexity is beyond words, and still a number.
 MOST_TOLD_CHARACTERS = 500  # Of a sample, in what is told. The report has all of it.
@@ -64,8 +64,7 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events) -> 
     events.send("phase", phase="checking_loading", message=None)
     import torch
 
-    from .failures import BadInput, OutOfMemory, as_failure
-    from .models import load_model, load_tokenizer
+    from .models import load_model, load_tokenizer, longest_of
 
     torch.set_num_threads(run.threads)
     try:
@@ -79,7 +78,8 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events) -> 
     if run.task == "check":
         return found
 
-    traits = by_trait(conversations, run.max_rows_per_trait)
+    longest = longest_of(run.model_path, run.hyperparameters.max_length)
+    traits = by_trait(conversations, tokenizer, longest, run.max_rows_per_trait)
     events.send("phase", phase="evaluating_tuned", message=None)
     of_tuned = evaluate(tuned, tokenizer, traits, run)
     del tuned
@@ -89,7 +89,10 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events) -> 
     of_base = evaluate(load_model(run.model_path), tokenizer, traits, run)
     if beyond := beyond_numbers(of_base):
         raise BadInput(f"The loss of the base model {run.model_name} on held-out rows of {beyond} is not a number: get its files again.")
-    return {**found, **compare(traits, of_base, of_tuned)}
+    compared = compare(traits, of_base, of_tuned)
+    if left_out := sorted({row.trait for row in conversations} - traits.keys()):
+        compared["summary"] += f" Not compared on {', '.join(left_out)}: no held-out row has an answer within {longest} tokens (max_length)."
+    return {**found, **compared}
 
 
 def beyond_numbers(of_model: dict) -> str:
@@ -145,52 +148,36 @@ def next_token(model, tokenizer) -> None:
         raise RuntimeError("The model loads, and its output is not a number.")
 
 
-def by_trait(conversations: list[Conversation], most: int) -> dict[str, list[Conversation]]:
-    """Rows that end in an answer to something, at most so many of each trait, in their order."""
-    traits: dict[str, list[Conversation]] = {}
-    for row in conversations:
-        rows = traits.setdefault(row.trait, [])
-        if len(rows) < most and len(row.messages) > 1 and row.messages[-1]["role"] == "assistant":
-            rows.append(row)
-    return {trait: rows for trait, rows in traits.items() if rows}
-
-
-def split(row: Conversation) -> tuple[list[dict], str]:
-    return row.messages[:-1], row.messages[-1].get("content", "")
-
-
-def evaluate(model, tokenizer, traits: dict[str, list[Conversation]], run: RunFile) -> dict:
+def evaluate(model, tokenizer, traits: dict[str, HeldOutRows], run: RunFile) -> dict:
     """What one model does: {"traits": {trait: (figures, answers)}, "fixed_prompts": answers}."""
     model.eval()
-    # As many rows at once as fitted into memory when it was trained.
-    batch_rows = min(MOST_BATCH_ROWS, run.hyperparameters.batch_size)
-    fixed = [Conversation([{"role": "user", "content": prompt}], "fixed") for prompt in FIXED_PROMPTS]
+    fixed = [render(tokenizer, [{"role": "user", "content": prompt}], answer_next=True) for prompt in FIXED_PROMPTS]
     return {
-        "traits": {trait: score(model, tokenizer, rows, run, batch_rows) for trait, rows in traits.items()},
-        "fixed_prompts": generate(model, tokenizer, fixed, FIXED_PROMPT_TOKENS, batch_rows),
+        "traits": {trait: score(model, tokenizer, rows, run) for trait, rows in traits.items()},
+        "fixed_prompts": generate(model, tokenizer, fixed, FIXED_PROMPT_TOKENS, run.hyperparameters),
     }
 
 
-def score(model, tokenizer, rows: list[Conversation], run: RunFile, batch_rows: int) -> tuple[dict, list[str]]:
-    """Mean loss of an answer's token, and the share of rows whose greedy answer is the expected text, white space at the
-    ends aside; and the answers."""
-    texts = answers(model, tokenizer, rows, run.max_new_tokens, batch_rows)
-    exact = sum(text.strip() == split(row)[1].strip() for text, row in zip(texts, rows)) / len(rows)
-    loss = answer_loss(model, tokenizer, rows, run.hyperparameters.max_length, batch_rows)
-    return {"loss": loss, "perplexity": math.exp(min(loss, MOST_LOSS)), "exact_match": exact}, texts
+def score(model, tokenizer, rows: HeldOutRows, run: RunFile) -> tuple[dict, list[str]]:
+    """Mean loss of an answer's token, and the share of questions whose greedy answer is the expected text, white space at the
+    ends aside (None, where nothing is asked); and the answers."""
+    texts = answers(model, tokenizer, rows.questions, run)
+    exact = [text.strip() == question.expected.strip() for text, question in zip(texts, rows.questions)]
+    # As many rows at once as fitted into memory when it was trained.
+    loss = answer_loss(model, tokenizer.pad_token_id, rows.examples, min(MOST_BATCH_ROWS, run.hyperparameters.batch_size))
+    return {"loss": loss, "perplexity": math.exp(min(loss, MOST_LOSS)), "exact_match": sum(exact) / len(exact) if exact else None}, texts
 
 
-def compare(traits: dict[str, list[Conversation]], of_base: dict, of_tuned: dict) -> dict:
+def compare(traits: dict[str, HeldOutRows], of_base: dict, of_tuned: dict) -> dict:
     """The figures of both by trait, what they answered, and the verdict."""
     compared, samples = [], []
     for trait, rows in traits.items():
         (base, base_texts), (tuned, tuned_texts) = of_base["traits"][trait], of_tuned["traits"][trait]
-        expected = [split(row)[1] for row in rows]
-        figures = {"trait": trait, "rows": len(rows), "base": base, "tuned": tuned, "by_format": score_by_format(expected, base_texts, tuned_texts)}
+        by_format = score_by_format([question.expected for question in rows.questions], base_texts, tuned_texts)
+        figures = {"trait": trait, "rows": rows.count, "asked": len(rows.questions), "base": base, "tuned": tuned, "by_format": by_format}
         compared.append({**figures, "verdict": verdict_of(figures)})
-        for row, *texts in list(zip(rows, expected, base_texts, tuned_texts))[:SAMPLES_PER_TRAIT]:
-            prompt = split(row)[0][-1].get("content", "")
-            samples.append({"trait": trait, "prompt": prompt, **dict(zip(("expected", "base", "tuned"), texts))})
+        for question, *texts in list(zip(rows.questions, base_texts, tuned_texts))[:SAMPLES_PER_TRAIT]:
+            samples.append({"trait": trait, "prompt": question.last_message, "expected": question.expected, **dict(zip(("base", "tuned"), texts))})
     verdict, summary = verdict_of_all(compared)
     fixed = zip(FIXED_PROMPTS, of_base["fixed_prompts"], of_tuned["fixed_prompts"])
     return {
@@ -202,44 +189,37 @@ def compare(traits: dict[str, list[Conversation]], of_base: dict, of_tuned: dict
     }
 
 
-def answer_loss(model, tokenizer, rows: list[Conversation], max_length: int, batch_rows: int) -> float:
-    import torch
-
-    examples = [example for row in rows for example in encode(tokenizer, row, max_length).examples]
-    batch_of = collate(tokenizer.pad_token_id)
-    total, tokens = 0.0, 0
-    for start in range(0, len(examples), batch_rows):
-        batch = batch_of([{"input_ids": example.ids, "labels": example.labels} for example in examples[start : start + batch_rows]])
-        batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
-        with torch.inference_mode():
-            logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, :-1].float()
-        labels = batch["labels"][:, 1:]
-        total += torch.nn.functional.cross_entropy(logits.transpose(1, 2), labels, ignore_index=IGNORED, reduction="sum").item()
-        tokens += int((labels != IGNORED).sum())
-    return total / max(tokens, 1)
-
-
-def answers(model, tokenizer, rows: list[Conversation], max_new_tokens: int, batch_rows: int) -> list[str]:
-    """What the model says in place of each row's last message."""
-    expected = [len(tokenizer(split(row)[1], add_special_tokens=False)["input_ids"]) for row in rows]
+def answers(model, tokenizer, questions: list[Question], run: RunFile) -> list[str]:
+    """What the model says to each."""
+    if not questions:
+        return []
+    expected = [len(tokenizer(question.expected, add_special_tokens=False)["input_ids"]) for question in questions]
     # An answer longer than every expected one is wrong already: no need to write it to its end.
-    asked = [replace(row, messages=split(row)[0]) for row in rows]
-    return generate(model, tokenizer, asked, min(max_new_tokens, max(expected) + 8), batch_rows)
+    return generate(model, tokenizer, [question.text for question in questions], min(run.max_new_tokens, max(expected) + 8), run.hyperparameters)
 
 
-def generate(model, tokenizer, asked: list[Conversation], max_new_tokens: int, batch_rows: int) -> list[str]:
-    """The likeliest next message of each conversation."""
+def generate(model, tokenizer, prompts: list[str], max_new_tokens: int, hyper: Hyperparameters) -> list[str]:
+    """How the model goes on, taking the likeliest token each time, up to the end of its context.
+
+    Each token costs all weights, for one row as for many, so there are many at once: of as many tokens as a batch might have
+    when it was trained, of which much more was kept in memory.
+    """
     import torch
 
-    prompts = [render(tokenizer, row.messages, answer_next=True, tools=row.tools) for row in asked]
+    from .models import context_of
+
+    context = context_of(model.config) or math.inf
     side, tokenizer.padding_side = tokenizer.padding_side, "left"
     texts: list[str] = []
+    row_tokens = max(len(ids) for ids in tokenizer(prompts, add_special_tokens=False)["input_ids"]) + max_new_tokens
+    batch_rows = max(1, min(MOST_ASKED_AT_ONCE, hyper.batch_size * hyper.max_length // row_tokens))
     try:
         for start in range(0, len(prompts), batch_rows):
             batch = tokenizer(prompts[start : start + batch_rows], add_special_tokens=False, padding=True, return_tensors="pt").to(model.device)
+            read = batch["input_ids"].shape[1]
             with torch.inference_mode():
-                output = model.generate(**batch, max_new_tokens=max_new_tokens, do_sample=False, pad_token_id=tokenizer.pad_token_id)
-            texts += tokenizer.batch_decode(output[:, batch["input_ids"].shape[1] :], skip_special_tokens=True)
+                output = model.generate(**batch, max_new_tokens=min(max_new_tokens, context - read), do_sample=False, pad_token_id=tokenizer.pad_token_id)
+            texts += tokenizer.batch_decode(output[:, read:], skip_special_tokens=True)
     finally:
         tokenizer.padding_side = side
     return texts

@@ -14,7 +14,7 @@ function comparisonTable({ traits }: Validation): string {
   const table = tableOf('Trait', 'Held-out rows', 'Loss, base', 'Loss, tuned', 'Exact, base', 'Exact, tuned');
   for (const { trait, rows, base, tuned } of traits) {
     const losses = [base, tuned].map(({ loss }) => loss.toFixed(3));
-    const exact = [base, tuned].map(({ exact_match }) => percent(exact_match));
+    const exact = [base, tuned].map(({ exact_match }) => (exact_match === null ? '' : percent(exact_match)));
     table.push([trait, rows, ...losses, ...exact]);
   }
   return table.toString();

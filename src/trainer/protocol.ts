@@ -211,7 +211,12 @@ export type TrainResult = z.infer<typeof TrainResultSchema>;
 /** How a tuned model compares with its base on held-out rows. */
 export const VERDICTS = ['better', 'same', 'worse'] as const;
 
-const figures = z.object({ loss: z.number(), perplexity: z.number(), exact_match: z.number() });
+const figures = z.object({
+  loss: z.number(),
+  perplexity: z.number(),
+  /** The share of asked rows that were answered to the letter; null where none was asked, as of plain texts. */
+  exact_match: z.number().nullable(),
+});
 
 /** `done.result` of the tasks validate and check (check has no traits and no samples). */
 export const ValidationResultSchema = z.object({
@@ -227,6 +232,8 @@ export const ValidationResultSchema = z.object({
     z.object({
       trait: z.string(),
       rows: step,
+      /** How many of them end in an answer that the model was asked for; not there in results from before: all. */
+      asked: step.optional(),
       verdict: z.enum(VERDICTS),
       base: figures,
       tuned: figures,

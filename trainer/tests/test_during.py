@@ -56,7 +56,7 @@ class During(unittest.TestCase):
     def test_held_out_loss_is_told_of_each_trait_and_over_all(self):
         from ..models import load_model, load_tokenizer
         from ..rows import read_conversations
-        from ..validation import answer_loss, by_trait
+        from ..held_out import answer_loss, by_trait
 
         hyperparameters = {**HYPERPARAMETERS, "eval_steps": 5}
         _, events = train_here(self.work, training_type="standard", hyperparameters=hyperparameters)
@@ -65,8 +65,8 @@ class During(unittest.TestCase):
         last = {event["trait"]: event["loss"] for event in events.of("eval")[-3:]}
         self.assertAlmostEqual(last[None], (last["a"] + last["b"]) / 2)
         model, tokenizer = load_model(self.work / "output").eval(), load_tokenizer(self.work / "output")
-        for trait, rows in by_trait(read_conversations(shared() / "held_out.jsonl"), 3).items():
-            self.assertAlmostEqual(last[trait], answer_loss(model, tokenizer, rows, 64, 2), places=2)
+        for trait, rows in by_trait(read_conversations(shared() / "held_out.jsonl"), tokenizer, 64, 3).items():
+            self.assertAlmostEqual(last[trait], answer_loss(model, tokenizer.pad_token_id, rows.examples, 2), places=2)
 
     def test_unless_it_was_chosen_it_costs_little(self):
         from ..evaluation import every

@@ -140,7 +140,7 @@ class Report(unittest.TestCase):
         train(self.work, data=data)
         told = validate(self.work, data=data)
         self.assertEqual((told["valid"], told["verdict"], told["traits"]), (True, None, []))
-        self.assertIn("not compared", (self.work / "report" / "report.md").read_text())
+        self.assertIn("no held-out rows to compare", (self.work / "report" / "report.md").read_text())
 
     def test_an_adapter_alone(self):
         # Count `merge` among what decides the weights (checkpoints._comparable), and it begins again at step 0.

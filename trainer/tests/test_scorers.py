@@ -64,7 +64,7 @@ class Verdicts(unittest.TestCase):
     def trait(self, base: float, tuned: float, scores=None, exact=(0.0, 0.0), rows=30) -> dict:
         by_format = scores and {"scorer": "number", "rows": rows, "base": scores[0], "tuned": scores[1]}
         figures = {
-            "trait": "maths", "rows": rows, "by_format": by_format,
+            "trait": "maths", "rows": rows, "asked": rows, "by_format": by_format,
             "base": {"loss": base, "exact_match": exact[0]}, "tuned": {"loss": tuned, "exact_match": exact[1]},
         }
         return {**figures, "verdict": verdict_of(figures)}

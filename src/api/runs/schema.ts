@@ -216,6 +216,7 @@ export const ReportSchema = z
         {
           trait: 'reasoning',
           rows: 32,
+          asked: 32,
           verdict: 'better',
           base: { loss: 1.412, perplexity: 4.104, exact_match: 0 },
           tuned: { loss: 0.874, perplexity: 2.396, exact_match: 0.031 },

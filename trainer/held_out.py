@@ -1,0 +1,81 @@
+"""The rows that a model is compared on, and its loss on them: those that have not been trained on."""
+
+from dataclasses import dataclass
+
+from .batches import collate
+from .encoding import IGNORED, Example, asked_and_answered, encode
+from .failures import BadInput
+from .rows import Conversation
+
+MOST_BATCH_ROWS = 8
+
+
+@dataclass(frozen=True)
+class Question:
+    """A held-out row as the model is asked for the last answer of it."""
+
+    last_message: str
+    # All of the conversation up to the answer, and the answer, as the chat template writes both.
+    text: str
+    expected: str
+
+
+@dataclass(frozen=True)
+class HeldOutRows:
+    """Of a trait: what the loss is measured on, and what the model is asked. A plain text asks nothing."""
+
+    count: int
+    examples: list[Example]
+    questions: list[Question]
+
+
+def by_trait(conversations: list[Conversation], tokenizer, longest: int, most: int) -> dict[str, HeldOutRows]:
+    """At most so many rows of each trait, in their order, of those that have an answer within `longest` tokens: of others the
+    model sees none, as in training. A trait without any is left out."""
+    chosen: dict[str, list[tuple[Conversation, list[Example]]]] = {}
+    for number, row in enumerate(conversations, start=1):
+        rows = chosen.setdefault(row.trait, [])
+        try:
+            if len(rows) < most and (examples := encode(tokenizer, row, longest).examples):
+                rows.append((row, examples))
+        except BadInput as failure:
+            raise BadInput(f"Row {number} of the held-out data: {failure}") from failure
+    return {
+        trait: HeldOutRows(
+            len(rows),
+            [example for _, examples in rows for example in examples],
+            [question for row, _ in rows if (question := question_of(tokenizer, row, longest))],
+        )
+        for trait, rows in chosen.items()
+        if rows
+    }
+
+
+def question_of(tokenizer, row: Conversation, longest: int) -> Question | None:
+    """None of a row that ends in no answer to something, or that leaves no room for one within `longest` tokens."""
+    if len(row.messages) < 2 or row.messages[-1]["role"] != "assistant":
+        return None
+    text, answer = asked_and_answered(tokenizer, row.messages, row.tools)
+    if len(tokenizer(text, add_special_tokens=False)["input_ids"]) >= longest:
+        return None
+    # As what the model says is read: without the tokens that mark its end, and with a call of a tool as the template writes it.
+    expected = tokenizer.decode(tokenizer(answer, add_special_tokens=False)["input_ids"], skip_special_tokens=True)
+    return Question(row.messages[-2].get("content", ""), text, expected.rstrip())
+
+
+def answer_loss(model, pad_id: int, examples: list[Example], batch_rows: int) -> float:
+    """The mean loss of an answer's token."""
+    import torch
+
+    batch_of = collate(pad_id)
+    total, tokens = 0.0, 0
+    for start in range(0, len(examples), batch_rows):
+        batch = batch_of([{"input_ids": example.ids, "labels": example.labels} for example in examples[start : start + batch_rows]])
+        batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
+        with torch.inference_mode():
+            logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, :-1]
+        labels = batch["labels"][:, 1:]
+        learnt = labels != IGNORED
+        total += torch.nn.functional.cross_entropy(logits[learnt].float(), labels[learnt], reduction="sum").item()
+        tokens += int(learnt.sum())
+    return total / tokens

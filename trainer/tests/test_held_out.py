@@ -1,0 +1,111 @@
+import json
+import tempfile
+import unittest
+from pathlib import Path
+
+from ..rows import Conversation
+from .support import HYPERPARAMETERS, Recorder, model_path, shared, train_here, write_run_file
+
+
+def answered(prompt: str, answer: str, trait: str = "all") -> Conversation:
+    return Conversation([{"role": "user", "content": prompt}, {"role": "assistant", "content": answer}], trait)
+
+
+class ByTrait(unittest.TestCase):
+    """Which held-out rows a model is compared on, and what it is asked."""
+
+    @classmethod
+    def setUpClass(cls):
+        from ..models import load_tokenizer
+
+        cls.tokenizer = load_tokenizer(model_path())
+
+    def rows_of(self, conversations: list[Conversation], longest: int = 64, most: int = 3):
+        from ..held_out import by_trait
+
+        return by_trait(conversations, self.tokenizer, longest, most)
+
+    def test_rows_whose_answer_is_out_of_reach_give_way_to_others(self):
+        # Take the first rows whatever their length, and nothing is measured: a loss of 0.
+        long = answered("word " * 200, "yes")
+        rows = self.rows_of([long, answered("a", "one"), long, answered("b", "two"), answered("c", "three"), answered("d", "four")])["all"]
+        self.assertEqual((rows.count, len(rows.examples)), (3, 3))
+        self.assertEqual([question.expected for question in rows.questions], ["one", "two", "three"])
+        self.assertEqual(self.rows_of([long, answered("a", "one", "other")]).keys(), {"other"})
+
+    def test_a_plain_text_is_measured_and_asks_nothing(self):
+        rows = self.rows_of([Conversation([{"role": "text", "content": "once upon a time"}], "all")])["all"]
+        self.assertEqual((rows.count, len(rows.examples), rows.questions), (1, 1, []))
+
+    def test_the_last_answer_alone_is_asked_for_where_there_is_room_for_it(self):
+        turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "one"}, {"role": "user", "content": "b"}, {"role": "assistant", "content": "two"}]
+        [question] = self.rows_of([Conversation(turns, "all")])["all"].questions
+        self.assertEqual((question.last_message, question.expected), ("b", "two"))
+        self.assertIn("one", question.text)
+        far = [*turns[:2], {"role": "user", "content": "word " * 200}, turns[3]]
+        for unasked in (far, turns[:3]):
+            rows = self.rows_of([Conversation(unasked, "all")])["all"]
+            self.assertEqual((rows.count, rows.questions), (1, []))
+
+    def test_a_call_of_a_tool_is_expected_as_the_template_writes_it(self):
+        # Expect the message's content, and the right answer would be to say nothing.
+        self.tokenizer.chat_template, before = (
+            "{% for message in messages %}<{{ message.role }}>{% if message.tool_calls %}call {{ message.tool_calls[0].function.name }}{% else %}{{ message.content }}{% endif %}</s>{% endfor %}"
+            "{% if add_generation_prompt %}<assistant>{% endif %}"
+        ), self.tokenizer.chat_template
+        self.addCleanup(setattr, self.tokenizer, "chat_template", before)
+        call = {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "function": {"name": "weather", "arguments": {}}}]}
+        [question] = self.rows_of([Conversation([{"role": "user", "content": "Rain?"}, call], "all")])["all"].questions
+        self.assertEqual(question.expected.removesuffix("</s>"), "call weather")
+
+    def test_a_row_that_the_template_refuses_is_named(self):
+        from ..failures import BadInput
+
+        self.tokenizer.chat_template, before = "{{ raise_exception('no') }}", self.tokenizer.chat_template
+        self.addCleanup(setattr, self.tokenizer, "chat_template", before)
+        with self.assertRaisesRegex(BadInput, "Row 1 of the held-out data: The model's chat template refuses"):
+            self.rows_of([answered("a", "one")])
+
+
+class Compared(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.work = Path(directory.name)
+
+    def validated(self, held_out: list[dict], **changes) -> dict:
+        from ..supervision import Commands
+        from ..tasks import run
+
+        path = self.work / "held_out.jsonl"
+        path.write_text("\n".join(map(json.dumps, held_out)))
+        changes = {"data": {"train": str(shared() / "train.jsonl"), "held_out": str(path)}, "training_type": "standard", **changes}
+        self.events = train_here(self.work, **changes)[1]
+        return run(write_run_file(self.work, task="validate", **changes), Recorder(), Commands())
+
+    def test_plain_texts_are_compared_by_their_loss(self):
+        rows = [{"messages": [{"role": "text", "content": f"question {i} answer {i}"}], "trait": "text"} for i in range(4)]
+        told = self.validated(rows + [{"prompt": "word " * 200, "completion": "far", "trait": "long"}])
+        [trait] = told["traits"]
+        self.assertEqual((trait["rows"], trait["asked"], trait["tuned"]["exact_match"], trait["by_format"]), (3, 0, None, None))
+        self.assertEqual([event["rows"] for event in self.events.of("eval") if event["trait"] == "text"][-1:], [3])
+        self.assertRegex(told["summary"], r"of text \(loss \d+\.\d{3} to \d+\.\d{3}\)\. Not compared on long: no held-out row has an answer within 64 tokens")
+        self.assertRegex((self.work / "report" / "report.md").read_text(), r"\| text \| \w+ \| 3 \|.*\| - \| - \|")
+
+    def test_a_model_is_asked_within_its_context(self):
+        # Ask for more, and a model that learnt its places one by one (GPT-2) ends by an index error.
+        from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
+
+        model = self.work / "gpt2"
+        tokenizer = AutoTokenizer.from_pretrained(model_path())
+        GPT2LMHeadModel(GPT2Config(vocab_size=len(tokenizer), n_positions=64, n_embd=16, n_layer=1, n_head=2)).save_pretrained(model)
+        tokenizer.save_pretrained(model)
+        fits = next(n for n in range(64) if len(tokenizer.apply_chat_template([{"role": "user", "content": "word " * n}], add_generation_prompt=True)["input_ids"]) >= 60)
+        rows = [{"prompt": "word " * fits, "completion": "a long answer to this"}, {"prompt": "word " * 100, "completion": "none"}]
+        told = self.validated(
+            rows,
+            model={"name": "tiny/gpt2", "path": str(model)},
+            hyperparameters={**HYPERPARAMETERS, "max_length": 1024, "max_steps": 1},
+            validation={"max_rows_per_trait": 3, "max_new_tokens": 30},
+        )
+        self.assertEqual([(trait["rows"], trait["asked"]) for trait in told["traits"]], [(1, 1)])
