@@ -10,7 +10,7 @@ from ..failures import BadInput, CheckpointLost, LeaseLost, Stopped
 from .support import HYPERPARAMETERS, start, train_here, write_run_file
 
 # What may be chosen of a training, and trainings of which each pair of choices is in one: whoever adds a choice adds what it
-# needs here. All are interrupted and compared. (rag: test_rag. compile: needs a C++ compiler, and minutes.)
+# needs here. All are interrupted and compared. (rag: test_rag. compile, which takes long: test_compile.)
 QV = ("q_proj", "v_proj")
 CHOICES = {
     "type": ("qlora", "standard"),
