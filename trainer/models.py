@@ -155,6 +155,12 @@ def add_lora(model, hyperparameters):
     return get_peft_model(model, config)
 
 
+def parameters_of(model) -> tuple[int, int]:
+    """How many weights are trained, and how many there are. Of 4 bits, two are in each byte of a tensor."""
+    counts = [(p.requires_grad, math.prod(p.quant_state.shape) if getattr(p, "quant_state", None) else p.numel()) for p in model.parameters()]
+    return sum(count for is_trained, count in counts if is_trained), sum(count for _, count in counts)
+
+
 def require_layers(model, names: list[str]) -> None:
     """Raises BadInput for names that no linear layer of the model has, whole or at its end, as peft compares them."""
     import torch

@@ -34,7 +34,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     set_up_torch(run, threads)
 
     from .evaluation import EarlyStopping, HeldOut
-    from .models import load_tokenizer, require_fit, require_numbers
+    from .models import load_tokenizer, parameters_of, require_fit, require_numbers
     from .reporting import reporter
     from .tensorboard import TensorBoard
     from .token_cache import encode_once
@@ -66,6 +66,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     with Others(rank.count, events, follow, setup):
         trainer = trainer_of(setup, rank, tokenizer, data.rows)
         model = trainer.model
+        trainable, total = parameters_of(model)
         events.send(
             "plan",
             total_steps=total_steps,
@@ -77,8 +78,8 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
             skipped_rows=data.skipped,
             tokens=sum(data.tokens.values()),
             tokens_by_dataset=[{"dataset_id": dataset, "tokens": tokens} for dataset, tokens in data.tokens.items() if dataset is not None],
-            trainable_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
-            total_parameters=sum(p.numel() for p in model.parameters()),
+            trainable_parameters=trainable,
+            total_parameters=total,
             device=device_name(rank.count, threads),
         )
         facts = {

@@ -23,6 +23,18 @@ class Models(unittest.TestCase):
                 layers = Counter(".".join(name.split(".")[-4:-2]) for name in adapter.keys())
         self.assertEqual(layers, {"self_attn.q_proj": 4, "mlp.up_proj": 4})  # Two matrices in each of two blocks.
 
+    def test_weights_of_four_bits_are_counted_one_by_one(self):
+        # Count the elements of tensors, and a model of 135 million parameters has 81 million.
+        from ..models import add_lora, load_model, parameters_of
+        from ..run_file import Hyperparameters
+        from .support import model_path
+
+        trained, total = parameters_of(load_model(model_path()))
+        self.assertEqual(trained, total)
+        adapters, with_adapters = parameters_of(add_lora(load_model(model_path(), quantize=True), Hyperparameters(**HYPERPARAMETERS)))
+        self.assertEqual(with_adapters, total + adapters)
+        self.assertGreater(adapters, 0)
+
     def test_it_computes_in_what_this_machine_is_fast_in(self):
         # Let computes_in_bf16 always be true, and on a CPU without AVX512 the second takes 70 times as long.
         import torch
