@@ -87,7 +87,8 @@ def train(chosen: argparse.Namespace, events: Events, commands: Commands) -> Non
     except Stopped:
         print("Stopped, and saved. The same command goes on from there.", flush=True)
         raise
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # There is nothing to save any more.
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.SIG_DFL)  # There is nothing to save any more.
     result = tasks.validate(replace(run, task="validate"), events)
     if not result["valid"]:
         raise TrainerFailure(f"The tuned model cannot be used: {' '.join(result['errors'])}")

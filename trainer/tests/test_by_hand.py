@@ -36,7 +36,7 @@ class ByHand(unittest.TestCase):
 
     def call(self, arguments: list[str]) -> tuple[int, str, str]:
         """Exit code, standard output and standard error, of a call in this process."""
-        before = signal.getsignal(signal.SIGINT)
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             with (
                 contextlib.redirect_stdout(io.StringIO()) as out,
@@ -45,19 +45,25 @@ class ByHand(unittest.TestCase):
             ):
                 return main(arguments), out.getvalue(), err.getvalue()
         finally:
-            signal.signal(signal.SIGINT, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
-    def test_interrupted_and_gone_on_with(self):
-        # The default of save_steps is far away: what is gone on from is what Ctrl-C saved.
+    def interrupted(self, at: str, by: signal.Signals) -> tuple[int, str, str]:
+        """Exit code, and the rest of both outputs, of a process that gets a signal once it told a line that begins so."""
         command = [sys.executable, "-m", "trainer", *self.command("--epochs", "20")]
         environment = {**os.environ, "HF_HUB_CACHE": str(self.cache)}
         trainer = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for line in trainer.stdout:
-            if line.startswith("step"):
-                trainer.send_signal(signal.SIGINT)
+            if line.startswith(at):
+                trainer.send_signal(by)
                 break
         out, err = trainer.communicate()
-        self.assertEqual(trainer.returncode, failures.STOPPED, out + err)
+        return trainer.returncode, out, err
+
+    def test_interrupted_and_gone_on_with(self):
+        # The default of save_steps is far away: what is gone on from is what Ctrl-C saved.
+        code, out, err = self.interrupted("step", signal.SIGINT)
+        self.assertEqual(code, failures.STOPPED, out + err)
         self.assertIn("The same command goes on from there.", out)
 
         with self.subTest("other choices are refused, and nothing is lost"):
@@ -74,6 +80,11 @@ class ByHand(unittest.TestCase):
         self.assertEqual(table[-1], f"The tuned model is in {self.output / 'model'}.")
         before, after = map(float, re.search(r"(\d\.\d{3}) +(\d\.\d{3})", table[1]).groups())
         self.assertLess(after, before)
+
+        with self.subTest("nothing is to be saved while it compares: a signal ends it"):
+            # Leave the handler of training, and it compares to the end.
+            code, out, err = self.interrupted("Checking files", signal.SIGTERM)
+            self.assertEqual(code, -signal.SIGTERM, out + err)
 
         with self.subTest("a checkpoint that is damaged is no reason to begin again"):
             for file in (self.output / "checkpoints").rglob("optimizer.pt"):
