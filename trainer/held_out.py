@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from .batches import collate
 from .encoding import IGNORED, Example, asked_and_answered, encode
 from .failures import BadInput
+from .memory import as_many_as_fit
 from .rows import Conversation
 
 MOST_BATCH_ROWS = 8
@@ -68,14 +69,15 @@ def answer_loss(model, pad_id: int, examples: list[Example], batch_rows: int) ->
     import torch
 
     batch_of = collate(pad_id)
-    total, tokens = 0.0, 0
-    for start in range(0, len(examples), batch_rows):
-        batch = batch_of([{"input_ids": example.ids, "labels": example.labels} for example in examples[start : start + batch_rows]])
+
+    def total(examples: list[Example]) -> list[tuple[float, int]]:
+        batch = batch_of([{"input_ids": example.ids, "labels": example.labels} for example in examples])
         batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
         with torch.inference_mode():
             logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, :-1]
         labels = batch["labels"][:, 1:]
         learnt = labels != IGNORED
-        total += torch.nn.functional.cross_entropy(logits[learnt].float(), labels[learnt], reduction="sum").item()
-        tokens += int(learnt.sum())
-    return total / tokens
+        return [(torch.nn.functional.cross_entropy(logits[learnt].float(), labels[learnt], reduction="sum").item(), int(learnt.sum()))]
+
+    losses, tokens = zip(*as_many_as_fit(examples, batch_rows, total))
+    return sum(losses) / sum(tokens)

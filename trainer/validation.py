@@ -9,6 +9,7 @@ from .events import Events
 from .failures import BadInput, OutOfMemory, as_failure
 from .encoding import render
 from .held_out import MOST_BATCH_ROWS, HeldOutRows, Question, answer_loss, by_trait
+from .memory import as_many_as_fit, load_where_it_fits
 from .report import write_report
 from .rows import Conversation
 from .run_file import Hyperparameters, RunFile
@@ -64,7 +65,7 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events) -> 
     events.send("phase", phase="checking_loading", message=None)
     import torch
 
-    from .models import load_model, load_tokenizer, longest_of
+    from .models import load_tokenizer, longest_of
 
     torch.set_num_threads(run.threads)
     try:
@@ -86,7 +87,7 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events) -> 
     if beyond := beyond_numbers(of_tuned):
         return unusable(found, f"The model loads, and its loss on held-out rows of {beyond} is not a number.")
     events.send("phase", phase="evaluating_base", message=None)
-    of_base = evaluate(load_model(run.model_path), tokenizer, traits, run)
+    of_base = evaluate(load_where_it_fits(run.model_path), tokenizer, traits, run)
     if beyond := beyond_numbers(of_base):
         raise BadInput(f"The loss of the base model {run.model_name} on held-out rows of {beyond} is not a number: get its files again.")
     compared = compare(traits, of_base, of_tuned)
@@ -110,9 +111,9 @@ def not_usable(errors: list[str]) -> str:
 
 def load_tuned(run: RunFile):
     """The model of the output: as it is, or the adapter upon its base."""
-    from .models import add_trained_lora, load_model
+    from .models import add_trained_lora
 
-    return load_model(run.output_dir) if run.is_merged else add_trained_lora(load_model(run.model_path), run.output_dir / "adapter")
+    return load_where_it_fits(run.output_dir) if run.is_merged else add_trained_lora(load_where_it_fits(run.model_path), run.output_dir / "adapter")
 
 
 def check_files(run: RunFile, needed: tuple[str, ...]) -> dict:
@@ -209,17 +210,13 @@ def generate(model, tokenizer, prompts: list[str], max_new_tokens: int, hyper: H
     from .models import context_of
 
     context = context_of(model.config) or math.inf
-    side, tokenizer.padding_side = tokenizer.padding_side, "left"
-    texts: list[str] = []
     row_tokens = max(len(ids) for ids in tokenizer(prompts, add_special_tokens=False)["input_ids"]) + max_new_tokens
-    batch_rows = max(1, min(MOST_ASKED_AT_ONCE, hyper.batch_size * hyper.max_length // row_tokens))
-    try:
-        for start in range(0, len(prompts), batch_rows):
-            batch = tokenizer(prompts[start : start + batch_rows], add_special_tokens=False, padding=True, return_tensors="pt").to(model.device)
-            read = batch["input_ids"].shape[1]
-            with torch.inference_mode():
-                output = model.generate(**batch, max_new_tokens=min(max_new_tokens, context - read), do_sample=False, pad_token_id=tokenizer.pad_token_id)
-            texts += tokenizer.batch_decode(output[:, read:], skip_special_tokens=True)
-    finally:
-        tokenizer.padding_side = side
-    return texts
+
+    def told(prompts: list[str]) -> list[str]:
+        batch = tokenizer(prompts, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt").to(model.device)
+        read = batch["input_ids"].shape[1]
+        with torch.inference_mode():
+            output = model.generate(**batch, max_new_tokens=min(max_new_tokens, context - read), do_sample=False, pad_token_id=tokenizer.pad_token_id)
+        return tokenizer.batch_decode(output[:, read:], skip_special_tokens=True)
+
+    return as_many_as_fit(prompts, max(1, min(MOST_ASKED_AT_ONCE, hyper.batch_size * hyper.max_length // row_tokens)), told)

@@ -1,0 +1,56 @@
+"""What a finished model is compared in: as much memory as there is. Lack of it is no reason to fail after a training of days."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from .failures import OutOfMemory, as_failure
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def as_many_as_fit(items: list[Item], most: int, compute: Callable[[list[Item]], list[Result]]) -> list[Result]:
+    """What `compute` makes of all items, at most so many at once, and half as many from where memory did not suffice.
+
+    Raises the lack of memory that a single one meets. (accelerate's find_executable_batch_size begins at the first item again,
+    nine tenths as many each time, and forgets what was lacking.)
+    """
+    results: list[Result] = []
+    start = 0
+    while start < len(items):
+        try:
+            results += compute(items[start : start + most])
+            start += most
+            continue
+        except RuntimeError as error:
+            if most == 1 or not isinstance(as_failure(error), OutOfMemory):
+                raise
+        # Not among the above: the error holds what was computed until then.
+        most //= 2
+        free()
+    return results
+
+
+def load_where_it_fits(path: Path):
+    """As load_model does. What was trained in 4 bits may have no room on the GPU in 16: then a part of it is left in the machine's memory."""
+    from .models import load_model
+
+    try:
+        return load_model(path)
+    except RuntimeError as error:
+        if not isinstance(as_failure(error), OutOfMemory):
+            raise
+    free()
+    return load_model(path, device="auto")
+
+
+def free() -> None:
+    """Gives back what torch keeps of a GPU for later."""
+    import gc
+
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

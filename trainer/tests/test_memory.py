@@ -1,0 +1,73 @@
+import unittest
+
+from ..memory import as_many_as_fit
+from ..run_file import Hyperparameters
+from .support import HYPERPARAMETERS, model_path
+
+
+class Memory(unittest.TestCase):
+    """What is done when a finished model, or what is asked of it, does not fit. (What torch raises then is raised here.)"""
+
+    def fits_up_to(self, most: int, tried: list[int]):
+        import torch
+
+        def compute(items: list) -> list:
+            tried.append(len(items))
+            if len(items) > most:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+            return [item * 10 for item in items]
+
+        return compute
+
+    def test_half_as_many_go_on_where_more_did_not_fit(self):
+        tried: list[int] = []
+        self.assertEqual(as_many_as_fit(list(range(7)), 8, self.fits_up_to(3, tried)), [0, 10, 20, 30, 40, 50, 60])
+        self.assertEqual(tried, [7, 4, 2, 2, 2, 1])
+
+    def test_one_that_does_not_fit_alone_is_told_and_so_is_all_else(self):
+        import torch
+
+        with self.assertRaisesRegex(torch.OutOfMemoryError, "2.00 GiB"):
+            as_many_as_fit([1, 2], 2, self.fits_up_to(0, []))
+
+        def broken(items: list) -> list:
+            raise RuntimeError("shapes do not match")
+
+        with self.assertRaisesRegex(RuntimeError, "shapes"):
+            as_many_as_fit([1, 2], 2, broken)
+
+    def test_a_model_is_compared_with_fewer_rows_at_once(self):
+        # Take as_many_as_fit out of held_out.answer_loss, or of validation.generate, and this ends by an error.
+        import torch
+
+        from ..encoding import Example
+        from ..held_out import answer_loss
+        from ..models import load_model, load_tokenizer
+        from ..validation import generate
+
+        model, tokenizer = load_model(model_path()).eval(), load_tokenizer(model_path())
+        hyper = Hyperparameters(**{**HYPERPARAMETERS, "batch_size": 8, "max_length": 1024})
+        prompts = [f"question {i} " * (1 + i) for i in range(7)]
+        examples = [Example(ids, ids) for ids in tokenizer(prompts)["input_ids"]]
+        expected = generate(model, tokenizer, prompts, 4, hyper), answer_loss(model, tokenizer.pad_token_id, examples, 8)
+        seen = []
+
+        def out_of_memory(module, inputs, options):
+            seen.append(options["input_ids"].shape[0])
+            if seen[-1] > 2:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+        model.register_forward_pre_hook(out_of_memory, with_kwargs=True)
+        self.assertEqual(generate(model, tokenizer, prompts, 4, hyper), expected[0])
+        self.assertAlmostEqual(answer_loss(model, tokenizer.pad_token_id, examples, 8), expected[1], places=4)
+        self.assertEqual(max(seen), 7)
+
+    def test_a_model_may_be_put_where_there_is_room(self):
+        import torch
+
+        from ..models import load_model
+
+        ids = torch.tensor([[5, 6, 7]])
+        anywhere, here = load_model(model_path(), device="auto"), load_model(model_path())
+        with torch.inference_mode():
+            self.assertTrue(torch.equal(anywhere(ids).logits, here(ids).logits))
