@@ -9,9 +9,10 @@ from .rows import Conversation
 
 IGNORED = -100  # The label that PyTorch's cross entropy leaves out.
 
-# ChatML, for models that bring no template of their own.
+# ChatML, for models that bring no template of their own, with the token in place of <|im_end|> that they end a text by: it is
+# one token, and where they stop.
 DEFAULT_TEMPLATE = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}{{ eos_token }}\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 
@@ -153,6 +154,18 @@ def asked_and_answered(tokenizer, messages: list[dict], tools: list[dict] | None
         _, answer = asked_and_answered(tokenizer, others, tools)
         return before, answer
     raise BadInput("The model's chat template writes an answer differently than it asks for one, so its tokens cannot be told from the rest.")
+
+
+def end_of_answer(tokenizer) -> int | None:
+    """The special token that the chat template writes behind an answer: a model that was trained with it ends by that. None where there is none."""
+    content = "yes"
+    try:
+        _, answer = asked_and_answered(tokenizer, [{"role": "user", "content": "Well?"}, {"role": "assistant", "content": content}], None)
+    except BadInput:
+        return None  # A template for other conversations than this.
+    behind = tokenizer(answer.rpartition(content)[2], add_special_tokens=False)["input_ids"]
+    special = {token for token, added in tokenizer.added_tokens_decoder.items() if added.special}
+    return next((token for token in behind if token in special), None)
 
 
 def _found(tokenizer, text: str, before: str, answer: str) -> tuple[int, int] | None:

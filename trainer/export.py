@@ -21,10 +21,10 @@ def export(run: RunFile, model, tokenizer) -> tuple[list[dict], str]:
         (adapter / "README.md").unlink(missing_ok=True)
         weights = sha256_of(adapter / "adapter_model.safetensors")
         if run.is_merged:
-            merged(run, adapter).save_pretrained(run.output_dir)
+            save(merged(run, adapter), tokenizer, run.output_dir)
     else:
         model.config.use_cache = True
-        model.to(load_dtype(run.model_path)).save_pretrained(run.output_dir)
+        save(model.to(load_dtype(run.model_path)), tokenizer, run.output_dir)
         weights = _weights_sha256(run.output_dir)
     tokenizer.save_pretrained(run.output_dir)
     (run.output_dir / "README.md").write_text(model_card(run), encoding="utf-8")
@@ -35,6 +35,15 @@ def export(run: RunFile, model, tokenizer) -> tuple[list[dict], str]:
         if path.is_file()
     ]
     return files, weights
+
+
+def save(model, tokenizer, directory: Path) -> None:
+    """So that it ends where an answer does, whoever loads it."""
+    from .models import ends_of
+
+    ends = ends_of(model, tokenizer)
+    model.generation_config.eos_token_id = ends if len(ends) > 1 else ends[0]
+    model.save_pretrained(directory)
 
 
 def merged(run: RunFile, adapter: Path):

@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 from .failures import BadInput
-from .encoding import DEFAULT_TEMPLATE
+from .encoding import DEFAULT_TEMPLATE, end_of_answer
 
 
 def load_tokenizer(path: Path):
@@ -91,6 +91,14 @@ def context_of(config) -> int | None:
 def longest_of(path: Path, max_length: int) -> int:
     """How many tokens the model is shown at most."""
     return min(max_length, context_of(config_of(path)) or max_length)
+
+
+def ends_of(model, tokenizer) -> list[int]:
+    """The tokens that end what the model says: those that it knows, and the one behind an answer of its chat template, which it is
+    trained to end by. Models that were never trained for chats often have a template, and know the end of a text alone."""
+    known = model.generation_config.eos_token_id
+    ends = [*(known if isinstance(known, list) else [known]), tokenizer.eos_token_id, end_of_answer(tokenizer)]
+    return sorted({end for end in ends if end is not None})
 
 
 def require_fit(path: Path, tokenizer, rows: list[dict], max_length: int) -> None:

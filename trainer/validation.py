@@ -207,16 +207,17 @@ def generate(model, tokenizer, prompts: list[str], max_new_tokens: int, hyper: H
     """
     import torch
 
-    from .models import context_of
+    from .models import context_of, ends_of
 
-    context = context_of(model.config) or math.inf
+    context, ends = context_of(model.config) or math.inf, ends_of(model, tokenizer)
     row_tokens = max(len(ids) for ids in tokenizer(prompts, add_special_tokens=False)["input_ids"]) + max_new_tokens
 
     def told(prompts: list[str]) -> list[str]:
         batch = tokenizer(prompts, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt").to(model.device)
         read = batch["input_ids"].shape[1]
         with torch.inference_mode():
-            output = model.generate(**batch, max_new_tokens=min(max_new_tokens, context - read), do_sample=False, pad_token_id=tokenizer.pad_token_id)
+            new = min(max_new_tokens, context - read)
+            output = model.generate(**batch, max_new_tokens=new, do_sample=False, eos_token_id=ends, pad_token_id=tokenizer.pad_token_id)
         return tokenizer.batch_decode(output[:, read:], skip_special_tokens=True)
 
     return as_many_as_fit(prompts, max(1, min(MOST_ASKED_AT_ONCE, hyper.batch_size * hyper.max_length // row_tokens)), told)

@@ -2,7 +2,7 @@ import unittest
 from copy import copy
 from pathlib import Path
 
-from ..encoding import IGNORED, encode, encode_all
+from ..encoding import DEFAULT_TEMPLATE, IGNORED, encode, encode_all, end_of_answer
 from ..failures import BadInput
 from ..models import load_tokenizer
 from ..rows import Conversation
@@ -50,6 +50,15 @@ class Templates(Encoding):
             ["<|im_start|>system\nbe brief<|im_end|>\n<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n«one<|im_end|>\n»"
              "<|im_start|>user\nb<|im_end|>\n<|im_start|>assistant\n«two<|im_end|>\n»"],
         )
+
+    def test_none_is_chatml_with_the_end_of_a_text_in_place_of_a_token_that_it_may_not_have(self):
+        tokenizer = load_tokenizer(model_path())
+        tokenizer.chat_template, tokenizer.eos_token = DEFAULT_TEMPLATE, "<|endoftext|>"
+        self.assertEqual(
+            self.seen(tokenizer, says(*CHAT[1:3])),
+            ["<|im_start|>user\na<|endoftext|>\n<|im_start|>assistant\n«one<|endoftext|>\n»"],
+        )
+        self.assertEqual(tokenizer.convert_ids_to_tokens(end_of_answer(tokenizer)), "<|endoftext|>")
 
     def test_llama_3(self):
         self.assertEqual(

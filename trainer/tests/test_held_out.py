@@ -92,6 +92,32 @@ class Compared(unittest.TestCase):
         self.assertRegex(told["summary"], r"of text \(loss \d+\.\d{3} to \d+\.\d{3}\)\. Not compared on long: no held-out row has an answer within 64 tokens")
         self.assertRegex((self.work / "report" / "report.md").read_text(), r"\| text \| \w+ \| 3 \|.*\| - \| - \|")
 
+    def test_a_model_that_was_not_made_for_chats_learns_to_stop(self):
+        # Let it stop where the base does alone, and no answer is right: each goes on behind <|im_end|>.
+        import shutil
+
+        model = self.work / "base"
+        shutil.copytree(model_path(), model)
+        for file, changed in {
+            "tokenizer_config.json": {"eos_token": "<|endoftext|>"},
+            "config.json": {"eos_token_id": 0},
+            "generation_config.json": {"eos_token_id": 0},
+        }.items():
+            path = model / file
+            path.write_text(json.dumps({**json.loads(path.read_text()), **changed}))
+        (model / "chat_template.jinja").write_text((Path(__file__).parent / "templates" / "chatml.jinja").read_text())
+        rows = self.work / "rows.jsonl"
+        rows.write_text("\n".join(json.dumps({"prompt": f"question {i}", "completion": "yes"}) for i in range(16)))
+        told = self.validated(
+            [{"prompt": f"question {i}", "completion": "yes"} for i in range(20, 24)],
+            model={"name": "tiny/base", "path": str(model)},
+            data={"train": str(rows), "held_out": str(self.work / "held_out.jsonl")},
+            hyperparameters={**HYPERPARAMETERS, "epochs": 10},
+            validation={"max_rows_per_trait": 4, "max_new_tokens": 8},
+        )
+        self.assertEqual(told["traits"][0]["tuned"]["exact_match"], 1.0, told["samples"])
+        self.assertEqual(json.loads((self.work / "output" / "generation_config.json").read_text())["eos_token_id"], [0, 2])
+
     def test_a_model_is_asked_within_its_context(self):
         # Ask for more, and a model that learnt its places one by one (GPT-2) ends by an index error.
         from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
