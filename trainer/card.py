@@ -22,11 +22,12 @@ model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", device_map="a
 
 ADAPTER = """\
 from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 folder = "."  # That of the model.
 tokenizer = AutoTokenizer.from_pretrained(folder)
 base = AutoModelForCausalLM.from_pretrained({base}, dtype="auto", device_map="auto")
+base.generation_config = GenerationConfig.from_pretrained(folder)  # Where its answers end.
 model = PeftModel.from_pretrained(base, folder + "/adapter")"""
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .failures import BadInput
 from .held_out import MOST_BATCH_ROWS, answer_loss, by_trait
-from .models import longest_of
+from .models import config_of, context_of
 from .rows import Conversation
 from .run_file import RunFile
 
@@ -33,7 +33,10 @@ class HeldOut:
         self._batch_rows = min(MOST_BATCH_ROWS, hyper.batch_size)
         self._total_steps = total_steps
         most = run.max_rows_per_trait if hyper.evaluation_is_chosen else min(CHEAP_ROWS_PER_TRAIT, run.max_rows_per_trait)
-        self.traits = by_trait(conversations, tokenizer, longest_of(run.model_path, hyper.max_length), most) if hyper.eval_steps != 0 else {}
+        taken = (conversations, tokenizer, hyper.max_length, context_of(config_of(run.model_path)))
+        # All that validation will ask for: what the chat template refuses of them is told now, and not after a training of days.
+        by_trait(*taken, run.max_rows_per_trait)
+        self.traits = by_trait(*taken, most) if hyper.eval_steps != 0 else {}
         self._every = every(hyper, total_steps, sum(rows.count for rows in self.traits.values()))
         if hyper.early_stopping_patience is not None and not self.traits:
             raise BadInput(

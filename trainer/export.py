@@ -11,6 +11,8 @@ from .run_file import RunFile
 def export(run: RunFile, model, tokenizer) -> tuple[list[dict], str]:
     """Writes output_dir afresh. Returns its files and the sha256 of the trained weights: of the adapter's file (qlora),
     of model.safetensors (standard), or of the hashes of its shards in their order."""
+    from .models import ends_of
+
     shutil.rmtree(run.output_dir, ignore_errors=True)
     run.output_dir.mkdir(parents=True)
     if run.training_type == "qlora":
@@ -21,11 +23,16 @@ def export(run: RunFile, model, tokenizer) -> tuple[list[dict], str]:
         (adapter / "README.md").unlink(missing_ok=True)
         weights = sha256_of(adapter / "adapter_model.safetensors")
         if run.is_merged:
-            save(merged(run, adapter), tokenizer, run.output_dir)
+            model = merged(run, adapter)
+            model.save_pretrained(run.output_dir)
     else:
         model.config.use_cache = True
-        save(model.to(load_dtype(run.model_path)), tokenizer, run.output_dir)
+        model.to(load_dtype(run.model_path)).save_pretrained(run.output_dir)
         weights = _weights_sha256(run.output_dir)
+    # So that it ends where an answer does, whoever loads it, or the adapter.
+    ends = ends_of(model, tokenizer)
+    model.generation_config.eos_token_id = ends if len(ends) > 1 else ends[0]
+    model.generation_config.save_pretrained(run.output_dir)
     tokenizer.save_pretrained(run.output_dir)
     (run.output_dir / "README.md").write_text(model_card(run), encoding="utf-8")
     write_manifest(run.output_dir, {"base_model": run.model_name, "training_type": run.training_type, "weights_sha256": weights})
@@ -35,15 +42,6 @@ def export(run: RunFile, model, tokenizer) -> tuple[list[dict], str]:
         if path.is_file()
     ]
     return files, weights
-
-
-def save(model, tokenizer, directory: Path) -> None:
-    """So that it ends where an answer does, whoever loads it."""
-    from .models import ends_of
-
-    ends = ends_of(model, tokenizer)
-    model.generation_config.eos_token_id = ends if len(ends) > 1 else ends[0]
-    model.save_pretrained(directory)
 
 
 def merged(run: RunFile, adapter: Path):

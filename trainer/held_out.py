@@ -19,6 +19,12 @@ class Question:
     # All of the conversation up to the answer, and the answer, as the chat template writes both.
     text: str
     expected: str
+    # What the template writes at the head of an answer, such as that nothing was thought.
+    opening: str
+
+    def said(self, answer: str) -> str:
+        """Of an answer, what was said with it."""
+        return answer.removeprefix(self.opening)
 
 
 @dataclass(frozen=True)
@@ -30,14 +36,18 @@ class HeldOutRows:
     questions: list[Question]
 
 
-def by_trait(conversations: list[Conversation], tokenizer, longest: int, most: int) -> dict[str, HeldOutRows]:
-    """At most so many rows of each trait, in their order, of those that have an answer within `longest` tokens: of others the
-    model sees none, as in training. A trait without any is left out."""
+def by_trait(conversations: list[Conversation], tokenizer, max_length: int, context: float, most: int) -> dict[str, HeldOutRows]:
+    """At most so many rows of each trait, in their order, of those that have an answer within `max_length` tokens and the model's
+    context: of others it sees none, as in training. A trait without any is left out.
+
+    Raises BadInput with the row that the chat template refuses.
+    """
+    longest = int(min(max_length, context))
     chosen: dict[str, list[tuple[Conversation, list[Example]]]] = {}
     for number, row in enumerate(conversations, start=1):
         rows = chosen.setdefault(row.trait, [])
         try:
-            if len(rows) < most and (examples := encode(tokenizer, row, longest).examples):
+            if len(rows) < most and (examples := learnt_from(tokenizer, row, longest)):
                 rows.append((row, examples))
         except BadInput as failure:
             raise BadInput(f"Row {number} of the held-out data: {failure}") from failure
@@ -45,23 +55,31 @@ def by_trait(conversations: list[Conversation], tokenizer, longest: int, most: i
         trait: HeldOutRows(
             len(rows),
             [example for _, examples in rows for example in examples],
-            [question for row, _ in rows if (question := question_of(tokenizer, row, longest))],
+            [question for row, _ in rows if (question := question_of(tokenizer, row, longest, context))],
         )
         for trait, rows in chosen.items()
         if rows
     }
 
 
-def question_of(tokenizer, row: Conversation, longest: int) -> Question | None:
-    """None of a row that ends in no answer to something, or that leaves no room for one within `longest` tokens."""
+def learnt_from(tokenizer, row: Conversation, longest: int) -> list[Example]:
+    """Its examples in which something is to be told from what is before it."""
+    return [example for example in encode(tokenizer, row, longest).examples if any(label != IGNORED for label in example.labels[1:])]
+
+
+def question_of(tokenizer, row: Conversation, longest: int, context: float) -> Question | None:
+    """None of a row that ends in no answer to something, whose question takes `longest` tokens, or whose answer goes beyond the context."""
     if len(row.messages) < 2 or row.messages[-1]["role"] != "assistant":
         return None
     text, answer = asked_and_answered(tokenizer, row.messages, row.tools)
-    if len(tokenizer(text, add_special_tokens=False)["input_ids"]) >= longest:
+    asked, answered = tokenizer([text, answer], add_special_tokens=False)["input_ids"]
+    if len(asked) >= longest or len(asked) + len(answered) > context:
         return None
     # As what the model says is read: without the tokens that mark its end, and with a call of a tool as the template writes it.
-    expected = tokenizer.decode(tokenizer(answer, add_special_tokens=False)["input_ids"], skip_special_tokens=True)
-    return Question(row.messages[-2].get("content", ""), text, expected.rstrip())
+    expected = tokenizer.decode(answered, skip_special_tokens=True).rstrip()
+    content = row.messages[-1].get("content") or expected
+    opening = expected.partition(content)[0] if content in expected else ""
+    return Question(row.messages[-2].get("content", ""), text, expected, opening)
 
 
 def answer_loss(model, pad_id: int, examples: list[Example], batch_rows: int) -> float:

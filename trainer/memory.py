@@ -1,7 +1,6 @@
-"""What a finished model is compared in: as much memory as there is. Lack of it is no reason to fail after a training of days."""
+"""A finished model is compared in as much memory as there is: lack of it is no reason to fail after a training of days."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
 from .failures import OutOfMemory, as_failure
@@ -19,6 +18,7 @@ def as_many_as_fit(items: list[Item], most: int, compute: Callable[[list[Item]],
     results: list[Result] = []
     start = 0
     while start < len(items):
+        most = min(most, len(items) - start)
         try:
             results += compute(items[start : start + most])
             start += most
@@ -30,19 +30,6 @@ def as_many_as_fit(items: list[Item], most: int, compute: Callable[[list[Item]],
         most //= 2
         free()
     return results
-
-
-def load_where_it_fits(path: Path):
-    """As load_model does. What was trained in 4 bits may have no room on the GPU in 16: then a part of it is left in the machine's memory."""
-    from .models import load_model
-
-    try:
-        return load_model(path)
-    except RuntimeError as error:
-        if not isinstance(as_failure(error), OutOfMemory):
-            raise
-    free()
-    return load_model(path, device="auto")
 
 
 def free() -> None:

@@ -33,7 +33,6 @@ def computes_in_bf16() -> bool:
 
 def load_model(path: Path, dtype="auto", quantize: bool = False, device: str | None = None):
     """A causal language model on `device`, else on this process's GPU if there is one, with its weights in `dtype`, or in 4 bits.
-    "auto" is the GPU for as much of it as has room there.
 
     "auto" is the type that they are written in, or float32 on a machine that does not compute in bf16.
     """
@@ -63,7 +62,7 @@ def load_model(path: Path, dtype="auto", quantize: bool = False, device: str | N
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,
-            device_map=device if device == "auto" else {"": device or (torch.cuda.current_device() if torch.cuda.is_available() else "cpu")},
+            device_map={"": device or (torch.cuda.current_device() if torch.cuda.is_available() else "cpu")},
             **options,
         )
     except (OSError, ValueError, KeyError) as error:
@@ -83,14 +82,9 @@ def config_of(path: Path):
         raise BadInput(f"The model in {str(path)!r} does not load: {first_line(error)}") from error
 
 
-def context_of(config) -> int | None:
-    """How many tokens the model reads at most, where there is such a limit."""
-    return getattr(config.get_text_config(), "max_position_embeddings", None)
-
-
-def longest_of(path: Path, max_length: int) -> int:
-    """How many tokens the model is shown at most."""
-    return min(max_length, context_of(config_of(path)) or max_length)
+def context_of(config) -> int | float:
+    """How many tokens the model reads at most: math.inf where it has no such limit."""
+    return getattr(config.get_text_config(), "max_position_embeddings", None) or math.inf
 
 
 def ends_of(model, tokenizer) -> list[int]:
@@ -107,7 +101,7 @@ def require_fit(path: Path, tokenizer, rows: list[dict], max_length: int) -> Non
 
     config = config_of(path)
     context = context_of(config)
-    longer = [len(row["input_ids"]) for row in rows if context and len(row["input_ids"]) > context]
+    longer = [len(row["input_ids"]) for row in rows if len(row["input_ids"]) > context]
     if longer:
         raise BadInput(
             f"hyperparameters.max_length is {max_length}, and the model reads at most {context} tokens at once (max_position_embeddings in its config.json): "

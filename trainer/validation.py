@@ -9,7 +9,7 @@ from .events import Events
 from .failures import BadInput, OutOfMemory, as_failure
 from .encoding import render
 from .held_out import MOST_BATCH_ROWS, HeldOutRows, Question, answer_loss, by_trait
-from .memory import as_many_as_fit, load_where_it_fits
+from .memory import as_many_as_fit, free
 from .report import write_report
 from .rows import Conversation
 from .run_file import Hyperparameters, RunFile
@@ -37,14 +37,24 @@ FIXED_PROMPT_TOKENS = 64
 def validate(run: RunFile, conversations: list[Conversation], events: Events) -> dict:
     """The result of the tasks validate, which writes a report of it, and check. A model that is not usable is a result, not
     an error."""
-    found = examine(run, conversations, events)
+    try:
+        found = examine(run, conversations, events)
+    except RuntimeError as error:
+        if not isinstance(as_failure(error), OutOfMemory):
+            raise
+        found = None
+    if found is None:
+        # What was trained in 4 bits may have no room on the same GPU in 16. (Not above: the error holds what did not fit.)
+        free()
+        events.send("log", level="warning", message="The model does not fit into the memory that it was to be compared in: it is compared on the CPU, which takes longer.")
+        found = examine(run, conversations, events, device="cpu")
     if run.task == "validate":
         write_report(run, found)
     samples = [{name: text[:MOST_TOLD_CHARACTERS] for name, text in sample.items()} for sample in found["samples"]]
     return {name: value for name, value in {**found, "samples": samples}.items() if name != "fixed_prompts"}
 
 
-def examine(run: RunFile, conversations: list[Conversation], events: Events) -> dict:
+def examine(run: RunFile, conversations: list[Conversation], events: Events, device: str | None = None) -> dict:
     """All that is found: the files, then loading, then (validate) how tuned and base do."""
     events.send("phase", phase="checking_files", message=None)
     files = check_files(run, NEEDED if run.is_merged else NEEDED_OF_ADAPTER)
@@ -65,11 +75,11 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events) -> 
     events.send("phase", phase="checking_loading", message=None)
     import torch
 
-    from .models import load_tokenizer, longest_of
+    from .models import config_of, context_of, load_model, load_tokenizer
 
     torch.set_num_threads(run.threads)
     try:
-        tuned, tokenizer = load_tuned(run), load_tokenizer(run.output_dir)
+        tuned, tokenizer = load_tuned(run, device), load_tokenizer(run.output_dir)
         next_token(tuned, tokenizer)
     except (BadInput, RuntimeError) as error:
         if isinstance(as_failure(error), OutOfMemory):
@@ -79,20 +89,20 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events) -> 
     if run.task == "check":
         return found
 
-    longest = longest_of(run.model_path, run.hyperparameters.max_length)
-    traits = by_trait(conversations, tokenizer, longest, run.max_rows_per_trait)
+    max_length = run.hyperparameters.max_length
+    traits = by_trait(conversations, tokenizer, max_length, context_of(config_of(run.model_path)), run.max_rows_per_trait)
     events.send("phase", phase="evaluating_tuned", message=None)
     of_tuned = evaluate(tuned, tokenizer, traits, run)
     del tuned
     if beyond := beyond_numbers(of_tuned):
         return unusable(found, f"The model loads, and its loss on held-out rows of {beyond} is not a number.")
     events.send("phase", phase="evaluating_base", message=None)
-    of_base = evaluate(load_where_it_fits(run.model_path), tokenizer, traits, run)
+    of_base = evaluate(load_model(run.model_path, device=device), tokenizer, traits, run)
     if beyond := beyond_numbers(of_base):
         raise BadInput(f"The loss of the base model {run.model_name} on held-out rows of {beyond} is not a number: get its files again.")
     compared = compare(traits, of_base, of_tuned)
     if left_out := sorted({row.trait for row in conversations} - traits.keys()):
-        compared["summary"] += f" Not compared on {', '.join(left_out)}: no held-out row has an answer within {longest} tokens (max_length)."
+        compared["summary"] += f" Not compared on {', '.join(left_out)}: no held-out row has an answer within max_length ({max_length} tokens) and the model's context."
     return {**found, **compared}
 
 
@@ -109,11 +119,13 @@ def not_usable(errors: list[str]) -> str:
     return f"The trained model is not usable: {' '.join(errors)}"
 
 
-def load_tuned(run: RunFile):
+def load_tuned(run: RunFile, device: str | None):
     """The model of the output: as it is, or the adapter upon its base."""
-    from .models import add_trained_lora
+    from .models import add_trained_lora, load_model
 
-    return load_where_it_fits(run.output_dir) if run.is_merged else add_trained_lora(load_where_it_fits(run.model_path), run.output_dir / "adapter")
+    if run.is_merged:
+        return load_model(run.output_dir, device=device)
+    return add_trained_lora(load_model(run.model_path, device=device), run.output_dir / "adapter")
 
 
 def check_files(run: RunFile, needed: tuple[str, ...]) -> dict:
@@ -174,7 +186,8 @@ def compare(traits: dict[str, HeldOutRows], of_base: dict, of_tuned: dict) -> di
     compared, samples = [], []
     for trait, rows in traits.items():
         (base, base_texts), (tuned, tuned_texts) = of_base["traits"][trait], of_tuned["traits"][trait]
-        by_format = score_by_format([question.expected for question in rows.questions], base_texts, tuned_texts)
+        said = [[question.said(text) for question, text in zip(rows.questions, texts)] for texts in ([q.expected for q in rows.questions], base_texts, tuned_texts)]
+        by_format = score_by_format(*said)
         figures = {"trait": trait, "rows": rows.count, "asked": len(rows.questions), "base": base, "tuned": tuned, "by_format": by_format}
         compared.append({**figures, "verdict": verdict_of(figures)})
         for question, *texts in list(zip(rows.questions, base_texts, tuned_texts))[:SAMPLES_PER_TRAIT]:
@@ -209,12 +222,15 @@ def generate(model, tokenizer, prompts: list[str], max_new_tokens: int, hyper: H
 
     from .models import context_of, ends_of
 
-    context, ends = context_of(model.config) or math.inf, ends_of(model, tokenizer)
+    context, ends = context_of(model.config), ends_of(model, tokenizer)
     row_tokens = max(len(ids) for ids in tokenizer(prompts, add_special_tokens=False)["input_ids"]) + max_new_tokens
 
     def told(prompts: list[str]) -> list[str]:
         batch = tokenizer(prompts, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt").to(model.device)
         read = batch["input_ids"].shape[1]
+        if read + max_new_tokens > context and len(prompts) > 1:
+            # The longest would leave little room to those beside it.
+            return [text for prompt in prompts for text in told([prompt])]
         with torch.inference_mode():
             new = min(max_new_tokens, context - read)
             output = model.generate(**batch, max_new_tokens=new, do_sample=False, eos_token_id=ends, pad_token_id=tokenizer.pad_token_id)

@@ -65,7 +65,7 @@ class During(unittest.TestCase):
         last = {event["trait"]: event["loss"] for event in events.of("eval")[-3:]}
         self.assertAlmostEqual(last[None], (last["a"] + last["b"]) / 2)
         model, tokenizer = load_model(self.work / "output").eval(), load_tokenizer(self.work / "output")
-        for trait, rows in by_trait(read_conversations(shared() / "held_out.jsonl"), tokenizer, 64, 3).items():
+        for trait, rows in by_trait(read_conversations(shared() / "held_out.jsonl"), tokenizer, 64, 1024, 3).items():
             self.assertAlmostEqual(last[trait], answer_loss(model, tokenizer.pad_token_id, rows.examples, 2), places=2)
 
     def test_unless_it_was_chosen_it_costs_little(self):

@@ -1,9 +1,11 @@
 import json
+import shutil
 import tempfile
 import unittest
 from pathlib import Path
 
 from ..rows import Conversation
+from ..run_file import Hyperparameters
 from .support import HYPERPARAMETERS, Recorder, model_path, shared, train_here, write_run_file
 
 
@@ -23,7 +25,7 @@ class ByTrait(unittest.TestCase):
     def rows_of(self, conversations: list[Conversation], longest: int = 64, most: int = 3):
         from ..held_out import by_trait
 
-        return by_trait(conversations, self.tokenizer, longest, most)
+        return by_trait(conversations, self.tokenizer, longest, 1024, most)
 
     def test_rows_whose_answer_is_out_of_reach_give_way_to_others(self):
         # Take the first rows whatever their length, and nothing is measured: a loss of 0.
@@ -58,6 +60,18 @@ class ByTrait(unittest.TestCase):
         [question] = self.rows_of([Conversation([{"role": "user", "content": "Rain?"}, call], "all")])["all"].questions
         self.assertEqual(question.expected.removesuffix("</s>"), "call weather")
 
+    def test_what_a_template_writes_at_the_head_of_an_answer_is_not_what_was_said(self):
+        # Score the whole of it, and no answer of a template that writes thoughts has a format.
+        self.tokenizer.chat_template, before = (Path(__file__).parent / "templates" / "qwen3.jinja").read_text(), self.tokenizer.chat_template
+        self.addCleanup(setattr, self.tokenizer, "chat_template", before)
+        [question] = self.rows_of([answered("a", '{"b": 1}')], longest=200)["all"].questions
+        self.assertEqual(question.expected, '<think>\n\n</think>\n\n{"b": 1}')
+        self.assertEqual(question.said(question.expected), '{"b": 1}')
+        self.assertEqual(question.said("4"), "4")
+
+    def test_a_text_without_a_word_is_not_measured(self):
+        self.assertEqual(self.rows_of([Conversation([{"role": "text", "content": ""}], "all")]), {})
+
     def test_a_row_that_the_template_refuses_is_named(self):
         from ..failures import BadInput
 
@@ -80,7 +94,8 @@ class Compared(unittest.TestCase):
         path = self.work / "held_out.jsonl"
         path.write_text("\n".join(map(json.dumps, held_out)))
         changes = {"data": {"train": str(shared() / "train.jsonl"), "held_out": str(path)}, "training_type": "standard", **changes}
-        self.events = train_here(self.work, **changes)[1]
+        on_event = changes.pop("on_event", lambda event, commands: None)
+        self.events = train_here(self.work, on_event, **changes)[1]
         return run(write_run_file(self.work, task="validate", **changes), Recorder(), Commands())
 
     def test_plain_texts_are_compared_by_their_loss(self):
@@ -89,13 +104,29 @@ class Compared(unittest.TestCase):
         [trait] = told["traits"]
         self.assertEqual((trait["rows"], trait["asked"], trait["tuned"]["exact_match"], trait["by_format"]), (3, 0, None, None))
         self.assertEqual([event["rows"] for event in self.events.of("eval") if event["trait"] == "text"][-1:], [3])
-        self.assertRegex(told["summary"], r"of text \(loss \d+\.\d{3} to \d+\.\d{3}\)\. Not compared on long: no held-out row has an answer within 64 tokens")
+        self.assertRegex(told["summary"], r"of text \(loss \d+\.\d{3} to \d+\.\d{3}\)\. Not compared on long: no held-out row has an answer within max_length \(64 tokens\)")
         self.assertRegex((self.work / "report" / "report.md").read_text(), r"\| text \| \w+ \| 3 \|.*\| - \| - \|")
+
+    def test_what_a_template_refuses_is_told_before_anything_is_trained(self):
+        # Take the first by_trait out of evaluation.HeldOut, and it is told by the validation.
+        from ..failures import BadInput
+
+        model = self.work / "strict"
+        shutil.copytree(model_path(), model)
+        template = model / "chat_template.jinja"
+        template.write_text("{% if messages[0].content == 'no' %}{{ raise_exception('not that') }}{% endif %}" + template.read_text())
+        told: list[str] = []
+        with self.assertRaisesRegex(BadInput, "Row 3 of the held-out data: .*not that"):
+            self.validated(
+                [{"prompt": prompt, "completion": "yes"} for prompt in ("a", "b", "no")],
+                model={"name": "tiny/strict", "path": str(model)},
+                hyperparameters={**HYPERPARAMETERS, "eval_steps": 0},
+                on_event=lambda event, _: told.append(event["type"]),
+            )
+        self.assertNotIn("step", told)
 
     def test_a_model_that_was_not_made_for_chats_learns_to_stop(self):
         # Let it stop where the base does alone, and no answer is right: each goes on behind <|im_end|>.
-        import shutil
-
         model = self.work / "base"
         shutil.copytree(model_path(), model)
         for file, changed in {
@@ -126,12 +157,22 @@ class Compared(unittest.TestCase):
         tokenizer = AutoTokenizer.from_pretrained(model_path())
         GPT2LMHeadModel(GPT2Config(vocab_size=len(tokenizer), n_positions=64, n_embd=16, n_layer=1, n_head=2)).save_pretrained(model)
         tokenizer.save_pretrained(model)
-        fits = next(n for n in range(64) if len(tokenizer.apply_chat_template([{"role": "user", "content": "word " * n}], add_generation_prompt=True)["input_ids"]) >= 60)
-        rows = [{"prompt": "word " * fits, "completion": "a long answer to this"}, {"prompt": "word " * 100, "completion": "none"}]
+        asked = lambda n: tokenizer.apply_chat_template([{"role": "user", "content": "word " * n}], add_generation_prompt=True, tokenize=False)  # noqa: E731
+        long = max((n for n in range(64)), key=lambda n: (len(tokenizer(asked(n))["input_ids"]) <= 54, n))
+        rows = [("word " * long, "yes"), ("a", "a long answer to this"), ("word " * 100, "none")]
+        rows = [{"prompt": prompt, "completion": answer} for prompt, answer in rows]
         told = self.validated(
             rows,
             model={"name": "tiny/gpt2", "path": str(model)},
             hyperparameters={**HYPERPARAMETERS, "max_length": 1024, "max_steps": 1},
             validation={"max_rows_per_trait": 3, "max_new_tokens": 30},
         )
-        self.assertEqual([(trait["rows"], trait["asked"]) for trait in told["traits"]], [(1, 1)])
+        self.assertEqual([(trait["rows"], trait["asked"]) for trait in told["traits"]], [(2, 2)])
+
+        # Nor does a long one leave little room to a short one beside it.
+        from ..models import load_model, load_tokenizer
+        from ..validation import generate
+
+        loaded, hyper = (load_model(model), load_tokenizer(model)), Hyperparameters(**{**HYPERPARAMETERS, "batch_size": 8})
+        short = generate(*loaded, [asked(1)], 30, hyper)
+        self.assertEqual(generate(*loaded, [asked(long), asked(1)], 30, hyper)[1:], short)

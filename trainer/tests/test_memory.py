@@ -22,7 +22,7 @@ class Memory(unittest.TestCase):
     def test_half_as_many_go_on_where_more_did_not_fit(self):
         tried: list[int] = []
         self.assertEqual(as_many_as_fit(list(range(7)), 8, self.fits_up_to(3, tried)), [0, 10, 20, 30, 40, 50, 60])
-        self.assertEqual(tried, [7, 4, 2, 2, 2, 1])
+        self.assertEqual(tried, [7, 3, 3, 1])
 
     def test_one_that_does_not_fit_alone_is_told_and_so_is_all_else(self):
         import torch
@@ -62,12 +62,34 @@ class Memory(unittest.TestCase):
         self.assertAlmostEqual(answer_loss(model, tokenizer.pad_token_id, examples, 8), expected[1], places=4)
         self.assertEqual(max(seen), 7)
 
-    def test_a_model_may_be_put_where_there_is_room(self):
+    def test_a_model_without_room_on_the_gpu_is_compared_on_the_cpu(self):
+        # Take the second examine out of validation.validate, and a training that came to its end fails.
+        import tempfile
+        from pathlib import Path
+        from unittest.mock import patch
+
         import torch
 
-        from ..models import load_model
+        from .. import models
+        from ..supervision import Commands
+        from ..tasks import run
+        from .support import Recorder, train_here, write_run_file
 
-        ids = torch.tensor([[5, 6, 7]])
-        anywhere, here = load_model(model_path(), device="auto"), load_model(model_path())
-        with torch.inference_mode():
-            self.assertTrue(torch.equal(anywhere(ids).logits, here(ids).logits))
+        load = models.load_model
+
+        def on_a_small_gpu(path, device=None, **options):
+            if device != "cpu":
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+            return load(path, device=device, **options)
+
+        with tempfile.TemporaryDirectory() as directory:
+            work = Path(directory)
+            for merge in (True, False):
+                choices = {"hyperparameters": {**HYPERPARAMETERS, "merge": merge, "max_steps": 1}}
+                train_here(work, **choices, lease_epoch=1 + (not merge))
+                events = Recorder()
+                with patch.object(models, "load_model", on_a_small_gpu):
+                    told = run(write_run_file(work, task="validate", **choices), events, Commands())
+                self.assertTrue(told["valid"], told["errors"])
+                self.assertEqual(len(told["traits"]), 2)
+                self.assertRegex(events.of("log")[0]["message"], "compared on the CPU")

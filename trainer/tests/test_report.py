@@ -149,7 +149,7 @@ class Report(unittest.TestCase):
         result, events = train_here(self.work, lease_epoch=2, known_checkpoint_step=12, **alone)
         self.assertEqual([event["step"] for event in events.of("resumed")], [12])
         output = self.work / "output"
-        self.assertEqual(sorted(path.name for path in output.glob("*.json")), ["manifest.json", "tokenizer.json", "tokenizer_config.json"])
+        self.assertEqual(sorted(path.name for path in output.glob("*.json")), ["generation_config.json", "manifest.json", "tokenizer.json", "tokenizer_config.json"])
         self.assertEqual(list(output.glob("*.safetensors")), [])
         told = validate(self.work, **alone)
         self.assertEqual((told["valid"], told["verdict"]), (True, "better"), told["errors"])
