@@ -78,7 +78,7 @@ def question_of(tokenizer, row: Conversation, longest: int, context: float) -> Q
     # As what the model says is read: without the tokens that mark its end, and with a call of a tool as the template writes it.
     expected = tokenizer.decode(answered, skip_special_tokens=True).rstrip()
     content = row.messages[-1].get("content") or expected
-    opening = expected.partition(content)[0] if content in expected else ""
+    opening = expected.partition(content)[0] if content and content in expected else ""
     return Question(row.messages[-2].get("content", ""), text, expected, opening)
 
 

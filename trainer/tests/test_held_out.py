@@ -71,6 +71,8 @@ class ByTrait(unittest.TestCase):
 
     def test_a_text_without_a_word_is_not_measured(self):
         self.assertEqual(self.rows_of([Conversation([{"role": "text", "content": ""}], "all")]), {})
+        # To say nothing is an answer.
+        self.assertEqual([question.expected for question in self.rows_of([answered("a", "")])["all"].questions], [""])
 
     def test_a_row_that_the_template_refuses_is_named(self):
         from ..failures import BadInput
