@@ -33,11 +33,10 @@ class HeldOut:
         self._batch_rows = min(MOST_BATCH_ROWS, hyper.batch_size)
         self._total_steps = total_steps
         most = run.max_rows_per_trait if hyper.evaluation_is_chosen else min(CHEAP_ROWS_PER_TRAIT, run.max_rows_per_trait)
-        taken = (conversations, tokenizer, hyper.max_length, context_of(config_of(run.model_path)))
-        # All that validation will ask for: what the chat template refuses of them is told now, and not after a training of days.
-        by_trait(*taken, run.max_rows_per_trait)
-        self.traits = by_trait(*taken, most) if hyper.eval_steps != 0 else {}
-        self._every = every(hyper, total_steps, sum(rows.count for rows in self.traits.values()))
+        # All that validation will take: what the chat template refuses of them is told now, and not after a training of days.
+        traits = by_trait(conversations, tokenizer, hyper.max_length, context_of(config_of(run.model_path)), run.max_rows_per_trait)
+        self.traits = {trait: rows[:most] for trait, rows in traits.items()} if hyper.eval_steps != 0 else {}
+        self._every = every(hyper, total_steps, sum(map(len, self.traits.values())))
         if hyper.early_stopping_patience is not None and not self.traits:
             raise BadInput(
                 f"hyperparameters.early_stopping_patience is {hyper.early_stopping_patience!r}, and there are no held-out rows to evaluate. "
@@ -51,7 +50,7 @@ class HeldOut:
         """By trait, the mean loss of an answer's token."""
         model.eval()
         try:
-            return {trait: answer_loss(model, self._pad_id, rows.examples, self._batch_rows) for trait, rows in self.traits.items()}
+            return {trait: answer_loss(model, self._pad_id, rows, self._batch_rows) for trait, rows in self.traits.items()}
         finally:
             model.train()
 

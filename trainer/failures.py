@@ -81,6 +81,11 @@ _NO_MEMORY = ("can't allocate memory", "not enough memory", "CUDA error: out of 
 _NO_ROOM = ("No space left on device", "StorageFull", "PytorchStreamWriter failed", "unexpected pos")
 
 
+def lacks_memory(error: BaseException) -> bool:
+    """Whether that is what went wrong. It says nothing about what was computed."""
+    return isinstance(as_failure(error), OutOfMemory)
+
+
 def as_failure(error: BaseException) -> TrainerFailure:
     if isinstance(error, TrainerFailure):
         return error

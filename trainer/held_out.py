@@ -28,38 +28,33 @@ class Question:
 
 
 @dataclass(frozen=True)
-class HeldOutRows:
-    """Of a trait: what the loss is measured on, and what the model is asked. A plain text asks nothing."""
+class HeldOutRow:
+    """What the loss is measured on, and what the model is asked. A plain text asks nothing."""
 
-    count: int
     examples: list[Example]
-    questions: list[Question]
+    question: Question | None
 
 
-def by_trait(conversations: list[Conversation], tokenizer, max_length: int, context: float, most: int) -> dict[str, HeldOutRows]:
+def by_trait(conversations: list[Conversation], tokenizer, max_length: int, context: float, most: int) -> dict[str, list[HeldOutRow]]:
     """At most so many rows of each trait, in their order, of those that have an answer within `max_length` tokens and the model's
     context: of others it sees none, as in training. A trait without any is left out.
 
     Raises BadInput with the row that the chat template refuses.
     """
     longest = int(min(max_length, context))
-    chosen: dict[str, list[tuple[Conversation, list[Example]]]] = {}
+    traits: dict[str, list[HeldOutRow]] = {}
     for number, row in enumerate(conversations, start=1):
-        rows = chosen.setdefault(row.trait, [])
+        rows = traits.setdefault(row.trait, [])
         try:
             if len(rows) < most and (examples := learnt_from(tokenizer, row, longest)):
-                rows.append((row, examples))
+                rows.append(HeldOutRow(examples, question_of(tokenizer, row, longest, context)))
         except BadInput as failure:
             raise BadInput(f"Row {number} of the held-out data: {failure}") from failure
-    return {
-        trait: HeldOutRows(
-            len(rows),
-            [example for _, examples in rows for example in examples],
-            [question for row, _ in rows if (question := question_of(tokenizer, row, longest, context))],
-        )
-        for trait, rows in chosen.items()
-        if rows
-    }
+    return {trait: rows for trait, rows in traits.items() if rows}
+
+
+def questions_of(rows: list[HeldOutRow]) -> list[Question]:
+    return [row.question for row in rows if row.question]
 
 
 def learnt_from(tokenizer, row: Conversation, longest: int) -> list[Example]:
@@ -82,8 +77,8 @@ def question_of(tokenizer, row: Conversation, longest: int, context: float) -> Q
     return Question(row.messages[-2].get("content", ""), text, expected, opening)
 
 
-def answer_loss(model, pad_id: int, examples: list[Example], batch_rows: int) -> float:
-    """The mean loss of an answer's token."""
+def answer_loss(model, pad_id: int, rows: list[HeldOutRow], batch_rows: int) -> float:
+    """The mean loss of an answer's token, with so many examples at once."""
     import torch
 
     batch_of = collate(pad_id)
@@ -97,5 +92,6 @@ def answer_loss(model, pad_id: int, examples: list[Example], batch_rows: int) ->
         learnt = labels != IGNORED
         return [(torch.nn.functional.cross_entropy(logits[learnt].float(), labels[learnt], reduction="sum").item(), int(learnt.sum()))]
 
+    examples = [example for row in rows for example in row.examples]
     losses, tokens = zip(*as_many_as_fit(examples, batch_rows, total))
     return sum(losses) / sum(tokens)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from .failures import OutOfMemory, as_failure
+from .failures import lacks_memory
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -24,7 +24,7 @@ def as_many_as_fit(items: list[Item], most: int, compute: Callable[[list[Item]],
             start += most
             continue
         except RuntimeError as error:
-            if most == 1 or not isinstance(as_failure(error), OutOfMemory):
+            if most == 1 or not lacks_memory(error):
                 raise
         # Not among the above: the error holds what was computed until then.
         most //= 2

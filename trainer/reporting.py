@@ -100,8 +100,8 @@ def reporter(
             losses = held_out.losses(model)
             overall = sum(losses.values()) / len(losses)
             for trait, loss in losses.items():
-                events.send("eval", step=step, trait=trait, loss=loss, rows=held_out.traits[trait].count)
-            events.send("eval", step=step, trait=None, loss=overall, rows=sum(rows.count for rows in held_out.traits.values()))
+                events.send("eval", step=step, trait=trait, loss=loss, rows=len(held_out.traits[trait]))
+            events.send("eval", step=step, trait=None, loss=overall, rows=sum(map(len, held_out.traits.values())))
             board.add(step, {"eval/loss": overall, **{f"eval/loss/{trait}": loss for trait, loss in losses.items()}})
             if early_stopping.patience is None:
                 return

@@ -3,7 +3,7 @@
 import math
 
 from .events import Events
-from .failures import OutOfMemory, as_failure
+from .failures import lacks_memory
 from .indexing import CHUNKS, EMBEDDINGS, QUERY
 from .passages import chunks_of, passages_of
 from .report import AMONG_FIRST, write_report
@@ -53,8 +53,8 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events) -> 
     try:
         bundle, embedder = load(run.output_dir, str(run.model_path))
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        if isinstance(as_failure(error), OutOfMemory):
-            raise  # That says nothing about the bundle.
+        if lacks_memory(error):
+            raise
         return unusable(found, str(error))
     found["loading"]["valid"] = found["valid"] = True
     if run.task == "check":

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from .checkpoints import MANIFEST, sha256_of
 from .events import Events
-from .failures import BadInput, OutOfMemory, as_failure
+from .failures import BadInput, lacks_memory
 from .encoding import render
-from .held_out import MOST_BATCH_ROWS, HeldOutRows, Question, answer_loss, by_trait
+from .held_out import MOST_BATCH_ROWS, HeldOutRow, Question, answer_loss, by_trait, questions_of
 from .memory import as_many_as_fit, free
 from .report import write_report
 from .rows import Conversation
@@ -40,7 +40,7 @@ def validate(run: RunFile, conversations: list[Conversation], events: Events) ->
     try:
         found = examine(run, conversations, events)
     except RuntimeError as error:
-        if not isinstance(as_failure(error), OutOfMemory):
+        if not lacks_memory(error):
             raise
         found = None
     if found is None:
@@ -82,8 +82,8 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events, dev
         tuned, tokenizer = load_tuned(run, device), load_tokenizer(run.output_dir)
         next_token(tuned, tokenizer)
     except (BadInput, RuntimeError) as error:
-        if isinstance(as_failure(error), OutOfMemory):
-            raise  # That says nothing about the model.
+        if lacks_memory(error):
+            raise
         return unusable(found, str(error))
     found["loading"]["valid"] = found["valid"] = True
     if run.task == "check":
@@ -161,7 +161,7 @@ def next_token(model, tokenizer) -> None:
         raise RuntimeError("The model loads, and its output is not a number.")
 
 
-def evaluate(model, tokenizer, traits: dict[str, HeldOutRows], run: RunFile) -> dict:
+def evaluate(model, tokenizer, traits: dict[str, list[HeldOutRow]], run: RunFile) -> dict:
     """What one model does: {"traits": {trait: (figures, answers)}, "fixed_prompts": answers}."""
     model.eval()
     fixed = [render(tokenizer, [{"role": "user", "content": prompt}], answer_next=True) for prompt in FIXED_PROMPTS]
@@ -171,27 +171,29 @@ def evaluate(model, tokenizer, traits: dict[str, HeldOutRows], run: RunFile) -> 
     }
 
 
-def score(model, tokenizer, rows: HeldOutRows, run: RunFile) -> tuple[dict, list[str]]:
+def score(model, tokenizer, rows: list[HeldOutRow], run: RunFile) -> tuple[dict, list[str]]:
     """Mean loss of an answer's token, and the share of questions whose greedy answer is the expected text, white space at the
     ends aside (None, where nothing is asked); and the answers."""
-    texts = answers(model, tokenizer, rows.questions, run)
-    exact = [text.strip() == question.expected.strip() for text, question in zip(texts, rows.questions)]
+    questions = questions_of(rows)
+    texts = answers(model, tokenizer, questions, run)
+    exact = [text.strip() == question.expected.strip() for text, question in zip(texts, questions)]
     # As many rows at once as fitted into memory when it was trained.
-    loss = answer_loss(model, tokenizer.pad_token_id, rows.examples, min(MOST_BATCH_ROWS, run.hyperparameters.batch_size))
+    loss = answer_loss(model, tokenizer.pad_token_id, rows, min(MOST_BATCH_ROWS, run.hyperparameters.batch_size))
     return {"loss": loss, "perplexity": math.exp(min(loss, MOST_LOSS)), "exact_match": sum(exact) / len(exact) if exact else None}, texts
 
 
-def compare(traits: dict[str, HeldOutRows], of_base: dict, of_tuned: dict) -> dict:
+def compare(traits: dict[str, list[HeldOutRow]], of_base: dict, of_tuned: dict) -> dict:
     """The figures of both by trait, what they answered, and the verdict."""
     compared, samples = [], []
     for trait, rows in traits.items():
         (base, base_texts), (tuned, tuned_texts) = of_base["traits"][trait], of_tuned["traits"][trait]
-        said = [[question.said(text) for question, text in zip(rows.questions, texts)] for texts in ([q.expected for q in rows.questions], base_texts, tuned_texts)]
-        by_format = score_by_format(*said)
-        figures = {"trait": trait, "rows": rows.count, "asked": len(rows.questions), "base": base, "tuned": tuned, "by_format": by_format}
+        questions = questions_of(rows)
+        texts = [question.expected for question in questions], base_texts, tuned_texts
+        by_format = score_by_format(*([question.said(text) for question, text in zip(questions, column)] for column in texts))
+        figures = {"trait": trait, "rows": len(rows), "asked": len(questions), "base": base, "tuned": tuned, "by_format": by_format}
         compared.append({**figures, "verdict": verdict_of(figures)})
-        for question, *texts in list(zip(rows.questions, base_texts, tuned_texts))[:SAMPLES_PER_TRAIT]:
-            samples.append({"trait": trait, "prompt": question.last_message, "expected": question.expected, **dict(zip(("base", "tuned"), texts))})
+        for question, *answered in list(zip(questions, *texts))[:SAMPLES_PER_TRAIT]:
+            samples.append({"trait": trait, "prompt": question.last_message, **dict(zip(("expected", "base", "tuned"), answered))})
     verdict, summary = verdict_of_all(compared)
     fixed = zip(FIXED_PROMPTS, of_base["fixed_prompts"], of_tuned["fixed_prompts"])
     return {

@@ -30,15 +30,18 @@ def verdict_of_all(traits: list[dict]) -> tuple[str | None, str]:
 
 def _gained(trait: dict) -> float:
     """By how much the score rose, where that is not chance."""
-    if trait["asked"] == 0:
+    score = _score(trait)
+    if score is None:
         return 0.0
-    _, base, tuned, rows = _score(trait)
+    _, base, tuned, rows = score
     gained = tuned - base
     return 0.0 if abs(gained) <= SCORE_MARGIN or abs(gained) * rows < LEAST_ROWS - 0.5 else gained
 
 
-def _score(trait: dict) -> tuple[str, float, float, int]:
-    """What says more than the loss: the score by format, or else the share of exact matches."""
+def _score(trait: dict) -> tuple[str, float, float, int] | None:
+    """What says more than the loss: the score by format, or else the share of exact matches. None where nothing was asked."""
+    if trait["asked"] == 0:
+        return None
     by_format = trait["by_format"]
     if by_format:
         return by_format["scorer"], by_format["base"], by_format["tuned"], by_format["rows"]
@@ -47,7 +50,7 @@ def _score(trait: dict) -> tuple[str, float, float, int]:
 
 def _in_figures(trait: dict) -> str:
     figures = f"loss {trait['base']['loss']:.3f} to {trait['tuned']['loss']:.3f}"
-    if trait["asked"] > 0:
-        name, base, tuned, _ = _score(trait)
+    if score := _score(trait):
+        name, base, tuned, _ = score
         figures += f", {name} {base:.0%} to {tuned:.0%}"
     return f"{trait['trait']} ({figures})"

@@ -85,6 +85,15 @@ def train_here(work_dir: Path, on_event=lambda event, commands: None, **changes)
     return train(run, read_conversations(run.train), held_out, events, commands), events
 
 
+def stop_at(last: int):
+    """For train_here: asks for a stop when that step is told. It is heard after the next."""
+    def stop(event, commands):
+        if event["type"] == "step" and event["step"] == last:
+            commands.stop.set()
+
+    return stop
+
+
 def start(run_file: Path, supervised: bool = False) -> subprocess.Popen:
     arguments = [sys.executable, "-u", "-m", "trainer", str(run_file)] + (["--supervised"] if supervised else [])
     return subprocess.Popen(arguments, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)

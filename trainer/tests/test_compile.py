@@ -8,7 +8,7 @@ from pathlib import Path
 from unittest import mock
 
 from ..failures import Stopped
-from .support import HYPERPARAMETERS, ROOT, train_here, write_run_file
+from .support import HYPERPARAMETERS, ROOT, stop_at, train_here, write_run_file
 
 # AVX2 on every x86: with AVX512, g++ 12 was seen to fail at what torch makes of a training.
 BITS = 256
@@ -35,12 +35,8 @@ class Compiled(unittest.TestCase):
             stopped.mkdir()
             whole.mkdir()
 
-            def stop(event, commands):
-                if event["type"] == "step" and event["step"] == 4:
-                    commands.stop.set()
-
             with self.assertRaises(Stopped):
-                train_here(stopped, stop, **options)
+                train_here(stopped, stop_at(4), **options)
             train_here(whole, **options)
             self.assertGreater(counters["stats"]["unique_graphs"], 0)
             rest = [sys.executable, "-c", TRAINER, str(write_run_file(stopped, lease_epoch=2, known_checkpoint_step=5, **options))]

@@ -12,15 +12,7 @@ from types import SimpleNamespace
 from ..device import DeviceFigures, figures_of
 from ..failures import BadInput, Stopped, as_failure
 from ..optimisation import accelerations, optimizer_for
-from .support import HYPERPARAMETERS, model_path, shared, train_here
-
-
-def stop_at(last: int):
-    def stop(event, commands):
-        if event["type"] == "step" and event["step"] == last:
-            commands.stop.set()
-
-    return stop
+from .support import HYPERPARAMETERS, model_path, shared, stop_at, train_here
 
 
 class During(unittest.TestCase):
@@ -66,7 +58,7 @@ class During(unittest.TestCase):
         self.assertAlmostEqual(last[None], (last["a"] + last["b"]) / 2)
         model, tokenizer = load_model(self.work / "output").eval(), load_tokenizer(self.work / "output")
         for trait, rows in by_trait(read_conversations(shared() / "held_out.jsonl"), tokenizer, 64, 1024, 3).items():
-            self.assertAlmostEqual(last[trait], answer_loss(model, tokenizer.pad_token_id, rows.examples, 2), places=2)
+            self.assertAlmostEqual(last[trait], answer_loss(model, tokenizer.pad_token_id, rows, 2), places=2)
 
     def test_unless_it_was_chosen_it_costs_little(self):
         from ..evaluation import every

@@ -10,7 +10,7 @@ from .. import failures
 from ..checkpoints import MANIFEST
 from ..failures import Diverged, Stopped
 from ..saving import LONGEST_S, SavePlan
-from .support import HYPERPARAMETERS, ROOT, train_here, write_run_file
+from .support import HYPERPARAMETERS, ROOT, stop_at, train_here, write_run_file
 
 
 class Ends(unittest.TestCase):
@@ -38,15 +38,11 @@ class Ends(unittest.TestCase):
 
     def test_a_checkpoint_fits_the_same_rows_per_step_in_smaller_batches(self):
         # Take `rows_per_step` out of checkpoints.comparable and the checkpoint is put aside.
-        def stop_at_4(event, commands):
-            if event["type"] == "step" and event["step"] == 4:
-                commands.stop.set()
-
         whole, events = train_here(self._folder("whole"))
         losses = [event["loss"] for event in events.of("step")]
         work = self._folder("split")
         with self.assertRaises(Stopped):
-            train_here(work, stop_at_4)
+            train_here(work, stop_at(4))
         split = {**HYPERPARAMETERS, "batch_size": 1, "gradient_accumulation": HYPERPARAMETERS["batch_size"] * HYPERPARAMETERS["gradient_accumulation"]}
         rest, events = train_here(work, hyperparameters=split, lease_epoch=2, known_checkpoint_step=3)
         self.assertEqual([event["step"] for event in events.of("resumed")], [5])

@@ -2,6 +2,7 @@ import json
 import shutil
 import tempfile
 import unittest
+from copy import copy
 from pathlib import Path
 
 from ..rows import Conversation
@@ -22,49 +23,51 @@ class ByTrait(unittest.TestCase):
 
         cls.tokenizer = load_tokenizer(model_path())
 
-    def rows_of(self, conversations: list[Conversation], longest: int = 64, most: int = 3):
+    def rows_of(self, conversations: list[Conversation], longest: int = 64, template: str | None = None):
         from ..held_out import by_trait
 
-        return by_trait(conversations, self.tokenizer, longest, 1024, most)
+        tokenizer = copy(self.tokenizer)
+        tokenizer.chat_template = template or tokenizer.chat_template
+        return by_trait(conversations, tokenizer, longest, 1024, 3)
 
     def test_rows_whose_answer_is_out_of_reach_give_way_to_others(self):
         # Take the first rows whatever their length, and nothing is measured: a loss of 0.
         long = answered("word " * 200, "yes")
         rows = self.rows_of([long, answered("a", "one"), long, answered("b", "two"), answered("c", "three"), answered("d", "four")])["all"]
-        self.assertEqual((rows.count, len(rows.examples)), (3, 3))
-        self.assertEqual([question.expected for question in rows.questions], ["one", "two", "three"])
+        self.assertEqual([len(row.examples) for row in rows], [1, 1, 1])
+        self.assertEqual([row.question.expected for row in rows], ["one", "two", "three"])
         self.assertEqual(self.rows_of([long, answered("a", "one", "other")]).keys(), {"other"})
 
     def test_a_plain_text_is_measured_and_asks_nothing(self):
-        rows = self.rows_of([Conversation([{"role": "text", "content": "once upon a time"}], "all")])["all"]
-        self.assertEqual((rows.count, len(rows.examples), rows.questions), (1, 1, []))
+        [row] = self.rows_of([Conversation([{"role": "text", "content": "once upon a time"}], "all")])["all"]
+        self.assertEqual((len(row.examples), row.question), (1, None))
 
     def test_the_last_answer_alone_is_asked_for_where_there_is_room_for_it(self):
         turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "one"}, {"role": "user", "content": "b"}, {"role": "assistant", "content": "two"}]
-        [question] = self.rows_of([Conversation(turns, "all")])["all"].questions
+        [row] = self.rows_of([Conversation(turns, "all")])["all"]
+        question = row.question
         self.assertEqual((question.last_message, question.expected), ("b", "two"))
         self.assertIn("one", question.text)
         far = [*turns[:2], {"role": "user", "content": "word " * 200}, turns[3]]
         for unasked in (far, turns[:3]):
-            rows = self.rows_of([Conversation(unasked, "all")])["all"]
-            self.assertEqual((rows.count, rows.questions), (1, []))
+            [row] = self.rows_of([Conversation(unasked, "all")])["all"]
+            self.assertIsNone(row.question)
 
     def test_a_call_of_a_tool_is_expected_as_the_template_writes_it(self):
         # Expect the message's content, and the right answer would be to say nothing.
-        self.tokenizer.chat_template, before = (
+        template = (
             "{% for message in messages %}<{{ message.role }}>{% if message.tool_calls %}call {{ message.tool_calls[0].function.name }}{% else %}{{ message.content }}{% endif %}</s>{% endfor %}"
             "{% if add_generation_prompt %}<assistant>{% endif %}"
-        ), self.tokenizer.chat_template
-        self.addCleanup(setattr, self.tokenizer, "chat_template", before)
+        )
         call = {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "function": {"name": "weather", "arguments": {}}}]}
-        [question] = self.rows_of([Conversation([{"role": "user", "content": "Rain?"}, call], "all")])["all"].questions
-        self.assertEqual(question.expected.removesuffix("</s>"), "call weather")
+        [row] = self.rows_of([Conversation([{"role": "user", "content": "Rain?"}, call], "all")], template=template)["all"]
+        self.assertEqual(row.question.expected.removesuffix("</s>"), "call weather")
 
     def test_what_a_template_writes_at_the_head_of_an_answer_is_not_what_was_said(self):
         # Score the whole of it, and no answer of a template that writes thoughts has a format.
-        self.tokenizer.chat_template, before = (Path(__file__).parent / "templates" / "qwen3.jinja").read_text(), self.tokenizer.chat_template
-        self.addCleanup(setattr, self.tokenizer, "chat_template", before)
-        [question] = self.rows_of([answered("a", '{"b": 1}')], longest=200)["all"].questions
+        template = (Path(__file__).parent / "templates" / "qwen3.jinja").read_text()
+        [row] = self.rows_of([answered("a", '{"b": 1}')], longest=200, template=template)["all"]
+        question = row.question
         self.assertEqual(question.expected, '<think>\n\n</think>\n\n{"b": 1}')
         self.assertEqual(question.said(question.expected), '{"b": 1}')
         self.assertEqual(question.said("4"), "4")
@@ -72,15 +75,13 @@ class ByTrait(unittest.TestCase):
     def test_a_text_without_a_word_is_not_measured(self):
         self.assertEqual(self.rows_of([Conversation([{"role": "text", "content": ""}], "all")]), {})
         # To say nothing is an answer.
-        self.assertEqual([question.expected for question in self.rows_of([answered("a", "")])["all"].questions], [""])
+        self.assertEqual([row.question.expected for row in self.rows_of([answered("a", "")])["all"]], [""])
 
     def test_a_row_that_the_template_refuses_is_named(self):
         from ..failures import BadInput
 
-        self.tokenizer.chat_template, before = "{{ raise_exception('no') }}", self.tokenizer.chat_template
-        self.addCleanup(setattr, self.tokenizer, "chat_template", before)
         with self.assertRaisesRegex(BadInput, "Row 1 of the held-out data: The model's chat template refuses"):
-            self.rows_of([answered("a", "one")])
+            self.rows_of([answered("a", "one")], template="{{ raise_exception('no') }}")
 
 
 class Compared(unittest.TestCase):
@@ -110,7 +111,7 @@ class Compared(unittest.TestCase):
         self.assertRegex((self.work / "report" / "report.md").read_text(), r"\| text \| \w+ \| 3 \|.*\| - \| - \|")
 
     def test_what_a_template_refuses_is_told_before_anything_is_trained(self):
-        # Take the first by_trait out of evaluation.HeldOut, and it is told by the validation.
+        # Let evaluation.HeldOut take no rows where eval_steps is 0, and it is told by the validation.
         from ..failures import BadInput
 
         model = self.work / "strict"

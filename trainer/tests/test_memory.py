@@ -41,15 +41,15 @@ class Memory(unittest.TestCase):
         import torch
 
         from ..encoding import Example
-        from ..held_out import answer_loss
+        from ..held_out import HeldOutRow, answer_loss
         from ..models import load_model, load_tokenizer
         from ..validation import generate
 
         model, tokenizer = load_model(model_path()).eval(), load_tokenizer(model_path())
         hyper = Hyperparameters(**{**HYPERPARAMETERS, "batch_size": 8, "max_length": 1024})
         prompts = [f"question {i} " * (1 + i) for i in range(7)]
-        examples = [Example(ids, ids) for ids in tokenizer(prompts)["input_ids"]]
-        expected = generate(model, tokenizer, prompts, 4, hyper), answer_loss(model, tokenizer.pad_token_id, examples, 8)
+        rows = [HeldOutRow([Example(ids, ids)], None) for ids in tokenizer(prompts)["input_ids"]]
+        expected = generate(model, tokenizer, prompts, 4, hyper), answer_loss(model, tokenizer.pad_token_id, rows, 8)
         seen = []
 
         def out_of_memory(module, inputs, options):
@@ -59,7 +59,7 @@ class Memory(unittest.TestCase):
 
         model.register_forward_pre_hook(out_of_memory, with_kwargs=True)
         self.assertEqual(generate(model, tokenizer, prompts, 4, hyper), expected[0])
-        self.assertAlmostEqual(answer_loss(model, tokenizer.pad_token_id, examples, 8), expected[1], places=4)
+        self.assertAlmostEqual(answer_loss(model, tokenizer.pad_token_id, rows, 8), expected[1], places=4)
         self.assertEqual(max(seen), 7)
 
     def test_a_model_without_room_on_the_gpu_is_compared_on_the_cpu(self):

@@ -15,7 +15,7 @@ from ..passages import chunks_of
 from ..rows import read_conversations
 from ..run_file import read_run_file
 from ..supervision import Commands
-from .support import HYPERPARAMETERS, ROOT, Recorder, model_path, shared, write_run_file
+from .support import HYPERPARAMETERS, ROOT, Recorder, model_path, shared, stop_at, write_run_file
 
 WORDS = ["apple", "bridge", "candle", "desert", "engine", "forest", "garden", "harbor", "island", "jacket", "kettle", "ladder"]
 
@@ -72,12 +72,8 @@ class Rag(unittest.TestCase):
         self.assertEqual([step["step"] for step in steps], list(range(1, 11)))
         self.assertEqual(steps[-1]["tokens"], plan["tokens"])
 
-        def stop_at_5(event, commands):
-            if event["type"] == "step" and event["step"] == 5:
-                commands.stop.set()
-
         with self.assertRaises(Stopped):
-            self.index("halves", stop_at_5)
+            self.index("halves", stop_at(5))
         halves, events = self.index("halves", lease_epoch=2, known_checkpoint_step=5)
         self.assertEqual([event["step"] for event in events.of("resumed")], [5])
         self.assertEqual([step["step"] for step in events.of("step")], list(range(6, 11)))

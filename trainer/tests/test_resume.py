@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..checkpoints import MANIFEST
 from ..failures import BadInput, CheckpointLost, LeaseLost, Stopped
-from .support import HYPERPARAMETERS, start, train_here, write_run_file
+from .support import HYPERPARAMETERS, start, stop_at, train_here, write_run_file
 
 # What may be chosen of a training, and trainings of which each pair of choices is in one: whoever adds a choice adds what it
 # needs here. All are interrupted and compared. (rag: test_rag. compile, which takes long: test_compile.)
@@ -80,13 +80,8 @@ class Resume(unittest.TestCase):
                 middle = plan["steps_per_epoch"] // 2
                 last = middle if chosen["stopped_in"] == "first epoch" else middle + plan["steps_per_epoch"]
                 work = self.fresh(f"{row}-stopped")
-
-                def stop(event, commands):
-                    if event["type"] == "step" and event["step"] == last:
-                        commands.stop.set()
-
                 with self.assertRaises(Stopped):
-                    train_here(work, stop, **options)
+                    train_here(work, stop_at(last), **options)
                 rest, events = train_here(work, lease_epoch=2, known_checkpoint_step=last, **options)
                 # It is told to stop while it tells of a step, and hears it after the next.
                 self.assertEqual([event["step"] for event in events.of("resumed")], [last + 1])
