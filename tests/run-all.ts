@@ -8,21 +8,26 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { childEnv, loadEnv, PROJECT_ROOT } from '../src/env.ts';
 import { ensureTrainerPython } from '../src/local/python.ts';
+import { startSharedServers } from './support/shared-servers.ts';
 
 interface Count {
   passed: number;
   failed: number;
   /** Name and error of each. */
   failing?: string[];
+  tests?: { name: string; seconds: number }[];
 }
 
-/** At once, since most of them wait for a process most of the time; on two cores more would wait for each other. */
+const SLOWEST = 10;
+
+/** At once, since they wait for processes and their timeouts much of the time. More would wait for each other on two cores. */
 const FILES_AT_ONCE = 2;
 /** The longest ones first, so that none of them runs alone at the end. */
 const SPECS = ['tests/service/*.test.ts', 'tests/!(service)/**/*.test.ts'];
 
 const env = loadEnv();
 const python = await ensureTrainerPython({ env, onProgress: (line) => console.log(line) });
+const servers = await startSharedServers();
 const scratch = await mkdtemp(join(tmpdir(), 'mtm-test-'));
 const files = process.argv.slice(2);
 const suites =
@@ -34,19 +39,25 @@ const suites =
       };
 
 try {
-  const total = { passed: 0, failed: 0, failing: [] as string[] };
+  const total = { passed: 0, failed: 0, failing: [] as string[], tests: [] as { name: string; seconds: number }[] };
   for (const [name, run] of Object.entries(suites)) {
     console.log(`\n== ${name}`);
-    const { passed, failed, failing = [] } = await run();
+    const { passed, failed, failing = [], tests = [] } = await run();
     total.passed += passed;
     total.failed += failed;
     total.failing.push(...failing);
+    total.tests.push(...tests);
   }
+  console.log(`\nThe ${SLOWEST} slowest tests:`);
+  const bySeconds = total.tests.sort((a, b) => b.seconds - a.seconds);
+  for (const { name, seconds } of bySeconds.slice(0, SLOWEST))
+    console.log(`${seconds.toFixed(1).padStart(7)} s  ${name}`);
   // Once more where they are found: whoever reads the end of a long log looks for them there.
   for (const test of total.failing) console.log(`\nfailed: ${test}`);
   console.log(`\n${total.passed} passed, ${total.failed} failed`);
   process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
 } finally {
+  await servers.stop();
   await rm(scratch, { recursive: true, force: true });
 }
 
@@ -67,7 +78,7 @@ async function runMocha(args: string[]): Promise<Count> {
       stdio: 'inherit',
       reject: false,
       // Several trainers at once on few cores: threads that spin for each other's turn would take it from them.
-      env: childEnv({ MTM_PYTHON: python, MTM_LOG_LEVEL: 'fatal', MTM_TRAINER_THREADS: '1' }),
+      env: childEnv({ ...servers.variables, MTM_PYTHON: python, MTM_LOG_LEVEL: 'fatal', MTM_TRAINER_THREADS: '1' }),
     },
   );
   return await readCount(report, exitCode);

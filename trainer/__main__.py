@@ -5,12 +5,11 @@
 """
 
 import argparse
-import os
 import sys
 import traceback
 from pathlib import Path
 
-from . import by_hand, failures, tasks
+from . import by_hand, failures, libraries, tasks
 from .events import Events
 from .failures import Stopped, as_failure
 from .supervision import Commands, obey_interrupt, obey_stdin
@@ -32,10 +31,7 @@ exit codes:
 
 def main(given: list[str]) -> int:
     arguments = parse(given)
-    # Nothing is ever fetched: what the run needs is on this machine, or the run says what is missing. No bars in the log.
-    os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", TOKENIZERS_PARALLELISM="false", HF_HUB_DISABLE_TELEMETRY="1", TQDM_DISABLE="1")
-    # bitsandbytes gets ready to compile kernels that are not used here, which takes a quarter of the time of all imports.
-    os.environ["TORCHDYNAMO_DISABLE"] = "1"  # set_up_torch takes it back where a training is to be compiled.
+    libraries.prepare()
     commands = Commands()
     events = Events(arguments.events_fd)
     if arguments.supervised:
@@ -75,4 +71,4 @@ def parse(given: list[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    libraries.leave(main(sys.argv[1:]))

@@ -4,7 +4,6 @@ Rank 0 is the process that was started. It alone tells, evaluates, saves and dec
 rows of each batch, and add up gradients with it. So the rows of a step are the same with any number of processes.
 """
 
-import ctypes
 import multiprocessing
 import os
 import signal
@@ -18,12 +17,12 @@ from pathlib import Path
 
 from .events import Events
 from .failures import TrainerFailure, as_failure, failure_of
+from .supervision import die_with_parent
 
 # A process that waits for the others may wait while rank 0 evaluates and saves. Their death is noticed otherwise, and at once.
 _LONGEST_WAIT = timedelta(days=1)
 # How long rank 0, which lost the connection, waits for whoever ended it to be gone.
 _GONE_WITHIN_S = 10.0
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -115,8 +114,7 @@ def _take_part(tell, task, arguments, rank: Rank) -> None:
 
 
 def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
     parent = multiprocessing.parent_process()
 
     def watch() -> None:

@@ -41,12 +41,19 @@ def obey_interrupt(commands: Commands) -> None:
     signal.signal(signal.SIGINT, stop)
 
 
+def die_with_parent(parent: int | None = None) -> None:
+    """The kernel kills this process when its parent dies. `parent`: the parent's pid, where that may have died already."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if parent is not None and os.getppid() != parent:
+        os._exit(PARENT_GONE)
+
+
 def obey_stdin(commands: Commands) -> None:
     """Reads `stop`, `checkpoint` and `lease MILLISECONDS` lines. When standard input closes, our parent is gone: die at
     once, lest two train. So when a lease is not prolonged: our parent may be stopped, or cut off, and the run another's."""
-    if sys.platform == "linux":
-        # Also when the parent dies so fast that its end of the pipe lives on in another process of its.
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # Also when the parent dies so fast that its end of the pipe lives on in another process of its.
+    die_with_parent()
 
     def read() -> None:
         for line in sys.stdin:

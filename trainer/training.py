@@ -5,6 +5,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import libraries
 from .checkpoints import checkpoint_of, newest_complete, problem_with, remove_unfinished, sha256_of
 from .device import DeviceFigures
 from .events import Events
@@ -175,7 +176,8 @@ def set_up_torch(run: RunFile, threads: int) -> None:
     # https://docs.nvidia.com/cuda/cublas/#results-reproducibility
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     if run.hyperparameters.compile:
-        os.environ.pop("TORCHDYNAMO_DISABLE", None)  # It is read when torch is imported.
+        libraries.allow_compiling()
+    libraries.load()
     import torch
     from transformers import set_seed
 

@@ -4,6 +4,7 @@ import json
 import math
 from pathlib import Path
 
+from . import libraries
 from .checkpoints import MANIFEST, sha256_of
 from .events import Events
 from .failures import BadInput, lacks_memory
@@ -73,6 +74,7 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events, dev
         found["loading"]["errors"].append("Not tried: the files are not right.")
         return {**found, "summary": not_usable(files["errors"])}
     events.send("phase", phase="checking_loading", message=None)
+    libraries.load()
     import torch
 
     from .models import config_of, context_of, load_model, load_tokenizer

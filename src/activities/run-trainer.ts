@@ -4,7 +4,7 @@ import { ApplicationFailure } from '@temporalio/activity';
 import { type Lease, noteRefusedWrite } from '../models/lease.ts';
 import { RunEvent } from '../models/run-event.ts';
 import { recordEvent } from '../models/run-progress.ts';
-import { startTrainer, type TrainerExit } from '../trainer/process.ts';
+import { type StartTrainer, startTrainer, type TrainerExit } from '../trainer/process.ts';
 import { EXIT_CODES, type RunFile } from '../trainer/protocol.ts';
 import { FAILURE_TYPES } from '../workflows/contract.ts';
 import { EventDelivery, type WriteDelivery } from './event-delivery.ts';
@@ -26,6 +26,8 @@ export interface StopGrace {
  */
 export async function runTrainer(options: {
   python: string;
+  /** How a trainer is started, unless torch.compile is used in it. */
+  start: StartTrainer;
   runDir: string;
   file: RunFile;
   hold: Hold;
@@ -53,7 +55,8 @@ export async function runTrainer(options: {
     stalled = sentence;
     trainer.kill();
   });
-  const trainer = await startTrainer({
+  const start = file.hyperparameters.compile ? startTrainer : options.start;
+  const trainer = await start({
     python: options.python,
     runFile,
     logFile: join(runDir, 'logs', `${file.task}.log`),

@@ -44,6 +44,7 @@ export function createTrainModel(context: TrainingWorkerContext) {
         const result = TrainResultSchema.parse(
           await runTrainer({
             python: await context.python(),
+            start: context.startTrainer,
             runDir: files.dir,
             file,
             hold,

@@ -1,10 +1,12 @@
 import type { Env } from '../env.ts';
+import type { StartTrainer } from '../trainer/process.ts';
 
 /** What the activities of one training worker process share. */
 export interface TrainingWorkerContext {
   env: Env;
   /** An interpreter with the trainer's requirements, made when it is not there yet. */
   python(): Promise<string>;
+  startTrainer: StartTrainer;
   leaseOptions(runId: number): {
     runId: number;
     workerId: string;

@@ -35,6 +35,7 @@ export function createValidateModel(context: TrainingWorkerContext) {
           const validation = ValidationResultSchema.parse(
             await runTrainer({
               python: await context.python(),
+              start: context.startTrainer,
               runDir: files.dir,
               file: {
                 ...(await commonFields(env, run, lease, heldOutRows > 0)),

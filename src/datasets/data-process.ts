@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { availableParallelism, getPriority, setPriority } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import pLimit from 'p-limit';
+import { BUILT } from '../built-files.ts';
 import { NoRoomError } from '../files.ts';
 import type { TASKS } from './data-process-main.ts';
 import { DatasetError } from './dataset-error.ts';
@@ -55,8 +55,6 @@ const LIMITED: Record<TaskName, { work: string; remedy: string }> = {
   mix: { work: 'To mix the datasets', remedy: SMALLER_MIXTURE },
 };
 
-const MAIN = fileURLToPath(new URL('./data-process-main.ts', import.meta.url));
-
 /** Behind the API, Temporal and the trainer, where there is less than one core for each. */
 const NICENESS = 10;
 
@@ -80,7 +78,7 @@ function start<N extends TaskName>(task: N, request: RequestOf<N>, options: Data
   const { signal, onProgress, mostResidentBytes = MOST_RESIDENT_BYTES, timeLimitMs = TIME_LIMIT_MS } = options;
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
-    const child = fork(MAIN, [], { execArgv: ['--import', 'tsx'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const child = fork(BUILT.dataProcess, [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     // From its first instruction on: to load all that it needs is most of what a small piece of work costs.
     // The orchestrator's is lower already, and only root may raise it.
     if (child.pid !== undefined) setPriority(child.pid, Math.max(getPriority(), NICENESS));

@@ -3,6 +3,7 @@ import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
+import { BUILT } from '../built-files.ts';
 import { childEnv, PROJECT_ROOT } from '../env.ts';
 import type { ReadyMessage } from './process-lifecycle.ts';
 
@@ -63,7 +64,7 @@ export class ServiceProcess {
   #spawn(): ChildProcess {
     const log = openSync(this.#logFile, 'a');
     try {
-      const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts', this.name], {
+      const child = spawn(process.execPath, [BUILT.main, this.name], {
         cwd: PROJECT_ROOT,
         detached: true,
         stdio: ['ignore', log, log, 'ipc'],

@@ -1,14 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import { Readable } from 'node:stream';
+import { Readable, type Writable } from 'node:stream';
 import { childEnv, PROJECT_ROOT } from '../env.ts';
 import { type TrainerEvent, TrainerEventSchema } from './protocol.ts';
 
-/** How a trainer ended. Which codes mean what: EXIT_CODES. */
-export interface TrainerExit {
+/** How a process ended: one of both. */
+export interface ProcessEnd {
   code: number | null;
   signal: NodeJS.Signals | null;
+}
+
+/** How a trainer ended. Which codes mean what: EXIT_CODES. */
+export interface TrainerExit extends ProcessEnd {
   /** The last `error` event, if it sent one. */
   error: Extract<TrainerEvent, { type: 'error' }> | null;
   /** The result of its `done` event, if it sent one. */
@@ -27,17 +31,28 @@ export interface TrainerProcess {
   kill(): void;
 }
 
-/**
- * Starts `python -m trainer <runFile>` in a process group of its own, with its output appended to `logFile`.
- * Events are handed to `onEvent` in order and at once: it never waits for us. It dies when this process dies: its
- * standard input closes.
- */
-export async function startTrainer(options: {
+export interface TrainerOptions {
   python: string;
   runFile: string;
+  /** Its output is appended there. */
   logFile: string;
+  /** Gets its events in order and at once: it never waits for us. */
   onEvent: (event: TrainerEvent) => void;
-}): Promise<TrainerProcess> {
+}
+
+/** A trainer that runs, in a process group of its own, and how to talk with it. */
+export interface RunningTrainer {
+  pid: number;
+  /** It dies when this closes, as it does when this process dies. */
+  commands: Writable;
+  events: Readable;
+  ended: Promise<ProcessEnd>;
+}
+
+export type StartTrainer = (options: TrainerOptions) => Promise<TrainerProcess>;
+
+/** Starts `python -m trainer <runFile>`. */
+export async function startTrainer(options: TrainerOptions): Promise<TrainerProcess> {
   const log = await open(options.logFile, 'a');
   let child: ChildProcess;
   try {
@@ -50,10 +65,9 @@ export async function startTrainer(options: {
   } finally {
     await log.close();
   }
-  const { pid } = child;
-  const { stdin } = child;
+  const { pid, stdin } = child;
   const events = child.stdio[3];
-  const ended = new Promise<Pick<TrainerExit, 'code' | 'signal'>>((resolve, reject) => {
+  const ended = new Promise<ProcessEnd>((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code, signal) => resolve({ code, signal }));
   });
@@ -61,17 +75,23 @@ export async function startTrainer(options: {
     await ended;
     throw new Error(`${options.python} could not be started.`);
   }
-  // A trainer that is gone cannot be told anything; how it ended is told by `exited`.
-  stdin.on('error', () => {});
+  return supervise({ pid, commands: stdin, events, ended }, options);
+}
 
+export function supervise(
+  { pid, commands, events, ended }: RunningTrainer,
+  { onEvent }: Pick<TrainerOptions, 'onEvent'>,
+): TrainerProcess {
+  // A trainer that is gone cannot be told anything; how it ended is told by `exited`.
+  commands.on('error', () => {});
   const kill = () => killGroup(pid);
-  // What a dead trainer left running would hold the pipe of events open.
+  // What a dead trainer left running would hold the events open.
   void ended.then(kill, kill);
   return {
     pid,
-    exited: handleEvents(events, options.onEvent, kill).then(async (last) => ({ ...(await ended), ...last })),
-    stop: () => stdin.write('stop\n'),
-    prolongLease: (goodForMs) => stdin.write(`lease ${Math.max(0, Math.floor(goodForMs))}\n`),
+    exited: handleEvents(events, onEvent, kill).then(async (last) => ({ ...(await ended), ...last })),
+    stop: () => commands.write('stop\n'),
+    prolongLease: (goodForMs) => commands.write(`lease ${Math.max(0, Math.floor(goodForMs))}\n`),
     kill,
   };
 }

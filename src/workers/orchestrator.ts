@@ -1,8 +1,8 @@
 import { constants, setPriority } from 'node:os';
-import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { ensureSearchAttributes } from '../../temporal/ensure-search-attributes.ts';
 import { createDataActivities, createOrchestrationActivities } from '../activities/orchestration.ts';
+import { BUILT } from '../built-files.ts';
 import type { Env } from '../env.ts';
 import { runUntilStopped } from '../local/process-lifecycle.ts';
 import { createLogger } from '../logger.ts';
@@ -28,7 +28,7 @@ export async function main(env: Env): Promise<void> {
   // thread is started: on Linux each has a priority of its own, and gets that of the one which starts it.
   setPriority(constants.priority.PRIORITY_LOW);
   installTemporalLogger(env.logLevel);
-  const [connection, workflowBundle] = await Promise.all([workerConnection(env), bundleWorkflows()]);
+  const connection = await workerConnection(env);
   await ensureSearchAttributes(connection, env.temporalNamespace).catch((error: Error) =>
     logger.warn({ err: error.cause }, error.message),
   );
@@ -39,7 +39,7 @@ export async function main(env: Env): Promise<void> {
     Worker.create({
       ...common,
       taskQueue: ORCHESTRATION_QUEUE,
-      workflowBundle,
+      workflowBundle: { codePath: BUILT.workflows },
       activities: createOrchestrationActivities(env),
       maxConcurrentActivityTaskExecutions: 8,
     }),
@@ -70,14 +70,6 @@ export async function main(env: Env): Promise<void> {
       await running;
       await Promise.all([orchestration.close(), connection.close(), sequelize.close()]);
     },
-  });
-}
-
-/** Bundles the workflow code once; takes about 1.5 s. */
-export async function bundleWorkflows() {
-  return await bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
-    logger: new DefaultLogger('WARN'),
   });
 }
 

@@ -12,6 +12,8 @@ import { createLogger } from '../logger.ts';
 import { connectModels } from '../models/database.ts';
 import { requireDatabaseUrl } from '../models/database-url.ts';
 import { Worker } from '../models/worker.ts';
+import { type StartTrainer, startTrainer } from '../trainer/process.ts';
+import { WarmTrainer } from '../trainer/warm-trainer.ts';
 import { workerConnection } from '../workflows/connection.ts';
 import { TRAINING_QUEUE, type TrainingActivities } from '../workflows/contract.ts';
 import { installTemporalLogger } from './orchestrator.ts';
@@ -35,10 +37,12 @@ export async function main(env: Env, args: string[]): Promise<void> {
   const stopping = new AbortController();
   let stopGraceMs = STOP_GRACE_MS;
   const report = createReport(workerId);
+  const trainers = trainersOf(env);
   await report.takePlace();
   const context: TrainingWorkerContext = {
     env,
     python: () => ensureTrainerPython({ env, onProgress: (line) => logger.info(line) }),
+    startTrainer: trainers.start,
     leaseOptions: (runId) => ({
       runId,
       workerId,
@@ -77,6 +81,7 @@ export async function main(env: Env, args: string[]): Promise<void> {
       stopping.abort();
       worker.shutdown();
       await running;
+      await trainers.close();
       clearInterval(timer);
       await report.settled();
       await report.now('stopped', null);
@@ -84,6 +89,20 @@ export async function main(env: Env, args: string[]): Promise<void> {
     },
     timeLimitMs: STOP_GRACE_MS + 60_000,
   });
+}
+
+/** On the CPU, trainers that have their libraries from the one before. A GPU cannot be used in a copy of a process. */
+function trainersOf(env: Env): { start: StartTrainer; close: () => Promise<void> } {
+  const isOnCpu = env.devices?.every((device) => device === 'cpu') === true;
+  if (!isOnCpu || process.platform !== 'linux') return { start: startTrainer, close: async () => {} };
+  let warm: WarmTrainer | undefined;
+  return {
+    start: async (options) => {
+      warm ??= new WarmTrainer(options.python);
+      return await warm.start(options);
+    },
+    close: async () => await warm?.close(),
+  };
 }
 
 /** Writes what this worker does into its row, where GET /workers/ and the host agent read it, and obeys what it says. */

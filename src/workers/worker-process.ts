@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { BUILT } from '../built-files.ts';
 import { childEnv, type Env, PROJECT_ROOT } from '../env.ts';
 import type { Worker } from '../models/worker.ts';
 import { deviceVariables } from './devices.ts';
@@ -15,7 +16,7 @@ export async function spawnWorker(env: Env, workerId: string, device: string): P
   await mkdir(join(env.home, 'logs'), { recursive: true });
   const log = openSync(logOf(env, workerId), 'a');
   try {
-    const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts', 'worker', '--id', workerId], {
+    const child = spawn(process.execPath, [BUILT.main, 'worker', '--id', workerId], {
       cwd: PROJECT_ROOT,
       detached: true,
       stdio: ['ignore', log, log],

@@ -12,7 +12,7 @@ import { RunMetric } from '../../src/models/run-metric.ts';
 import { recordCheckpoint, recordEvent, recordSteps } from '../../src/models/run-progress.ts';
 import { transition } from '../../src/models/transition.ts';
 import type { TrainerEvent } from '../../src/trainer/protocol.ts';
-import { startTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type StoppableDatabase, startStoppableDatabase } from '../support/database.ts';
 import { buildRun } from '../support/runs.ts';
 
 const HOUR_MS = 3_600_000;
@@ -33,9 +33,9 @@ const log = (message: string): TrainerEvent => ({ type: 'log', level: 'info', me
 
 describe('what a trainer tells', function () {
   this.timeout(120_000);
-  let database: TestDatabase;
+  let database: StoppableDatabase;
   before(async () => {
-    database = await startTestDatabase();
+    database = await startStoppableDatabase();
   });
   after(() => database?.remove());
 

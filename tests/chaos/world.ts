@@ -8,7 +8,7 @@ import { toVariables } from '../../src/env.ts';
 import { ServiceProcess } from '../../src/local/service-process.ts';
 import { processesOf } from '../support/processes.ts';
 import { type OutsideServers, startOutsideServers } from '../support/servers.ts';
-import { startTestService, type TestService, until } from '../support/service.ts';
+import { startServiceWithServers, type TestService, until } from '../support/service.ts';
 import { mountSmallDisk, type SmallDisk } from '../support/small-disk.ts';
 import { DATASETS, requestFor, type Spec } from './specs.ts';
 import { Watch } from './watch.ts';
@@ -88,7 +88,7 @@ export class ChaosWorld {
     const servers = await startOutsideServers();
     const { databaseUrl, temporalAddress } = servers;
     const { heartbeatTimeoutMs, workerCount } = options;
-    const { service, remove: removeService } = await startTestService({
+    const { service, remove: removeService } = await startServiceWithServers({
       databaseUrl,
       temporalAddress,
       heartbeatTimeoutMs,
@@ -202,7 +202,7 @@ export class ChaosWorld {
 
   /** A part of the service by its command, as `api`. */
   async processOf(command: string): Promise<number | null> {
-    const pattern = new RegExp(`main\\.ts ${command}\\s*$`);
+    const pattern = new RegExp(`main\\.js ${command}\\s*$`);
     return (await processesOf(this.service.env.home)).find((found) => pattern.test(found.command))?.pid ?? null;
   }
 

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
+import { BUILT } from '../../src/built-files.ts';
 import { childEnv, type Env, PROJECT_ROOT, toVariables } from '../../src/env.ts';
 import { processesOf } from '../support/processes.ts';
 import { TINY_MODEL, testEnv } from '../support/service.ts';
@@ -22,7 +23,7 @@ describe('the demo', function () {
 
   function demo(...args: string[]): ChildProcess {
     const ports = { MTM_PORT: '0', MTM_POSTGRES_PORT: '0', MTM_TEMPORAL_PORT: '0', MTM_TEMPORAL_UI_PORT: '0' };
-    return spawn(process.execPath, ['--import', 'tsx', 'src/main.ts', 'demo', '--model', TINY_MODEL, ...args], {
+    return spawn(process.execPath, [BUILT.main, 'demo', '--model', TINY_MODEL, ...args], {
       cwd: PROJECT_ROOT,
       env: childEnv({ ...toVariables(env), ...ports }),
       stdio: ['ignore', 'pipe', 'inherit'],

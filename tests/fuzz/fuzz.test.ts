@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { csvRows } from '../support/rows.ts';
 import { type OutsideServers, startOutsideServers } from '../support/servers.ts';
-import { startTestService, type TestService, TINY_MODEL, until } from '../support/service.ts';
+import { startServiceWithServers, type TestService, TINY_MODEL, until } from '../support/service.ts';
 import { ensureSchemathesis, fuzz } from './schemathesis.ts';
 
 const SEED = argument('seed') ?? '4';
@@ -25,7 +25,7 @@ describe('a fuzzer', function () {
     program = await ensureSchemathesis();
     servers = await startOutsideServers();
     const { databaseUrl, temporalAddress } = servers;
-    ({ service, remove } = await startTestService({ databaseUrl, temporalAddress }));
+    ({ service, remove } = await startServiceWithServers({ databaseUrl, temporalAddress }));
     for (let i = 0; i < 3; i++) await service.upload(`rows-${i}.csv`, csvRows(40, `set ${i}`));
     // One of each that has everything: a curve, checkpoints, logs, an output.
     await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { execa } from 'execa';
 import { parse } from 'yaml';
+import { BUILT } from '../../src/built-files.ts';
 import { loadEnv, PROJECT_ROOT } from '../../src/env.ts';
 
 interface ComposeService {
@@ -46,7 +47,7 @@ describe('the Compose files', () => {
   });
 
   it('name only what is there: services, volumes, files, and commands of ours', async () => {
-    const { stdout } = await execa('node', ['--import', 'tsx', 'src/main.ts', 'help'], { cwd: PROJECT_ROOT });
+    const { stdout } = await execa('node', [BUILT.main, 'help'], { cwd: PROJECT_ROOT });
     const commands = [...stdout.matchAll(/^ {2}(\w+)/gm)].map((match) => match[1]);
     for (const [name, service] of Object.entries(compose.services)) {
       for (const other of Object.keys(service.depends_on ?? {}))

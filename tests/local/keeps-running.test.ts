@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { processesOf } from '../support/processes.ts';
-import { startTestService, type TestService, until } from '../support/service.ts';
+import { startServiceWithServers, type TestService, until } from '../support/service.ts';
 
 /** Each long-lived process of the service, by its command line. */
 const PROCESSES: Record<string, RegExp> = {
   PostgreSQL: /postgres -D /,
   Temporal: /temporal server start-dev/,
-  'the API': /main\.ts api/,
-  'the orchestrator': /main\.ts orchestrator/,
-  'the host agent': /main\.ts host/,
+  'the API': /main\.js api/,
+  'the orchestrator': /main\.js orchestrator/,
+  'the host agent': /main\.js host/,
 };
 
 describe('a service of which one process is killed', function () {
@@ -17,7 +17,7 @@ describe('a service of which one process is killed', function () {
   let remove: () => Promise<void>;
 
   before(async () => {
-    ({ service, remove } = await startTestService());
+    ({ service, remove } = await startServiceWithServers());
   });
 
   after(async () => {

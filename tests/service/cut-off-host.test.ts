@@ -8,7 +8,7 @@ import { assertWeights, type Jobs, jobsOf } from '../support/jobs.ts';
 import { type Link, openLink } from '../support/link.ts';
 import { csvRows } from '../support/rows.ts';
 import { type OutsideServers, startOutsideServers } from '../support/servers.ts';
-import { startTestService, type TestService, until } from '../support/service.ts';
+import { startServiceWithServers, type TestService, until } from '../support/service.ts';
 import { trainersOf } from '../support/trainers.ts';
 
 /** Of a job of four epochs: 99 of the 110 rows, two at a time. */
@@ -28,7 +28,7 @@ describe('a host that is cut off from the network', function () {
   before(async () => {
     servers = await startOutsideServers();
     const { databaseUrl, temporalAddress } = servers;
-    ({ service, remove } = await startTestService({ databaseUrl, temporalAddress, hostName: 'host-a' }));
+    ({ service, remove } = await startServiceWithServers({ databaseUrl, temporalAddress, hostName: 'host-a' }));
     database = new Client({ connectionString: databaseUrl });
     await database.connect();
     jobs = jobsOf(service, Number((await service.upload('rows.csv', csvRows(110))).body.id));

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
+import { BUILT } from '../../src/built-files.ts';
 import { childEnv, type Env, PROJECT_ROOT, toVariables } from '../../src/env.ts';
 import { stepsIn } from '../support/jobs.ts';
 import { processesOf } from '../support/processes.ts';
@@ -31,7 +32,7 @@ describe('mtm start', function () {
 
   async function start(): Promise<string> {
     const ports = { MTM_PORT: '0', MTM_POSTGRES_PORT: '0', MTM_TEMPORAL_PORT: '0', MTM_TEMPORAL_UI_PORT: '0' };
-    const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts', 'start'], {
+    const child = spawn(process.execPath, [BUILT.main, 'start'], {
       cwd: PROJECT_ROOT,
       env: childEnv({ ...toVariables(env), ...ports }),
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -104,7 +105,7 @@ describe('mtm start', function () {
     await new Promise((resolve) => server.once('listening', resolve));
     const address = server.address();
     const port = typeof address === 'object' && address ? address.port : 0;
-    const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts', 'start'], {
+    const child = spawn(process.execPath, [BUILT.main, 'start'], {
       cwd: PROJECT_ROOT,
       env: childEnv({
         ...toVariables(env),

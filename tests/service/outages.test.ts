@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { assertWeights, type Jobs, jobsOf, stepsIn } from '../support/jobs.ts';
 import { csvRows } from '../support/rows.ts';
 import { type OutsideServer, type OutsideServers, startOutsideServers } from '../support/servers.ts';
-import { startTestService, type TestService, until } from '../support/service.ts';
+import { startServiceWithServers, type TestService, until } from '../support/service.ts';
 import { trainersOf } from '../support/trainers.ts';
 
 /** Long enough that it trains when the server goes away. */
@@ -19,7 +19,7 @@ describe('a server that is away while a run trains', function () {
   before(async () => {
     servers = await startOutsideServers();
     const { databaseUrl, temporalAddress } = servers;
-    ({ service, remove } = await startTestService({ databaseUrl, temporalAddress }));
+    ({ service, remove } = await startServiceWithServers({ databaseUrl, temporalAddress }));
     jobs = jobsOf(service, Number((await service.upload('rows.csv', csvRows(110))).body.id));
     await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
     undisturbed = await jobs.ended(await jobs.create(JOB));

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
 import { pauseWhenFull } from '../support/full-disk.ts';
 import { assertWeights, type Jobs, jobsOf, stepsIn } from '../support/jobs.ts';
 import { csvRows } from '../support/rows.ts';
-import { startTestService, type TestService, until } from '../support/service.ts';
+import { startTestService, type TestService, temporalClientOf, until } from '../support/service.ts';
 import { onSmallDisk } from '../support/small-disk.ts';
 import { trainerOf } from '../support/trainers.ts';
 
@@ -162,8 +161,7 @@ describe('a run that cannot go on just now', function () {
   it('and is asked to pause when the disk is full already stays paused until it is resumed', async () => {
     // Let #fullDisk of src/workflows/pausing.ts set its reason in any case, and the run would go on by itself.
     const runs = join(service.env.home, 'runs');
-    const connection = Connection.lazy({ address: service.temporalAddress });
-    const workflows = new Client({ connection }).workflow;
+    const { workflow: workflows, connection } = await temporalClientOf(service);
     try {
       await onSmallDisk(runs, '400m', async (disk) => {
         const id = await jobs.create();

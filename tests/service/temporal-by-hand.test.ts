@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { assertWeights, type Jobs, jobsOf, stepsIn } from '../support/jobs.ts';
 import { csvRows } from '../support/rows.ts';
-import { startTestService, type TestService, until } from '../support/service.ts';
+import { startTestService, type TestService, temporalClientOf, until } from '../support/service.ts';
 import { trainersOf } from '../support/trainers.ts';
 
 /** The buttons of the Temporal Web UI, which send these requests. */
@@ -12,13 +12,11 @@ describe('what a person does to a run in the Temporal Web UI', function () {
   let remove: () => Promise<void>;
   let jobs: Jobs;
   let undisturbed: Record<string, unknown>;
-  let connection: Connection;
   let client: Client;
 
   before(async () => {
     ({ service, remove } = await startTestService());
-    connection = await Connection.connect({ address: service.temporalAddress });
-    client = new Client({ connection });
+    client = await temporalClientOf(service);
     jobs = jobsOf(service, Number((await service.upload('rows.csv', csvRows(120))).body.id));
     await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
     undisturbed = await jobs.ended(await jobs.create());
@@ -26,7 +24,7 @@ describe('what a person does to a run in the Temporal Web UI', function () {
   });
 
   after(async () => {
-    await connection?.close();
+    await client?.connection.close();
     await remove?.();
   });
 
@@ -38,7 +36,7 @@ describe('what a person does to a run in the Temporal Web UI', function () {
     const { events } = await workflowOf(id).fetchHistory();
     const task = events?.find(({ workflowTaskCompletedEventAttributes }) => workflowTaskCompletedEventAttributes);
     await client.workflowService.resetWorkflowExecution({
-      namespace: 'default',
+      namespace: service.env.temporalNamespace,
       workflowExecution: { workflowId },
       workflowTaskFinishEventId: task?.eventId ?? null,
       requestId: `reset-${id}`,

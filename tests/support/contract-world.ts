@@ -4,7 +4,7 @@ import { json } from 'node:stream/consumers';
 import { DocumentedAnswers } from './openapi.ts';
 import { csvRows } from './rows.ts';
 import { type OutsideServers, startOutsideServers } from './servers.ts';
-import { startTestService, type TestService, TINY_EMBEDDER, TINY_MODEL, until } from './service.ts';
+import { startServiceWithServers, type TestService, TINY_EMBEDDER, TINY_MODEL, until } from './service.ts';
 import { putTinyModel } from './tiny-models.ts';
 
 const KEY = 'a-key';
@@ -56,7 +56,7 @@ export class ContractWorld {
     const servers = await startOutsideServers();
     const { databaseUrl, temporalAddress } = servers;
     const settings = { databaseUrl, temporalAddress, apiKeys: [KEY], maxUploadBytes: MOST_UPLOAD_BYTES };
-    const { service, remove } = await startTestService(settings);
+    const { service, remove } = await startServiceWithServers(settings);
     await putTinyModel(service.env, 'tiny-embedder');
     const document = await (await fetch(`${service.apiUrl}/api/v1/openapi.json`)).json();
     const world = new ContractWorld(service, servers, document as never, remove);

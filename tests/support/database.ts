@@ -6,19 +6,42 @@ import { startPostgres } from '../../src/local/postgres.ts';
 import { connectModels } from '../../src/models/database.ts';
 import { Dataset } from '../../src/models/dataset.ts';
 import { migrate } from '../../src/models/migrate.ts';
+import { createDatabase, sharedServers } from './shared-servers.ts';
 
 export interface TestDatabase {
   sequelize: Sequelize;
   url: string;
   home: string;
-  /** Ends the server at once, and starts it again on the same port with what it had. */
-  stop(): Promise<void>;
-  start(): Promise<void>;
   remove(): Promise<void>;
 }
 
-/** A PostgreSQL of a test file's own, with the schema and the models connected to it. */
+/** One whose server can be ended at once, and started again on the same port with what it had. */
+export interface StoppableDatabase extends TestDatabase {
+  stop(): Promise<void>;
+  start(): Promise<void>;
+}
+
+/** A database of a test file's own, with the schema and the models connected to it. */
 export async function startTestDatabase(): Promise<TestDatabase> {
+  const shared = sharedServers();
+  if (!shared) return await startStoppableDatabase();
+  const home = await mkdtemp(join(tmpdir(), 'mtm-test-'));
+  const { url, drop } = await createDatabase(shared);
+  const sequelize = connectModels(url);
+  return {
+    sequelize,
+    url,
+    home,
+    remove: async () => {
+      await sequelize.close();
+      await drop();
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The same on a PostgreSQL of its own. */
+export async function startStoppableDatabase(): Promise<StoppableDatabase> {
   const home = await mkdtemp(join(tmpdir(), 'mtm-test-'));
   let postgres = await startPostgres({ home, port: 0 });
   const { port } = postgres;

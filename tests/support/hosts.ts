@@ -41,7 +41,7 @@ export async function processesOfHost(
   hostName: string,
   what: 'agent' | 'all',
 ): Promise<number[]> {
-  const wanted = what === 'agent' ? /main\.ts host/ : /main\.ts (host|worker)|-m trainer/;
+  const wanted = what === 'agent' ? /main\.js host/ : /main\.js (host|worker)|-m trainer/;
   const pids: number[] = [];
   for (const { pid, command } of await processesOf(service.env.home)) {
     const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');

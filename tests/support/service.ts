@@ -2,8 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
+import { Client, Connection } from '@temporalio/client';
 import { type Env, loadEnv } from '../../src/env.ts';
 import { type RunningService, startService } from '../../src/local/start.ts';
+import { createDatabase, createNamespace, sharedServers } from './shared-servers.ts';
 import { putTinyModel } from './tiny-models.ts';
 
 export const TINY_MODEL = 'mtm/tiny-random-llama';
@@ -68,8 +70,29 @@ export function clientOf(apiUrl: string): ApiClient {
   };
 }
 
-/** The whole real service, with the tiny model in its cache. `remove` stops it and deletes its home. */
+/**
+ * The whole real service, with the tiny model in its cache, on a database and a namespace of its own of the shared servers.
+ * `remove` stops it and deletes its home.
+ */
 export async function startTestService(
+  changes: Partial<Env> = {},
+): Promise<{ service: TestService; remove: () => Promise<void> }> {
+  const shared = sharedServers();
+  if (!shared) return await startServiceWithServers(changes);
+  const [database, temporalNamespace] = await Promise.all([createDatabase(shared), createNamespace(shared)]);
+  const places = { databaseUrl: database.url, temporalAddress: shared.temporalAddress, temporalNamespace };
+  const { service, remove } = await startServiceWithServers({ ...places, ...changes });
+  return {
+    service,
+    remove: async () => {
+      await remove();
+      await database.drop();
+    },
+  };
+}
+
+/** The same with servers that are its own, unless `changes` names others. */
+export async function startServiceWithServers(
   changes: Partial<Env> = {},
 ): Promise<{ service: TestService; remove: () => Promise<void> }> {
   const env = { ...(await testEnv()), ...changes };
@@ -81,6 +104,12 @@ export async function startTestService(
     await rm(env.home, { recursive: true, force: true });
   };
   return { service, remove };
+}
+
+/** A client of the Temporal in which a service has its workflows. */
+export async function temporalClientOf(service: TestService): Promise<Client> {
+  const connection = await Connection.connect({ address: service.temporalAddress });
+  return new Client({ connection, namespace: service.env.temporalNamespace });
 }
 
 /** Looks until `look` gives something other than null or undefined. @throws Error with `what` after `timeoutMs`. */

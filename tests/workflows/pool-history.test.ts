@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import {
   balanceWorkersUpdate,
   ORCHESTRATION_QUEUE,
@@ -7,7 +7,7 @@ import {
   WORKER_POOL_ID,
 } from '../../src/workflows/contract.ts';
 import type { workerPoolWorkflow } from '../../src/workflows/index.ts';
-import { startTestService, type TestService } from '../support/service.ts';
+import { startTestService, type TestService, temporalClientOf } from '../support/service.ts';
 
 /** Fewer than two commands leave. */
 const SHORT: PoolInput = { mostHistoryEvents: 20 };
@@ -19,17 +19,15 @@ describe('the workflow of the pool', function () {
   this.timeout(180_000);
   let service: TestService;
   let remove: () => Promise<void>;
-  let connection: Connection;
   let client: Client;
 
   before(async () => {
     ({ service, remove } = await startTestService());
-    connection = await Connection.connect({ address: service.temporalAddress });
-    client = new Client({ connection });
+    client = await temporalClientOf(service);
   });
 
   after(async () => {
-    await connection?.close();
+    await client?.connection.close();
     await remove?.();
   });
 

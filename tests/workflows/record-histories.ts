@@ -5,7 +5,6 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
 import { execa } from 'execa';
 import { PROJECT_ROOT } from '../../src/env.ts';
 import { ensureTemporalCli } from '../../src/local/temporal-cli.ts';
@@ -13,15 +12,14 @@ import { WORKER_POOL_ID } from '../../src/workflows/contract.ts';
 import { pauseWhenFull } from '../support/full-disk.ts';
 import { jobsOf } from '../support/jobs.ts';
 import { csvRows } from '../support/rows.ts';
-import { startTestService, until } from '../support/service.ts';
+import { startTestService, temporalClientOf, until } from '../support/service.ts';
 import { onSmallDisk } from '../support/small-disk.ts';
 
 const DIR = join(PROJECT_ROOT, 'tests', 'workflows', 'histories');
 
 // A lease that holds while pauseWhenFull keeps its worker stopped.
 const { service, remove } = await startTestService({ heartbeatTimeoutMs: 12_000 });
-const connection = await Connection.connect({ address: service.temporalAddress });
-const client = new Client({ connection });
+const client = await temporalClientOf(service);
 try {
   await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
   const jobs = jobsOf(service, Number((await service.upload('rows.csv', csvRows(200))).body.id));
@@ -118,6 +116,6 @@ try {
     await writeFile(join(DIR, `${name}.json`), `${JSON.stringify(neutral, null, 2)}\n`);
   }
 } finally {
-  await connection.close();
+  await client.connection.close();
   await remove();
 }

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Worker } from '@temporalio/worker';
+import { BUILT } from '../../src/built-files.ts';
 import { PROJECT_ROOT } from '../../src/env.ts';
-import { bundleWorkflows, installTemporalLogger } from '../../src/workers/orchestrator.ts';
+import { installTemporalLogger } from '../../src/workers/orchestrator.ts';
 
 const DIR = join(PROJECT_ROOT, 'tests', 'workflows', 'histories');
 
@@ -23,7 +24,7 @@ describe('workflows of the past', function () {
         history: JSON.parse(await readFile(join(DIR, name), 'utf8')) as object,
       })),
     );
-    const workflowBundle = await bundleWorkflows();
+    const workflowBundle = { codePath: BUILT.workflows };
     const replayed: string[] = [];
     for await (const { workflowId, error } of Worker.runReplayHistories({ workflowBundle }, histories)) {
       assert.equal(error, undefined, `${workflowId}: ${error?.message}`);

@@ -1,0 +1,13 @@
+import { join } from 'node:path';
+import { PROJECT_ROOT } from './env.ts';
+
+const DIST = join(PROJECT_ROOT, 'dist');
+
+/** What processes are started from; bin/build.mjs makes it. */
+export const BUILT = {
+  /** The commands of `mtm`. */
+  main: join(DIST, 'main.js'),
+  dataProcess: join(DIST, 'data-process-main.js'),
+  /** The workflows, bundled for Temporal's sandbox. */
+  workflows: join(DIST, 'workflows.js'),
+} as const;
