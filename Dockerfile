@@ -22,6 +22,8 @@ COPY src src
 COPY temporal temporal
 COPY trainer trainer
 COPY examples examples
+COPY bin bin
+RUN node bin/build.mjs
 
 # A named volume takes over the owner of the folder that it is mounted on.
 RUN mkdir -p /data /output /models && chown node:node /data /output /models
@@ -34,5 +36,5 @@ ENV NODE_ENV=production \
     MTM_PYTHON=/opt/trainer/bin/python \
     HF_HOME=/models
 EXPOSE 8000
-ENTRYPOINT ["node", "--import", "tsx", "src/main.ts"]
+ENTRYPOINT ["node", "dist/main.js"]
 CMD ["help"]

@@ -23,7 +23,7 @@ const SLOWEST = 10;
 /** At once, since they wait for processes and their timeouts much of the time. More would wait for each other on two cores. */
 const FILES_AT_ONCE = 2;
 /** The longest ones first, so that none of them runs alone at the end. */
-const SPECS = ['tests/service/*.test.ts', 'tests/!(service)/**/*.test.ts'];
+const SPECS = ['tests/{chaos,fuzz}/*.test.ts', 'tests/service/*.test.ts', 'tests/!(chaos|fuzz|service)/**/*.test.ts'];
 
 const env = loadEnv();
 const python = await ensureTrainerPython({ env, onProgress: (line) => console.log(line) });

@@ -1,6 +1,6 @@
-/** A process that does one piece of work on data, says how it ended, and ends. See data-process.ts. */
+/** A process that does one piece of work on data after another, and says how each ended. See data-process.ts. */
 import { isDiskFull } from '../files.ts';
-import type { Assignment, Said } from './data-process.ts';
+import type { Assignment, Outcome, Said } from './data-process.ts';
 import { DatasetError } from './dataset-error.ts';
 import { fileThatIsGone, isOutOfMemory } from './duckdb.ts';
 
@@ -23,16 +23,16 @@ function say(said: Said): Promise<void> {
   });
 }
 
-async function end(said: Said): Promise<never> {
-  await say(said);
-  process.exit(0);
+function tell(outcome: Outcome): Promise<void> {
+  return say({ outcome, residentBytes: process.memoryUsage.rss() });
 }
 
-async function work({ task, request, mostResidentBytes }: Assignment): Promise<Said> {
-  setInterval(() => {
+async function work({ task, request, mostResidentBytes }: Assignment): Promise<Outcome> {
+  // For a sentence in time: the kernel's limit, which is higher, ends what has no time to look.
+  const looking = setInterval(() => {
     if (process.memoryUsage.rss() < mostResidentBytes) return;
-    void end({ tooMuchMemory: true });
-  }, LOOK_AT_MEMORY_EVERY_MS).unref();
+    void tell({ tooMuchMemory: true }).then(() => process.exit(1));
+  }, LOOK_AT_MEMORY_EVERY_MS);
   try {
     const run = (await TASKS[task]()) as (request: unknown, onProgress: (percent: number) => void) => Promise<unknown>;
     return { ok: await run(request, (progressPercent) => void say({ progressPercent })) };
@@ -47,10 +47,12 @@ async function work({ task, request, mostResidentBytes }: Assignment): Promise<S
     if (isDiskFull(error)) return { noRoom: String(error) };
     console.error(error);
     return { failed: String(error) };
+  } finally {
+    clearInterval(looking);
   }
 }
 
 if (process.send) {
-  process.once('message', (assignment: Assignment) => void work(assignment).then(end));
+  process.on('message', (assignment: Assignment) => void work(assignment).then(tell));
   process.once('disconnect', () => process.exit(1));
 }

@@ -1,31 +1,32 @@
-import { fork } from 'node:child_process';
-import { availableParallelism, getPriority, setPriority } from 'node:os';
-import pLimit from 'p-limit';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { getPriority, setPriority } from 'node:os';
 import { BUILT } from '../built-files.ts';
 import { NoRoomError } from '../files.ts';
 import type { TASKS } from './data-process-main.ts';
 import { DatasetError } from './dataset-error.ts';
 
 type Tasks = { [N in keyof typeof TASKS]: Awaited<ReturnType<(typeof TASKS)[N]>> };
-type TaskName = keyof Tasks;
-type RequestOf<N extends TaskName> = Parameters<Tasks[N]>[0];
-type ReplyOf<N extends TaskName> = Awaited<ReturnType<Tasks[N]>>;
+export type TaskName = keyof Tasks;
+export type RequestOf<N extends TaskName> = Parameters<Tasks[N]>[0];
+export type ReplyOf<N extends TaskName> = Awaited<ReturnType<Tasks[N]>>;
 
-/** What a data process is told when it starts. */
+/** What a data process is told to do. */
 export interface Assignment {
   task: TaskName;
   request: unknown;
   mostResidentBytes: number;
 }
 
-/** What it says: how far it is, any number of times, and then how it ended. */
-export type Said =
-  | { progressPercent: number }
+/** How work ended. */
+export type Outcome =
   | { ok: unknown }
   | { refused: string }
   | { noRoom: string }
   | { tooMuchMemory: true }
   | { failed: string };
+
+/** What it says: how far it is, any number of times, and then how it ended, with how much memory it has. */
+export type Said = { progressPercent: number } | { outcome: Outcome; residentBytes: number };
 
 /** The process was ended from outside, by a person or by a machine without memory. Nothing is wrong with the data. */
 export class DataProcessKilled extends Error {}
@@ -40,6 +41,11 @@ export interface DataProcessOptions {
 
 /** Beyond what DuckDB is given, it is for a row of the largest size that is read, and its parsing. */
 const MOST_RESIDENT_BYTES = 2 * 1024 ** 3;
+/**
+ * The kernel refuses memory beyond the limit and so much more. What a process has asked for is more than what it uses: mixing
+ * rows of 30 MiB takes 0.65 GiB, and has asked for 2.6. It acts also where the process is too busy to look at what it uses.
+ */
+const ASKED_BEYOND_BYTES = 2 * 1024 ** 3;
 const TIME_LIMIT_MS = 3 * 60 * 60 * 1000;
 
 const SMALLER_MIXTURE = 'Lower max_rows, or take datasets without so long rows.';
@@ -57,35 +63,58 @@ const LIMITED: Record<TaskName, { work: string; remedy: string }> = {
 
 /** Behind the API, Temporal and the trainer, where there is less than one core for each. */
 const NICENESS = 10;
+/** How V8 and C++ end a process that gets no more memory, as they say it on standard error. */
+const OUT_OF_MEMORY = /out of memory|bad_alloc|allocation failed/i;
+const LAST_WORDS_BYTES = 4096;
 
-/** Each takes half a second of a core to start, and memory: when many runs begin at once, they wait for each other. */
-const oneOfFew = pLimit(Math.max(4, availableParallelism()));
+/** A process for work on data, which does one piece of it after another. It dies with this process. */
+export class DataProcess {
+  readonly mostResidentBytes: number;
+  readonly #child: ChildProcess;
+  readonly #gone: Promise<{ code: number | null; signal: string | null }>;
+  /** Of its standard error. */
+  #lastWords = '';
+  #isOver = false;
+  #residentBytes = 0;
 
-/**
- * Does work on data in a process of its own: DuckDB's memory must not become the API's, and what takes too much memory
- * or time can be ended. It dies with this process. Only a few are at work at the same time.
- * @throws DatasetError with a sentence for the user; NoRoomError; DataProcessKilled; the reason of the signal
- */
-export function inDataProcess<N extends TaskName>(
-  task: N,
-  request: RequestOf<N>,
-  options: DataProcessOptions = {},
-): Promise<ReplyOf<N>> {
-  return oneOfFew(() => start(task, request, options));
-}
-
-function start<N extends TaskName>(task: N, request: RequestOf<N>, options: DataProcessOptions): Promise<ReplyOf<N>> {
-  const { signal, onProgress, mostResidentBytes = MOST_RESIDENT_BYTES, timeLimitMs = TIME_LIMIT_MS } = options;
-  return new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
-    const child = fork(BUILT.dataProcess, [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    // From its first instruction on: to load all that it needs is most of what a small piece of work costs.
+  constructor(mostResidentBytes = MOST_RESIDENT_BYTES) {
+    this.mostResidentBytes = mostResidentBytes;
+    this.#child = spawnLimited(mostResidentBytes + ASKED_BEYOND_BYTES);
     // The orchestrator's is lower already, and only root may raise it.
-    if (child.pid !== undefined) setPriority(child.pid, Math.max(getPriority(), NICENESS));
+    if (this.#child.pid !== undefined) setPriority(this.#child.pid, Math.max(getPriority(), NICENESS));
+    this.#child.stderr?.on('data', (chunk: Buffer) => {
+      process.stderr.write(chunk);
+      this.#lastWords = (this.#lastWords + chunk.toString('latin1')).slice(-LAST_WORDS_BYTES);
+    });
+    this.#gone = new Promise((resolve) => {
+      const gone = (code: number | null, signal: string | null) => {
+        this.#isOver = true;
+        resolve({ code, signal });
+      };
+      this.#child.once('error', (error) => {
+        this.#lastWords = error.message;
+        gone(null, null);
+      });
+      this.#child.once('exit', gone);
+    });
+  }
+
+  /** Whether it can do more, and how much memory it has kept of what it did. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+  get residentBytes(): number {
+    return this.#residentBytes;
+  }
+
+  /** @throws DatasetError with a sentence for the user; NoRoomError; DataProcessKilled; the reason of the signal */
+  async do<N extends TaskName>(task: N, request: RequestOf<N>, options: DataProcessOptions): Promise<ReplyOf<N>> {
+    const { signal, onProgress, timeLimitMs = TIME_LIMIT_MS } = options;
+    signal?.throwIfAborted();
     const ended: { reason: unknown } = { reason: null };
     const end = (reason: unknown) => {
       ended.reason ??= reason;
-      child.kill('SIGKILL');
+      this.#child.kill('SIGKILL');
     };
     const abort = () => end(signal?.reason);
     signal?.addEventListener('abort', abort, { once: true });
@@ -94,33 +123,63 @@ function start<N extends TaskName>(task: N, request: RequestOf<N>, options: Data
       () => end(new DatasetError(`${work} takes longer than ${timeLimitMs / 1000} s. ${remedy}`)),
       timeLimitMs,
     );
-    let last: Said | null = null;
-    child.on('message', (said: Said) => {
-      if ('progressPercent' in said) onProgress?.(said.progressPercent);
-      else last = said;
+    let hear: ((said: Said) => void) | undefined;
+    const answered = new Promise<Outcome>((resolve) => {
+      hear = (said) => {
+        if ('progressPercent' in said) return onProgress?.(said.progressPercent);
+        this.#residentBytes = said.residentBytes;
+        resolve(said.outcome);
+      };
+      this.#child.on('message', hear);
     });
-    child.once('error', reject);
-    // Only when it is gone: whoever removes its files then removes all of them.
-    child.once('exit', (code, signalName) => {
+    try {
+      this.#child.send({ task, request, mostResidentBytes: this.mostResidentBytes } satisfies Assignment);
+      const outcome = await Promise.race([answered, this.#gone]);
+      // Whoever removes the files of work that was ended waits until nobody writes to them.
+      if (ended.reason !== null) {
+        await this.#gone;
+        throw ended.reason;
+      }
+      if ('ok' in outcome) return outcome.ok as ReplyOf<N>;
+      const isTooMuch = 'tooMuchMemory' in outcome || ('code' in outcome && OUT_OF_MEMORY.test(this.#lastWords));
+      if (isTooMuch) {
+        await this.end();
+        const gib = (this.mostResidentBytes / 1024 ** 3).toFixed(1);
+        throw new DatasetError(`${work} takes more memory than it may (${gib} GiB). ${remedy}`);
+      }
+      if ('refused' in outcome) throw new DatasetError(outcome.refused);
+      if ('noRoom' in outcome) throw new NoRoomError(outcome.noRoom);
+      if ('failed' in outcome) throw new Error(outcome.failed);
+      if (outcome.signal) throw new DataProcessKilled(`The data process for ${task} was ended by ${outcome.signal}.`);
+      throw new Error(`The data process for ${task} ended with code ${outcome.code}: ${this.#lastWords.trim()}`);
+    } finally {
       clearTimeout(tooLong);
       signal?.removeEventListener('abort', abort);
-      if (ended.reason !== null) reject(ended.reason);
-      else if (last && 'ok' in last) resolve(last.ok as ReplyOf<N>);
-      else if (signalName) reject(new DataProcessKilled(`The data process for ${task} was ended by ${signalName}.`));
-      else if (last && 'tooMuchMemory' in last)
-        reject(
-          new DatasetError(
-            `${work} takes more memory than it may (${(mostResidentBytes / 1024 ** 3).toFixed(1)} GiB). ${remedy}`,
-          ),
-        );
-      else reject(errorOf(last, `The data process for ${task} ended with code ${code}.`));
-    });
-    child.send({ task, request, mostResidentBytes } satisfies Assignment);
-  });
+      if (hear) this.#child.off('message', hear);
+    }
+  }
+
+  /** Lets this process end although the other has not. */
+  unref(): void {
+    this.#child.unref();
+    this.#child.channel?.unref();
+  }
+
+  ref(): void {
+    this.#child.ref();
+    this.#child.channel?.ref();
+  }
+
+  async end(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#gone;
+  }
 }
 
-function errorOf(said: Said | null, otherwise: string): Error {
-  if (said && 'refused' in said) return new DatasetError(said.refused);
-  if (said && 'noRoom' in said) return new NoRoomError(said.noRoom);
-  return new Error(said && 'failed' in said ? said.failed : otherwise);
+/** Where the kernel takes such a limit, which macOS does not. */
+function spawnLimited(mostBytes: number): ChildProcess {
+  const limit = `ulimit -d ${Math.ceil(mostBytes / 1024)} 2>/dev/null; exec "$0" "$@"`;
+  return spawn('/bin/sh', ['-c', limit, process.execPath, BUILT.dataProcess], {
+    stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+  });
 }

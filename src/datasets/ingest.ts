@@ -1,6 +1,7 @@
 import { mkdir, rename, rm } from 'node:fs/promises';
 import type { Converted, ConvertRequest } from './convert.ts';
-import { type DataProcessOptions, inDataProcess } from './data-process.ts';
+import type { DataProcessOptions } from './data-process.ts';
+import { inDataProcess } from './in-data-process.ts';
 import { kindOf } from './source-kind.ts';
 
 /**

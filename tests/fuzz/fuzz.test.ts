@@ -8,6 +8,9 @@ const SEED = argument('seed') ?? '4';
 /** Of each operation; among all tests fewer than by `npm run test:fuzz`. */
 const EXAMPLES = argument('max-examples') ?? '3';
 
+/** Each request waits until the API has given the server up. */
+const ALL_WAIT = ['--workers', '4'];
+
 function argument(name: string): string | undefined {
   const start = `--${name}=`;
   return process.argv.find((given) => given.startsWith(start))?.slice(start.length);
@@ -67,7 +70,7 @@ describe('a fuzzer', function () {
   }
 
   it('finds nothing', async () => {
-    const { requests } = await run('schemathesis.toml', '--max-examples', EXAMPLES);
+    const { requests } = await run('schemathesis.toml', '--max-examples', EXAMPLES, '--workers', '2');
     assert.ok(requests >= 1_500, `${requests} requests`);
   });
 
@@ -96,7 +99,7 @@ describe('a fuzzer', function () {
       const { body } = await service.call('GET', '/health');
       assert.deepEqual(body.components, { database: 'down', temporal: 'up' });
       assert.equal((await service.call('GET', '/jobs/')).status, 503);
-      await run('away.toml');
+      await run('away.toml', ...ALL_WAIT);
     } finally {
       await servers.postgres.start();
     }
@@ -110,7 +113,7 @@ describe('a fuzzer', function () {
       assert.deepEqual(body.components, { database: 'up', temporal: 'down' });
       assert.equal((await service.call('POST', '/workers/', { action: 'stop' })).status, 503);
       // What happens to a run that cannot start is told when it happens: such a stream has no end.
-      await run('away.toml', '--exclude-path-regex', 'events$');
+      await run('away.toml', ...ALL_WAIT, '--exclude-path-regex', 'events$');
     } finally {
       await servers.temporal.start();
     }

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { inDataProcess } from '../../datasets/data-process.ts';
+import { inDataProcess } from '../../datasets/in-data-process.ts';
 import { checkMapping, type Mapping } from '../../datasets/row-format.ts';
 import type { Tokenizer } from '../../datasets/token-count.ts';
 import type { Env } from '../../env.ts';

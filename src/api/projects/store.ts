@@ -1,6 +1,6 @@
 import type { Transaction } from 'sequelize';
 import type { z } from 'zod';
-import { inDataProcess } from '../../datasets/data-process.ts';
+import { inDataProcess } from '../../datasets/in-data-process.ts';
 import type { Env } from '../../env.ts';
 import { LATEST_RUN } from '../../models/latest-run.ts';
 import { findSources } from '../../models/mixture-sources.ts';
