@@ -28,6 +28,9 @@ const SPECS = ['tests/{chaos,fuzz}/*.test.ts', 'tests/service/*.test.ts', 'tests
 const env = loadEnv();
 const python = await ensureTrainerPython({ env, onProgress: (line) => console.log(line) });
 const servers = await startSharedServers();
+// They are in sessions of their own, and would live on.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.once(signal, () => void servers.stop().finally(() => process.exit(1)));
 const scratch = await mkdtemp(join(tmpdir(), 'mtm-test-'));
 const files = process.argv.slice(2);
 const suites =
