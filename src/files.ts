@@ -1,14 +1,40 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { access, open, statfs } from 'node:fs/promises';
+import { open, stat, statfs } from 'node:fs/promises';
 import { dirname, isAbsolute, relative } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
+/** The code of an error of the operating system, such as ENOENT; null for every other error. */
+export function errnoOf(error: unknown): string | null {
+  if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return null;
+  return typeof error.code === 'string' ? error.code : null;
+}
+
+/**
+ * What a look at a file gives, or null where it is not there. Absent means ENOENT and nothing else: a disk with errors, or a
+ * process without a descriptor to spare, says nothing about what is on it.
+ */
+export async function ifThere<T>(look: Promise<T>): Promise<T | null> {
+  return await unless(['ENOENT'], look);
+}
+
+/** The same of what is there and is no folder, is not to be read by this process, or is a link that leads in a circle: for lists of what a person has. */
+export async function ifUsable<T>(look: Promise<T>): Promise<T | null> {
+  return await unless(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP'], look);
+}
+
+async function unless<T>(codes: string[], look: Promise<T>): Promise<T | null> {
+  try {
+    return await look;
+  } catch (error) {
+    if (codes.includes(errnoOf(error) ?? '')) return null;
+    throw error;
+  }
+}
+
+/** Whether there is something at a path; a link to nothing is not. @throws what looking fails with, unless it is not there */
 export async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
+  return (await ifThere(stat(path))) !== null;
 }
 
 /** Whether a path is a root or below it, and not beside it with a name that only begins the same. Both as they are: no links. */
@@ -41,9 +67,17 @@ export async function freeBytes(path: string): Promise<number> {
     return files > 0 && ffree === 0 ? 0 : bavail * bsize;
   } catch (error) {
     const parent = dirname(path);
-    if (parent === path) throw error;
+    if (errnoOf(error) !== 'ENOENT' || parent === path) throw error;
     return await freeBytes(parent);
   }
+}
+
+/** File systems that several machines may have at once, as statfs(2) numbers them: NFS, CIFS, SMB2, FUSE, 9P, Ceph, Lustre. */
+const NETWORK_DISKS = [0x6969, 0xff534d42, 0xfe534d42, 0x65735546, 0x01021997, 0x00c36400, 0x0bd00bd0];
+
+/** Whether other machines may use the disk of a path as well. */
+export async function isNetworkDisk(path: string): Promise<boolean> {
+  return process.platform === 'linux' && NETWORK_DISKS.includes((await statfs(path)).type >>> 0);
 }
 
 /** What is left free of a disk, for the database and runs that save their checkpoints. */

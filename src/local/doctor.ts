@@ -158,8 +158,8 @@ async function home(env: Env): Promise<Finding> {
   return await finding('MTM_HOME', async () => {
     const there = await nearestFolder(env.home);
     if (!(await stat(there)).isDirectory()) throw new Error(`${there} is no folder: set MTM_HOME to one.`);
-    await access(there, constants.W_OK).catch(() => {
-      throw new Error(`${there} is not writable: set MTM_HOME to a folder that is.`);
+    await access(there, constants.W_OK).catch((error: Error) => {
+      throw new Error(`${there} is not writable (${error.message}): set MTM_HOME to a folder that is.`);
     });
     const free = await freeBytes(there);
     if (free < LEAST_FREE_BYTES)

@@ -1,14 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { execa } from 'execa';
 import pg from 'pg';
+import { durableRename } from '../durable-files.ts';
+import { exists, ifThere } from '../files.ts';
 import { commandLine, processStart } from '../workers/process-identity.ts';
 import { choosePort } from './ports.ts';
 import { type PostgresBinaries, postgresBinaries } from './postgres-binaries.ts';
-import { endProcess, startServerProcess } from './server-process.ts';
+import { endProcess, readServerNote, requireNotElsewhere, startServerProcess } from './server-process.ts';
 
 const START_TIMEOUT_MS = 30_000;
 const USER = 'mtm';
@@ -36,7 +37,7 @@ export async function startPostgres(options: { home: string; port: number }): Pr
   await mkdir(join(options.home, 'logs'), { recursive: true });
   await endPostgresLeftover(options.home);
   const password = await passwordOf(base);
-  if (!existsSync(data)) await initialise(binaries, base, data);
+  if (!(await exists(data))) await initialise(binaries, base, data);
 
   const port = await choosePort(options.port);
   const [command, ...prefix] = binaries.asAllowedUser('postgres');
@@ -60,10 +61,7 @@ export async function startPostgres(options: { home: string; port: number }): Pr
   });
   const start = await processStart(server.pid);
   // SIGTERM would wait for clients to leave; SIGINT ends their sessions and shuts down in order.
-  const stop = async () => {
-    await stopPostmaster(data);
-    await endProcess(server.pid, start, 1_000);
-  };
+  const stop = () => stopPostmaster(server.pid, start);
   const url = `postgres://${USER}:${password}@127.0.0.1:${port}/${DATABASE}`;
   const outcome = await Promise.race([untilAnswers(url), server.ended.then(() => 'ended' as const)]);
   if (outcome !== 'answers') {
@@ -77,11 +75,12 @@ export async function startPostgres(options: { home: string; port: number }): Pr
 
 async function passwordOf(base: string): Promise<string> {
   const file = join(base, 'password');
-  const known = await readFile(file, 'utf8').catch(() => null);
+  // Only where there is none: the database knows one password, and no other would ever open it again.
+  const known = await ifThere(readFile(file, 'utf8'));
   if (known !== null) return known.trim();
   const password = randomBytes(24).toString('hex');
   await writeFile(`${file}.new`, password, { mode: 0o600 });
-  await rename(`${file}.new`, file);
+  await durableRename(`${file}.new`, file);
   return password;
 }
 
@@ -138,16 +137,14 @@ async function untilAnswers(url: string): Promise<'answers' | 'silent'> {
 
 /** The postmaster's own pid file names it, also when whoever started it was killed. */
 async function postmasterPid(data: string): Promise<number | null> {
-  const text = await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => null);
+  const text = await ifThere(readFile(join(data, 'postmaster.pid'), 'utf8'));
   const pid = Number(text?.split('\n')[0]);
   return Number.isInteger(pid) && pid > 0 ? pid : null;
 }
 
-async function stopPostmaster(data: string): Promise<void> {
-  const pid = await postmasterPid(data);
-  if (pid === null) return;
-  const start = await processStart(pid);
-  if (start === null) return;
+/** In order, with the sessions that are open; then by force. */
+async function stopPostmaster(pid: number, start: string | null): Promise<void> {
+  if (start === null || (await processStart(pid)) !== start) return;
   process.kill(pid, 'SIGINT');
   const deadline = performance.now() + 5_000;
   while ((await processStart(pid)) === start && performance.now() < deadline) await after(30);
@@ -156,13 +153,23 @@ async function stopPostmaster(data: string): Promise<void> {
 
 /**
  * Ends a server that was left running when its starter was killed, and waits until it is gone: a moment after kill -9 of
- * the server its pid may still be there. Returns whether there was one.
+ * the server its pid may still be there. Only what is proven to be ours on this host is ended, and only the pid file of a
+ * server that is proven dead is removed: two servers on the same data destroy it.
+ * @returns whether there was one
+ * @throws Error when the data was in use on another host, of which nothing is known here
  */
 export async function endPostgresLeftover(home: string): Promise<boolean> {
-  const data = join(home, 'postgres', 'data');
+  const base = join(home, 'postgres');
+  const data = join(base, 'data');
   const pid = await postmasterPid(data);
   if (pid === null) return false;
-  if ((await commandLine(pid)).includes(data)) await stopPostmaster(data);
-  await rm(join(data, 'postmaster.pid'), { force: true });
+  const pidFile = join(base, 'starter.pid');
+  const noted = await readServerNote(pidFile);
+  if (noted) await requireNotElsewhere(noted, `The database in ${data}`, pidFile);
+  const start = await processStart(pid);
+  if (start === null) return true; // PostgreSQL itself removes the pid file of a server that is dead.
+  if ((await commandLine(pid)).includes(data)) await stopPostmaster(pid, start);
+  // Another process has its pid by now: the server is dead, which PostgreSQL cannot know.
+  else if (noted?.pid === pid && noted.start !== start) await rm(join(data, 'postmaster.pid'), { force: true });
   return true;
 }

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { lock } from 'proper-lockfile';
 import { type Env, PROJECT_ROOT } from '../env.ts';
+import { TransientError } from '../failure.ts';
+import { exists } from '../files.ts';
 
 const TRAINER_REQUIREMENTS = ['requirements-torch.txt', 'requirements.txt'].map((name) =>
   join(PROJECT_ROOT, 'trainer', name),
@@ -20,7 +21,7 @@ export interface PythonOptions {
   onProgress: (line: string) => void;
 }
 
-/** A Python that can make the trainer's environment. @throws Error with the remedy when there is none. */
+/** A Python that can make the trainer's environment. @throws TransientError with the remedy when there is none. */
 export async function findSystemPython(): Promise<{ command: string; version: string }> {
   const seen: string[] = [];
   for (const command of CANDIDATES) {
@@ -39,7 +40,7 @@ export async function findSystemPython(): Promise<{ command: string; version: st
     }
   }
   const found = seen.length > 0 ? ` Found: ${seen.join('; ')}.` : '';
-  throw new Error(
+  throw new TransientError(
     `Python 3.10 or newer with venv is needed for the trainer.${found} Install it, or name one with MTM_PYTHON.`,
   );
 }
@@ -49,12 +50,12 @@ export async function findTrainerPython(env: Env): Promise<string | null> {
   if (env.python) return env.python;
   const { version } = await findSystemPython();
   const dir = await environmentDir(env, version, TRAINER_REQUIREMENTS);
-  return existsSync(join(dir, 'ready')) ? join(dir, 'bin', 'python') : null;
+  return (await exists(join(dir, 'ready'))) ? join(dir, 'bin', 'python') : null;
 }
 
 /**
  * The trainer's Python: MTM_PYTHON, or an environment of its own, made on first need.
- * @throws Error with the remedy when it cannot be made.
+ * @throws TransientError with the remedy when it cannot be made.
  */
 export async function ensureTrainerPython({ env, onProgress }: PythonOptions): Promise<string> {
   if (env.python) {
@@ -69,7 +70,7 @@ export async function ensureTrainerPython({ env, onProgress }: PythonOptions): P
  * A virtual environment with these requirements under MTM_TOOLS, made on first need. Processes that ask at the same time
  * make it once; one that was interrupted is made anew.
  * @returns its Python
- * @throws Error with the remedy when it cannot be made.
+ * @throws TransientError with the remedy when it cannot be made.
  */
 export async function ensurePythonEnvironment(
   options: PythonOptions & { what: string; requirements: string[] },
@@ -79,7 +80,7 @@ export async function ensurePythonEnvironment(
   const dir = await environmentDir(env, version, requirements);
   const python = join(dir, 'bin', 'python');
   const ready = join(dir, 'ready');
-  if (existsSync(ready)) return python;
+  if (await exists(ready)) return python;
   await mkdir(env.toolsDir, { recursive: true });
   const release = await lock(dir, {
     realpath: false,
@@ -87,7 +88,7 @@ export async function ensurePythonEnvironment(
     retries: { forever: true, minTimeout: 500, maxTimeout: 2_000 },
   });
   try {
-    if (existsSync(ready)) return python;
+    if (await exists(ready)) return python;
     await rm(dir, { recursive: true, force: true });
     onProgress(`Making ${what} in ${dir}, once.`);
     await execa(command, ['-m', 'venv', dir]);
@@ -117,7 +118,7 @@ async function checkGivenPython(python: string): Promise<void> {
     { reject: false },
   );
   if (exitCode === 0) return;
-  throw new Error(
+  throw new TransientError(
     `MTM_PYTHON ${python} cannot run the trainer: ${stderr || 'it did not start'}. Install trainer/requirements-torch.txt and trainer/requirements.txt there, or unset MTM_PYTHON.`,
   );
 }
@@ -143,7 +144,7 @@ async function pipInstall(python: string, file: string, env: Env, onProgress: (l
   const { exitCode, all } = await pip;
   if (exitCode === 0) return;
   const lines = String(all).trim().split('\n').slice(-5).join('\n');
-  throw new Error(
+  throw new TransientError(
     `pip could not install ${file}:\n${lines}\nMTM_PIP_ARGS passes options to pip, for example an index with CPU builds of torch.`,
   );
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { BUILT } from '../built-files.ts';
 import { childEnv, PROJECT_ROOT } from '../env.ts';
+import { ifThere } from '../files.ts';
 import type { ReadyMessage } from './process-lifecycle.ts';
 
 const START_TIMEOUT_MS = 60_000;
@@ -94,7 +95,7 @@ export class ServiceProcess {
   }
 
   async #lastWords(): Promise<string> {
-    const text = await readFile(this.#logFile, 'utf8').catch(() => '');
+    const text = (await ifThere(readFile(this.#logFile, 'utf8'))) ?? '';
     return `${text.trim().split('\n').slice(-4).join('\n')} (log: ${this.#logFile})`;
   }
 }

@@ -1,11 +1,11 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
-import { lock } from 'proper-lockfile';
 import { requireSafeAddress } from '../api/guard.ts';
 import { type Env, toVariables } from '../env.ts';
 import { keepIdsUnique } from '../models/ids-on-disk.ts';
 import { migrate } from '../models/migrate.ts';
+import { lockHome } from './home-lock.ts';
 import { choosePort, isPortFree } from './ports.ts';
 import { endPostgresLeftover, startPostgres } from './postgres.ts';
 import { ServiceProcess } from './service-process.ts';
@@ -38,11 +38,15 @@ interface Server {
 export async function startService(env: Env, onProgress: (line: string) => void): Promise<RunningService> {
   requireSafeAddress(env);
   await mkdir(join(env.home, 'logs'), { recursive: true });
-  const stops: (() => Promise<void>)[] = [await lockHome(env.home)];
+  const lock = await lockHome(env.home);
+  const stops: (() => Promise<void>)[] = [lock.release];
   let stopping = false;
   const endAll = async () => {
     stopping = true;
-    for (const end of stops.splice(0).reverse()) await end();
+    const failed: unknown[] = [];
+    // One that fails keeps none of the others from ending.
+    for (const end of stops.splice(0).reverse()) await end().catch((error: unknown) => failed.push(error));
+    for (const error of failed) throw error;
   };
   // Whoever asks again waits for the same end.
   let ended: Promise<void> | undefined;
@@ -50,6 +54,15 @@ export async function startService(env: Env, onProgress: (line: string) => void)
     ended ??= endAll();
     return ended;
   };
+  lock.watch(() => {
+    onProgress(
+      `The lock of ${env.home} (home.lock) is another's now, or was removed: another start may use the same data. Everything is ended.`,
+    );
+    void stop()
+      .catch(() => {})
+      .then(() => process.exit(1));
+  });
+  const mayRun = async () => !stopping && (await lock.isHeld());
   try {
     const killedBefore = (await Promise.all([endPostgresLeftover(env.home), endTemporalLeftover(env.home)])).includes(
       true,
@@ -70,17 +83,11 @@ export async function startService(env: Env, onProgress: (line: string) => void)
     );
     const databaseUrl = postgres?.url ?? required(env.databaseUrl);
     const temporalAddress = temporal?.address ?? required(env.temporalAddress);
-    if (postgres)
-      keepRunning(
-        postgres,
-        () => startPostgres({ home: env.home, port: postgres.port }),
-        stops,
-        () => stopping,
-      );
+    if (postgres) keepRunning(postgres, () => startPostgres({ home: env.home, port: postgres.port }), stops, mayRun);
     if (temporal) {
       const [port, uiPort] = [portOf(temporal.address), portOf(temporal.uiUrl)];
       const again = () => startTemporal({ ...env, port, uiPort, namespace: env.temporalNamespace, onProgress });
-      keepRunning(temporal, again, stops, () => stopping);
+      keepRunning(temporal, again, stops, mayRun);
     }
     await migrate(databaseUrl);
     for (const sentence of await keepIdsUnique(databaseUrl, env.home)) onProgress(sentence);
@@ -126,18 +133,18 @@ function keepRunning(
   server: Server,
   startAgain: () => Promise<Server>,
   stops: (() => Promise<void>)[],
-  isStopping: () => boolean,
+  mayRun: () => Promise<boolean>,
 ): void {
   const place = stops.indexOf(server.stop);
   void server.ended.then(async () => {
-    for (let delayMs = 200; !isStopping(); delayMs = Math.min(delayMs * 2, 10_000)) {
+    for (let delayMs = 200; await mayRun(); delayMs = Math.min(delayMs * 2, 10_000)) {
       await after(delayMs);
-      if (isStopping()) return;
+      if (!(await mayRun())) return;
       try {
         const next = await startAgain();
-        if (isStopping()) return await next.stop();
+        if (!(await mayRun())) return await next.stop();
         stops[place] = next.stop;
-        return keepRunning(next, startAgain, stops, isStopping);
+        return keepRunning(next, startAgain, stops, mayRun);
       } catch {
         // Its port may still be going free; the next try tells.
       }
@@ -185,21 +192,6 @@ async function checkPorts(env: Env, patienceMs: number): Promise<void> {
     throw new Error(
       `${taken.join('\n')}\nOr end what listens there; it may be a start of this service in another terminal.`,
     );
-}
-
-/** One service per MTM_HOME. The lock of a start that was killed is taken over after a few seconds. */
-async function lockHome(home: string): Promise<() => Promise<void>> {
-  try {
-    return await lock(home, {
-      lockfilePath: join(home, 'service.lock'),
-      stale: 5_000,
-      update: 1_500,
-      retries: { retries: 12, factor: 1, minTimeout: 500 },
-      onCompromised: () => {},
-    });
-  } catch {
-    throw new Error(`Another start of the service uses ${home}. End it, or set MTM_HOME to another folder.`);
-  }
 }
 
 function required(value: string | undefined): string {

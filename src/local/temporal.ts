@@ -92,7 +92,7 @@ async function tryToStart(options: TemporalOptions): Promise<LocalTemporal> {
 
 /** Ends a server that was left running when its starter was killed. Returns whether there was one. */
 export async function endTemporalLeftover(home: string): Promise<boolean> {
-  return await endLeftover(pidFileOf(home));
+  return await endLeftover(pidFileOf(home), 'The local Temporal server');
 }
 
 function pidFileOf(home: string): string {
