@@ -38,6 +38,12 @@ const EnvSchema = z.object({
   MTM_HEARTBEAT_TIMEOUT_MS: z.coerce.number().int().min(3_000).max(600_000).default(30_000),
   MTM_CHECKPOINT_PERCENT: z.coerce.number().gt(0).max(100).default(3),
   MTM_STALL_TIMEOUT_MS: z.coerce.number().int().min(1_000).default(600_000),
+  MTM_GIVE_UP_AFTER_MS: z.coerce
+    .number()
+    .int()
+    .min(1_000)
+    .default(6 * 3_600_000),
+  MTM_KEEP_WORK_DAYS: z.coerce.number().min(0).default(7),
   MTM_MAX_UPLOAD_BYTES: z.coerce
     .number()
     .int()
@@ -93,6 +99,10 @@ export interface Env {
   checkpointPercent: number;
   /** A trainer that tells no step for so long is hung: it is killed, and tried again from its last checkpoint. */
   stallTimeoutMs: number;
+  /** A run that is tried again and again for so long without a step of progress is given up. */
+  giveUpAfterMs: number;
+  /** So many days after its model was published, what a run needs no more is removed. */
+  keepWorkDays: number;
   maxUploadBytes: number;
   /** Set: an outside PostgreSQL. Not set: the embedded one. */
   databaseUrl: string | undefined;
@@ -144,6 +154,8 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
     heartbeatTimeoutMs: e.MTM_HEARTBEAT_TIMEOUT_MS,
     checkpointPercent: e.MTM_CHECKPOINT_PERCENT,
     stallTimeoutMs: e.MTM_STALL_TIMEOUT_MS,
+    giveUpAfterMs: e.MTM_GIVE_UP_AFTER_MS,
+    keepWorkDays: e.MTM_KEEP_WORK_DAYS,
     maxUploadBytes: e.MTM_MAX_UPLOAD_BYTES,
     databaseUrl: e.DATABASE_URL,
     temporalAddress: e.TEMPORAL_ADDRESS,
@@ -198,6 +210,8 @@ export function toVariables(env: Env): Record<string, string> {
     MTM_HEARTBEAT_TIMEOUT_MS: String(env.heartbeatTimeoutMs),
     MTM_CHECKPOINT_PERCENT: String(env.checkpointPercent),
     MTM_STALL_TIMEOUT_MS: String(env.stallTimeoutMs),
+    MTM_GIVE_UP_AFTER_MS: String(env.giveUpAfterMs),
+    MTM_KEEP_WORK_DAYS: String(env.keepWorkDays),
     MTM_MAX_UPLOAD_BYTES: String(env.maxUploadBytes),
     DATABASE_URL: env.databaseUrl ?? '',
     TEMPORAL_ADDRESS: env.temporalAddress ?? '',

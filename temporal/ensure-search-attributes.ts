@@ -1,8 +1,8 @@
 import type { ConnectionLike } from '@temporalio/client';
 import { SEARCH_ATTRIBUTES } from './search-attributes.ts';
 
-/** `temporal.api.enums.v1.IndexedValueType`, of the two types that we use. */
-const INDEXED_VALUE_TYPES = { Keyword: 2, Int: 3 } as const;
+/** `temporal.api.enums.v1.IndexedValueType`, of the types that we use. */
+const INDEXED_VALUE_TYPES = { Keyword: 2, Int: 3, KeywordList: 7 } as const;
 
 /**
  * Registers what of our search attributes a namespace lacks: a server that others set up knows none of them. The local

@@ -7,7 +7,10 @@ export const searchAttributeKeys = {
   status: defineSearchAttributeKey('MtmStatus', SearchAttributeType.KEYWORD),
   trainingType: defineSearchAttributeKey('MtmTrainingType', SearchAttributeType.KEYWORD),
   baseModel: defineSearchAttributeKey('MtmBaseModel', SearchAttributeType.KEYWORD),
+  /** Of workflows of earlier versions: now the worker is with the heartbeats. */
   worker: defineSearchAttributeKey('MtmWorker', SearchAttributeType.KEYWORD),
+  name: defineSearchAttributeKey('MtmName', SearchAttributeType.KEYWORD),
+  data: defineSearchAttributeKey('MtmData', SearchAttributeType.KEYWORD_LIST),
 };
 
 /** The same as name and type, for setting up a namespace. */
@@ -18,4 +21,6 @@ export const SEARCH_ATTRIBUTES = [
   { name: 'MtmTrainingType', type: 'Keyword' },
   { name: 'MtmBaseModel', type: 'Keyword' },
   { name: 'MtmWorker', type: 'Keyword' },
+  { name: 'MtmName', type: 'Keyword' },
+  { name: 'MtmData', type: 'KeywordList' },
 ] as const;

@@ -17,6 +17,7 @@ from .failures import BadInput, CheckpointLost, LeaseLost
 from .supervision import Commands
 
 MANIFEST = "manifest.json"
+_LATE_S = 3.0  # So long an entry of a folder that another machine wrote may stay hidden on a network disk.
 KEEP = 2  # Never fewer: the newest may turn out torn on a disk that lied about fsync.
 
 
@@ -148,17 +149,26 @@ def publish(path: Path, root: Path, facts: dict, commands: Commands, events: Eve
 
 
 def newest_complete(root: Path, lease_epoch: int, expected: dict, known_step: int | None, events: Events) -> Checkpoint | None:
-    """The checkpoint to go on from. What does not verify is put aside under another name.
+    """The checkpoint to go on from. What does not verify is put aside under another name. `known_step`: of the newest that
+    the service knows of; to go on from less is told.
 
     Raises CheckpointLost when one was known and none verifies: starting again at 0 must be somebody's decision.
     """
-    candidates = all_checkpoints(root)
+    candidates = _once_known_is_there(root, known_step)
+    put_aside = False
     if candidates and candidates[0].lease_epoch > lease_epoch:
         raise BadInput(f"A later claim of this run (lease epoch {candidates[0].lease_epoch}) has saved already; this one is {lease_epoch}.")
     for checkpoint in candidates:
         reason = problem_with(checkpoint.path, expected)
         if reason is None:
+            if known_step is not None and checkpoint.step < known_step and not put_aside:
+                message = (
+                    f"A checkpoint of step {known_step} was saved, and is not under {root} any more: training goes on from step {checkpoint.step}, "
+                    "and does the steps in between again."
+                )
+                events.send("log", level="warning", message=message)
             return checkpoint
+        put_aside = True
         aside = checkpoint.path.with_name("quarantine-" + checkpoint.path.name)
         shutil.rmtree(aside, ignore_errors=True)
         checkpoint.path.rename(aside)
@@ -168,6 +178,16 @@ def newest_complete(root: Path, lease_epoch: int, expected: dict, known_step: in
             f"A checkpoint of step {known_step} was saved under {root}, and none there verifies now. Put the files back, or start the run afresh."
         )
     return None
+
+
+def _once_known_is_there(root: Path, known_step: int | None) -> list[Checkpoint]:
+    """All checkpoints. A network disk may show another machine's newest some seconds late: it is looked for again."""
+    deadline = time.monotonic() + _LATE_S
+    while True:
+        found = all_checkpoints(root)
+        if known_step is None or any(checkpoint.step >= known_step for checkpoint in found) or time.monotonic() > deadline:
+            return found
+        time.sleep(0.25)
 
 
 def remove_unfinished(checkpoints: Iterable[Path]) -> None:

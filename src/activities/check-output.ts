@@ -1,13 +1,12 @@
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { Env } from '../env.ts';
 import { Run } from '../models/run.ts';
 import { trainerHyperparameters } from '../models/run-spec.ts';
+import { RunFolder } from '../runs/run-folder.ts';
 import { startTrainer } from '../trainer/process.ts';
 import { EXIT_CODES, type RunFile, type ValidationResult, ValidationResultSchema } from '../trainer/protocol.ts';
 import type { RunRef } from '../workflows/contract.ts';
-import { runFiles } from './run-files.ts';
 import { commonFields, knownManifestSha256 } from './train-model.ts';
 
 const HEARTBEAT_EVERY_MS = 3_000;
@@ -20,8 +19,7 @@ export function createCheckOutput(env: Env, python: () => Promise<string>) {
     try {
       const run = await Run.findByPk(runId, { rejectOnEmpty: true });
       if (!run.output_path) throw ApplicationFailure.nonRetryable(`Run ${runId} has no output.`, 'NoOutput');
-      const { dir } = runFiles(env, run);
-      await mkdir(join(dir, 'logs'), { recursive: true });
+      const folder = new RunFolder(env, run);
       const file: RunFile = {
         ...(await commonFields(env, run, { epoch: run.lease_epoch }, false)),
         task: 'check',
@@ -31,12 +29,11 @@ export function createCheckOutput(env: Env, python: () => Promise<string>) {
         known_checkpoint_step: null,
         known_manifest_sha256: knownManifestSha256(run),
       };
-      const runFile = join(dir, 'check.json');
-      await writeFile(runFile, `${JSON.stringify(file, null, 2)}\n`);
+      const runFile = await folder.writeCheckFile(file);
       const trainer = await startTrainer({
         python: await python(),
         runFile,
-        logFile: join(dir, 'logs', 'check.log'),
+        logFile: join(folder.paths.logs, 'check.log'),
         onEvent: async () => {},
       });
       context.cancellationSignal.addEventListener('abort', trainer.kill, { once: true });

@@ -1,13 +1,12 @@
-import { access, rename, rm, symlink } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
 import { ApplicationFailure } from '@temporalio/activity';
 import type { Env } from '../env.ts';
-import { exists } from '../files.ts';
-import { Run } from '../models/run.ts';
+import { connection, Run } from '../models/run.ts';
+import { RunEvent } from '../models/run-event.ts';
 import { isFinal, type RunStatus } from '../models/statuses.ts';
-import { setPhase, transition } from '../models/transition.ts';
+import { transition } from '../models/transition.ts';
+import { RunFolder } from '../runs/run-folder.ts';
 import { FAILURE_TYPES, type FinishInput, type TrainingOutcome } from '../workflows/contract.ts';
-import { removeStaging, runFiles } from './run-files.ts';
+import { knownManifestSha256 } from './train-model.ts';
 
 /**
  * The end of a run: publishes the output by rename when it is complete, removes what is half-done, writes the final
@@ -24,7 +23,13 @@ export function createFinishRun(env: Env) {
     }
     await closeRun(env, run);
     const ended = await Run.findByPk(runId, { rejectOnEmpty: true });
-    return { status: endStatus(ended.status), message: ended.error_message };
+    return {
+      status: endStatus(ended.status),
+      message: ended.error_message,
+      verdict: ended.validation?.verdict ?? null,
+      outputPath: ended.output_path,
+      weightsSha256: ended.result?.weights_sha256 ?? null,
+    };
   };
 }
 
@@ -43,30 +48,27 @@ async function complete(env: Env, run: Run): Promise<void> {
     const found = `Run ${run.id} is to be published, and the database does not know that it was trained and validated.`;
     throw ApplicationFailure.nonRetryable(found, FAILURE_TYPES.stageForgotten);
   }
-  await setPhase(run.id, 'queued', 'publishing');
-  const output_path = await publish(env, run);
+  const folder = new RunFolder(env, run);
+  // First: from here on it cannot be cancelled any more, so that no model is published of a run that was.
+  if (!(await intendToPublish(run.id, folder.paths.output))) return;
+  const warning = await folder.publish(run.result.staging_path, knownManifestSha256(run));
+  if (warning !== null) await RunEvent.create({ run_id: run.id, kind: 'warning', data: { message: warning } });
   // A validated run was handed back to the queue; from there the table leads to completed by way of running.
   await transition({ runId: run.id, from: ['queued'], to: 'running', phase: 'publishing' });
-  await transition({ runId: run.id, to: 'completed', phase: 'finished', set: { output_path, progress: 100 } });
+  const set = { output_path: folder.paths.output, progress: 100 };
+  await transition({ runId: run.id, to: 'completed', phase: 'finished', set });
 }
 
-async function publish(env: Env, run: Run): Promise<string> {
-  const { output } = runFiles(env, run);
-  if (!run.result) throw new Error(`Run ${run.id} is to be published and has not been trained.`);
-  if (await exists(run.result.staging_path)) {
-    // Of a database that is gone, whose ids began at 1 as well: kept, under another name.
-    if (await exists(output)) await rename(output, `${output}.older-${Date.now()}`);
-    await rename(run.result.staging_path, output);
-  } else {
-    // Gone from staging means that an earlier attempt published it: nobody else moves or removes it.
-    await access(output);
-  }
-  const latest = join(dirname(output), 'latest');
-  const replacement = `${latest}.${run.id}`;
-  await rm(replacement, { force: true });
-  await symlink(basename(output), replacement);
-  await rename(replacement, latest);
-  return output;
+/** Writes that the run is about to be published, and where. False when it has ended meanwhile. */
+async function intendToPublish(runId: number, path: string): Promise<boolean> {
+  return await connection().transaction(async (transaction) => {
+    const run = await Run.findByPk(runId, { transaction, lock: transaction.LOCK.UPDATE, rejectOnEmpty: true });
+    if (isFinal(run.status)) return false;
+    if (run.phase === 'publishing' && run.publish_path === path) return true;
+    await run.update({ phase: 'publishing', publish_path: path }, { transaction });
+    await RunEvent.create({ run_id: runId, kind: 'phase', data: { phase: 'publishing' } }, { transaction });
+    return true;
+  });
 }
 
 /**
@@ -74,7 +76,7 @@ async function publish(env: Env, run: Run): Promise<string> {
  * work on it any more. May run twice.
  */
 export async function closeRun(env: Env, run: Run): Promise<void> {
-  await removeStaging(runFiles(env, run));
+  await new RunFolder(env, run).removeExports();
   await Run.update({ workflow_closed_at: new Date() }, { where: { id: run.id }, silent: true });
 }
 

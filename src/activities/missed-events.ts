@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { exists } from '../files.ts';
+import { exists, ifThere } from '../files.ts';
 import type { Lease } from '../models/lease.ts';
 import {
   areRecorded,
@@ -79,7 +79,7 @@ async function firstStep(eventsDir: string, epoch: number): Promise<number | nul
 
 /** Oldest first. */
 async function earlierEpochs(eventsDir: string, before: number): Promise<number[]> {
-  const names = await readdir(eventsDir).catch(() => []);
+  const names = (await ifThere(readdir(eventsDir))) ?? [];
   const epochs = names.flatMap((name) => Number(/^e(\d+)\.jsonl$/.exec(name)?.[1] ?? []));
   return epochs.filter((epoch) => epoch < before).sort((a, b) => a - b);
 }

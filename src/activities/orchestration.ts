@@ -5,7 +5,8 @@ import { createFinishRun } from './finish-run.ts';
 import { createHasRoom, isPaused, setPause } from './pause-run.ts';
 import { planPoolBalance, planPoolRestart, planPoolStart, planPoolStop } from './plan-pool.ts';
 import { createPrepareData } from './prepare-data.ts';
-import { queueRun } from './queue-run.ts';
+import { createQueueRun } from './queue-run.ts';
+import { Turnstile } from './turnstile.ts';
 import { createVerifyModel } from './verify-model.ts';
 
 /** The activities of the queue `data`. */
@@ -13,11 +14,19 @@ export function createDataActivities(env: Env) {
   return { prepareData: createPrepareData(env), verifyModel: createVerifyModel(env) };
 }
 
-/** The activities of the queue `orchestration`; those of `data` as well, for workflows that began before it was one. */
-export function createOrchestrationActivities(env: Env): OrchestrationActivities {
+/** The activities of the queue `line`. */
+export function createLineActivities() {
+  return { queueRun: createQueueRun(new Turnstile()) };
+}
+
+/** The activities of the queue `orchestration`; those of `data` and `line` as well, for workflows that began before these were. */
+export function createOrchestrationActivities(
+  env: Env,
+  line: Pick<OrchestrationActivities, 'queueRun'>,
+): OrchestrationActivities {
   return {
     ...createDataActivities(env),
-    queueRun,
+    ...line,
     setPause,
     isPaused,
     hasRoom: createHasRoom(env),

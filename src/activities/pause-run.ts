@@ -3,6 +3,7 @@ import type { Env } from '../env.ts';
 import { freeBytes } from '../files.ts';
 import { Checkpoint } from '../models/checkpoint.ts';
 import { setPauseReason } from '../models/pause.ts';
+import { runPaths } from '../runs/run-paths.ts';
 import {
   FAILURE_TYPES,
   PAUSE_WAS_ASKED,
@@ -11,7 +12,6 @@ import {
   type RunRef,
 } from '../workflows/contract.ts';
 import { openRun } from './open-run.ts';
-import { runFiles } from './run-files.ts';
 
 /** What a training needs beside two checkpoints: logs, events, and the disk's other users. */
 const SPARE_BYTES = 256 * 1024 ** 2;
@@ -36,7 +36,7 @@ export function createHasRoom(env: Env) {
     const run = await openRun(runId);
     const largest: number | null = await Checkpoint.max('bytes', { where: { run_id: runId } });
     const needed = SPARE_BYTES + 2 * (largest ?? 0);
-    const free = await Promise.all([runFiles(env, run).dir, run.spec.output_directory].map(freeBytes));
+    const free = await Promise.all([runPaths(env, run).dir, run.spec.output_directory].map(freeBytes));
     return Math.min(...free) >= needed;
   };
 }

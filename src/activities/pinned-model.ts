@@ -1,11 +1,12 @@
-import { randomUUID } from 'node:crypto';
-import { link, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { findModel } from '../base-models/find-model.ts';
 import { exactName, type FoundModel, unusable } from '../base-models/found-model.ts';
 import type { Env } from '../env.ts';
+import { ifThere } from '../files.ts';
 import type { Run } from '../models/run.ts';
-import { runFiles } from './run-files.ts';
+import { RunFolder } from '../runs/run-folder.ts';
+import { runPaths } from '../runs/run-paths.ts';
 
 const PinSchema = z.object({ name: z.string(), revision: z.string() });
 type Pin = z.output<typeof PinSchema>;
@@ -15,7 +16,7 @@ type Pin = z.output<typeof PinSchema>;
  * not become the model that its adapters are put on.
  */
 export async function findPinned(env: Env, run: Run): Promise<FoundModel> {
-  return await findAt(env, run, await readPin(runFiles(env, run).model));
+  return await findAt(env, run, await readPin(runPaths(env, run).model));
 }
 
 async function findAt(env: Env, run: Run, pin: Pin | null): Promise<FoundModel> {
@@ -28,29 +29,16 @@ async function findAt(env: Env, run: Run, pin: Pin | null): Promise<FoundModel> 
 
 /** The same, and keeps its revision with the run, for all that is done for it from now on. May run twice: the first one counts. */
 export async function pinModel(env: Env, run: Run): Promise<FoundModel> {
-  const { model: file } = runFiles(env, run);
-  const pin = await readPin(file);
+  const folder = new RunFolder(env, run);
+  const pin = await readPin(folder.paths.model);
   const found = await findAt(env, run, pin);
   if (!found.available || pin !== null) return found;
-  const draft = `${file}.${randomUUID()}`;
-  await writeFile(draft, `${JSON.stringify({ name: found.resolved_name, revision: found.revision })}\n`);
-  await adoptPin(draft, file);
-  await rm(draft);
+  await folder.keepPin(`${JSON.stringify({ name: found.resolved_name, revision: found.revision })}\n`);
   // The first one's, which need not be this.
   return await findPinned(env, run);
 }
 
-/** Gives a run that goes on from another one that one's model. Does nothing where either has, or has not, one. */
-export async function adoptPin(from: string, to: string): Promise<void> {
-  await link(from, to).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT' && error.code !== 'EEXIST') throw error;
-  });
-}
-
 async function readPin(file: string): Promise<Pin | null> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null;
-    throw error;
-  });
+  const text = await ifThere(readFile(file, 'utf8'));
   return text === null ? null : PinSchema.parse(JSON.parse(text));
 }

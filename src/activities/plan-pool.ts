@@ -1,15 +1,21 @@
 import { ApplicationFailure } from '@temporalio/activity';
-import { literal, Op } from 'sequelize';
+import { Op, QueryTypes } from 'sequelize';
 import { Host } from '../models/host.ts';
-import { Run } from '../models/run.ts';
+import { connection, Run } from '../models/run.ts';
 import { TrainingConfig } from '../models/training-config.ts';
 import { newWorkerId, Worker } from '../models/worker.ts';
 import { slotsOf } from '../workers/devices.ts';
 import { FAILURE_TYPES, type HostShare, type PoolBalance, type Replacement } from '../workflows/contract.ts';
 
-/** Runs that a worker could train or validate at once, were there one: queued, or held by a worker that is gone. */
-const WAITS_FOR_WORKER = `pause_reason IS NULL AND validation IS NULL
-  AND (status = 'queued' AND phase <> 'publishing' OR status = 'running' AND lease_expires_at < now())`;
+/** More than there can be workers. */
+const MOST_COUNTED = 64;
+/**
+ * Runs that a worker could train or validate, were there one: queued, held by a worker that is gone, or behind those in the
+ * line. Of a long line the first are enough to know.
+ */
+const WAIT_FOR_WORKER = `SELECT count(*)::int AS n FROM (SELECT 1 FROM runs WHERE pause_reason IS NULL AND validation IS NULL AND waiting_for IS NULL
+  AND (status = 'queued' AND phase <> 'publishing' OR status = 'running' AND lease_expires_at < now() OR status = 'pending' AND admitted_at IS NULL)
+  LIMIT ${MOST_COUNTED}) AS waiting`;
 
 /** Says which hosts are to start how many new workers. Only reads. */
 export async function planPoolStart({ count }: { count: number }): Promise<HostShare[]> {
@@ -67,7 +73,8 @@ export async function planPoolBalance(): Promise<PoolBalance> {
   // One that waits for its next try, or for a device, is no help now; and its host is no place for another.
   const waiting = workers.filter(({ reason, pid }) => pid === null && reason !== null);
   const coming = workers.filter((worker) => worker.status !== 'busy' && !waiting.includes(worker));
-  const missing = (await Run.count({ where: literal(WAITS_FOR_WORKER) })) - coming.length;
+  const [found] = await connection().query<{ n: number }>(WAIT_FOR_WORKER, { type: QueryTypes.SELECT });
+  const missing = (found?.n ?? 0) - coming.length;
   if (missing <= 0) return { stop: [], start: [] };
   const hosts = (await Host.present()).filter(({ name }) => !waiting.some(({ host }) => host === name));
   return { stop: [], start: place(Math.min(missing, room), hosts, workers) };

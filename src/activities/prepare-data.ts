@@ -1,19 +1,19 @@
-import { mkdir, writeFile } from 'node:fs/promises';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { DatasetError } from '../datasets/dataset-error.ts';
-import { readMixtureManifest, readMixturePlan, writeMixture } from '../datasets/mixture.ts';
+import { isWholeMixture, readMixtureManifest, readMixturePlan } from '../datasets/mixture.ts';
 import type { Env } from '../env.ts';
-import { sha256OfFile } from '../files.ts';
-import type { Dataset } from '../models/dataset.ts';
-import { findSources } from '../models/mixture-sources.ts';
+import { TransientError } from '../failure.ts';
+import { exists, ifThere, sha256OfFile } from '../files.ts';
+import { type FoundSource, findSources } from '../models/mixture-sources.ts';
 import { Run } from '../models/run.ts';
 import { mixtureSpec } from '../models/run-spec.ts';
 import { setPhase } from '../models/transition.ts';
+import { mixtureOf } from '../runs/mixture-store.ts';
+import { RunFolder } from '../runs/run-folder.ts';
 import { FAILURE_TYPES, type FullDisk, type RunRef } from '../workflows/contract.ts';
 import { adoptRun } from './adopt-run.ts';
 import { noRoomIn } from './full-disk.ts';
 import { openRun } from './open-run.ts';
-import { runFiles } from './run-files.ts';
 
 /** Temporal gives the attempt up after 30 s without one. */
 const HEARTBEAT_EVERY_MS = 5_000;
@@ -25,29 +25,40 @@ const HEARTBEAT_EVERY_MS = 5_000;
 export function createPrepareData(env: Env) {
   return async function prepareData({ runId }: RunRef): Promise<{ trainRows: number; heldOutRows: number } | FullDisk> {
     const run = await openRun(runId);
+    const context = Context.current();
+    const alive = setInterval(() => context.heartbeat(), HEARTBEAT_EVERY_MS);
     try {
-      return await prepare(env, run);
+      return await prepare(env, run, context.cancellationSignal);
     } catch (error) {
       if (error instanceof DatasetError) throw ApplicationFailure.nonRetryable(error.message, FAILURE_TYPES.badInput);
       const message = noRoomIn(error);
       if (message === null) throw error;
       await setPhase(runId, run.status, 'paused');
       return { to: 'full_disk', message };
+    } finally {
+      clearInterval(alive);
     }
   };
 }
 
-async function prepare(env: Env, run: Run): Promise<{ trainRows: number; heldOutRows: number }> {
-  const { mixture, card, dir } = runFiles(env, run);
-  await mkdir(dir, { recursive: true });
-  await writeFile(card, `${JSON.stringify({ id: run.id, workflow_id: run.workflow_id, spec: run.spec }, null, 2)}\n`);
+async function prepare(env: Env, run: Run, signal: AbortSignal): Promise<{ trainRows: number; heldOutRows: number }> {
+  const folder = new RunFolder(env, run);
+  const { mixture } = folder.paths;
+  await folder.make();
   const from = run.resumes_run_id === null ? null : await Run.findByPk(run.resumes_run_id);
   if (from) await adoptRun(env, run, from);
-  if (!(await readMixtureManifest(mixture))) {
+  if (!(await isWholeMixture(mixture))) {
+    if (await exists(mixture)) await folder.putMixtureAside();
     await setPhase(run.id, run.status, 'preparing_data');
-    const context = Context.current();
-    const alive = setInterval(() => context.heartbeat(), HEARTBEAT_EVERY_MS);
-    await mix(run, mixture, context.cancellationSignal).finally(() => clearInterval(alive));
+    const found = await findSources(run.spec.traits.flatMap(({ datasets }) => datasets));
+    await Promise.all(found.map(requireUnchanged));
+    const { seed } = run.spec.hyperparameters;
+    const spec = mixtureSpec(
+      { ...run.spec, seed },
+      found.map(({ source }) => source),
+    );
+    if (!(await folder.takeMixture(await mixtureOf(env, spec, { signal }))))
+      throw new TransientError('The mixture was removed while it was taken.');
     // That of an earlier version, or of a run that was to be gone on from, is not the plan of this mixture.
     await Run.update({ plan: null }, { where: { id: run.id } });
   }
@@ -60,26 +71,15 @@ async function prepare(env: Env, run: Run): Promise<{ trainRows: number; heldOut
 /** How many rows a mixture that is there has. */
 export async function readMixture(dir: string): Promise<{ trainRows: number; heldOutRows: number }> {
   const manifest = await readMixtureManifest(dir);
-  if (!manifest) throw new Error(`There is no mixture in ${dir}.`);
+  if (!manifest) throw new TransientError(`There is no mixture in ${dir}. Put it back from a backup.`);
   return { trainRows: manifest.train.rows, heldOutRows: manifest.held_out.rows };
 }
 
 /** @throws DatasetError when the file that rows are to be read from is gone, or not what the upload became. */
-async function requireUnchanged({ id, parquet_path, sha256 }: Dataset): Promise<void> {
-  const found = await sha256OfFile(parquet_path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null;
-    throw error;
-  });
-  if (found === sha256) return;
+async function requireUnchanged({ source: { id, parquetPath }, parquetSha256 }: FoundSource): Promise<void> {
+  const found = await ifThere(sha256OfFile(parquetPath));
+  if (found === parquetSha256) return;
   throw new DatasetError(
-    `The file of dataset ${id} (${parquet_path}) is ${found === null ? 'gone' : 'not what it was'}. Put it back from a backup, or upload the dataset again.`,
+    `The file of dataset ${id} (${parquetPath}) is ${found === null ? 'gone' : 'not what it was'}. Put it back from a backup, or upload the dataset again.`,
   );
-}
-
-async function mix(run: Run, dir: string, signal: AbortSignal): Promise<void> {
-  const found = await findSources(run.spec.traits.flatMap(({ datasets }) => datasets));
-  await Promise.all(found.map(({ dataset }) => requireUnchanged(dataset)));
-  const sources = found.map(({ source }) => source);
-  const { seed } = run.spec.hyperparameters;
-  await writeMixture({ ...mixtureSpec({ ...run.spec, seed }, sources), dir }, { signal });
 }

@@ -1,11 +1,11 @@
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ApplicationFailure } from '@temporalio/activity';
 import { type Lease, noteRefusedWrite } from '../models/lease.ts';
 import { RunEvent } from '../models/run-event.ts';
 import { recordEvent } from '../models/run-progress.ts';
+import type { RunFolder } from '../runs/run-folder.ts';
 import { type StartTrainer, startTrainer, type TrainerExit } from '../trainer/process.ts';
-import { EXIT_CODES, type RunFile } from '../trainer/protocol.ts';
+import { EXIT_CODES, type RunFile, type TrainerEvent } from '../trainer/protocol.ts';
 import { FAILURE_TYPES } from '../workflows/contract.ts';
 import { EventDelivery, type WriteDelivery } from './event-delivery.ts';
 import { StallWatch } from './stall-watch.ts';
@@ -28,19 +28,17 @@ export async function runTrainer(options: {
   python: string;
   /** How a trainer is started, unless torch.compile is used in it. */
   start: StartTrainer;
-  runDir: string;
+  folder: RunFolder;
   file: RunFile;
   hold: Hold;
   stopGraceMs: () => number;
   stallTimeoutMs: number;
   write: WriteDelivery;
 }): Promise<Record<string, unknown>> {
-  const { runDir, file, hold } = options;
+  const { folder, file, hold } = options;
   const { lease, stop } = hold;
   stop.throwIfAborted();
-  await mkdir(join(runDir, 'logs'), { recursive: true });
-  const runFile = join(runDir, `${file.task}-e${file.lease_epoch}.json`);
-  await writeFile(runFile, `${JSON.stringify(file, null, 2)}\n`);
+  const runFile = await folder.writeRunFile(file);
 
   const delivery = new EventDelivery({
     write: options.write,
@@ -59,9 +57,10 @@ export async function runTrainer(options: {
   const trainer = await start({
     python: options.python,
     runFile,
-    logFile: join(runDir, 'logs', `${file.task}.log`),
+    logFile: join(folder.paths.logs, `${file.task}.log`),
     onEvent: (event) => {
       stallWatch.heard(event);
+      show(event, hold);
       delivery.add(event);
     },
   }).catch((error: unknown) => {
@@ -91,6 +90,18 @@ export async function runTrainer(options: {
     stallWatch.stop();
     stop.removeEventListener('abort', onStop);
     trainer.kill();
+  }
+}
+
+/** Keeps what a person wants to see of a run under way. */
+function show(event: TrainerEvent, hold: Hold): void {
+  if (event.type === 'phase') hold.show({ phase: event.phase });
+  if (event.type === 'plan') hold.show({ total_steps: event.total_steps });
+  if (event.type === 'resumed') hold.show({ resumed_from_step: event.step, last_checkpoint_step: event.step });
+  if (event.type === 'checkpoint') hold.show({ last_checkpoint_step: event.step });
+  if (event.type === 'step') {
+    const { step, total_steps, epoch, loss, tokens_per_s, seconds_left } = event;
+    hold.show({ step, total_steps, epoch, loss, tokens_per_s, seconds_left });
   }
 }
 

@@ -18,16 +18,17 @@ import {
 import { trainerHyperparameters } from '../models/run-spec.ts';
 import type { RunPhase } from '../models/statuses.ts';
 import { resolveOutputDirectory } from '../outputs/output-directory.ts';
+import { RunFolder } from '../runs/run-folder.ts';
+import { type RunPaths, runPaths } from '../runs/run-paths.ts';
 import { PROTOCOL_VERSION, type RunFile, type TrainerEvent, TrainResultSchema } from '../trainer/protocol.ts';
 import { FAILURE_TYPES, type GaveWay, type RunRef } from '../workflows/contract.ts';
 import { afterOutOfMemory, currentSplit } from './batch-split.ts';
 import type { Delivery } from './event-delivery.ts';
 import { recordMissed } from './missed-events.ts';
 import { readMixture } from './prepare-data.ts';
-import { type RunFiles, removeStaging, runFiles } from './run-files.ts';
 import { runTrainer } from './run-trainer.ts';
 import type { TrainingWorkerContext } from './training-worker-context.ts';
-import { underLease } from './under-lease.ts';
+import { type Hold, underLease } from './under-lease.ts';
 import { requireModel } from './verify-model.ts';
 
 /** Trains a run from its newest complete checkpoint, or from the start, to a finished model that nobody sees yet. */
@@ -39,18 +40,18 @@ export function createTrainModel(context: TrainingWorkerContext) {
         const { lease } = hold;
         // An attempt whose end was not heard may have finished the training.
         if (run.result) return;
-        const files = runFiles(env, run);
-        const file = await trainingFile(env, run, lease);
+        const folder = new RunFolder(env, run);
+        const file = await trainingFile(env, run, hold, folder);
         const result = TrainResultSchema.parse(
           await runTrainer({
             python: await context.python(),
             start: context.startTrainer,
-            runDir: files.dir,
+            folder,
             file,
             hold,
             stopGraceMs: context.stopGraceMs,
             stallTimeoutMs: context.stallTimeoutMs,
-            write: (delivery, nth) => record(lease, files, delivery, nth),
+            write: (delivery, nth) => record(lease, folder.paths, delivery, nth),
           }).catch(async (error: unknown) => {
             const tooLarge = error instanceof ApplicationFailure && error.type === FAILURE_TYPES.outOfMemory;
             throw tooLarge ? await afterOutOfMemory(lease, file.hyperparameters, error.message) : error;
@@ -62,9 +63,10 @@ export function createTrainModel(context: TrainingWorkerContext) {
   };
 }
 
-async function trainingFile(env: Env, run: Run, lease: Lease): Promise<RunFile> {
-  const files = runFiles(env, run);
-  const { trainRows, heldOutRows } = await readMixture(files.mixture);
+async function trainingFile(env: Env, run: Run, hold: Hold, folder: RunFolder): Promise<RunFile> {
+  const { lease } = hold;
+  const { mixture, staging } = folder.paths;
+  const { trainRows, heldOutRows } = await readMixture(mixture);
   // Looked at again: a link may have been put into the directory since the run was asked for.
   const directory = await resolveOutputDirectory(run.spec.output_directory, env.outputRoots).catch((error: Error) => {
     throw ApplicationFailure.nonRetryable(error.message, FAILURE_TYPES.badInput);
@@ -74,12 +76,11 @@ async function trainingFile(env: Env, run: Run, lease: Lease): Promise<RunFile> 
       `output_directory ${run.spec.output_directory} leads to ${directory} now. Start the run again to use it.`,
       FAILURE_TYPES.badInput,
     );
-  // What claims before this one exported, or began to, is of no use: nobody knows whether it is whole.
-  await removeStaging(files);
+  await folder.removeOlderExports(hold);
   return {
     ...(await commonFields(env, run, lease, heldOutRows > 0)),
     task: 'train',
-    output_dir: files.staging(lease.epoch),
+    output_dir: staging(lease.epoch),
     processes: env.devicesPerRun,
     hyperparameters: { ...trainerHyperparameters(run.spec, trainRows), ...(await currentSplit(run.id)) },
     save_share: run.spec.hyperparameters.save_steps === null ? env.checkpointPercent / 100 : null,
@@ -89,7 +90,7 @@ async function trainingFile(env: Env, run: Run, lease: Lease): Promise<RunFile> 
 
 /** What the run files of training and of validation share. */
 export async function commonFields(env: Env, run: Run, lease: Pick<Lease, 'epoch'>, hasHeldOut: boolean) {
-  const files = runFiles(env, run);
+  const files = runPaths(env, run);
   const { training_type, threads, validation } = run.spec;
   return {
     protocol: PROTOCOL_VERSION,
@@ -116,7 +117,7 @@ export function knownManifestSha256({ result }: Run): string | undefined {
 }
 
 /** Writes what the trainer reports. False when the lease is not the latest any more. */
-async function record(lease: Lease, files: RunFiles, delivery: Delivery, nth: number): Promise<boolean> {
+async function record(lease: Lease, files: RunPaths, delivery: Delivery, nth: number): Promise<boolean> {
   if (Array.isArray(delivery)) return await recordSteps(lease, delivery);
   const event = delivery;
   switch (event.type) {

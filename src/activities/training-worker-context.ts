@@ -10,7 +10,7 @@ export interface TrainingWorkerContext {
   leaseOptions(runId: number): {
     runId: number;
     workerId: string;
-    runDir: string;
+    lastClaim: () => Promise<number>;
     heartbeatTimeoutMs: number;
     workerStopping: AbortSignal;
   };

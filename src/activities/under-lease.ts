@@ -2,9 +2,9 @@ import { ApplicationFailure, Context } from '@temporalio/activity';
 import { claimLease, type Lease, noteRefusedWrite, releaseLease, renewLease } from '../models/lease.ts';
 import type { Run } from '../models/run.ts';
 import type { RunPhase } from '../models/statuses.ts';
+import type { Claim } from '../runs/run-folder.ts';
 import { FAILURE_TYPES, type GaveWay } from '../workflows/contract.ts';
 import { noRoomIn } from './full-disk.ts';
-import { lastClaimOnDisk } from './last-claim.ts';
 import { leaseTiming } from './timing.ts';
 
 /** Why the work under a lease must end before it is done. */
@@ -25,8 +25,11 @@ export type StopReason =
 /** The run goes on after these: what it has done is saved first. */
 export const SAVE_BEFORE: readonly StopReason[] = ['worker_stopping', 'paused', 'abandoned'];
 
+/** What the Temporal Web UI shows of a pending activity: how far it is, and why there was need of another attempt. */
+export type Progress = Record<string, string | number | null>;
+
 /** What the work under a lease knows of it. */
-export interface Hold {
+export interface Hold extends Claim {
   lease: Lease;
   /** Aborted, with a StopReason, once the work must end. */
   stop: AbortSignal;
@@ -34,6 +37,8 @@ export interface Hold {
   goodForMs(): number;
   /** Tells `listener`, now and after each renewal, for how long the work may go on. */
   onProlonged(listener: (goodForMs: number) => void): void;
+  /** Shows how far the work is, with the heartbeats. */
+  show(progress: Progress): void;
 }
 
 /** Thrown by work that gave way to a stop. */
@@ -54,8 +59,8 @@ export async function underLease(
   options: {
     runId: number;
     workerId: string;
-    /** The run's folder. */
-    runDir: string;
+    /** The epoch of its last claim, as its files tell. */
+    lastClaim: () => Promise<number>;
     phase: RunPhase;
     heartbeatTimeoutMs: number;
     workerStopping: AbortSignal;
@@ -65,8 +70,13 @@ export async function underLease(
   work: (run: Run, hold: Hold) => Promise<void>,
 ): Promise<GaveWay | null> {
   const timing = leaseTiming(options.heartbeatTimeoutMs);
-  const after = await lastClaimOnDisk(options.runDir);
-  const claim = await claimLease(options.runId, options.workerId, timing.ttlMs, options.phase, after);
+  const claim = await claimLease(
+    options.runId,
+    options.workerId,
+    timing.ttlMs,
+    options.phase,
+    await options.lastClaim(),
+  );
   if (claim.outcome === 'ended') {
     throw ApplicationFailure.nonRetryable(`The run is ${claim.run.status}.`, FAILURE_TYPES.runEnded);
   }
@@ -79,8 +89,9 @@ export async function underLease(
     });
   }
   if (claim.outcome === 'paused') return { to: 'pause' };
-  const { lease, run } = claim;
+  const { lease, run, before } = claim;
   const { hold, end } = keepAlive(lease, timing, options.workerStopping);
+  hold.show({ worker: lease.workerId, claim: lease.epoch, ...(before ? { before: endOfAttempt(before) } : {}) });
   try {
     await work(run, hold);
     await releaseLease(lease, options.doneReason);
@@ -105,8 +116,9 @@ function keepAlive(
   let acknowledgedAt = performance.now();
   const goodForMs = () => acknowledgedAt + timing.watchdogMs - performance.now();
   let renewing = false;
+  let shown: Progress = {};
   const renew = async () => {
-    context.heartbeat({ leaseEpoch: lease.epoch });
+    context.heartbeat(shown);
     if (renewing) return;
     renewing = true;
     const askedAt = performance.now();
@@ -137,6 +149,14 @@ function keepAlive(
   context.cancellationSignal.addEventListener('abort', onCancelled, { once: true });
   const hold: Hold = {
     lease,
+    epoch: lease.epoch,
+    requireInForce: () => {
+      if (stop.signal.aborted) throw new Stopped(`The work was stopped: ${String(stop.signal.reason)}.`);
+      if (goodForMs() < 0) throw new LeaseLost();
+    },
+    show: (progress) => {
+      shown = { ...shown, ...progress };
+    },
     stop: stop.signal,
     goodForMs,
     onProlonged: (listener) => {
@@ -185,6 +205,25 @@ async function handBack(lease: Lease, stop: AbortSignal, error: unknown): Promis
     await releaseLease(lease, 'full_disk');
     return { to: 'full_disk', message: noRoom };
   }
-  if (!(error instanceof ApplicationFailure && error.nonRetryable)) await releaseLease(lease, 'failed_attempt');
+  if (!(error instanceof ApplicationFailure && error.nonRetryable))
+    await releaseLease(lease, 'failed_attempt', error instanceof Error ? error.message : String(error));
   throw error;
+}
+
+/** How the attempt before this one ended, for a person. */
+function endOfAttempt({ reason, worker_id, message }: Record<string, unknown>): string {
+  switch (reason) {
+    case 'worker_lost':
+      return `${worker_id} was lost: it did not renew its lease in time.`;
+    case 'worker_stopping':
+      return `${worker_id} was stopped; it saved first.`;
+    case 'paused':
+      return 'The run was paused; it was saved first.';
+    case 'abandoned':
+      return 'Temporal had not heard of the attempt for too long, or it was reset; it saved first.';
+    case 'full_disk':
+      return 'The disk was full.';
+    default:
+      return typeof message === 'string' ? message : String(reason ?? 'It went back to the queue.');
+  }
 }

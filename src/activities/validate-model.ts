@@ -3,12 +3,13 @@ import { exists } from '../files.ts';
 import type { Run } from '../models/run.ts';
 import { recordEvent, recordValidation } from '../models/run-progress.ts';
 import { trainerHyperparameters } from '../models/run-spec.ts';
+import { RunFolder } from '../runs/run-folder.ts';
+import type { RunPaths } from '../runs/run-paths.ts';
 import { type ValidationResult, ValidationResultSchema } from '../trainer/protocol.ts';
 import { FAILURE_TYPES, type GaveWay, type RunRef } from '../workflows/contract.ts';
 import { currentSplit } from './batch-split.ts';
 import { openRun } from './open-run.ts';
 import { readMixture } from './prepare-data.ts';
-import { type RunFiles, runFiles } from './run-files.ts';
 import { runTrainer } from './run-trainer.ts';
 import { commonFields, knownManifestSha256 } from './train-model.ts';
 import type { TrainingWorkerContext } from './training-worker-context.ts';
@@ -30,17 +31,17 @@ export function createValidateModel(context: TrainingWorkerContext) {
         { ...context.leaseOptions(runId), phase: 'validating', doneReason: 'validated' },
         async (run, hold) => {
           const { lease } = hold;
-          const files = runFiles(env, run);
-          const { trainRows, heldOutRows } = await readMixture(files.mixture);
+          const folder = new RunFolder(env, run);
+          const { trainRows, heldOutRows } = await readMixture(folder.paths.mixture);
           const validation = ValidationResultSchema.parse(
             await runTrainer({
               python: await context.python(),
               start: context.startTrainer,
-              runDir: files.dir,
+              folder,
               file: {
                 ...(await commonFields(env, run, lease, heldOutRows > 0)),
                 task: 'validate',
-                output_dir: await modelOf(run, files),
+                output_dir: await modelOf(run, folder.paths),
                 hyperparameters: { ...trainerHyperparameters(run.spec, trainRows), ...(await currentSplit(runId)) },
                 known_checkpoint_step: null,
                 known_manifest_sha256: knownManifestSha256(run),
@@ -71,7 +72,7 @@ export function createValidateModel(context: TrainingWorkerContext) {
 }
 
 /** Where the trained model lies: as a rule not published yet, unless the row is of a backup from before that. */
-async function modelOf(run: Run, { output }: RunFiles): Promise<string> {
+async function modelOf(run: Run, { output }: RunPaths): Promise<string> {
   const staging = run.result?.staging_path;
   return staging !== undefined && (await exists(staging)) ? staging : output;
 }

@@ -1,6 +1,6 @@
 import { readdir, realpath } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { isWithin } from '../files.ts';
+import { ifUsable, isWithin } from '../files.ts';
 import { revisionOf } from './directory-revision.ts';
 import { type FoundModel, unusable } from './found-model.ts';
 import { type Problem, problemsOf } from './model-directory.ts';
@@ -19,7 +19,7 @@ export async function findLocalDirectory(roots: string[], name: string): Promise
   const [, given = '', revision] = WITH_REVISION.exec(name) ?? [];
   const path = resolve(given);
   const shown = JSON.stringify(path);
-  const realRoots = await Promise.all(roots.map((root) => realpath(root).catch(() => root)));
+  const realRoots = await Promise.all(roots.map(async (root) => (await ifUsable(realpath(root))) ?? root));
   const isAllowed = (real: string) => realRoots.some((root) => isWithin(real, root));
   if (!roots.some((root) => isWithin(path, root)) && !isAllowed(path)) {
     const allowed = roots.length > 0 ? roots.join(', ') : 'none';
@@ -27,7 +27,7 @@ export async function findLocalDirectory(roots: string[], name: string): Promise
       `${shown} is no model in the Hugging Face cache, and a directory counts as one only below those that MTM_MODEL_ROOTS names (${allowed}). Move it there, or add its directory to MTM_MODEL_ROOTS.`,
     ]);
   }
-  const real = await realpath(path).catch(() => path);
+  const real = (await ifUsable(realpath(path))) ?? path;
   if (!isAllowed(real)) return unusable(name, [leadsOut(shown, path)]);
   if (!(await isReadable(real)))
     return unusable(name, [
@@ -53,10 +53,7 @@ export async function findLocalDirectory(roots: string[], name: string): Promise
 }
 
 async function isReadable(directory: string): Promise<boolean> {
-  return await readdir(directory).then(
-    () => true,
-    () => false,
-  );
+  return (await ifUsable(readdir(directory))) !== null;
 }
 
 function sentenceFor(model: string) {
@@ -75,7 +72,7 @@ export async function directoriesIn(roots: string[]): Promise<string[]> {
 }
 
 async function modelsBelow(directory: string, levels: number): Promise<string[]> {
-  const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
+  const entries = (await ifUsable(readdir(directory, { withFileTypes: true }))) ?? [];
   if (entries.some(({ name }) => name === 'config.json' || name.endsWith('.safetensors'))) return [directory];
   if (levels === 0) return [];
   const folders = entries.filter(({ name }) => !name.startsWith('.')).map(({ name }) => join(directory, name));
@@ -87,7 +84,7 @@ async function firstLinkOut(directory: string, isAllowed: (real: string) => bool
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
   for (const entry of entries.filter((candidate) => candidate.isSymbolicLink())) {
     const link = join(entry.parentPath, entry.name);
-    const target = await realpath(link).catch(() => null);
+    const target = await ifUsable(realpath(link));
     if (target === null || !isAllowed(target)) return link;
   }
   return null;

@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ifUsable } from '../files.ts';
 import { type FoundModel, unusable } from './found-model.ts';
 import { problemsOf } from './model-directory.ts';
 
@@ -47,7 +48,7 @@ export async function findInCache(cacheDir: string, name: string): Promise<Found
 
 /** The names of all models that the cache has a folder of, whole or not; sorted. */
 export async function repositoriesIn(cacheDir: string): Promise<string[]> {
-  const folders = await readdir(cacheDir).catch(() => []);
+  const folders = (await ifUsable(readdir(cacheDir))) ?? [];
   return folders
     .filter((folder) => folder.startsWith('models--'))
     .map((folder) => folder.slice('models--'.length).replace('--', '/'))
@@ -65,15 +66,15 @@ function isPart(text: string, pattern: RegExp): boolean {
 
 /** The snapshot that a reference names, or that is called so itself; null when it is not there. */
 async function snapshotOf(folder: string, revision: string): Promise<string | null> {
-  const named = await readFile(join(folder, 'refs', revision), 'utf8').catch(() => revision);
+  const named = (await ifUsable(readFile(join(folder, 'refs', revision), 'utf8'))) ?? revision;
   const snapshot = named.trim();
   if (!/^[0-9A-Za-z]+$/.test(snapshot)) return null;
-  const found = await stat(join(folder, 'snapshots', snapshot)).catch(() => null);
+  const found = await ifUsable(stat(join(folder, 'snapshots', snapshot)));
   return found?.isDirectory() ? snapshot : null;
 }
 
 async function notThere(cacheDir: string, folder: string, name: string, download: string): Promise<string> {
-  const others = await readdir(join(folder, 'snapshots')).catch(() => []);
+  const others = (await ifUsable(readdir(join(folder, 'snapshots')))) ?? [];
   const instead =
     others.length > 0 ? ` It is there as ${others.map((hash) => `${name.split('@')[0]}@${hash}`).join(', ')}.` : '';
   return `The model ${name} is not in the cache ${cacheDir}. Put it there with ${download}, or install a small one with \`npm run mtm -- model install smollm2-135m\`.${instead}`;

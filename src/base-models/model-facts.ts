@@ -2,6 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { ifUsable } from '../files.ts';
 import type { FoundModel } from './found-model.ts';
 import { parametersOf } from './safetensors-header.ts';
 import { hasContent, readJson, readWeightHeaders } from './weight-files.ts';
@@ -79,14 +80,14 @@ async function sizeOf(directory: string): Promise<number> {
     .map(async (entry): Promise<number> => {
       const path = join(directory, entry.name);
       if (entry.isDirectory()) return await sizeOf(path);
-      return (await stat(path).catch(() => null))?.size ?? 0;
+      return (await ifUsable(stat(path)))?.size ?? 0;
     });
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
 /** As its card says in the fields that the hub reads. */
 async function licenseOf(directory: string): Promise<string | null> {
-  const text = await readFile(join(directory, 'README.md'), 'utf8').catch(() => '');
+  const text = (await ifUsable(readFile(join(directory, 'README.md'), 'utf8'))) ?? '';
   const [, front] = /^---\r?\n(.*?)\r?\n---/s.exec(text) ?? [];
   const card = CardSchema.safeParse(parsedYaml(front ?? ''));
   if (!card.success) return null;

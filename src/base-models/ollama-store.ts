@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { ifUsable } from '../files.ts';
 import { readJson } from './weight-files.ts';
 
 /** A model that Ollama has pulled. */
@@ -44,6 +45,6 @@ export async function findInStore(storeDir: string, name: string): Promise<Store
   const layer = manifest.data?.layers.find(({ mediaType }) => mediaType === WEIGHTS);
   if (!layer) return null;
   const path = join(storeDir, 'blobs', layer.digest.replace(':', '-'));
-  const found = await stat(path).catch(() => null);
+  const found = await ifUsable(stat(path));
   return found?.size === layer.size ? { path, digest: layer.digest.slice('sha256:'.length), bytes: layer.size } : null;
 }

@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { ifUsable } from '../files.ts';
 import type { Problem } from './model-directory.ts';
 import { DamagedWeightsError, readSafetensorsHeader, type TensorEntry } from './safetensors-header.ts';
 
@@ -83,6 +84,6 @@ export async function readJson(path: string): Promise<unknown> {
 
 /** Links are followed: one whose blob is not there, or still empty, is a download that was broken off. */
 export async function hasContent(path: string): Promise<boolean> {
-  const found = await stat(path).catch(() => null);
+  const found = await ifUsable(stat(path));
   return found?.isFile() === true && found.size > 0;
 }

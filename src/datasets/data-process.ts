@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { getPriority, setPriority } from 'node:os';
 import { BUILT } from '../built-files.ts';
+import { TransientError } from '../failure.ts';
 import { NoRoomError } from '../files.ts';
 import type { TASKS } from './data-process-main.ts';
 import { DatasetError } from './dataset-error.ts';
@@ -29,7 +30,7 @@ export type Outcome =
 export type Said = { progressPercent: number } | { outcome: Outcome; residentBytes: number };
 
 /** The process was ended from outside, by a person or by a machine without memory. Nothing is wrong with the data. */
-export class DataProcessKilled extends Error {}
+export class DataProcessKilled extends TransientError {}
 
 export interface DataProcessOptions {
   /** Ends the work; the promise is rejected with its reason. */

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
+import { durableRenameFolder, isTaken } from '../durable-files.ts';
+import { ifThere, sha256OfFile } from '../files.ts';
 import type { SimilarRows } from './chosen-rows.ts';
 import type { DataProcessOptions } from './data-process.ts';
 import { DatasetError } from './dataset-error.ts';
@@ -45,29 +47,48 @@ export async function readMixturePlan(dir: string): Promise<KeptPlan | null> {
   }
 }
 
-/** The manifest of a mixture that is there in whole, or null. */
+/** The manifest of a mixture, or null where there is none. What it says of the files is not looked at, see isWholeMixture. */
 export async function readMixtureManifest(dir: string): Promise<MixtureManifest | null> {
-  const text = await readFile(join(dir, MANIFEST), 'utf8').catch(() => null);
+  const text = await ifThere(readFile(join(dir, MANIFEST), 'utf8'));
   return text === null ? null : ManifestSchema.parse(JSON.parse(text));
 }
 
+/** Whether a mixture is there as its manifest says: both files, with their hashes. */
+export async function isWholeMixture(dir: string): Promise<boolean> {
+  const text = await ifThere(readFile(join(dir, MANIFEST), 'utf8'));
+  if (text === null) return false;
+  let manifest: MixtureManifest;
+  try {
+    manifest = ManifestSchema.parse(JSON.parse(text));
+  } catch {
+    return false;
+  }
+  for (const { file, sha256 } of [manifest.train, manifest.held_out])
+    if ((await ifThere(sha256OfFile(join(dir, file)))) !== sha256) return false;
+  return true;
+}
+
 /**
- * Plans and writes a mixture, in a process of its own: see mix.ts. `dir` appears when all of it is written.
+ * Plans and writes a mixture, in a process of its own: see mix.ts. `dir` appears when all of it is written, durably. Where
+ * somebody else was faster, theirs stays: the same request gives the same bytes.
  * @throws DatasetError; NoRoomError; the reason of the signal
  */
 export async function writeMixture(
   { dir, ...request }: MixRequest,
   options: DataProcessOptions = {},
 ): Promise<MixtureManifest> {
-  await mkdir(dirname(dir), { recursive: true });
-  for (const name of await readdir(dirname(dir)))
-    if (name.startsWith(`${basename(dir)}.partial`)) await rm(join(dirname(dir), name), { recursive: true });
   // Of its own: an attempt that was given up may still be at work in another.
   const partial = `${dir}.partial-${randomUUID()}`;
-  await mkdir(partial);
-  const manifest = await inDataProcess('mix', { ...request, dir: partial }, options);
-  await rm(dir, { recursive: true, force: true });
-  await rename(partial, dir);
+  await mkdir(partial, { recursive: true });
+  try {
+    await inDataProcess('mix', { ...request, dir: partial }, options);
+    await durableRenameFolder(partial, dir);
+  } catch (error) {
+    await rm(partial, { recursive: true, force: true });
+    if (!isTaken(error)) throw error;
+  }
+  const manifest = await readMixtureManifest(dir);
+  if (!manifest) throw new Error(`The mixture in ${dir} was removed while it was made.`);
   return manifest;
 }
 

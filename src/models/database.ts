@@ -2,6 +2,7 @@ import pg from 'pg';
 import { Sequelize } from 'sequelize';
 import { Checkpoint, initCheckpoint } from './checkpoint.ts';
 import { initDataset } from './dataset.ts';
+import { initDeletedRun } from './deleted-run.ts';
 import { initHost } from './host.ts';
 import { initJob, Job } from './job.ts';
 import { initProject, Project } from './project.ts';
@@ -41,6 +42,7 @@ export function connectModels(databaseUrl: string): Sequelize {
     initRunEvent,
     initRunMetric,
     initCheckpoint,
+    initDeletedRun,
   ]) {
     init(sequelize);
   }

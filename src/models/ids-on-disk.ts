@@ -2,9 +2,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { QueryTypes, Sequelize } from 'sequelize';
 import { z } from 'zod';
-
-/** What a run's folder says of the run, so that it can be known without the database. */
-export const RUN_CARD = 'about.json';
+import { ifThere } from '../files.ts';
+import { RUN_CARD, runsDir } from '../runs/run-paths.ts';
 
 const RunCardSchema = z.object({ workflow_id: z.string() });
 
@@ -15,8 +14,8 @@ const RunCardSchema = z.object({ workflow_id: z.string() });
  * @returns a sentence for each kind of id that was moved on; nothing in a database that is not an older copy.
  */
 export async function keepIdsUnique(databaseUrl: string, home: string): Promise<string[]> {
-  const folder = join(home, 'runs');
-  const onDisk = (await readdir(folder).catch(() => [])).filter((name) => /^\d+$/.test(name)).map(Number);
+  const folder = runsDir({ home });
+  const onDisk = ((await ifThere(readdir(folder))) ?? []).filter((name) => /^\d+$/.test(name)).map(Number);
   if (onDisk.length === 0) return [];
   const sequelize = new Sequelize(databaseUrl, { logging: false, pool: { max: 1 } });
   try {
@@ -46,8 +45,9 @@ export async function keepIdsUnique(databaseUrl: string, home: string): Promise<
 
 /** Empty where the card is missing, or was cut short when the disk was full. */
 async function workflowOf(card: string): Promise<string> {
+  const text = await ifThere(readFile(card, 'utf8'));
   try {
-    return RunCardSchema.parse(JSON.parse(await readFile(card, 'utf8'))).workflow_id;
+    return RunCardSchema.parse(JSON.parse(text ?? '')).workflow_id;
   } catch {
     return '';
   }

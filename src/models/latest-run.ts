@@ -1,4 +1,5 @@
 import type { Attributes } from 'sequelize';
+import { placesInLine } from './line.ts';
 import type { Run } from './run.ts';
 
 /** What jobs and projects are read with of their latest run. Not its spec and plan, which are large and have answers of their own. */
@@ -16,6 +17,7 @@ export const SHOWN_OF_RUN = [
   'seconds_left',
   'worker_id',
   'pause_reason',
+  'waiting_for',
   'error_message',
   'output_path',
   'result',
@@ -24,8 +26,20 @@ export const SHOWN_OF_RUN = [
   'finished_at',
 ] as const satisfies (keyof Attributes<Run>)[];
 
-/** The latest run of a job or project, as it is read with it. */
-export type ShownRun = Pick<Attributes<Run>, (typeof SHOWN_OF_RUN)[number]>;
+/** The latest run of a job or project, as it is read with it; with its place in the line, where it is in it. */
+export type ShownRun = Pick<Attributes<Run>, (typeof SHOWN_OF_RUN)[number]> & { queue_place?: number | null };
 
 /** For `include`: the latest run, with what is shown of it. */
 export const LATEST_RUN = { association: 'latestRun', attributes: [...SHOWN_OF_RUN] };
+
+/** Gives runs that wait to be trained their places in the line. */
+export async function withPlaces<R extends Pick<ShownRun, 'id' | 'status' | 'pause_reason' | 'result' | 'queue_place'>>(
+  runs: R[],
+): Promise<R[]> {
+  const waiting = runs.filter(
+    ({ status, pause_reason, result }) => ['pending', 'queued'].includes(status) && pause_reason === null && !result,
+  );
+  const places = await placesInLine(waiting.map(({ id }) => id));
+  for (const run of waiting) run.queue_place = places.get(run.id) ?? null;
+  return runs;
+}

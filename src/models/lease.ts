@@ -13,7 +13,8 @@ export interface Lease {
 }
 
 export type ClaimResult =
-  | { outcome: 'claimed'; lease: Lease; run: Run }
+  /** `before`: how the run came back to the queue, as its last event of status says; null for a first claim. */
+  | { outcome: 'claimed'; lease: Lease; run: Run; before: Record<string, unknown> | null }
   /** Somebody else holds it for so many milliseconds more, unless they renew it. */
   | { outcome: 'held'; byWorkerId: string | null; forMs: number }
   /** It is to hold no worker now. */
@@ -73,6 +74,11 @@ export async function claimLease(
       );
       return { outcome: 'paused' };
     }
+    const last = await RunEvent.findOne({
+      where: { run_id: runId, kind: 'status' },
+      order: [['seq', 'DESC']],
+      transaction,
+    });
     const epoch = Math.max(run.lease_epoch, after) + 1;
     const claimed = await transition({
       runId,
@@ -80,6 +86,7 @@ export async function claimLease(
       phase,
       set: {
         lease_epoch: epoch,
+        released_at: null,
         lease_expires_at: new Date(nowMs + ttlMs),
         worker_id: workerId,
         started_at: run.started_at ?? new Date(nowMs),
@@ -88,7 +95,8 @@ export async function claimLease(
       transaction,
     });
     if (!claimed) throw new Error(`Run ${runId} was locked and still changed its status.`);
-    return { outcome: 'claimed', lease: { runId, epoch, workerId }, run: claimed };
+    const lease = { runId, epoch, workerId };
+    return { outcome: 'claimed', lease, run: claimed, before: run.lease_epoch > 0 && last ? last.data : null };
   });
 }
 
@@ -112,12 +120,12 @@ export async function renewLease(
 }
 
 /** Hands a run back to the queue: its holder stops, and another may claim it at once. */
-export async function releaseLease(lease: Lease, reason: string): Promise<void> {
+export async function releaseLease(lease: Lease, reason: string, message?: string): Promise<void> {
   await enqueue({
     runId: lease.runId,
     leaseEpoch: lease.epoch,
     set: { lease_expires_at: null, worker_id: null },
-    why: { reason, worker_id: lease.workerId, lease_epoch: lease.epoch },
+    why: { reason, ...(message === undefined ? {} : { message }), worker_id: lease.workerId, lease_epoch: lease.epoch },
   });
 }
 

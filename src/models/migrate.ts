@@ -8,6 +8,7 @@ import * as claimsOfSteps from './migrations/0005-claims-of-steps.ts';
 import * as dataEngine from './migrations/0006-data-engine.ts';
 import * as figuresOfSteps from './migrations/0007-figures-of-steps.ts';
 import * as deviceGroups from './migrations/0008-device-groups.ts';
+import * as edges from './migrations/0009-edges.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
 const MIGRATIONS = [
@@ -19,6 +20,7 @@ const MIGRATIONS = [
   dataEngine,
   figuresOfSteps,
   deviceGroups,
+  edges,
 ];
 export const MIGRATION_NAMES = MIGRATIONS.map(({ name }) => name);
 

@@ -31,11 +31,34 @@ export async function setPauseReason(runId: number, reason: string | null): Prom
   return await connection().transaction(async (transaction) => {
     const run = await lockRun(runId, transaction);
     if (isFinal(run.status)) return false;
-    if (run.pause_reason === reason) return true;
-    const phase = run.status === 'queued' ? queuedPhase({ pause_reason: reason }) : run.phase;
-    await run.update({ pause_reason: reason, phase }, { transaction });
-    const data = reason === null ? { phase } : { phase, reason };
-    await RunEvent.create({ run_id: runId, kind: reason === null ? 'resume' : 'pause', data }, { transaction });
+    await write(run, reason, transaction);
     return true;
   });
+}
+
+/**
+ * The same of a run that only waits in the line, and so has no workflow to write it.
+ * @returns false when it has one, or has ended
+ */
+export async function setPauseReasonInLine(runId: number, reason: string | null): Promise<boolean> {
+  return await connection().transaction(async (transaction) => {
+    const run = await lockRun(runId, transaction);
+    if (run.status !== 'pending' || run.admitted_at !== null) return false;
+    await write(run, reason, transaction);
+    return true;
+  });
+}
+
+async function write(run: Run, reason: string | null, transaction: Transaction): Promise<void> {
+  if (run.pause_reason === reason) return;
+  const phase = phaseWith(run, reason);
+  await run.update({ pause_reason: reason, phase }, { transaction });
+  const data = reason === null ? { phase } : { phase, reason };
+  await RunEvent.create({ run_id: run.id, kind: reason === null ? 'resume' : 'pause', data }, { transaction });
+}
+
+function phaseWith({ status, phase, admitted_at }: Run, reason: string | null): RunPhase {
+  if (status === 'queued') return queuedPhase({ pause_reason: reason });
+  if (status === 'pending' && admitted_at === null) return reason === null ? 'waiting' : 'paused';
+  return phase;
 }

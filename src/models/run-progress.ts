@@ -42,7 +42,8 @@ export async function recordSteps(lease: Lease, steps: StepEvent[]): Promise<boo
   const progress = last.total_steps ? (TRAINING_SHARE_PERCENT * last.step) / last.total_steps : 0;
   const held = await write(
     `UPDATE runs SET progress = $progress, current_step = $step, total_steps = $totalSteps, current_epoch = $currentEpoch,
-       current_loss = $loss, tokens_per_s = $tokensPerS, seconds_left = $secondsLeft, phase = 'training', updated_at = now()
+       current_loss = $loss, tokens_per_s = $tokensPerS, seconds_left = $secondsLeft, phase = 'training',
+       waiting_for = NULL, waiting_since = NULL, waiting_attempts = 0, updated_at = now()
      WHERE id = $runId AND lease_epoch = $epoch AND status = 'running'`,
     {
       ...bindOf(lease),

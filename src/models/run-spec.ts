@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type MixtureSource, type MixtureSpec, SIMILAR_ROWS_CHOICES } from '../datasets/chosen-rows.ts';
 import { MIXING_POLICIES } from '../datasets/mixing.ts';
+import { MappingSchema } from '../datasets/row-format.ts';
 import { RowFiltersSchema } from '../datasets/trainable-rows.ts';
 import {
   BATCHING_CHOICES,
@@ -49,6 +50,15 @@ export const MixingChoicesSchema = z.strictObject({
 });
 export type MixingChoices = z.infer<typeof MixingChoicesSchema>;
 
+/** A dataset as it was when a run was asked for. Hashes: of its canonical Parquet, and of the file as it was uploaded. */
+export const DatasetAsOfSchema = z.object({
+  name: z.string(),
+  mapping: MappingSchema.nullable(),
+  sha256: z.string(),
+  source_sha256: z.string().nullable(),
+});
+export type DatasetAsOf = z.infer<typeof DatasetAsOfSchema>;
+
 /** Everything needed to repeat a run, resolved when it was asked for: later changes of defaults do not reach it. */
 export const RunSpecSchema = z.object({
   training_type: z.enum(TRAINING_TYPES),
@@ -71,6 +81,8 @@ export const RunSpecSchema = z.object({
           dataset_id: z.number().int(),
           percentage_thousandths: z.number().int(),
           filters: RowFiltersSchema.optional(),
+          /** Not there in runs of earlier versions: they read the dataset as it is. */
+          dataset: DatasetAsOfSchema.optional(),
         }),
       ),
     }),

@@ -57,18 +57,31 @@ export interface MetricPoint {
   device: DeviceFigures | null;
 }
 
-/** At most `points` points over all steps of a run, evenly by step, and how many steps there are. */
+/** Each point is the mean of at most so many steps, the last ones of those that it stands for: found by their key, however many there are. */
+const STEPS_OF_A_POINT = 100;
+
+/** At most `points` points over all steps of a run, evenly by step, and how many steps there are. Every held-out loss is among them. */
 export async function readMetrics(runId: number, points: number): Promise<{ steps: number; points: MetricPoint[] }> {
   const sequelize = connection();
-  const rows = await sequelize.query<MetricPoint & { steps: number }>(
-    `SELECT max(steps) AS steps, max(step) AS step, max(epoch) AS epoch, avg(loss) AS loss, avg(eval_loss) AS eval_loss,
-       avg(learning_rate) AS learning_rate, avg(grad_norm) AS grad_norm, max(tokens) AS tokens, avg(tokens_per_s) AS tokens_per_s,
-       max(memory_bytes) AS memory_bytes, (array_agg(device ORDER BY step DESC) FILTER (WHERE device IS NOT NULL))[1] AS device
-     FROM (SELECT *, row_number() OVER (ORDER BY step) - 1 AS place, count(*) OVER () AS steps
-           FROM run_metrics WHERE run_id = $runId) AS numbered
-     GROUP BY CASE WHEN steps <= $points THEN place ELSE place * $points / steps END
-     ORDER BY step`,
-    { bind: { runId, points }, type: QueryTypes.SELECT },
+  const [last] = await sequelize.query<{ step: number | null }>(
+    'SELECT max(step) AS step FROM run_metrics WHERE run_id = $runId',
+    { bind: { runId }, type: QueryTypes.SELECT },
   );
-  return { steps: rows[0]?.steps ?? 0, points: rows.map(({ steps: _, ...point }) => point) };
+  const steps = last?.step ?? 0;
+  if (steps === 0) return { steps: 0, points: [] };
+  const count = Math.min(points, steps);
+  const found = await sequelize.query<MetricPoint>(
+    `SELECT point.* FROM generate_series(0, $count::int - 1) AS n, LATERAL (
+       SELECT max(step) AS step, max(epoch) AS epoch, avg(loss) AS loss,
+         (SELECT avg(eval_loss) FROM run_metrics WHERE run_id = $runId AND eval_loss IS NOT NULL
+            AND step > n * $steps::bigint / $count AND step <= (n + 1) * $steps::bigint / $count) AS eval_loss,
+         avg(learning_rate) AS learning_rate, avg(grad_norm) AS grad_norm, max(tokens) AS tokens, avg(tokens_per_s) AS tokens_per_s,
+         max(memory_bytes) AS memory_bytes, (array_agg(device ORDER BY step DESC) FILTER (WHERE device IS NOT NULL))[1] AS device
+       FROM (SELECT * FROM run_metrics WHERE run_id = $runId
+               AND step > n * $steps::bigint / $count AND step <= (n + 1) * $steps::bigint / $count
+             ORDER BY step DESC LIMIT ${STEPS_OF_A_POINT}) AS steps) AS point
+     WHERE point.step IS NOT NULL ORDER BY point.step`,
+    { bind: { runId, count, steps }, type: QueryTypes.SELECT },
+  );
+  return { steps, points: found };
 }

@@ -4,6 +4,7 @@ import {
   type InferAttributes,
   type InferCreationAttributes,
   Model,
+  type NonAttribute,
   type Sequelize,
 } from 'sequelize';
 import type { TokenCount } from '../datasets/draft.ts';
@@ -44,17 +45,30 @@ export class Run extends Model<InferAttributes<Run>, InferCreationAttributes<Run
   declare worker_id: CreationOptional<string | null>;
   /** Why it is to hold no worker until it is resumed; null: it goes on. Written by its workflow alone, see pause.ts. */
   declare pause_reason: CreationOptional<string | null>;
+  /** Why what is tried again and again does not succeed, see run-trouble.ts; null while all is well. */
+  declare waiting_for: CreationOptional<string | null>;
+  declare waiting_since: CreationOptional<Date | null>;
+  declare waiting_attempts: CreationOptional<number>;
   declare error_class: CreationOptional<string | null>;
   declare error_message: CreationOptional<string | null>;
   /** The mixture's plan, as the data engine gave it. */
   declare plan: CreationOptional<RunPlan | null>;
   declare result: CreationOptional<TrainingRecord | null>;
   declare validation: CreationOptional<ValidationResult | null>;
+  /** Where its model is being published, noted before it is; see finish-run.ts. */
+  declare publish_path: CreationOptional<string | null>;
   /** The published model; null until it is there. */
   declare output_path: CreationOptional<string | null>;
   declare workflow_id: string;
+  /** When the queue let it begin; null: it is a row, and nothing is done for it yet. See line.ts. */
+  declare admitted_at: CreationOptional<Date | null>;
+  /** When it got its turn for a worker; null again once a worker has it. */
+  declare released_at: CreationOptional<Date | null>;
+  declare tidied_at: CreationOptional<Date | null>;
   declare workflow_started_at: CreationOptional<Date | null>;
   declare workflow_closed_at: CreationOptional<Date | null>;
+  /** Not a column: see withPlaces. */
+  declare queue_place?: NonAttribute<number | null>;
   declare created_at: CreationOptional<Date>;
   declare updated_at: CreationOptional<Date>;
   declare started_at: CreationOptional<Date | null>;
@@ -90,13 +104,20 @@ export function initRun(sequelize: Sequelize): void {
       lease_expires_at: DataTypes.DATE,
       worker_id: DataTypes.STRING(64),
       pause_reason: DataTypes.TEXT,
+      waiting_for: DataTypes.TEXT,
+      waiting_since: DataTypes.DATE,
+      waiting_attempts: { type: DataTypes.INTEGER, allowNull: false, defaultValue: 0 },
       error_class: DataTypes.STRING(64),
       error_message: DataTypes.TEXT,
       plan: DataTypes.JSONB,
       result: DataTypes.JSONB,
       validation: DataTypes.JSONB,
+      publish_path: DataTypes.TEXT,
       output_path: DataTypes.TEXT,
       workflow_id: { type: DataTypes.TEXT, allowNull: false },
+      admitted_at: DataTypes.DATE,
+      released_at: DataTypes.DATE,
+      tidied_at: DataTypes.DATE,
       workflow_started_at: DataTypes.DATE,
       workflow_closed_at: DataTypes.DATE,
       created_at: DataTypes.DATE,

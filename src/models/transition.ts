@@ -1,4 +1,4 @@
-import { Op, type Transaction } from 'sequelize';
+import { fn, Op, type Transaction } from 'sequelize';
 import { connection, Run } from './run.ts';
 import { RunEvent } from './run-event.ts';
 import { isFinal, type RunPhase, type RunStatus, sourcesOf } from './statuses.ts';
@@ -11,6 +11,7 @@ type Along = Partial<
     | 'error_message'
     | 'lease_epoch'
     | 'lease_expires_at'
+    | 'released_at'
     | 'worker_id'
     | 'output_path'
     | 'progress'
@@ -24,6 +25,8 @@ export interface TransitionRequest {
   phase: RunPhase;
   /** Only when the run is in one of these (default: every status from which the table allows `to`). */
   from?: RunStatus[];
+  /** Not while the run is in one of these phases. */
+  unlessIn?: RunPhase[];
   /** Only while this claim is the latest. */
   leaseEpoch?: number;
   set?: Along;
@@ -41,16 +44,24 @@ export async function transition(request: TransitionRequest): Promise<Run | null
     const sequelize = connection();
     return await sequelize.transaction((transaction) => transition({ ...request, transaction }));
   }
-  const { runId, to, phase, leaseEpoch, set, why, transaction } = request;
+  const { runId, to, phase, unlessIn, leaseEpoch, set, why, transaction } = request;
   const allowed = sourcesOf(to);
   const from = request.from ? request.from.filter((status) => allowed.includes(status)) : allowed;
   const where = {
     id: runId,
     status: { [Op.in]: from },
+    ...(unlessIn === undefined ? {} : { phase: { [Op.notIn]: unlessIn } }),
     ...(leaseEpoch === undefined ? {} : { lease_epoch: leaseEpoch }),
   };
   const [, [run]] = await Run.update(
-    { ...set, status: to, phase, ...(isFinal(to) ? { finished_at: new Date(), lease_expires_at: null } : {}) },
+    {
+      ...set,
+      status: to,
+      phase,
+      ...(isFinal(to)
+        ? { finished_at: fn('now'), lease_expires_at: null, waiting_for: null, waiting_since: null }
+        : {}),
+    },
     { where, returning: true, transaction },
   );
   if (!run) return null;

@@ -36,9 +36,9 @@ export class Worker extends Model<InferAttributes<Worker>, InferCreationAttribut
   declare start_after: CreationOptional<Date | null>;
 }
 
-/** A name that no other worker has. */
+/** A name that no other worker has, nor will have: rows of workers that ended stay. */
 export function newWorkerId(): string {
-  return `worker-${randomBytes(3).toString('hex')}`;
+  return `worker-${randomBytes(6).toString('hex')}`;
 }
 
 export function initWorker(sequelize: Sequelize): void {

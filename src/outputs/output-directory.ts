@@ -1,10 +1,11 @@
 import { constants } from 'node:fs';
 import { access, lstat, mkdir, realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { UserError } from '../failure.ts';
 import { isWithin } from '../files.ts';
 
 /** An output directory that may not be used; the message says why, and what may. */
-export class OutputDirectoryError extends Error {}
+export class OutputDirectoryError extends UserError {}
 
 const LONGEST = 4096;
 

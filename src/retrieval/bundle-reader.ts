@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { execa } from 'execa';
 import { z } from 'zod';
 import { childEnv, PROJECT_ROOT } from '../env.ts';
+import { UserError } from '../failure.ts';
 
 /** A chunk of a bundle with its cosine to a question. Where it comes from is null where the data did not say. */
 export const FoundChunkSchema = z.object({
@@ -28,7 +29,7 @@ export interface BundlePlace {
 }
 
 /** A bundle that cannot be asked: damaged, or its model is not the one that made it. Its message is for the user. */
-export class UnreadableBundle extends Error {}
+export class UnreadableBundle extends UserError {}
 
 /** Exit code of `trainer/query.py` where it has said what is wrong with the bundle or its model. */
 const UNREADABLE = 20;

@@ -1,7 +1,12 @@
 import { constants, setPriority } from 'node:os';
-import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { DefaultLogger, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { ensureSearchAttributes } from '../../temporal/ensure-search-attributes.ts';
-import { createDataActivities, createOrchestrationActivities } from '../activities/orchestration.ts';
+import { failing } from '../activities/failing.ts';
+import {
+  createDataActivities,
+  createLineActivities,
+  createOrchestrationActivities,
+} from '../activities/orchestration.ts';
 import { BUILT } from '../built-files.ts';
 import type { Env } from '../env.ts';
 import { runUntilStopped } from '../local/process-lifecycle.ts';
@@ -10,15 +15,19 @@ import { connectModels } from '../models/database.ts';
 import { requireDatabaseUrl } from '../models/database-url.ts';
 import { connectOrchestration } from '../workflows/client.ts';
 import { workerConnection } from '../workflows/connection.ts';
-import { DATA_QUEUE, ORCHESTRATION_QUEUE } from '../workflows/contract.ts';
+import { DATA_QUEUE, LINE_QUEUE, ORCHESTRATION_QUEUE } from '../workflows/contract.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { PoolKeeper } from './pool-keeper.ts';
 import { Reconciler } from './reconciler.ts';
 import { Repeating } from './repeating.ts';
+import { Tidying } from './tidy.ts';
 
+/** Runs that are ready and wait for their turn: as many as workers, and a few (line.ts). */
+const MOST_IN_LINE = 200;
 const DISPATCH_EVERY_MS = 500;
 const LOOK_AFTER_POOL_EVERY_MS = 1_000;
 const RECONCILE_EVERY_MS = 5_000;
+const TIDY_EVERY_MS = 60_000;
 const AFTER_FAILURE_MS = 3_000;
 
 /** The process that runs workflows and light activities, and dispatches committed runs. */
@@ -34,14 +43,26 @@ export async function main(env: Env): Promise<void> {
   );
   const sequelize = connectModels(requireDatabaseUrl(env));
   const orchestration = connectOrchestration(env);
-  const common = { connection, namespace: env.temporalNamespace, shutdownGraceTime: '5s' } as const;
+  const common = {
+    connection,
+    namespace: env.temporalNamespace,
+    shutdownGraceTime: '5s',
+    interceptors: { activity: [failing(env)] },
+  } satisfies Partial<WorkerOptions>;
+  const line = createLineActivities();
   const workers = await Promise.all([
     Worker.create({
       ...common,
       taskQueue: ORCHESTRATION_QUEUE,
       workflowBundle: { codePath: BUILT.workflows },
-      activities: createOrchestrationActivities(env),
+      activities: createOrchestrationActivities(env, line),
       maxConcurrentActivityTaskExecutions: 8,
+    }),
+    Worker.create({
+      ...common,
+      taskQueue: LINE_QUEUE,
+      activities: line,
+      maxConcurrentActivityTaskExecutions: MOST_IN_LINE,
     }),
     Worker.create({
       ...common,
@@ -50,7 +71,7 @@ export async function main(env: Env): Promise<void> {
       maxConcurrentActivityTaskExecutions: 4,
     }),
   ]);
-  const dispatcher = new Dispatcher(orchestration);
+  const dispatcher = new Dispatcher(env, orchestration, logger);
   const reconciler = new Reconciler(env, orchestration, logger);
   const poolKeeper = new PoolKeeper(orchestration, logger);
   const loopOf = (name: string, everyMs: number, pass: () => Promise<void>) =>
@@ -58,6 +79,7 @@ export async function main(env: Env): Promise<void> {
   const loops = [
     loopOf('Dispatching', DISPATCH_EVERY_MS, () => dispatcher.sweep()),
     loopOf('Reconciling', RECONCILE_EVERY_MS, () => reconciler.look()),
+    loopOf('Tidying up', TIDY_EVERY_MS, () => new Tidying(env, logger).pass()),
     loopOf('Looking after the pool', LOOK_AFTER_POOL_EVERY_MS, () => poolKeeper.look()),
   ];
   for (const loop of loops) loop.start();

@@ -1,13 +1,14 @@
-import { Op } from 'sequelize';
+import { literal, Op } from 'sequelize';
 import { closeRun } from '../activities/finish-run.ts';
 import { leaseTiming } from '../activities/timing.ts';
 import type { Env } from '../env.ts';
 import type { Logger } from '../logger.ts';
+import { isDatabaseAway } from '../models/database-away.ts';
 import { connection, Run } from '../models/run.ts';
 import { RunEvent } from '../models/run-event.ts';
 import { isFinal } from '../models/statuses.ts';
 import { transition } from '../models/transition.ts';
-import type { Orchestration } from '../workflows/client.ts';
+import { type Orchestration, OrchestrationUnavailableError } from '../workflows/client.ts';
 import { workflowOf } from '../workflows/run-workflow.ts';
 import type { OpenTraining, TrainingState } from '../workflows/training-client.ts';
 
@@ -35,27 +36,46 @@ export class Reconciler {
     this.#logger = logger;
   }
 
-  /** One look at all that is open on either side. Rejects when the database or Temporal is away. */
+  /**
+   * One look at all that is open on either side, page by page: however many there are, it takes as little memory. Rejects when
+   * the database or Temporal is away; a run that cannot be looked at keeps no other from it.
+   */
   async look(): Promise<void> {
-    const open = await this.#orchestration.openTrainings();
-    const runIds = new Map(open.map(({ workflowId, runId }) => [workflowId, runId]));
-    const rows = await Run.findAll({
-      where: { workflow_started_at: { [Op.ne]: null }, workflow_closed_at: null },
-      attributes: ['id', 'workflow_id'],
-      order: [['id', 'ASC']],
-    });
-    // The list of workflows is late, so it tells only where to look closely.
-    for (const { id, workflow_id } of rows) {
-      const runId = runIds.get(workflow_id);
-      if (runId === undefined || (runId !== null && runId !== id)) await this.#mendRun(id);
+    const listed = new Set<number>();
+    const strays = new Set<string>();
+    for await (const page of this.#orchestration.openTrainings()) {
+      const runs = await rowsOf(page);
+      for (const { workflowId, runId } of page) {
+        const run = runs.get(workflowId);
+        if (run && (runId === null || runId === run.id)) listed.add(run.id);
+        if (isStray(run)) {
+          strays.add(workflowId);
+          await this.#each(run?.id, () => this.#endStray(workflowId, run));
+        }
+      }
     }
-    await this.#endStrays(open);
+    for (const workflowId of this.#strayFromMs.keys())
+      if (!strays.has(workflowId)) this.#strayFromMs.delete(workflowId);
+    for await (const id of openRows()) {
+      // The list of workflows is late, so it tells only where to look closely.
+      if (!listed.has(id)) await this.#each(id, () => this.#mendRun(id));
+    }
+  }
+
+  /** What is wrong with one run is no reason not to look at the next one; a server that is away is. */
+  async #each(runId: number | undefined, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (isDatabaseAway(error) || error instanceof OrchestrationUnavailableError) throw error;
+      this.#logger.error({ err: error, runId }, 'A run could not be compared with its workflow.');
+    }
   }
 
   async #mendRun(runId: number): Promise<void> {
     const asked = await Run.findByPk(runId);
     if (!asked) return;
-    const state = await this.#orchestration.trainingState(workflowOf(asked));
+    const state = await this.#orchestration.trainingState({ runId, workflowId: asked.workflow_id });
     if (state.is === 'open') return;
     // A workflow writes its end into the row before it ends: read after it has, the row must know.
     const run = await Run.findByPk(runId);
@@ -70,8 +90,7 @@ export class Reconciler {
 
   /** The last step of the workflow of a run that has ended was not done: does it. */
   async #close(run: Run): Promise<void> {
-    const mayBeWrittenToMs = leaseTiming(this.#env.heartbeatTimeoutMs).ttlMs;
-    if (Date.now() - (run.finished_at?.getTime() ?? 0) < mayBeWrittenToMs) return;
+    if (!(await hasEndedFor(run, leaseTiming(this.#env.heartbeatTimeoutMs).ttlMs))) return;
     await closeRun(this.#env, run);
   }
 
@@ -102,43 +121,61 @@ export class Reconciler {
   async #startAgain(run: Run, state: TrainingState): Promise<void> {
     const found = sentenceOf(state);
     const done = 'Its workflow was started again; the run goes on from its last checkpoint.';
-    await this.#orchestration.startTrainingAgain(workflowOf(run), state);
+    await this.#orchestration.startTrainingAgain(await workflowOf(run), state);
     await RunEvent.create({ run_id: run.id, kind: 'reconciled', data: { found, done } });
     this.#logger.warn({ runId: run.id, workflowId: run.workflow_id, found }, `Reconciled: ${done}`);
   }
 
-  /** Cancels open workflows whose run has ended, or is not there, once they have had the time to end by themselves. */
-  async #endStrays(open: OpenTraining[]): Promise<void> {
-    const rows = await Run.findAll({
-      where: { workflow_id: open.map(({ workflowId }) => workflowId) },
-      attributes: ['id', 'workflow_id', 'status', 'workflow_started_at', 'workflow_closed_at'],
+  /** Cancels an open workflow whose run has ended, or is not there, once it has had the time to end by itself. */
+  async #endStray(workflowId: string, run: StrayRow | undefined): Promise<void> {
+    const fromMs = this.#strayFromMs.get(workflowId) ?? performance.now();
+    this.#strayFromMs.set(workflowId, fromMs);
+    if (performance.now() - fromMs < 2 * this.#env.heartbeatTimeoutMs) return;
+    this.#strayFromMs.set(workflowId, performance.now());
+    if (!(await this.#orchestration.cancelTraining(workflowId))) return;
+    const found = run
+      ? `Its workflow was open, and the run is ${run.status}.`
+      : 'No run of the database has this workflow.';
+    this.#logger.warn({ workflowId, runId: run?.id, found }, 'Reconciled: the workflow was cancelled.');
+    if (!run) return;
+    const done = 'The workflow was cancelled; the run keeps its end.';
+    await RunEvent.create({ run_id: run.id, kind: 'reconciled', data: { found, done } });
+  }
+}
+
+type StrayRow = Pick<Run, 'id' | 'workflow_id' | 'status' | 'workflow_started_at' | 'workflow_closed_at'>;
+
+/** The rows that a page of workflows belongs to, by their workflow. */
+async function rowsOf(page: OpenTraining[]): Promise<Map<string, StrayRow>> {
+  const rows = await Run.findAll({
+    where: { workflow_id: page.map(({ workflowId }) => workflowId) },
+    attributes: ['id', 'workflow_id', 'status', 'workflow_started_at', 'workflow_closed_at'],
+    raw: true,
+  });
+  return new Map(rows.map((run) => [run.workflow_id, run]));
+}
+
+/** Whether nobody needs an open workflow. One that is just ending does so by itself, or is cancelled by the dispatcher. */
+function isStray(run: StrayRow | undefined): boolean {
+  return !run || (isFinal(run.status) && !(run.workflow_started_at && !run.workflow_closed_at));
+}
+
+const PAGE_ROWS = 1_000;
+
+/** The runs that were handed to Temporal and are not done there, by their ids, read in pages by key. */
+async function* openRows(): AsyncGenerator<number> {
+  for (let after = 0; ; ) {
+    const page = await Run.findAll({
+      where: { id: { [Op.gt]: after }, workflow_started_at: { [Op.ne]: null }, workflow_closed_at: null },
+      attributes: ['id'],
+      order: [['id', 'ASC']],
+      limit: PAGE_ROWS,
+      raw: true,
     });
-    const byWorkflow = new Map(rows.map((run) => [run.workflow_id, run]));
-    const patienceMs = 2 * this.#env.heartbeatTimeoutMs;
-    const strays = new Set<string>();
-    for (const { workflowId } of open) {
-      const run = byWorkflow.get(workflowId);
-      // One that is just ending does so by itself, or is cancelled by the dispatcher.
-      if (run && (!isFinal(run.status) || (run.workflow_started_at && !run.workflow_closed_at))) continue;
-      strays.add(workflowId);
-      const fromMs = this.#strayFromMs.get(workflowId) ?? performance.now();
-      this.#strayFromMs.set(workflowId, fromMs);
-      if (performance.now() - fromMs < patienceMs) continue;
-      this.#strayFromMs.set(workflowId, performance.now());
-      if (!(await this.#orchestration.cancelTraining(workflowId))) continue;
-      const found = run
-        ? `Its workflow was open, and the run is ${run.status}.`
-        : 'No run of the database has this workflow.';
-      this.#logger.warn({ workflowId, runId: run?.id, found }, 'Reconciled: the workflow was cancelled.');
-      if (run)
-        await RunEvent.create({
-          run_id: run.id,
-          kind: 'reconciled',
-          data: { found, done: 'The workflow was cancelled; the run keeps its end.' },
-        });
-    }
-    for (const workflowId of this.#strayFromMs.keys())
-      if (!strays.has(workflowId)) this.#strayFromMs.delete(workflowId);
+    for (const { id } of page) yield id;
+    const last = page.at(-1);
+    if (!last || page.length < PAGE_ROWS) return;
+    after = last.id;
   }
 }
 
@@ -147,6 +184,12 @@ async function isHeld(run: Run): Promise<boolean> {
   if (run.status !== 'running') return false;
   const held = { id: run.id, status: 'running', lease_expires_at: { [Op.gt]: connection().fn('now') } };
   return (await Run.count({ where: held })) > 0;
+}
+
+/** Whether a run ended so long ago, by the clock that dated its end. */
+async function hasEndedFor(run: Run, ms: number): Promise<boolean> {
+  const ended = literal(`id = ${run.id} AND finished_at < now() - interval '${ms} milliseconds'`);
+  return (await Run.count({ where: ended })) > 0;
 }
 
 /** How the run ends, as its workflow did; null: it is to go on with a workflow of its own. */

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { Worker as TemporalWorker } from '@temporalio/worker';
 import { fn, Op } from 'sequelize';
-import { runDir } from '../activities/run-files.ts';
+import { failing } from '../activities/failing.ts';
 import { createTrainModel } from '../activities/train-model.ts';
 import type { TrainingWorkerContext } from '../activities/training-worker-context.ts';
 import { createValidateModel } from '../activities/validate-model.ts';
@@ -12,6 +12,7 @@ import { createLogger } from '../logger.ts';
 import { connectModels } from '../models/database.ts';
 import { requireDatabaseUrl } from '../models/database-url.ts';
 import { Worker } from '../models/worker.ts';
+import { lastClaimOf } from '../runs/run-folder.ts';
 import { type StartTrainer, startTrainer } from '../trainer/process.ts';
 import { WarmTrainer } from '../trainer/warm-trainer.ts';
 import { workerConnection } from '../workflows/connection.ts';
@@ -46,7 +47,7 @@ export async function main(env: Env, args: string[]): Promise<void> {
     leaseOptions: (runId) => ({
       runId,
       workerId,
-      runDir: runDir(env, runId),
+      lastClaim: () => lastClaimOf(env, runId),
       heartbeatTimeoutMs: env.heartbeatTimeoutMs,
       workerStopping: stopping.signal,
     }),
@@ -65,6 +66,7 @@ export async function main(env: Env, args: string[]): Promise<void> {
     identity: workerId,
     taskQueue: TRAINING_QUEUE,
     activities: { ...activities },
+    interceptors: { activity: [failing(env)] },
     maxConcurrentActivityTaskExecutions: 1,
     // The SDK would hold heartbeats back for up to a minute, and with them the news of a cancel.
     maxHeartbeatThrottleInterval: Math.min(5_000, env.heartbeatTimeoutMs / 4),

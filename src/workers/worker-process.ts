@@ -4,6 +4,7 @@ import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BUILT } from '../built-files.ts';
 import { childEnv, type Env, PROJECT_ROOT } from '../env.ts';
+import { ifThere } from '../files.ts';
 import type { Worker } from '../models/worker.ts';
 import { deviceVariables } from './devices.ts';
 import { processStart } from './process-identity.ts';
@@ -54,7 +55,7 @@ export function signal(worker: Worker, name: NodeJS.Signals): void {
 
 /** The last line of a worker's log that tells something to a person; an empty text when there is none. */
 export async function lastWords(env: Env, workerId: string): Promise<string> {
-  const file = await open(logOf(env, workerId)).catch(() => null);
+  const file = await ifThere(open(logOf(env, workerId)));
   if (!file) return '';
   try {
     const { size } = await file.stat();

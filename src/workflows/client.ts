@@ -8,6 +8,7 @@ import {
 } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
 import type { Env } from '../env.ts';
+import { TransientError, UserError } from '../failure.ts';
 import { type ValidationResult, ValidationResultSchema } from '../trainer/protocol.ts';
 import { lazyConnection } from './connection.ts';
 import {
@@ -23,10 +24,13 @@ import type { checkOutputWorkflow, workerPoolWorkflow } from './index.ts';
 import { type Trainings, trainingsOf, type Within } from './training-client.ts';
 
 /** Temporal cannot be reached, or did not answer in time: ask again later. */
-export class OrchestrationUnavailableError extends Error {}
+export class OrchestrationUnavailableError extends TransientError {}
+
+/** Temporal does not take what it was asked for, and would not the next time. */
+export class RefusedByTemporalError extends UserError {}
 
 /** The worker pool said no, with a sentence for the user. */
-export class PoolRefusedError extends Error {}
+export class PoolRefusedError extends UserError {}
 
 export type PoolCommand = { action: 'start'; count: number } | { action: 'stop' | 'restart' | 'balance' };
 
@@ -113,6 +117,10 @@ export function connectOrchestration(env: Env): Orchestration {
 
 /** gRPC codes with which a server that is away, or too slow, answers: CANCELLED, DEADLINE_EXCEEDED, UNAVAILABLE. */
 const AWAY_CODES = [1, 4, 14];
+/** And with which one has more to do than it may: RESOURCE_EXHAUSTED. */
+const BUSY_CODE = 8;
+/** INVALID_ARGUMENT. */
+const REFUSED_CODE = 3;
 
 /** Runs a call with a deadline and tells "Temporal is away" from every other failure. */
 async function withDeadline<T>(connection: Connection, timeoutMs: number, call: () => Promise<T>): Promise<T> {
@@ -124,7 +132,11 @@ async function withDeadline<T>(connection: Connection, timeoutMs: number, call: 
     if (away || error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) {
       throw new OrchestrationUnavailableError('Temporal does not answer.', { cause: error });
     }
-    throw error;
+    if (!isGrpcServiceError(grpc)) throw error;
+    if (grpc.code === REFUSED_CODE)
+      throw new RefusedByTemporalError(`Temporal does not take this: ${grpc.details}`, { cause: error });
+    const why = grpc.code === BUSY_CODE ? 'Temporal has more to do than it may' : 'Temporal answered with an error';
+    throw new TransientError(`${why} (${grpc.details}).`, { cause: error });
   }
 }
 

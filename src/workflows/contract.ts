@@ -6,6 +6,8 @@ export const ORCHESTRATION_QUEUE = 'orchestration';
 /** Of the orchestrator as well, with slots of its own: who pauses a run does not wait for the data of others. */
 export const DATA_QUEUE = 'data';
 export const TRAINING_QUEUE = 'training';
+/** Of the orchestrator as well: runs wait there for their turn, for hours or weeks. */
+export const LINE_QUEUE = 'line';
 
 /** The queue that only the agent of this host listens to. */
 export function hostQueue(host: string): string {
@@ -18,11 +20,26 @@ export interface TrainingInput {
   runId: number;
   /** How long a silent worker is believed alive before its run is given to another. */
   heartbeatTimeoutMs: number;
+  /** A pause begins a new history after so many events; Temporal's own suggestion and a number of ours when it is missing. */
+  mostHistoryEvents?: number;
+  /** Of a run whose pause had made the history before this one long. */
+  paused?: PausedBefore;
 }
 
+/** What a pause hands on to the next history. */
+export interface PausedBefore {
+  because: PauseCause;
+  reason: string;
+  lookAfterMs: number;
+}
+
+/** The result of a run's workflow, as the Temporal Web UI shows it. Workflows of earlier versions end with the first two. */
 export interface TrainingOutcome {
   status: 'completed' | 'failed' | 'cancelled';
   message: string | null;
+  verdict?: string | null;
+  outputPath?: string | null;
+  weightsSha256?: string | null;
 }
 
 export interface RunRef {
@@ -68,7 +85,8 @@ export interface RunDisplay {
 export interface OrchestrationActivities {
   prepareData(input: RunRef): Promise<{ trainRows: number; heldOutRows: number } | FullDisk>;
   verifyModel(input: RunRef): Promise<{ path: string }>;
-  queueRun(input: RunRef): Promise<void>;
+  /** Earlier versions return nothing, and at once. */
+  queueRun(input: RunRef): Promise<GaveWay | null>;
   setPause(input: PauseInput): Promise<void>;
   /** Histories of earlier versions say true, and not why. */
   isPaused(input: RunRef): Promise<PauseCause | boolean>;
@@ -131,6 +149,8 @@ export const FAILURE_TYPES = {
   /** The database does not know of a stage that was done: it was restored from a backup. The run goes back to that stage. */
   stageForgotten: 'StageForgotten',
   runEnded: 'RunEnded',
+  /** What may be mended was tried for too long. */
+  gaveUp: 'GaveUp',
   poolRefused: 'PoolRefused',
   workerStartFailed: 'WorkerStartFailed',
 } as const;

@@ -1,3 +1,5 @@
+import { Job } from '../models/job.ts';
+import { Project } from '../models/project.ts';
 import type { Run } from '../models/run.ts';
 
 /** What the workflow of a run is started with. */
@@ -5,17 +7,34 @@ export interface RunWorkflow {
   runId: number;
   workflowId: string;
   owner: string;
+  /** Of its job or project. */
+  name: string;
   trainingType: string;
   baseModel: string;
+  /** Names of its datasets. */
+  data: string[];
 }
 
-/** The same for a row each time it is asked for, so that a workflow may be started twice. */
-export function workflowOf(run: Run): RunWorkflow {
+/** What a workflow is known by that is there. */
+export type KnownWorkflow = Pick<RunWorkflow, 'runId' | 'workflowId'>;
+
+/** The same for a row each time it is asked for, but for names that were changed, so that a workflow may be started twice. */
+export async function workflowOf(run: Run): Promise<RunWorkflow> {
+  const { id, job_id, project_id, spec } = run;
+  const attributes = ['name'];
+  const owner =
+    job_id === null
+      ? await Project.findByPk(project_id ?? 0, { attributes })
+      : await Job.findByPk(job_id, { attributes });
   return {
-    runId: run.id,
+    runId: id,
     workflowId: run.workflow_id,
-    owner: run.job_id === null ? `project-${run.project_id}` : `job-${run.job_id}`,
-    trainingType: run.spec.training_type,
-    baseModel: run.spec.base_model,
+    owner: job_id === null ? `project-${project_id}` : `job-${job_id}`,
+    name: owner?.name ?? '',
+    trainingType: spec.training_type,
+    baseModel: spec.base_model,
+    data: spec.traits.flatMap(({ datasets }) =>
+      datasets.map(({ dataset_id, dataset }) => dataset?.name ?? `dataset ${dataset_id}`),
+    ),
   };
 }

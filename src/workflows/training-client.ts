@@ -12,7 +12,7 @@ import { searchAttributeKeys } from '../../temporal/search-attributes.ts';
 import type { Env } from '../env.ts';
 import { ORCHESTRATION_QUEUE, pauseRunUpdate, resumeRunUpdate, type TrainingOutcome } from './contract.ts';
 import type { trainingWorkflow } from './index.ts';
-import type { RunWorkflow } from './run-workflow.ts';
+import type { KnownWorkflow, RunWorkflow } from './run-workflow.ts';
 
 /** What Temporal says of a run's workflow. */
 export type TrainingState =
@@ -41,15 +41,16 @@ export interface Trainings {
   pauseTraining(run: RunWorkflow, pause: boolean): Promise<boolean>;
   /** Asks a run's workflow to cancel. False when there is no such workflow (any more). */
   cancelTraining(workflowId: string): Promise<boolean>;
-  openTrainings(): Promise<OpenTraining[]>;
-  trainingState(run: RunWorkflow): Promise<TrainingState>;
+  /** Every open workflow of a run, in pages. Each page has a deadline. */
+  openTrainings(): AsyncIterable<OpenTraining[]>;
+  trainingState(run: KnownWorkflow): Promise<TrainingState>;
 }
 
 const CALL_TIMEOUT_MS = 5_000;
 /** With the ping before it, less than the 5 s within which everybody is answered, also while the orchestrator is away. */
 const PAUSE_TIMEOUT_MS = 3_000;
-/** A list comes in pages. */
-const LIST_TIMEOUT_MS = 30_000;
+const PAGE_TIMEOUT_MS = 10_000;
+const PAGE_SIZE = 1_000;
 
 /** Runs a call with a deadline; rejects with OrchestrationUnavailableError while Temporal is away. */
 export type Within = <T>(timeoutMs: number, call: () => Promise<T>) => Promise<T>;
@@ -103,14 +104,23 @@ export function trainingsOf(client: Client, env: Env, within: Within, withinOnce
         }
       }),
 
-    openTrainings: () =>
-      within(LIST_TIMEOUT_MS, async () => {
-        const open: OpenTraining[] = [];
-        const query = "WorkflowType = 'trainingWorkflow' AND ExecutionStatus = 'Running'";
-        for await (const { workflowId, typedSearchAttributes } of client.workflow.list({ query }))
-          open.push({ workflowId, runId: typedSearchAttributes.get(searchAttributeKeys.runId) ?? null });
-        return open;
-      }),
+    openTrainings: async function* () {
+      const query = "WorkflowType = 'trainingWorkflow' AND ExecutionStatus = 'Running'";
+      const listed = client.workflow.list({ query, pageSize: PAGE_SIZE })[Symbol.asyncIterator]();
+      for (let isMore = true; isMore; ) {
+        const page: OpenTraining[] = [];
+        await within(PAGE_TIMEOUT_MS, async () => {
+          while (isMore && page.length < PAGE_SIZE) {
+            const { value, done } = await listed.next();
+            isMore = !done;
+            if (done) return;
+            const runId = value.typedSearchAttributes.get(searchAttributeKeys.runId) ?? null;
+            page.push({ workflowId: value.workflowId, runId });
+          }
+        });
+        yield page;
+      }
+    },
 
     trainingState: ({ runId, workflowId }) =>
       within(CALL_TIMEOUT_MS, async () => {
@@ -156,7 +166,24 @@ async function failureOf(result: Promise<unknown>): Promise<string | null> {
   }
 }
 
-function trainingOptions({ runId, workflowId, owner, trainingType, baseModel }: RunWorkflow, env: Env) {
+/** What a summary, a keyword and a text of the memo may have; a name of 255 characters may have four times as many bytes. */
+const MOST_SUMMARY_BYTES = 200;
+const MOST_KEYWORD_BYTES = 200;
+const MOST_MEMO_BYTES = 1_000;
+
+/** As much of a text as has so many bytes, without half a character at its end. */
+function cut(text: string, mostBytes: number): string {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= mostBytes) return text;
+  return `${bytes
+    .subarray(0, mostBytes - 3)
+    .toString('utf8')
+    .replace(/\uFFFD+$/, '')}…`;
+}
+
+function trainingOptions(run: RunWorkflow, env: Env) {
+  const { runId, workflowId, owner, name, trainingType, baseModel, data } = run;
+  const keyword = (text: string) => cut(text, MOST_KEYWORD_BYTES);
   return {
     workflowId,
     taskQueue: ORCHESTRATION_QUEUE,
@@ -164,14 +191,17 @@ function trainingOptions({ runId, workflowId, owner, trainingType, baseModel }: 
     workflowIdConflictPolicy: 'USE_EXISTING',
     // The row says that this run was never started, or that its start was not confirmed: never run it again.
     workflowIdReusePolicy: 'REJECT_DUPLICATE',
-    staticSummary: `${trainingType} of ${baseModel} for ${owner}`,
+    staticSummary: cut(`${name}: ${trainingType} of ${baseModel}`, MOST_SUMMARY_BYTES),
     staticDetails: `Run ${runId} of ${owner}. Its state is in PostgreSQL, table runs.`,
     typedSearchAttributes: [
       { key: searchAttributeKeys.runId, value: runId },
       { key: searchAttributeKeys.owner, value: owner },
       { key: searchAttributeKeys.status, value: 'pending' },
       { key: searchAttributeKeys.trainingType, value: trainingType },
-      { key: searchAttributeKeys.baseModel, value: baseModel },
+      { key: searchAttributeKeys.baseModel, value: keyword(baseModel) },
+      { key: searchAttributeKeys.name, value: keyword(name) },
+      { key: searchAttributeKeys.data, value: data.map(keyword) },
     ],
+    memo: { name, owner, trainingType, baseModel, data: cut(data.join(', '), MOST_MEMO_BYTES) },
   } satisfies WorkflowStartOptions<typeof trainingWorkflow>;
 }

@@ -2,7 +2,9 @@ import {
   ActivityFailure,
   ApplicationFailure,
   CancellationScope,
+  ContinueAsNew,
   isCancellation,
+  patched,
   proxyActivities,
   proxyLocalActivities,
   setCurrentDetails,
@@ -13,6 +15,7 @@ import { searchAttributeKeys } from '../../temporal/search-attributes.ts';
 import {
   DATA_QUEUE,
   FAILURE_TYPES,
+  LINE_QUEUE,
   ORCHESTRATION_QUEUE,
   type OrchestrationActivities,
   TRAINING_QUEUE,
@@ -21,8 +24,9 @@ import {
   type TrainingOutcome,
 } from './contract.ts';
 import { Pausing } from './pausing.ts';
+import { Stages } from './stages.ts';
 
-/** Wait between attempts; without a limit of attempts, since what fails here is the ground under a run, not the run. */
+/** Between attempts, unless failing.ts says another time; it also ends what has failed for too long. */
 const RETRY = { initialInterval: '1s', maximumInterval: '30s', backoffCoefficient: 2 } as const;
 
 const light = proxyActivities<OrchestrationActivities>({
@@ -40,6 +44,15 @@ const data = proxyActivities<Pick<OrchestrationActivities, 'prepareData' | 'veri
   retry: RETRY,
 });
 
+/** As long as others are before it: alive only while it heartbeats. */
+const line = proxyActivities<Pick<OrchestrationActivities, 'queueRun'>>({
+  taskQueue: LINE_QUEUE,
+  startToCloseTimeout: '3650 days',
+  heartbeatTimeout: '30s',
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  retry: { ...RETRY, maximumInterval: '3s' },
+});
+
 const display = proxyLocalActivities<Pick<OrchestrationActivities, 'describeRun'>>({
   startToCloseTimeout: '10s',
   retry: { maximumAttempts: 1 },
@@ -51,7 +64,7 @@ const RETRY_TRAINING = { ...RETRY, maximumInterval: '3s' } as const;
 function trainingActivities(heartbeatTimeoutMs: number) {
   return proxyActivities<TrainingActivities>({
     taskQueue: TRAINING_QUEUE,
-    startToCloseTimeout: '365 days',
+    startToCloseTimeout: '3650 days',
     heartbeatTimeout: heartbeatTimeoutMs,
     // The workflow goes on to its end only when the trainer has stopped.
     cancellationType: 'WAIT_CANCELLATION_COMPLETED',
@@ -59,38 +72,75 @@ function trainingActivities(heartbeatTimeoutMs: number) {
   });
 }
 
-/** One run, of a job or a project alike: prepare, verify, train, validate, finish. */
-export async function trainingWorkflow({ runId, heartbeatTimeoutMs }: TrainingInput): Promise<TrainingOutcome> {
+/** One run, of a job or a project alike: prepare, verify, queue, train, validate, finish. */
+export async function trainingWorkflow(input: TrainingInput): Promise<TrainingOutcome> {
+  const { runId, heartbeatTimeoutMs } = input;
   const training = trainingActivities(heartbeatTimeoutMs);
-  const pausing = new Pausing(runId);
+  // Workflows that began before there were stages look at the database by a timer to show where they are.
+  const stages = patched('stages') ? new Stages() : null;
+  const pausing = new Pausing(input, stages);
   const shown = new CancellationScope();
-  const showing = shown.run(() => showProgress(runId));
+  const showing = stages ? null : shown.run(() => showProgress(runId));
   let outcome: TrainingOutcome;
   try {
+    if (stages) await pausing.over();
     const prepare = { summary: 'Mix the datasets into training and held-out rows' };
+    stages?.begin('prepare');
     for (;;) {
       const prepared = await data.prepareData.executeWithOptions(prepare, [{ runId }]);
-      if (!('to' in prepared)) break;
+      if (!('to' in prepared)) {
+        stages?.tell(`${prepared.trainRows} training rows, ${prepared.heldOutRows} held out`);
+        break;
+      }
       await pausing.untilRoom(prepared);
     }
-    await data.verifyModel.executeWithOptions({ summary: 'Check the base model in the local cache' }, [{ runId }]);
-    await light.queueRun.executeWithOptions({ summary: 'Queue for a free training worker' }, [{ runId }]);
+    stages?.begin('verify');
+    const { path } = await data.verifyModel.executeWithOptions({ summary: 'Check the base model in the local cache' }, [
+      { runId },
+    ]);
+    stages?.tell(path);
+    stages?.begin('queue');
+    const queue = () =>
+      line.queueRun.executeWithOptions({ summary: 'Wait for its turn and a free worker' }, [{ runId }]);
+    if (stages) await pausing.unlessPaused(queue);
+    else await queue();
     const train = { summary: 'Train on a worker, resuming from the last checkpoint' };
     // A trained run goes before untrained ones: it needs minutes, they need hours.
     const validate = { summary: 'Load, generate, compare base and tuned', priority: { priorityKey: 1 } };
     outcome = await remembered(async () => {
+      stages?.begin('train');
       await pausing.unlessPaused(() => training.trainModel.executeWithOptions(train, [{ runId }]));
+      stages?.begin('validate');
       await pausing.unlessPaused(() => training.validateModel.executeWithOptions(validate, [{ runId }]));
+      stages?.begin('finish');
       return await finish(runId, 'completed');
     });
   } catch (error) {
+    if (error instanceof ContinueAsNew) throw error;
     outcome = isCancellation(error) ? await finish(runId, 'cancelled') : await finish(runId, 'failed', causeOf(error));
   }
-  shown.cancel();
-  await showing;
-  await showOnce(runId);
+  if (stages) {
+    stages.end(outcome.status, endSentence(outcome));
+  } else {
+    shown.cancel();
+    await showing;
+    await showOnce(runId);
+  }
   await pausing.settled();
   return outcome;
+}
+
+/** How a run ended, for whoever looks at its workflow. */
+function endSentence({ message, verdict, outputPath, weightsSha256 }: TrainingOutcome): string {
+  const parts = [
+    message,
+    verdict
+      ? `The model is ${verdict.toUpperCase()} ${verdict === 'same' ? 'as' : 'than'} its base on held-out rows.`
+      : null,
+    outputPath ? `Output: \`${outputPath}\`.` : null,
+    weightsSha256 ? `Weights: sha256 \`${weightsSha256}\`.` : null,
+  ];
+  return parts.filter(Boolean).join(' ');
 }
 
 /** Does the stages, and again where the database knows no more of one that was done: what is on disk makes them short. */
@@ -127,7 +177,7 @@ function causeOf(error: unknown): { errorClass: string; message: string } {
 const SHORTEST_SHOW_MS = 5_000;
 
 /**
- * Shows where the run is. The database has the truth and this only displays it, so it may be late: each wait is longer
+ * Shows where the run is, in workflows that began before there were stages. The database has the truth and this only displays it, so it may be late: each wait is longer
  * than the one before by a twentieth, which keeps a run of days under 300 looks (about 2,000 events of history).
  */
 async function showProgress(runId: number): Promise<void> {

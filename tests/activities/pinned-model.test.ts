@@ -3,9 +3,9 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { adoptRun } from '../../src/activities/adopt-run.ts';
 import { findPinned, pinModel } from '../../src/activities/pinned-model.ts';
-import { runFiles } from '../../src/activities/run-files.ts';
 import type { Env } from '../../src/env.ts';
 import type { Run } from '../../src/models/run.ts';
+import { runPaths } from '../../src/runs/run-paths.ts';
 import { COMPLETE, putDirectory, putInCache } from '../support/base-models.ts';
 import { startTestDatabase, type TestDatabase } from '../support/database.ts';
 import { buildRun } from '../support/runs.ts';
@@ -31,7 +31,7 @@ describe('the base model of a run', function () {
   async function runOf(base_model: string): Promise<Run> {
     const run = await buildRun(database);
     run.spec = { ...run.spec, base_model };
-    await mkdir(runFiles(env, run).dir, { recursive: true });
+    await mkdir(runPaths(env, run).dir, { recursive: true });
     return run;
   }
 

@@ -93,7 +93,6 @@ const SPECIAL: Record<string, Case> = {
   'DELETE /datasets/uploads/{id} 404': (world, sent) => world.send(sent),
   'POST /datasets/{id}/validate 400': withBody({ mapping: { text: 'no such column' } }),
   'PATCH /datasets/{id} 400': withBody({ mapping: { text: 'no such column' } }),
-  'PATCH /datasets/{id} 409': withBody({ mapping: { text: 'output' } }),
   'DELETE /datasets/{id} 204': async (world, sent) => world.send({ ...sent, id: await world.upload() }),
   'DELETE /datasets/{id} 409': (world, sent) => world.send(sent),
   'GET /datasets/{id}/profile 400': (world, sent) => world.send({ ...sent, path: `${sent.path}?base_model=none/such` }),

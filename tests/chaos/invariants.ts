@@ -116,7 +116,7 @@ const CHECKS: Record<string, Check> = {
   'I9 nothing half-done is left': async ({ run }) => {
     const names = await readdir(run.output_directory).catch((): string[] => []);
     const halfDone = names.filter(
-      (name) => name.startsWith(`.${run.workflow_id}.partial`) || name === `latest.${run.id}`,
+      (name) => name.startsWith(`.${run.workflow_id}.partial`) || name.startsWith('.latest-'),
     );
     const isPublished = names.includes(run.workflow_id);
     return [

@@ -3,6 +3,8 @@ import { Job } from '../../src/models/job.ts';
 import type { Run } from '../../src/models/run.ts';
 import { resolveRunSpec } from '../../src/models/run-spec.ts';
 import { TrainingConfig } from '../../src/models/training-config.ts';
+import { newWorkerId, Worker } from '../../src/models/worker.ts';
+import { newWorker } from '../../src/workers/worker-processes.ts';
 import { buildDataset, type TestDatabase } from './database.ts';
 
 /** A job with a pending run. */
@@ -36,4 +38,10 @@ export async function buildRun({ sequelize }: TestDatabase): Promise<Run> {
     config,
   );
   return await sequelize.transaction((transaction) => createRun({ kind: 'job', id: job.id }, spec, transaction));
+}
+
+/** Rows of workers that are free, of which there are no processes. */
+export async function addWorkers(count: number, status: 'idle' | 'busy' = 'idle'): Promise<void> {
+  const ids = Array.from({ length: count }, () => newWorkerId());
+  await Worker.bulkCreate(ids.map((id) => ({ ...newWorker(id, 'nowhere'), status })));
 }

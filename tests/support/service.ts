@@ -96,7 +96,8 @@ export async function startServiceWithServers(
   changes: Partial<Env> = {},
 ): Promise<{ service: TestService; remove: () => Promise<void> }> {
   const env = { ...(await testEnv()), ...changes };
-  await putTinyModel(env, 'tiny-random');
+  // Made by the Python of the tests, whatever that of the service is.
+  await putTinyModel({ ...env, python: loadEnv().python }, 'tiny-random');
   const running = await startService(env, () => {});
   const service: TestService = { ...running, env, ...clientOf(running.apiUrl) };
   const remove = async () => {

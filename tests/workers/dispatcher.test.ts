@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
 import { Client, Connection } from '@temporalio/client';
-import { Op } from 'sequelize';
 import type { Env } from '../../src/env.ts';
 import { choosePort } from '../../src/local/ports.ts';
 import { type LocalTemporal, startTemporal } from '../../src/local/temporal.ts';
-import { Run } from '../../src/models/run.ts';
+import { createLogger } from '../../src/logger.ts';
+import type { Run } from '../../src/models/run.ts';
+import { RunEvent } from '../../src/models/run-event.ts';
+import { noteTrouble } from '../../src/models/run-trouble.ts';
 import { transition } from '../../src/models/transition.ts';
 import { Dispatcher } from '../../src/workers/dispatcher.ts';
 import { connectOrchestration, type Orchestration, OrchestrationUnavailableError } from '../../src/workflows/client.ts';
 import { startTestDatabase, type TestDatabase } from '../support/database.ts';
-import { buildRun } from '../support/runs.ts';
+import { addWorkers, buildRun } from '../support/runs.ts';
 import { testEnv } from '../support/service.ts';
 
 describe('the dispatcher', function () {
@@ -31,7 +33,9 @@ describe('the dispatcher', function () {
       temporalAddress: `127.0.0.1:${temporalPort}`,
     };
     orchestration = connectOrchestration(env);
-    dispatcher = new Dispatcher(orchestration);
+    dispatcher = new Dispatcher(env, orchestration, createLogger('dispatcher', 'silent'));
+    // So many that every run of these tests may begin.
+    await addWorkers(40);
   });
   after(async () => {
     await orchestration?.close();
@@ -64,6 +68,7 @@ describe('the dispatcher', function () {
     const runs = [await buildRun(database), await buildRun(database), await buildRun(database)];
     await assert.rejects(dispatcher.sweep(), OrchestrationUnavailableError);
     for (const run of runs) assert.deepEqual([(await run.reload()).status, run.workflow_started_at], ['pending', null]);
+    assert.equal(runs[0]?.waiting_for, 'Temporal does not answer. The run begins when it does.');
 
     temporal = await startServer();
     await dispatcher.sweep();
@@ -71,6 +76,7 @@ describe('the dispatcher', function () {
     for (const [i, run] of runs.entries()) {
       assert.equal(started[i]?.[0], 'RUNNING');
       assert.notEqual((await run.reload()).workflow_started_at, null);
+      assert.equal(run.waiting_for, null);
     }
 
     // As after a crash between the start and the note of it.
@@ -99,18 +105,36 @@ describe('the dispatcher', function () {
     assert.equal((await run.reload()).workflow_started_at, null);
   });
 
-  it('starts few runs while many are being created, and all of them afterwards', async () => {
-    const runs: Run[] = [];
-    for (let i = 0; i < 15; i++) runs.push(await buildRun(database));
-    const ids = runs.map(({ id }) => id);
-    // Created at once, by the database's clock, however long this test took for it.
-    await database.sequelize.query('UPDATE runs SET created_at = now() WHERE id IN (:ids)', { replacements: { ids } });
-    const started = () => Run.count({ where: { id: ids, workflow_started_at: { [Op.ne]: null } } });
+  it('ends a run that Temporal refuses, with its sentence, and neither other runs nor cancels wait for it', async () => {
+    // Before, the first failure ended the sweep: no cancel was delivered any more, and a batch of others was left.
+    const refused = await buildRun(database);
+    await refused.update({ workflow_id: 'x'.repeat(2_000) });
+    const cancelled = await buildRun(database);
     await dispatcher.sweep();
-    assert.equal(await started(), 1);
+    const next = await buildRun(database);
+    await transition({ runId: cancelled.id, to: 'cancelled', phase: 'finished' });
+    await dispatcher.sweep();
+    assert.equal((await refused.reload()).status, 'failed');
+    assert.match(String(refused.error_message), /^Temporal does not take this: .*length/i);
+    assert.notEqual((await next.reload()).workflow_started_at, null);
+    const connection = await Connection.connect({ address: env.temporalAddress ?? '' });
+    const { events } = await new Client({ connection }).workflow.getHandle(cancelled.workflow_id).fetchHistory();
+    await connection.close();
+    assert.ok(events?.some((event) => event.workflowExecutionCancelRequestedEventAttributes));
+  });
 
-    await database.sequelize.query(`UPDATE runs SET created_at = now() - interval '2 seconds'`);
-    await dispatcher.sweep();
-    assert.equal(await started(), runs.length);
+  it('counts up why a run waits in one event, however often it is tried', async () => {
+    const run = await buildRun(database);
+    for (let times = 0; times < 3; times++) await noteTrouble(run.id, 'The disk has errors.');
+    await noteTrouble(run.id, 'The network did not answer.');
+    const events = await RunEvent.findAll({ where: { run_id: run.id, kind: 'waiting' }, order: [['seq', 'ASC']] });
+    assert.deepEqual(
+      events.map(({ data }) => [data.message, data.attempts]),
+      [
+        ['The disk has errors.', 3],
+        ['The network did not answer.', 4],
+      ],
+    );
+    assert.deepEqual([(await run.reload()).waiting_for, run.waiting_attempts], ['The network did not answer.', 4]);
   });
 });

@@ -176,16 +176,12 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
   endpoints.add({
     method: 'patch',
     path: '/datasets/{id}',
-    summary: "Change a dataset's name, description or mapping",
+    summary: "Change a dataset's name, description or mapping; runs keep the mapping that they were asked for with",
     tag,
     params: IdParams,
     body: DatasetPatch,
     success: { status: 200, description: 'The dataset as it is now', schema: DatasetSchema },
-    errors: {
-      400: 'The mapping does not fit its columns',
-      404: 'Dataset not found',
-      409: 'A run that has not ended uses its mapping',
-    },
+    errors: { 400: 'The mapping does not fit its columns', 404: 'Dataset not found' },
     handle: async ({ params: { id }, body: { mapping, ...metadata } }) => {
       const dataset = await findDataset(id);
       const changes = mapping === undefined ? {} : await remap(dataset, mapping);

@@ -1,12 +1,12 @@
+import { QueryTypes } from 'sequelize';
 import type { z } from 'zod';
 import { inDataProcess } from '../../datasets/in-data-process.ts';
+import type { Profile } from '../../datasets/profile.ts';
 import { checkMapping, type Mapping } from '../../datasets/row-format.ts';
 import type { Tokenizer } from '../../datasets/token-count.ts';
 import type { Env } from '../../env.ts';
-import type { Dataset } from '../../models/dataset.ts';
-import { Run } from '../../models/run.ts';
-import { OPEN_STATUSES } from '../../models/statuses.ts';
-import { ApiError, badRequest } from '../errors.ts';
+import { Dataset } from '../../models/dataset.ts';
+import { badRequest } from '../errors.ts';
 import { findTokenizer } from '../find-tokenizer.ts';
 import type { ProfileQuery } from './schema.ts';
 
@@ -22,9 +22,30 @@ export async function profileOf(dataset: Dataset, { base_model, max_length }: z.
       `Dataset ${dataset.id} has no mapping, so its rows have no tokens. Give it one with PATCH, or leave base_model out.`,
     );
   const tokenizer = base_model === undefined ? null : await findTokenizer(env, base_model, { max_length });
-  const profile = dataset.profile ?? (await inDataProcess('profile', requestOf(dataset, dataset.mapping)));
-  if (!dataset.profile) await dataset.update({ profile }, { silent: true });
+  const profile = dataset.profile ?? (await makeProfile(dataset));
   return { ...profile, tokens: tokenizer && { base_model, max_length, ...(await tokensOf(dataset, tokenizer)) } };
+}
+
+/** Those that are being made, by dataset and mapping: whoever asks meanwhile waits for the same one. */
+const underWay = new Map<string, Promise<Profile>>();
+
+/** Makes a dataset's profile, and keeps it unless the dataset has another mapping by then. */
+function makeProfile(dataset: Dataset): Promise<Profile> {
+  const mapping = JSON.stringify(dataset.mapping);
+  const key = `${dataset.id} ${mapping}`;
+  const make = async () => {
+    const profile = await inDataProcess('profile', requestOf(dataset, dataset.mapping));
+    await Dataset.sequelize?.query(
+      'UPDATE datasets SET profile = $profile::jsonb WHERE id = $id AND mapping IS NOT DISTINCT FROM nullif($mapping::jsonb, $null::jsonb)',
+      { bind: { id: dataset.id, profile: JSON.stringify(profile), mapping, null: 'null' }, type: QueryTypes.UPDATE },
+    );
+    return profile;
+  };
+  const known = underWay.get(key);
+  if (known) return known;
+  const making = make().finally(() => underWay.delete(key));
+  underWay.set(key, making);
+  return making;
 }
 
 async function tokensOf({ parquet_path: parquetPath, mapping, usable_row_count }: Dataset, tokenizer: Tokenizer) {
@@ -44,22 +65,9 @@ export async function validateRows(dataset: Dataset, other: Mapping | undefined)
   return { valid: found.unusable.length === 0, mapping, ...found };
 }
 
-/** What changes of a dataset with its mapping. @throws ApiError 409 while a run that has not ended uses it; DatasetError */
+/** What changes of a dataset with its mapping. Runs keep the one that they were asked for with. @throws DatasetError */
 export async function remap(dataset: Dataset, mapping: Mapping) {
   checkMapping(mapping, dataset.columns);
-  const open = await Run.findAll({
-    where: { status: OPEN_STATUSES },
-    attributes: ['id', 'workflow_id', 'spec'],
-  });
-  const user = open.find(({ spec }) =>
-    spec.traits.some(({ datasets }) => datasets.some(({ dataset_id }) => dataset_id === dataset.id)),
-  );
-  if (user) {
-    throw new ApiError(
-      409,
-      `Dataset ${dataset.id} is used by the run ${user.workflow_id}, which has not ended. Wait for its end, or cancel it.`,
-    );
-  }
   const { usable_rows, unusable } = await inDataProcess('checkRows', requestOf(dataset, mapping));
   return {
     mapping,

@@ -5,6 +5,7 @@ import type { Env } from '../../env.ts';
 import { createRun } from '../../models/create-run.ts';
 import { Job } from '../../models/job.ts';
 import { type RunSpec, resolveRunSpec } from '../../models/run-spec.ts';
+import { datasetsAsTheyAre } from '../../models/spec-datasets.ts';
 import { TrainingConfig } from '../../models/training-config.ts';
 import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import { requireTrainable } from '../require-trainable.ts';
@@ -39,16 +40,15 @@ export async function createJob(body: z.output<typeof JobCreate>, env: Env, tran
     },
     { transaction },
   );
-  job.latestRun = await createRun({ kind: 'job', id: job.id }, await specOf(job, env, config), transaction);
+  job.latestRun = await createRun({ kind: 'job', id: job.id }, await jobSpec(job, env, transaction), transaction);
   return job;
 }
 
 /** What a run of a job is to do, with what is resolved as it is now. */
 export async function jobSpec(job: Job, env: Env, transaction: Transaction): Promise<RunSpec> {
-  return await specOf(job, env, await TrainingConfig.current(transaction));
-}
-
-async function specOf(job: Job, env: Env, config: TrainingConfig): Promise<RunSpec> {
+  const config = await TrainingConfig.current(transaction);
+  const datasets = await datasetsAsTheyAre([job.dataset_id], transaction);
+  const share = { dataset_id: job.dataset_id, percentage_thousandths: WHOLE, dataset: datasets.get(job.dataset_id) };
   const { batch_size, learning_rate, epochs, lora_r, lora_alpha, lora_dropout } = job;
   return resolveRunSpec(
     {
@@ -57,7 +57,7 @@ async function specOf(job: Job, env: Env, config: TrainingConfig): Promise<RunSp
       max_rows: null,
       threads: env.trainerThreads,
       output_directory: await resolveOutputDirectory(`job-${job.id}`, env.outputRoots),
-      traits: [{ trait: JOB_TRAIT, datasets: [{ dataset_id: job.dataset_id, percentage_thousandths: WHOLE }] }],
+      traits: [{ trait: JOB_TRAIT, datasets: [share] }],
       hyperparameters: {
         ...job.hyperparameters,
         ...{ batch_size, learning_rate, epochs, lora_r, lora_alpha, lora_dropout },

@@ -1,6 +1,6 @@
 import { type Attributes, QueryTypes } from 'sequelize';
 import type { Job } from '../../models/job.ts';
-import { SHOWN_OF_RUN } from '../../models/latest-run.ts';
+import { SHOWN_OF_RUN, type ShownRun, withPlaces } from '../../models/latest-run.ts';
 import { connection } from '../../models/run.ts';
 import { notFound } from '../errors.ts';
 import type { WithLatestRun } from '../runs/present.ts';
@@ -22,5 +22,6 @@ export async function readJob(id: number): Promise<WithLatestRun<Attributes<Job>
     nest: true,
   });
   if (!job) throw notFound('Job', id);
+  if (job.latestRun?.id) await withPlaces([job.latestRun as ShownRun]);
   return job;
 }

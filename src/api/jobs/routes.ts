@@ -1,6 +1,6 @@
 import type { Transaction } from 'sequelize';
 import { Job } from '../../models/job.ts';
-import { LATEST_RUN } from '../../models/latest-run.ts';
+import { LATEST_RUN, withPlaces } from '../../models/latest-run.ts';
 import type { ApiDependencies, Endpoints } from '../endpoint.ts';
 import { notFound } from '../errors.ts';
 import { searchOf, withStatus } from '../list-query.ts';
@@ -39,6 +39,7 @@ export function addJobs(endpoints: Endpoints, { env, orchestration }: ApiDepende
       const search = searchOf(query, status ? withStatus(status) : {}, training_type ? { training_type } : {});
       const { page, page_size } = query;
       const { rows, count } = await Job.findAndCountAll({ ...search, include: [LATEST_RUN], subQuery: false });
+      await withPlaces(rows.flatMap(({ latestRun }) => latestRun ?? []));
       return { items: rows.map(presentJob), total: count, page, page_size, pages: Math.ceil(count / page_size) };
     },
   });
@@ -133,5 +134,6 @@ export function addJobs(endpoints: Endpoints, { env, orchestration }: ApiDepende
 async function findJob(id: number, transaction: Transaction | null = null): Promise<Job> {
   const job = await Job.findByPk(id, { include: LATEST_RUN, transaction });
   if (!job) throw notFound('Job', id);
+  await withPlaces(job.latestRun ? [job.latestRun] : []);
   return job;
 }

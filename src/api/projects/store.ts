@@ -2,7 +2,7 @@ import type { Transaction } from 'sequelize';
 import type { z } from 'zod';
 import { inDataProcess } from '../../datasets/in-data-process.ts';
 import type { Env } from '../../env.ts';
-import { LATEST_RUN } from '../../models/latest-run.ts';
+import { LATEST_RUN, withPlaces } from '../../models/latest-run.ts';
 import { findSources } from '../../models/mixture-sources.ts';
 import { Project } from '../../models/project.ts';
 import { ProjectTrait } from '../../models/project-trait.ts';
@@ -13,6 +13,7 @@ import {
   resolveHyperparameters,
   resolveRunSpec,
 } from '../../models/run-spec.ts';
+import { datasetsAsTheyAre } from '../../models/spec-datasets.ts';
 import { TrainingConfig } from '../../models/training-config.ts';
 import { TraitDataset } from '../../models/trait-dataset.ts';
 import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
@@ -35,6 +36,7 @@ const BY_ID = [
 export async function findProject(id: number, transaction: Transaction | null = null): Promise<Project> {
   const project = await Project.findByPk(id, { include: WITH_RUN_AND_TRAITS, order: BY_ID, transaction });
   if (!project) throw notFound('Project', id);
+  await withPlaces(project.latestRun ? [project.latestRun] : []);
   return project;
 }
 
@@ -53,6 +55,7 @@ export async function listProjects(query: z.output<typeof ProjectListQuery>) {
     include: WITH_RUN_AND_TRAITS,
     order: BY_ID,
   });
+  await withPlaces(found.flatMap(({ latestRun }) => latestRun ?? []));
   const byId = new Map(found.map((project) => [project.id, project]));
   return { projects: rows.flatMap(({ id }) => byId.get(id) ?? []), total: count };
 }
@@ -99,6 +102,8 @@ function idsOf(shares: TraitShares[]): number[] {
 
 /** What a run of a project is to do, with everything resolved as it is now. @throws OutputDirectoryError */
 export async function projectSpec(project: Project, env: Env, transaction: Transaction): Promise<RunSpec> {
+  const ids = (project.traits ?? []).flatMap(({ datasets = [] }) => datasets.map(({ dataset_id }) => dataset_id));
+  const datasetsNow = await datasetsAsTheyAre(ids, transaction);
   return resolveRunSpec(
     {
       training_type: project.training_type,
@@ -115,6 +120,7 @@ export async function projectSpec(project: Project, env: Env, transaction: Trans
           dataset_id,
           percentage_thousandths,
           filters,
+          dataset: datasetsNow.get(dataset_id),
         })),
       })),
       hyperparameters: project.hyperparameters,

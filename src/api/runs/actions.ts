@@ -1,15 +1,16 @@
-import { rm } from 'node:fs/promises';
 import type { Transaction } from 'sequelize';
-import { runFiles } from '../../activities/run-files.ts';
 import type { Env } from '../../env.ts';
 import { createRun } from '../../models/create-run.ts';
 import { Job } from '../../models/job.ts';
+import { setPauseReasonInLine } from '../../models/pause.ts';
 import { Project } from '../../models/project.ts';
 import { connection, Run } from '../../models/run.ts';
 import type { RunSpec } from '../../models/run-spec.ts';
 import { isFinal } from '../../models/statuses.ts';
 import { transition } from '../../models/transition.ts';
+import { RunFolder } from '../../runs/run-folder.ts';
 import type { Orchestration } from '../../workflows/client.ts';
+import { PAUSE_WAS_ASKED } from '../../workflows/contract.ts';
 import { workflowOf } from '../../workflows/run-workflow.ts';
 import { ApiError, badRequest } from '../errors.ts';
 import { findRun, nameOf, type RunOwner, requireOwner, runsOf } from './owners.ts';
@@ -18,9 +19,10 @@ import { findRun, nameOf, type RunOwner, requireOwner, runsOf } from './owners.t
 export async function cancelLatest(owner: RunOwner): Promise<void> {
   const run = await findRun(owner, undefined);
   const request = { runId: run.id, to: 'cancelled', phase: 'finished', why: { reason: 'asked' } } as const;
-  if (!isFinal(run.status) && (await transition(request))) return;
-  const { status } = await run.reload();
-  throw badRequest(`${nameOf(owner.kind)} ${owner.id} is ${status} and cannot be cancelled any more.`);
+  if (!isFinal(run.status) && (await transition({ ...request, unlessIn: ['publishing'] }))) return;
+  const { status, phase } = await run.reload();
+  const state = isFinal(status) ? status : `being published (${phase})`;
+  throw badRequest(`${nameOf(owner.kind)} ${owner.id} is ${state} and cannot be cancelled any more.`);
 }
 
 /**
@@ -33,7 +35,9 @@ export async function pauseLatest(owner: RunOwner, pause: boolean, orchestration
   const name = `${nameOf(owner.kind)} ${owner.id}`;
   if (!isFinal(run.status)) {
     if (!pause && run.pause_reason === null) throw badRequest(`${name} is ${run.status} and not paused.`);
-    if (await orchestration.pauseTraining(workflowOf(run), pause)) return;
+    // One that only waits in the line is a row, and nothing else.
+    if (await setPauseReasonInLine(run.id, pause ? PAUSE_WAS_ASKED : null)) return;
+    if (await orchestration.pauseTraining(await workflowOf(run), pause)) return;
     await run.reload();
   }
   throw badRequest(`${name} is ${run.status} and cannot be ${pause ? 'paused' : 'resumed'} any more.`);
@@ -80,5 +84,5 @@ export async function deleteOwner(owner: RunOwner, env: Env): Promise<void> {
     await (owner.kind === 'job' ? Job.destroy({ where, transaction }) : Project.destroy({ where, transaction }));
     return found;
   });
-  await Promise.all(runs.map((run) => rm(runFiles(env, run).dir, { recursive: true, force: true })));
+  await Promise.all(runs.map((run) => new RunFolder(env, run).remove()));
 }

@@ -29,7 +29,9 @@ async function* events(runId: number, place: StreamPlace, signal: AbortSignal): 
   yield `retry: ${RETRY_MS}\n\n`;
   while (!signal.aborted) {
     // Looked at first: what was written before the end is then read below.
-    const run = await Run.findByPk(runId, { attributes: ['status', 'workflow_closed_at', 'error_message'] });
+    const run = await Run.findByPk(runId, {
+      attributes: ['status', 'workflow_closed_at', 'admitted_at', 'error_message'],
+    });
     const entries = await readStream(runId, last, BATCH);
     for (const entry of entries) {
       yield format(entry);
@@ -37,7 +39,7 @@ async function* events(runId: number, place: StreamPlace, signal: AbortSignal): 
       saidAt = performance.now();
     }
     if (entries.length === BATCH) continue;
-    if (!run || (entries.length === 0 && isFinal(run.status) && run.workflow_closed_at !== null)) {
+    if (!run || (entries.length === 0 && isOver(run))) {
       const { status, error_message } = run ?? { status: 'deleted', error_message: null };
       return yield `event: end\ndata: ${JSON.stringify({ status, error_message })}\n\n`;
     }
@@ -47,6 +49,11 @@ async function* events(runId: number, place: StreamPlace, signal: AbortSignal): 
     }
     await after(LOOK_EVERY_MS, undefined, { signal }).catch(() => {});
   }
+}
+
+/** A run that was never admitted has no workflow that could write more. */
+function isOver({ status, workflow_closed_at, admitted_at }: Run): boolean {
+  return isFinal(status) && (workflow_closed_at !== null || admitted_at === null);
 }
 
 /** JSON has no raw line breaks, so one data line holds it. */

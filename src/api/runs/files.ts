@@ -2,10 +2,10 @@ import { access, open, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { create } from 'tar';
-import { runFiles } from '../../activities/run-files.ts';
 import { type MixtureManifest, readMixtureManifest } from '../../datasets/mixture.ts';
 import type { Env } from '../../env.ts';
 import type { Run } from '../../models/run.ts';
+import { runPaths } from '../../runs/run-paths.ts';
 import { ApiError, badRequest } from '../errors.ts';
 
 /** No more of a log than this is read, however long its lines are. */
@@ -13,7 +13,7 @@ const MOST_LOG_BYTES = 8 * 1024 ** 2;
 
 /** The last lines of what the trainer of a run wrote. @throws ApiError 404 while there is none */
 export async function readLog(env: Env, run: Run, task: 'train' | 'validate', lines: number): Promise<string> {
-  const file = await open(join(runFiles(env, run).dir, 'logs', `${task}.log`)).catch(() => null);
+  const file = await open(join(runPaths(env, run).dir, 'logs', `${task}.log`)).catch(() => null);
   if (!file) throw new ApiError(404, `Run ${run.number} has no log of the task ${task} yet.`);
   try {
     const { size } = await file.stat();
@@ -28,7 +28,7 @@ export async function readLog(env: Env, run: Run, task: 'train' | 'validate', li
 
 /** A file of a run's report. @throws ApiError 404 until it has been validated */
 export async function readReport(env: Env, run: Run, name: string): Promise<Buffer> {
-  return await readFile(join(runFiles(env, run).report, name)).catch((error: NodeJS.ErrnoException) => {
+  return await readFile(join(runPaths(env, run).report, name)).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
     throw new ApiError(404, `Run ${run.number} is ${run.status} and has no ${name}; validation writes it.`);
   });
@@ -36,7 +36,7 @@ export async function readReport(env: Env, run: Run, name: string): Promise<Buff
 
 /** A run's mixture. @throws ApiError 404 until it is written */
 export async function findMixture(env: Env, run: Run): Promise<{ dir: string; manifest: MixtureManifest }> {
-  const dir = runFiles(env, run).mixture;
+  const dir = runPaths(env, run).mixture;
   const manifest = await readMixtureManifest(dir);
   if (!manifest)
     throw new ApiError(

@@ -21,6 +21,14 @@ function presentOutput(run: Partial<Pick<ShownRun, 'output_path' | 'result'>> | 
   };
 }
 
+/** Why a run does not go on, and how many wait in front of it. One that runs has got over what it waited for. */
+function presentWaiting(run: { [K in 'status' | 'waiting_for' | 'queue_place']?: ShownRun[K] | null } | undefined) {
+  return {
+    waiting_for: run?.status === 'running' ? null : (run?.waiting_for ?? null),
+    queue_place: run?.queue_place ?? null,
+  };
+}
+
 /** The latest run, as jobs and projects show it. */
 export function presentRun({ latestRun: run }: WithLatestRun<object>) {
   return {
@@ -38,6 +46,7 @@ export function presentRun({ latestRun: run }: WithLatestRun<object>) {
     seconds_left: run?.seconds_left ?? null,
     worker_id: run?.worker_id ?? null,
     pause_reason: run?.pause_reason ?? null,
+    ...presentWaiting(run),
     ...presentOutput(run),
     validation: run?.validation ?? null,
     ...presentVerdict(run?.validation),
@@ -62,6 +71,7 @@ export function presentOneRun(run: Run, numbers: Map<number, number>) {
     error_message: run.error_message,
     worker_id: run.worker_id,
     pause_reason: run.pause_reason,
+    ...presentWaiting(run),
     workflow_id: run.workflow_id,
     resumes_run_number: run.resumes_run_id === null ? null : (numbers.get(run.resumes_run_id) ?? null),
     ...presentOutput(run),

@@ -1,5 +1,5 @@
-import { access } from 'node:fs/promises';
 import { findPinned } from '../../activities/pinned-model.ts';
+import { exists } from '../../files.ts';
 import { findTrainerPython } from '../../local/python.ts';
 import type { Run } from '../../models/run.ts';
 import { UnreadableBundle } from '../../retrieval/bundle-reader.ts';
@@ -19,12 +19,11 @@ export async function queryBundle(
   if (training_type !== 'rag')
     throw badRequest(`Run ${run.number} is of the type ${training_type}; only runs of the type rag can be queried.`);
   if (run.output_path === null) throw badRequest(`Run ${run.number} is ${run.status}; query it once it has completed.`);
-  await access(run.output_path).catch(() => {
+  if (!(await exists(run.output_path)))
     throw new ApiError(
       404,
       `The output of run ${run.number} is not in its directory any more: it was moved or deleted.`,
     );
-  });
   const model = await findPinned(env, run);
   if (model.path === null) throw badRequest(model.errors.join(' '));
   const python = await findTrainerPython(env);

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { readMixtureRows } from '../../datasets/mixture.ts';
 import { Checkpoint } from '../../models/checkpoint.ts';
+import { withPlaces } from '../../models/latest-run.ts';
 import { Run } from '../../models/run.ts';
 import { readMetrics, STREAM_START } from '../../models/run-stream.ts';
 import type { ApiDependencies, Endpoints } from '../endpoint.ts';
@@ -91,7 +92,7 @@ function addRunsOf(kind: RunOwner['kind'], endpoints: Endpoints, dependencies: A
         Run.findAll({ where: runsOf(owner), attributes: ['id', 'number'] }),
       ]);
       const numbers = new Map(all.map((run) => [run.id, run.number]));
-      const items = rows.map((run) => presentOneRun(run, numbers));
+      const items = (await withPlaces(rows)).map((run) => presentOneRun(run, numbers));
       return { items, total: count, page, page_size, pages: Math.ceil(count / page_size) };
     },
   });

@@ -25,6 +25,15 @@ const outputFields = {
 };
 const NO_OUTPUT = { output_path: null, weights_sha256: null, stopped_early: null, exported_step: null };
 
+const waitingFields = {
+  waiting_for: z
+    .string()
+    .nullable()
+    .openapi({ description: 'Why the run does not go on, while it is tried again and again' }),
+  queue_place: z.int().nullable().openapi({ description: 'From 1, of a run that waits to be trained' }),
+};
+const NOT_WAITING = { waiting_for: null, queue_place: null };
+
 /** What jobs and projects both show of their latest run. */
 export const runFields = {
   run_id: idField.nullable(),
@@ -36,6 +45,7 @@ export const runFields = {
   seconds_left: z.number().nullable(),
   worker_id: z.string().nullable(),
   pause_reason: z.string().nullable(),
+  ...waitingFields,
   ...outputFields,
   validation: z.record(z.string(), z.unknown()).nullable(),
   ...verdictFields,
@@ -54,6 +64,7 @@ export const RUN_FIELDS = {
   seconds_left: 84,
   worker_id: 'worker-abc123',
   pause_reason: null,
+  ...NOT_WAITING,
   ...NO_OUTPUT,
   validation: null,
   verdict: null,
@@ -76,6 +87,7 @@ const RUN = {
   error_message: null,
   worker_id: 'worker-abc123',
   pause_reason: null,
+  ...NOT_WAITING,
   workflow_id: 'project-1-run-1',
   resumes_run_number: null,
   ...NO_OUTPUT,
@@ -103,6 +115,7 @@ export const RunSchema = z
     error_message: z.string().nullable(),
     worker_id: z.string().nullable(),
     pause_reason: z.string().nullable(),
+    ...waitingFields,
     workflow_id: z.string().openapi({ example: 'project-1-run-1' }),
     resumes_run_number: z.int().nullable(),
     ...outputFields,

@@ -1,4 +1,5 @@
 import { Op } from 'sequelize';
+import { waitingRuns } from '../../models/line.ts';
 import { Run } from '../../models/run.ts';
 import { TrainingConfig } from '../../models/training-config.ts';
 import { Worker } from '../../models/worker.ts';
@@ -27,7 +28,7 @@ export async function presentWorkerPool() {
         ['id', 'ASC'],
       ],
     }),
-    Run.count({ where: { status: ['pending', 'queued'], pause_reason: null } }),
+    waitingRuns(),
   ]);
   const runs = await Run.findAll({
     where: { id: rows.flatMap(({ current_run_id }) => current_run_id ?? []) },

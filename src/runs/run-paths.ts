@@ -1,18 +1,21 @@
-import { readdir, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Env } from '../env.ts';
-import { RUN_CARD } from '../models/ids-on-disk.ts';
 import type { Run } from '../models/run.ts';
 
-/** The folder of a run's working files. */
-export function runDir(env: Env, runId: number): string {
-  return join(env.home, 'runs', String(runId));
+/** What a run's folder says of the run, so that it can be known without the database. */
+export const RUN_CARD = 'about.json';
+
+/** The folders of all runs' working files, one for each by its id. */
+export function runsDir({ home }: Pick<Env, 'home'>): string {
+  return join(home, 'runs');
 }
 
+/** What decides where the files of a run lie. */
+export type PlacedRun = Pick<Run, 'id' | 'workflow_id'> & { spec: Pick<Run['spec'], 'output_directory'> };
+
 /** Where the files of a run lie. */
-export function runFiles(env: Env, run: Run) {
-  const dir = runDir(env, run.id);
-  const { workflow_id: name, spec } = run;
+export function runPaths(env: Pick<Env, 'home'>, { id, workflow_id: name, spec }: PlacedRun) {
+  const dir = join(runsDir(env), String(id));
   return {
     dir,
     /** What the run is, for whoever has lost the database. */
@@ -22,8 +25,10 @@ export function runFiles(env: Env, run: Run) {
     mixture: join(dir, 'mixture'),
     train: join(dir, 'mixture', 'train.parquet'),
     heldOut: join(dir, 'mixture', 'held_out.parquet'),
+    checkpoints: join(dir, 'checkpoints'),
     /** What trainers told, one file `e<epoch>.jsonl` per claim: written by them, also while the database is away. */
     trainerEvents: join(dir, 'events'),
+    logs: join(dir, 'logs'),
     /** What validation found, also of a model that was not published. */
     report: join(dir, 'report'),
     /** The published model. Projects may share an output directory: the folder is named as the workflow is. */
@@ -34,11 +39,4 @@ export function runFiles(env: Env, run: Run) {
   };
 }
 
-export type RunFiles = ReturnType<typeof runFiles>;
-
-/** Removes models of a run that nobody published. */
-export async function removeStaging({ stagingPrefix, output }: RunFiles): Promise<void> {
-  const names = await readdir(dirname(output)).catch(() => []);
-  const leftovers = names.filter((name) => name.startsWith(stagingPrefix));
-  await Promise.all(leftovers.map((name) => rm(join(dirname(output), name), { recursive: true, force: true })));
-}
+export type RunPaths = ReturnType<typeof runPaths>;

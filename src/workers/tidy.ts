@@ -1,0 +1,116 @@
+import { copyFile, mkdir, readdir, rm, stat, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import { literal, Op, QueryTypes } from 'sequelize';
+import type { Env } from '../env.ts';
+import { ifThere } from '../files.ts';
+import type { Logger } from '../logger.ts';
+import { Checkpoint } from '../models/checkpoint.ts';
+import { DeletedRun } from '../models/deleted-run.ts';
+import { connection, Run } from '../models/run.ts';
+import { Worker } from '../models/worker.ts';
+import { mixturesDir } from '../runs/mixture-store.ts';
+import { RunFolder } from '../runs/run-folder.ts';
+
+/** No statement takes long, however much a run left. */
+const ROWS_AT_ONCE = 20_000;
+const RUNS_AT_ONCE = 50;
+/** A mixture that no run has any more may be about to be taken by one; what is half made is given up after a day. */
+const UNUSED_MS = 3_600_000;
+const HALF_MADE_MS = 24 * 3_600_000;
+const MOST_LOG_BYTES = 32 * 1024 ** 2;
+/** Rows and logs of workers that ended are of use to whoever looks for the reason. */
+const KEEP_WORKERS_DAYS = 30;
+
+/**
+ * Removes what nobody needs any more: what deleted runs left, what a published run was trained with, mixtures that no run has,
+ * logs and rows of workers that ended long ago. Each part by itself: one that fails keeps no other from its work.
+ */
+export class Tidying {
+  readonly #env: Env;
+  readonly #logger: Logger;
+
+  constructor(env: Env, logger: Logger) {
+    this.#env = env;
+    this.#logger = logger;
+  }
+
+  async pass(): Promise<void> {
+    for (const part of [
+      () => this.#deletedRuns(),
+      () => this.#publishedRuns(),
+      () => this.#mixtures(),
+      () => this.#logs(),
+      () => this.#workers(),
+    ]) {
+      await part().catch((error: unknown) => this.#logger.warn({ err: error }, 'Something could not be tidied up.'));
+    }
+  }
+
+  /** Their rows are gone, so nobody finds what is left of them but this list. */
+  async #deletedRuns(): Promise<void> {
+    for (const deleted of await DeletedRun.findAll({ order: [['id', 'ASC']], limit: RUNS_AT_ONCE })) {
+      await new RunFolder(this.#env, deleted.placed()).remove();
+      for (const table of ['run_metrics', 'run_events']) await deleteInBatches(table, deleted.id);
+      await deleted.destroy();
+    }
+  }
+
+  /** A completed run is never gone on with: its checkpoints and token caches are most of what it takes. */
+  async #publishedRuns(): Promise<void> {
+    const age = literal(`finished_at < now() - interval '${this.#env.keepWorkDays * 86_400} seconds'`);
+    const where = { status: 'completed', tidied_at: null, [Op.and]: age };
+    for (const run of await Run.findAll({ where, order: [['finished_at', 'ASC']], limit: RUNS_AT_ONCE })) {
+      await new RunFolder(this.#env, run).removeWork();
+      await Checkpoint.update({ state: 'pruned' }, { where: { run_id: run.id, state: 'complete' } });
+      await Run.update({ tidied_at: new Date() }, { where: { id: run.id }, silent: true });
+      this.#logger.info({ runId: run.id }, 'Removed the checkpoints of a run that was published.');
+    }
+  }
+
+  /** A mixture of which no run has a name is one that only the store has. */
+  async #mixtures(): Promise<void> {
+    const dir = mixturesDir(this.#env);
+    for (const name of (await ifThere(readdir(dir))) ?? []) {
+      const path = join(dir, name);
+      const isWhole = /^[0-9a-f]+$/.test(name);
+      const found = await ifThere(stat(isWhole ? join(path, 'train.parquet') : path));
+      if (!found) continue;
+      const ageMs = Date.now() - found.ctimeMs;
+      const isUnused = isWhole && found.nlink === 1 && ageMs > UNUSED_MS;
+      if (isUnused || (!isWhole && ageMs > HALF_MADE_MS)) await rm(path, { recursive: true, force: true });
+    }
+  }
+
+  /** Whoever writes a log has it open, and appends: it is copied and emptied. */
+  async #logs(): Promise<void> {
+    const dir = join(this.#env.home, 'logs');
+    await mkdir(dir, { recursive: true });
+    for (const entry of await readdir(dir, { withFileTypes: true })) {
+      const path = join(dir, entry.name);
+      if (!entry.isFile() || !entry.name.endsWith('.log')) continue;
+      const { size, mtimeMs } = await stat(path);
+      if (entry.name.startsWith('worker-') && Date.now() - mtimeMs > KEEP_WORKERS_DAYS * 86_400_000)
+        await rm(path, { force: true });
+      else if (size > MOST_LOG_BYTES) {
+        await copyFile(path, `${path}.1`);
+        await truncate(path);
+      }
+    }
+  }
+
+  async #workers(): Promise<void> {
+    const age = literal(`stopped_at < now() - interval '${KEEP_WORKERS_DAYS} days'`);
+    await Worker.destroy({ where: { desired: 'stopped', pid: null, [Op.and]: age } });
+  }
+}
+
+async function deleteInBatches(table: string, runId: number): Promise<void> {
+  for (;;) {
+    const [rows] = await connection().query<{ n: number }>(
+      `WITH gone AS (DELETE FROM ${table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM ${table} WHERE run_id = $runId LIMIT ${ROWS_AT_ONCE})) RETURNING 1)
+       SELECT count(*)::int AS n FROM gone`,
+      { bind: { runId }, type: QueryTypes.SELECT },
+    );
+    if ((rows?.n ?? 0) < ROWS_AT_ONCE) return;
+  }
+}
