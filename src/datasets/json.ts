@@ -1,9 +1,9 @@
-import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { stat } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { readBytes } from '../files.ts';
 import { DatasetError } from './dataset-error.ts';
 import { identifier, literal } from './duckdb.ts';
+import { linesOf, valuesOf } from './json-places.ts';
 import {
   MOST_OTHERS,
   messageOf,
@@ -28,6 +28,7 @@ export async function readJson(connection: DuckDBConnection, path: string, longe
   const format = await formatOf(path);
   const objects = `read_json_objects(${literal(path)}, format='${format}', maximum_object_size=${longestRowBytes})`;
   const explained = (error: unknown) => explain(error, path, format, longestRowBytes);
+  if (format === 'array' && !(await endsWithBracket(path))) throw await explained(new Error('It is cut off.'));
   const columns = await columnsOf(connection, objects).catch(async (error) => {
     throw error instanceof DatasetError ? error : await explained(error);
   });
@@ -48,14 +49,35 @@ async function formatOf(path: string): Promise<Format> {
   return /^\{\s*\n/.test(text) || /^\{[^\n]*[,{[]\s*\n\s+/.test(text) ? 'unstructured' : 'newline_delimited';
 }
 
+const END_SAMPLE_BYTES = 64 * 1024;
+
+/** DuckDB takes an array that ends behind a comma for a whole one. */
+async function endsWithBracket(path: string): Promise<boolean> {
+  const { size } = await stat(path);
+  for (let end = size; end > 0; end -= END_SAMPLE_BYTES) {
+    const start = Math.max(0, end - END_SAMPLE_BYTES);
+    const text = (await readBytes(path, end - start, start)).toString('latin1').trimEnd();
+    if (text !== '') return text.endsWith(']');
+  }
+  return false;
+}
+
+/** What DuckDB takes beside JSON: words for numbers, and a comma before an end. */
+const LAX = literal(String.raw`(?i)[:,\[]\s*-?(nan|inf)|,\s*[}\]]`);
+const TEXT = literal(String.raw`"(?:[^"\\]|\\.)*"`);
+
+/** Whether an object is JSON to DuckDB alone. Its texts are left out only where it may be, since that is slower. */
+const IS_LAX = `CASE WHEN regexp_matches(json, ${LAX})
+  THEN regexp_matches(regexp_replace(json, ${TEXT}, '""', 'g'), ${LAX}) ELSE false END`;
+
 async function columnsOf(connection: DuckDBConnection, objects: string): Promise<string[]> {
   const query = (sql: string) => connection.runAndReadAll(sql).then((found) => found.getRowObjectsJson());
   const withNumbers = `(SELECT json, row_number() OVER () AS row FROM ${objects})`;
   // In one pass, the sets of keys that there are; where they are is only asked for when it matters, since it is slower.
-  const sets = (await query(`SELECT DISTINCT json_keys(json) AS keys, json_type(json) AS type FROM ${objects}`)) as {
-    keys: string[];
-    type: string;
-  }[];
+  const sets = (await query(
+    `SELECT json_keys(json) AS keys, json_type(json) AS type, bool_or(${IS_LAX}) AS is_lax FROM ${objects} GROUP BY 1, 2`,
+  )) as { keys: string[]; type: string; is_lax: boolean }[];
+  if (sets.some(({ is_lax }) => is_lax)) throw new Error('It is JSON to DuckDB alone.');
   const firstRow = async (condition: string) =>
     (await query(`SELECT min(row)::VARCHAR AS row FROM ${withNumbers} WHERE ${condition}`))[0]?.row;
   const wrong = sets.find(({ type }) => type !== 'OBJECT');
@@ -147,9 +169,9 @@ async function explain(error: unknown, path: string, format: Format, longestRowB
   if (message.includes('maximum_object_size'))
     return new RowTooLong(`file has an object of more than ${longestRowBytes} bytes. Split it into rows.`);
   const wrong: WrongRow[] = [];
-  for await (const { line, text } of format === 'newline_delimited' ? linesOf(path) : objectsOf(path)) {
-    const problem = problemOf(text);
-    if (problem !== null) wrong.push({ line, problem });
+  const places = format === 'newline_delimited' ? linesOf(path) : valuesOf(path, format === 'array');
+  for await (const { text = '', problem = problemOf(text), ...where } of places) {
+    if (problem !== null) wrong.push({ ...where, problem });
     if (wrong.length > MOST_OTHERS) break;
   }
   const [first, ...others] = wrong;
@@ -158,63 +180,23 @@ async function explain(error: unknown, path: string, format: Format, longestRowB
   return new DatasetError(`file is not valid JSON: ${what?.trim() ?? 'it does not read as JSON'}. ${REMEDY}`);
 }
 
+const NOT_A_NUMBER = /\b(nan|inf(inity)?)\b/i;
+const NO_NUMBER = 'NaN and Infinity are no JSON; write null, or a number';
+
+function withoutTexts(json: string): string {
+  return json.replace(/"(?:[^"\\]|\\.)*"/g, '""');
+}
+
 /** What is wrong with a JSON text by itself, or null. */
 function problemOf(text: string): string | null {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return messageOf(error).slice(0, 200);
+    return (NOT_A_NUMBER.exec(withoutTexts(text)) ? NO_NUMBER : messageOf(error)).slice(0, 200);
   }
   // JSON.stringify writes as an escape what JSON.parse lets pass: a surrogate without its other half.
   if (text.includes('\\u') && /\\ud[89a-f][0-9a-f]{2}/.test(JSON.stringify(value)))
     return 'it has an escape \\ud800 to \\udfff without its other half';
   return null;
-}
-
-interface Located {
-  /** The one that it begins in, from 1. */
-  line: number;
-  text: string;
-}
-
-async function* linesOf(path: string): AsyncGenerator<Located> {
-  let line = 0;
-  for await (const text of createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })) {
-    line++;
-    if (text.trim() !== '') yield { line, text };
-  }
-}
-
-/** The objects of an array, or those that follow each other; at last what there is of one that is cut off. */
-async function* objectsOf(path: string): AsyncGenerator<Located> {
-  let line = 1;
-  let depth = 0;
-  let inText = false;
-  let escaped = false;
-  let object: Located | null = null;
-  for await (const chunk of createReadStream(path, { encoding: 'utf8' })) {
-    let from = 0;
-    const text = String(chunk);
-    for (let i = 0; i < text.length; i++) {
-      const character = text[i];
-      if (character === '\n') line++;
-      if (escaped) escaped = false;
-      else if (inText) {
-        if (character === '\\') escaped = true;
-        else if (character === '"') inText = false;
-      } else if (character === '"') inText = true;
-      else if (character === '{') {
-        if (depth++ === 0) {
-          object = { line, text: '' };
-          from = i;
-        }
-      } else if (character === '}' && object && --depth === 0) {
-        yield { line: object.line, text: object.text + text.slice(from, i + 1) };
-        object = null;
-      }
-    }
-    if (object) object.text += text.slice(from);
-  }
-  if (object) yield object;
 }

@@ -29,6 +29,8 @@ export function rowsTooLong(error: unknown): RowTooLong | null {
 /** A row, by its line in the file, that cannot be read. */
 export interface WrongRow {
   line: number;
+  /** Where it begins in the file, from 0, where that is known. */
+  byte?: number;
   /** What is the matter with it, as the end of a sentence. */
   problem: string;
 }
@@ -40,7 +42,10 @@ export const MOST_OTHERS = 5;
 export function wrongRows(kind: string, [first, ...others]: [WrongRow, ...WrongRow[]], remedy: string): DatasetError {
   const lines = [...new Set(others.map(({ line }) => line))].filter((line) => line !== first.line);
   const also = lines.length === 0 ? '' : ` Also wrong: line${lines.length > 1 ? 's' : ''} ${listed(lines)}.`;
-  return new DatasetError(`file is not valid ${kind} in line ${first.line}: ${first.problem}.${also} ${remedy}`);
+  const where = first.byte === undefined ? '' : `, byte ${first.byte} of the file`;
+  return new DatasetError(
+    `file is not valid ${kind} in line ${first.line}${where}: ${first.problem}.${also} ${remedy}`,
+  );
 }
 
 function listed(lines: number[]): string {

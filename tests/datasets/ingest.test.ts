@@ -58,6 +58,11 @@ describe('ingesting a file', function () {
     }
   });
 
+  it('leaves texts alone that look like what is no JSON', async () => {
+    await ingest('a.jsonl', '{"a":": NaN, -inf,}","b":["\\",]"],"c":null}\n');
+    assert.deepEqual(await cells(['a', 'b', 'c']), [[': NaN, -inf,}', '["\\",]"]', null]]);
+  });
+
   it('keeps nested values as their JSON, and missing ones as nothing', async () => {
     await ingest('a.jsonl', '{"a":{"z":1,"b":[1,2]},"b":null}\n{"c":"x","a":12}\n');
     assert.deepEqual(await cells(['a', 'b', 'c']), [
@@ -74,6 +79,42 @@ describe('ingesting a file', function () {
     ['a column name twice', 'a.csv', 'a,a\n1,2\n', /two columns named "a"/],
     ['broken JSON', 'a.json', '{"a":1}\n{"a":\n', /not valid JSON in line/],
     ['a list of numbers', 'a.json', '[1,2]', /where an object was expected/],
+    // DuckDB takes the next six, and the first of them was accepted as a whole dataset.
+    [
+      'an array that ends behind a comma',
+      'a.json',
+      '[{"a":1},\n{"a":2}, \n',
+      /in line 2, byte 18 of the file: the array ends behind a comma: the file was cut off there/,
+    ],
+    [
+      'NaN in a row',
+      'a.jsonl',
+      '{"a":1}\n{"a":NaN}\n{"a":-inf}\n',
+      /in line 2: NaN and Infinity are no JSON; .* Also wrong: line 3/,
+    ],
+    [
+      'NaN deep in an array',
+      'a.json',
+      '[{"a":"é"},\n{"a":{"b":[1, -iNfinity]}}]',
+      /in line 2, byte 13 of the file: NaN and Infinity are no JSON/,
+    ],
+    ['a comma before the end of an object', 'a.jsonl', '{"a":"x","b":[1]}\n{"a":"y" , }\n', /in line 2: /],
+    ['a comma before the end of a list', 'a.jsonl', '{"a":[1,\t]}\n', /in line 1: /],
+    [
+      'an array without its bracket',
+      'a.json',
+      '[{"a":1},\n{"a":2}\n',
+      /in line 2, byte 17 of the file: the array has no closing bracket/,
+    ],
+    ['an array cut off in a row', 'a.json', '[{"a":1},\n{"a":[2]', /in line 2, byte 10 of the file: /],
+    ['two arrays', 'a.json', '[{"a":1}]\n[{"a":2}]\n', /in line 2, byte 10 of the file: a second array begins/],
+    ['an array without a comma', 'a.json', '[{"a":1}\n{"a":2}]', /in line 2, byte 9 of the file: a comma is missing/],
+    [
+      'an array with a comma too many',
+      'a.json',
+      '[{"a":1},\n]',
+      /in line 2, byte 10 of the file: the array ends behind a comma that no row follows/,
+    ],
     ['another kind of file', 'a.png', 'x', /named "a.png"/],
     ['bytes that are no UTF-8', 'a.csv', Buffer.from([0x61, 0x0a, 0xff, 0x81]), /not UTF-8: line 2/],
     ['a NUL', 'a.csv', 'a,b\n1,\0\n', /NUL character in line 2/],
