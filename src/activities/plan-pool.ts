@@ -1,6 +1,7 @@
 import { ApplicationFailure } from '@temporalio/activity';
-import { Op, QueryTypes } from 'sequelize';
+import { fn, Op, QueryTypes } from 'sequelize';
 import { Host } from '../models/host.ts';
+import type { PoolAction } from '../models/pool-progress.ts';
 import { connection, Run } from '../models/run.ts';
 import { TrainingConfig } from '../models/training-config.ts';
 import { newWorkerId, Worker } from '../models/worker.ts';
@@ -48,17 +49,20 @@ export async function planPoolStop(): Promise<HostShare[]> {
     where: { [Op.or]: [{ desired: 'running' }, { pid: { [Op.ne]: null } }] },
     attributes: ['id', 'host'],
   });
-  await Worker.update({ desired: 'stopped' }, { where: { desired: 'running' } });
+  await Worker.update({ desired: 'stopped', ...asked('stop') }, { where: { desired: 'running' } });
   const hosts = await Host.present();
   return sharesOf(workers.filter(({ host }) => hosts.some(({ name }) => name === host)));
 }
 
-/** Says which workers are to be replaced, in this order: those that wait first. Those of hosts that are away stay. Only reads. */
+/**
+ * Says which workers are to be replaced, in this order: those that wait first. Those of hosts that are away stay. May run
+ * twice: it notes in their rows alone that it was asked for.
+ */
 export async function planPoolRestart(): Promise<Replacement[]> {
   const [workers, hosts] = await Promise.all([wanted(), Host.present()]);
-  return (await leastLossFirst(workers))
-    .filter(({ host }) => hosts.some(({ name }) => name === host))
-    .map(({ id, host }) => ({ host, workerId: id, replacementId: newWorkerId() }));
+  const replaced = (await leastLossFirst(workers)).filter(({ host }) => hosts.some(({ name }) => name === host));
+  await Worker.update(asked('restart'), { where: { id: replaced.map(({ id }) => id) } });
+  return replaced.map(({ id, host }) => ({ host, workerId: id, replacementId: newWorkerId() }));
 }
 
 /**
@@ -78,6 +82,11 @@ export async function planPoolBalance(): Promise<PoolBalance> {
   if (missing <= 0) return { stop: [], start: [] };
   const hosts = (await Host.present()).filter(({ name }) => !waiting.some(({ host }) => host === name));
   return { stop: [], start: place(Math.min(missing, room), hosts, workers) };
+}
+
+/** For the rows of workers that a command is about: how far it is is read from them (see pool-progress.ts). */
+function asked(action: PoolAction) {
+  return { asked: action, asked_at: fn('now') };
 }
 
 /** Workers that are to run. Those of hosts that are away count for nothing until their host is back. */

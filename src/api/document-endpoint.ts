@@ -66,6 +66,7 @@ export function documentEndpoint(registry: OpenAPIRegistry, endpoint: AnyDeclara
         ? {
             description: success.description,
             content: { [success.contentType ?? 'application/json']: { schema: success.schema } },
+            ...(success.location === undefined ? {} : { headers: locationHeader(success.location) }),
           }
         : { description: success.description },
       ...Object.fromEntries(codes.map((code) => [code, errorOf(code, endpoint.errors?.[code])])),
@@ -86,6 +87,10 @@ function requestOf(endpoint: AnyDeclaration): NonNullable<RouteConfig['request']
     ...(headers.length > 0 ? { headers } : {}),
     ...(content ? { body: { required: endpoint.bodyOptional !== true, content } } : {}),
   };
+}
+
+function locationHeader(location: string) {
+  return z.object({ Location: z.string().openapi({ example: BASE_PATH + location.replace('{id}', '1') }) });
 }
 
 function errorOf(code: number, said: string | undefined) {

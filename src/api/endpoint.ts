@@ -1,15 +1,16 @@
 import { OpenAPIRegistry } from '@asteasolutions/zod-to-openapi';
-import Router from '@koa/router';
 import type { Context } from 'koa';
 import type { Sequelize, Transaction } from 'sequelize';
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { Env } from '../env.ts';
 import type { Logger } from '../logger.ts';
 import type { BundleReaders } from '../retrieval/bundle-readers.ts';
 import type { Orchestration } from '../workflows/client.ts';
 import { documentEndpoint } from './document-endpoint.ts';
+import type { Access } from './guard.ts';
 import { createOnce } from './idempotency.ts';
 import { check, type Parsed, readJson } from './request.ts';
+import { Routes } from './routes.ts';
 import { IDEMPOTENCY_HEADER, IdempotencyHeaders } from './shared-schema.ts';
 
 export const BASE_PATH = '/api/v1';
@@ -25,7 +26,7 @@ export interface ApiDependencies {
 
 /**
  * Creates in a transaction, once per Idempotency-Key where the client sends one (see idempotency.ts), and gives the
- * answer. `fingerprint`: what makes a request the same one, unless that is its body.
+ * answer. `fingerprint`: what makes a request the same one, unless that is its JSON body.
  */
 export type Once = (create: (transaction: Transaction) => Promise<unknown>, fingerprint?: string) => Promise<unknown>;
 
@@ -37,11 +38,21 @@ interface Request<Params, Query, Body> {
   once: Once;
 }
 
+interface Success {
+  status: 200 | 201 | 204;
+  description: string;
+  schema?: z.ZodType;
+  /** Of an answer that is no JSON. */
+  contentType?: string;
+  /** Where what was created is found, with the `{id}` of the answer: the header Location. */
+  location?: string;
+}
+
 export interface Declaration<
   P extends z.ZodObject | undefined,
   Q extends z.ZodObject | undefined,
   B extends z.ZodType | undefined,
-> {
+> extends Access {
   method: 'get' | 'post' | 'patch' | 'delete';
   /** As OpenAPI writes it, under the base path: `/jobs/{id}`. */
   path: string;
@@ -60,10 +71,7 @@ export interface Declaration<
   headers?: z.ZodObject;
   /** Default: JSON. A multipart body is read by the handler. */
   multipart?: z.ZodType;
-  /** `contentType`: of an answer that is no JSON. */
-  success: { status: 200 | 201 | 204; description: string; schema?: z.ZodType; contentType?: string };
-  /** Answers without an API key. */
-  open?: boolean;
+  success: Success;
   /** Answers as well while PostgreSQL and Temporal are away. */
   alone?: boolean;
   /** Error codes beside those that every endpoint can give, with when they are given. */
@@ -72,15 +80,16 @@ export interface Declaration<
 }
 
 /**
- * The endpoints of the API. Declaring one gives its route with validation and its entry in the OpenAPI document from the
- * same zod schemas, so that neither can differ from the other.
+ * The endpoints of the API. Declaring one gives its route with access and validation and its entry in the OpenAPI document
+ * from the same declaration, so that neither can differ from the other.
  */
 export class Endpoints {
-  readonly router = new Router({ prefix: BASE_PATH });
+  readonly routes: Routes;
   readonly registry = new OpenAPIRegistry();
   readonly #sequelize: Sequelize;
 
-  constructor(sequelize: Sequelize) {
+  constructor({ env, sequelize }: Pick<ApiDependencies, 'env' | 'sequelize'>) {
+    this.routes = new Routes(env);
     this.#sequelize = sequelize;
   }
 
@@ -90,30 +99,45 @@ export class Endpoints {
     B extends z.ZodType | undefined = undefined,
   >(endpoint: Declaration<P, Q, B>): void {
     documentEndpoint(this.registry, endpoint);
-    const handler = async (ctx: Context) => {
+    const { method, success, open = false, takesKeyFromQuery = false } = endpoint;
+    const handle = async (ctx: Context) => {
       const params = check(endpoint.params as P, ctx.params, 'path');
       const query = check(endpoint.query as Q, ctx.query, 'query');
-      const given = endpoint.body ? await readJson(ctx, endpoint.bodyOptional === true) : undefined;
-      const body = check(endpoint.body as B, given, 'body');
-      const once = this.#onceFor(ctx, body);
+      const sent = endpoint.body ? await readJson(ctx, endpoint.bodyOptional === true) : { value: undefined, text: '' };
+      const body = check(endpoint.body as B, sent.value, 'body');
+      const scope = `${ctx.method} ${endpoint.path} ${JSON.stringify(params ?? {})}`;
+      const once = this.#onceFor(ctx, { scope, text: sent.text, body });
       const result = await endpoint.handle({ params, query, body, ctx, once });
-      ctx.status = endpoint.success.status;
-      ctx.body = endpoint.success.status === 204 ? null : result;
-      if (endpoint.success.status === 204) ctx.status = 204;
+      ctx.status = success.status;
+      ctx.body = success.status === 204 ? null : result;
+      if (success.status === 204) ctx.status = 204;
+      if (success.location !== undefined) ctx.set('Location', locationOf(success.location, result));
     };
     // Without its last slash the router takes a path with and without one; a redirect would lose a POST's body.
-    const path = endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1').replace(/\/$/, '');
-    this.router[endpoint.method](endpoint.takesRestOfPath ? path.replace(/:(\w+)$/, '*$1') : path, handler);
+    const pattern = endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1').replace(/\/$/, '');
+    const path = BASE_PATH + (endpoint.takesRestOfPath ? pattern.replace(/:(\w+)$/, '*$1') : pattern);
+    this.routes.add({ method, path, open, takesKeyFromQuery, handle });
   }
 
-  #onceFor(ctx: Context, body: unknown): Once {
-    return async (create, fingerprint = JSON.stringify(body ?? null)) => {
+  /** `text`: the body as it was sent; `body`: as it was understood. */
+  #onceFor(ctx: Context, { scope, text, body }: { scope: string; text: string; body: unknown }): Once {
+    return async (create, fingerprint = text) => {
       const headers = { [IDEMPOTENCY_HEADER]: ctx.headers[IDEMPOTENCY_HEADER.toLowerCase()] };
       const { [IDEMPOTENCY_HEADER]: key } = check(IdempotencyHeaders, headers, 'header');
-      const request = { key, scope: `${ctx.method} ${ctx.path}`, fingerprint };
+      const formerScope = `${ctx.method} ${ctx.path.replace(/\/$/, '')}`;
+      const formerly = {
+        scopes: [formerScope, `${formerScope}/`],
+        fingerprint: fingerprint === text ? JSON.stringify(body ?? null) : fingerprint,
+      };
+      const request = { key, scope, fingerprint, formerly };
       const { answer, replayed } = await createOnce(this.#sequelize, request, create);
       if (replayed) ctx.set('Idempotent-Replayed', 'true');
       return answer;
     };
   }
+}
+
+function locationOf(location: string, created: unknown): string {
+  const { id } = z.object({ id: z.int() }).parse(created);
+  return BASE_PATH + location.replace('{id}', String(id));
 }

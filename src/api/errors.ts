@@ -6,6 +6,7 @@ import { isDiskFull } from '../files.ts';
 import type { Logger } from '../logger.ts';
 import { RunAlreadyOpenError } from '../models/create-run.ts';
 import { isDatabaseAway } from '../models/database-away.ts';
+import { sqlStateOf } from '../models/sql-state.ts';
 import { OutputDirectoryError } from '../outputs/output-directory.ts';
 import { OrchestrationUnavailableError, PoolRefusedError } from '../workflows/client.ts';
 
@@ -38,12 +39,36 @@ export function renderErrors(logger: Logger) {
         throw new ApiError(404, `There is no ${ctx.path}. The API is described at /docs.`);
     } catch (error) {
       const { status, detail } = toAnswer(error);
+      if (isDataException(error))
+        logger.warn({ err: error, method: ctx.method, path: ctx.path }, 'The database refused a value of a request.');
       if (status === 500) logger.error({ err: error, method: ctx.method, path: ctx.path }, 'A request failed.');
       if (status === 503) ctx.set('Retry-After', RETRY_AFTER_S);
       ctx.status = status;
       ctx.body = { detail };
     }
   };
+}
+
+/** How a connection breaks off whose client went away: nothing that anybody has to look at. */
+const BROKEN_OFF = ['EPIPE', 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE'];
+
+/** For Koa's event `error`: what goes wrong once an answer has begun, and so cannot become another answer any more. */
+export function logBrokenAnswers(logger: Logger) {
+  // Koa says it of a stream and of its way to the client: that is one error.
+  const said = new WeakSet<Error>();
+  return (error: Error, ctx?: Context): void => {
+    if (said.has(error)) return;
+    said.add(error);
+    const fields = { err: error, method: ctx?.method, path: ctx?.path };
+    const isBrokenOff = 'code' in error && BROKEN_OFF.includes(String(error.code));
+    if (isBrokenOff) logger.debug(fields, 'A client went away before the end of its answer.');
+    else logger.error(fields, 'An answer broke off.');
+  };
+}
+
+/** PostgreSQL's class 22: a value that our checks let pass does not fit. */
+function isDataException(error: unknown): boolean {
+  return sqlStateOf(error).startsWith('22');
 }
 
 function toAnswer(error: unknown): { status: number; detail: string } {
@@ -65,8 +90,14 @@ function toAnswer(error: unknown): { status: number; detail: string } {
     return { status: 503, detail: 'The database does not answer. Nothing is lost; try again in a few seconds.' };
   }
   if (error instanceof ForeignKeyConstraintError) {
-    return { status: 409, detail: 'Something else refers to this, or what this refers to is not there any more.' };
+    return { status: 409, detail: 'Another record still uses this one, or one that it needs was deleted.' };
   }
+  if (isDataException(error))
+    return {
+      status: 422,
+      detail:
+        'A value of this request does not fit: a number or a date is out of range, or a text has a character that cannot be stored. Correct it and send it again.',
+    };
   const status = statusOf(error);
   if (status !== null) return { status, detail: error instanceof Error ? error.message : String(error) };
   return { status: 500, detail: 'The service failed; its log says how.' };

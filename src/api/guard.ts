@@ -3,11 +3,7 @@ import { isIP } from 'node:net';
 import type { Context, Middleware, Next } from 'koa';
 import helmet from 'koa-helmet';
 import type { Env } from '../env.ts';
-import { BASE_PATH } from './endpoint.ts';
 import { ApiError } from './errors.ts';
-
-/** Answers without a key: probes need it, and what can be asked for is no secret. */
-const OPEN_PATHS = [`${BASE_PATH}/health`, '/health', `${BASE_PATH}/openapi.json`];
 
 /** Headers that keep browsers from misusing answers; none that would break plain HTTP. */
 export function securityHeaders(): Middleware {
@@ -53,13 +49,20 @@ function parseUrl(text: string): URL | null {
   return URL.canParse(text) ? new URL(text) : null;
 }
 
+/** What a request needs beside a path and a method that there are. Nothing declared: an API key, in its header. */
+export interface Access {
+  /** Answers without an API key. */
+  open?: boolean;
+  /** The key may come as the query's `access_token`: a browser's EventSource sends no headers of its user's. */
+  takesKeyFromQuery?: boolean;
+}
+
 /** Asks for one of MTM_API_KEYS, where there are any. Keys are compared by their hashes, in constant time. */
-export function requireApiKey(env: Env): Middleware {
-  const hashes = env.apiKeys.map(sha256);
+export function requireAccess(env: Env, { open = false, takesKeyFromQuery = false }: Access): Middleware {
+  const hashes = open ? [] : env.apiKeys.map(sha256);
   return async (ctx: Context, next: Next) => {
-    const needed = ctx.path.startsWith(BASE_PATH) && !OPEN_PATHS.includes(ctx.path.replace(/\/$/, ''));
-    if (hashes.length === 0 || !needed) return await next();
-    const given = sha256(ctx.get('Authorization').match(/^Bearer +(\S+)$/i)?.[1] ?? '');
+    if (hashes.length === 0) return await next();
+    const given = sha256(keyOf(ctx, takesKeyFromQuery) ?? '');
     const matches = hashes.filter((hash) => timingSafeEqual(hash, given));
     if (matches.length === 0) {
       ctx.set('WWW-Authenticate', 'Bearer');
@@ -67,6 +70,12 @@ export function requireApiKey(env: Env): Middleware {
     }
     await next();
   };
+}
+
+function keyOf(ctx: Context, takesKeyFromQuery: boolean): string | undefined {
+  const [, fromHeader] = ctx.get('Authorization').match(/^Bearer +(\S+)$/i) ?? [];
+  const { access_token: fromQuery } = takesKeyFromQuery ? ctx.query : {};
+  return fromHeader ?? (typeof fromQuery === 'string' ? fromQuery : undefined);
 }
 
 function sha256(text: string): Buffer {

@@ -8,10 +8,12 @@ const KEEP_DAYS = 7;
 export interface RepeatableRequest {
   /** What the client sent as Idempotency-Key; undefined: this request stands for itself. */
   key: string | undefined;
-  /** Method and path: the same key may be used for another thing. */
+  /** Method, the path's pattern, and its parameters, however the path was written: the same key may be used for another thing. */
   scope: string;
-  /** What makes a request the same one. */
+  /** What makes a request the same one: its body as it was sent, since what is read from that may change with a version. */
   fingerprint: string;
+  /** The same request as version 1.0 kept it: by the path as it was written, and the body with its defaults. */
+  formerly: { scopes: string[]; fingerprint: string };
 }
 
 /**
@@ -22,17 +24,20 @@ export interface RepeatableRequest {
  */
 export async function createOnce(
   sequelize: Sequelize,
-  { key, scope, fingerprint }: RepeatableRequest,
+  { key, scope, fingerprint, formerly }: RepeatableRequest,
   create: (transaction: Transaction) => Promise<unknown>,
 ): Promise<{ answer: unknown; replayed: boolean }> {
   if (key === undefined) {
     return { answer: await sequelize.transaction((transaction) => create(transaction)), replayed: false };
   }
-  const bind = { key, scope, sha256: createHash('sha256').update(fingerprint).digest('hex') };
+  const bind = { key, scope, formerScopes: formerly.scopes };
   return await sequelize.transaction(async (transaction) => {
     const inserted = await sequelize.query(
-      'INSERT INTO idempotency_keys (key, scope, request_sha256) VALUES ($key, $scope, $sha256) ON CONFLICT DO NOTHING RETURNING key',
-      { bind, type: QueryTypes.SELECT, transaction },
+      `INSERT INTO idempotency_keys (key, scope, request_sha256)
+       SELECT $key::text, $scope::text, $sha256::text WHERE NOT EXISTS (
+         SELECT 1 FROM idempotency_keys WHERE key = $key::text AND scope = ANY ($formerScopes::text[]))
+       ON CONFLICT DO NOTHING RETURNING key`,
+      { bind: { ...bind, sha256: sha256(fingerprint) }, type: QueryTypes.SELECT, transaction },
     );
     if (inserted.length > 0) {
       const answer = await create(transaction);
@@ -42,11 +47,13 @@ export async function createOnce(
       });
       return { answer, replayed: false };
     }
-    const [earlier] = await sequelize.query<{ request_sha256: string; answer: unknown }>(
-      'SELECT request_sha256, answer FROM idempotency_keys WHERE scope = $scope AND key = $key',
-      { bind: { key, scope }, type: QueryTypes.SELECT, transaction },
+    const [earlier] = await sequelize.query<{ scope: string; request_sha256: string; answer: unknown }>(
+      `SELECT scope, request_sha256, answer FROM idempotency_keys
+       WHERE key = $key::text AND (scope = $scope::text OR scope = ANY ($formerScopes::text[])) ORDER BY created_at LIMIT 1`,
+      { bind, type: QueryTypes.SELECT, transaction },
     );
-    if (earlier?.request_sha256 !== bind.sha256) {
+    const expected = sha256(earlier?.scope === scope ? fingerprint : formerly.fingerprint);
+    if (earlier?.request_sha256 !== expected) {
       throw new ApiError(
         409,
         `${IDEMPOTENCY_HEADER} ${JSON.stringify(key)} was used with another request. Send a new key for a new request.`,
@@ -54,6 +61,10 @@ export async function createOnce(
     }
     return { answer: earlier.answer, replayed: true };
   });
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }
 
 /** Forgets keys that nobody repeats any more. */

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { OpenApiGeneratorV31 } from '@asteasolutions/zod-to-openapi';
-import Router from '@koa/router';
+import type { Context } from 'koa';
 import { VERSION } from '../version.ts';
 import { SECURITY_SCHEME } from './document-endpoint.ts';
 import { BASE_PATH, type Endpoints } from './endpoint.ts';
@@ -20,14 +20,14 @@ const PAGE = `<!doctype html>
 /** A file of its own: the page's security policy lets no inline script run. */
 const PAGE_SCRIPT = `SwaggerUIBundle({ url: '${BASE_PATH}/openapi.json', dom_id: '#ui' });\n`;
 
-/** The OpenAPI document, made once from what the endpoints declare, and a page that shows it without the internet. */
-export function docsRoutes(endpoints: Endpoints): Router {
-  endpoints.registry.registerComponent('securitySchemes', SECURITY_SCHEME, {
+/** Adds the OpenAPI document, made once of what the endpoints have declared by now, and a page that shows it without the internet. */
+export function addDocs({ registry, routes }: Endpoints): void {
+  registry.registerComponent('securitySchemes', SECURITY_SCHEME, {
     type: 'http',
     scheme: 'bearer',
     description: 'One of MTM_API_KEYS, where the service has any.',
   });
-  const document = new OpenApiGeneratorV31(endpoints.registry.definitions).generateDocument({
+  const document = new OpenApiGeneratorV31(registry.definitions).generateDocument({
     openapi: '3.1.0',
     info: {
       title: 'Model Training Manager',
@@ -37,23 +37,24 @@ export function docsRoutes(endpoints: Endpoints): Router {
     servers: [{ url: '/' }],
     security: [{}, { [SECURITY_SCHEME]: [] }],
   });
-  const router = new Router();
-  router.get(`${BASE_PATH}/openapi.json`, (ctx) => {
+  // What can be asked for is no secret.
+  const show = (path: string, answer: (ctx: Context) => Promise<void> | void) =>
+    routes.add({ method: 'get', path, open: true, handle: answer });
+  show(`${BASE_PATH}/openapi.json`, (ctx) => {
     ctx.body = document;
   });
-  router.get('/docs', (ctx) => {
+  show('/docs', (ctx) => {
     ctx.type = 'html';
     ctx.body = PAGE;
   });
-  router.get('/docs/page.js', (ctx) => {
+  show('/docs/page.js', (ctx) => {
     ctx.type = 'text/javascript';
     ctx.body = PAGE_SCRIPT;
   });
   for (const [name, type] of Object.entries(UI_FILES)) {
-    router.get(`/docs/${name}`, async (ctx) => {
+    show(`/docs/${name}`, async (ctx) => {
       ctx.type = type;
       ctx.body = await readFile(join(UI_DIR, name));
     });
   }
-  return router;
 }

@@ -14,12 +14,13 @@ const parseJson = koaBody({
   multipart: false,
   jsonLimit: JSON_LIMIT,
   jsonStrict: false,
+  includeUnparsed: true,
   parsedMethods: [HttpMethodEnum.POST, HttpMethodEnum.PATCH],
 });
 
-/** The JSON body; {} for one that may be left out, and is. */
-export async function readJson(ctx: Context, optional: boolean): Promise<unknown> {
-  if (optional && !hasBody(ctx)) return {};
+/** The JSON body, and its text as it was sent, without its Content-Encoding; {} for one that may be left out, and is. */
+export async function readJson(ctx: Context, optional: boolean): Promise<{ value: unknown; text: string }> {
+  if (optional && !hasBody(ctx)) return { value: {}, text: '' };
   if (!ctx.is('application/json')) {
     throw new ApiError(
       415,
@@ -31,7 +32,7 @@ export async function readJson(ctx: Context, optional: boolean): Promise<unknown
       ctx,
       parseJson(ctx, async () => {}),
     );
-    return ctx.request.body;
+    return { value: ctx.request.body, text: String(ctx.request.rawBody) };
   } catch (error) {
     if (error instanceof ApiError) throw error;
     const status = error instanceof Error && 'status' in error ? error.status : null;
@@ -41,7 +42,7 @@ export async function readJson(ctx: Context, optional: boolean): Promise<unknown
         415,
         `Content-Encoding is ${JSON.stringify(ctx.get('Content-Encoding'))}; send none, or gzip.`,
       );
-    throw new ApiError(422, `The body is no valid JSON: ${error instanceof Error ? error.message : String(error)}.`);
+    throw new ApiError(422, `The body is not valid JSON: ${error instanceof Error ? error.message : String(error)}.`);
   }
 }
 

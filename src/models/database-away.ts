@@ -1,4 +1,5 @@
 import { ConnectionError, DatabaseError } from 'sequelize';
+import { sqlStateOf } from './sql-state.ts';
 
 /** Errors of pg itself have no code: these are what it says when its connection ends under a query. */
 const ENDED = /Connection terminated|not queryable|Query read timeout|ECONNRESET|EPIPE/;
@@ -9,7 +10,5 @@ const ENDED = /Connection terminated|not queryable|Query read timeout|ECONNRESET
  */
 export function isDatabaseAway(error: unknown): boolean {
   if (error instanceof ConnectionError) return true;
-  if (!(error instanceof DatabaseError)) return false;
-  const code = 'code' in error.parent ? String(error.parent.code) : '';
-  return /^(08|57P0[1-3])/.test(code) || ENDED.test(error.message);
+  return /^(08|57P0[1-3])/.test(sqlStateOf(error)) || (error instanceof DatabaseError && ENDED.test(error.message));
 }

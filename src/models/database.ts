@@ -18,6 +18,12 @@ import { initWorker } from './worker.ts';
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
 /**
+ * A transaction in which nothing happens holds its locks, and keeps every event stream of this PostgreSQL waiting (see
+ * run-stream.ts). Ours do at most a look at a base model's files between two statements.
+ */
+const IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000;
+
+/**
  * Connects the models to a database whose schema is up to date (see migrate.ts). The models are classes of the
  * process, so there is one database per process. Connections are opened when first used.
  */
@@ -26,7 +32,12 @@ export function connectModels(databaseUrl: string): Sequelize {
     dialect: 'postgres',
     logging: false,
     pool: { max: 20, acquire: 4_000 },
-    dialectOptions: { connectionTimeoutMillis: 3_000, query_timeout: 30_000, keepAlive: true },
+    dialectOptions: {
+      connectionTimeoutMillis: 3_000,
+      query_timeout: 30_000,
+      idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
+      keepAlive: true,
+    },
     define: { createdAt: 'created_at', updatedAt: 'updated_at' },
   });
   for (const init of [

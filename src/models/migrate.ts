@@ -9,6 +9,7 @@ import * as dataEngine from './migrations/0006-data-engine.ts';
 import * as figuresOfSteps from './migrations/0007-figures-of-steps.ts';
 import * as deviceGroups from './migrations/0008-device-groups.ts';
 import * as edges from './migrations/0009-edges.ts';
+import * as poolCommands from './migrations/0010-pool-commands.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
 const MIGRATIONS = [
@@ -21,6 +22,7 @@ const MIGRATIONS = [
   figuresOfSteps,
   deviceGroups,
   edges,
+  poolCommands,
 ];
 export const MIGRATION_NAMES = MIGRATIONS.map(({ name }) => name);
 

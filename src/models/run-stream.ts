@@ -1,6 +1,7 @@
 import { QueryTypes } from 'sequelize';
 import type { DeviceFigures } from '../trainer/protocol.ts';
 import { connection } from './run.ts';
+import { isFinal, type RunStatus } from './statuses.ts';
 
 /** A place in the stream of a run; what is after it is new. */
 export interface StreamPlace {
@@ -18,26 +19,90 @@ export interface StreamEntry extends StreamPlace {
 
 export const STREAM_START: StreamPlace = { xid: '0', seq: 0 };
 
+/** What one look at the stream of a run finds, all of the same moment. */
+export interface StreamLook {
+  /** What is new and can be shown, in its order: at most as many as were asked for. */
+  entries: StreamEntry[];
+  /** Null when it was deleted. `isOver`: it has ended and its workflow is closed or never began: nothing more is written. */
+  run: { status: RunStatus; errorMessage: string | null; isOver: boolean } | null;
+  /** Whether entries of the run are written that cannot be shown yet. */
+  isHeldBack: boolean;
+  /** The oldest transaction that is open on the whole PostgreSQL server: entries from it on are held back. */
+  horizon: string;
+}
+
 /**
  * Events and steps of a run after a place, in an order in which nothing can appear before what was read: only of
  * transactions older than every one that is still open (pg_current_snapshot, PostgreSQL manual, "Transaction ID and
- * Snapshot Information Functions").
+ * Snapshot Information Functions"). One statement, so that the end of a run is never seen before its last event.
  */
-export async function readStream(runId: number, after: StreamPlace, limit: number): Promise<StreamEntry[]> {
+export async function readStream(runId: number, after: StreamPlace, limit: number): Promise<StreamLook> {
   const sequelize = connection();
-  return await sequelize.query<StreamEntry>(
-    `SELECT xid::text AS xid, seq, kind, data, created_at FROM (
-       SELECT xid, seq, kind, data, created_at FROM run_events
-       WHERE run_id = $runId AND (xid, seq) > ($xid::xid8, $seq)
-       UNION ALL
-       SELECT xid, seq, 'step', jsonb_build_object('step', step, 'epoch', epoch, 'loss', loss, 'learning_rate', learning_rate,
-         'grad_norm', grad_norm, 'tokens', tokens, 'tokens_per_s', tokens_per_s, 'memory_bytes', memory_bytes, 'device', device), created_at FROM run_metrics
-       WHERE run_id = $runId AND (xid, seq) > ($xid::xid8, $seq)
-     ) AS entries
-     WHERE xid < pg_snapshot_xmin(pg_current_snapshot())
-     ORDER BY entries.xid, seq LIMIT $limit`,
+  const rows = await sequelize.query<StreamRow>(
+    `SELECT horizon.xmin::text AS horizon, held.back AS "isHeldBack", run.status, run.error_message AS "errorMessage",
+       run.workflow_closed_at IS NOT NULL OR run.admitted_at IS NULL AS "isClosed",
+       entry.xid::text AS xid, entry.seq, entry.kind, entry.data, entry.created_at
+     FROM (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xmin) AS horizon
+     LEFT JOIN runs AS run ON run.id = $runId
+     CROSS JOIN LATERAL (
+       SELECT EXISTS (SELECT 1 FROM run_events WHERE run_id = $runId AND xid >= horizon.xmin)
+         OR EXISTS (SELECT 1 FROM run_metrics WHERE run_id = $runId AND xid >= horizon.xmin) AS back
+     ) AS held
+     LEFT JOIN LATERAL (
+       SELECT * FROM (
+         SELECT xid, seq, kind, data, created_at FROM run_events
+         WHERE run_id = $runId AND (xid, seq) > ($xid::xid8, $seq)
+         UNION ALL
+         SELECT xid, seq, 'step', jsonb_build_object('step', step, 'epoch', epoch, 'loss', loss, 'learning_rate', learning_rate,
+           'grad_norm', grad_norm, 'tokens', tokens, 'tokens_per_s', tokens_per_s, 'memory_bytes', memory_bytes, 'device', device), created_at FROM run_metrics
+         WHERE run_id = $runId AND (xid, seq) > ($xid::xid8, $seq)
+       ) AS entries
+       WHERE xid < horizon.xmin
+       ORDER BY xid, seq LIMIT $limit
+     ) AS entry ON true
+     ORDER BY entry.xid, entry.seq`,
     { bind: { runId, xid: after.xid, seq: after.seq, limit }, type: QueryTypes.SELECT },
   );
+  const [first] = rows;
+  if (!first) throw new Error('A look at a stream always gives a row.');
+  const { horizon, isHeldBack, status, errorMessage, isClosed } = first;
+  return {
+    entries: rows.flatMap(({ xid, seq, kind, data, created_at }) =>
+      xid === null ? [] : [{ xid, seq, kind, data, created_at }],
+    ),
+    run: status === null ? null : { status, errorMessage, isOver: isFinal(status) && isClosed },
+    isHeldBack,
+    horizon,
+  };
+}
+
+/** An entry beside what holds for all of them; without any, its fields are null. */
+type StreamRow = {
+  horizon: string;
+  isHeldBack: boolean;
+  /** Null: there is no such run. */
+  status: RunStatus | null;
+  errorMessage: string | null;
+  isClosed: boolean;
+} & (StreamEntry | { [Field in keyof StreamEntry]: null });
+
+/** Who has the oldest open transaction of the PostgreSQL server, as far as it tells us. */
+export interface OldestWriter {
+  pid: number;
+  database: string | null;
+  application: string | null;
+  state: string | null;
+  since: Date | null;
+}
+
+/** Whose transaction holds streams back. Null when it is over, or is one that waits for its COMMIT PREPARED. */
+export async function findOldestWriter(): Promise<OldestWriter | null> {
+  const [writer] = await connection().query<OldestWriter>(
+    `SELECT pid, datname AS database, application_name AS application, state, xact_start AS since
+     FROM pg_stat_activity WHERE backend_xid IS NOT NULL ORDER BY age(backend_xid) DESC LIMIT 1`,
+    { type: QueryTypes.SELECT },
+  );
+  return writer ?? null;
 }
 
 /**

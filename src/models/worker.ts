@@ -24,6 +24,9 @@ export class Worker extends Model<InferAttributes<Worker>, InferCreationAttribut
   declare runs_completed: CreationOptional<number>;
   /** The worker whose place this one takes, which died or is restarted. */
   declare replaces: CreationOptional<string | null>;
+  /** What the pool was last asked about it, by whoever; null: nobody asked, it took another's place. */
+  declare asked: CreationOptional<'start' | 'stop' | 'restart' | null>;
+  declare asked_at: CreationOptional<Date>;
   /** Why it is in `error`, or is not started yet. */
   declare reason: CreationOptional<string | null>;
   declare started_at: Date;
@@ -54,6 +57,8 @@ export function initWorker(sequelize: Sequelize): void {
       current_run_id: DataTypes.INTEGER,
       runs_completed: { type: DataTypes.INTEGER, allowNull: false, defaultValue: 0 },
       replaces: DataTypes.STRING(64),
+      asked: DataTypes.STRING(16),
+      asked_at: DataTypes.DATE,
       reason: DataTypes.TEXT,
       started_at: { type: DataTypes.DATE, allowNull: false },
       last_activity_at: { type: DataTypes.DATE, allowNull: false },

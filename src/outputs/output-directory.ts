@@ -15,13 +15,36 @@ const LONGEST = 4096;
  * @throws OutputDirectoryError with a sentence for the user.
  */
 export async function resolveOutputDirectory(requested: string, roots: string[]): Promise<string> {
-  const shown = JSON.stringify(requested.length > 200 ? `${requested.slice(0, 200)}…` : requested);
+  return (await look(requested, roots)).real;
+}
+
+/**
+ * The same of a directory that is there already.
+ * @throws OutputDirectoryError also when it does not exist
+ */
+export async function requireOutputDirectory(requested: string, roots: string[]): Promise<string> {
+  const { real, exists } = await look(requested, roots);
+  if (exists) return real;
+  throw new OutputDirectoryError(
+    `output_directory ${shown(requested)} does not exist. Create ${real}; a project that is started creates it by itself.`,
+  );
+}
+
+function shown(requested: string): string {
+  return JSON.stringify(requested.length > 200 ? `${requested.slice(0, 200)}…` : requested);
+}
+
+async function look(requested: string, roots: string[]): Promise<{ real: string; exists: boolean }> {
   const refuse = (why: string) =>
-    new OutputDirectoryError(`output_directory ${shown} ${why}. Use a directory under ${roots.join(' or ')}.`);
+    new OutputDirectoryError(
+      `output_directory ${shown(requested)} ${why}. Use a directory under ${roots.join(' or ')}.`,
+    );
   if (requested.trim() === '') throw refuse('is empty');
   if (requested.length > LONGEST) throw refuse(`is longer than ${LONGEST} characters`);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
   if (/[\u0000-\u001f\u007f]/.test(requested)) throw refuse('has a control character');
+  if (/^\s*(file:|[a-z][a-z0-9+.-]*:\/)/i.test(requested))
+    throw refuse('looks like a URL; outputs go into directories');
   if (/^~|\$/.test(requested)) throw refuse('begins with ~ or has a $, which are not expanded here');
   if (requested.includes('\\')) throw refuse('has a backslash; separate folders by /');
   if (/%[0-9a-f]{2}/i.test(requested)) throw refuse('has a %-encoded character; write the character itself');
@@ -40,7 +63,7 @@ export async function resolveOutputDirectory(requested: string, roots: string[])
     if (error.code === 'ENOTDIR') throw refuse(`cannot be made: ${ancestor.path} is no directory`);
     throw refuse('is not writable by the service');
   });
-  return real;
+  return { real, exists: ancestor.path === wanted };
 }
 
 async function realRoot(root: string): Promise<string> {

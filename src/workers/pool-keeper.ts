@@ -8,6 +8,8 @@ import type { Orchestration } from '../workflows/client.ts';
 const LATE_MS = 5_000;
 /** A run that was just queued is taken by an idle worker before the next look. */
 const LOOKS_BEFORE_BALANCING = 2;
+/** Workers that are drained save first. What takes longer goes on; the next look says what is still to do. */
+const BALANCE_WITHIN_MS = 180_000;
 const FIRST_WAIT_AFTER_FAILURE_MS = 2_000;
 const LONGEST_WAIT_AFTER_FAILURE_MS = 60_000;
 
@@ -64,7 +66,7 @@ export class PoolKeeper {
   async #balance(): Promise<void> {
     this.#balancing = true;
     try {
-      await this.#orchestration.controlPool({ action: 'balance' });
+      await this.#orchestration.controlPool({ action: 'balance' }, BALANCE_WITHIN_MS);
       this.#waitAfterFailureMs = FIRST_WAIT_AFTER_FAILURE_MS;
     } catch (error) {
       this.#logger.warn({ err: error }, 'The pool could not be balanced; it is tried again.');

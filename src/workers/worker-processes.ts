@@ -191,6 +191,7 @@ export function newWorker(id: string, host: string, replaces: string | null = nu
     desired: 'running',
     status: 'starting',
     replaces,
+    asked: replaces === null ? 'start' : null,
     started_at: now,
     last_activity_at: now,
   } as const;

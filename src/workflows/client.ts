@@ -4,6 +4,7 @@ import {
   isGrpcServiceError,
   WithStartWorkflowOperation,
   WorkflowUpdateFailedError,
+  type WorkflowUpdateHandle,
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
@@ -36,8 +37,12 @@ export type PoolCommand = { action: 'start'; count: number } | { action: 'stop' 
 
 /** What the service asks of Temporal: with training-client.ts the only user of its client. Every call has a deadline. */
 export interface Orchestration extends Trainings {
-  /** Returns when the pool has reached the state asked for. */
-  controlPool(command: PoolCommand): Promise<void>;
+  /**
+   * Has the pool do something, which it goes on with by itself once it has taken it.
+   * @returns whether it was done within `waitMs`
+   * @throws PoolRefusedError; OrchestrationUnavailableError when it was not taken, or failed, within `waitMs`
+   */
+  controlPool(command: PoolCommand, waitMs: number): Promise<boolean>;
   /** Checks files and loading of a finished run's output on `host`. */
   checkOutput(runId: number, host: string): Promise<ValidationResult>;
   isHealthy(): Promise<boolean>;
@@ -45,9 +50,6 @@ export interface Orchestration extends Trainings {
 }
 
 const PING_TIMEOUT_MS = 1_500;
-/** Stopping waits for busy workers to save and hand back their runs; restarting, for one after another. */
-const POOL_TIMEOUT_MS = 180_000;
-const POOL_RESTART_TIMEOUT_MS = 900_000;
 /** What each command without arguments asks of the pool. */
 const POOL_UPDATES = { stop: stopWorkersUpdate, restart: restartWorkersUpdate, balance: balanceWorkersUpdate };
 const CHECK_TIMEOUT_MS = 600_000;
@@ -67,28 +69,20 @@ export function connectOrchestration(env: Env): Orchestration {
   return {
     ...trainingsOf(client, env, within, withinOnceReachable),
 
-    controlPool: (command) =>
-      withinOnceReachable(command.action === 'restart' ? POOL_RESTART_TIMEOUT_MS : POOL_TIMEOUT_MS, async () => {
-        const startWorkflowOperation = new WithStartWorkflowOperation<typeof workerPoolWorkflow>('workerPoolWorkflow', {
-          workflowId: WORKER_POOL_ID,
-          taskQueue: ORCHESTRATION_QUEUE,
-          workflowIdConflictPolicy: 'USE_EXISTING',
-          staticSummary: 'The pool of training workers',
-        });
-        try {
-          if (command.action === 'start') {
-            await client.workflow.executeUpdateWithStart(startWorkersUpdate, {
-              startWorkflowOperation,
-              args: [{ count: command.count }],
-            });
-          } else {
-            await client.workflow.executeUpdateWithStart(POOL_UPDATES[command.action], { startWorkflowOperation });
-          }
-        } catch (error) {
-          if (error instanceof WorkflowUpdateFailedError) throw poolError(error);
-          throw error;
-        }
-      }),
+    controlPool: async (command, waitMs) => {
+      const untilMs = Date.now() + waitMs;
+      await ping();
+      const update = await within(untilMs - Date.now(), () => startPoolUpdate(client, command));
+      try {
+        await within(untilMs - Date.now(), () => update.result());
+        return true;
+      } catch (error) {
+        if (error instanceof WorkflowUpdateFailedError) throw poolError(error);
+        // Temporal has it: that it does not say more by now, or is away, changes nothing about that.
+        if (error instanceof OrchestrationUnavailableError) return false;
+        throw error;
+      }
+    },
 
     checkOutput: (runId, host) =>
       withinOnceReachable(CHECK_TIMEOUT_MS, async () => {
@@ -113,6 +107,23 @@ export function connectOrchestration(env: Env): Orchestration {
 
     close,
   };
+}
+
+/** Returns once the pool has taken the command. */
+async function startPoolUpdate(client: Client, command: PoolCommand): Promise<WorkflowUpdateHandle<void>> {
+  const startWorkflowOperation = new WithStartWorkflowOperation<typeof workerPoolWorkflow>('workerPoolWorkflow', {
+    workflowId: WORKER_POOL_ID,
+    taskQueue: ORCHESTRATION_QUEUE,
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    staticSummary: 'The pool of training workers',
+  });
+  const options = { startWorkflowOperation, waitForStage: 'ACCEPTED' } as const;
+  if (command.action !== 'start')
+    return await client.workflow.startUpdateWithStart(POOL_UPDATES[command.action], options);
+  return await client.workflow.startUpdateWithStart(startWorkersUpdate, {
+    ...options,
+    args: [{ count: command.count }],
+  });
 }
 
 /** gRPC codes with which a server that is away, or too slow, answers: CANCELLED, DEADLINE_EXCEEDED, UNAVAILABLE. */

@@ -27,7 +27,7 @@ const ORDINARY: Record<string, (world: ContractWorld) => Partial<Sent>> = {
   'PATCH /projects/{id}': () => ({ body: { name: 'other' } }),
   'POST /projects/{id}/retry': () => ({ body: { fresh: true } }),
   'POST /projects/plan': ({ datasetId }) => ({ body: { traits: traitsOf(datasetId) } }),
-  'POST /projects/validate-output-dir': () => ({ body: { output_directory: 'somewhere' } }),
+  'POST /projects/validate-output-dir': () => ({ body: { output_directory: 'out' } }),
   'POST /projects/validate-model': () => ({ body: { model_name: TINY_MODEL } }),
   'GET /models/{name}': () => ({ path: `/models/${encodeURIComponent(TINY_MODEL)}` }),
   'PATCH /config/': () => ({ body: { default_epochs: 2 } }),

@@ -28,6 +28,14 @@ const directory = (path: string) => ({
   body: JSON.stringify({ output_directory: path }),
 });
 
+const project = (output_directory: string) => ({
+  path: '/projects/',
+  body: JSON.stringify({
+    ...{ name: 'p', output_directory },
+    traits: [{ trait_type: 'coding', datasets: [{ dataset_id: 1, percentage: 100 }] }],
+  }),
+});
+
 /** Inputs that others were broken with; each is refused with a sentence, and changes nothing. */
 const INPUTS: Input[] = [
   ...['../../etc', '/etc/x', '..\\..\\x', 'a/..;/../../b', 'a\0b', '', '.', '~', '$HOME', '$(id)', 'a\nb'].map(
@@ -42,6 +50,14 @@ const INPUTS: Input[] = [
     status: 400,
     ...directory(path),
   })),
+  ...['http://evil.example/x', 's3://bucket/x', 'file:///etc/x', 'file:x'].flatMap((path) =>
+    [directory(path), project(path), { ...project(path), path: '/projects/plan' }].map((input) => ({
+      what: `output directory ${path} by ${input.path}`,
+      status: 400,
+      ...input,
+    })),
+  ),
+  { what: 'an output directory that does not exist', status: 400, ...directory('none/such') },
   ...['ROOT', 'ROOT-evil', 'ROOT/out/x', 'ROOT/fifo'].map((path) => ({
     what: `output directory ${path}`,
     status: 400,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { access, cp, readdir } from 'node:fs/promises';
+import { access, cp, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { settledPool } from '../support/hosts.ts';
 import { DocumentedAnswers } from '../support/openapi.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, TINY_MODEL, until } from '../support/service.ts';
@@ -223,8 +224,8 @@ describe('the API as the reference describes it', function () {
 
     assert.equal((await call('POST', `/projects/${id}/start`)).body.status, 'pending');
     await expectRefusal(409, /Cancel it, or wait/, 'POST', `/projects/${id}/start`);
-    const pool = await call('POST', '/workers/', { action: 'start', worker_count: 1 });
-    assert.equal(pool.body.active_workers, 1);
+    assert.equal((await call('POST', '/workers/', { action: 'start', worker_count: 1 })).status, 200);
+    assert.equal((await settledPool(service)).active_workers, 1);
     const done = await until('the project to end', async () => {
       const { body } = await call('GET', `/projects/${id}`);
       return ['completed', 'failed'].includes(String(body.status)) ? body : null;
@@ -235,7 +236,8 @@ describe('the API as the reference describes it', function () {
     assert.ok((result.files as { files_checked: string[] }).files_checked.includes('config.json'));
     const { items, total } = (await call('GET', '/projects/')).body as { items: { id: number }[]; total: number };
     assert.deepEqual([items.map((project) => project.id), total], [[id], 1]);
-    assert.deepEqual((await call('POST', '/workers/', { action: 'stop' })).body.active_workers, 0);
+    assert.equal((await call('POST', '/workers/', { action: 'stop' })).status, 200);
+    assert.equal((await settledPool(service)).active_workers, 0);
   });
 
   it('starts no project whose model is not there', async () => {
@@ -257,11 +259,15 @@ describe('the API as the reference describes it', function () {
     assert.deepEqual([missing.available, missing.path], [false, null]);
 
     const path = join(service.env.outputRoots[0] ?? '', 'my-project');
+    await mkdir(path, { recursive: true });
     assert.deepEqual((await call('POST', '/projects/validate-output-dir', { output_directory: path })).body, {
       valid: true,
       writable: true,
       path,
       errors: [],
+    });
+    await expectRefusal(400, /does not exist\. Create/, 'POST', '/projects/validate-output-dir', {
+      output_directory: 'none/such',
     });
     await expectRefusal(400, /outside the allowed/, 'POST', '/projects/validate-output-dir', {
       output_directory: '/etc/x',
@@ -327,7 +333,7 @@ describe('the API as the reference describes it', function () {
     };
     const [broken, why] = await send('POST', '/jobs/', 'application/json', '{"name": ');
     assert.equal(broken, 422);
-    assert.match(why, /no valid JSON/);
+    assert.match(why, /not valid JSON/);
     assert.equal((await send('POST', '/jobs/', 'text/plain', 'name'))[0], 415);
     assert.equal((await send('POST', '/datasets/', 'application/json', '{}'))[0], 415);
     assert.equal((await send('POST', '/jobs/', 'application/json', `{"name": "${'x'.repeat(2_000_000)}"}`))[0], 413);

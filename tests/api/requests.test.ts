@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
+import fc from 'fast-check';
+import { QueryTypes } from 'sequelize';
 import { requireSafeAddress } from '../../src/api/guard.ts';
 import { Job } from '../../src/models/job.ts';
 import { type ApiOnly, startTestApi } from '../support/api.ts';
@@ -26,6 +28,12 @@ describe('requests', function () {
     await api?.close();
     await database?.remove();
   });
+
+  const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+  const cancelled = async (jobId: number) => {
+    assert.equal((await api.call('POST', `/jobs/${jobId}/cancel`)).status, 200);
+  };
 
   describe('with an Idempotency-Key', () => {
     it('create once, also when they come at the same time', async () => {
@@ -53,6 +61,69 @@ describe('requests', function () {
       assert.equal((await api.call('POST', '/jobs/', { name: 'x', dataset_id: 999_999 }, headers)).status, 400);
       assert.equal((await api.call('POST', '/jobs/', { name: 'x', dataset_id: datasetId }, headers)).status, 201);
     });
+
+    /** Sends this text as it is. */
+    async function post(path: string, key: string, text: string) {
+      const headers = { 'Content-Type': 'application/json', 'Idempotency-Key': key };
+      const response = await fetch(`${api.url}/api/v1${path}`, { method: 'POST', headers, body: text });
+      return { status: response.status, body: (await response.json()) as { id: number } };
+    }
+
+    const keptOf = async (key: string) => {
+      const [row] = await database.sequelize.query<{ scope: string; request_sha256: string }>(
+        'SELECT scope, request_sha256 FROM idempotency_keys WHERE key = $key',
+        { bind: { key }, type: QueryTypes.SELECT },
+      );
+      return row;
+    };
+
+    it('create once, whether or not there is a slash at the end', async () => {
+      // Make ctx.path the scope again in src/api/endpoint.ts and there are two jobs.
+      const key = randomUUID();
+      const text = JSON.stringify({ name: 'one scope', dataset_id: datasetId });
+      const [first, second] = [await post('/jobs', key, text), await post('/jobs/', key, text)];
+      assert.deepEqual([first.status, second.status, second.body], [201, 201, first.body]);
+      assert.equal(await Job.count({ where: { name: 'one scope' } }), 1);
+    });
+
+    it('may use a key again for another thing', async () => {
+      const traits = [{ trait_type: 'coding', datasets: [{ dataset_id: datasetId, percentage: 100 }] }];
+      const key = randomUUID();
+      const job = await post('/jobs/', key, JSON.stringify({ name: 'key of two', dataset_id: datasetId }));
+      const project = { name: 'key of two', output_directory: 'p', traits };
+      assert.deepEqual([job.status, (await post('/projects/', key, JSON.stringify(project))).status], [201, 201]);
+      await cancelled(job.body.id);
+      const other = await post('/jobs/', randomUUID(), JSON.stringify({ name: 'another', dataset_id: datasetId }));
+      await cancelled(other.body.id);
+      for (const { body } of [job, other]) assert.equal((await post(`/jobs/${body.id}/start`, key, '')).status, 200);
+    });
+
+    it('are the same by the bytes that were sent, whatever a version makes of them', async () => {
+      // A version that adds a default would answer 409 to a key of the one before: hash `body` again in src/api/endpoint.ts.
+      const key = randomUUID();
+      const text = `{ "dataset_id": ${datasetId}, "name": " as sent " }`;
+      assert.equal((await post('/jobs/', key, text)).status, 201);
+      assert.deepEqual(await keptOf(key), { scope: 'POST /jobs/ {}', request_sha256: sha256(text) });
+      assert.equal((await post('/jobs/', key, text)).status, 201);
+      assert.equal((await post('/jobs/', key, JSON.stringify(JSON.parse(text)))).status, 409);
+    });
+
+    for (const scope of ['POST /api/v1/jobs/', 'POST /api/v1/jobs']) {
+      it(`are replayed where version 1.0 kept the key as ${scope}`, async () => {
+        // Take `formerly` out of src/api/idempotency.ts and a second job is created.
+        const key = randomUUID();
+        const text = `{ "name": "of before ${scope}", "dataset_id": ${datasetId} }`;
+        const first = await post('/jobs/', key, text);
+        await database.sequelize.query(
+          'UPDATE idempotency_keys SET scope = $scope, request_sha256 = $sha256 WHERE key = $key',
+          { bind: { key, scope, sha256: sha256(JSON.stringify(JSON.parse(text))) } },
+        );
+        const again = await post('/jobs/', key, text);
+        assert.deepEqual([again.status, again.body], [201, first.body]);
+        assert.equal((await post('/jobs/', key, text.replace('of before', 'other'))).status, 409);
+        assert.equal(await Job.count({ where: { name: `of before ${scope}` } }), 1);
+      });
+    }
 
     it('upload once, and keep the files once', async () => {
       const headers = { 'Idempotency-Key': randomUUID() };
@@ -102,6 +173,63 @@ describe('requests', function () {
     const file = await fetch(`${api.url}/api/v1/datasets/${datasetId}/download`);
     assert.equal(await file.text(), csvRows(50));
     assert.match(file.headers.get('Content-Disposition') ?? '', /rows.csv/);
+  });
+
+  it('that create say where what they created is', async () => {
+    // Take `location` out of the declarations (src/api/jobs/routes.ts and its like).
+    const traits = [{ trait_type: 'coding', datasets: [{ dataset_id: datasetId, percentage: 100 }] }];
+    const headers = { 'Idempotency-Key': randomUUID() };
+    const job = { name: 'located', dataset_id: datasetId };
+    for (const created of [
+      await api.upload('located.csv', csvRows(3)),
+      await api.call('POST', '/jobs/', job, headers),
+      await api.call('POST', '/jobs/', job, headers),
+      await api.call('POST', '/projects/', { name: 'p', output_directory: 'p', traits }),
+    ]) {
+      assert.equal(created.status, 201, JSON.stringify(created.body));
+      const found = await fetch(api.url + created.headers.get('Location'));
+      assert.equal(((await found.json()) as { id: number }).id, created.body.id);
+    }
+  });
+
+  it('about dates are refused outside of the years 1 to 9999, and never fail', async () => {
+    // Take the refinement out of dateFilter (src/api/shared-schema.ts): year 0 is then refused by PostgreSQL.
+    const statusOf = async (path: string, filter: string, date: string) =>
+      (await api.call('GET', `/${path}/?${filter}=${encodeURIComponent(date)}`)).status;
+    for (const [date, status] of [
+      ['0000-01-01T00:00:00Z', 422],
+      ['0001-01-01T00:00:00+23:59', 422],
+      ['9999-12-31T23:59:59-00:01', 422],
+      ['0001-01-01T00:00:00Z', 200],
+      ['9999-12-31T23:59:59.999999999Z', 200],
+    ] as const) {
+      for (const path of ['jobs', 'projects', 'datasets'])
+        for (const filter of ['created_after', 'created_before'])
+          assert.equal(await statusOf(path, filter, date), status, `${path} ${filter} ${date}`);
+    }
+    const two = (most: number) => fc.integer({ min: 0, max: most }).map((n) => String(n).padStart(2, '0'));
+    const dates = fc
+      .tuple(
+        fc.oneof(
+          fc.constantFrom('0000', '0001', '9999'),
+          fc.integer({ min: 0, max: 9_999 }).map((n) => String(n).padStart(4, '0')),
+        ),
+        ...[two(13), two(32), two(24), two(60)],
+        fc.constantFrom('', ':00', ':59.5', ':60', ':00.123456789012345678901234567890'),
+        fc.oneof(
+          fc.constant('Z'),
+          fc.tuple(fc.constantFrom('+', '-'), two(24), two(60)).map(([sign, h, m]) => `${sign}${h}:${m}`),
+        ),
+      )
+      .map(
+        ([year, month, day, hour, minute, second, zone]) => `${year}-${month}-${day}T${hour}:${minute}${second}${zone}`,
+      );
+    await fc.assert(
+      fc.asyncProperty(dates, fc.constantFrom('created_after', 'created_before'), async (date, filter) => {
+        assert.ok([200, 422].includes(await statusOf('jobs', filter, date)), date);
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it('plan a mixture without creating anything', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { settledPool } from '../support/hosts.ts';
 import { processesOf } from '../support/processes.ts';
 import { startServiceWithServers, type TestService, until } from '../support/service.ts';
 
@@ -42,12 +43,13 @@ describe('a service of which one process is killed', function () {
         const answer = await service.call('GET', '/health').catch(() => null);
         return answer?.body.status === 'healthy' ? answer : null;
       });
-      const pool = await until('workers to start', async () => {
+      await until('workers to start', async () => {
         const answer = await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
-        return answer.status === 200 ? answer.body : null;
+        return answer.status === 200 ? true : null;
       });
-      assert.equal(pool.active_workers, 1);
+      assert.equal((await settledPool(service)).active_workers, 1);
       await service.call('POST', '/workers/', { action: 'stop' });
+      await settledPool(service);
     });
   }
 });

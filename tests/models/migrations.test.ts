@@ -126,7 +126,7 @@ describe('an update of the schema', function () {
         } as const;
         assert.equal(await recordSteps(claimed.lease, [step]), true);
         assert.equal(await recordEvent(claimed.lease, 'log', { message: 'on' }, 1), true);
-        const stream = await readStream(2, STREAM_START, 100);
+        const { entries: stream } = await readStream(2, STREAM_START, 100);
         assert.equal(stream.filter(({ kind }) => kind === 'step').length, 6);
         assert.deepEqual(
           stream.filter(({ kind }) => kind === 'status').map(({ data }) => data.status),

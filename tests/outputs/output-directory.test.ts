@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { OutputDirectoryError, resolveOutputDirectory } from '../../src/outputs/output-directory.ts';
+import {
+  OutputDirectoryError,
+  requireOutputDirectory,
+  resolveOutputDirectory,
+} from '../../src/outputs/output-directory.ts';
 
 describe('output directories', () => {
   let base: string;
@@ -70,6 +74,42 @@ describe('output directories', () => {
     await refused('%2e%2e%2f', /%-encoded/);
     await refused('x'.repeat(5000), /longer than 4096/);
     assert.equal(await resolve('; rm -rf x'), join(root, '; rm -rf x'), 'no shell ever sees it');
+  });
+
+  it('are no URLs', async () => {
+    // Take the line about URLs out of src/outputs/output-directory.ts: they become folders of these names.
+    for (const url of [
+      'http://host/x',
+      'HTTPS://host',
+      's3://bucket/x',
+      'file:/etc',
+      'file:x',
+      'gs:/x',
+      ' http://x',
+      'C:/x',
+    ])
+      await refused(url, /looks like a URL/);
+    assert.equal(await resolve('run:1/x'), join(root, 'run:1/x'), 'a colon alone makes no URL');
+  });
+
+  it('are there already where that is asked for', async () => {
+    // Let requireOutputDirectory (src/outputs/output-directory.ts) be resolveOutputDirectory.
+    const requireThere = (requested: string) => requireOutputDirectory(requested, [root, second]);
+    await assert.rejects(requireThere('mine'), (error) => {
+      assert.ok(error instanceof OutputDirectoryError, String(error));
+      assert.match(error.message, /^output_directory "mine" does not exist\. Create .*outputs\/mine; a project/);
+      return true;
+    });
+    await assert.rejects(access(join(root, 'mine')), 'asking makes nothing');
+    await mkdir(join(root, 'mine'));
+    for (const requested of ['mine', 'mine/', join(root, 'mine')])
+      assert.equal(await requireThere(requested), join(root, 'mine'));
+    await symlink(join(root, 'mine'), join(root, 'link'));
+    assert.equal(await requireThere('link'), join(root, 'mine'));
+    await assert.rejects(requireThere('/etc'), /outside the allowed directories/);
+    if (process.getuid?.() === 0) return;
+    await chmod(join(root, 'mine'), 0o500);
+    await assert.rejects(requireThere('mine'), /not writable/);
   });
 
   it('can be made and written', async () => {

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import type { ServiceProcess } from '../../src/local/service-process.ts';
-import { shownWorkers, startHost } from '../support/hosts.ts';
+import { settledPool, shownWorkers, startHost } from '../support/hosts.ts';
 import { assertWeights, type Jobs, jobsOf } from '../support/jobs.ts';
 import { type Link, openLink } from '../support/link.ts';
 import { csvRows } from '../support/rows.ts';
@@ -41,7 +41,8 @@ describe('a host that is cut off from the network', function () {
     const [toDatabase, toTemporal] = links.map(({ port }) => `127.0.0.2:${port}`);
     url.host = String(toDatabase);
     second = await startHost({ ...service, databaseUrl: url.href, temporalAddress: String(toTemporal) }, 'host-b');
-    const { body } = await service.call('POST', '/workers/', { action: 'start', worker_count: 2 });
+    await service.call('POST', '/workers/', { action: 'start', worker_count: 2 });
+    const body = await settledPool(service);
     assert.deepEqual((body.workers as { host: string }[]).map(({ host }) => host).sort(), ['host-a', 'host-b']);
   });
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pauseWhenFull } from '../support/full-disk.ts';
+import { settledPool } from '../support/hosts.ts';
 import { assertWeights, type Jobs, jobsOf, stepsIn } from '../support/jobs.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, temporalClientOf, until } from '../support/service.ts';
@@ -25,8 +26,8 @@ describe('a run that cannot go on just now', function () {
       heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
     }));
     jobs = jobsOf(service, Number((await service.upload('rows.csv', csvRows(200))).body.id));
-    const pool = await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
-    assert.equal(pool.body.idle_workers, 1);
+    await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
+    assert.equal((await settledPool(service)).idle_workers, 1);
     undisturbed = await jobs.ended(await jobs.create());
     assert.equal(undisturbed.status, 'completed', String(undisturbed.error_message));
   });

@@ -4,7 +4,7 @@ import { sweepIncoming } from '../../src/api/datasets/storage.ts';
 import { listen } from '../../src/api/http-server.ts';
 import { createApi } from '../../src/api/server.ts';
 import type { Env } from '../../src/env.ts';
-import { createLogger } from '../../src/logger.ts';
+import { createLogger, type Logger } from '../../src/logger.ts';
 import { BundleReaders } from '../../src/retrieval/bundle-readers.ts';
 import { connectOrchestration } from '../../src/workflows/client.ts';
 import type { TestDatabase } from './database.ts';
@@ -30,13 +30,16 @@ export interface ApiOnly {
 }
 
 /** The API in this process, over a test's database, with a Temporal that is away. */
-export async function startTestApi(database: TestDatabase, changes: Partial<Env> = {}): Promise<ApiOnly> {
+export async function startTestApi(
+  database: TestDatabase,
+  changes: Partial<Env> = {},
+  logger: Logger = createLogger('api', 'silent'),
+): Promise<ApiOnly> {
   const env = { ...(await testEnv()), home: database.home, temporalAddress: '127.0.0.1:1', ...changes };
   await mkdir(env.home, { recursive: true });
   await sweepIncoming(env);
   const orchestration = connectOrchestration(env);
   const { sequelize } = database;
-  const logger = createLogger('api', 'silent');
   const bundles = new BundleReaders();
   const server = await listen(createApi({ env, orchestration, logger, sequelize, bundles }), 0, '127.0.0.1');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

@@ -73,6 +73,11 @@ export class ContractWorld {
       });
     }
     await world.expect(200, { method: 'POST', path: '/workers/', body: { action: 'stop' } });
+    // Whatever is created from here on waits.
+    await until('no worker to be left', async () => {
+      const { pending_action } = await world.expect(200, { method: 'GET', path: '/workers/' });
+      return pending_action === null ? true : null;
+    });
     world.open = { job: await world.openJob(), project: await world.openProject() };
     world.unstartedProjectId = await world.project();
     return world;

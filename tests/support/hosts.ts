@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { toVariables } from '../../src/env.ts';
 import { ServiceProcess } from '../../src/local/service-process.ts';
 import { processesOf } from './processes.ts';
-import type { TestService } from './service.ts';
+import { type ApiClient, type TestService, until } from './service.ts';
 
 /** A row of GET /workers/. */
 export interface ShownWorker {
@@ -65,4 +65,12 @@ export async function signalHost(
 /** The workers, as users see them. */
 export async function shownWorkers(service: TestService): Promise<ShownWorker[]> {
   return (await service.call('GET', '/workers/')).body.workers as ShownWorker[];
+}
+
+/** The pool, once it is at nothing any more: a command is answered before it is done where that takes long. */
+export async function settledPool(client: Pick<ApiClient, 'call'>): Promise<Record<string, unknown>> {
+  return await until('the pool to have done what was asked', async () => {
+    const { body } = await client.call('GET', '/workers/');
+    return body.pending_action === null ? body : null;
+  });
 }

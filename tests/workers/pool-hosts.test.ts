@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
+import type { Client } from '@temporalio/client';
 import pg from 'pg';
 import type { ServiceProcess } from '../../src/local/service-process.ts';
 import { processStart } from '../../src/workers/process-identity.ts';
-import { processesOfHost, shownWorkers, signalHost, startHost } from '../support/hosts.ts';
+import { WORKER_POOL_ID } from '../../src/workflows/contract.ts';
+import { processesOfHost, settledPool, shownWorkers, signalHost, startHost } from '../support/hosts.ts';
 import { csvRows } from '../support/rows.ts';
-import { startTestService, type TestService, TINY_MODEL, until } from '../support/service.ts';
+import { startTestService, type TestService, TINY_MODEL, temporalClientOf, until } from '../support/service.ts';
 
 const SHOWN_WITHIN_MS = 30_000;
 
@@ -15,25 +17,37 @@ describe('a pool of two hosts', function () {
   let remove: () => Promise<void>;
   let second: ServiceProcess | undefined;
   let database: pg.Client;
+  let client: Client;
 
   before(async () => {
     ({ service, remove } = await startTestService());
     database = new pg.Client(service.databaseUrl);
     await database.connect();
+    client = await temporalClientOf(service);
     second = await startHost(service, 'second-host', ['cuda:7']);
     const { status, body } = await service.call('POST', '/workers/', { action: 'start', worker_count: 2 });
     assert.equal(status, 200, JSON.stringify(body));
+    await settledPool(service);
   });
 
   after(async () => {
     for (const host of ['test-host', 'second-host'])
       for (const pid of await processesOfHost(service, host, 'all')) process.kill(pid, 'SIGCONT');
     await database?.end();
+    await client?.connection.close();
     await second?.stop();
     await remove?.();
   });
 
   const control = (action: string) => service.call('POST', '/workers/', { action });
+
+  /** How the pool's last command ended, once none is under way. */
+  const lastOutcome = async () => {
+    const { events } = await client.workflow.getHandle(WORKER_POOL_ID).fetchHistory();
+    const accepted = events?.filter((event) => event.workflowExecutionUpdateAcceptedEventAttributes) ?? [];
+    const completed = events?.flatMap((event) => event.workflowExecutionUpdateCompletedEventAttributes ?? []) ?? [];
+    return completed.length === accepted.length ? completed.at(-1)?.outcome : null;
+  };
 
   const workerOn = async (host: string) => {
     const worker = (await shownWorkers(service)).find((shown) => shown.host === host && shown.status !== 'error');
@@ -101,7 +115,7 @@ describe('a pool of two hosts', function () {
     const before = await workerOn(there);
     const restarted = await control('restart');
     assert.equal(restarted.status, 200, JSON.stringify(restarted.body));
-    assert.equal(restarted.body.active_workers, 1);
+    assert.equal((await settledPool(service)).active_workers, 1);
     assert.notEqual((await workerOn(there)).id, before.id);
 
     await signalHost(service, away, 'all', 'SIGCONT');
@@ -115,12 +129,15 @@ describe('a pool of two hosts', function () {
 
   it('stops although a host does not answer; its worker ends by itself, and is gone when the agent is back', async () => {
     // Take the SIGTERM of `repeat` out of src/workers/training-worker.ts and the worker lives on without its agent; take
-    // the second planPoolStop out of src/workflows/worker-pool.ts and the stop is answered by 503.
+    // the second planPoolStop out of src/workflows/worker-pool.ts and the stop fails.
     const { pid } = await workerOn('second-host');
     await signalHost(service, 'second-host', 'agent', 'SIGSTOP');
     const stopped = await control('stop');
     assert.equal(stopped.status, 200, JSON.stringify(stopped.body));
     await until('its worker to end', async () => ((await processStart(Number(pid))) === null ? true : null), 10_000);
+    // It goes on behind its answer, since it waits for the host for a while.
+    const { success, failure } = await until('the stop to be done', lastOutcome);
+    assert.deepEqual([Boolean(success), failure?.message ?? null], [true, null]);
     await signalHost(service, 'second-host', 'agent', 'SIGCONT');
     await until('the pool to be empty', async () =>
       (await shownWorkers(service)).every((worker) => worker.pid === null) ? true : null,

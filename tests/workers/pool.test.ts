@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import pg from 'pg';
-import { type ShownWorker, shownWorkers } from '../support/hosts.ts';
+import { type ShownWorker, settledPool, shownWorkers } from '../support/hosts.ts';
 import { type Jobs, jobsOf } from '../support/jobs.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, until } from '../support/service.ts';
@@ -79,18 +79,20 @@ describe('the pool, by itself and when asked', function () {
     // Let restartOneByOne (src/workflows/worker-pool.ts) begin all of them at once and no worker is left for a while.
     const before = await settledAt(2);
     const answered = control('restart');
-    let answer: Awaited<typeof answered> | undefined;
-    void answered.then((came) => {
-      answer = came;
+    let isAnswered = false;
+    void answered.then(() => {
+      isAnswered = true;
     });
-    const restarted = await until('the restart to be done', async () => {
+    await until('the restart to be done', async () => {
       // One that still saves takes no run.
       const { rowCount } = await database.query(
         `SELECT 1 FROM workers WHERE desired = 'running' AND status IN ('idle', 'busy')`,
       );
       assert.ok(Number(rowCount) >= 1, `${rowCount} workers are there`);
-      return answer;
+      const { pending_action } = (await service.call('GET', '/workers/')).body;
+      return isAnswered && pending_action === null ? true : null;
     });
+    const restarted = await answered;
     assert.equal(restarted.status, 200, JSON.stringify(restarted.body));
     const after = await settledAt(2);
     const ids = (workers: ShownWorker[]) => workers.map(({ id }) => id);
@@ -121,6 +123,7 @@ describe('the pool, by itself and when asked', function () {
     assert.equal(await handBacks(third), 1);
     assert.equal((await service.call('GET', `/jobs/${third}`)).body.status, 'queued');
     await control('stop');
+    await settledPool(service);
   });
 
   it('replaces workers that end at their start ever more slowly, says why, and goes on once they can start', async () => {
@@ -133,8 +136,11 @@ describe('the pool, by itself and when asked', function () {
     for (const id of [second, third]) await service.call('POST', `/jobs/${id}/cancel`);
     const why = /ended without having been asked to \(exit code 1\)\. Last line of its log: nobody may be idle/;
     const started = await control('start', { worker_count: 1 });
-    assert.equal(started.status, 503, JSON.stringify(started.body));
-    assert.match(String(started.body.detail), why);
+    // A worker that takes longer to end than the answer may is shown below.
+    if (started.status !== 200) {
+      assert.equal(started.status, 503, JSON.stringify(started.body));
+      assert.match(String(started.body.detail), why);
+    }
     const waits = new Set<number>();
     await until('two waits', async () => {
       for (const { status, reason } of await shownWorkers(service)) {
@@ -152,6 +158,7 @@ describe('the pool, by itself and when asked', function () {
       (await shownWorkers(service)).find(({ status }) => status === 'idle'),
     );
     assert.deepEqual([healed.reason, healed.next_start_at], [null, null]);
-    assert.equal((await control('stop')).body.active_workers, 0);
+    assert.equal((await control('stop')).status, 200);
+    assert.equal((await settledPool(service)).active_workers, 0);
   });
 });

@@ -10,6 +10,7 @@ import { PROJECT_ROOT } from '../../src/env.ts';
 import { ensureTemporalCli } from '../../src/local/temporal-cli.ts';
 import { WORKER_POOL_ID } from '../../src/workflows/contract.ts';
 import { pauseWhenFull } from '../support/full-disk.ts';
+import { settledPool } from '../support/hosts.ts';
 import { jobsOf } from '../support/jobs.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, temporalClientOf, until } from '../support/service.ts';
@@ -68,14 +69,18 @@ try {
   if (!onFullDisk || !withoutData) throw new Error('A history needs a full disk.');
 
   await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
+  await settledPool(service);
   await service.call('POST', '/workers/', { action: 'restart' });
+  await settledPool(service);
   const workers = async () => (await service.call('GET', '/workers/')).body.total_workers;
   await service.call('PATCH', '/config/', { max_concurrent_workers: 1 });
   await until('one worker to be drained', async () => ((await workers()) === 1 ? true : null));
   await service.call('POST', '/workers/', { action: 'stop' });
+  await settledPool(service);
   await service.call('PATCH', '/config/', { auto_start_workers: true });
   await jobs.ended(await jobs.create({ epochs: 1 }));
   await service.call('POST', '/workers/', { action: 'stop' });
+  await settledPool(service);
 
   // What is stored names no folder of the machine it was recorded on; payloads are base64.
   const withoutPaths = (text: string) =>

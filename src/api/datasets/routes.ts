@@ -41,7 +41,7 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
     summary: 'Upload a dataset',
     tag,
     multipart: DatasetUpload,
-    success: { status: 201, description: 'The dataset', schema: DatasetSchema },
+    success: { status: 201, description: 'The dataset', schema: DatasetSchema, location: '/datasets/{id}' },
     errors: { 400: 'Invalid file type or content', 409: 'Cancelled', 507: 'No room on the disk' },
     creates: true,
     handle: ({ ctx, once }) => uploadDataset(ctx, env, uploads, once),

@@ -20,7 +20,7 @@ const HealthSchema = z
   });
 
 /** Always 200, so that a probe tells a slow part from a dead API; `status` and `components` say which part is away. */
-export function createHealth({ env, orchestration }: ApiDependencies) {
+function createHealth({ env, orchestration }: ApiDependencies) {
   return async () => {
     const [database, temporal] = await Promise.all([databaseAnswers(), orchestration.isHealthy()]);
     return {
@@ -41,7 +41,9 @@ async function databaseAnswers(): Promise<boolean> {
   }
 }
 
+/** Open, for probes: under the base path, and at the root, where they look. */
 export function addHealth(endpoints: Endpoints, dependencies: ApiDependencies): void {
+  const health = createHealth(dependencies);
   endpoints.add({
     method: 'get',
     path: '/health',
@@ -50,6 +52,14 @@ export function addHealth(endpoints: Endpoints, dependencies: ApiDependencies): 
     open: true,
     alone: true,
     success: { status: 200, description: 'The API answers', schema: HealthSchema },
-    handle: createHealth(dependencies),
+    handle: health,
+  });
+  endpoints.routes.add({
+    method: 'get',
+    path: '/health',
+    open: true,
+    handle: async (ctx) => {
+      ctx.body = await health();
+    },
   });
 }

@@ -22,7 +22,7 @@ export function addJobs(endpoints: Endpoints, { env, orchestration }: ApiDepende
     summary: 'Create a training job; it is queued at once',
     tag,
     body: JobCreate,
-    success: { status: 201, description: 'The job', schema: JobSchema },
+    success: { status: 201, description: 'The job', schema: JobSchema, location: '/jobs/{id}' },
     creates: true,
     errors: { 400: 'Invalid dataset or parameters' },
     handle: ({ body, once }) => once(async (transaction) => presentJob(await createJob(body, env, transaction))),

@@ -3,7 +3,7 @@ import { findPinned } from '../../activities/pinned-model.ts';
 import { findModel, listModels } from '../../base-models/find-model.ts';
 import { Host } from '../../models/host.ts';
 import { Run } from '../../models/run.ts';
-import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
+import { requireOutputDirectory } from '../../outputs/output-directory.ts';
 import { OrchestrationUnavailableError } from '../../workflows/client.ts';
 import type { ApiDependencies, Endpoints } from '../endpoint.ts';
 import { badRequest } from '../errors.ts';
@@ -39,7 +39,7 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
     summary: 'Create a project of traits and their datasets; POST /projects/{id}/start trains it',
     tag,
     body: ProjectCreate,
-    success: { status: 201, description: 'The project', schema: ProjectSchema },
+    success: { status: 201, description: 'The project', schema: ProjectSchema, location: '/projects/{id}' },
     creates: true,
     errors: { 400: 'Validation failed' },
     handle: ({ body, once }) =>
@@ -83,14 +83,14 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
   endpoints.add({
     method: 'post',
     path: '/projects/validate-output-dir',
-    summary: 'Check that an output directory can be written',
+    summary: 'Check that an output directory exists and can be written',
     tag,
     body: OutputDirectoryRequest,
     success: { status: 200, description: 'It can', schema: OutputDirectorySchema },
-    errors: { 400: 'It cannot be used' },
+    errors: { 400: 'It does not exist, cannot be written, or may not be used' },
     alone: true,
     handle: async ({ body }) => {
-      const path = await resolveOutputDirectory(body.output_directory, env.outputRoots);
+      const path = await requireOutputDirectory(body.output_directory, env.outputRoots);
       return { valid: true, writable: true, path, errors: [] };
     },
   });

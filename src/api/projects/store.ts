@@ -137,7 +137,8 @@ const PLAN_WITHIN_MS = 120_000;
  * @throws ApiError 400; 503 while the trainer's Python, which counts tokens, is not there; DatasetError
  */
 export async function planProject(body: z.output<typeof ProjectPlanRequest>, env: Env) {
-  const { max_rows, traits, mixing, base_model } = body;
+  const { max_rows, traits, mixing, base_model, output_directory } = body;
+  if (output_directory !== undefined) await resolveOutputDirectory(output_directory, env.outputRoots);
   const checked = checkTraits(traits);
   await requireUsableDatasets(idsOf(checked));
   const config = await TrainingConfig.current();

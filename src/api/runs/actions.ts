@@ -13,7 +13,7 @@ import type { Orchestration } from '../../workflows/client.ts';
 import { PAUSE_WAS_ASKED } from '../../workflows/contract.ts';
 import { workflowOf } from '../../workflows/run-workflow.ts';
 import { ApiError, badRequest } from '../errors.ts';
-import { findRun, nameOf, type RunOwner, requireOwner, runsOf } from './owners.ts';
+import { findRun, lockOwner, nameOf, type RunOwner, runsOf } from './owners.ts';
 
 /** Cancels the latest run. The row decides; the dispatcher tells the workflow, and the lease tells the worker. */
 export async function cancelLatest(owner: RunOwner): Promise<void> {
@@ -46,7 +46,7 @@ export async function pauseLatest(owner: RunOwner, pause: boolean, orchestration
 /**
  * Runs again. Not fresh: with the same settings and data as the latest run, which failed or was cancelled, from its last
  * checkpoint. Fresh: from step 0, with `newSpec`.
- * @throws RunAlreadyOpenError; ApiError 400 when there is nothing to go on from
+ * @throws RunAlreadyOpenError; ApiError 400 when it is completed, 404 when it was deleted meanwhile
  */
 export async function startAgain(
   owner: RunOwner,
@@ -54,6 +54,7 @@ export async function startAgain(
   newSpec: () => Promise<RunSpec>,
   transaction: Transaction,
 ): Promise<void> {
+  await lockOwner(owner, transaction);
   const latest = await Run.findOne({ where: runsOf(owner), order: [['number', 'DESC']], transaction });
   if (!fresh && latest?.status === 'completed') {
     throw badRequest(
@@ -69,9 +70,9 @@ export async function startAgain(
  * @throws ApiError 409 while a run has not ended
  */
 export async function deleteOwner(owner: RunOwner, env: Env): Promise<void> {
-  await requireOwner(owner);
   const sequelize = connection();
   const runs = await sequelize.transaction(async (transaction) => {
+    await lockOwner(owner, transaction);
     const found = await Run.findAll({ where: runsOf(owner), lock: true, transaction });
     const open = found.find((run) => !isFinal(run.status) || (run.workflow_started_at && !run.workflow_closed_at));
     if (open) {

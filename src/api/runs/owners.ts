@@ -1,3 +1,4 @@
+import type { Transaction } from 'sequelize';
 import { Job } from '../../models/job.ts';
 import { Project } from '../../models/project.ts';
 import { Run } from '../../models/run.ts';
@@ -17,6 +18,17 @@ export function runsOf({ kind, id }: RunOwner): { job_id: number } | { project_i
 export async function requireOwner({ kind, id }: RunOwner): Promise<void> {
   const found = kind === 'job' ? await Job.count({ where: { id } }) : await Project.count({ where: { id } });
   if (found === 0) throw notFound(nameOf(kind), id);
+}
+
+/**
+ * Keeps a job or project as it is until the end of the transaction. Who adds a run to it and who deletes it lock it first,
+ * so that neither acts on what the other is changing.
+ * @throws ApiError 404
+ */
+export async function lockOwner({ kind, id }: RunOwner, transaction: Transaction): Promise<void> {
+  const options = { attributes: ['id'], lock: true, transaction };
+  const found = kind === 'job' ? await Job.findByPk(id, options) : await Project.findByPk(id, options);
+  if (!found) throw notFound(nameOf(kind), id);
 }
 
 /** A run of a job or project by its number, or the latest. @throws ApiError 404, or 400 when it has none yet */

@@ -11,6 +11,7 @@ import type { ApiDependencies, Endpoints } from '../endpoint.ts';
 import { date, IdParams, pageQuery } from '../shared-schema.ts';
 import { eventStream, placeOf } from './event-stream.ts';
 import { archiveOutput, findMixture, readLog, readReport } from './files.ts';
+import { HorizonWatch } from './horizon-watch.ts';
 import { findRun, type RunOwner, requireOwner, runsOf } from './owners.ts';
 import { presentOneRun } from './present.ts';
 import { queryBundle } from './query-bundle.ts';
@@ -60,11 +61,16 @@ const REPORT_FILES = [
 
 /** The same endpoints for the runs of jobs and of projects. */
 export function addRuns(endpoints: Endpoints, dependencies: ApiDependencies): void {
-  addRunsOf('job', endpoints, dependencies);
-  addRunsOf('project', endpoints, dependencies);
+  const horizon = new HorizonWatch(dependencies.logger);
+  for (const kind of ['job', 'project'] as const) addRunsOf(kind, endpoints, dependencies, horizon);
 }
 
-function addRunsOf(kind: RunOwner['kind'], endpoints: Endpoints, dependencies: ApiDependencies): void {
+function addRunsOf(
+  kind: RunOwner['kind'],
+  endpoints: Endpoints,
+  dependencies: ApiDependencies,
+  horizon: HorizonWatch,
+): void {
   const { env } = dependencies;
   const path = `/${kind}s/{id}` as const;
   const common = { method: 'get', tag: 'Runs', params: IdParams } as const;
@@ -103,6 +109,7 @@ function addRunsOf(kind: RunOwner['kind'], endpoints: Endpoints, dependencies: A
     summary: 'What happens to a run, as it happens (Server-Sent Events)',
     query: EventsQuery,
     headers: EventsHeaders,
+    takesKeyFromQuery: true,
     success: { status: 200, description: 'A stream of events', schema: EventSchema, contentType: 'text/event-stream' },
     errors,
     handle: async ({ params: { id }, query, ctx }) => {
@@ -110,10 +117,11 @@ function addRunsOf(kind: RunOwner['kind'], endpoints: Endpoints, dependencies: A
       const lastEventId = ctx.get('Last-Event-ID');
       const seen = STREAM_PLACE.test(lastEventId) ? lastEventId : query.after;
       const gone = new AbortController();
-      ctx.req.once('close', () => gone.abort());
+      ctx.res.once('close', () => gone.abort());
       ctx.type = 'text/event-stream';
       ctx.set('X-Accel-Buffering', 'no');
-      return Readable.from(eventStream(run.id, seen === undefined ? STREAM_START : placeOf(seen), gone.signal));
+      const place = seen === undefined ? STREAM_START : placeOf(seen);
+      return Readable.from(eventStream(run.id, place, { signal: gone.signal, horizon }));
     },
   });
 

@@ -144,6 +144,9 @@ export const EventsQuery = z.strictObject({
     .regex(STREAM_PLACE, 'must be the id of an event, like 812-93')
     .optional()
     .openapi({ description: 'Id of the last event seen; the header Last-Event-ID says the same', example: '812-93' }),
+  access_token: z.string().optional().openapi({
+    description: "An API key, for clients that cannot send Authorization, such as a browser's EventSource",
+  }),
 });
 export const EventsHeaders = z.object({
   'Last-Event-ID': z

@@ -1,5 +1,6 @@
 import { Op } from 'sequelize';
 import { waitingRuns } from '../../models/line.ts';
+import { poolProgress } from '../../models/pool-progress.ts';
 import { Run } from '../../models/run.ts';
 import { TrainingConfig } from '../../models/training-config.ts';
 import { Worker } from '../../models/worker.ts';
@@ -13,7 +14,7 @@ const DEAD_SHOWN_MS = 10 * 60_000;
 /** The pool as its host agents last saw it: workers that are to run, and those that died lately. */
 export async function presentWorkerPool() {
   const lately = { [Op.gt]: new Date(Date.now() - DEAD_SHOWN_MS) };
-  const [config, rows, jobs_in_queue] = await Promise.all([
+  const [config, rows, jobs_in_queue, pending_action] = await Promise.all([
     TrainingConfig.current(),
     Worker.findAll({
       where: {
@@ -29,6 +30,7 @@ export async function presentWorkerPool() {
       ],
     }),
     waitingRuns(),
+    poolProgress(),
   ]);
   const runs = await Run.findAll({
     where: { id: rows.flatMap(({ current_run_id }) => current_run_id ?? []) },
@@ -61,6 +63,7 @@ export async function presentWorkerPool() {
     max_workers: config.max_concurrent_workers,
     workers,
     jobs_in_queue,
+    pending_action,
   };
 }
 

@@ -4,6 +4,9 @@ import { WorkerAction, WorkerPoolSchema } from './schema.ts';
 
 const tag = 'Workers';
 
+/** Everybody is answered within ten seconds, also who asks for what takes minutes. */
+const WAIT_MS = 8_000;
+
 export function addWorkers(endpoints: Endpoints, { orchestration }: ApiDependencies): void {
   endpoints.add({
     method: 'get',
@@ -17,18 +20,23 @@ export function addWorkers(endpoints: Endpoints, { orchestration }: ApiDependenc
   endpoints.add({
     method: 'post',
     path: '/workers/',
-    summary: 'Start, stop or restart workers; answers when the pool is as asked',
+    summary: 'Start, stop or restart workers; answers when the pool is as asked, or after 8 s with how far it is',
     tag,
     body: WorkerAction,
     success: { status: 200, description: 'The pool as it is now', schema: WorkerPoolSchema },
     errors: { 400: 'More than max_concurrent_workers, or than there are free devices' },
     handle: async ({ body }) => {
       // The pool is in the database: while that is away, the command would wait for it instead of saying so.
-      await presentWorkerPool();
-      await orchestration.controlPool(
+      const { workers } = await presentWorkerPool();
+      const isDone = await orchestration.controlPool(
         body.action === 'start' ? { action: 'start', count: body.worker_count } : { action: body.action },
+        WAIT_MS,
       );
-      return await presentWorkerPool();
+      const pool = await presentWorkerPool();
+      if (isDone || pool.pending_action?.action === body.action) return pool;
+      // Another command is before it.
+      const total = body.action === 'start' ? body.worker_count : workers.filter(({ pid }) => pid !== null).length;
+      return { ...pool, pending_action: { action: body.action, done: 0, total } };
     },
   });
 }

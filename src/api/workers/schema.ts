@@ -34,6 +34,12 @@ export const WorkerPoolSchema = z
       }),
     ),
     jobs_in_queue: z.int(),
+    pending_action: z
+      .object({ action: z.enum(['start', 'stop', 'restart']), done: z.int(), total: z.int() })
+      .nullable()
+      .openapi({
+        description: 'What the pool is still at, and how many workers are as it wants them; null when all are',
+      }),
   })
   .openapi('WorkerPool', {
     example: {
@@ -59,5 +65,6 @@ export const WorkerPoolSchema = z
         },
       ],
       jobs_in_queue: 3,
+      pending_action: null,
     },
   });
