@@ -115,6 +115,9 @@ export interface Env {
   ollamaStore: string;
 }
 
+/** DuckDB takes such a path for a pattern, and it may look into no folder but the ones that it is given. */
+const GLOB = /[*?[]/;
+
 /**
  * Reads the settings from environment variables.
  * @throws Error with one sentence per wrong variable, naming it, its value and what it may be.
@@ -130,6 +133,10 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
   }
   const e = parsed.data;
   const home = resolve(e.MTM_HOME);
+  if (GLOB.test(home))
+    throw new Error(
+      `Wrong settings. MTM_HOME is ${JSON.stringify(home)}: a path with *, ? or [ stands for many files where data is read; choose one without them.`,
+    );
   return {
     home,
     host: e.MTM_HOST,

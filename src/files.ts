@@ -81,7 +81,7 @@ export async function isNetworkDisk(path: string): Promise<boolean> {
 }
 
 /** What is left free of a disk, for the database and runs that save their checkpoints. */
-const KEEP_FREE_BYTES = 256 * 1024 ** 2;
+export const KEEP_FREE_BYTES = 256 * 1024 ** 2;
 
 /** The disk has no room for what was asked for. */
 export class NoRoomError extends Error {

@@ -1,7 +1,7 @@
 import type { OpenAPIRegistry, RouteConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import { BASE_PATH, type Declaration } from './endpoint.ts';
-import { ErrorSchema, IdempotencyHeaders } from './shared-schema.ts';
+import { ErrorSchema, IdempotencyHeaders, RangeHeaders } from './shared-schema.ts';
 
 type AnyDeclaration = Declaration<z.ZodObject | undefined, z.ZodObject | undefined, z.ZodType | undefined>;
 
@@ -29,6 +29,10 @@ const ERRORS: Record<number, { description: string; example: string }> = {
     description: 'Of a type that is not taken',
     example: 'Content-Type is "text/plain"; send a JSON body as application/json.',
   },
+  416: {
+    description: 'The range begins beyond its end',
+    example: 'Range is "bytes=100-", and there are 90 bytes. Ask for some of them.',
+  },
   422: { description: 'Malformed or out of range', example: 'batch_size is 65: Too big: expected number to be <=64.' },
   507: {
     description: 'The disk is full',
@@ -36,7 +40,7 @@ const ERRORS: Record<number, { description: string; example: string }> = {
   },
   503: {
     description: 'PostgreSQL or Temporal is away; try again',
-    example: 'The database does not answer. Nothing is lost; try again in a few seconds.',
+    example: 'The database does not answer. Try again in a few seconds.',
   },
 };
 
@@ -50,9 +54,17 @@ export function documentEndpoint(registry: OpenAPIRegistry, endpoint: AnyDeclara
     ...(checked ? [422] : []),
     ...(endpoint.body || endpoint.multipart ? [408, 413, 415] : []),
     ...(endpoint.creates ? [409] : []),
+    ...(endpoint.inRanges ? [416] : []),
     ...(endpoint.alone ? [] : [503]),
     ...Object.keys(endpoint.errors ?? {}).map(Number),
   ];
+  const answer = success.schema
+    ? {
+        description: success.description,
+        content: { [success.contentType ?? 'application/json']: { schema: success.schema } },
+        ...(success.location === undefined ? {} : { headers: locationHeader(success.location) }),
+      }
+    : { description: success.description };
   registry.registerPath({
     method: endpoint.method,
     path: `${BASE_PATH}${endpoint.path}`,
@@ -62,20 +74,21 @@ export function documentEndpoint(registry: OpenAPIRegistry, endpoint: AnyDeclara
     ...(endpoint.open ? { security: [] } : {}),
     request: requestOf(endpoint),
     responses: {
-      [success.status]: success.schema
-        ? {
-            description: success.description,
-            content: { [success.contentType ?? 'application/json']: { schema: success.schema } },
-            ...(success.location === undefined ? {} : { headers: locationHeader(success.location) }),
-          }
-        : { description: success.description },
+      [success.status]: answer,
+      ...(endpoint.inRanges
+        ? { 206: { ...answer, description: 'The range' }, 304: { description: 'It is what the client has' } }
+        : {}),
       ...Object.fromEntries(codes.map((code) => [code, errorOf(code, endpoint.errors?.[code])])),
     },
   });
 }
 
 function requestOf(endpoint: AnyDeclaration): NonNullable<RouteConfig['request']> {
-  const headers = [endpoint.headers, endpoint.creates ? IdempotencyHeaders : undefined].filter((h) => h !== undefined);
+  const headers = [
+    endpoint.headers,
+    endpoint.creates ? IdempotencyHeaders : undefined,
+    endpoint.inRanges ? RangeHeaders : undefined,
+  ].filter((h) => h !== undefined);
   const content = endpoint.multipart
     ? { 'multipart/form-data': { schema: endpoint.multipart } }
     : endpoint.body

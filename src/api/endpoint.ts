@@ -72,6 +72,8 @@ export interface Declaration<
   /** Default: JSON. A multipart body is read by the handler. */
   multipart?: z.ZodType;
   success: Success;
+  /** A download, which is answered by `sendDownload`: also a part of it, and that it has not changed. */
+  inRanges?: boolean;
   /** Answers as well while PostgreSQL and Temporal are away. */
   alone?: boolean;
   /** Error codes beside those that every endpoint can give, with when they are given. */
@@ -107,10 +109,10 @@ export class Endpoints {
       const body = check(endpoint.body as B, sent.value, 'body');
       const scope = `${ctx.method} ${endpoint.path} ${JSON.stringify(params ?? {})}`;
       const once = this.#onceFor(ctx, { scope, text: sent.text, body });
-      const result = await endpoint.handle({ params, query, body, ctx, once });
+      // Before: the handler of a download answers with a part of it, or that nothing has changed, where it is asked to.
       ctx.status = success.status;
+      const result = await endpoint.handle({ params, query, body, ctx, once });
       ctx.body = success.status === 204 ? null : result;
-      if (success.status === 204) ctx.status = 204;
       if (success.location !== undefined) ctx.set('Location', locationOf(success.location, result));
     };
     // Without its last slash the router takes a path with and without one; a redirect would lose a POST's body.

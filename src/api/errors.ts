@@ -1,6 +1,6 @@
 import type { Context, Next } from 'koa';
 import { ForeignKeyConstraintError } from 'sequelize';
-import { DataProcessKilled } from '../datasets/data-process.ts';
+import { DataProcessesBusy, DataProcessKilled } from '../datasets/data-process.ts';
 import { DatasetError } from '../datasets/dataset-error.ts';
 import { isDiskFull } from '../files.ts';
 import type { Logger } from '../logger.ts';
@@ -27,6 +27,10 @@ export function badRequest(detail: string): ApiError {
 export function notFound(what: string, id: number): ApiError {
   return new ApiError(404, `${what} ${id} not found.`);
 }
+
+/** Nobody knows whether a change that was to be committed is. */
+const DATABASE_AWAY =
+  'The database does not answer. Try again in a few seconds. What was to be changed may be changed all the same: look first, or send it with the same Idempotency-Key.';
 
 const RETRY_AFTER_S = '5';
 
@@ -81,14 +85,15 @@ function toAnswer(error: unknown): { status: number; detail: string } {
   if (error instanceof RunAlreadyOpenError)
     return { status: 409, detail: `${error.message} Cancel it, or wait for its end.` };
   if (error instanceof OrchestrationUnavailableError) {
-    return { status: 503, detail: `${error.message} Nothing is lost; try again in a few seconds.` };
+    return { status: 503, detail: `${error.message} Try again in a few seconds.` };
   }
   if (error instanceof DataProcessKilled) {
     return { status: 503, detail: `${error.message} Nothing of it stays; send the request again.` };
   }
-  if (isDatabaseAway(error)) {
-    return { status: 503, detail: 'The database does not answer. Nothing is lost; try again in a few seconds.' };
+  if (error instanceof DataProcessesBusy) {
+    return { status: 503, detail: `${error.message} Try again in a few seconds.` };
   }
+  if (isDatabaseAway(error)) return { status: 503, detail: DATABASE_AWAY };
   if (error instanceof ForeignKeyConstraintError) {
     return { status: 409, detail: 'Another record still uses this one, or one that it needs was deleted.' };
   }

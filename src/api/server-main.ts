@@ -6,7 +6,8 @@ import { connectModels } from '../models/database.ts';
 import { requireDatabaseUrl } from '../models/database-url.ts';
 import { BundleReaders } from '../retrieval/bundle-readers.ts';
 import { connectOrchestration } from '../workflows/client.ts';
-import { sweepIncoming, sweepUnfinished } from './datasets/storage.ts';
+import { makeFolders } from './datasets/storage.ts';
+import { sweepFiles } from './datasets/sweep.ts';
 import { requireSafeAddress } from './guard.ts';
 import { listen } from './http-server.ts';
 import { forgetOldKeys } from './idempotency.ts';
@@ -21,11 +22,11 @@ export async function main(env: Env): Promise<void> {
   const logger = createLogger('api', env.logLevel);
   const sequelize = connectModels(requireDatabaseUrl(env));
   const orchestration = connectOrchestration(env);
-  await sweepIncoming(env);
+  await makeFolders(env);
   const bundles = new BundleReaders();
   const server = await listen(createApi({ env, orchestration, logger, sequelize, bundles }), env.port, env.host);
   // A database that is away now is there at the next time.
-  const tidyUp = () => void Promise.all([forgetOldKeys(sequelize), sweepUnfinished(env)]).catch(() => {});
+  const tidyUp = () => void Promise.all([forgetOldKeys(sequelize), sweepFiles(env)]).catch(() => {});
   const tidying = setInterval(tidyUp, TIDY_UP_EVERY_MS);
   tidyUp();
   const address = server.address();

@@ -105,6 +105,16 @@ export const IdempotencyHeaders = z.object({
     }),
 });
 
+/** What a download may be asked with; see download.ts. */
+export const RangeHeaders = z.object({
+  Range: z.string().optional().openapi({ description: 'One range of bytes', example: 'bytes=1048576-' }),
+  'If-Range': z
+    .string()
+    .optional()
+    .openapi({ description: 'The ETag of what the client has a part of: all of it is sent when it is another' }),
+  'If-None-Match': z.string().optional().openapi({ description: 'The ETag of what the client has' }),
+});
+
 export const dateField = z.iso.datetime().openapi({ example: '2024-01-01T00:00:00Z' });
 
 /** RFC 3339 in UTC, as the reference writes it. */

@@ -1,10 +1,10 @@
 import type { DuckDBConnection, DuckDBIntegerVector } from '@duckdb/node-api';
 import { DatasetError } from './dataset-error.ts';
-import { literal } from './duckdb.ts';
 import { type DatasetShare, type MixtureChoices, type MixturePlan, planMixture, requestFor } from './mixing.ts';
 import { randomIntegers, sample } from './random.ts';
 import { conversationSql } from './row-format.ts';
 import { findSimilarRows } from './similar-rows.ts';
+import { literal } from './sql.ts';
 import { conversationsSql, type RowSource, trainableRowsSql } from './trainable-rows.ts';
 
 export interface MixtureSource extends RowSource {

@@ -4,13 +4,14 @@ import { isDiskFull, readBytes, requireRoom, sha256OfFile } from '../files.ts';
 import { beginsAsJson, readCsv } from './csv.ts';
 import { DatasetError } from './dataset-error.ts';
 import { detectMapping } from './detect-mapping.ts';
-import { identifier, literal, withDuckDb } from './duckdb.ts';
+import { withDuckDb } from './duckdb.ts';
 import { readJson } from './json.ts';
 import { readParquet } from './parquet.ts';
 import { lineEnds, plainText } from './plain-text.ts';
 import { LONGEST_ROW_BYTES, type Reading, RowTooLong } from './reading.ts';
 import { checkMapping, conversationSql, type Mapping } from './row-format.ts';
 import { kindOf, type SourceKind } from './source-kind.ts';
+import { identifier, literal } from './sql.ts';
 import { packingOf, unpack } from './unpack.ts';
 
 export interface ConvertRequest {

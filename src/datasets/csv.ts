@@ -1,7 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { readBytes } from '../files.ts';
 import { DatasetError } from './dataset-error.ts';
-import { literal } from './duckdb.ts';
 import {
   LONGEST_ROW_BYTES,
   MOST_OTHERS,
@@ -13,6 +12,7 @@ import {
   type WrongRow,
   wrongRows,
 } from './reading.ts';
+import { literal } from './sql.ts';
 
 const DELIMITERS = [',', ';', '\t', '|'];
 const SAMPLE_BYTES = 1024 * 1024;

@@ -12,6 +12,8 @@ export const TASKS = {
   checkRows: async () => (await import('./profile.ts')).checkRows,
   draft: async () => (await import('./draft.ts')).draft,
   mix: async () => (await import('./mix.ts')).mix,
+  preview: async () => (await import('./preview.ts')).previewRows,
+  mixtureRows: async () => (await import('./mixture-rows.ts')).readMixtureRows,
 };
 
 const LOOK_AT_MEMORY_EVERY_MS = 100;

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { Socket } from 'node:net';
 import { getPriority, setPriority } from 'node:os';
 import { BUILT } from '../built-files.ts';
 import { TransientError } from '../failure.ts';
@@ -32,12 +33,21 @@ export type Said = { progressPercent: number } | { outcome: Outcome; residentByt
 /** The process was ended from outside, by a person or by a machine without memory. Nothing is wrong with the data. */
 export class DataProcessKilled extends TransientError {}
 
+/** So much waits already that what comes now is better asked for again. The message is a sentence that says so. */
+export class DataProcessesBusy extends Error {}
+
 export interface DataProcessOptions {
   /** Ends the work; the promise is rejected with its reason. */
   signal?: AbortSignal | undefined;
   onProgress?: (percent: number) => void;
   mostResidentBytes?: number;
   timeLimitMs?: number;
+}
+
+export interface DataProcessLimits {
+  mostResidentBytes?: number | undefined;
+  /** By default behind the API, Temporal and the trainer. */
+  niceness?: number;
 }
 
 /** Beyond what DuckDB is given, it is for a row of the largest size that is read, and its parsing. */
@@ -50,6 +60,7 @@ const ASKED_BEYOND_BYTES = 2 * 1024 ** 3;
 const TIME_LIMIT_MS = 3 * 60 * 60 * 1000;
 
 const SMALLER_MIXTURE = 'Lower max_rows, or take datasets without so long rows.';
+const FEWER_ROWS = 'Ask for fewer, or download the file.';
 const SMALLER_DATASET = 'Shorten its longest rows, or upload it in parts.';
 
 /** What is said when work reaches a limit. */
@@ -60,6 +71,8 @@ const LIMITED: Record<TaskName, { work: string; remedy: string }> = {
   checkRows: { work: "To check the dataset's rows", remedy: SMALLER_DATASET },
   draft: { work: 'To plan the mixture', remedy: SMALLER_MIXTURE },
   mix: { work: 'To mix the datasets', remedy: SMALLER_MIXTURE },
+  preview: { work: 'To read the rows', remedy: FEWER_ROWS },
+  mixtureRows: { work: 'To read the rows', remedy: FEWER_ROWS },
 };
 
 /** Behind the API, Temporal and the trainer, where there is less than one core for each. */
@@ -78,11 +91,11 @@ export class DataProcess {
   #isOver = false;
   #residentBytes = 0;
 
-  constructor(mostResidentBytes = MOST_RESIDENT_BYTES) {
+  constructor({ mostResidentBytes = MOST_RESIDENT_BYTES, niceness = NICENESS }: DataProcessLimits = {}) {
     this.mostResidentBytes = mostResidentBytes;
     this.#child = spawnLimited(mostResidentBytes + ASKED_BEYOND_BYTES);
     // The orchestrator's is lower already, and only root may raise it.
-    if (this.#child.pid !== undefined) setPriority(this.#child.pid, Math.max(getPriority(), NICENESS));
+    if (this.#child.pid !== undefined) setPriority(this.#child.pid, Math.max(getPriority(), niceness));
     this.#child.stderr?.on('data', (chunk: Buffer) => {
       process.stderr.write(chunk);
       this.#lastWords = (this.#lastWords + chunk.toString('latin1')).slice(-LAST_WORDS_BYTES);
@@ -92,9 +105,10 @@ export class DataProcess {
         this.#isOver = true;
         resolve({ code, signal });
       };
-      this.#child.once('error', (error) => {
+      this.#child.on('error', (error) => {
         this.#lastWords = error.message;
-        gone(null, null);
+        // One that was started and cannot be told anything any more is ending: how, its end says.
+        if (this.#child.pid === undefined) gone(null, null);
       });
       this.#child.once('exit', gone);
     });
@@ -164,11 +178,18 @@ export class DataProcess {
   unref(): void {
     this.#child.unref();
     this.#child.channel?.unref();
+    this.#errors?.unref();
   }
 
   ref(): void {
     this.#child.ref();
     this.#child.channel?.ref();
+    this.#errors?.ref();
+  }
+
+  /** Its standard error, which is a pipe and would keep this process as well. */
+  get #errors(): Socket | null {
+    return this.#child.stderr instanceof Socket ? this.#child.stderr : null;
   }
 
   async end(): Promise<void> {

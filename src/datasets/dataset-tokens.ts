@@ -1,7 +1,8 @@
 import { dirname } from 'node:path';
-import { literal, withDuckDb } from './duckdb.ts';
+import { withDuckDb } from './duckdb.ts';
 import type { Lengths } from './profile.ts';
 import { conversationSql, type Mapping } from './row-format.ts';
+import { literal } from './sql.ts';
 import { type EncodedConversation, type Tokenizer, tokenLengths } from './token-count.ts';
 
 /** Tokens of a dataset's usable rows, told from a sample of them where there are many. */

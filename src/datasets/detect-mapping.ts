@@ -1,6 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { literal } from './duckdb.ts';
 import { conversationSql, type Mapping } from './row-format.ts';
+import { literal } from './sql.ts';
 
 /** Names that columns have in published data, the most telling first. */
 const NAMES = {

@@ -4,6 +4,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { isDiskFull } from '../files.ts';
+import { literal } from './sql.ts';
 
 export interface DuckDbLimits {
   /** Of its buffers, as DuckDB writes it; its process takes up to three times that. */
@@ -67,14 +68,4 @@ async function withInstance<T>(
     instance.closeSync();
     await rm(spill, { recursive: true, force: true });
   }
-}
-
-/** A text as an SQL literal. */
-export function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
-}
-
-/** A name as an SQL identifier. */
-export function identifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }

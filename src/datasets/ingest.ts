@@ -1,11 +1,13 @@
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
+import { durableRename } from '../durable-files.ts';
 import type { Converted, ConvertRequest } from './convert.ts';
 import type { DataProcessOptions } from './data-process.ts';
 import { inDataProcess } from './in-data-process.ts';
 import { kindOf } from './source-kind.ts';
 
 /**
- * Makes the canonical Parquet of an uploaded file, in a process of its own. It appears under its name when it is whole.
+ * Makes the canonical Parquet of an uploaded file, in a process of its own. It appears under its name when it is whole,
+ * and stays there also after a loss of power.
  * @throws DatasetError with a sentence for the user; NoRoomError; the reason of the signal. Nothing is left behind.
  */
 export async function ingestDataset(
@@ -18,7 +20,7 @@ export async function ingestDataset(
   await mkdir(workDir, { recursive: true });
   try {
     const converted = await inDataProcess('convert', { ...request, parquetPath: partial, workDir }, options);
-    await rename(partial, request.parquetPath);
+    await durableRename(partial, request.parquetPath);
     return converted;
   } finally {
     await rm(workDir, { recursive: true, force: true });

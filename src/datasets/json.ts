@@ -2,7 +2,6 @@ import { stat } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { readBytes } from '../files.ts';
 import { DatasetError } from './dataset-error.ts';
-import { identifier, literal } from './duckdb.ts';
 import { linesOf, valuesOf } from './json-places.ts';
 import {
   MOST_OTHERS,
@@ -14,6 +13,7 @@ import {
   type WrongRow,
   wrongRows,
 } from './reading.ts';
+import { identifier, literal } from './sql.ts';
 
 const SAMPLE_BYTES = 1024 * 1024;
 

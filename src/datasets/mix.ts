@@ -4,9 +4,10 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { sha256OfFile } from '../files.ts';
 import { chooseRows, type MixtureSpec, type SharedSource } from './chosen-rows.ts';
 import { DatasetError } from './dataset-error.ts';
-import { literal, withDuckDb } from './duckdb.ts';
+import { withDuckDb } from './duckdb.ts';
 import { type KeptPlan, MANIFEST, type MixtureManifest, PLAN } from './mixture.ts';
 import { RANDOM_VERSION } from './random.ts';
+import { literal } from './sql.ts';
 
 export interface MixRequest extends MixtureSpec {
   dir: string;

@@ -6,13 +6,9 @@ import { durableRenameFolder, isTaken } from '../durable-files.ts';
 import { ifThere, sha256OfFile } from '../files.ts';
 import type { SimilarRows } from './chosen-rows.ts';
 import type { DataProcessOptions } from './data-process.ts';
-import { DatasetError } from './dataset-error.ts';
-import { isOutOfMemory, literal, withDuckDb } from './duckdb.ts';
 import { inDataProcess } from './in-data-process.ts';
 import type { MixRequest } from './mix.ts';
 import type { MixturePlan } from './mixing.ts';
-import { TOO_LONG } from './preview.ts';
-import type { Message } from './row-format.ts';
 
 const part = z.object({ file: z.string(), rows: z.number().int(), sha256: z.string() });
 const ManifestSchema = z.object({
@@ -95,41 +91,3 @@ export async function writeMixture(
 /** What is trained on, and what is kept apart for validation. */
 export const MIXTURE_PARTS = ['train', 'held_out'] as const;
 export type MixturePart = (typeof MIXTURE_PARTS)[number];
-
-/** A row of a mixture, and where it comes from. */
-export interface MixtureRow {
-  trait: string;
-  dataset_id: number;
-  /** In the dataset, from 0. */
-  row_number: number;
-  messages: Message[];
-  /** Definitions of the tools that its messages use. */
-  tools: unknown[] | null;
-}
-
-/** Rows of a mixture from `offset` on, in the order in which they are trained on. */
-export async function readMixtureRows(
-  dir: string,
-  part: MixturePart,
-  { offset, count }: { offset: number; count: number },
-): Promise<MixtureRow[]> {
-  const rows = `read_parquet(${literal(join(dir, `${part}.parquet`))}, file_row_number=true)`;
-  return await withDuckDb({ memory: '256MB', folders: [dir], threads: 1 }, async (connection) => {
-    // Mixtures from before tools were kept have no such column.
-    const described = await connection.runAndReadAll(`DESCRIBE SELECT * FROM ${rows}`);
-    const hasTools = described.getRowObjectsJson().some(({ column_name }) => column_name === 'tools');
-    const found = await connection.runAndReadAll(
-      `SELECT trait, dataset_id, row_number, messages, ${hasTools ? 'tools' : 'NULL AS tools'} FROM ${rows}
-       WHERE file_row_number BETWEEN ${offset} AND ${offset + count - 1} ORDER BY file_row_number`,
-    );
-    return found.getRowObjects().map(({ trait, dataset_id, row_number, messages, tools }) => ({
-      trait: String(trait),
-      dataset_id: Number(dataset_id),
-      row_number: Number(row_number),
-      messages: JSON.parse(String(messages)),
-      tools: tools === null ? null : JSON.parse(String(tools)),
-    }));
-  }).catch((error) => {
-    throw isOutOfMemory(error) ? new DatasetError(TOO_LONG) : error;
-  });
-}

@@ -1,7 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { DatasetError } from './dataset-error.ts';
-import { identifier, literal } from './duckdb.ts';
 import { messageOf, type Reading, rowsTooLong } from './reading.ts';
+import { identifier, literal } from './sql.ts';
 
 /** Columns of Parquet as texts: nested values as JSON, everything else as DuckDB writes it. */
 export async function readParquet(connection: DuckDBConnection, path: string): Promise<Reading> {

@@ -1,8 +1,9 @@
 import { dirname } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { DatasetError } from './dataset-error.ts';
-import { identifier, isOutOfMemory, literal, withDuckDb } from './duckdb.ts';
+import { isOutOfMemory, withDuckDb } from './duckdb.ts';
 import { conversationSql, type Mapping, type Message } from './row-format.ts';
+import { identifier, literal } from './sql.ts';
 
 export interface PreviewRow {
   /** Counts from 0. */
@@ -20,30 +21,50 @@ interface PreviewedDataset {
   mapping: Mapping | null;
 }
 
-/** This is done where many ask for things at the same time, and must not take much memory. */
-export const TOO_LONG =
-  'The rows from this offset on are too long to be shown here. Ask for fewer, or download the file.';
-
-interface Range {
+export interface PreviewRequest {
+  dataset: PreviewedDataset;
+  /** Of the first row, from 0. */
   offset: number;
   count: number;
 }
 
-/** Rows of a dataset's canonical Parquet from `offset` on, as texts and as the conversations that training would see. */
-export async function previewRows(dataset: PreviewedDataset, range: Range): Promise<PreviewRow[]> {
+/** Characters of the cells that are shown at once: they go through the API's memory as JSON, those of many requests at a time. */
+const MOST_CHARACTERS = 8 * 1024 ** 2;
+
+/** This is done for many at the same time, and must not take much memory. */
+export function rowsTooLongToShow(): DatasetError {
+  return new DatasetError(
+    'The rows from this offset on are too long to be shown here. Ask for fewer, or download the file.',
+  );
+}
+
+/** @throws DatasetError when these cells are more than is shown at once */
+export function refuseTooLong(cells: unknown[]): void {
+  let characters = 0;
+  for (const cell of cells) characters += typeof cell === 'string' ? cell.length : 0;
+  if (characters > MOST_CHARACTERS) throw rowsTooLongToShow();
+}
+
+/**
+ * Rows of a dataset's canonical Parquet from `offset` on, as texts and as the conversations that training would see.
+ * @throws DatasetError for rows that are too long to be shown
+ */
+export async function previewRows({ dataset, ...range }: PreviewRequest): Promise<PreviewRow[]> {
   const folders = [dirname(dataset.parquet_path)];
-  return await withDuckDb({ memory: '256MB', folders, threads: 1 }, (connection) =>
+  const rows = await withDuckDb({ memory: '256MB', folders, threads: 1 }, (connection) =>
     readRows(connection, dataset, range),
   ).catch((error) => {
-    throw isOutOfMemory(error) ? new DatasetError(TOO_LONG) : error;
+    throw isOutOfMemory(error) ? rowsTooLongToShow() : error;
   });
+  refuseTooLong(rows.flatMap(({ values }) => Object.values(values)));
+  return rows;
 }
 
 /** The same for whoever has a connection. */
 export async function readRows(
   connection: DuckDBConnection,
   { parquet_path, columns, mapping }: PreviewedDataset,
-  { offset, count }: Range,
+  { offset, count }: { offset: number; count: number },
 ): Promise<PreviewRow[]> {
   const { problem, messages } = mapping
     ? conversationSql(mapping)

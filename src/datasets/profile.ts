@@ -2,9 +2,10 @@ import { dirname } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { franc } from 'franc-min';
 import { countRows, type UnusableRows } from './convert.ts';
-import { identifier, literal, withDuckDb } from './duckdb.ts';
+import { withDuckDb } from './duckdb.ts';
 import { readRows } from './preview.ts';
 import { conversationSql, type Mapping } from './row-format.ts';
+import { identifier, literal } from './sql.ts';
 import { charactersOf } from './trainable-rows.ts';
 
 export interface ProfileRequest {

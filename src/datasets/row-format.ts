@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DatasetError } from './dataset-error.ts';
-import { identifier, literal } from './duckdb.ts';
+import { identifier, literal } from './sql.ts';
 
 const column = z.string().min(1);
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { literal } from './duckdb.ts';
 import { conversationSql, type Mapping } from './row-format.ts';
+import { literal } from './sql.ts';
 
 /** Which usable rows of a dataset a project leaves out. */
 export const RowFiltersSchema = z.strictObject({

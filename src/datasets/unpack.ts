@@ -1,11 +1,10 @@
 import { createReadStream, createWriteStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { Decompress } from 'fzstd';
 import { NoRoomError, readBytes, requireRoom } from '../files.ts';
 import { DatasetError } from './dataset-error.ts';
+import { unpackZstd, ZstdError } from './unpack-zstd.ts';
 
 export type Packing = 'gzip' | 'zstd';
 
@@ -16,6 +15,8 @@ const MAGIC: Record<Packing, number[]> = { gzip: [0x1f, 0x8b], zstd: [0x28, 0xb5
 const BOMB_FACTOR = 200;
 const BOMB_LEAST_BYTES = 1024 ** 3;
 const LOOK_FOR_ROOM_EVERY_BYTES = 64 * 1024 ** 2;
+/** What is read, unpacked and written at once. */
+const PIECE_BYTES = 256 * 1024;
 
 export async function packingOf(path: string): Promise<Packing | null> {
   const first = await readBytes(path, 4);
@@ -23,15 +24,19 @@ export async function packingOf(path: string): Promise<Packing | null> {
   return packings.find((packing) => MAGIC[packing].every((byte, i) => first[i] === byte)) ?? null;
 }
 
-/** Writes what is packed in `source` to `target`. @throws DatasetError when it is cut off or a bomb; NoRoomError */
+/**
+ * Writes what is packed in `source` to `target`, piece by piece: no step takes more memory than some pieces, or a zstd
+ * window, however much the file unpacks to, and what comes next waits until the disk has taken what came before.
+ * @throws DatasetError when it is cut off or a bomb; NoRoomError
+ */
 export async function unpack(source: string, packing: Packing, target: string): Promise<void> {
   const { size } = await stat(source);
   try {
     await pipeline(
-      createReadStream(source),
-      packing === 'gzip' ? createGunzip() : new UnpackZstd(),
-      new Guard(size, target),
-      createWriteStream(target),
+      createReadStream(source, { highWaterMark: PIECE_BYTES }),
+      packing === 'gzip' ? createGunzip({ chunkSize: PIECE_BYTES }) : unpackZstd,
+      (pieces: AsyncIterable<Buffer>) => guard(pieces, size, target),
+      createWriteStream(target, { highWaterMark: PIECE_BYTES }),
     );
   } catch (error) {
     if (error instanceof DatasetError || error instanceof NoRoomError) throw error;
@@ -44,59 +49,21 @@ export async function unpack(source: string, packing: Packing, target: string): 
   }
 }
 
-class ZstdError extends Error {}
-
-/** Node has zstd of its own only from 22.15 on. */
-class UnpackZstd extends Transform {
-  readonly #unpacking = new Decompress((chunk) => void this.push(chunk));
-
-  override _transform(chunk: Buffer, _encoding: string, done: (error?: Error) => void): void {
-    this.#feed(chunk, false, done);
-  }
-
-  override _flush(done: (error?: Error) => void): void {
-    this.#feed(Buffer.alloc(0), true, done);
-  }
-
-  #feed(chunk: Buffer, isLast: boolean, done: (error?: Error) => void): void {
-    try {
-      this.#unpacking.push(chunk, isLast);
-    } catch (error) {
-      done(new ZstdError(String(error)));
-      return;
-    }
-    done();
-  }
-}
-
 /** Ends a bomb, and an unpacking for which the disk has no room, before they have filled it. */
-class Guard extends Transform {
-  readonly #packedBytes: number;
-  readonly #target: string;
-  #bytes = 0;
-  #looked = 0;
-
-  constructor(packedBytes: number, target: string) {
-    super();
-    this.#packedBytes = packedBytes;
-    this.#target = target;
-  }
-
-  override _transform(chunk: Buffer, _encoding: string, done: (error?: Error | null, chunk?: Buffer) => void): void {
-    this.#bytes += chunk.length;
-    if (this.#bytes > BOMB_LEAST_BYTES && this.#bytes > BOMB_FACTOR * this.#packedBytes) {
-      done(
-        new DatasetError(
-          `file unpacks to more than ${BOMB_FACTOR} times its ${this.#packedBytes} bytes, as an archive bomb does. If it is data, upload it unpacked.`,
-        ),
+async function* guard(pieces: AsyncIterable<Buffer>, packedBytes: number, target: string): AsyncGenerator<Buffer> {
+  let bytes = 0;
+  let looked = 0;
+  for await (const piece of pieces) {
+    bytes += piece.length;
+    if (bytes > BOMB_LEAST_BYTES && bytes > BOMB_FACTOR * packedBytes) {
+      throw new DatasetError(
+        `file unpacks to more than ${BOMB_FACTOR} times its ${packedBytes} bytes, as an archive bomb does. If it is data, upload it unpacked.`,
       );
-      return;
     }
-    if (this.#bytes - this.#looked < LOOK_FOR_ROOM_EVERY_BYTES) {
-      done(null, chunk);
-      return;
+    if (bytes - looked >= LOOK_FOR_ROOM_EVERY_BYTES) {
+      looked = bytes;
+      await requireRoom(target, 0);
     }
-    this.#looked = this.#bytes;
-    requireRoom(this.#target, 0).then(() => done(null, chunk), done);
+    yield piece;
   }
 }

@@ -2,12 +2,14 @@ import { constants } from 'node:fs';
 import { access, lstat, mkdir, realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { UserError } from '../failure.ts';
-import { isWithin } from '../files.ts';
+import { ifThere, ifUsable, isWithin } from '../files.ts';
 
 /** An output directory that may not be used; the message says why, and what may. */
 export class OutputDirectoryError extends UserError {}
 
 const LONGEST = 4096;
+/** Of one name in a path, on the file systems of Linux and macOS. */
+const LONGEST_NAME_BYTES = 255;
 
 /**
  * The real path of an output directory that lies under one of `roots` and can be written: an existing directory, or one
@@ -41,6 +43,8 @@ async function look(requested: string, roots: string[]): Promise<{ real: string;
     );
   if (requested.trim() === '') throw refuse('is empty');
   if (requested.length > LONGEST) throw refuse(`is longer than ${LONGEST} characters`);
+  if (requested.split('/').some((name) => Buffer.byteLength(name) > LONGEST_NAME_BYTES))
+    throw refuse(`has a name of more than ${LONGEST_NAME_BYTES} bytes`);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
   if (/[\u0000-\u001f\u007f]/.test(requested)) throw refuse('has a control character');
   if (/^\s*(file:|[a-z][a-z0-9+.-]*:\/)/i.test(requested))
@@ -68,10 +72,10 @@ async function look(requested: string, roots: string[]): Promise<{ real: string;
 
 async function realRoot(root: string): Promise<string> {
   try {
-    return await realpath(root).catch(async () => {
-      await mkdir(root, { recursive: true });
-      return await realpath(root);
-    });
+    const real = await ifThere(realpath(root));
+    if (real !== null) return real;
+    await mkdir(root, { recursive: true });
+    return await realpath(root);
   } catch {
     throw new OutputDirectoryError(
       `The output root ${root} does not exist and cannot be made. Make it writable, or set MTM_OUTPUT_ROOTS.`,
@@ -82,8 +86,8 @@ async function realRoot(root: string): Promise<string> {
 /** The path itself, or the closest folder above it that is there. A dangling link counts as there: it leads elsewhere. */
 async function nearestExisting(path: string): Promise<{ path: string; real: string }> {
   for (let candidate = path; ; candidate = dirname(candidate)) {
-    if (await lstat(candidate).catch(() => null)) {
-      const real = await realpath(candidate).catch(() => null);
+    if (await ifUsable(lstat(candidate))) {
+      const real = await ifUsable(realpath(candidate));
       if (real === null)
         throw new OutputDirectoryError(`output_directory leads through ${candidate}, a link to nothing.`);
       return { path: candidate, real };

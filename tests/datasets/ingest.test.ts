@@ -27,7 +27,7 @@ describe('ingesting a file', function () {
 
   const all = { offset: 0, count: 1000 };
   async function cells(columns: string[], file = 'out.parquet'): Promise<unknown[][]> {
-    const rows = await previewRows({ parquet_path: join(dir, file), columns, mapping: null }, all);
+    const rows = await previewRows({ dataset: { parquet_path: join(dir, file), columns, mapping: null }, ...all });
     return rows.map(({ values }) => columns.map((name) => values[name]));
   }
 

@@ -79,7 +79,7 @@ describe('a file that is too much', function () {
     const { train, held_out } = await writeMixture({ choices, datasets, seed: 1, dir: join(dir, 'mixture') });
     assert.deepEqual([train.rows, held_out.rows], [9, 1]);
     const dataset = { parquet_path: parquetPath, columns, mapping };
-    await assert.rejects(previewRows(dataset, { offset: 0, count: 10 }), /too long to be shown here/);
+    await assert.rejects(previewRows({ dataset, offset: 0, count: 10 }), /too long to be shown here/);
   });
 
   it('more memory than it may take', async () => {

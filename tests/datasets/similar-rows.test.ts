@@ -6,7 +6,8 @@ import type { MixtureSource, SimilarRowsChoice } from '../../src/datasets/chosen
 import { withDuckDb } from '../../src/datasets/duckdb.ts';
 import { ingestDataset } from '../../src/datasets/ingest.ts';
 import { WHOLE } from '../../src/datasets/mixing.ts';
-import { MIXTURE_PARTS, readMixturePlan, readMixtureRows, writeMixture } from '../../src/datasets/mixture.ts';
+import { MIXTURE_PARTS, readMixturePlan, writeMixture } from '../../src/datasets/mixture.ts';
+import { readMixtureRows } from '../../src/datasets/mixture-rows.ts';
 import { randomIntegers } from '../../src/datasets/random.ts';
 import { findSimilarRows } from '../../src/datasets/similar-rows.ts';
 
@@ -187,7 +188,7 @@ describe('similar rows', function () {
     assert.ok(plan);
     const [train = [], heldOut = []] = await Promise.all(
       MIXTURE_PARTS.map(async (part) =>
-        (await readMixtureRows(target, part, { offset: 0, count: 1000 })).map(({ dataset_id, messages }) => ({
+        (await readMixtureRows({ dir: target, part, offset: 0, count: 1000 })).map(({ dataset_id, messages }) => ({
           dataset_id,
           text: messages.map(({ content }) => content).join(' '),
         })),

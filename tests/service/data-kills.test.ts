@@ -1,11 +1,7 @@
 import assert from 'node:assert/strict';
-import { readdir, utimes, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
-import { claimPlaces, sweepUnfinished } from '../../src/api/datasets/storage.ts';
-import { Dataset } from '../../src/models/dataset.ts';
-import { type ApiOnly, startTestApi } from '../support/api.ts';
-import { buildDataset, startTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Jobs, jobsOf } from '../support/jobs.ts';
 import { processesOf } from '../support/processes.ts';
 import { startTestService, type TestService, until } from '../support/service.ts';
@@ -125,43 +121,5 @@ describe('SIGKILL while data is worked on', function () {
       files.filter((name) => name.includes('partial')),
       [],
     );
-  });
-});
-
-describe('files of an upload whose process died before the database knew of them', () => {
-  let database: TestDatabase;
-  let api: ApiOnly;
-  before(async () => {
-    database = await startTestDatabase();
-    api = await startTestApi(database);
-  });
-  after(async () => {
-    await api.close();
-    await database.remove();
-  });
-
-  it('are removed by the next one; those that it knows stay', async () => {
-    const claims = [
-      await claimPlaces(api.env, '.csv'),
-      await claimPlaces(api.env, '.csv'),
-      await claimPlaces(api.env, '.csv'),
-    ];
-    for (const { source, parquet } of claims) for (const path of [source, parquet]) await writeFile(path, 'x');
-    const [lost, known] = claims;
-    await Dataset.update({ parquet_path: String(known?.parquet) }, { where: { id: (await buildDataset()).id } });
-    const notes = join(api.env.home, 'uploads', 'unfinished');
-    const idOf = (path = '') => path.split('/').at(-1)?.replace('.parquet', '') ?? '';
-    // The third one's is of this process, which is still at it.
-    for (const claim of [lost, known]) await utimes(join(notes, idOf(claim?.parquet)), 0, 0);
-    await sweepUnfinished(api.env);
-    const left = (await readdir(join(api.env.home, 'datasets'))).sort();
-    assert.deepEqual(
-      left,
-      claims
-        .slice(1)
-        .map(({ parquet }) => `${idOf(parquet)}.parquet`)
-        .sort(),
-    );
-    assert.deepEqual(await readdir(notes), [idOf(claims[2]?.parquet)]);
   });
 });

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { sweepIncoming } from '../../src/api/datasets/storage.ts';
+import { makeFolders } from '../../src/api/datasets/storage.ts';
 import { listen } from '../../src/api/http-server.ts';
 import { createApi } from '../../src/api/server.ts';
 import type { Env } from '../../src/env.ts';
@@ -37,7 +37,7 @@ export async function startTestApi(
 ): Promise<ApiOnly> {
   const env = { ...(await testEnv()), home: database.home, temporalAddress: '127.0.0.1:1', ...changes };
   await mkdir(env.home, { recursive: true });
-  await sweepIncoming(env);
+  await makeFolders(env);
   const orchestration = connectOrchestration(env);
   const { sequelize } = database;
   const bundles = new BundleReaders();

@@ -18,3 +18,26 @@ export async function processesOf(home: string): Promise<FoundProcess[]> {
   }
   return found;
 }
+
+export async function parentOf(pid: number): Promise<number | null> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  return Number(/^PPid:\s+(\d+)/m.exec(status)?.[1]) || null;
+}
+
+/** The data processes of this process. */
+export async function dataProcesses(): Promise<number[]> {
+  const found: number[] = [];
+  for (const name of await readdir('/proc')) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || (await parentOf(pid)) !== process.pid) continue;
+    if ((await commandLine(pid)).includes('data-process-main')) found.push(pid);
+  }
+  return found;
+}
+
+/** Memory of a process that is resident now, or that was at most so far; null when there is none. */
+export async function residentBytes(pid: number, when: 'now' | 'at most'): Promise<number | null> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  const kib = (when === 'now' ? /VmRSS:\s+(\d+)/ : /VmHWM:\s+(\d+)/).exec(status)?.[1];
+  return kib === undefined ? null : 1024 * Number(kib);
+}

@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import { processesOf } from './processes.ts';
+import { parentOf, processesOf } from './processes.ts';
 
 export interface FoundTrainer {
   pid: number;
@@ -24,9 +23,4 @@ export async function trainerOf(home: string): Promise<number> {
   const [trainer] = trainers;
   if (!trainer || trainers.length > 1) throw new Error(`${trainers.length} trainers are running, not one.`);
   return trainer.pid;
-}
-
-async function parentOf(pid: number): Promise<number | null> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  return Number(/^PPid:\s+(\d+)/m.exec(status)?.[1]) || null;
 }

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { stat } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import formidable, { errors as formErrors } from 'formidable';
 import type { Context } from 'koa';
 import type { z } from 'zod';
 import type { Env } from '../../env.ts';
-import { isDiskFull, NoRoomError, requireRoom } from '../../files.ts';
+import { isDiskFull, NoRoomError } from '../../files.ts';
 import { ApiError, badRequest } from '../errors.ts';
 import { check, whileReceiving } from '../request.ts';
+import type { DiskRoom } from './disk-room.ts';
+import { ReceivedFile } from './received-file.ts';
 import { DatasetForm } from './schema.ts';
 import type { Upload } from './uploads.ts';
 
@@ -33,7 +34,7 @@ export async function receiveUpload(
   ctx: Context,
   env: Env,
   dir: string,
-  { upload, signal }: { upload: Upload; signal: AbortSignal },
+  { upload, signal, room }: { upload: Upload; signal: AbortSignal; room: DiskRoom },
 ): Promise<ReceivedUpload> {
   if (!ctx.is('multipart/form-data')) {
     throw new ApiError(
@@ -41,10 +42,18 @@ export async function receiveUpload(
       `Content-Type is ${JSON.stringify(ctx.get('Content-Type'))}; send the file as multipart/form-data.`,
     );
   }
-  await refuseTooLarge(Number(ctx.get('Content-Length') || 0), env, dir);
+  // Before a byte of it is read, where the client says how long it is.
+  const announcedBytes = Number(ctx.get('Content-Length') || 0);
+  // Beside its file a form has some bytes of its own.
+  if (announcedBytes > env.maxUploadBytes + 2 * MOST_FIELD_BYTES) throw tooLarge(env);
+  const reservation = await room.reserve(announcedBytes);
+  const written: ReceivedFile[] = [];
   const parser = formidable({
-    uploadDir: dir,
-    filename: () => randomUUID(),
+    fileWriteStreamHandler: () => {
+      const file = new ReceivedFile(join(dir, randomUUID()), reservation);
+      written.push(file);
+      return file;
+    },
     maxFileSize: env.maxUploadBytes,
     maxTotalFileSize: env.maxUploadBytes,
     maxFiles: 1,
@@ -71,20 +80,19 @@ export async function receiveUpload(
   const cancelled = new Promise<never>((_resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
   });
-  const received = await whileReceiving(ctx, Promise.race([parser.parse(ctx.req), cancelled])).catch((error) => {
+  try {
+    const [, files] = await whileReceiving(ctx, Promise.race([parser.parse(ctx.req), cancelled]));
+    const file = fileOf(files, fields);
+    const [whole] = written;
+    // formidable ends a form well whose last writes failed before their error was told.
+    if (!whole?.writableFinished) throw whole?.errored ?? new NoRoomError('The last writes of an upload failed.');
+    return { ...file, path: whole.path, form: formOf(fields) };
+  } catch (error) {
     throw formError(error, env);
-  });
-  const file = fileOf(received[1], fields);
-  // formidable counts what it was sent, and ends a form well whose last writes failed before their error was told.
-  if ((await stat(file.path)).size !== file.bytes) throw new NoRoomError('The last writes of an upload failed.');
-  return { ...file, form: formOf(fields) };
-}
-
-/** Before a byte of it is read, where the client says how long it is. */
-async function refuseTooLarge(bytes: number, env: Env, dir: string): Promise<void> {
-  // Beside its file a form has some bytes of its own.
-  if (bytes > env.maxUploadBytes + 2 * MOST_FIELD_BYTES) throw tooLarge(env);
-  await requireRoom(dir, bytes);
+  } finally {
+    for (const file of written) file.destroy();
+    reservation.end();
+  }
 }
 
 function tooLarge(env: Env): ApiError {
@@ -124,7 +132,7 @@ function fileOf(files: Record<string, formidable.File[] | undefined>, fields: [s
     throw badRequest(
       `The file's name ${JSON.stringify(originalName.slice(0, 100))} is empty, longer than 255 characters, or has control characters. Rename it.`,
     );
-  return { path: file.filepath, originalName, bytes: file.size, sha256: file.hash ?? '' };
+  return { originalName, bytes: file.size, sha256: file.hash ?? '' };
 }
 
 function formOf(fields: [string, string][]): z.output<typeof DatasetForm> {

@@ -1,15 +1,15 @@
-import { createReadStream } from 'node:fs';
-import { access, rm } from 'node:fs/promises';
 import { z } from 'zod';
-import { previewRows } from '../../datasets/preview.ts';
+import { inReader } from '../../datasets/in-data-process.ts';
 import { Dataset } from '../../models/dataset.ts';
 import { Job } from '../../models/job.ts';
 import { Project } from '../../models/project.ts';
 import { TraitDataset } from '../../models/trait-dataset.ts';
+import { filePiece, requireFile, sendDownload } from '../download.ts';
 import type { ApiDependencies, Endpoints } from '../endpoint.ts';
 import { ApiError, notFound } from '../errors.ts';
 import { searchOf } from '../list-query.ts';
 import { IdParams } from '../shared-schema.ts';
+import { DiskRoom } from './disk-room.ts';
 import { presentDataset, presentUpload } from './present.ts';
 import { profileOf, remap, validateRows } from './rows.ts';
 import {
@@ -27,6 +27,7 @@ import {
   ValidateRequest,
   ValidationSchema,
 } from './schema.ts';
+import { deleteWithFiles, incomingDir } from './storage.ts';
 import { uploadDataset } from './upload.ts';
 import { Uploads } from './uploads.ts';
 
@@ -34,6 +35,7 @@ const tag = 'Datasets';
 
 export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): void {
   const uploads = new Uploads();
+  const room = new DiskRoom(incomingDir(env));
 
   endpoints.add({
     method: 'post',
@@ -44,7 +46,7 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
     success: { status: 201, description: 'The dataset', schema: DatasetSchema, location: '/datasets/{id}' },
     errors: { 400: 'Invalid file type or content', 409: 'Cancelled', 507: 'No room on the disk' },
     creates: true,
-    handle: ({ ctx, once }) => uploadDataset(ctx, env, uploads, once),
+    handle: ({ ctx, once }) => uploadDataset(ctx, { env, uploads, room }, once),
   });
 
   endpoints.add({
@@ -81,11 +83,14 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
     tag,
     params: UploadParams,
     success: { status: 204, description: 'Cancelled' },
-    errors: { 404: 'No such upload is going on' },
+    errors: { 404: 'No such upload is going on', 409: 'It is being saved as a dataset already' },
     alone: true,
     handle: async ({ params: { id } }) => {
       const reason = new ApiError(409, `The upload ${id} was cancelled. Send it again if it is wanted after all.`);
-      if (!uploads.cancel(id, reason))
+      const outcome = uploads.cancel(id, reason);
+      if (outcome === 'too late')
+        throw new ApiError(409, `The upload ${id} is being saved already. Delete its dataset when it is there.`);
+      if (outcome === 'unknown')
         throw new ApiError(404, `There is no upload ${id} going on. See GET /datasets/uploads.`);
     },
   });
@@ -109,13 +114,12 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
     params: IdParams,
     query: PreviewQuery,
     success: { status: 200, description: 'Rows', schema: PreviewSchema },
-    errors: { 404: 'Dataset not found' },
-    handle: async ({ params: { id }, query }) => {
+    errors: { 400: 'The rows are too long to be shown', 404: 'Dataset not found, or its file is gone' },
+    handle: async ({ params: { id }, query: { offset, rows: count } }) => {
       const { parquet_path, columns, mapping } = await findDataset(id);
-      return {
-        columns,
-        rows: await previewRows({ parquet_path, columns, mapping }, { offset: query.offset, count: query.rows }),
-      };
+      await requireFile(parquet_path, fileIsGone(id));
+      const dataset = { parquet_path, columns, mapping };
+      return { columns, rows: await inReader('preview', { dataset, offset, count }) };
     },
   });
 
@@ -161,15 +165,12 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
       schema: z.string().openapi({ format: 'binary', example: '(the bytes of the file)' }),
       contentType: 'application/octet-stream',
     },
-    errors: { 404: 'Dataset not found' },
+    errors: { 404: 'Dataset not found, or its file is gone' },
+    inRanges: true,
     handle: async ({ params: { id }, ctx }) => {
-      const dataset = await findDataset(id);
-      await access(dataset.file_path).catch(() => {
-        throw new ApiError(404, `The file of dataset ${id} is not there any more. Upload it again.`);
-      });
-      ctx.attachment(dataset.filename);
-      ctx.type = 'application/octet-stream';
-      return createReadStream(dataset.file_path);
+      const { filename: name, file_path } = await findDataset(id);
+      const piece = await filePiece(file_path, fileIsGone(id));
+      return sendDownload(ctx, { name, contentType: 'application/octet-stream', pieces: [piece] });
     },
   });
 
@@ -202,10 +203,13 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
       const users = await usersOf(id);
       if (users.length > 0)
         throw new ApiError(409, `Dataset ${id} is used by ${users.join(', ')}. Keep it, or delete those first.`);
-      await dataset.destroy();
-      await Promise.all([dataset.file_path, dataset.parquet_path].map((path) => rm(path, { force: true })));
+      await deleteWithFiles(env, dataset, () => dataset.destroy());
     },
   });
+}
+
+function fileIsGone(id: number): string {
+  return `The file of dataset ${id} is not there any more. Put it back from a backup, or upload the dataset again.`;
 }
 
 async function findDataset(id: number): Promise<Dataset> {

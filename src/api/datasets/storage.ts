@@ -1,69 +1,137 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { Op } from 'sequelize';
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { QueryTypes, type Transaction } from 'sequelize';
 import type { Env } from '../../env.ts';
-import { Dataset } from '../../models/dataset.ts';
+import { exists } from '../../files.ts';
+import type { Dataset } from '../../models/dataset.ts';
+import { connection } from '../../models/run.ts';
+import { ApiError } from '../errors.ts';
+import { holdNote, letGo, removeNote } from './notes.ts';
 
-/** Where uploads arrive. What is left there at a start was broken off. */
+/**
+ * The files of a dataset, all named after one id: a note as long as the database may not know them, what is received in
+ * `incoming/`, and at the end the upload itself and its Parquet.
+ *
+ * Files are removed on proof alone that no row names them. Until a row of theirs was asked for, that is certain. From then
+ * on only the database knows: an error may mean that the row was committed and the answer lost. Then files and note
+ * stay, and the sweeper (sweep.ts) asks.
+ */
+
+/** A note whose files no row can come to name any more. */
+export const CONDEMNED = '.condemned';
+
 export function incomingDir(env: Env): string {
   return join(env.home, 'uploads', 'incoming');
 }
 
-/** Where it is noted which files lie at their places before the database knows of them. */
-function unfinishedDir(env: Env): string {
+/** Where it is noted which files lie at their places without a row. */
+export function notesDir(env: Env): string {
   return join(env.home, 'uploads', 'unfinished');
 }
 
-function datasetsDir(env: Env): string {
+export function datasetsDir(env: Env): string {
   return join(env.home, 'datasets');
 }
 
-/** Makes the folders, and removes what uploads and conversions left there that were broken off. */
-export async function sweepIncoming(env: Env): Promise<void> {
-  await rm(incomingDir(env), { recursive: true, force: true });
-  for (const dir of [incomingDir(env), unfinishedDir(env), datasetsDir(env)]) await mkdir(dir, { recursive: true });
-  for (const name of await readdir(datasetsDir(env)))
-    if (name.endsWith('.partial')) await rm(join(datasetsDir(env), name), { recursive: true, force: true });
+export async function makeFolders(env: Env): Promise<void> {
+  for (const dir of [incomingDir(env), notesDir(env), datasetsDir(env)]) await mkdir(dir, { recursive: true });
 }
 
-/** Where the files of a new dataset are put. */
-export interface Places {
-  source: string;
+/** The files of a dataset that is being made. */
+export interface NewFiles {
+  /** For what is received. */
+  incoming: string;
   parquet: string;
-  /** Once the database knows of them, or they are removed. */
-  release: () => Promise<void>;
+  source: (extension: string) => string;
+  /**
+   * First in the transaction that writes the row: until it ends, the sweeper leaves these files alone.
+   * @throws ApiError 503 when the sweeper took them already
+   */
+  beforeRow: (transaction: Transaction) => Promise<void>;
+  /** A row names them. */
+  keep: () => Promise<void>;
+  /** No row can name them. */
+  discard: () => Promise<void>;
+  /** A row may name them. */
+  leave: () => Promise<void>;
 }
 
-/** Places for the files of a new dataset, noted so that they are removed when this process dies before it has a row. */
-export async function claimPlaces(env: Env, extension: string): Promise<Places> {
-  const id = randomUUID();
-  const note = join(unfinishedDir(env), id);
-  await writeFile(note, extension);
+/** Notes files of this id, so that they are found when this process dies before they have a row. */
+export async function claimFiles(env: Env, id: string): Promise<NewFiles> {
+  const note = join(notesDir(env), id);
+  const incoming = join(incomingDir(env), id);
+  await holdNote(note, env.hostName);
+  try {
+    await mkdir(incoming, { recursive: true });
+  } catch (error) {
+    letGo(note);
+    throw error;
+  }
+  const removeIncoming = () => rm(incoming, { recursive: true, force: true });
   return {
-    source: join(env.home, 'uploads', `${id}${extension}`),
+    incoming,
     parquet: join(datasetsDir(env), `${id}.parquet`),
-    release: () => rm(note, { force: true }),
+    source: (extension) => join(env.home, 'uploads', `${id}${extension}`),
+    beforeRow: async (transaction) => {
+      await lockFiles(id, transaction);
+      if (!(await exists(note)))
+        throw new ApiError(503, 'The upload stood still for so long that it was taken for broken off. Send it again.');
+    },
+    keep: async () => {
+      await removeIncoming();
+      await removeNote(note);
+    },
+    discard: async () => {
+      await removeFiles(env, id);
+      await removeNote(note);
+    },
+    leave: async () => {
+      await removeIncoming();
+      letGo(note);
+    },
   };
 }
 
-/**
- * Removes the files of uploads that an earlier process did not finish: files that the database knows stay.
- * @throws the error of a database that is away; then nothing is removed, and it can be called again
- */
-export async function sweepUnfinished(env: Env): Promise<void> {
-  const startedAt = Date.now() - process.uptime() * 1000;
-  for (const id of await readdir(unfinishedDir(env))) {
-    const note = join(unfinishedDir(env), id);
-    const { mtimeMs } = await stat(note);
-    if (mtimeMs >= startedAt) continue;
-    const parquet = join(datasetsDir(env), `${id}.parquet`);
-    const isKnown = (await Dataset.count({ where: { parquet_path: { [Op.eq]: parquet } } })) > 0;
-    if (!isKnown) {
-      const sources = (await readdir(join(env.home, 'uploads'))).filter((name) => name.startsWith(`${id}.`));
-      for (const path of [parquet, ...sources.map((name) => join(env.home, 'uploads', name))])
-        await rm(path, { force: true });
-    }
-    await rm(note, { force: true });
+/** Removes a dataset's row by `destroy`, then its files. The sweeper does the rest when this process dies in between. */
+export async function deleteWithFiles(env: Env, dataset: Dataset, destroy: () => Promise<void>): Promise<void> {
+  const { file_path, parquet_path } = dataset;
+  const note = join(notesDir(env), `${basename(parquet_path, '.parquet')}${CONDEMNED}`);
+  await holdNote(note, env.hostName);
+  try {
+    await destroy();
+    for (const path of [file_path, parquet_path]) await rm(path, { force: true });
+  } catch (error) {
+    letGo(note);
+    throw error;
   }
+  await removeNote(note);
+}
+
+/** Every file of this id but its notes. */
+export async function removeFiles(env: Env, id: string): Promise<void> {
+  const uploads = join(env.home, 'uploads');
+  const sources = (await readdir(uploads)).filter((name) => name === id || name.startsWith(`${id}.`));
+  const parquet = join(datasetsDir(env), `${id}.parquet`);
+  const paths = [
+    join(incomingDir(env), id),
+    parquet,
+    `${parquet}.partial`,
+    ...sources.map((name) => join(uploads, name)),
+  ];
+  for (const path of paths) await rm(path, { recursive: true, force: true });
+}
+
+/** Waits until no other transaction decides about the files of this id; none does until this one ends. */
+async function lockFiles(id: string, transaction: Transaction): Promise<void> {
+  const bind = { id };
+  await connection().query('SELECT pg_advisory_xact_lock(hashtextextended($id, 0))', { bind, transaction });
+}
+
+/** The same, without waiting: whether nobody else decides. */
+export async function tryToLockFiles(id: string, transaction: Transaction): Promise<boolean> {
+  const [row] = await connection().query<{ locked: boolean }>(
+    'SELECT pg_try_advisory_xact_lock(hashtextextended($id, 0)) AS locked',
+    { bind: { id }, transaction, type: QueryTypes.SELECT },
+  );
+  return row?.locked === true;
 }

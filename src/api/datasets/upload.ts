@@ -1,36 +1,47 @@
-import { mkdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Context } from 'koa';
 import type { Transaction } from 'sequelize';
 import { ingestDataset } from '../../datasets/ingest.ts';
+import { durableRename } from '../../durable-files.ts';
 import type { Env } from '../../env.ts';
 import { Dataset } from '../../models/dataset.ts';
 import type { Once } from '../endpoint.ts';
 import { ApiError } from '../errors.ts';
+import type { DiskRoom } from './disk-room.ts';
 import { presentDataset } from './present.ts';
 import { receiveUpload } from './receive.ts';
-import { claimPlaces, incomingDir, type Places } from './storage.ts';
+import { claimFiles, type NewFiles } from './storage.ts';
 import type { Uploads } from './uploads.ts';
 
+/** What every upload of this process shares. */
+export interface UploadDependencies {
+  env: Env;
+  uploads: Uploads;
+  room: DiskRoom;
+}
+
 /**
- * Takes a multipart upload to a dataset. The row is written last; when anything fails before, the client goes away, the
- * upload is cancelled, or an earlier request with the same key has made the dataset, nothing of it stays behind.
+ * Takes a multipart upload to a dataset. The row is written last, when its files are on the disk for good. When anything
+ * fails before, the client goes away, the upload is cancelled, or an earlier request with the same key has made the
+ * dataset, nothing of it stays behind. When the row's transaction fails, the database may have committed it: its files stay.
  */
-export async function uploadDataset(ctx: Context, env: Env, uploads: Uploads, once: Once): Promise<unknown> {
+export async function uploadDataset(
+  ctx: Context,
+  { env, uploads, room }: UploadDependencies,
+  once: Once,
+): Promise<unknown> {
   const watched = uploads.begin(ctx.request.length ?? null);
   ctx.res.once('close', () => watched.cancel(new ApiError(400, 'The client closed the connection.')));
-  // A folder of its own: what is still being opened when it is removed then finds no place.
-  const dir = join(incomingDir(env), watched.upload.id);
-  let places: Places | null = null;
-  let kept = false;
+  let files: NewFiles | undefined;
+  /** The row that the database was asked for last. */
+  const row: { asked: Dataset | 'not known yet' | null } = { asked: null };
+  let answer: unknown;
   try {
-    await mkdir(dir, { recursive: true });
-    const { path, originalName, bytes, sha256, form } = await receiveUpload(ctx, env, dir, watched);
+    files = await claimFiles(env, watched.upload.id);
+    const { incoming, parquet, beforeRow } = files;
+    const { path, originalName, bytes, sha256, form } = await receiveUpload(ctx, env, incoming, { ...watched, room });
     Object.assign(watched.upload, { filename: originalName, phase: 'converting', progressPercent: 0 });
-    places = await claimPlaces(env, extensionOf(originalName));
-    const { source: stored, parquet: parquetPath } = places;
     const found = await ingestDataset(
-      { sourcePath: path, originalName, parquetPath, mapping: form.mapping ?? null },
+      { sourcePath: path, originalName, parquetPath: parquet, mapping: form.mapping ?? null },
       {
         signal: watched.signal,
         onProgress: (percent) => {
@@ -38,15 +49,18 @@ export async function uploadDataset(ctx: Context, env: Env, uploads: Uploads, on
         },
       },
     );
-    await rename(path, stored);
+    const source = files.source(extensionOf(originalName));
+    await durableRename(path, source);
     const create = async (transaction: Transaction) => {
+      await beforeRow(transaction);
+      row.asked = 'not known yet';
       const dataset = await Dataset.create(
         {
           name: form.name,
           description: form.description ?? null,
           filename: originalName,
-          file_path: stored,
-          parquet_path: parquetPath,
+          file_path: source,
+          parquet_path: parquet,
           file_type: found.kind,
           file_size: bytes,
           row_count: found.rowCount,
@@ -61,19 +75,25 @@ export async function uploadDataset(ctx: Context, env: Env, uploads: Uploads, on
         },
         { transaction },
       );
-      kept = true;
+      row.asked = dataset;
       return presentDataset(dataset);
     };
-    return await once(create, JSON.stringify([form, originalName, bytes, sha256]));
-  } catch (error) {
-    kept = false;
-    throw error;
+    watched.beginSaving();
+    answer = await once(create, JSON.stringify([form, originalName, bytes, sha256]));
+    return answer;
   } finally {
     watched.done();
-    await rm(dir, { recursive: true, force: true });
-    if (places && !kept) await Promise.all([places.source, places.parquet].map((path) => rm(path, { force: true })));
-    await places?.release();
+    if (row.asked === null) await files?.discard();
+    else if (isOf(answer, row.asked)) await files?.keep();
+    else await files?.leave();
   }
+}
+
+/** Whether it is this row that was answered with, and not that of another request with the same key. */
+function isOf(answer: unknown, row: Dataset | 'not known yet'): boolean {
+  return (
+    row !== 'not known yet' && typeof answer === 'object' && answer !== null && 'id' in answer && answer.id === row.id
+  );
 }
 
 function extensionOf(name: string): string {

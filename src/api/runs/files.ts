@@ -1,19 +1,20 @@
-import { access, open, readFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { Readable } from 'node:stream';
-import { create } from 'tar';
-import { type MixtureManifest, readMixtureManifest } from '../../datasets/mixture.ts';
+import { open, readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { type MixtureManifest, type MixturePart, readMixtureManifest } from '../../datasets/mixture.ts';
 import type { Env } from '../../env.ts';
+import { ifThere } from '../../files.ts';
 import type { Run } from '../../models/run.ts';
 import { runPaths } from '../../runs/run-paths.ts';
+import { type Download, filePiece } from '../download.ts';
 import { ApiError, badRequest } from '../errors.ts';
+import { tarArchive } from '../tar-archive.ts';
 
 /** No more of a log than this is read, however long its lines are. */
 const MOST_LOG_BYTES = 8 * 1024 ** 2;
 
 /** The last lines of what the trainer of a run wrote. @throws ApiError 404 while there is none */
 export async function readLog(env: Env, run: Run, task: 'train' | 'validate', lines: number): Promise<string> {
-  const file = await open(join(runPaths(env, run).dir, 'logs', `${task}.log`)).catch(() => null);
+  const file = await ifThere(open(join(runPaths(env, run).dir, 'logs', `${task}.log`)));
   if (!file) throw new ApiError(404, `Run ${run.number} has no log of the task ${task} yet.`);
   try {
     const { size } = await file.stat();
@@ -46,17 +47,32 @@ export async function findMixture(env: Env, run: Run): Promise<{ dir: string; ma
   return { dir, manifest };
 }
 
+/** A part of a run's mixture. @throws ApiError 404 until it is written, or when it is gone */
+export async function mixtureFile(env: Env, run: Run, part: MixturePart): Promise<Download> {
+  const { dir, manifest } = await findMixture(env, run);
+  return {
+    name: `${run.workflow_id}-${part}.parquet`,
+    contentType: 'application/vnd.apache.parquet',
+    pieces: [await filePiece(join(dir, manifest[part].file), mixtureIsGone(run))],
+  };
+}
+
+export function mixtureIsGone(run: Run): string {
+  return `The mixture of run ${run.number} is not there any more: its file was moved or deleted.`;
+}
+
 /** The published model as a tar archive that is made while it is sent. @throws ApiError 400 or 404 when there is none */
-export async function archiveOutput(run: Run): Promise<{ name: string; archive: Readable }> {
+export async function archiveOutput(run: Run): Promise<Download> {
   if (run.output_path === null)
     throw badRequest(`Run ${run.number} is ${run.status} and has no output; download it once it has completed.`);
-  const path = run.output_path;
-  await access(path).catch(() => {
+  const name = `${basename(run.output_path)}.tar`;
+  try {
+    return { name, contentType: 'application/x-tar', pieces: await tarArchive(run.output_path) };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     throw new ApiError(
       404,
       `The output of run ${run.number} is not in its directory any more: it was moved or deleted.`,
     );
-  });
-  const folder = basename(path);
-  return { name: `${folder}.tar`, archive: Readable.from(create({ cwd: dirname(path), portable: true }, [folder])) };
+  }
 }

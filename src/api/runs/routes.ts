@@ -1,16 +1,16 @@
-import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
-import { readMixtureRows } from '../../datasets/mixture.ts';
+import { inReader } from '../../datasets/in-data-process.ts';
 import { Checkpoint } from '../../models/checkpoint.ts';
 import { withPlaces } from '../../models/latest-run.ts';
 import { Run } from '../../models/run.ts';
 import { readMetrics, STREAM_START } from '../../models/run-stream.ts';
+import { requireFile, sendDownload } from '../download.ts';
 import type { ApiDependencies, Endpoints } from '../endpoint.ts';
 import { date, IdParams, pageQuery } from '../shared-schema.ts';
 import { eventStream, placeOf } from './event-stream.ts';
-import { archiveOutput, findMixture, readLog, readReport } from './files.ts';
+import { archiveOutput, findMixture, mixtureFile, mixtureIsGone, readLog, readReport } from './files.ts';
 import { HorizonWatch } from './horizon-watch.ts';
 import { findRun, type RunOwner, requireOwner, runsOf } from './owners.ts';
 import { presentOneRun } from './present.ts';
@@ -201,7 +201,8 @@ function addRunsOf(
     handle: async ({ params: { id }, query: { run: number, part, offset, rows } }) => {
       const run = await findRun({ kind, id }, number);
       const { dir, manifest } = await findMixture(env, run);
-      const items = await readMixtureRows(dir, part, { offset, count: rows });
+      await requireFile(join(dir, manifest[part].file), mixtureIsGone(run));
+      const items = await inReader('mixtureRows', { dir, part, offset, count: rows });
       return {
         run_number: run.number,
         part,
@@ -225,12 +226,10 @@ function addRunsOf(
       contentType: 'application/vnd.apache.parquet',
     },
     errors: mixtureErrors,
+    inRanges: true,
     handle: async ({ params: { id }, query: { run: number, part }, ctx }) => {
       const run = await findRun({ kind, id }, number);
-      const { dir, manifest } = await findMixture(env, run);
-      ctx.attachment(`${run.workflow_id}-${part}.parquet`);
-      ctx.type = 'application/vnd.apache.parquet';
-      return createReadStream(join(dir, manifest[part].file));
+      return sendDownload(ctx, await mixtureFile(env, run, part));
     },
   });
 
@@ -246,11 +245,9 @@ function addRunsOf(
       contentType: 'application/x-tar',
     },
     errors: { ...errors, 400: 'The run has no output' },
+    inRanges: true,
     handle: async ({ params: { id }, query, ctx }) => {
-      const { name, archive } = await archiveOutput(await findRun({ kind, id }, query.run));
-      ctx.attachment(name);
-      ctx.type = 'application/x-tar';
-      return archive;
+      return sendDownload(ctx, await archiveOutput(await findRun({ kind, id }, query.run)));
     },
   });
 

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { execa } from 'execa';
-import { literal, withDuckDb } from '../../../src/datasets/duckdb.ts';
+import { withDuckDb } from '../../../src/datasets/duckdb.ts';
+import { literal } from '../../../src/datasets/sql.ts';
 import { loadEnv, PROJECT_ROOT } from '../../../src/env.ts';
 import { ensurePythonEnvironment } from '../../../src/local/python.ts';
 
