@@ -44,6 +44,7 @@ const EnvSchema = z.object({
     .min(1_000)
     .default(6 * 3_600_000),
   MTM_KEEP_WORK_DAYS: z.coerce.number().min(0).default(7),
+  MTM_STOP_GRACE_MS: z.coerce.number().int().min(1_000).max(600_000).default(5_000),
   MTM_MAX_UPLOAD_BYTES: z.coerce
     .number()
     .int()
@@ -103,6 +104,8 @@ export interface Env {
   giveUpAfterMs: number;
   /** So many days after its model was published, what a run needs no more is removed. */
   keepWorkDays: number;
+  /** How long a host that is stopped waits for its trainers to save. What is cut off goes on from its last checkpoint. */
+  stopGraceMs: number;
   maxUploadBytes: number;
   /** Set: an outside PostgreSQL. Not set: the embedded one. */
   databaseUrl: string | undefined;
@@ -163,6 +166,7 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
     stallTimeoutMs: e.MTM_STALL_TIMEOUT_MS,
     giveUpAfterMs: e.MTM_GIVE_UP_AFTER_MS,
     keepWorkDays: e.MTM_KEEP_WORK_DAYS,
+    stopGraceMs: e.MTM_STOP_GRACE_MS,
     maxUploadBytes: e.MTM_MAX_UPLOAD_BYTES,
     databaseUrl: e.DATABASE_URL,
     temporalAddress: e.TEMPORAL_ADDRESS,
@@ -219,6 +223,7 @@ export function toVariables(env: Env): Record<string, string> {
     MTM_STALL_TIMEOUT_MS: String(env.stallTimeoutMs),
     MTM_GIVE_UP_AFTER_MS: String(env.giveUpAfterMs),
     MTM_KEEP_WORK_DAYS: String(env.keepWorkDays),
+    MTM_STOP_GRACE_MS: String(env.stopGraceMs),
     MTM_MAX_UPLOAD_BYTES: String(env.maxUploadBytes),
     DATABASE_URL: env.databaseUrl ?? '',
     TEMPORAL_ADDRESS: env.temporalAddress ?? '',

@@ -40,7 +40,7 @@ const COMMANDS: Record<string, Command> = {
     run: async (env, args) => (await import('./workers/training-worker.ts')).main(env, args),
   },
   migrate: {
-    does: "bring the database's schema up to date (needs DATABASE_URL)",
+    does: "bring the database's schema up to date (needs DATABASE_URL), and set up the Temporal of TEMPORAL_ADDRESS",
     run: async (env) => {
       const { requireDatabaseUrl } = await import('./models/database-url.ts');
       const { migrate } = await import('./models/migrate.ts');
@@ -48,6 +48,10 @@ const COMMANDS: Record<string, Command> = {
       const applied = await migrate(requireDatabaseUrl(env));
       for (const sentence of await keepIdsUnique(requireDatabaseUrl(env), env.home)) console.log(sentence);
       console.log(applied.length > 0 ? `Applied: ${applied.join(', ')}` : 'The schema is up to date.');
+      if (!env.temporalAddress) return;
+      const { setUpOutsideTemporal } = await import('./workflows/set-up.ts');
+      await setUpOutsideTemporal(env, (sentence) => console.log(sentence));
+      console.log(`Temporal's namespace ${env.temporalNamespace} is set up.`);
     },
   },
 };

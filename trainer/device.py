@@ -1,11 +1,17 @@
-"""What a training takes of its machine: memory, and what a GPU tells about itself."""
+"""Which GPUs a training was given and whether torch can use them, what it takes of its machine, and what a GPU tells of itself.
 
+  python -m trainer.device      says as JSON what torch can use of them: for `npm run doctor`
+"""
+
+import json
 import os
 import resource
 import shutil
 import subprocess
 import sys
 import threading
+
+from .failures import BadInput, lacks_memory
 
 LOOK_EVERY_S = 5.0
 LOOK_TIMEOUT_S = 10.0
@@ -19,6 +25,43 @@ _FIGURES = {
     "memory.used": ("memory_used_bytes", _MIB),
     "memory.total": ("memory_total_bytes", _MIB),
 }
+
+
+def given_gpus() -> list[str]:
+    """What CUDA_VISIBLE_DEVICES names; nothing, where it is empty, not set, or says that there is none (-1)."""
+    names = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
+    return [] if "-1" in names[:1] else [name for name in names if name]
+
+
+def usable_gpus() -> tuple[int, str]:
+    """How many of them torch can use, or of all that there are where none is named; and why it is none, where torch says so.
+    Adds two numbers on the first one: a driver or a GPU that is too old for this torch shows there."""
+    import torch
+
+    if torch.version.cuda is None and torch.version.hip is None:
+        return 0, f"torch {torch.__version__} is a build for the CPU"
+    try:
+        (torch.ones(1, device="cuda") + 1).item()
+    except (RuntimeError, AssertionError) as error:
+        if not lacks_memory(error):
+            return 0, (str(error).splitlines() or [""])[0].rstrip(".")
+    return torch.cuda.device_count(), ""
+
+
+def require_given_gpus() -> None:
+    """Raises BadInput where this process was given a GPU that torch cannot use: torch would take the CPU instead, without a
+    word, and train many times slower. To be called once torch may be loaded."""
+    given = given_gpus()
+    if not given:
+        return
+    usable, why = usable_gpus()
+    if usable >= len(given):
+        return
+    raise BadInput(
+        f"This training was given GPU {', '.join(given)} (CUDA_VISIBLE_DEVICES), and torch can use {usable or 'none'} of them{f': {why}' if why else ''}. "
+        "Install a CUDA build of torch (unset MTM_PIP_ARGS where it names an index of CPU builds; with Docker, add docker-compose.gpu.yml), or a newer "
+        "driver, and see what `npm run doctor` says. To train on the CPU, set MTM_DEVICES to cpu; by hand, CUDA_VISIBLE_DEVICES to nothing."
+    )
 
 
 def memory_bytes() -> int:
@@ -68,3 +111,14 @@ class DeviceFigures:
             except (OSError, subprocess.SubprocessError, ValueError):
                 self.latest = None  # Figures of a while ago would pass for those of now.
             self._over.wait(LOOK_EVERY_S)
+
+
+def main() -> None:
+    import torch
+
+    usable, why = usable_gpus()
+    print(json.dumps({"torch": torch.__version__, "given": len(given_gpus()), "usable": usable, "why": why}))
+
+
+if __name__ == "__main__":
+    main()

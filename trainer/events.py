@@ -61,9 +61,11 @@ def line_for_people(type: str, data: dict) -> str:
                 f"an answer). {data['trainable_parameters']:,} of {data['total_parameters']:,} parameters are trained."
             )
         case "step":
+            # An index learns nothing, and has no loss.
+            learnt = "" if data["loss"] is None else f"loss {data['loss']:.4f}  learning rate {data['learning_rate']:.3g}  "
             return (
-                f"step {data['step']:>{len(str(data['total_steps']))}}/{data['total_steps']}  epoch {data['epoch']:.2f}  loss {data['loss']:.4f}  "
-                f"learning rate {data['learning_rate']:.3g}  {data['tokens_per_s']:,.0f} tokens/s  {duration(data['seconds_left'])} left"
+                f"step {data['step']:>{len(str(data['total_steps']))}}/{data['total_steps']}  epoch {data['epoch']:.2f}  {learnt}"
+                f"{data['tokens_per_s']:,.0f} tokens/s  {duration(data['seconds_left'])} left"
             )
         case "eval":
             loss = "no number" if data["loss"] is None else f"{data['loss']:.4f}"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .card import model_card
 from .checkpoints import newest_complete, publish, remove_unfinished, sha256_of, write_manifest
+from .device import require_given_gpus
 from .events import Events
 from .failures import BadInput, Stopped
 from .passages import chunk_all
@@ -137,6 +138,7 @@ def load_embedder(run: RunFile, threads: int):
     from .models import first_line
     from .query import Embedder
 
+    require_given_gpus()
     torch.set_num_threads(threads)
     try:
         return Embedder(run.model_path)

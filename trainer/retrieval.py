@@ -2,6 +2,7 @@
 
 import math
 
+from .device import require_given_gpus
 from .events import Events
 from .failures import lacks_memory
 from .indexing import CHUNKS, EMBEDDINGS, QUERY
@@ -49,6 +50,7 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events) -> 
 
     from .query import load
 
+    require_given_gpus()
     torch.set_num_threads(run.threads)
     try:
         bundle, embedder = load(run.output_dir, str(run.model_path))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from . import libraries
 from .checkpoints import checkpoint_of, newest_complete, problem_with, remove_unfinished, sha256_of
-from .device import DeviceFigures
+from .device import DeviceFigures, require_given_gpus
 from .events import Events
 from .failures import BadInput, Stopped
 from .optimisation import arguments, optimizer_for, steps_of
@@ -33,6 +33,8 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
 
     events.send("phase", phase="loading_model", message=None)
     set_up_torch(run, threads)
+    # Not by every process of several: each would take memory of the first GPU.
+    require_given_gpus()
 
     from .evaluation import EarlyStopping, HeldOut
     from .models import load_tokenizer, parameters_of, require_fit, require_numbers

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from . import libraries
 from .checkpoints import MANIFEST, sha256_of
+from .device import require_given_gpus
 from .events import Events
 from .failures import BadInput, lacks_memory
 from .encoding import render
@@ -75,6 +76,7 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events, dev
         return {**found, "summary": not_usable(files["errors"])}
     events.send("phase", phase="checking_loading", message=None)
     libraries.load()
+    require_given_gpus()
     import torch
 
     from .models import config_of, context_of, load_model, load_tokenizer

@@ -1,18 +1,21 @@
 import { access, constants, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { isGrpcServiceError } from '@temporalio/client';
 import Table from 'cli-table3';
 import { execa } from 'execa';
 import pg from 'pg';
+import { z } from 'zod';
 import { listModels } from '../base-models/find-model.ts';
-import type { Env } from '../env.ts';
+import { childEnv, type Env, PROJECT_ROOT } from '../env.ts';
 import { exists, freeBytes } from '../files.ts';
+import { devicesOf, deviceVariables } from '../workers/devices.ts';
 import { lazyConnection } from '../workflows/connection.ts';
 import { isPortFree } from './ports.ts';
 import { findPostgresPackage } from './postgres-binaries.ts';
 import { findSystemPython, findTrainerPython } from './python.ts';
 import { findTemporalCli } from './temporal-cli.ts';
 
-/** ok; later: installed or made when it is needed; no: the service does not start without it. */
+/** ok; later: installed or made when it is needed; no: the service does not start, or does not train, with it as it is. */
 type State = 'ok' | 'later' | 'no';
 
 interface Finding {
@@ -24,8 +27,15 @@ interface Finding {
 
 const CONNECT_TIMEOUT_MS = 3_000;
 const LEAST_FREE_BYTES = 5e9;
+/** torch alone takes many seconds to load where it was not loaded lately. */
+const TORCH_TIMEOUT_MS = 120_000;
+/** Of gRPC. */
+const NOT_FOUND = 5;
 
-/** `npm run doctor`: what is there, what is missing, and the remedy. Exit code 1 when something keeps it from starting. */
+/** What `python -m trainer.device` says. */
+const TorchSchema = z.object({ torch: z.string(), given: z.number(), usable: z.number(), why: z.string() });
+
+/** `npm run doctor`: what is there, what is missing, and the remedy. Exit code 1 when something keeps it from working. */
 export async function main(env: Env): Promise<void> {
   const findings = await examine(env);
   const table = new Table({
@@ -55,7 +65,7 @@ export async function examine(env: Env): Promise<Finding[]> {
     await trainer(env),
     ...(await Promise.all(ports(env))),
     await home(env),
-    await gpu(),
+    await gpu(env),
     await models(env),
     { what: 'Output roots', state: 'ok', detail: env.outputRoots.join(', ') },
   ];
@@ -95,6 +105,8 @@ async function outsideTemporal(env: Env): Promise<string> {
     );
     return `an outside one at ${temporalAddress} (TEMPORAL_ADDRESS), it answers`;
   } catch (error) {
+    if (isGrpcServiceError(error) && error.code === NOT_FOUND)
+      return `an outside one at ${temporalAddress} (TEMPORAL_ADDRESS), it answers; its namespace ${namespace} is made at the start`;
     const why = error instanceof Error ? error.message : String(error);
     throw new Error(`TEMPORAL_ADDRESS ${temporalAddress}, namespace ${namespace}, cannot be used: ${why}.`);
   } finally {
@@ -172,11 +184,34 @@ async function nearestFolder(path: string): Promise<string> {
   return (await exists(path)) ? path : await nearestFolder(dirname(path));
 }
 
-async function gpu(): Promise<Finding> {
-  const { stdout, exitCode } = await execa('nvidia-smi', ['--query-gpu=name,memory.total', '--format=csv,noheader'], {
-    reject: false,
+/** GPUs that are listed are of no use where torch has none of them: it is asked as well, once it is installed. */
+async function gpu(env: Env): Promise<Finding> {
+  return await finding('GPU', async () => {
+    const devices = await devicesOf(env);
+    if (devices.includes('cpu')) return 'none: training runs on the CPU';
+    const { stdout, exitCode } = await execa('nvidia-smi', ['--query-gpu=name,memory.total', '--format=csv,noheader'], {
+      reject: false,
+    });
+    const listed = exitCode === 0 ? stdout.trim() : devices.join(', ');
+    const python = await findTrainerPython(env);
+    if (!python) return `${listed}; whether torch can use it shows when it is installed`;
+    const { torch, given, usable, why } = await askTorch(python, devices);
+    if (usable >= given) return `${listed}; torch ${torch} can use ${usable}`;
+    throw new Error(
+      `torch ${torch} can use ${usable} of ${given} GPU(s) (${devices.join(', ')})${why ? `: ${why}` : ''}. Trainings there would fail. Install a CUDA build of torch (without an index of CPU builds in MTM_PIP_ARGS; with Docker, add docker-compose.gpu.yml), or a newer driver, or set MTM_DEVICES to what can be used, as cpu.`,
+    );
   });
-  return { what: 'GPU', state: 'ok', detail: exitCode === 0 ? stdout.trim() : 'none: training runs on the CPU' };
+}
+
+async function askTorch(python: string, devices: string[]): Promise<z.infer<typeof TorchSchema>> {
+  const { stdout, stderr, exitCode } = await execa(python, ['-m', 'trainer.device'], {
+    cwd: PROJECT_ROOT,
+    env: childEnv(deviceVariables(devices.join(','))),
+    reject: false,
+    timeout: TORCH_TIMEOUT_MS,
+  });
+  if (exitCode !== 0) throw new Error(`torch does not load: ${stderr.trim().split('\n').at(-1)}`);
+  return TorchSchema.parse(JSON.parse(stdout.trim().split('\n').at(-1) ?? ''));
 }
 
 async function models(env: Env): Promise<Finding> {

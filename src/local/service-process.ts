@@ -9,6 +9,7 @@ import { ifThere } from '../files.ts';
 import type { ReadyMessage } from './process-lifecycle.ts';
 
 const START_TIMEOUT_MS = 60_000;
+/** A little more than a process gives itself: runUntilStopped. */
 const STOP_GRACE_MS = 9_000;
 const FIRST_RESTART_DELAY_MS = 500;
 const LONGEST_RESTART_DELAY_MS = 15_000;
@@ -21,15 +22,23 @@ export class ServiceProcess {
   readonly name: string;
   readonly #logFile: string;
   readonly #env: Record<string, string>;
+  readonly #stopGraceMs: number;
   #child: ChildProcess | undefined;
   #gone: Promise<void> = Promise.resolve();
   #stopping = false;
   #restartDelayMs = FIRST_RESTART_DELAY_MS;
 
-  constructor(name: 'api' | 'orchestrator' | 'host', logsDir: string, env: Record<string, string>) {
+  /** @param stopGraceMs how long `stop` waits before it kills */
+  constructor(
+    name: 'api' | 'orchestrator' | 'host',
+    logsDir: string,
+    env: Record<string, string>,
+    stopGraceMs = STOP_GRACE_MS,
+  ) {
     this.name = name;
     this.#logFile = join(logsDir, `${name}.log`);
     this.#env = env;
+    this.#stopGraceMs = stopGraceMs;
   }
 
   get pid(): number | undefined {
@@ -57,7 +66,7 @@ export class ServiceProcess {
     const child = this.#child;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     child.kill('SIGTERM');
-    const killer = setTimeout(() => child.kill('SIGKILL'), STOP_GRACE_MS);
+    const killer = setTimeout(() => child.kill('SIGKILL'), this.#stopGraceMs);
     await this.#gone;
     clearTimeout(killer);
   }

@@ -5,6 +5,8 @@ import { requireSafeAddress } from '../api/guard.ts';
 import { type Env, toVariables } from '../env.ts';
 import { keepIdsUnique } from '../models/ids-on-disk.ts';
 import { migrate } from '../models/migrate.ts';
+import { stopTimeMs } from '../workers/worker-processes.ts';
+import { setUpOutsideTemporal } from '../workflows/set-up.ts';
 import { lockHome } from './home-lock.ts';
 import { choosePort, isPortFree } from './ports.ts';
 import { endPostgresLeftover, startPostgres } from './postgres.ts';
@@ -91,11 +93,13 @@ export async function startService(env: Env, onProgress: (line: string) => void)
     }
     await migrate(databaseUrl);
     for (const sentence of await keepIdsUnique(databaseUrl, env.home)) onProgress(sentence);
+    if (!temporal) await setUpOutsideTemporal(env, onProgress);
 
     const apiPort = await choosePort(env.port);
     const settings = toVariables({ ...env, databaseUrl, temporalAddress, port: apiPort });
     const processes = (['orchestrator', 'host', 'api'] as const).map(
-      (name) => new ServiceProcess(name, join(env.home, 'logs'), settings),
+      (name) =>
+        new ServiceProcess(name, join(env.home, 'logs'), settings, name === 'host' ? agentStopMs(env) : undefined),
     );
     // Begun together and ended one after another: no new requests first, then no new work, then the workflows.
     for (const process of processes) stops.push(() => process.stop());
@@ -192,6 +196,11 @@ async function checkPorts(env: Env, patienceMs: number): Promise<void> {
     throw new Error(
       `${taken.join('\n')}\nOr end what listens there; it may be a start of this service in another terminal.`,
     );
+}
+
+/** The agent waits for trainers that save, and needs a moment for itself. */
+function agentStopMs(env: Env): number {
+  return stopTimeMs(env) + 2_000;
 }
 
 function required(value: string | undefined): string {

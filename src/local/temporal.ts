@@ -1,8 +1,8 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as after } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { SEARCH_ATTRIBUTES } from '../../temporal/search-attributes.ts';
+import { setUpNamespace } from '../../temporal/set-up-namespace.ts';
 import { processStart } from '../workers/process-identity.ts';
 import { choosePort } from './ports.ts';
 import { endLeftover, endProcess, startServerProcess } from './server-process.ts';
@@ -79,13 +79,17 @@ async function tryToStart(options: TemporalOptions): Promise<LocalTemporal> {
     await endProcess(server.pid, start, 4_000);
     await rm(pidFile, { force: true });
   };
-  const died = server.ended.then(() => 'died' as const);
-  const outcome = await Promise.race([untilAnswers(address, options.namespace), died]);
-  if (outcome !== 'answers') {
+  const died = new AbortController();
+  const abort = () => died.abort();
+  void server.ended.then(abort, abort);
+  try {
+    await setUp(address, options.namespace, died.signal);
+  } catch (error) {
+    const hasDied = died.signal.aborted;
     await stop();
-    if (outcome === 'died')
-      throw new EndedAtStart(`The local Temporal server ended at its start; its log is ${logFile}.`);
-    throw new Error(`The local Temporal server does not answer; its log is ${logFile}.`);
+    if (hasDied) throw new EndedAtStart(`The local Temporal server ended at its start; its log is ${logFile}.`);
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`The local Temporal server is not ready. ${why} Its log is ${logFile}.`);
   }
   return { address, uiUrl: `http://127.0.0.1:${uiPort}`, origin: cli.origin, ended: server.ended, stop };
 }
@@ -99,23 +103,20 @@ function pidFileOf(home: string): string {
   return join(home, 'temporal.pid');
 }
 
-/** Waits until the server knows our namespace, which it does a moment after it began to listen. */
-async function untilAnswers(address: string, namespace: string): Promise<'answers' | 'silent'> {
-  const deadline = performance.now() + START_TIMEOUT_MS;
-  while (performance.now() < deadline) {
-    try {
+/**
+ * Waits until the server knows our namespace, which it does a moment after it began to listen, and makes it keep closed
+ * workflows: the server keeps those of a namespace that it makes for one day. Search attributes it adds to a new one alone.
+ */
+async function setUp(address: string, namespace: string, signal: AbortSignal): Promise<void> {
+  await setUpNamespace({
+    namespace,
+    isOurs: true,
+    timeoutMs: START_TIMEOUT_MS,
+    connect: async () => {
       const connection = await Connection.connect({ address, connectTimeout: 1_000 });
-      try {
-        await connection.withDeadline(Date.now() + 2_000, () =>
-          connection.workflowService.describeNamespace({ namespace }),
-        );
-        return 'answers';
-      } finally {
-        await connection.close();
-      }
-    } catch {
-      await after(100);
-    }
-  }
-  return 'silent';
+      return { connection, close: () => connection.close() };
+    },
+    onNotice: () => {},
+    signal,
+  });
 }

@@ -5,6 +5,7 @@ import type { Env } from '../env.ts';
 import { runUntilStopped } from '../local/process-lifecycle.ts';
 import { ensureTrainerPython } from '../local/python.ts';
 import { createLogger } from '../logger.ts';
+import { AgentPlace } from '../models/agent-place.ts';
 import { connectModels } from '../models/database.ts';
 import { requireDatabaseUrl } from '../models/database-url.ts';
 import { Host } from '../models/host.ts';
@@ -12,15 +13,21 @@ import { workerConnection } from '../workflows/connection.ts';
 import { hostQueue } from '../workflows/contract.ts';
 import { devicesOf } from './devices.ts';
 import { installTemporalLogger } from './orchestrator.ts';
-import { WorkerProcesses } from './worker-processes.ts';
+import { stopTimeMs, WorkerProcesses } from './worker-processes.ts';
 
 const REPORT_EVERY_MS = 2_000;
+/** Beyond the workers' end, for the connections. */
+const CLOSE_MS = 1_000;
 
 /** The agent of one machine: starts, watches and stops its training workers. */
 export async function main(env: Env): Promise<void> {
   const logger = createLogger('host', env.logLevel);
   installTemporalLogger(env.logLevel);
-  const sequelize = connectModels(requireDatabaseUrl(env));
+  const databaseUrl = requireDatabaseUrl(env);
+  const sequelize = connectModels(databaseUrl);
+  const startedAt = new Date();
+  const place = new AgentPlace(databaseUrl, { hostName: env.hostName, startedAt });
+  await place.take();
   const connection = await workerConnection(env);
   const python = () => ensureTrainerPython({ env, onProgress: (line) => logger.info(line) });
   const devices = await devicesOf(env);
@@ -33,8 +40,10 @@ export async function main(env: Env): Promise<void> {
     activities: { ...createHostActivities(env.hostName, processes, createCheckOutput(env, python)) },
     shutdownGraceTime: '2s',
   });
-  const startedAt = new Date();
-  const report = () => Host.report({ name: env.hostName, agentPid: process.pid, devices, startedAt });
+  const report = async () => {
+    // Without its place it must not write over what another agent reports.
+    if (place.isHeld) await Host.report({ name: env.hostName, agentPid: process.pid, devices, startedAt });
+  };
   await report();
   const timer = setInterval(() => void report().catch(() => {}), REPORT_EVERY_MS);
   processes.start();
@@ -42,13 +51,15 @@ export async function main(env: Env): Promise<void> {
   // Made now, so that the first run does not wait for it; a failure is told by the run that needs it.
   void python().catch((error: unknown) => logger.warn({ err: error }, 'The Python of the trainer is not ready.'));
   await runUntilStopped({
-    running,
+    running: Promise.race([running, place.lost]),
     stop: async () => {
       clearInterval(timer);
       worker.shutdown();
       await processes.stop();
       await running;
+      await place.release();
       await Promise.all([connection.close(), sequelize.close()]);
     },
+    timeLimitMs: stopTimeMs(env) + CLOSE_MS,
   });
 }

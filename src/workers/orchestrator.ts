@@ -1,6 +1,5 @@
 import { constants, setPriority } from 'node:os';
 import { DefaultLogger, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
-import { ensureSearchAttributes } from '../../temporal/ensure-search-attributes.ts';
 import { failing } from '../activities/failing.ts';
 import {
   createDataActivities,
@@ -16,6 +15,7 @@ import { requireDatabaseUrl } from '../models/database-url.ts';
 import { connectOrchestration } from '../workflows/client.ts';
 import { workerConnection } from '../workflows/connection.ts';
 import { DATA_QUEUE, LINE_QUEUE, ORCHESTRATION_QUEUE } from '../workflows/contract.ts';
+import { setUpOutsideTemporal } from '../workflows/set-up.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { PoolKeeper } from './pool-keeper.ts';
 import { Reconciler } from './reconciler.ts';
@@ -37,10 +37,9 @@ export async function main(env: Env): Promise<void> {
   // thread is started: on Linux each has a priority of its own, and gets that of the one which starts it.
   setPriority(constants.priority.PRIORITY_LOW);
   installTemporalLogger(env.logLevel);
+  // Not one try and a warning: without them every run would be refused, again and again, for a search attribute.
+  await setUpOutsideTemporal(env, (sentence) => logger.warn(sentence));
   const connection = await workerConnection(env);
-  await ensureSearchAttributes(connection, env.temporalNamespace).catch((error: Error) =>
-    logger.warn({ err: error.cause }, error.message),
-  );
   const sequelize = connectModels(requireDatabaseUrl(env));
   const orchestration = connectOrchestration(env);
   const common = {

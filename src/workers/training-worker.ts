@@ -21,9 +21,8 @@ import { installTemporalLogger } from './orchestrator.ts';
 import { processStart } from './process-identity.ts';
 
 const REPORT_EVERY_MS = 3_000;
-/** SIGTERM: time to save even a large model. SIGINT: the machine's user is waiting at the terminal. */
+/** SIGTERM, which ends this worker alone: time to save even a large model. SIGINT, of an agent that ends: MTM_STOP_GRACE_MS. */
 const STOP_GRACE_MS = 120_000;
-const QUICK_STOP_GRACE_MS = 5_000;
 
 /** One training worker: one slot, so one run at a time. Started and watched by the host agent. */
 export async function main(env: Env, args: string[]): Promise<void> {
@@ -71,7 +70,7 @@ export async function main(env: Env, args: string[]): Promise<void> {
     // The SDK would hold heartbeats back for up to a minute, and with them the news of a cancel.
     maxHeartbeatThrottleInterval: Math.min(5_000, env.heartbeatTimeoutMs / 4),
     // We stop the work ourselves, by `stopping`; the SDK must not cancel it before it has saved.
-    shutdownGraceTime: STOP_GRACE_MS + 30_000,
+    shutdownGraceTime: Math.max(STOP_GRACE_MS, env.stopGraceMs) + 30_000,
   });
   const running = worker.run();
   await report.now('idle', null);
@@ -79,7 +78,7 @@ export async function main(env: Env, args: string[]): Promise<void> {
   await runUntilStopped({
     running,
     stop: async (signal) => {
-      if (signal !== 'SIGTERM') stopGraceMs = QUICK_STOP_GRACE_MS;
+      if (signal !== 'SIGTERM') stopGraceMs = env.stopGraceMs;
       stopping.abort();
       worker.shutdown();
       await running;
@@ -89,7 +88,7 @@ export async function main(env: Env, args: string[]): Promise<void> {
       await report.now('stopped', null);
       await Promise.all([connection.close(), sequelize.close()]);
     },
-    timeLimitMs: STOP_GRACE_MS + 60_000,
+    timeLimitMs: Math.max(STOP_GRACE_MS, env.stopGraceMs) + 60_000,
   });
 }
 

@@ -12,7 +12,13 @@ import { endOf, isAlive, lastWords, signal, spawnWorker } from './worker-process
 const RECONCILE_EVERY_MS = 500;
 /** After a stop was asked for, a worker that is still there is killed; its run goes on from the last checkpoint. */
 const KILL_AFTER_MS = 150_000;
-const QUICK_STOP_MS = 7_000;
+/** Beyond MTM_STOP_GRACE_MS: a worker whose trainer was cut off hands its run back, and ends. */
+const HAND_BACK_MS = 2_000;
+
+/** The longest that `stop` takes before it kills. */
+export function stopTimeMs({ stopGraceMs }: Pick<Env, 'stopGraceMs'>): number {
+  return stopGraceMs + HAND_BACK_MS;
+}
 
 /**
  * Keeps this host's worker processes as the table `workers` wants them: starts those that are wanted and not there,
@@ -47,7 +53,7 @@ export class WorkerProcesses {
     void this.reconcile().finally(next);
   }
 
-  /** Ends every worker process of this host quickly; they stay wanted, and come back with the agent. */
+  /** Ends every worker process of this host within `stopTimeMs`; they stay wanted, and come back with the agent. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
@@ -57,7 +63,8 @@ export class WorkerProcesses {
       workers.map(async (worker) => {
         if (!(await isAlive(worker))) return;
         signal(worker, 'SIGINT');
-        for (let waitedMs = 0; waitedMs < QUICK_STOP_MS && (await isAlive(worker)); waitedMs += 100) await after(100);
+        const deadline = performance.now() + stopTimeMs(this.#env);
+        while (performance.now() < deadline && (await isAlive(worker))) await after(100);
         if (await isAlive(worker)) signal(worker, 'SIGKILL');
         await worker.update({ pid: null, pid_started: null, status: 'stopped', current_run_id: null });
       }),

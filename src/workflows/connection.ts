@@ -19,8 +19,11 @@ export interface ClientConnection {
   close(): Promise<void>;
 }
 
-/** For clients. Connects when first used, so that the API starts and answers while Temporal is away. */
-export function lazyConnection(env: Env): ClientConnection {
+/**
+ * For clients. Connects when first used, so that the API starts and answers while Temporal is away.
+ * @param retries whether a call that reaches nobody is tried again until its deadline; otherwise it says at once why
+ */
+export function lazyConnection(env: Env, { retries = true } = {}): ClientConnection {
   let closed = false;
   // The client's own retries know nothing of `close`: their timer would call on a channel that is shut down, which
   // throws where nobody can catch it and ends the process.
@@ -28,7 +31,7 @@ export function lazyConnection(env: Env): ClientConnection {
     new InterceptingCall(closed ? CANCELLED_CALL : nextCall(options));
   const connection = Connection.lazy({
     ...connectionOptions(env),
-    interceptors: [makeGrpcRetryInterceptor(defaultGrpcRetryOptions()), untilClosed],
+    interceptors: [...(retries ? [makeGrpcRetryInterceptor(defaultGrpcRetryOptions())] : []), untilClosed],
   });
   return {
     connection,

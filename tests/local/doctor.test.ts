@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Env } from '../../src/env.ts';
 import { examine } from '../../src/local/doctor.ts';
 import { testEnv } from '../support/service.ts';
+import { sharedServers } from '../support/shared-servers.ts';
 
 describe('the doctor', function () {
   this.timeout(120_000);
@@ -48,6 +49,25 @@ describe('the doctor', function () {
     const temporal = await find('Temporal', { temporalAddress: '127.0.0.1:1' });
     assert.equal(temporal.state, 'no');
     assert.match(temporal.remedy ?? '', /TEMPORAL_ADDRESS 127\.0\.0\.1:1, namespace default, cannot be used/);
+  });
+
+  it('asks torch for the GPUs that it is to train on, and has the remedy where torch cannot use them', async () => {
+    // Return what nvidia-smi lists before torch is asked (`gpu`, src/local/doctor.ts) and all looks well.
+    const given = await find('GPU', { devices: ['cuda:97'] });
+    assert.equal(given.state, 'no');
+    assert.match(
+      given.remedy ?? '',
+      /^torch \S+ can use 0 of 1 GPU\(s\) \(cuda:97\).*MTM_PIP_ARGS.*docker-compose\.gpu/,
+    );
+    const none = await find('GPU', { devices: ['cpu'] });
+    assert.deepEqual([none.state, none.detail], ['ok', 'none: training runs on the CPU']);
+  });
+
+  it('takes a Temporal without our namespace for one that gets it at the start', async () => {
+    const { temporalAddress } = sharedServers() ?? {};
+    const { state, detail } = await find('Temporal', { temporalAddress, temporalNamespace: 'nobody-made-it' });
+    assert.equal(state, 'ok', detail);
+    assert.match(detail, /it answers; its namespace nobody-made-it is made at the start/);
   });
 
   it('names a home that cannot be written', async () => {

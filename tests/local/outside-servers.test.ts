@@ -10,11 +10,12 @@ import { ensureTemporalCli } from '../../src/local/temporal-cli.ts';
 import { csvRows } from '../support/rows.ts';
 import { testEnv, until } from '../support/service.ts';
 
-/** PostgreSQL and Temporal as others set them up: no schema, no search attributes of ours. */
+/** PostgreSQL and Temporal as others set them up: no schema, no namespace, no search attributes of ours. */
 describe('outside servers', function () {
   this.timeout(300_000);
 
   it('are used in place of the embedded ones, and get what they lack', async () => {
+    // Take setUpOutsideTemporal out of src/local/start.ts and src/workers/orchestrator.ts, and nobody makes the namespace.
     const env = await testEnv();
     const postgres = await startPostgres({ home: join(env.home, 'elsewhere'), port: 0 });
     const [port, metricsPort] = [await choosePort(0), await choosePort(0)];
@@ -27,7 +28,12 @@ describe('outside servers', function () {
         connection.workflowService.describeNamespace({ namespace: 'default' }).catch(() => null),
       );
       const service = await startService(
-        { ...env, databaseUrl: postgres.url, temporalAddress: `127.0.0.1:${port}` },
+        {
+          ...env,
+          databaseUrl: postgres.url,
+          temporalAddress: `127.0.0.1:${port}`,
+          temporalNamespace: 'nobody-made-it',
+        },
         () => {},
       );
       try {
@@ -44,7 +50,7 @@ describe('outside servers', function () {
           body: JSON.stringify({ name: 'job', dataset_id: id, model_name: 'some/model' }),
         });
         assert.equal(job.status, 201);
-        const client = new Client({ connection });
+        const client = new Client({ connection, namespace: 'nobody-made-it' });
         const listed = await until('the workflow to be found by our search attribute', async () => {
           for await (const found of client.workflow.list({ query: 'MtmOwner = "job-1"' })) return found;
         });

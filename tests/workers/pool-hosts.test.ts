@@ -69,6 +69,13 @@ describe('a pool of two hosts', function () {
     const { status, body } = await service.call('POST', '/workers/', { action: 'start', worker_count: 3 });
     assert.equal(status, 400);
     assert.match(String(body.detail), /worker_count 3 is too many: 2 of at most 4/);
+
+    // Nobody has that GPU, so nothing could be trained on it: from here on both have the CPU.
+    assert.equal((await control('stop')).status, 200);
+    await second?.stop();
+    second = await startHost(service, 'second-host', ['cpu']);
+    assert.equal((await service.call('POST', '/workers/', { action: 'start', worker_count: 2 })).status, 200);
+    assert.ok((await workerOn('test-host')) && (await workerOn('second-host')));
   });
 
   it('keeps a worker when its agent is killed and comes back', async () => {

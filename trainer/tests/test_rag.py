@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import install_model
+from ..events import line_for_people
 from ..failures import BadInput, Stopped
 from ..passages import chunks_of
 from ..rows import read_conversations
@@ -106,6 +107,11 @@ class Rag(unittest.TestCase):
             # By chance one in four of forty would be among the first ten.
             self.assertGreater(score["recall_at_10"], 0.5)
             self.assertGreaterEqual(score["mrr"], score["recall_at_1"])
+
+    def test_its_steps_are_printed_for_whoever_starts_it_by_hand(self):
+        # An index has no loss: the line of a training's step ended `python -m trainer train --type rag` at its first one.
+        _, events = self.index("steps")
+        self.assertRegex(line_for_people("step", events.of("step")[0]), r"^step +1/\d+  epoch 0\.\d\d  [\d,]+ tokens/s  .* left$")
 
     def test_a_bundle_of_noise_finds_nothing(self):
         """What is measured is whether the right chunk is found, and not how far down some chunk is."""
