@@ -1,6 +1,7 @@
 import { TransientError, UserError } from './failure.ts';
 import { errnoOf, isDiskFull } from './files.ts';
 import { isDatabaseAway } from './models/database-away.ts';
+import { sqlStateOf } from './models/sql-state.ts';
 
 /** By what can be done about it. */
 export type FailureKind = 'transient' | 'user' | 'disk_full' | 'bug';
@@ -49,6 +50,15 @@ const OF_PERMISSIONS: Record<string, string> = {
   ENOENT: 'A file or folder is missing',
 };
 
+/** And of PostgreSQL that is there, by its codes: what ends well when it is done again. */
+const OF_THE_DATABASE: Record<string, string> = {
+  '57014': 'The database needed longer for a statement than it may take',
+  '40P01': 'Two transactions waited for each other',
+  '40001': 'Two transactions changed the same',
+  '53200': 'The database has no memory left',
+  '53300': 'The database has no connection to spare',
+};
+
 /**
  * The one place that decides what a failure is: activities, the dispatcher, the reconciler and the API go by it. What is
  * not known is a bug.
@@ -56,6 +66,8 @@ const OF_PERMISSIONS: Record<string, string> = {
 export function failureOf(error: unknown): Failure {
   if (isDiskFull(error)) return { kind: 'disk_full', sentence: 'The disk is full. Make room on it.' };
   if (isDatabaseAway(error)) return { kind: 'transient', sentence: 'The database does not answer.' };
+  const state = sqlStateOf(error);
+  if (state in OF_THE_DATABASE) return { kind: 'transient', sentence: `${OF_THE_DATABASE[state]}.` };
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof UserError) return { kind: 'user', sentence: message };
   if (error instanceof TransientError) return { kind: 'transient', sentence: message };

@@ -1,14 +1,13 @@
 import type { Context, Next } from 'koa';
 import { ForeignKeyConstraintError } from 'sequelize';
 import { DataProcessesBusy, DataProcessKilled } from '../datasets/data-process.ts';
-import { DatasetError } from '../datasets/dataset-error.ts';
-import { isDiskFull } from '../files.ts';
+import { failureOf } from '../failure-of.ts';
+import { errnoOf } from '../files.ts';
 import type { Logger } from '../logger.ts';
 import { RunAlreadyOpenError } from '../models/create-run.ts';
 import { isDatabaseAway } from '../models/database-away.ts';
 import { sqlStateOf } from '../models/sql-state.ts';
-import { OutputDirectoryError } from '../outputs/output-directory.ts';
-import { OrchestrationUnavailableError, PoolRefusedError } from '../workflows/client.ts';
+import { OrchestrationUnavailableError } from '../workflows/client.ts';
 
 /** An answer other than success: its status, and a sentence that names field, value and remedy. */
 export class ApiError extends Error {
@@ -45,7 +44,8 @@ export function renderErrors(logger: Logger) {
       const { status, detail } = toAnswer(error);
       if (isDataException(error))
         logger.warn({ err: error, method: ctx.method, path: ctx.path }, 'The database refused a value of a request.');
-      if (status === 500) logger.error({ err: error, method: ctx.method, path: ctx.path }, 'A request failed.');
+      if (status === 500 || errnoOf(error) !== null)
+        logger.error({ err: error, method: ctx.method, path: ctx.path }, 'A request failed.');
       if (status === 503) ctx.set('Retry-After', RETRY_AFTER_S);
       ctx.status = status;
       ctx.body = { detail };
@@ -77,11 +77,6 @@ function isDataException(error: unknown): boolean {
 
 function toAnswer(error: unknown): { status: number; detail: string } {
   if (error instanceof ApiError) return { status: error.status, detail: error.message };
-  if (error instanceof DatasetError || error instanceof OutputDirectoryError || error instanceof PoolRefusedError) {
-    return { status: 400, detail: error.message };
-  }
-  if (isDiskFull(error))
-    return { status: 507, detail: 'The disk of the service has no room for this. Free some, then send it again.' };
   if (error instanceof RunAlreadyOpenError)
     return { status: 409, detail: `${error.message} Cancel it, or wait for its end.` };
   if (error instanceof OrchestrationUnavailableError) {
@@ -105,7 +100,20 @@ function toAnswer(error: unknown): { status: number; detail: string } {
     };
   const status = statusOf(error);
   if (status !== null) return { status, detail: error instanceof Error ? error.message : String(error) };
-  return { status: 500, detail: 'The service failed; its log says how.' };
+  return ofKind(error);
+}
+
+/** What is nothing of the API's own, by the one taxonomy. What the system says of a file names paths: its log has it. */
+function ofKind(error: unknown): { status: number; detail: string } {
+  const { kind, sentence } = failureOf(error);
+  if (kind === 'user') return { status: 400, detail: sentence };
+  if (kind === 'disk_full')
+    return { status: 507, detail: 'The disk of the service has no room for this. Free some, then send it again.' };
+  if (kind === 'bug' || errnoOf(error) === 'ENOENT')
+    return { status: 500, detail: 'The service failed; its log says how.' };
+  const why =
+    errnoOf(error) === null ? sentence : 'The machine of the service does not let it do this; its log says why.';
+  return { status: 503, detail: `${why} Try again in a few seconds.` };
 }
 
 /** 4xx errors of Koa and its parsers, whose messages speak of the request alone. */

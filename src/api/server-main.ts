@@ -15,12 +15,14 @@ import { createApi } from './server.ts';
 
 const DRAIN_MS = 2_000;
 const TIDY_UP_EVERY_MS = 600_000;
+/** A person waits for it, for ten seconds at most. */
+const STATEMENT_TIMEOUT_MS = 8_000;
 
 /** The process that answers HTTP. It starts, and answers, also while the database or Temporal is away. */
 export async function main(env: Env): Promise<void> {
   requireSafeAddress(env);
   const logger = createLogger('api', env.logLevel);
-  const sequelize = connectModels(requireDatabaseUrl(env));
+  const sequelize = connectModels(requireDatabaseUrl(env), { statementTimeoutMs: STATEMENT_TIMEOUT_MS });
   const orchestration = connectOrchestration(env);
   await makeFolders(env);
   const bundles = new BundleReaders();

@@ -1,7 +1,10 @@
 import { ConnectionError, DatabaseError } from 'sequelize';
 import { sqlStateOf } from './sql-state.ts';
 
-/** Errors of pg itself have no code: these are what it says when its connection ends under a query. */
+/**
+ * Errors of pg itself have no code: these are what it says when its connection ends under a query, or when the server does not
+ * even say that a statement took too long (see STATEMENT_TIMEOUT_MS).
+ */
 const ENDED = /Connection terminated|not queryable|Query read timeout|ECONNRESET|EPIPE/;
 
 /**

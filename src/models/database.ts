@@ -23,18 +23,31 @@ pg.types.setTypeParser(pg.types.builtins.INT8, Number);
  */
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000;
 
+/** The server ends a statement that takes longer, and says so: it is there, and the statement is too much for it. */
+const STATEMENT_TIMEOUT_MS = 30_000;
+/** A server that says nothing for so much longer still is away. */
+const ANSWER_TIMEOUT_MS = 5_000;
+
+export interface DatabaseOptions {
+  statementTimeoutMs?: number;
+}
+
 /**
  * Connects the models to a database whose schema is up to date (see migrate.ts). The models are classes of the
  * process, so there is one database per process. Connections are opened when first used.
  */
-export function connectModels(databaseUrl: string): Sequelize {
+export function connectModels(
+  databaseUrl: string,
+  { statementTimeoutMs = STATEMENT_TIMEOUT_MS }: DatabaseOptions = {},
+): Sequelize {
   const sequelize = new Sequelize(databaseUrl, {
     dialect: 'postgres',
     logging: false,
     pool: { max: 20, acquire: 4_000 },
     dialectOptions: {
       connectionTimeoutMillis: 3_000,
-      query_timeout: 30_000,
+      statement_timeout: statementTimeoutMs,
+      query_timeout: statementTimeoutMs + ANSWER_TIMEOUT_MS,
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
       keepAlive: true,
     },

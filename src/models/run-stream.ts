@@ -59,7 +59,7 @@ export async function readStream(runId: number, after: StreamPlace, limit: numbe
        ) AS entries
        WHERE xid < horizon.xmin
        ORDER BY xid, seq LIMIT $limit
-     ) AS entry ON true
+     ) AS entry ON run.id IS NOT NULL
      ORDER BY entry.xid, entry.seq`,
     { bind: { runId, xid: after.xid, seq: after.seq, limit }, type: QueryTypes.SELECT },
   );

@@ -48,10 +48,13 @@ export class Tidying {
 
   /** Their rows are gone, so nobody finds what is left of them but this list. */
   async #deletedRuns(): Promise<void> {
-    for (const deleted of await DeletedRun.findAll({ order: [['id', 'ASC']], limit: RUNS_AT_ONCE })) {
-      await new RunFolder(this.#env, deleted.placed()).remove();
+    // Any of them: one whose folder cannot be removed, since its disk is away, keeps no other from it.
+    for (const deleted of await DeletedRun.findAll({ order: literal('random()'), limit: RUNS_AT_ONCE })) {
       for (const table of ['run_metrics', 'run_events']) await deleteInBatches(table, deleted.id);
-      await deleted.destroy();
+      await new RunFolder(this.#env, deleted.placed())
+        .remove()
+        .then(() => deleted.destroy())
+        .catch((err: unknown) => this.#logger.warn({ err, runId: deleted.id }, 'What a deleted run left stays.'));
     }
   }
 

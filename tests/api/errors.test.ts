@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import Koa from 'koa';
 import { renderErrors } from '../../src/api/errors.ts';
 import { listen } from '../../src/api/http-server.ts';
+import { failureOf } from '../../src/failure-of.ts';
+import { connectModels } from '../../src/models/database.ts';
 import { startTestDatabase, type TestDatabase } from '../support/database.ts';
-import { captureLog, WARN } from '../support/log-lines.ts';
+import { captureLog, ERROR, WARN } from '../support/log-lines.ts';
 
 /** What PostgreSQL refuses of values that no check of ours has refused. */
 const REFUSED = [
@@ -29,6 +33,7 @@ describe('errors of PostgreSQL', function () {
     const app = new Koa();
     app.use(renderErrors(logger));
     app.use(async (ctx) => {
+      if (ctx.query.path !== undefined) await readFile(String(ctx.query.path));
       await database.sequelize.query(String(ctx.query.sql));
     });
     server = await listen(app, 0, '127.0.0.1');
@@ -62,5 +67,35 @@ describe('errors of PostgreSQL', function () {
 
   it('about anything else are not', async () => {
     assert.equal((await ask('SELECT * FROM no_such_table')).status, 500);
+  });
+
+  it('say that a statement took too long, and not that the database is away', async () => {
+    // Take statement_timeout out of src/models/database.ts and the server works on for 5 s.
+    const impatient = connectModels(database.url, { statementTimeoutMs: 100 });
+    const error = await impatient.query('SELECT pg_sleep(5)').catch((reason: unknown) => reason);
+    await impatient.close();
+    assert.deepEqual(failureOf(error), {
+      kind: 'transient',
+      sentence: 'The database needed longer for a statement than it may take.',
+    });
+    const answer = await ask('SET LOCAL statement_timeout = 50; SELECT pg_sleep(5)');
+    assert.deepEqual(answer, {
+      status: 503,
+      detail: 'The database needed longer for a statement than it may take. Try again in a few seconds.',
+    });
+  });
+
+  it('of the file system are logged, and answered without its paths', async () => {
+    // Take ofKind out of src/api/errors.ts and it is a 500: nobody would try again.
+    lines.length = 0;
+    const response = await fetch(`${url}/?${new URLSearchParams({ path: tmpdir() })}`);
+    assert.equal(response.status, 503);
+    assert.deepEqual(await response.json(), {
+      detail: 'The machine of the service does not let it do this; its log says why. Try again in a few seconds.',
+    });
+    assert.deepEqual(
+      lines.map(({ level, err }) => [level, (err as { code: string }).code]),
+      [[ERROR, 'EISDIR']],
+    );
   });
 });

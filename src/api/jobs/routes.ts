@@ -127,7 +127,7 @@ export function addJobs(endpoints: Endpoints, { env, orchestration }: ApiDepende
     params: IdParams,
     success: { status: 204, description: 'Deleted' },
     errors: { 404: 'Job not found', 409: 'It has a run that has not ended' },
-    handle: ({ params: { id } }) => deleteOwner({ kind: 'job', id }, env),
+    handle: ({ params: { id } }) => deleteOwner({ kind: 'job', id }),
   });
 }
 

@@ -199,7 +199,7 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
     params: IdParams,
     success: { status: 204, description: 'Deleted' },
     errors: { 404: 'Project not found', 409: 'It has a run that has not ended' },
-    handle: ({ params: { id } }) => deleteOwner({ kind: 'project', id }, env),
+    handle: ({ params: { id } }) => deleteOwner({ kind: 'project', id }),
   });
 
   endpoints.add({

@@ -1,6 +1,6 @@
 import type { Transaction } from 'sequelize';
-import type { Env } from '../../env.ts';
 import { createRun } from '../../models/create-run.ts';
+import { DeletedRun } from '../../models/deleted-run.ts';
 import { Job } from '../../models/job.ts';
 import { setPauseReasonInLine } from '../../models/pause.ts';
 import { Project } from '../../models/project.ts';
@@ -8,7 +8,6 @@ import { connection, Run } from '../../models/run.ts';
 import type { RunSpec } from '../../models/run-spec.ts';
 import { isFinal } from '../../models/statuses.ts';
 import { transition } from '../../models/transition.ts';
-import { RunFolder } from '../../runs/run-folder.ts';
 import type { Orchestration } from '../../workflows/client.ts';
 import { PAUSE_WAS_ASKED } from '../../workflows/contract.ts';
 import { workflowOf } from '../../workflows/run-workflow.ts';
@@ -66,12 +65,13 @@ export async function startAgain(
 }
 
 /**
- * Deletes a job or project with its runs and their working files. What was published stays: it is the user's.
+ * Deletes a job or project with its runs. Their working files and figures are noted with it and removed behind the answer (see
+ * tidy.ts): there may be millions of rows. What was published stays: it is the user's.
  * @throws ApiError 409 while a run has not ended
  */
-export async function deleteOwner(owner: RunOwner, env: Env): Promise<void> {
+export async function deleteOwner(owner: RunOwner): Promise<void> {
   const sequelize = connection();
-  const runs = await sequelize.transaction(async (transaction) => {
+  await sequelize.transaction(async (transaction) => {
     await lockOwner(owner, transaction);
     const found = await Run.findAll({ where: runsOf(owner), lock: true, transaction });
     const open = found.find((run) => !isFinal(run.status) || (run.workflow_started_at && !run.workflow_closed_at));
@@ -81,9 +81,11 @@ export async function deleteOwner(owner: RunOwner, env: Env): Promise<void> {
         `Run ${open.number} of ${owner.kind} ${owner.id} is ${isFinal(open.status) ? 'just ending' : open.status}. Cancel it, or wait for its end, then delete.`,
       );
     }
+    const left = found.map(({ id, workflow_id, spec }) => {
+      return { id, workflow_id, spec: { output_directory: spec.output_directory } };
+    });
+    await DeletedRun.bulkCreate(left, { transaction });
     const where = { id: owner.id };
     await (owner.kind === 'job' ? Job.destroy({ where, transaction }) : Project.destroy({ where, transaction }));
-    return found;
   });
-  await Promise.all(runs.map((run) => new RunFolder(env, run).remove()));
 }
