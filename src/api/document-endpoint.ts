@@ -1,7 +1,7 @@
 import type { OpenAPIRegistry, RouteConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import { BASE_PATH, type Declaration } from './endpoint.ts';
-import { ErrorSchema, IdempotencyHeaders, RangeHeaders } from './shared-schema.ts';
+import { ErrorSchema, IdempotencyHeaders, RangeHeaders, StillAtWorkSchema } from './shared-schema.ts';
 
 type AnyDeclaration = Declaration<z.ZodObject | undefined, z.ZodObject | undefined, z.ZodType | undefined>;
 
@@ -75,6 +75,15 @@ export function documentEndpoint(registry: OpenAPIRegistry, endpoint: AnyDeclara
     request: requestOf(endpoint),
     responses: {
       [success.status]: answer,
+      ...(endpoint.mayTakeLong
+        ? {
+            202: {
+              description: 'It takes longer than 8 s and goes on: the same request again gives it when it is done',
+              content: { 'application/json': { schema: StillAtWorkSchema } },
+              headers: z.object({ 'Retry-After': z.string().openapi({ example: '2' }) }),
+            },
+          }
+        : {}),
       ...(endpoint.inRanges
         ? { 206: { ...answer, description: 'The range' }, 304: { description: 'It is what the client has' } }
         : {}),

@@ -9,9 +9,10 @@ import type { Orchestration } from '../workflows/client.ts';
 import { documentEndpoint } from './document-endpoint.ts';
 import type { Access } from './guard.ts';
 import { createOnce } from './idempotency.ts';
+import { ANSWER_WITHIN_MS, LongAnswers, type OnProgress, StillAtWork } from './long-answers.ts';
 import { check, type Parsed, readJson } from './request.ts';
 import { Routes } from './routes.ts';
-import { IDEMPOTENCY_HEADER, IdempotencyHeaders } from './shared-schema.ts';
+import { IDEMPOTENCY_HEADER, IdempotencyHeaders, type StillAtWorkSchema } from './shared-schema.ts';
 
 export const BASE_PATH = '/api/v1';
 
@@ -22,6 +23,8 @@ export interface ApiDependencies {
   logger: Logger;
   sequelize: Sequelize;
   bundles: BundleReaders;
+  /** After so long an answer says that its work goes on. */
+  answerWithinMs?: number;
 }
 
 /**
@@ -30,12 +33,19 @@ export interface ApiDependencies {
  */
 export type Once = (create: (transaction: Transaction) => Promise<unknown>, fingerprint?: string) => Promise<unknown>;
 
+/**
+ * Does work that may take longer than an answer may (see long-answers.ts). `what`: all that its result depends on, beside the
+ * endpoint.
+ */
+export type Slowly = <T>(what: unknown, work: (onProgress: OnProgress) => Promise<T>) => Promise<T>;
+
 interface Request<Params, Query, Body> {
   params: Params;
   query: Query;
   body: Body;
   ctx: Context;
   once: Once;
+  slowly: Slowly;
 }
 
 interface Success {
@@ -74,6 +84,8 @@ export interface Declaration<
   success: Success;
   /** A download, which is answered by `sendDownload`: also a part of it, and that it has not changed. */
   inRanges?: boolean;
+  /** The handler uses `slowly`: an answer may be 202, with how far it is. */
+  mayTakeLong?: boolean;
   /** Answers as well while PostgreSQL and Temporal are away. */
   alone?: boolean;
   /** Error codes beside those that every endpoint can give, with when they are given. */
@@ -89,10 +101,13 @@ export class Endpoints {
   readonly routes: Routes;
   readonly registry = new OpenAPIRegistry();
   readonly #sequelize: Sequelize;
+  readonly #longAnswers = new LongAnswers();
+  readonly #answerWithinMs: number;
 
-  constructor({ env, sequelize }: Pick<ApiDependencies, 'env' | 'sequelize'>) {
+  constructor({ env, sequelize, answerWithinMs = ANSWER_WITHIN_MS }: ApiDependencies) {
     this.routes = new Routes(env);
     this.#sequelize = sequelize;
+    this.#answerWithinMs = answerWithinMs;
   }
 
   add<
@@ -109,9 +124,16 @@ export class Endpoints {
       const body = check(endpoint.body as B, sent.value, 'body');
       const scope = `${ctx.method} ${endpoint.path} ${JSON.stringify(params ?? {})}`;
       const once = this.#onceFor(ctx, { scope, text: sent.text, body });
+      const deadline = performance.now() + this.#answerWithinMs;
+      const slowly: Slowly = (what, work) =>
+        this.#longAnswers.answer([endpoint.path, what], Math.max(0, deadline - performance.now()), work);
       // Before: the handler of a download answers with a part of it, or that nothing has changed, where it is asked to.
       ctx.status = success.status;
-      const result = await endpoint.handle({ params, query, body, ctx, once });
+      const result = await endpoint.handle({ params, query, body, ctx, once, slowly }).catch((error: unknown) => {
+        if (error instanceof StillAtWork) return error;
+        throw error;
+      });
+      if (result instanceof StillAtWork) return answerLater(ctx, result);
       ctx.body = success.status === 204 ? null : result;
       if (success.location !== undefined) ctx.set('Location', locationOf(success.location, result));
     };
@@ -137,6 +159,12 @@ export class Endpoints {
       return answer;
     };
   }
+}
+
+function answerLater(ctx: Context, { message, progressPercent }: StillAtWork): void {
+  ctx.status = 202;
+  ctx.set('Retry-After', '2');
+  ctx.body = { detail: message, progress_percent: progressPercent } satisfies z.input<typeof StillAtWorkSchema>;
 }
 
 function locationOf(location: string, created: unknown): string {

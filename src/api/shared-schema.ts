@@ -13,6 +13,17 @@ export const ErrorSchema = z
   .object({ detail: z.string() })
   .openapi('Error', { example: { detail: 'Dataset 7 not found.' } });
 
+/** Of an answer 202: what was asked for is not done yet. */
+export const StillAtWorkSchema = z
+  .object({ detail: z.string(), progress_percent: z.number().nullable() })
+  .openapi('StillAtWork', {
+    example: {
+      detail:
+        'It takes longer than an answer may. It goes on: send the same request again, and it is answered when it is done.',
+      progress_percent: 42.5,
+    },
+  });
+
 /** An integer in a path or a query: decimal digits. */
 export function integerParam(min: number, max: number) {
   const toNumber = (text: unknown) => (typeof text === 'string' && /^-?\d{1,15}$/.test(text) ? Number(text) : text);

@@ -8,6 +8,7 @@ import { withDuckDb } from './duckdb.ts';
 import { readJson } from './json.ts';
 import { readParquet } from './parquet.ts';
 import { lineEnds, plainText } from './plain-text.ts';
+import { withProgress } from './progress.ts';
 import { LONGEST_ROW_BYTES, type Reading, RowTooLong } from './reading.ts';
 import { checkMapping, conversationSql, type Mapping } from './row-format.ts';
 import { kindOf, type SourceKind } from './source-kind.ts';
@@ -50,7 +51,6 @@ export interface Converted {
 const MEMORY = '256MB';
 /** For rows that are longer than those of most files. */
 const MORE_MEMORY = '1GB';
-const SAY_EVERY_MS = 200;
 /** Fewer than DuckDB's own: measured faster, in half the memory. Fewer still for long rows, since a group is in memory. */
 const MOST_GROUP_ROWS = 20_480;
 const LEAST_GROUP_ROWS = 2048;
@@ -62,7 +62,7 @@ export async function convert(request: ConvertRequest, onProgress: (percent: num
   const source = await plainSource(sourcePath, kindOf(originalName), workDir);
   const folders = [workDir, dirname(source.path), dirname(parquetPath)];
   return await withDuckDb({ memory: MEMORY, folders }, async (connection) => {
-    const reading = await whileTelling(connection, onProgress, () =>
+    const reading = await withProgress(connection, onProgress, () =>
       readSource(connection, source, ({ columns }) => checkColumns(columns, request.mapping), parquetPath),
     );
     if (source.mayHaveNul) await refuseNul(connection, parquetPath, reading.columns);
@@ -176,22 +176,6 @@ async function rowsOfGroup(connection: DuckDBConnection, path: string): Promise<
     `SELECT sum(total_uncompressed_size) / greatest(1, sum(row_group_num_rows / row_group_num_columns)) AS bytes FROM parquet_metadata(${literal(path)})`,
   );
   return groupRows(Number(found.getRowObjectsJson()[0]?.bytes ?? 1));
-}
-
-async function whileTelling<T>(
-  connection: DuckDBConnection,
-  onProgress: (percent: number) => void,
-  work: () => Promise<T>,
-): Promise<T> {
-  const telling = setInterval(() => {
-    const { percentage } = connection.progress;
-    if (percentage > 0) onProgress(Math.min(100, percentage));
-  }, SAY_EVERY_MS);
-  try {
-    return await work();
-  } finally {
-    clearInterval(telling);
-  }
 }
 
 /** JSON can write a NUL as an escape, and Parquet holds it as it is. */

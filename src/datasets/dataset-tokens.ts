@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import { withDuckDb } from './duckdb.ts';
 import type { Lengths } from './profile.ts';
+import { withProgress } from './progress.ts';
 import { conversationSql, type Mapping } from './row-format.ts';
 import { literal } from './sql.ts';
 import { type EncodedConversation, type Tokenizer, tokenLengths } from './token-count.ts';
@@ -31,9 +32,12 @@ export interface DatasetTokensRequest {
 }
 
 /** @throws DatasetError when the model's tokenizer does not load */
-export async function datasetTokens(request: DatasetTokensRequest): Promise<DatasetTokens> {
+export async function datasetTokens(
+  request: DatasetTokensRequest,
+  onProgress: (percent: number) => void,
+): Promise<DatasetTokens> {
   const { usableRows, tokenizer } = request;
-  const counted = await tokenLengths(tokenizer, await sampleRows(request));
+  const counted = await tokenLengths(tokenizer, await sampleRows(request, onProgress));
   const scaled = (part: number) => (counted.length === 0 ? 0 : Math.round((part * usableRows) / counted.length));
   const lengths = counted.flatMap((length) => ('tokens' in length ? [length.tokens] : []));
   const refused = counted.flatMap((length) => ('problem' in length ? [length.problem] : []));
@@ -48,27 +52,39 @@ export async function datasetTokens(request: DatasetTokensRequest): Promise<Data
 }
 
 /** Usable rows from everywhere in the file, and the same each time. */
-async function sampleRows({ parquetPath, mapping }: DatasetTokensRequest): Promise<EncodedConversation[]> {
+async function sampleRows(
+  { parquetPath, mapping }: DatasetTokensRequest,
+  onProgress: (percent: number) => void,
+): Promise<EncodedConversation[]> {
   const { problem, messages, tools } = conversationSql(mapping);
-  return await withDuckDb(
-    { memory: '256MB', moreMemory: '1536MB', folders: [dirname(parquetPath)] },
-    async (connection) => {
-      const from = `FROM read_parquet(${literal(parquetPath)}, file_row_number=true)`;
-      // Their numbers first: only few conversations are to be in memory.
-      await connection.run(
-        `CREATE TABLE sample AS SELECT file_row_number AS sampled ${from} WHERE (${problem}) IS NULL ORDER BY hash(file_row_number) LIMIT ${SAMPLED_ROWS}`,
-      );
-      const found = await connection.runAndReadAll(
-        `SELECT messages, tools FROM (SELECT file_row_number AS row, ${messages} AS messages, ${tools} AS tools ${from}
-         WHERE file_row_number IN (SELECT sampled FROM sample))
-       QUALIFY sum(length(messages)) OVER (ORDER BY row) <= ${SAMPLED_CHARACTERS}`,
-      );
-      return found
-        .getRowObjectsJson()
-        .map((row) => ({ messages: String(row.messages), tools: row.tools === null ? null : String(row.tools) }));
-    },
+  const limits = { memory: '256MB', moreMemory: '1536MB', folders: [dirname(parquetPath)] };
+  return await withDuckDb(limits, (connection) =>
+    withProgress(
+      connection,
+      onProgress,
+      async (next) => {
+        const from = `FROM read_parquet(${literal(parquetPath)}, file_row_number=true)`;
+        // Their numbers first: only few conversations are to be in memory.
+        await connection.run(
+          `CREATE TABLE sample AS SELECT file_row_number AS sampled ${from} WHERE (${problem}) IS NULL ORDER BY hash(file_row_number) LIMIT ${SAMPLED_ROWS}`,
+        );
+        next();
+        const found = await connection.runAndReadAll(
+          `SELECT messages, tools FROM (SELECT file_row_number AS row, ${messages} AS messages, ${tools} AS tools ${from}
+           WHERE file_row_number IN (SELECT sampled FROM sample))
+         QUALIFY sum(length(messages)) OVER (ORDER BY row) <= ${SAMPLED_CHARACTERS}`,
+        );
+        return found
+          .getRowObjectsJson()
+          .map((row) => ({ messages: String(row.messages), tools: row.tools === null ? null : String(row.tools) }));
+      },
+      STATEMENTS + 1,
+    ),
   );
 }
+
+/** Beside the tokenizer, which comes then. */
+const STATEMENTS = 2;
 
 function lengthsOf(numbers: number[]): Lengths | null {
   const sorted = [...numbers].sort((a, b) => a - b);

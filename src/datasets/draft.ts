@@ -3,6 +3,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { chooseRows, type MixtureSpec, type SharedSource, type SimilarRows } from './chosen-rows.ts';
 import { withDuckDb } from './duckdb.ts';
 import type { MixturePlan } from './mixing.ts';
+import { withProgress } from './progress.ts';
 import { type Tokenizer, tokenLengths } from './token-count.ts';
 
 export interface DraftRequest extends MixtureSpec {
@@ -43,12 +44,26 @@ const SAMPLED_ROWS = 2_000;
 const SAMPLED_CHARACTERS = 50_000_000;
 
 /** What mix() would do, without writing anything. @throws DatasetError */
-export async function draft({ tokenizer, ...spec }: DraftRequest): Promise<Draft> {
+export async function draft(
+  { tokenizer, ...spec }: DraftRequest,
+  onProgress: (percent: number) => void,
+): Promise<Draft> {
   const folders = spec.datasets.map(({ parquetPath }) => dirname(parquetPath));
   return await withDuckDb({ ...MEMORY, folders }, async (connection) => {
-    const { plan, similarRows, shares } = await chooseRows(connection, spec, READS_AT_MOST);
-    if (!tokenizer) return { plan, similarRows, tokens: null };
-    const { problem, ...tokens } = await countTokens(connection, shares, tokenizer);
+    // The tokens of a sample take about as long as to choose the rows.
+    const steps = tokenizer ? 2 : 1;
+    const { plan, similarRows, counted } = await withProgress(
+      connection,
+      onProgress,
+      async (next) => {
+        const { shares, ...chosen } = await chooseRows(connection, spec, READS_AT_MOST);
+        next();
+        return { ...chosen, counted: tokenizer && (await countTokens(connection, shares, tokenizer)) };
+      },
+      steps,
+    );
+    if (!counted) return { plan, similarRows, tokens: null };
+    const { problem, ...tokens } = counted;
     const warnings = problem === null ? [] : [`Rows do not fit the chat template of the base model: ${problem}`];
     return { plan: { ...plan, warnings: [...plan.warnings, ...warnings] }, similarRows, tokens };
   });

@@ -4,6 +4,7 @@ import { franc } from 'franc-min';
 import { countRows, type UnusableRows } from './convert.ts';
 import { withDuckDb } from './duckdb.ts';
 import { readRows } from './preview.ts';
+import { withProgress } from './progress.ts';
 import { conversationSql, type Mapping } from './row-format.ts';
 import { identifier, literal } from './sql.ts';
 import { charactersOf } from './trainable-rows.ts';
@@ -62,25 +63,39 @@ const LANGUAGE_PERCENT = 3;
 const LANGUAGE_CHARACTERS = 500;
 
 /** What a dataset is made of. Reads all of it. */
-export async function profile({ parquetPath, columns, mapping }: ProfileRequest): Promise<Profile> {
-  return await withDuckDb({ ...MEMORY, folders: [dirname(parquetPath)] }, async (connection) => {
-    const { rowCount, usableRowCount, unusable } = await countRows(connection, parquetPath, mapping);
-    const counts = { rows: rowCount, usable_rows: usableRowCount, unusable };
-    const columnProfiles = await profileColumns(connection, parquetPath, columns);
-    if (!mapping || usableRowCount === 0)
-      return { ...counts, duplicates: 0, longest_row: null, characters: null, columns: columnProfiles, roles: [] };
-    const { problem, messages } = conversationSql(mapping);
-    await connection.run(
-      `CREATE VIEW conversations AS SELECT file_row_number AS row, ${messages} AS messages
+export async function profile(request: ProfileRequest, onProgress: (percent: number) => void): Promise<Profile> {
+  return await withDuckDb({ ...MEMORY, folders: [dirname(request.parquetPath)] }, (connection) =>
+    withProgress(
+      connection,
+      onProgress,
+      (next) => profileWith(connection, request, next),
+      STATEMENTS + request.columns.length,
+    ),
+  );
+}
+
+/** That read all of it, beside one for each column. */
+const STATEMENTS = 4;
+
+async function profileWith(
+  connection: DuckDBConnection,
+  { parquetPath, columns, mapping }: ProfileRequest,
+  next: () => void,
+): Promise<Profile> {
+  const { rowCount, usableRowCount, unusable } = await countRows(connection, parquetPath, mapping);
+  next();
+  const counts = { rows: rowCount, usable_rows: usableRowCount, unusable };
+  const columnProfiles = await profileColumns(connection, parquetPath, columns, next);
+  if (!mapping || usableRowCount === 0)
+    return { ...counts, duplicates: 0, longest_row: null, characters: null, columns: columnProfiles, roles: [] };
+  const { problem, messages } = conversationSql(mapping);
+  await connection.run(
+    `CREATE VIEW conversations AS SELECT file_row_number AS row, ${messages} AS messages
        FROM read_parquet(${literal(parquetPath)}, file_row_number=true) WHERE (${problem}) IS NULL`,
-    );
-    return {
-      ...counts,
-      ...(await profileConversations(connection)),
-      columns: columnProfiles,
-      roles: await profileRoles(connection),
-    };
-  });
+  );
+  const conversations = await profileConversations(connection);
+  next();
+  return { ...counts, ...conversations, columns: columnProfiles, roles: await profileRoles(connection, next) };
 }
 
 /** Named aggregates of a length, see Lengths. */
@@ -92,6 +107,7 @@ async function profileColumns(
   connection: DuckDBConnection,
   parquet: string,
   columns: string[],
+  next: () => void,
 ): Promise<ColumnProfile[]> {
   const found: ColumnProfile[] = [];
   // One after the other: the quantiles of one column are in memory, not those of hundreds.
@@ -109,6 +125,7 @@ async function profileColumns(
       distinct: Number(row?.distinct),
       characters: JSON.parse(String(row?.characters)),
     });
+    next();
   }
   return found;
 }
@@ -127,12 +144,13 @@ async function profileConversations(connection: DuckDBConnection) {
   };
 }
 
-async function profileRoles(connection: DuckDBConnection): Promise<RoleProfile[]> {
+async function profileRoles(connection: DuckDBConnection, next: () => void): Promise<RoleProfile[]> {
   const message = `(SELECT m ->> 'role' AS role, m ->> 'content' AS content
     FROM (SELECT unnest(CAST(messages AS JSON[])) AS m FROM conversations))`;
   const counts = await connection.runAndReadAll(
     `SELECT role, count(*)::INTEGER AS messages, sum(length(content))::DOUBLE AS characters FROM ${message} GROUP BY role ORDER BY messages DESC, role`,
   );
+  next();
   // Those with the smallest hashes: a sample from everywhere, and the same each time.
   const samples = await connection.runAndReadAll(
     `SELECT role, list(content[:${LANGUAGE_CHARACTERS}]) AS texts FROM (
@@ -168,9 +186,14 @@ export interface MappingCheck {
 }
 
 /** What a mapping would make of a dataset. */
-export async function checkRows({ parquetPath, columns, mapping }: ProfileRequest): Promise<MappingCheck> {
+export async function checkRows(
+  { parquetPath, columns, mapping }: ProfileRequest,
+  onProgress: (percent: number) => void,
+): Promise<MappingCheck> {
   return await withDuckDb({ ...MEMORY, folders: [dirname(parquetPath)] }, async (connection) => {
-    const { rowCount, usableRowCount, unusable } = await countRows(connection, parquetPath, mapping);
+    const { rowCount, usableRowCount, unusable } = await withProgress(connection, onProgress, () =>
+      countRows(connection, parquetPath, mapping),
+    );
     const dataset = { parquet_path: parquetPath, columns, mapping };
     const shown = unusable.map(async (reason) => {
       const [row] = await readRows(connection, dataset, { offset: reason.first_row, count: 1 });

@@ -16,7 +16,7 @@ describe('an answer that breaks off', function () {
 
   before(async () => {
     database = await startTestDatabase();
-    api = await startTestApi(database, {}, logger);
+    api = await startTestApi(database, {}, { logger });
     path = `/api/v1/jobs/${(await buildRun(database)).job_id}/events`;
   });
 

@@ -34,7 +34,10 @@ const ORDINARY: Record<string, (world: ContractWorld) => Partial<Sent>> = {
   'POST /workers/': () => ({ body: { action: 'stop' } }),
 };
 
-/** Codes that every operation gives in the same way. 408 and 503 are below: they take a minute, and a server that is away. */
+/**
+ * Codes that every operation gives in the same way. 408 and 503 are below: they take a minute, and a server that is away.
+ * 202 needs work that takes long: see long-answers.test.ts.
+ */
 const COMMON: Record<number, Case> = {
   200: (world, sent) => world.send(sent),
   201: (world, sent) => world.send(sent),
@@ -191,11 +194,11 @@ describe('every documented answer', function () {
     if (status === 401) assert.equal(answer.headers.get('WWW-Authenticate'), 'Bearer', what);
   }
 
-  it('is given, but 408 and 503', async () => {
+  it('is given, but 202, 408 and 503', async () => {
     const seen = new Set<string>();
     for (const operation of world.answers.operations()) {
       for (const status of world.answers.statuses(operation)) {
-        if (status === 408 || status === 503) continue;
+        if (status === 202 || status === 408 || status === 503) continue;
         const give = SPECIAL[`${operation} ${status}`] ?? COMMON[status];
         assert.ok(give, `${operation} ${status} is documented, and nothing here gives it`);
         expect(operation, status, await give(world, ordinary(operation)));

@@ -33,7 +33,7 @@ export interface ApiOnly {
 export async function startTestApi(
   database: TestDatabase,
   changes: Partial<Env> = {},
-  logger: Logger = createLogger('api', 'silent'),
+  { logger = createLogger('api', 'silent'), answerWithinMs }: { logger?: Logger; answerWithinMs?: number } = {},
 ): Promise<ApiOnly> {
   const env = { ...(await testEnv()), home: database.home, temporalAddress: '127.0.0.1:1', ...changes };
   await mkdir(env.home, { recursive: true });
@@ -41,7 +41,9 @@ export async function startTestApi(
   const orchestration = connectOrchestration(env);
   const { sequelize } = database;
   const bundles = new BundleReaders();
-  const server = await listen(createApi({ env, orchestration, logger, sequelize, bundles }), 0, '127.0.0.1');
+  const dependencies = { env, orchestration, logger, sequelize, bundles };
+  const limits = answerWithinMs === undefined ? {} : { answerWithinMs };
+  const server = await listen(createApi({ ...dependencies, ...limits }), 0, '127.0.0.1');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const send = async (path: string, init: RequestInit): Promise<Answer> => {
     const response = await fetch(`${url}/api/v1${path}`, init);

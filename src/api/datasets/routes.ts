@@ -133,7 +133,8 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
     query: ProfileQuery,
     success: { status: 200, description: 'The profile', schema: ProfileSchema },
     errors: { 400: 'Tokens are asked for, and the model or a mapping is not there', 404: 'Dataset not found' },
-    handle: async ({ params: { id }, query }) => await profileOf(await findDataset(id), query, env),
+    mayTakeLong: true,
+    handle: async ({ params: { id }, query, slowly }) => await profileOf(await findDataset(id), query, { env, slowly }),
   });
 
   endpoints.add({
@@ -150,7 +151,8 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
       schema: ValidationSchema,
     },
     errors: { 400: 'The mapping does not fit its columns, or it has none', 404: 'Dataset not found' },
-    handle: async ({ params: { id }, body }) => await validateRows(await findDataset(id), body.mapping),
+    mayTakeLong: true,
+    handle: async ({ params: { id }, body, slowly }) => await validateRows(await findDataset(id), body.mapping, slowly),
   });
 
   endpoints.add({
@@ -177,15 +179,16 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
   endpoints.add({
     method: 'patch',
     path: '/datasets/{id}',
+    mayTakeLong: true,
     summary: "Change a dataset's name, description or mapping; runs keep the mapping that they were asked for with",
     tag,
     params: IdParams,
     body: DatasetPatch,
     success: { status: 200, description: 'The dataset as it is now', schema: DatasetSchema },
     errors: { 400: 'The mapping does not fit its columns', 404: 'Dataset not found' },
-    handle: async ({ params: { id }, body: { mapping, ...metadata } }) => {
+    handle: async ({ params: { id }, body: { mapping, ...metadata }, slowly }) => {
       const dataset = await findDataset(id);
-      const changes = mapping === undefined ? {} : await remap(dataset, mapping);
+      const changes = mapping === undefined ? {} : await remap(dataset, mapping, slowly);
       return presentDataset(await dataset.update({ ...metadata, ...changes }));
     },
   });

@@ -1,13 +1,15 @@
 import { QueryTypes } from 'sequelize';
 import type { z } from 'zod';
 import { inDataProcess } from '../../datasets/in-data-process.ts';
-import type { Profile } from '../../datasets/profile.ts';
+import type { MappingCheck, Profile } from '../../datasets/profile.ts';
 import { checkMapping, type Mapping } from '../../datasets/row-format.ts';
 import type { Tokenizer } from '../../datasets/token-count.ts';
 import type { Env } from '../../env.ts';
 import { Dataset } from '../../models/dataset.ts';
+import type { Slowly } from '../endpoint.ts';
 import { badRequest } from '../errors.ts';
 import { findTokenizer } from '../find-tokenizer.ts';
+import type { OnProgress } from '../long-answers.ts';
 import type { ProfileQuery } from './schema.ts';
 
 function requestOf({ parquet_path: parquetPath, columns }: Dataset, mapping: Mapping | null) {
@@ -15,60 +17,67 @@ function requestOf({ parquet_path: parquetPath, columns }: Dataset, mapping: Map
 }
 
 /** A dataset's profile, which is made once; with its tokens, which are counted each time, where a base model is given. */
-export async function profileOf(dataset: Dataset, { base_model, max_length }: z.output<typeof ProfileQuery>, env: Env) {
+export async function profileOf(
+  dataset: Dataset,
+  { base_model, max_length }: z.output<typeof ProfileQuery>,
+  { env, slowly }: { env: Env; slowly: Slowly },
+) {
   // First: they may refuse.
   if (base_model !== undefined && !dataset.mapping)
     throw badRequest(
       `Dataset ${dataset.id} has no mapping, so its rows have no tokens. Give it one with PATCH, or leave base_model out.`,
     );
   const tokenizer = base_model === undefined ? null : await findTokenizer(env, base_model, { max_length });
-  const profile = dataset.profile ?? (await makeProfile(dataset));
-  return { ...profile, tokens: tokenizer && { base_model, max_length, ...(await tokensOf(dataset, tokenizer)) } };
+  const { id, mapping } = dataset;
+  const profile = dataset.profile ?? (await slowly({ id, mapping }, (onProgress) => makeProfile(dataset, onProgress)));
+  const tokens =
+    tokenizer &&
+    (await slowly({ id, mapping, tokenizer }, (onProgress) => countTokens(dataset, tokenizer, onProgress)));
+  return { ...profile, tokens: tokens && { base_model, max_length, ...tokens } };
 }
-
-/** Those that are being made, by dataset and mapping: whoever asks meanwhile waits for the same one. */
-const underWay = new Map<string, Promise<Profile>>();
 
 /** Makes a dataset's profile, and keeps it unless the dataset has another mapping by then. */
-function makeProfile(dataset: Dataset): Promise<Profile> {
+async function makeProfile(dataset: Dataset, onProgress: OnProgress): Promise<Profile> {
   const mapping = JSON.stringify(dataset.mapping);
-  const key = `${dataset.id} ${mapping}`;
-  const make = async () => {
-    const profile = await inDataProcess('profile', requestOf(dataset, dataset.mapping));
-    await Dataset.sequelize?.query(
-      'UPDATE datasets SET profile = $profile::jsonb WHERE id = $id AND mapping IS NOT DISTINCT FROM nullif($mapping::jsonb, $null::jsonb)',
-      { bind: { id: dataset.id, profile: JSON.stringify(profile), mapping, null: 'null' }, type: QueryTypes.UPDATE },
-    );
-    return profile;
-  };
-  const known = underWay.get(key);
-  if (known) return known;
-  const making = make().finally(() => underWay.delete(key));
-  underWay.set(key, making);
-  return making;
+  const profile = await inDataProcess('profile', requestOf(dataset, dataset.mapping), { onProgress });
+  await Dataset.sequelize?.query(
+    'UPDATE datasets SET profile = $profile::jsonb WHERE id = $id AND mapping IS NOT DISTINCT FROM nullif($mapping::jsonb, $null::jsonb)',
+    { bind: { id: dataset.id, profile: JSON.stringify(profile), mapping, null: 'null' }, type: QueryTypes.UPDATE },
+  );
+  return profile;
 }
 
-async function tokensOf({ parquet_path: parquetPath, mapping, usable_row_count }: Dataset, tokenizer: Tokenizer) {
+async function countTokens(
+  { parquet_path: parquetPath, mapping, usable_row_count: usableRows }: Dataset,
+  tokenizer: Tokenizer,
+  onProgress: OnProgress,
+) {
   if (!mapping) return null;
-  return await inDataProcess('datasetTokens', { parquetPath, mapping, usableRows: usable_row_count, tokenizer });
+  return await inDataProcess('datasetTokens', { parquetPath, mapping, usableRows, tokenizer }, { onProgress });
 }
 
 /** @throws ApiError 400 without a mapping; DatasetError for one that names other columns */
-export async function validateRows(dataset: Dataset, other: Mapping | undefined) {
+export async function validateRows(dataset: Dataset, other: Mapping | undefined, slowly: Slowly) {
   const mapping = other ?? dataset.mapping;
   if (!mapping)
     throw badRequest(
       `mapping is required: dataset ${dataset.id} has none. Its columns are: ${dataset.columns.join(', ')}.`,
     );
   checkMapping(mapping, dataset.columns);
-  const found = await inDataProcess('checkRows', requestOf(dataset, mapping));
+  const found = await check(dataset, mapping, slowly);
   return { valid: found.unusable.length === 0, mapping, ...found };
 }
 
+function check(dataset: Dataset, mapping: Mapping, slowly: Slowly): Promise<MappingCheck> {
+  return slowly({ id: dataset.id, mapping }, (onProgress) =>
+    inDataProcess('checkRows', requestOf(dataset, mapping), { onProgress }),
+  );
+}
+
 /** What changes of a dataset with its mapping. Runs keep the one that they were asked for with. @throws DatasetError */
-export async function remap(dataset: Dataset, mapping: Mapping) {
+export async function remap(dataset: Dataset, mapping: Mapping, slowly: Slowly) {
   checkMapping(mapping, dataset.columns);
-  const { usable_rows, unusable } = await inDataProcess('checkRows', requestOf(dataset, mapping));
+  const { usable_rows, unusable } = await check(dataset, mapping, slowly);
   return {
     mapping,
     usable_row_count: usable_rows,

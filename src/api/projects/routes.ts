@@ -77,7 +77,8 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
     body: ProjectPlanRequest,
     success: { status: 200, description: 'The plan', schema: PlanSchema },
     errors: { 400: 'Validation failed' },
-    handle: async ({ body }) => await planProject(body, env),
+    mayTakeLong: true,
+    handle: async ({ body, slowly }) => await planProject(body, { env, slowly }),
   });
 
   endpoints.add({

@@ -17,6 +17,7 @@ import { datasetsAsTheyAre } from '../../models/spec-datasets.ts';
 import { TrainingConfig } from '../../models/training-config.ts';
 import { TraitDataset } from '../../models/trait-dataset.ts';
 import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
+import type { Slowly } from '../endpoint.ts';
 import { notFound } from '../errors.ts';
 import { findTokenizer } from '../find-tokenizer.ts';
 import { searchOf, withStatus } from '../list-query.ts';
@@ -136,7 +137,10 @@ const PLAN_WITHIN_MS = 120_000;
  * What the mixture of a project would be, without creating anything; with its tokens where a base model is given.
  * @throws ApiError 400; 503 while the trainer's Python, which counts tokens, is not there; DatasetError
  */
-export async function planProject(body: z.output<typeof ProjectPlanRequest>, env: Env) {
+export async function planProject(
+  body: z.output<typeof ProjectPlanRequest>,
+  { env, slowly }: { env: Env; slowly: Slowly },
+) {
   const { max_rows, traits, mixing, base_model, output_directory } = body;
   if (output_directory !== undefined) await resolveOutputDirectory(output_directory, env.outputRoots);
   const checked = checkTraits(traits);
@@ -157,6 +161,8 @@ export async function planProject(body: z.output<typeof ProjectPlanRequest>, env
   // What rag reads are chunks of texts, which its run alone makes.
   const counts = base_model !== undefined && type !== 'rag';
   const tokenizer = counts ? await findTokenizer(env, base_model, hyperparameters) : null;
-  const { plan, ...rest } = await inDataProcess('draft', { ...spec, tokenizer }, { timeLimitMs: PLAN_WITHIN_MS });
+  const { plan, ...rest } = await slowly({ spec, tokenizer }, (onProgress) =>
+    inDataProcess('draft', { ...spec, tokenizer }, { timeLimitMs: PLAN_WITHIN_MS, onProgress }),
+  );
   return presentPlan({ ...plan, ...rest }, { base_model: base_model ?? config.default_model, hyperparameters });
 }

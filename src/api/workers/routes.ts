@@ -1,11 +1,9 @@
 import type { ApiDependencies, Endpoints } from '../endpoint.ts';
+import { ANSWER_WITHIN_MS } from '../long-answers.ts';
 import { presentWorkerPool } from './present.ts';
 import { WorkerAction, WorkerPoolSchema } from './schema.ts';
 
 const tag = 'Workers';
-
-/** Everybody is answered within ten seconds, also who asks for what takes minutes. */
-const WAIT_MS = 8_000;
 
 export function addWorkers(endpoints: Endpoints, { orchestration }: ApiDependencies): void {
   endpoints.add({
@@ -30,7 +28,7 @@ export function addWorkers(endpoints: Endpoints, { orchestration }: ApiDependenc
       const { workers } = await presentWorkerPool();
       const isDone = await orchestration.controlPool(
         body.action === 'start' ? { action: 'start', count: body.worker_count } : { action: body.action },
-        WAIT_MS,
+        ANSWER_WITHIN_MS,
       );
       const pool = await presentWorkerPool();
       if (isDone || pool.pending_action?.action === body.action) return pool;
