@@ -12,6 +12,7 @@ import { type PostgresBinaries, postgresBinaries } from './postgres-binaries.ts'
 import { endProcess, readServerNote, requireNotElsewhere, startServerProcess } from './server-process.ts';
 
 const START_TIMEOUT_MS = 30_000;
+const CHILDREN_GONE_MS = 10_000;
 const USER = 'mtm';
 const DATABASE = 'mtm';
 
@@ -135,11 +136,33 @@ async function untilAnswers(url: string): Promise<'answers' | 'silent'> {
   return 'silent';
 }
 
-/** The postmaster's own pid file names it, also when whoever started it was killed. */
-async function postmasterPid(data: string): Promise<number | null> {
-  const text = await ifThere(readFile(join(data, 'postmaster.pid'), 'utf8'));
-  const pid = Number(text?.split('\n')[0]);
-  return Number.isInteger(pid) && pid > 0 ? pid : null;
+/** System V memory, by the two numbers of shmget(2). After a reboot the same id may be another's; the key comes from the data's folder. */
+interface SharedMemory {
+  key: number;
+  id: number;
+}
+
+/** What the postmaster notes of itself, also when whoever started it was killed: its pid, and the memory that its processes share. */
+async function readPidFile(data: string): Promise<{ pid: number; memory: SharedMemory } | null> {
+  const lines = (await ifThere(readFile(join(data, 'postmaster.pid'), 'utf8')))?.split('\n') ?? [];
+  const pid = Number(lines[0]);
+  const [key = Number.NaN, id = Number.NaN] = lines[6]?.trim().split(/\s+/).map(Number) ?? [];
+  return Number.isInteger(pid) && pid > 0 ? { pid, memory: { key, id } } : null;
+}
+
+/**
+ * The processes of a postmaster that was killed end by themselves a moment later; until then no other can start. Where they do
+ * not, PostgreSQL says so in its log. Linux alone: elsewhere nothing tells who has a piece of memory.
+ */
+async function untilUnused({ key, id }: SharedMemory): Promise<void> {
+  const deadline = performance.now() + CHILDREN_GONE_MS;
+  for (; performance.now() < deadline; await after(30)) {
+    const table = (await ifThere(readFile('/proc/sysvipc/shm', 'utf8'))) ?? '';
+    // Columns: key, shmid, perms, size, cpid, lpid, nattch (proc_sysvipc_shm(5)).
+    const rows = table.split('\n').map((line) => line.trim().split(/\s+/).map(Number));
+    const row = rows.find((columns) => (columns[0] ?? 0) >>> 0 === key && columns[1] === id);
+    if (row?.[6] === undefined || row[6] === 0) return;
+  }
 }
 
 /** In order, with the sessions that are open; then by force. */
@@ -161,14 +184,19 @@ async function stopPostmaster(pid: number, start: string | null): Promise<void> 
 export async function endPostgresLeftover(home: string): Promise<boolean> {
   const base = join(home, 'postgres');
   const data = join(base, 'data');
-  const pid = await postmasterPid(data);
-  if (pid === null) return false;
+  const found = await readPidFile(data);
+  if (found === null) return false;
+  const { pid, memory } = found;
   const pidFile = join(base, 'starter.pid');
   const noted = await readServerNote(pidFile);
   if (noted) await requireNotElsewhere(noted, `The database in ${data}`, pidFile);
   const start = await processStart(pid);
-  if (start === null) return true; // PostgreSQL itself removes the pid file of a server that is dead.
-  if ((await commandLine(pid)).includes(data)) await stopPostmaster(pid, start);
+  // PostgreSQL itself removes the pid file of a server that is dead.
+  if (start === null) await untilUnused(memory);
+  else if ((await commandLine(pid)).includes(data)) {
+    await stopPostmaster(pid, start);
+    await untilUnused(memory);
+  }
   // Another process has its pid by now: the server is dead, which PostgreSQL cannot know.
   else if (noted?.pid === pid && noted.start !== start) await rm(join(data, 'postmaster.pid'), { force: true });
   return true;

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as after } from 'node:timers/promises';
 import { startPostgres } from '../../src/local/postgres.ts';
 import { processStart } from '../../src/workers/process-identity.ts';
 
@@ -49,6 +50,22 @@ describe('the embedded PostgreSQL', function () {
     await assert.rejects(startPostgres({ home, port: 0 }), /ended at its start/);
     assert.equal((await readFile(pidFile(), 'utf8')).split('\n')[0], String(pid));
     assert.notEqual(await processStart(pid), null);
+  });
+
+  it('starts after a SIGKILL of the server, whose other processes end a moment later', async () => {
+    // Take untilUnused out of src/local/postgres.ts and it ends at its start: their memory is still in use.
+    const killed = await startPostgres({ home, port: 0 });
+    const pid = Number((await readFile(pidFile(), 'utf8')).split('\n')[0]);
+    const child = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ').map(Number)[0];
+    assert.ok(child);
+    process.kill(child, 'SIGSTOP');
+    process.kill(pid, 'SIGKILL');
+    await killed.ended;
+    const starting = startPostgres({ home, port: 0 });
+    // What it reads first: from then on it waits for the child.
+    await Promise.race([starting.catch(() => {}), after(500)]);
+    process.kill(child, 'SIGCONT');
+    await (await starting).stop();
   });
 
   it('makes no new password where the one that the database knows cannot be read', async () => {

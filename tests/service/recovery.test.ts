@@ -110,10 +110,13 @@ describe('the way back', function () {
   });
 
   it('from a lost Temporal database: every run gets a workflow again, and goes on or stays paused', async () => {
-    const [trained, paused] = [await jobs.create(), await jobs.create({ max_steps: 4 })];
+    const paused = await jobs.create({ max_steps: 4 });
+    // It has a workflow by then: a run in the line is a row and nothing else.
+    await jobs.reached('its workflow', paused, ({ phase }) => phase !== 'waiting');
     await jobs.act(paused, 'pause');
-    await jobs.atStep(trained, 30);
     await jobs.paused(paused);
+    const trained = await jobs.create();
+    await jobs.atStep(trained, 30);
     await stop();
     for (const suffix of ['', '-wal', '-shm']) await rm(inHome(`temporal.db${suffix}`), { force: true });
     await start();
