@@ -18,16 +18,19 @@ export async function ifThere<T>(look: Promise<T>): Promise<T | null> {
   return await unless(['ENOENT'], look);
 }
 
-/** The same of what is there and is no folder, is not to be read by this process, or is a link that leads in a circle: for lists of what a person has. */
+/** Also null of what is there and is no folder, may not be read by this process, or is a link that leads in a circle, and of what cannot be a name. */
+const NOT_USABLE = ['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'];
+
+/** What a look gives at something of which a person wrote the name; null where it is of no use, whatever the reason. */
 export async function ifUsable<T>(look: Promise<T>): Promise<T | null> {
-  return await unless(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP'], look);
+  return await unless(NOT_USABLE, look);
 }
 
 async function unless<T>(codes: string[], look: Promise<T>): Promise<T | null> {
   try {
     return await look;
   } catch (error) {
-    if (codes.includes(errnoOf(error) ?? '')) return null;
+    if (error instanceof Error && 'code' in error && codes.includes(String(error.code))) return null;
     throw error;
   }
 }

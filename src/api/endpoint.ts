@@ -44,6 +44,8 @@ interface Request<Params, Query, Body> {
   query: Query;
   body: Body;
   ctx: Context;
+  /** What the client sent as Idempotency-Key, of which `once` makes use by itself. @throws ApiError 422 */
+  idempotencyKey: () => string | undefined;
   once: Once;
   slowly: Slowly;
 }
@@ -123,16 +125,19 @@ export class Endpoints {
       const sent = endpoint.body ? await readJson(ctx, endpoint.bodyOptional === true) : { value: undefined, text: '' };
       const body = check(endpoint.body as B, sent.value, 'body');
       const scope = `${ctx.method} ${endpoint.path} ${JSON.stringify(params ?? {})}`;
+      const idempotencyKey = () => keyOf(ctx);
       const once = this.#onceFor(ctx, { scope, text: sent.text, body });
       const deadline = performance.now() + this.#answerWithinMs;
       const slowly: Slowly = (what, work) =>
         this.#longAnswers.answer([endpoint.path, what], Math.max(0, deadline - performance.now()), work);
       // Before: the handler of a download answers with a part of it, or that nothing has changed, where it is asked to.
       ctx.status = success.status;
-      const result = await endpoint.handle({ params, query, body, ctx, once, slowly }).catch((error: unknown) => {
-        if (error instanceof StillAtWork) return error;
-        throw error;
-      });
+      const result = await endpoint
+        .handle({ params, query, body, ctx, idempotencyKey, once, slowly })
+        .catch((error: unknown) => {
+          if (error instanceof StillAtWork) return error;
+          throw error;
+        });
       if (result instanceof StillAtWork) return answerLater(ctx, result);
       ctx.body = success.status === 204 ? null : result;
       if (success.location !== undefined) ctx.set('Location', locationOf(success.location, result));
@@ -146,19 +151,23 @@ export class Endpoints {
   /** `text`: the body as it was sent; `body`: as it was understood. */
   #onceFor(ctx: Context, { scope, text, body }: { scope: string; text: string; body: unknown }): Once {
     return async (create, fingerprint = text) => {
-      const headers = { [IDEMPOTENCY_HEADER]: ctx.headers[IDEMPOTENCY_HEADER.toLowerCase()] };
-      const { [IDEMPOTENCY_HEADER]: key } = check(IdempotencyHeaders, headers, 'header');
       const formerScope = `${ctx.method} ${ctx.path.replace(/\/$/, '')}`;
       const formerly = {
         scopes: [formerScope, `${formerScope}/`],
         fingerprint: fingerprint === text ? JSON.stringify(body ?? null) : fingerprint,
       };
-      const request = { key, scope, fingerprint, formerly };
+      const request = { key: keyOf(ctx), scope, fingerprint, formerly };
       const { answer, replayed } = await createOnce(this.#sequelize, request, create);
       if (replayed) ctx.set('Idempotent-Replayed', 'true');
       return answer;
     };
   }
+}
+
+/** @throws ApiError 422 */
+function keyOf(ctx: Context): string | undefined {
+  const headers = { [IDEMPOTENCY_HEADER]: ctx.headers[IDEMPOTENCY_HEADER.toLowerCase()] };
+  return check(IdempotencyHeaders, headers, 'header')[IDEMPOTENCY_HEADER];
 }
 
 function answerLater(ctx: Context, { message, progressPercent }: StillAtWork): void {

@@ -38,11 +38,12 @@ export type PoolCommand = { action: 'start'; count: number } | { action: 'stop' 
 /** What the service asks of Temporal: with training-client.ts the only user of its client. Every call has a deadline. */
 export interface Orchestration extends Trainings {
   /**
-   * Has the pool do something, which it goes on with by itself once it has taken it.
+   * Has the pool do something, which it goes on with by itself once it has taken it. The same command with the same `key` is
+   * done once.
    * @returns whether it was done within `waitMs`
    * @throws PoolRefusedError; OrchestrationUnavailableError when it was not taken, or failed, within `waitMs`
    */
-  controlPool(command: PoolCommand, waitMs: number): Promise<boolean>;
+  controlPool(command: PoolCommand, waitMs: number, key?: string): Promise<boolean>;
   /** Checks files and loading of a finished run's output on `host`. */
   checkOutput(runId: number, host: string): Promise<ValidationResult>;
   isHealthy(): Promise<boolean>;
@@ -69,10 +70,12 @@ export function connectOrchestration(env: Env): Orchestration {
   return {
     ...trainingsOf(client, env, within, withinOnceReachable),
 
-    controlPool: async (command, waitMs) => {
+    controlPool: async (command, waitMs, key) => {
       const untilMs = Date.now() + waitMs;
       await ping();
-      const update = await within(untilMs - Date.now(), () => startPoolUpdate(client, command));
+      const update = await within(untilMs - Date.now(), () => startPoolUpdate(client, command, key)).catch((error) => {
+        throw error instanceof OrchestrationUnavailableError ? new OrchestrationUnavailableError(MAY_BE_DONE) : error;
+      });
       try {
         await within(untilMs - Date.now(), () => update.result());
         return true;
@@ -109,15 +112,25 @@ export function connectOrchestration(env: Env): Orchestration {
   };
 }
 
+/** Temporal was there a moment ago, and keeps what it was given for an orchestrator that is away. */
+const MAY_BE_DONE =
+  'The orchestrator does not answer. What was asked for may be done all the same: look at GET /workers/ first, or send it with the same Idempotency-Key.';
+
 /** Returns once the pool has taken the command. */
-async function startPoolUpdate(client: Client, command: PoolCommand): Promise<WorkflowUpdateHandle<void>> {
+async function startPoolUpdate(
+  client: Client,
+  command: PoolCommand,
+  key?: string,
+): Promise<WorkflowUpdateHandle<void>> {
   const startWorkflowOperation = new WithStartWorkflowOperation<typeof workerPoolWorkflow>('workerPoolWorkflow', {
     workflowId: WORKER_POOL_ID,
     taskQueue: ORCHESTRATION_QUEUE,
     workflowIdConflictPolicy: 'USE_EXISTING',
     staticSummary: 'The pool of training workers',
   });
-  const options = { startWorkflowOperation, waitForStage: 'ACCEPTED' } as const;
+  // Temporal takes an update of the same id for the same one.
+  const updateId = key === undefined ? {} : { updateId: `${JSON.stringify(command)} ${key}` };
+  const options = { startWorkflowOperation, waitForStage: 'ACCEPTED', ...updateId } as const;
   if (command.action !== 'start')
     return await client.workflow.startUpdateWithStart(POOL_UPDATES[command.action], options);
   return await client.workflow.startUpdateWithStart(startWorkersUpdate, {

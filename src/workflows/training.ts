@@ -102,8 +102,9 @@ export async function trainingWorkflow(input: TrainingInput): Promise<TrainingOu
     stages?.begin('queue');
     const queue = () =>
       line.queueRun.executeWithOptions({ summary: 'Wait for its turn and a free worker' }, [{ runId }]);
-    if (stages) await pausing.unlessPaused(queue);
-    else await queue();
+    // Also where it is paused by now: the row says so from then on.
+    const gaveWay = await queue();
+    if (stages && gaveWay) await pausing.unlessPaused(queue);
     const train = { summary: 'Train on a worker, resuming from the last checkpoint' };
     // A trained run goes before untrained ones: it needs minutes, they need hours.
     const validate = { summary: 'Load, generate, compare base and tuned', priority: { priorityKey: 1 } };

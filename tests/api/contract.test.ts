@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import pg from 'pg';
 import { type Answer, ContractWorld, type Sent } from '../support/contract-world.ts';
 import { csvRows } from '../support/rows.ts';
 import { TINY_MODEL, until } from '../support/service.ts';
@@ -94,6 +95,25 @@ const SPECIAL: Record<string, Case> = {
     return answer;
   },
   'DELETE /datasets/uploads/{id} 404': (world, sent) => world.send(sent),
+  // Its row waits for a lock of ours.
+  'DELETE /datasets/uploads/{id} 409': async (world, sent) => {
+    const database = new pg.Client(world.servers.databaseUrl);
+    await database.connect();
+    await database.query('BEGIN; LOCK TABLE datasets IN EXCLUSIVE MODE');
+    const uploaded = world.upload();
+    const answer = await until('the upload to be saved', async () => {
+      const { items } = await world.expect(200, { method: 'GET', path: '/datasets/uploads' });
+      const [upload] = items as { id: string; phase: string }[];
+      const { rowCount } = await database.query(
+        "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'datasets'::regclass",
+      );
+      return upload && rowCount ? await world.send({ ...sent, id: upload.id }) : null;
+    });
+    await database.query('COMMIT');
+    await database.end();
+    await uploaded;
+    return answer;
+  },
   'POST /datasets/{id}/validate 400': withBody({ mapping: { text: 'no such column' } }),
   'PATCH /datasets/{id} 400': withBody({ mapping: { text: 'no such column' } }),
   'DELETE /datasets/{id} 204': async (world, sent) => world.send({ ...sent, id: await world.upload() }),

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -182,7 +183,8 @@ describe('similar rows', function () {
         { trait: 'all', datasets: sources.map(({ id }) => ({ datasetId: id, percentageThousandths: WHOLE / 2 })) },
       ],
     };
-    const target = join(dir, 'mixture');
+    // Of its own: one that is there stays as it is.
+    const target = join(dir, randomUUID());
     await writeMixture({ choices, datasets: sources, seed: 1, similarRows, dir: target });
     const plan = await readMixturePlan(target);
     assert.ok(plan);

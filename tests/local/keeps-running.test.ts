@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { settledPool } from '../support/hosts.ts';
 import { processesOf } from '../support/processes.ts';
 import { startServiceWithServers, type TestService, until } from '../support/service.ts';
@@ -43,8 +44,10 @@ describe('a service of which one process is killed', function () {
         const answer = await service.call('GET', '/health').catch(() => null);
         return answer?.body.status === 'healthy' ? answer : null;
       });
+      // With a key: while the orchestrator starts, an answer 503 does not say that nothing will be done.
+      const key = { 'Idempotency-Key': randomUUID() };
       await until('workers to start', async () => {
-        const answer = await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
+        const answer = await service.call('POST', '/workers/', { action: 'start', worker_count: 1 }, key);
         return answer.status === 200 ? true : null;
       });
       assert.equal((await settledPool(service)).active_workers, 1);

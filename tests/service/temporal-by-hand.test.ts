@@ -89,9 +89,10 @@ describe('what a person does to a run in the Temporal Web UI', function () {
   it('Reset, after its end: the end stays, and the workflow ends again', async () => {
     const id = await jobs.create({ max_steps: 2 });
     const before = await jobs.ended(id);
-    await workflowOf(id).result();
+    const result = await workflowOf(id).result();
+    assert.equal(result.status, 'completed');
     await reset(id);
-    assert.deepEqual(await workflowOf(id).result(), { status: 'completed', message: null });
+    assert.deepEqual(await workflowOf(id).result(), result);
     assert.deepEqual(await jobs.get(id), before);
     await assertNobodyAtWork();
   });
@@ -106,7 +107,11 @@ describe('what a person does to a run in the Temporal Web UI', function () {
 
   it('Terminate, while it is paused, or before it has a worker: it fails, and can be started again', async () => {
     const [paused, waiting] = [await jobs.create({ max_steps: 8 }), await jobs.create({ max_steps: 8 })];
-    await Promise.all([paused, waiting].map((id) => jobs.act(id, 'pause')));
+    for (const id of [paused, waiting]) {
+      // From then on it has a workflow.
+      await jobs.reached('its turn', id, ({ phase }) => phase !== 'waiting');
+      await jobs.act(id, 'pause');
+    }
     await Promise.all([paused, waiting].map((id) => jobs.paused(id)));
     await workflowOf(paused).terminate('by hand');
     await workflowOf(waiting).terminate('by hand');

@@ -34,7 +34,12 @@ export async function testEnv(): Promise<Env> {
 /** What a test asks of an API. */
 export interface ApiClient {
   /** Sends JSON, gives status and body. */
-  call(method: string, path: string, body?: unknown): Promise<{ status: number; body: Record<string, unknown> }>;
+  call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<{ status: number; body: Record<string, unknown> }>;
   /** Uploads a file with this content; gives the dataset. */
   upload(
     filename: string,
@@ -55,11 +60,13 @@ export function clientOf(apiUrl: string): ApiClient {
     return { status: response.status, body: (text ? JSON.parse(text) : {}) as Record<string, unknown> };
   };
   return {
-    call: (method, path, body) =>
+    call: (method, path, body, headers = {}) =>
       send(
         method,
         path,
-        body === undefined ? {} : { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) },
+        body === undefined
+          ? { headers }
+          : { headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(body) },
       ),
     upload: (filename, content, fields = {}) => {
       const form = new FormData();

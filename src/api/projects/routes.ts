@@ -211,13 +211,16 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
     params: IdParams,
     success: { status: 200, description: 'What was found', schema: ProjectValidationSchema },
     errors: { 400: 'Training has not completed', 404: 'Project not found' },
-    handle: async ({ params: { id } }) => {
+    mayTakeLong: true,
+    handle: async ({ params: { id }, slowly }) => {
       const { latestRun: run } = await findProject(id);
       if (run?.status !== 'completed')
         throw badRequest(
           `Project ${id} is ${run?.status ?? 'not started'}; validate it once its training has completed.`,
         );
-      const { valid, files, loading, errors } = await orchestration.checkOutput(run.id, await freshestHost());
+      const host = await freshestHost();
+      const check = () => orchestration.checkOutput(run.id, host);
+      const { valid, files, loading, errors } = await slowly({ runId: run.id }, check);
       return { valid, files, loading, errors };
     },
   });

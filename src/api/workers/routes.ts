@@ -1,5 +1,6 @@
 import type { ApiDependencies, Endpoints } from '../endpoint.ts';
 import { ANSWER_WITHIN_MS } from '../long-answers.ts';
+import { IdempotencyHeaders } from '../shared-schema.ts';
 import { presentWorkerPool } from './present.ts';
 import { WorkerAction, WorkerPoolSchema } from './schema.ts';
 
@@ -21,14 +22,16 @@ export function addWorkers(endpoints: Endpoints, { orchestration }: ApiDependenc
     summary: 'Start, stop or restart workers; answers when the pool is as asked, or after 8 s with how far it is',
     tag,
     body: WorkerAction,
+    headers: IdempotencyHeaders,
     success: { status: 200, description: 'The pool as it is now', schema: WorkerPoolSchema },
     errors: { 400: 'More than max_concurrent_workers, or than there are free devices' },
-    handle: async ({ body }) => {
+    handle: async ({ body, idempotencyKey }) => {
       // The pool is in the database: while that is away, the command would wait for it instead of saying so.
       const { workers } = await presentWorkerPool();
       const isDone = await orchestration.controlPool(
         body.action === 'start' ? { action: 'start', count: body.worker_count } : { action: body.action },
         ANSWER_WITHIN_MS,
+        idempotencyKey(),
       );
       const pool = await presentWorkerPool();
       if (isDone || pool.pending_action?.action === body.action) return pool;
