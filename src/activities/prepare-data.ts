@@ -33,7 +33,7 @@ export function createPrepareData(env: Env) {
       if (error instanceof DatasetError) throw ApplicationFailure.nonRetryable(error.message, FAILURE_TYPES.badInput);
       const message = noRoomIn(error);
       if (message === null) throw error;
-      await setPhase(runId, run.status, 'paused');
+      await setPhase(runId, 'pending', 'paused');
       return { to: 'full_disk', message };
     } finally {
       clearInterval(alive);
@@ -49,7 +49,7 @@ async function prepare(env: Env, run: Run, signal: AbortSignal): Promise<{ train
   if (from) await adoptRun(env, run, from);
   if (!(await isWholeMixture(mixture))) {
     if (await exists(mixture)) await folder.putMixtureAside();
-    await setPhase(run.id, run.status, 'preparing_data');
+    await setPhase(run.id, 'pending', 'preparing_data');
     const found = await findSources(run.spec.traits.flatMap(({ datasets }) => datasets));
     await Promise.all(found.map(requireUnchanged));
     const { seed } = run.spec.hyperparameters;

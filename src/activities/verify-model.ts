@@ -10,7 +10,8 @@ import { pinModel } from './pinned-model.ts';
 export function createVerifyModel(env: Env) {
   return async function verifyModel({ runId }: RunRef): Promise<{ path: string }> {
     const run = await openRun(runId);
-    await setPhase(runId, run.status, 'verifying_model');
+    // Of a run that is further, whose workflow was lost, the phase stays: it says whether it waits for a worker, or is paused.
+    await setPhase(runId, 'pending', 'verifying_model');
     return { path: (await requireModel(env, run)).path };
   };
 }
