@@ -78,6 +78,9 @@ const withBody =
   (world, sent) =>
     world.send({ ...sent, body });
 
+/** What takes rows of hundreds of megabytes: see tests/datasets/limits.test.ts. */
+const ELSEWHERE = new Set(['GET /datasets/{id}/preview 400']);
+
 /** Codes that an operation gives in a way of its own, or only about other things than what is completed. */
 const SPECIAL: Record<string, Case> = {
   'POST /datasets/ 400': (world, sent) => world.send({ ...sent, form: { name: 'empty', file: '' } }),
@@ -103,7 +106,7 @@ const SPECIAL: Record<string, Case> = {
     const uploaded = world.upload();
     const answer = await until('the upload to be saved', async () => {
       const { items } = await world.expect(200, { method: 'GET', path: '/datasets/uploads' });
-      const [upload] = items as { id: string; phase: string }[];
+      const upload = (items as { id: string; phase: string }[]).find(({ phase }) => phase === 'converting');
       const { rowCount } = await database.query(
         "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'datasets'::regclass",
       );
@@ -218,7 +221,7 @@ describe('every documented answer', function () {
     const seen = new Set<string>();
     for (const operation of world.answers.operations()) {
       for (const status of world.answers.statuses(operation)) {
-        if (status === 202 || status === 408 || status === 503) continue;
+        if (status === 202 || status === 408 || status === 503 || ELSEWHERE.has(`${operation} ${status}`)) continue;
         const give = SPECIAL[`${operation} ${status}`] ?? COMMON[status];
         assert.ok(give, `${operation} ${status} is documented, and nothing here gives it`);
         expect(operation, status, await give(world, ordinary(operation)));
