@@ -42,6 +42,14 @@ const ORDINARY: Record<string, (world: ContractWorld) => Partial<Sent>> = {
 const COMMON: Record<number, Case> = {
   200: (world, sent) => world.send(sent),
   201: (world, sent) => world.send(sent),
+  206: (world, sent) => world.send({ ...sent, headers: { Range: 'bytes=0-9' } }),
+  304: async (world, sent) => {
+    const { headers } = await world.send(sent);
+    // fetch would ask for no cached answer on its own ("no-cache", which wins over the ETag).
+    const asked = { 'If-None-Match': String(headers.get('ETag')), 'Cache-Control': 'max-age=0' };
+    return await world.send({ ...sent, headers: asked });
+  },
+  416: (world, sent) => world.send({ ...sent, headers: { Range: 'bytes=999999999999-' } }),
   401: (world, sent) => world.send({ ...sent, headers: { Authorization: 'Bearer none-of-yours' } }),
   403: (world, sent) => world.send({ ...sent, headers: { Origin: 'https://elsewhere.example' } }),
   404: (world, sent) => world.send({ ...sent, id: NONE }),
