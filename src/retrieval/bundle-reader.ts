@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { execa } from 'execa';
 import { z } from 'zod';
 import { childEnv, PROJECT_ROOT } from '../env.ts';
-import { UserError } from '../failure.ts';
+import { TransientError, UserError } from '../failure.ts';
 
 /** A chunk of a bundle with its cosine to a question. Where it comes from is null where the data did not say. */
 export const FoundChunkSchema = z.object({
@@ -34,6 +34,8 @@ export class UnreadableBundle extends UserError {}
 /** Exit code of `trainer/query.py` where it has said what is wrong with the bundle or its model. */
 const UNREADABLE = 20;
 const ANSWER_WITHIN_MS = 60_000;
+/** A large model on a slow disk. */
+const READY_WITHIN_MS = 10 * 60_000;
 
 /** A process that has a bundle and its model in memory, and answers one question after another. */
 export class BundleReader {
@@ -54,7 +56,7 @@ export class BundleReader {
     );
     this.#child.stdin.on('error', () => {});
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
-    this.#turn = this.#next(ReadySchema);
+    this.#turn = this.#next(ReadySchema, READY_WITHIN_MS);
     this.#turn.catch(() => {});
     void this.#child.then(() => {
       this.#isOver = true;
@@ -67,11 +69,11 @@ export class BundleReader {
     return this.#isOver;
   }
 
-  /** The closest chunks, best first. @throws UnreadableBundle; Error when the process died or does not answer */
+  /** The closest chunks, best first. @throws UnreadableBundle; TransientError when it does not answer; Error when the process died */
   async ask(question: string, topK: number): Promise<FoundChunk[]> {
     const answer = this.#turn.then(async () => {
       this.#child.stdin.write(`${JSON.stringify({ question, top_k: topK })}\n`);
-      return (await this.#next(AnswerSchema)).results;
+      return (await this.#next(AnswerSchema, ANSWER_WITHIN_MS)).results;
     });
     this.#turn = answer;
     return await answer;
@@ -83,8 +85,12 @@ export class BundleReader {
     void this.#turn.catch(() => {}).then(() => this.#child.stdin.end());
   }
 
-  async #next<T>(schema: z.ZodType<T>): Promise<T> {
-    const late = setTimeout(() => this.#child.kill('SIGKILL'), ANSWER_WITHIN_MS);
+  async #next<T>(schema: z.ZodType<T>, withinMs: number): Promise<T> {
+    let isLate = false;
+    const late = setTimeout(() => {
+      isLate = true;
+      this.#child.kill('SIGKILL');
+    }, withinMs);
     try {
       const { value, done } = await this.#lines.next();
       if (!done) return schema.parse(JSON.parse(value));
@@ -97,6 +103,7 @@ export class BundleReader {
     this.#isOver = true;
     const { exitCode, stderr } = await this.#child;
     const said = stderr.trim().split('\n').at(-1) ?? '';
+    if (isLate) throw new TransientError(`The model of this bundle did not answer within ${withinMs / 1000} s.`);
     if (exitCode === UNREADABLE) throw new UnreadableBundle(said);
     throw new Error(`The reader of a bundle ended (exit code ${exitCode}): ${said}`);
   }

@@ -4,7 +4,14 @@ import { json } from 'node:stream/consumers';
 import { DocumentedAnswers } from './openapi.ts';
 import { csvRows } from './rows.ts';
 import { type OutsideServers, startOutsideServers } from './servers.ts';
-import { startServiceWithServers, type TestService, TINY_EMBEDDER, TINY_MODEL, until } from './service.ts';
+import {
+  fetchWhenDone,
+  startServiceWithServers,
+  type TestService,
+  TINY_EMBEDDER,
+  TINY_MODEL,
+  until,
+} from './service.ts';
 import { putTinyModel } from './tiny-models.ts';
 
 const KEY = 'a-key';
@@ -89,7 +96,7 @@ export class ContractWorld {
   }
 
   async send({ method, path, id, body, form, headers }: Sent): Promise<Answer> {
-    const response = await fetch(this.#url(path, id), {
+    const response = await fetchWhenDone(this.#url(path, id), {
       method,
       headers: {
         Authorization: `Bearer ${KEY}`,

@@ -52,10 +52,19 @@ export interface TestService extends RunningService, ApiClient {
   env: Env;
 }
 
+/** As fetch; what is answered with 202 goes on, and is asked for again until it is done. */
+export async function fetchWhenDone(url: string, init: RequestInit): Promise<Response> {
+  for (;;) {
+    const response = await fetch(url, init);
+    if (response.status !== 202) return response;
+    await after(1000 * Number(response.headers.get('Retry-After')));
+  }
+}
+
 /** Asks the API at `apiUrl`, in JSON. */
 export function clientOf(apiUrl: string): ApiClient {
   const send = async (method: string, path: string, init: RequestInit) => {
-    const response = await fetch(`${apiUrl}/api/v1${path}`, { method, ...init });
+    const response = await fetchWhenDone(`${apiUrl}/api/v1${path}`, { method, ...init });
     const text = await response.text();
     return { status: response.status, body: (text ? JSON.parse(text) : {}) as Record<string, unknown> };
   };

@@ -260,7 +260,10 @@ function addRunsOf(
     body: QueryRequest,
     success: { status: 200, description: 'Chunks, best first', schema: QuerySchema },
     errors: { ...errors, 400: 'The run is of another type, or has not completed' },
-    handle: async ({ params: { id }, query, body }) =>
-      await queryBundle(dependencies, await findRun({ kind, id }, query.run), body),
+    mayTakeLong: true,
+    handle: async ({ params: { id }, query, body, slowly }) => {
+      const run = await findRun({ kind, id }, query.run);
+      return await slowly({ runId: run.id, body }, () => queryBundle(dependencies, run, body));
+    },
   });
 }

@@ -1,4 +1,4 @@
-import { Op } from 'sequelize';
+import { literal, Op } from 'sequelize';
 import { waitingRuns } from '../../models/line.ts';
 import { poolProgress } from '../../models/pool-progress.ts';
 import { Run } from '../../models/run.ts';
@@ -13,10 +13,13 @@ const DEAD_SHOWN_MS = 10 * 60_000;
 
 /** The pool as its host agents last saw it: workers that are to run, and those that died lately. */
 export async function presentWorkerPool() {
-  const lately = { [Op.gt]: new Date(Date.now() - DEAD_SHOWN_MS) };
+  // By the clock of the database, which wrote these times.
+  const lately = { [Op.gt]: literal(`now() - interval '${DEAD_SHOWN_MS} milliseconds'`) };
+  const isSilent = literal(`coalesce(heartbeat_at < now() - interval '${SILENT_MS} milliseconds', false)`);
   const [config, rows, jobs_in_queue, pending_action] = await Promise.all([
     TrainingConfig.current(),
     Worker.findAll({
+      attributes: { include: [[isSilent, 'is_silent']] },
       where: {
         [Op.or]: [
           { desired: 'running' },
@@ -73,7 +76,6 @@ export async function presentWorkerPool() {
  */
 function shownStatus(worker: Worker): 'idle' | 'busy' | 'stopped' | 'error' {
   if (worker.status === 'starting') return worker.start_after === null ? 'stopped' : 'error';
-  const silent = worker.heartbeat_at !== null && Date.now() - worker.heartbeat_at.getTime() > SILENT_MS;
-  if ((worker.status === 'idle' || worker.status === 'busy') && silent) return 'error';
+  if ((worker.status === 'idle' || worker.status === 'busy') && worker.get('is_silent') === true) return 'error';
   return worker.status;
 }
