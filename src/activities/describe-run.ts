@@ -1,3 +1,4 @@
+import { duration } from '../duration.ts';
 import { Run } from '../models/run.ts';
 import type { RunDisplay, RunRef } from '../workflows/contract.ts';
 
@@ -9,7 +10,7 @@ export async function describeRun({ runId }: RunRef): Promise<RunDisplay> {
     '',
     `| step | epoch | loss | tokens/s | time left | worker |`,
     `|---|---|---|---|---|---|`,
-    `| ${run.current_step} / ${run.total_steps ?? '?'} | ${run.current_epoch} | ${figure(run.current_loss, 4)} | ${figure(run.tokens_per_s, 0)} | ${minutes(run.seconds_left)} | ${run.worker_id ?? '-'} |`,
+    `| ${run.current_step} / ${run.total_steps ?? '?'} | ${run.current_epoch} | ${figure(run.current_loss, 4)} | ${figure(run.tokens_per_s, 0)} | ${run.seconds_left === null ? '-' : duration(1_000 * run.seconds_left)} | ${run.worker_id ?? '-'} |`,
   ];
   // Runs from before there was a verdict have none.
   if (run.validation?.verdict) lines.push('', `**${run.validation.verdict.toUpperCase()}**: ${run.validation.summary}`);
@@ -20,8 +21,4 @@ export async function describeRun({ runId }: RunRef): Promise<RunDisplay> {
 
 function figure(value: number | null, digits: number): string {
   return value === null ? '-' : value.toFixed(digits);
-}
-
-function minutes(seconds: number | null): string {
-  return seconds === null ? '-' : `${(seconds / 60).toFixed(1)} min`;
 }

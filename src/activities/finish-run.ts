@@ -1,5 +1,6 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import type { Env } from '../env.ts';
+import { interruptionsOf } from '../models/interruptions.ts';
 import { connection, Run } from '../models/run.ts';
 import { RunEvent } from '../models/run-event.ts';
 import { isFinal, type RunStatus } from '../models/statuses.ts';
@@ -29,6 +30,7 @@ export function createFinishRun(env: Env) {
       verdict: ended.validation?.verdict ?? null,
       outputPath: ended.output_path,
       weightsSha256: ended.result?.weights_sha256 ?? null,
+      interruptions: await interruptionsOf(runId),
     };
   };
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { ApplicationFailure } from '@temporalio/activity';
+import { duration } from '../duration.ts';
 import { type Lease, noteRefusedWrite } from '../models/lease.ts';
 import { RunEvent } from '../models/run-event.ts';
 import { recordEvent } from '../models/run-progress.ts';
@@ -101,8 +102,19 @@ function show(event: TrainerEvent, hold: Hold): void {
   if (event.type === 'checkpoint') hold.show({ last_checkpoint_step: event.step });
   if (event.type === 'step') {
     const { step, total_steps, epoch, loss, tokens_per_s, seconds_left } = event;
-    hold.show({ step, total_steps, epoch, loss, tokens_per_s, seconds_left });
+    hold.show({
+      step,
+      total_steps,
+      epoch: rounded(epoch, 2),
+      loss: rounded(loss, 4),
+      tokens_per_s: rounded(tokens_per_s, 0),
+      time_left: seconds_left === null ? null : duration(1_000 * seconds_left),
+    });
   }
+}
+
+function rounded(value: number | null, digits: number): number | null {
+  return value === null ? null : Number(value.toFixed(digits));
 }
 
 /** What a trainer's end means: a sentence that no retry can change, or another attempt from the last checkpoint. */

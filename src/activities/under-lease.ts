@@ -1,4 +1,5 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
+import { interruptionsOf } from '../models/interruptions.ts';
 import { claimLease, type Lease, noteRefusedWrite, releaseLease, renewLease } from '../models/lease.ts';
 import type { Run } from '../models/run.ts';
 import type { RunPhase } from '../models/statuses.ts';
@@ -26,7 +27,7 @@ export type StopReason =
 export const SAVE_BEFORE: readonly StopReason[] = ['worker_stopping', 'paused', 'abandoned'];
 
 /** What the Temporal Web UI shows of a pending activity: how far it is, and why there was need of another attempt. */
-export type Progress = Record<string, string | number | null>;
+export type Progress = Record<string, string | number | string[] | null>;
 
 /** What the work under a lease knows of it. */
 export interface Hold extends Claim {
@@ -89,10 +90,12 @@ export async function underLease(
     });
   }
   if (claim.outcome === 'paused') return { to: 'pause' };
-  const { lease, run, before } = claim;
+  const { lease, run } = claim;
   const { hold, end } = keepAlive(lease, timing, options.workerStopping);
-  hold.show({ worker: lease.workerId, claim: lease.epoch, ...(before ? { before: endOfAttempt(before) } : {}) });
+  hold.show({ worker: lease.workerId, claim: lease.epoch });
   try {
+    const interruptions = await interruptionsOf(options.runId);
+    if (interruptions.length > 0) hold.show({ interruptions });
     await work(run, hold);
     await releaseLease(lease, options.doneReason);
     return null;
@@ -208,22 +211,4 @@ async function handBack(lease: Lease, stop: AbortSignal, error: unknown): Promis
   if (!(error instanceof ApplicationFailure && error.nonRetryable))
     await releaseLease(lease, 'failed_attempt', error instanceof Error ? error.message : String(error));
   throw error;
-}
-
-/** How the attempt before this one ended, for a person. */
-function endOfAttempt({ reason, worker_id, message }: Record<string, unknown>): string {
-  switch (reason) {
-    case 'worker_lost':
-      return `${worker_id} was lost: it did not renew its lease in time.`;
-    case 'worker_stopping':
-      return `${worker_id} was stopped; it saved first.`;
-    case 'paused':
-      return 'The run was paused; it was saved first.';
-    case 'abandoned':
-      return 'Temporal had not heard of the attempt for too long, or it was reset; it saved first.';
-    case 'full_disk':
-      return 'The disk was full.';
-    default:
-      return typeof message === 'string' ? message : String(reason ?? 'It went back to the queue.');
-  }
 }

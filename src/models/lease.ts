@@ -13,8 +13,7 @@ export interface Lease {
 }
 
 export type ClaimResult =
-  /** `before`: how the run came back to the queue, as its last event of status says; null for a first claim. */
-  | { outcome: 'claimed'; lease: Lease; run: Run; before: Record<string, unknown> | null }
+  | { outcome: 'claimed'; lease: Lease; run: Run }
   /** Somebody else holds it for so many milliseconds more, unless they renew it. */
   | { outcome: 'held'; byWorkerId: string | null; forMs: number }
   /** It is to hold no worker now. */
@@ -74,11 +73,6 @@ export async function claimLease(
       );
       return { outcome: 'paused' };
     }
-    const last = await RunEvent.findOne({
-      where: { run_id: runId, kind: 'status' },
-      order: [['seq', 'DESC']],
-      transaction,
-    });
     const epoch = Math.max(run.lease_epoch, after) + 1;
     const claimed = await transition({
       runId,
@@ -96,7 +90,7 @@ export async function claimLease(
     });
     if (!claimed) throw new Error(`Run ${runId} was locked and still changed its status.`);
     const lease = { runId, epoch, workerId };
-    return { outcome: 'claimed', lease, run: claimed, before: run.lease_epoch > 0 && last ? last.data : null };
+    return { outcome: 'claimed', lease, run: claimed };
   });
 }
 

@@ -40,6 +40,8 @@ export interface TrainingOutcome {
   verdict?: string | null;
   outputPath?: string | null;
   weightsSha256?: string | null;
+  /** Why attempts ended before their stage was done, each a sentence with its time. */
+  interruptions?: string[];
 }
 
 export interface RunRef {

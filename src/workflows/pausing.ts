@@ -29,9 +29,11 @@ const { setPause, isPaused, hasRoom } = proxyActivities<
 });
 
 const FIRST_LOOK_MS = 5_000;
+/** Of a pause that a person ends: looks must not hide the steps of the run in the timeline. */
+const FIRST_LOOK_WHILE_ASKED_MS = 60_000;
 /** A pause of weeks must not fill the history: a look is about 11 events. */
 const LONGEST_BETWEEN_LOOKS_MS = 30 * 60_000;
-/** Of a pause that a person ends: the look is for a row that came from a backup. */
+/** Of a pause that a person ends: then, the look is for a row that came from a backup. */
 const LONGEST_WHILE_ASKED_MS = 6 * 3_600_000;
 /** A disk that is full again so soon had too little room: looks go on as rarely as they had become. */
 const SOON_MS = 10 * 60_000;
@@ -48,8 +50,11 @@ export class Pausing {
   readonly #stages: Stages | null;
   #because: PauseCause | null;
   #reason: string;
-  #lookAfterMs: number;
-  #wentOnAtMs = Number.NEGATIVE_INFINITY;
+  #lookAfterMs = FIRST_LOOK_MS;
+  /** How rare the looks of the pause had become that made the history before this one long. */
+  #handedOnMs: number | null;
+  /** When a pause for a full disk ended, if the last one was for that. */
+  #diskHadRoomAtMs = Number.NEGATIVE_INFINITY;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(input: TrainingInput, stages: Stages | null) {
@@ -57,7 +62,7 @@ export class Pausing {
     this.#stages = stages;
     this.#because = input.paused?.because ?? null;
     this.#reason = input.paused?.reason ?? '';
-    this.#lookAfterMs = input.paused?.lookAfterMs ?? FIRST_LOOK_MS;
+    this.#handedOnMs = input.paused?.lookAfterMs ?? null;
     setHandler(pauseRunUpdate, () => this.#set('asked', PAUSE_WAS_ASKED));
     setHandler(resumeRunUpdate, () => this.#set(null, null));
   }
@@ -85,27 +90,44 @@ export class Pausing {
     const over = () => this.#because === null;
     if (over()) return;
     this.#stages?.pause(this.#reason);
-    if (this.#because === 'asked' || Date.now() - this.#wentOnAtMs > SOON_MS)
-      this.#lookAfterMs = this.#input.paused?.lookAfterMs ?? FIRST_LOOK_MS;
+    if (this.#because === 'asked' || Date.now() - this.#diskHadRoomAtMs > SOON_MS)
+      this.#lookAfterMs = this.#firstLookMs();
+    let because = this.#because;
     while (!over()) {
+      because = this.#because;
+      // Before the look, too: pauses that somebody ends before one is due make the history long as well.
+      if (this.#stages !== null) await this.#continueWhenLong();
       const waitMs = this.#lookAfterMs;
       const isAskedNow = this.#stages !== null && this.#because === 'asked';
       this.#lookAfterMs = Math.min(waitMs * 1.5, isAskedNow ? LONGEST_WHILE_ASKED_MS : LONGEST_BETWEEN_LOOKS_MS);
       if (this.#because === 'asked' && this.#stages === null && !patched('look-at-the-row')) {
         await condition(() => this.#because !== 'asked');
-      } else if (!(await condition(over, waitMs))) {
+      } else if (!(await condition(over, waitMs, { summary: this.#untilWhat() }))) {
         if (this.#because === 'full_disk') await this.#lookForRoom();
         else await this.#lookAtRow();
-        if (this.#stages !== null) await this.#continueWhenLong();
       }
     }
-    this.#wentOnAtMs = Date.now();
+    this.#diskHadRoomAtMs = because === 'full_disk' ? Date.now() : Number.NEGATIVE_INFINITY;
     this.#stages?.resume();
   }
 
   /** Lets Updates that are under way end, so that their callers get an answer even if the run ends first. */
   async settled(): Promise<void> {
     await condition(allHandlersFinished);
+  }
+
+  /** After how long the pause that begins is looked at. */
+  #firstLookMs(): number {
+    const handedOnMs = this.#handedOnMs;
+    // A later pause is not that one: it begins with short waits.
+    this.#handedOnMs = null;
+    if (handedOnMs !== null) return handedOnMs;
+    return this.#stages !== null && this.#because === 'asked' ? FIRST_LOOK_WHILE_ASKED_MS : FIRST_LOOK_MS;
+  }
+
+  /** Beside the timer, in the timeline. */
+  #untilWhat(): string {
+    return this.#because === 'full_disk' ? 'Paused until there is room on the disk' : 'Paused until it is resumed';
   }
 
   /** Begins a new history once this one is long. The run begins from the top, where what is done is found to be done. */

@@ -1,11 +1,12 @@
-import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import { setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import { searchAttributeKeys } from '../../temporal/search-attributes.ts';
+import { duration } from '../duration.ts';
 
 /** The stages of a run, in their order. */
 export const STAGES = ['prepare', 'verify', 'queue', 'train', 'validate', 'finish'] as const;
 export type Stage = (typeof STAGES)[number];
 
-/** The status of a run in each, as the API has it. */
+/** The status of a run in each, as the API has it; there a paused one is queued, or pending. */
 const STATUS: Record<Stage, string> = {
   prepare: 'pending',
   verify: 'pending',
@@ -20,7 +21,7 @@ const UNDER_WAY: Record<Stage, string> = {
   prepare: 'mixing the datasets into training and held-out rows',
   verify: 'looking for the base model on this machine',
   queue: 'waiting for its turn and a training worker',
-  train: 'training; step, loss and time left are with the heartbeat of the pending activity `trainModel`',
+  train: 'training; step, loss and time left are under Pending Activities',
   validate: 'loading the model, and comparing it with its base on held-out rows',
   finish: 'publishing the model and writing how the run ended',
 };
@@ -33,6 +34,8 @@ export class Stages {
   readonly #done = new Map<Stage, string>();
   #stage: Stage | null = null;
   #sinceMs = 0;
+  /** Since when the stage is under way, or paused. */
+  #changedMs = 0;
   #paused: string | null = null;
   /** Of the search attribute. */
   #status = 'pending';
@@ -40,7 +43,7 @@ export class Stages {
   begin(stage: Stage): void {
     this.#end();
     this.#stage = stage;
-    this.#sinceMs = Date.now();
+    this.#sinceMs = this.#changedMs = Date.now();
     this.#show();
   }
 
@@ -51,11 +54,13 @@ export class Stages {
 
   pause(reason: string): void {
     this.#paused = reason;
+    this.#changedMs = Date.now();
     this.#show();
   }
 
   resume(): void {
     this.#paused = null;
+    this.#changedMs = Date.now();
     this.#show();
   }
 
@@ -70,25 +75,34 @@ export class Stages {
 
   #end(): void {
     if (!this.#stage) return;
-    const took = lasted(Date.now() - this.#sinceMs);
+    const took = duration(Date.now() - this.#sinceMs);
     this.#done.set(this.#stage, [this.#done.get(this.#stage), took].filter(Boolean).join(', '));
   }
 
   #show(ended?: { status: string; sentence: string }): void {
-    const status = ended?.status ?? (this.#paused === null && this.#stage ? STATUS[this.#stage] : 'queued');
+    const status = ended?.status ?? (this.#paused === null ? STATUS[this.#stage ?? 'prepare'] : 'paused');
     const place =
       this.#stage === null ? '' : ` · stage ${STAGES.indexOf(this.#stage) + 1} of ${STAGES.length}: ${this.#stage}`;
     const rows = STAGES.map((stage) => {
       const isNow = stage === this.#stage;
-      const since = `${UNDER_WAY[stage]}, since ${new Date(this.#sinceMs).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
-      return `| ${isNow ? `**${stage}**` : stage} | ${isNow ? since : (this.#done.get(stage) ?? '')} |`;
+      const now = `since ${minuteOf(this.#changedMs)}: ${this.#paused === null ? UNDER_WAY[stage] : 'paused'}`;
+      // The Web UI leaves no space between columns.
+      return `| ${isNow ? `**${stage}:**` : `${stage}:`} | ${isNow ? now : (this.#done.get(stage) ?? '')} |`;
     });
     const paused = this.#paused === null ? [] : [`**Paused.** ${this.#paused}`, ''];
-    const head = `**${this.#paused === null ? status : 'paused'}**${place}`;
+    const head = `**${status}**${place}`;
     setCurrentDetails(
-      [head, '', ...paused, ...(ended?.sentence ? [ended.sentence, ''] : []), '| stage | |', '|---|---|', ...rows].join(
-        '\n',
-      ),
+      [
+        head,
+        '',
+        whatItIs(),
+        '',
+        ...paused,
+        ...(ended?.sentence ? [ended.sentence, ''] : []),
+        '| stage | |',
+        '|---|---|',
+        ...rows,
+      ].join('\n'),
     );
     if (status === this.#status) return;
     this.#status = status;
@@ -96,8 +110,13 @@ export class Stages {
   }
 }
 
-/** `42 s`, `3.5 min`, `7.2 h`. */
-function lasted(ms: number): string {
-  if (ms < 120_000) return `${Math.round(ms / 1_000)} s`;
-  return ms < 7_200_000 ? `${(ms / 60_000).toFixed(1)} min` : `${(ms / 3_600_000).toFixed(1)} h`;
+/** Its name, what is trained, and on what. The summary of a workflow says so too, but not of one that was continued as new. */
+function whatItIs(): string {
+  const { name, trainingType, baseModel, data } = workflowInfo().memo ?? {};
+  return `${name}: ${trainingType} of ${baseModel}, on ${data}`;
+}
+
+/** `2026-11-28 06:19 UTC` */
+function minuteOf(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }

@@ -7,6 +7,7 @@ import {
   type WorkflowStartOptions,
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
 import { searchAttributeKeys } from '../../temporal/search-attributes.ts';
 import type { Env } from '../env.ts';
@@ -139,7 +140,7 @@ export function trainingsOf(client: Client, env: Env, within: Within, withinOnce
             case 'TIMED_OUT':
               return { is: 'broken_off', how: 'timed_out', message: null };
             case 'FAILED':
-              return { is: 'broken_off', how: 'failed', message: await failureOf(handle.result()) };
+              return await failed(handle.result());
             default:
               return { is: 'open' };
           }
@@ -156,13 +157,16 @@ const OutcomeSchema = z.object({
   message: z.string().nullable(),
 });
 
-async function failureOf(result: Promise<unknown>): Promise<string | null> {
+/** A workflow fails with the run's outcome as its detail where the run failed; otherwise something else ended it. */
+async function failed(result: Promise<unknown>): Promise<TrainingState> {
   try {
     await result;
-    return null;
+    return { is: 'broken_off', how: 'failed', message: null };
   } catch (error) {
-    if (error instanceof WorkflowFailedError) return error.cause?.message ?? null;
-    throw error;
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    const { cause } = error;
+    const outcome = OutcomeSchema.safeParse(cause instanceof ApplicationFailure ? cause.details?.[0] : null).data;
+    return outcome ? { is: 'ended', outcome } : { is: 'broken_off', how: 'failed', message: cause?.message ?? null };
   }
 }
 
@@ -192,7 +196,7 @@ function trainingOptions(run: RunWorkflow, env: Env) {
     // The row says that this run was never started, or that its start was not confirmed: never run it again.
     workflowIdReusePolicy: 'REJECT_DUPLICATE',
     staticSummary: cut(`${name}: ${trainingType} of ${baseModel}`, MOST_SUMMARY_BYTES),
-    staticDetails: `Run ${runId} of ${owner}. Its state is in PostgreSQL, table runs.`,
+    staticDetails: `Run ${runId} of ${owner}. Status, events, metrics and logs: \`GET /api/v1/${owner.replace('-', 's/')}\` and below it.`,
     typedSearchAttributes: [
       { key: searchAttributeKeys.runId, value: runId },
       { key: searchAttributeKeys.owner, value: owner },

@@ -2,6 +2,7 @@ import {
   ActivityFailure,
   ApplicationFailure,
   CancellationScope,
+  CancelledFailure,
   ContinueAsNew,
   isCancellation,
   patched,
@@ -82,6 +83,7 @@ export async function trainingWorkflow(input: TrainingInput): Promise<TrainingOu
   const shown = new CancellationScope();
   const showing = stages ? null : shown.run(() => showProgress(runId));
   let outcome: TrainingOutcome;
+  let endedBy: unknown = null;
   try {
     if (stages) await pausing.over();
     const prepare = { summary: 'Mix the datasets into training and held-out rows' };
@@ -98,7 +100,8 @@ export async function trainingWorkflow(input: TrainingInput): Promise<TrainingOu
     const { path } = await data.verifyModel.executeWithOptions({ summary: 'Check the base model in the local cache' }, [
       { runId },
     ]);
-    stages?.tell(path);
+    // The revision, in the cache of Hugging Face: the whole path is in the activity's result.
+    stages?.tell(`found, \`${path.split('/').at(-1)?.slice(0, 12)}\``);
     stages?.begin('queue');
     const queue = () =>
       line.queueRun.executeWithOptions({ summary: 'Wait for its turn and a free worker' }, [{ runId }]);
@@ -118,22 +121,42 @@ export async function trainingWorkflow(input: TrainingInput): Promise<TrainingOu
     });
   } catch (error) {
     if (error instanceof ContinueAsNew) throw error;
-    outcome = isCancellation(error) ? await finish(runId, 'cancelled') : await finish(runId, 'failed', causeOf(error));
+    endedBy = error;
+    outcome = isCancellation(endedBy)
+      ? await finish(runId, 'cancelled')
+      : await finish(runId, 'failed', causeOf(endedBy));
   }
   if (stages) {
-    stages.end(outcome.status, endSentence(outcome));
-  } else {
-    shown.cancel();
-    await showing;
-    await showOnce(runId);
+    stages.end(outcome.status, endSentences(outcome));
+    await CancellationScope.nonCancellable(() => pausing.settled());
+    return asItEnded(outcome, endedBy);
   }
+  shown.cancel();
+  await showing;
+  await showOnce(runId);
   await pausing.settled();
   return outcome;
 }
 
-/** How a run ended, for whoever looks at its workflow. */
-function endSentence({ message, verdict, outputPath, weightsSha256 }: TrainingOutcome): string {
-  const parts = [
+/**
+ * What ends a workflow as its run ended, so that the lists and filters of the Temporal Web UI tell a failed run from a
+ * completed one. @throws ApplicationFailure with the outcome as its detail; CancelledFailure
+ */
+function asItEnded(outcome: TrainingOutcome, endedBy: unknown): TrainingOutcome {
+  // Of one that was cancelled through the API the database knows first, and its worker may notice before the cancel is here.
+  if (outcome.status === 'cancelled')
+    throw isCancellation(endedBy) ? endedBy : new CancelledFailure('The run was cancelled.');
+  if (outcome.status !== 'failed') return outcome;
+  const { errorClass } = causeOf(endedBy);
+  const failure = ApplicationFailure.nonRetryable(outcome.message ?? 'The run failed.', errorClass, outcome);
+  // The Web UI shows it after the message, and whoever reads that has nothing to look for in our code.
+  failure.stack = '';
+  throw failure;
+}
+
+/** How a run ended, in Markdown, for whoever looks at its workflow. */
+function endSentences({ message, verdict, outputPath, weightsSha256, interruptions = [] }: TrainingOutcome): string {
+  const told = [
     message,
     verdict
       ? `The model is ${verdict.toUpperCase()} ${verdict === 'same' ? 'as' : 'than'} its base on held-out rows.`
@@ -141,7 +164,9 @@ function endSentence({ message, verdict, outputPath, weightsSha256 }: TrainingOu
     outputPath ? `Output: \`${outputPath}\`.` : null,
     weightsSha256 ? `Weights: sha256 \`${weightsSha256}\`.` : null,
   ];
-  return parts.filter(Boolean).join(' ');
+  const interrupted =
+    interruptions.length === 0 ? [] : ['', 'Interrupted, and gone on:', '', ...interruptions.map((one) => `- ${one}`)];
+  return [told.filter(Boolean).join(' '), ...interrupted].join('\n');
 }
 
 /** Does the stages, and again where the database knows no more of one that was done: what is on disk makes them short. */

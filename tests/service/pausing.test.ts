@@ -8,6 +8,7 @@ import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, temporalClientOf, until } from '../support/service.ts';
 import { onSmallDisk } from '../support/small-disk.ts';
 import { trainerOf } from '../support/trainers.ts';
+import { eventsOf, timersIn } from '../support/web-ui.ts';
 
 const STALL_TIMEOUT_MS = 5_000;
 /** So long that a test can stop a worker, do something, and let it go on before its lease is lost. */
@@ -154,6 +155,14 @@ describe('a run that cannot go on just now', function () {
       await jobs.reached('paused, since the disk is full', id, (body) =>
         /disk is full/.test(String(body.pause_reason)),
       );
+      // Let #diskHadRoomAtMs of src/workflows/pausing.ts be the end of any pause, and it looks as rarely as at the one before.
+      const { workflow, connection } = await temporalClientOf(service);
+      const asked = await until('the workflow to wait', async () => {
+        const timers = timersIn(await eventsOf(workflow.getHandle(`job-${id}-run-1`)));
+        return timers.at(-1)?.summary === 'Paused until there is room on the disk' ? timers.at(-1) : null;
+      });
+      await connection.close();
+      assert.equal(asked.ms, 5_000);
       await disk.resize('400m');
       assertWeights(await jobs.ended(id), undisturbed);
     });

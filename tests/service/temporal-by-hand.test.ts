@@ -106,7 +106,7 @@ describe('what a person does to a run in the Temporal Web UI', function () {
   });
 
   it('Terminate, while it is paused, or before it has a worker: it fails, and can be started again', async () => {
-    const [paused, waiting] = [await jobs.create({ max_steps: 8 }), await jobs.create({ max_steps: 8 })];
+    const [paused, waiting] = [await jobs.create(), await jobs.create()];
     for (const id of [paused, waiting]) {
       // From then on it has a workflow.
       await jobs.reached('its turn', id, ({ phase }) => phase !== 'waiting');

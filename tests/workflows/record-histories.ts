@@ -9,11 +9,13 @@ import { execa } from 'execa';
 import { PROJECT_ROOT } from '../../src/env.ts';
 import { ensureTemporalCli } from '../../src/local/temporal-cli.ts';
 import { WORKER_POOL_ID } from '../../src/workflows/contract.ts';
+import { searchAttributeKeys } from '../../temporal/search-attributes.ts';
 import { pauseWhenFull } from '../support/full-disk.ts';
 import { settledPool } from '../support/hosts.ts';
 import { jobsOf } from '../support/jobs.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, temporalClientOf, until } from '../support/service.ts';
+import { createWithShortHistory } from '../support/short-history.ts';
 import { onSmallDisk } from '../support/small-disk.ts';
 
 const DIR = join(PROJECT_ROOT, 'tests', 'workflows', 'histories');
@@ -44,6 +46,27 @@ try {
   });
   await jobs.act(paused, 'resume');
   await jobs.ended(paused);
+
+  // Its first history ends when it is continued as new.
+  const continued = await createWithShortHistory(service, client, jobs, 80);
+  const first = (await client.workflow.getHandle(`job-${continued}-run-1`).describe()).runId;
+  const lookAt = async () => await client.workflow.getHandle(`job-${continued}-run-1`).describe();
+  await jobs.atStep(continued, 10);
+  while ((await lookAt()).runId === first) {
+    for (const [action, isPaused] of [
+      ['pause', true],
+      ['resume', false],
+    ] as const) {
+      await jobs.act(continued, action);
+      await until(`the workflow to ${action}`, async () => {
+        const { runId, typedSearchAttributes } = await lookAt();
+        return runId !== first || (typedSearchAttributes.get(searchAttributeKeys.status) === 'paused') === isPaused
+          ? true
+          : null;
+      });
+    }
+  }
+  await jobs.ended(continued);
 
   let onFullDisk = 0;
   await onSmallDisk(join(service.env.home, 'runs'), '400m', async (disk) => {
@@ -89,13 +112,15 @@ try {
 
   const cli = await ensureTemporalCli(service.env.toolsDir, console.log);
   await mkdir(DIR, { recursive: true });
-  for (const [name, workflowId] of [
-    ['training-completed', `job-${completed}-run-1`],
-    ['training-failed', `job-${failed}-run-1`],
-    ['training-cancelled', `job-${cancelled}-run-1`],
-    ['training-paused', `job-${paused}-run-1`],
-    ['training-paused-by-full-disk', `job-${onFullDisk}-run-1`],
-    ['training-paused-before-its-data', `job-${withoutData}-run-1`],
+  for (const [name, workflowId, runId] of [
+    ['stages-completed', `job-${completed}-run-1`],
+    ['stages-failed', `job-${failed}-run-1`],
+    ['stages-cancelled', `job-${cancelled}-run-1`],
+    ['stages-paused', `job-${paused}-run-1`],
+    ['stages-paused-by-full-disk', `job-${onFullDisk}-run-1`],
+    ['stages-paused-before-its-data', `job-${withoutData}-run-1`],
+    ['stages-paused-and-continued', `job-${continued}-run-1`, first],
+    ['stages-continued', `job-${continued}-run-1`],
     ['worker-pool-one-by-one', WORKER_POOL_ID],
   ] as const) {
     if (process.argv.length > 2 && !process.argv.includes(name)) continue;
@@ -106,6 +131,9 @@ try {
       'show',
       '--workflow-id',
       workflowId,
+      ...(runId ? ['--run-id', runId] : []),
+      '--namespace',
+      service.env.temporalNamespace,
       '--address',
       service.temporalAddress,
       '--output',
