@@ -3,7 +3,10 @@ import { connection } from './run.ts';
 
 /** The line of the runs that wait to be trained: whoever was asked for first is trained first. A run that waits is a row. */
 
-/** Beside those that have a worker, so many are prepared, so that a worker that becomes free does not wait for data. */
+/**
+ * Beside those that have a worker, as many are prepared as there are workers, so that one that becomes free does not wait for
+ * data, also where all of them become free while a run is prepared; and so many at least.
+ */
 const PREPARED_AHEAD = 2;
 /** Runs that cannot go on just now keep no others waiting, up to so many: what keeps them may keep all. */
 const MOST_IN_TROUBLE = 20;
@@ -16,16 +19,17 @@ const UNDER_WAY = `SELECT (count(*) FILTER (WHERE waiting_for IS NULL))::int AS 
   FROM runs WHERE admitted_at IS NOT NULL AND status IN ('pending', 'queued', 'running') AND pause_reason IS NULL`;
 
 /**
- * Lets the next runs begin, in the order in which they were asked for, as many as workers can have and a few more. Their
- * workflows are to be started then. Several may call it at once.
+ * Lets the next runs begin, in the order in which they were asked for, as many as workers can have and as many again.
+ * Their workflows are to be started then. Several may call it at once.
  */
 export async function admitNext(): Promise<void> {
   await connection().query(
-    `UPDATE runs SET admitted_at = now() WHERE id IN (
+    // ARRAY: nobody knows beforehand how many these are, and for a tenth of a long line the planner would read the whole table.
+    `UPDATE runs SET admitted_at = now() WHERE id = ANY (ARRAY(
        SELECT id FROM runs WHERE status = 'pending' AND admitted_at IS NULL AND pause_reason IS NULL ORDER BY id
-       LIMIT greatest(0, (SELECT slots.n + ${PREPARED_AHEAD} - well - greatest(0, in_trouble - ${MOST_IN_TROUBLE})
+       LIMIT greatest(0, (SELECT slots.n + greatest(${PREPARED_AHEAD}, slots.n) - well - greatest(0, in_trouble - ${MOST_IN_TROUBLE})
                           FROM (${SLOTS}) AS slots, (${UNDER_WAY}) AS under_way))
-       FOR UPDATE SKIP LOCKED)`,
+       FOR UPDATE SKIP LOCKED))`,
     { type: QueryTypes.UPDATE },
   );
 }

@@ -28,11 +28,14 @@ export async function mixtureOf(
 ): Promise<string> {
   const dir = join(mixturesDir(env), keyOf(spec));
   for (;;) {
+    // In this order: one appears as a whole, so what was there before and is not whole is damaged.
+    const isThere = await exists(dir);
     if (await isWholeMixture(dir)) return dir;
+    // From here to its entry in `underWay` nothing may wait, or several would make it.
     const other = underWay.get(dir);
     // Whoever makes it may be cancelled: then it is our turn.
     if (other) await other.catch(() => {});
-    else if (await exists(dir)) await ifThere(rename(dir, `${dir}.damaged-${randomUUID()}`));
+    else if (isThere) await ifThere(rename(dir, `${dir}.damaged-${randomUUID()}`));
     else await make(dir, spec, options);
   }
 }

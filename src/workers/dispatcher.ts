@@ -1,4 +1,4 @@
-import { Op } from 'sequelize';
+import { literal, Op } from 'sequelize';
 import { gaveUp, waitAfter } from '../activities/failing.ts';
 import type { Env } from '../env.ts';
 import { failureOf } from '../failure-of.ts';
@@ -15,6 +15,8 @@ import { workflowOf } from '../workflows/run-workflow.ts';
 /** A file-backed Temporal starts about 25 workflows a second; more at once would only wait there. */
 const AT_ONCE = 8;
 const BATCH = 200;
+/** A start that was under way when its run ended is over by then, also that of another process: calls of Temporal take less. */
+const CLOSE_AFTER_S = 15;
 /** A cancel that was delivered needs a moment to take effect: do not repeat it at every sweep. */
 const REPEAT_CANCEL_AFTER_MS = 10_000;
 
@@ -40,6 +42,7 @@ export class Dispatcher {
   /** One pass over all there is to do. Rejects when the database or Temporal is away; what was done stays done. */
   async sweep(): Promise<void> {
     await this.#cancelCancelled();
+    await closeNeverStarted();
     await admitNext();
     await this.#startAdmitted();
   }
@@ -47,7 +50,12 @@ export class Dispatcher {
   async #startAdmitted(): Promise<void> {
     const runs = await Run.findAll({
       // One that was paused at once has been started by that, which nobody noted.
-      where: { status: OPEN_STATUSES, admitted_at: { [Op.ne]: null }, workflow_started_at: null },
+      where: {
+        status: OPEN_STATUSES,
+        admitted_at: { [Op.ne]: null },
+        workflow_started_at: null,
+        workflow_closed_at: null,
+      },
       order: [['id', 'ASC']],
       limit: BATCH,
     });
@@ -127,4 +135,20 @@ export class Dispatcher {
     const failed = lanes.find((lane) => lane.status === 'rejected');
     if (failed) throw failed.reason;
   }
+}
+
+/**
+ * Runs that may have begun, and ended before they did: nothing is left to do for them, and whoever follows their events is to
+ * know. A workflow that one of them has all the same is a stray (see reconciler.ts).
+ */
+async function closeNeverStarted(): Promise<void> {
+  const ended = literal(`finished_at < now() - interval '${CLOSE_AFTER_S} seconds'`);
+  const where = {
+    admitted_at: { [Op.ne]: null },
+    workflow_started_at: null,
+    workflow_closed_at: null,
+    status: { [Op.notIn]: OPEN_STATUSES },
+    [Op.and]: ended,
+  };
+  await Run.update({ workflow_closed_at: new Date() }, { where, silent: true });
 }

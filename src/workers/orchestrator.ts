@@ -22,7 +22,7 @@ import { Reconciler } from './reconciler.ts';
 import { Repeating } from './repeating.ts';
 import { Tidying } from './tidy.ts';
 
-/** Runs that are ready and wait for their turn: as many as workers, and a few (line.ts). */
+/** Runs that are ready and wait for their turn: twice as many as workers at most (line.ts). */
 const MOST_IN_LINE = 200;
 const DISPATCH_EVERY_MS = 500;
 const LOOK_AFTER_POOL_EVERY_MS = 1_000;

@@ -12,6 +12,8 @@ import { type Orchestration, OrchestrationUnavailableError } from '../workflows/
 import { workflowOf } from '../workflows/run-workflow.ts';
 import type { OpenTraining, TrainingState } from '../workflows/training-client.ts';
 
+const PAGE_ROWS = 1_000;
+
 /** How the row of a run is to end, with the sentence for the user where it failed. */
 interface End {
   to: 'failed' | 'cancelled';
@@ -27,13 +29,16 @@ export class Reconciler {
   readonly #env: Env;
   readonly #orchestration: Orchestration;
   readonly #logger: Logger;
+  readonly #pageRows: number;
   /** Since when an open workflow has been seen whose run is not open, by workflow id. */
   readonly #strayFromMs = new Map<string, number>();
 
-  constructor(env: Env, orchestration: Orchestration, logger: Logger) {
+  /** @param pageRows so many rows of runs are in memory at once */
+  constructor(env: Env, orchestration: Orchestration, logger: Logger, pageRows = PAGE_ROWS) {
     this.#env = env;
     this.#orchestration = orchestration;
     this.#logger = logger;
+    this.#pageRows = pageRows;
   }
 
   /**
@@ -56,7 +61,7 @@ export class Reconciler {
     }
     for (const workflowId of this.#strayFromMs.keys())
       if (!strays.has(workflowId)) this.#strayFromMs.delete(workflowId);
-    for await (const id of openRows()) {
+    for await (const id of openRows(this.#pageRows)) {
       // The list of workflows is late, so it tells only where to look closely.
       if (!listed.has(id)) await this.#each(id, () => this.#mendRun(id));
     }
@@ -160,21 +165,19 @@ function isStray(run: StrayRow | undefined): boolean {
   return !run || (isFinal(run.status) && !(run.workflow_started_at && !run.workflow_closed_at));
 }
 
-const PAGE_ROWS = 1_000;
-
 /** The runs that were handed to Temporal and are not done there, by their ids, read in pages by key. */
-async function* openRows(): AsyncGenerator<number> {
+async function* openRows(pageRows: number): AsyncGenerator<number> {
   for (let after = 0; ; ) {
     const page = await Run.findAll({
       where: { id: { [Op.gt]: after }, workflow_started_at: { [Op.ne]: null }, workflow_closed_at: null },
       attributes: ['id'],
       order: [['id', 'ASC']],
-      limit: PAGE_ROWS,
+      limit: pageRows,
       raw: true,
     });
     for (const { id } of page) yield id;
     const last = page.at(-1);
-    if (!last || page.length < PAGE_ROWS) return;
+    if (!last || page.length < pageRows) return;
     after = last.id;
   }
 }

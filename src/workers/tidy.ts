@@ -46,59 +46,68 @@ export class Tidying {
     }
   }
 
+  /** What cannot be tidied up, since its disk is away, keeps nothing else from it. */
+  async #each<T>(items: T[], nameOf: (item: T) => object, work: (item: T) => Promise<void>): Promise<void> {
+    for (const item of items)
+      await work(item).catch((err: unknown) =>
+        this.#logger.warn({ err, ...nameOf(item) }, 'Something could not be tidied up.'),
+      );
+  }
+
   /** Their rows are gone, so nobody finds what is left of them but this list. */
   async #deletedRuns(): Promise<void> {
-    // Any of them: one whose folder cannot be removed, since its disk is away, keeps no other from it.
-    for (const deleted of await DeletedRun.findAll({ order: literal('random()'), limit: RUNS_AT_ONCE })) {
+    // Any of them: those that fail again and again would be the first ones for ever.
+    const found = await DeletedRun.findAll({ order: literal('random()'), limit: RUNS_AT_ONCE });
+    await this.#each(found, byRun, async (deleted) => {
       for (const table of ['run_metrics', 'run_events']) await deleteInBatches(table, deleted.id);
-      await new RunFolder(this.#env, deleted.placed())
-        .remove()
-        .then(() => deleted.destroy())
-        .catch((err: unknown) => this.#logger.warn({ err, runId: deleted.id }, 'What a deleted run left stays.'));
-    }
+      await new RunFolder(this.#env, deleted.placed()).remove();
+      await deleted.destroy();
+    });
   }
 
   /** A completed run is never gone on with: its checkpoints and token caches are most of what it takes. */
   async #publishedRuns(): Promise<void> {
     const age = literal(`finished_at < now() - interval '${this.#env.keepWorkDays * 86_400} seconds'`);
     const where = { status: 'completed', tidied_at: null, [Op.and]: age };
-    for (const run of await Run.findAll({ where, order: [['finished_at', 'ASC']], limit: RUNS_AT_ONCE })) {
+    const found = await Run.findAll({ where, order: literal('random()'), limit: RUNS_AT_ONCE });
+    await this.#each(found, byRun, async (run) => {
       await new RunFolder(this.#env, run).removeWork();
       await Checkpoint.update({ state: 'pruned' }, { where: { run_id: run.id, state: 'complete' } });
       await Run.update({ tidied_at: new Date() }, { where: { id: run.id }, silent: true });
       this.#logger.info({ runId: run.id }, 'Removed the checkpoints of a run that was published.');
-    }
+    });
   }
 
   /** A mixture of which no run has a name is one that only the store has. */
   async #mixtures(): Promise<void> {
     const dir = mixturesDir(this.#env);
-    for (const name of (await ifThere(readdir(dir))) ?? []) {
+    await this.#each((await ifThere(readdir(dir))) ?? [], byName, async (name) => {
       const path = join(dir, name);
       const isWhole = /^[0-9a-f]+$/.test(name);
       const found = await ifThere(stat(isWhole ? join(path, 'train.parquet') : path));
-      if (!found) continue;
+      if (!found) return;
       const ageMs = Date.now() - found.ctimeMs;
       const isUnused = isWhole && found.nlink === 1 && ageMs > UNUSED_MS;
       if (isUnused || (!isWhole && ageMs > HALF_MADE_MS)) await rm(path, { recursive: true, force: true });
-    }
+    });
   }
 
   /** Whoever writes a log has it open, and appends: it is copied and emptied. */
   async #logs(): Promise<void> {
     const dir = join(this.#env.home, 'logs');
     await mkdir(dir, { recursive: true });
-    for (const entry of await readdir(dir, { withFileTypes: true })) {
-      const path = join(dir, entry.name);
-      if (!entry.isFile() || !entry.name.endsWith('.log')) continue;
+    const files = (await readdir(dir, { withFileTypes: true })).filter((entry) => entry.isFile());
+    const logs = files.map(({ name }) => name).filter((name) => name.endsWith('.log'));
+    await this.#each(logs, byName, async (name) => {
+      const path = join(dir, name);
       const { size, mtimeMs } = await stat(path);
-      if (entry.name.startsWith('worker-') && Date.now() - mtimeMs > KEEP_WORKERS_DAYS * 86_400_000)
+      if (name.startsWith('worker-') && Date.now() - mtimeMs > KEEP_WORKERS_DAYS * 86_400_000)
         await rm(path, { force: true });
       else if (size > MOST_LOG_BYTES) {
         await copyFile(path, `${path}.1`);
         await truncate(path);
       }
-    }
+    });
   }
 
   async #workers(): Promise<void> {
@@ -106,6 +115,9 @@ export class Tidying {
     await Worker.destroy({ where: { desired: 'stopped', pid: null, [Op.and]: age } });
   }
 }
+
+const byRun = ({ id }: { id: number }) => ({ runId: id });
+const byName = (name: string) => ({ name });
 
 async function deleteInBatches(table: string, runId: number): Promise<void> {
   for (;;) {

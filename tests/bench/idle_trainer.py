@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Stands in for `python -m trainer` in `npm run bench -- pool`: speaks its protocol on fd 3, does nothing, ends at once."""
+"""Stands in for `python -m trainer` in the benches `pool` and `queue`: speaks its protocol on fd 3, does nothing, ends at once."""
 
 import json
 import os
@@ -18,6 +18,8 @@ RESULTS = {
         "files": {"valid": True, "files_checked": [], "errors": []},
         "loading": {"valid": True, "errors": []},
         "errors": [],
+        "verdict": None,
+        "summary": "Nothing was compared.",
         "traits": [],
         "samples": [],
     },

@@ -5,6 +5,8 @@ const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
   trainer: async (args) => (await import('./trainer/main.ts')).main(args),
   upload: async (args) => (await import('./upload.ts')).main(args),
   pool: async (args) => (await import('./pool.ts')).main(args),
+  queue: async (args) => (await import('./queue/main.ts')).main(args),
+  metrics: async (args) => (await import('./metrics.ts')).main(args),
   overhead: async (args) => (await import('./overhead.ts')).main(args),
 };
 

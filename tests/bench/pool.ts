@@ -18,7 +18,7 @@ const PYTHON = join(PROJECT_ROOT, 'tests', 'bench', 'idle_trainer.py');
 const TIMEOUT_MS = 1_200_000;
 
 /** One stay of a run on a worker. */
-interface Stage {
+export interface Stage {
   workerId: string;
   what: 'train' | 'validate';
   beganMs: number;
@@ -54,7 +54,11 @@ export async function main(args: string[]): Promise<void> {
       }
     };
     await Promise.all(Array.from({ length: CREATE_AT_ONCE }, create));
-    await reached('every run to be queued', `phase = 'waiting_for_worker'`);
+    // The first of the line are prepared; the others are rows.
+    await reached('every run to be in the line', `status IN ('pending', 'queued')`);
+    await until('the first to be ready', async () =>
+      (await count(`phase = 'waiting_for_worker'`)) >= 2 ? true : null,
+    );
     await client.call('POST', '/workers/', { action: 'start', worker_count: WORKERS });
     await reached('every run to end', 'workflow_closed_at IS NOT NULL');
     const completed = await count(`status = 'completed'`);
@@ -70,14 +74,9 @@ export async function main(args: string[]): Promise<void> {
 function report(runs: number, completed: number, stages: Stage[], aloneMs: number): void {
   // After the last training has begun, a free slot waits for nothing but validations.
   const lastMs = Math.max(...stages.filter(({ what }) => what === 'train').map(({ beganMs }) => beganMs));
-  const gapsMs: number[] = [];
   const cyclesMs: Record<Stage['what'], number[]> = { train: [], validate: [] };
-  for (const [place, stage] of stages.entries()) {
-    const next = stages.slice(place + 1).find(({ workerId }) => workerId === stage.workerId);
-    if (!next || next.beganMs > lastMs) continue;
-    gapsMs.push(next.beganMs - stage.endedMs);
-    cyclesMs[stage.what].push(next.beganMs - stage.beganMs);
-  }
+  for (const [stage, next] of followed(stages, lastMs)) cyclesMs[stage.what].push(next.beganMs - stage.beganMs);
+  const gaps = gapsMs(stages, lastMs);
   const slotMs = mean(cyclesMs.train) + mean(cyclesMs.validate);
   const seconds = (Math.max(...stages.map(({ endedMs }) => endedMs)) - (stages[0]?.beganMs ?? 0)) / 1_000;
   const ms = (value: number | null) => `${value?.toFixed(0)} ms`;
@@ -89,16 +88,29 @@ function report(runs: number, completed: number, stages: Stage[], aloneMs: numbe
       `of which the trainer itself ${ms(2 * aloneMs)}: scheduling costs ${ms(slotMs - 2 * aloneMs)} a run.`,
   );
   console.log(
-    `From a free slot to the next start: median ${ms(median(gapsMs))}, p99 ${ms(percentile(gapsMs, 0.99))} (${gapsMs.length} times).`,
+    `From a free slot to the next start: median ${ms(median(gaps))}, p99 ${ms(percentile(gaps, 0.99))} (${gaps.length} times).`,
   );
+}
+
+/** Each stage beside the next one on its worker, of those that began by then. */
+function followed(stages: Stage[], lastMs: number): [Stage, Stage][] {
+  return stages.flatMap((stage, place) => {
+    const next = stages.slice(place + 1).find(({ workerId }) => workerId === stage.workerId);
+    return next && next.beganMs <= lastMs ? [[stage, next] as [Stage, Stage]] : [];
+  });
+}
+
+/** How long workers had nothing between two stages, of those that began by then. */
+export function gapsMs(stages: Stage[], lastMs: number): number[] {
+  return followed(stages, lastMs).map(([stage, next]) => next.beganMs - stage.endedMs);
 }
 
 function mean(values: number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** From the claim of a lease to its release, in the order of their beginnings. */
-async function stagesOf(database: pg.Client): Promise<Stage[]> {
+/** From the claim of a lease to its release, in the order of their beginnings; of claims after an event, those after it. */
+export async function stagesOf(database: pg.Client, afterSeq = 0): Promise<Stage[]> {
   const { rows } = await database.query<Stage>(
     `SELECT began.data->>'worker_id' AS "workerId", CASE ended.data->>'reason' WHEN 'trained' THEN 'train' ELSE 'validate' END AS what,
        1000 * extract(epoch FROM began.created_at)::float8 AS "beganMs", 1000 * extract(epoch FROM ended.created_at)::float8 AS "endedMs"
@@ -106,7 +118,9 @@ async function stagesOf(database: pg.Client): Promise<Stage[]> {
        ON ended.run_id = began.run_id AND ended.data->>'lease_epoch' = began.data->>'lease_epoch'
      WHERE began.kind = 'status' AND began.data->>'status' = 'running' AND began.data->>'worker_id' IS NOT NULL
        AND ended.kind = 'status' AND ended.data->>'reason' IN ('trained', 'validated')
+       AND began.seq > $1
      ORDER BY began.created_at`,
+    [afterSeq],
   );
   return rows;
 }

@@ -4,8 +4,10 @@ import type { Env } from '../../src/env.ts';
 import { choosePort } from '../../src/local/ports.ts';
 import { type LocalTemporal, startTemporal } from '../../src/local/temporal.ts';
 import { createLogger } from '../../src/logger.ts';
-import type { Run } from '../../src/models/run.ts';
+import { admitNext } from '../../src/models/line.ts';
+import { Run } from '../../src/models/run.ts';
 import { RunEvent } from '../../src/models/run-event.ts';
+import { readStream, STREAM_START } from '../../src/models/run-stream.ts';
 import { noteTrouble } from '../../src/models/run-trouble.ts';
 import { transition } from '../../src/models/transition.ts';
 import { Dispatcher } from '../../src/workers/dispatcher.ts';
@@ -102,6 +104,20 @@ describe('the dispatcher', function () {
     const run = await buildRun(database);
     await transition({ runId: run.id, to: 'cancelled', phase: 'finished' });
     await dispatcher.sweep();
+    assert.equal((await run.reload()).workflow_started_at, null);
+  });
+
+  it('closes a run that ended before its workflow began, so that its stream of events ends', async () => {
+    // Before, such a run was never closed, and whoever followed its events waited for ever.
+    const run = await buildRun(database);
+    await admitNext();
+    await transition({ runId: run.id, to: 'cancelled', phase: 'finished' });
+    await dispatcher.sweep();
+    const isOver = async () => (await readStream(run.id, STREAM_START, 10)).run?.isOver;
+    assert.equal(await isOver(), false, 'a start may be under way');
+    await Run.update({ finished_at: new Date(Date.now() - 60_000) }, { where: { id: run.id } });
+    await dispatcher.sweep();
+    assert.equal(await isOver(), true);
     assert.equal((await run.reload()).workflow_started_at, null);
   });
 

@@ -19,12 +19,15 @@ UPDATE runs SET admitted_at = workflow_started_at;
 
 DROP INDEX runs_to_dispatch;
 CREATE INDEX runs_to_admit ON runs (id) WHERE admitted_at IS NULL AND status = 'pending';
-CREATE INDEX runs_to_start ON runs (id) WHERE admitted_at IS NOT NULL AND workflow_started_at IS NULL;
+CREATE INDEX runs_to_start ON runs (id) WHERE admitted_at IS NOT NULL AND workflow_started_at IS NULL AND workflow_closed_at IS NULL;
 -- The line: all that wait to be trained, in the order in which they were asked for.
 CREATE INDEX runs_in_line ON runs (id) WHERE status IN ('pending', 'queued') AND result IS NULL AND pause_reason IS NULL;
 CREATE INDEX runs_to_cancel ON runs (id) WHERE status = 'cancelled' AND admitted_at IS NOT NULL AND workflow_closed_at IS NULL;
 CREATE INDEX runs_under_way ON runs (id) WHERE admitted_at IS NOT NULL AND status IN ('pending', 'queued', 'running');
 CREATE INDEX runs_to_tidy ON runs (finished_at) WHERE status = 'completed' AND tidied_at IS NULL;
+-- A run that is deleted is nobody's latest any more: for each, all jobs and projects were read.
+CREATE INDEX jobs_latest_run ON jobs (latest_run_id);
+CREATE INDEX projects_latest_run ON projects (latest_run_id);
 
 -- Runs that were deleted, and of which files, events and figures are still to be removed: these may be millions of rows, more
 -- than one statement should remove.
