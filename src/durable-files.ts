@@ -17,6 +17,13 @@ export async function makeDurable(path: string): Promise<void> {
   }
 }
 
+/** Makes a folder and those above it that are missing, all of which are there after a loss of power as well. */
+export async function makeFolder(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true });
+  if (first === undefined) return;
+  for (let made = path; made !== dirname(first); made = dirname(made)) await makeDurable(dirname(made));
+}
+
 /** Gives a file its final name, durably: after a loss of power it is there as a whole. Both names in the same file system. */
 export async function durableRename(from: string, to: string): Promise<void> {
   await makeDurable(from);
@@ -73,7 +80,7 @@ export async function linkFolder(source: string, target: string): Promise<boolea
   if (await exists(target)) return true;
   const partial = `${target}.partial-${randomUUID()}`;
   try {
-    await mkdir(partial, { recursive: true });
+    await makeFolder(partial);
     for (const entry of entries) {
       if (!entry.isFile()) continue;
       const path = join(entry.parentPath, entry.name);

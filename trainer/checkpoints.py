@@ -3,21 +3,22 @@
 A checkpoint is work_dir/checkpoints/e<lease epoch>/checkpoint-<step>/. Without a manifest that verifies it does not count.
 """
 
+import contextlib
 import hashlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .events import Events
+from .events import Events, fsync
 from .failures import BadInput, CheckpointLost, LeaseLost
 from .supervision import Commands
 
 MANIFEST = "manifest.json"
 _LATE_S = 3.0  # So long an entry of a folder that another machine wrote may stay hidden on a network disk.
+_LEVELS = 4  # From a checkpoint to the folder of all runs.
 KEEP = 2  # Never fewer: the newest may turn out torn on a disk that lied about fsync.
 
 
@@ -62,24 +63,20 @@ def write_manifest(directory: Path, facts: dict) -> tuple[str, int]:
     """Makes the files durable, then the manifest that vouches for them. Returns its sha256 and the bytes of all files."""
     files = {}
     for path in sorted(p for p in directory.rglob("*") if p.is_file() and p.name != MANIFEST):
-        _fsync(path)
+        fsync(path)
         files[str(path.relative_to(directory))] = {"sha256": sha256_of(path), "bytes": path.stat().st_size}
     text = json.dumps({**facts, "files": files}, indent=2, sort_keys=True)
     temporary = directory / (MANIFEST + ".new")
     temporary.write_text(text, encoding="utf-8")
-    _fsync(temporary)
+    fsync(temporary)
     temporary.rename(directory / MANIFEST)
-    for folder in {path.parent for path in directory.rglob("*")} | {directory, directory.parent}:
-        _fsync(folder)
+    for folder in {path.parent for path in directory.rglob("*")} | {directory}:
+        fsync(folder)
+    # Some of them may have been made just now. One that is not ours to read was there before.
+    for folder in list(directory.absolute().parents)[:_LEVELS]:
+        with contextlib.suppress(PermissionError):
+            fsync(folder)
     return hashlib.sha256(text.encode()).hexdigest(), sum(file["bytes"] for file in files.values())
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def problem_with(directory: Path, expected: dict) -> str | None:
@@ -142,6 +139,7 @@ def publish(path: Path, root: Path, facts: dict, commands: Commands, events: Eve
     if commands.lease_is_over():
         raise LeaseLost("The lease of this run ran out before its checkpoint was published.")
     require_latest_claim(root, facts["lease_epoch"])
+    events.make_durable()
     sha256, size = write_manifest(path, facts)
     seconds = time.monotonic() - since
     events.send("checkpoint", step=facts["step"], epoch=facts["epoch"], path=str(path), manifest_sha256=sha256, bytes=size, seconds=seconds)

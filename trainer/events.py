@@ -33,6 +33,14 @@ class Events:
                 self._stream.write(line)
                 self._stream.flush()
 
+    def make_durable(self) -> None:
+        """What was told is in the kept file after a loss of power as well: whoever goes on from a checkpoint reads there what led to it."""
+        with self._lock:
+            if self._kept is None:
+                return
+            os.fsync(self._kept.fileno())
+        fsync(Path(self._kept.name).parent)
+
     def _keep_line(self, line: str) -> None:
         try:
             self._kept.write(line)
@@ -41,6 +49,14 @@ class Events:
             # How this ends must still be told, which would fail the same way.
             self._kept = None
             raise
+
+
+def fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _finite(value):

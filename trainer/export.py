@@ -13,6 +13,7 @@ def export(run: RunFile, model, tokenizer) -> tuple[list[dict], str]:
     of model.safetensors (standard), or of the hashes of its shards in their order."""
     from .models import ends_of
 
+    run.places.require()
     shutil.rmtree(run.output_dir, ignore_errors=True)
     run.output_dir.mkdir(parents=True)
     if run.training_type == "qlora":

@@ -10,6 +10,7 @@ CHECKPOINT_LOST = 21
 OUT_OF_MEMORY = 30
 DIVERGED = 31
 DISK_FULL = 32
+MACHINE = 33
 PARENT_GONE = 40
 LEASE_LOST = 41
 
@@ -23,6 +24,7 @@ MEANINGS = {
     OUT_OF_MEMORY: "out of memory",
     DIVERGED: "the loss or gradient became NaN or infinite, or the loss stayed far worse than guessing",
     DISK_FULL: "the disk is full",
+    MACHINE: "the disk or the machine failed; the same again may succeed",
     PARENT_GONE: "whoever started it is gone",
     LEASE_LOST: "its lease ran out, or another worker trains the run",
 }
@@ -60,6 +62,13 @@ class DiskFull(TrainerFailure):
     kind = "disk_full"
 
 
+class MachineFailed(TrainerFailure):
+    """The disk has errors, or the machine lacks something. It says nothing about what was asked, nor about any file."""
+
+    code = MACHINE
+    kind = "machine"
+
+
 class LeaseLost(TrainerFailure):
     """Somebody else trains this run now, or may do so any moment."""
 
@@ -81,12 +90,40 @@ _NO_MEMORY = ("can't allocate memory", "not enough memory", "CUDA error: out of 
 _NO_ROOM = ("No space left on device", "StorageFull", "PytorchStreamWriter failed", "unexpected pos")
 
 
+_OF_THE_MACHINE = {
+    errno.EIO: "The disk has errors",
+    errno.ESTALE: "The network disk lost a file that was open",
+    errno.EMFILE: "This process has too many files open",
+    errno.ENFILE: "This machine has too many files open",
+    errno.ETIMEDOUT: "The disk did not answer in time",
+    errno.ENOTCONN: "The network disk is not connected",
+}
+
+
 def lacks_memory(error: BaseException) -> bool:
     """Whether that is what went wrong. It says nothing about what was computed."""
     return isinstance(as_failure(error), OutOfMemory)
 
 
+def is_of_the_machine(error: BaseException) -> bool:
+    """Whether that went wrong, or memory lacked: what could not be read or computed may be well."""
+    return isinstance(as_failure(error), (OutOfMemory, MachineFailed))
+
+
+def _of_the_machine(error: BaseException | None) -> str | None:
+    """What the machine lacked, where that is behind an error: libraries, and we, put sentences of their own before it."""
+    while error is not None:
+        for number, sentence in _OF_THE_MACHINE.items():
+            # Rust, in safetensors and tokenizers, has words alone.
+            if (isinstance(error, OSError) and error.errno == number) or f"(os error {number})" in str(error):
+                return f"{sentence} ({' '.join(str(error).split())[:300]})."
+        error = error.__cause__ or error.__context__
+    return None
+
+
 def as_failure(error: BaseException) -> TrainerFailure:
+    if not isinstance(error, LeaseLost) and (machine := _of_the_machine(error)):
+        return MachineFailed(machine)
     if isinstance(error, TrainerFailure):
         return error
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or any(sign in str(error) for sign in _NO_MEMORY):

@@ -108,6 +108,7 @@ def index(run: RunFile, conversations: list[Conversation], held_out: list[Conver
             commands.checkpoint.clear()
             since = time.monotonic()
             done = [np.concatenate(done)]
+            run.places.require()
             _save(directory / f"checkpoint-{step}", done[0])
             publish(directory / f"checkpoint-{step}", root, {**facts, "step": step, "epoch": step / total_steps}, commands, events, since)
             plan.saved(time.monotonic() - since)
@@ -179,6 +180,7 @@ def _export(run: RunFile, embedder, chunks: list[dict], embeddings) -> list[dict
     """Writes output_dir afresh. Returns its files."""
     import numpy as np
 
+    run.places.require()
     shutil.rmtree(run.output_dir, ignore_errors=True)
     run.output_dir.mkdir(parents=True)
     with (run.output_dir / CHUNKS).open("w", encoding="utf-8") as file:

@@ -19,6 +19,7 @@ LOUD = {"worse": "⚠️ **WORSE than its base.**", "better": "**Better than its
 def write_report(run: RunFile, found: dict) -> None:
     """Writes what validation found into the work folder, and into that of the model if it is usable. The manifest of the
     model does not cover it. May run twice: each file appears whole, in place of what was there."""
+    run.places.require()
     history = read_history(run.work_dir)
     data = data_of(run)
     curves = draw(history)

@@ -68,6 +68,8 @@ def reporter(
             if held_out.due(state.global_step):
                 self.evaluate(state.global_step, model, control)
             self.saving_since = time.monotonic()
+            if control.should_save:
+                run.places.require()
             return control
 
         def tell(self, state, logs: dict) -> None:

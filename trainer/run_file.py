@@ -10,6 +10,7 @@ from typing import get_args
 from .batches import BATCHING
 from .encoding import TOO_LONG
 from .failures import BadInput
+from .places import Places
 
 PROTOCOL = 1
 TASKS = ("train", "validate", "check")
@@ -116,6 +117,8 @@ class RunFile:
             raise BadInput(f"save_share is {self.save_share!r}; it must be above 0 and at most 1, or null.")
         if not self.model_path.is_dir():
             raise BadInput(f"model.path is {str(self.model_path)!r}, which is no directory.")
+        # As they are now.
+        object.__setattr__(self, "places", Places(self.work_dir, self.work_dir / "checkpoints", self.output_dir.parent))
 
     @property
     def dataset_names(self) -> dict[int, str]:

@@ -8,7 +8,7 @@ from . import libraries
 from .checkpoints import MANIFEST, sha256_of
 from .device import require_given_gpus
 from .events import Events
-from .failures import BadInput, lacks_memory
+from .failures import BadInput, is_of_the_machine, lacks_memory
 from .encoding import render
 from .held_out import MOST_BATCH_ROWS, HeldOutRow, Question, answer_loss, by_trait, questions_of
 from .memory import as_many_as_fit, free
@@ -86,7 +86,7 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events, dev
         tuned, tokenizer = load_tuned(run, device), load_tokenizer(run.output_dir)
         next_token(tuned, tokenizer)
     except (BadInput, RuntimeError) as error:
-        if lacks_memory(error):
+        if is_of_the_machine(error):
             raise
         return unusable(found, str(error))
     found["loading"]["valid"] = found["valid"] = True

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { ApplicationFailure } from '@temporalio/activity';
 import { duration } from '../duration.ts';
+import { TransientError } from '../failure.ts';
 import { type Lease, noteRefusedWrite } from '../models/lease.ts';
 import { RunEvent } from '../models/run-event.ts';
 import { recordEvent } from '../models/run-progress.ts';
@@ -118,7 +119,7 @@ function rounded(value: number | null, digits: number): number | null {
 }
 
 /** What a trainer's end means: a sentence that no retry can change, or another attempt from the last checkpoint. */
-async function failureOf(exit: TrainerExit, lease: Lease, stalled: string | null): Promise<ApplicationFailure> {
+async function failureOf(exit: TrainerExit, lease: Lease, stalled: string | null): Promise<Error> {
   const how = exit.signal ? `was killed by ${exit.signal}` : `exited with code ${exit.code}`;
   const said = stalled ?? exit.error?.message ?? `The trainer ${how} without a word; its log says more.`;
   switch (exit.code) {
@@ -128,6 +129,8 @@ async function failureOf(exit: TrainerExit, lease: Lease, stalled: string | null
       return ApplicationFailure.nonRetryable(said, FAILURE_TYPES.outOfMemory);
     case EXIT_CODES.diskFull:
       return ApplicationFailure.nonRetryable(said, FAILURE_TYPES.diskFull);
+    case EXIT_CODES.machine:
+      return new TransientError(said);
     case EXIT_CODES.checkpointLost:
     case EXIT_CODES.diverged:
       return ApplicationFailure.nonRetryable(said, FAILURE_TYPES.trainerFailed);

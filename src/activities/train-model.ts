@@ -41,6 +41,7 @@ export function createTrainModel(context: TrainingWorkerContext) {
         // An attempt whose end was not heard may have finished the training.
         if (run.result) return;
         const folder = new RunFolder(env, run);
+        await folder.requireNoLinks();
         const file = await trainingFile(env, run, hold, folder);
         const result = TrainResultSchema.parse(
           await runTrainer({

@@ -32,6 +32,7 @@ export function createValidateModel(context: TrainingWorkerContext) {
         async (run, hold) => {
           const { lease } = hold;
           const folder = new RunFolder(env, run);
+          await folder.requireNoLinks();
           const { trainRows, heldOutRows } = await readMixture(folder.paths.mixture);
           const validation = ValidationResultSchema.parse(
             await runTrainer({

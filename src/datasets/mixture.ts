@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { durableRenameFolder, isTaken } from '../durable-files.ts';
+import { durableRenameFolder, isTaken, makeFolder } from '../durable-files.ts';
 import { ifThere, sha256OfFile } from '../files.ts';
 import type { SimilarRows } from './chosen-rows.ts';
 import type { DataProcessOptions } from './data-process.ts';
@@ -75,7 +75,7 @@ export async function writeMixture(
 ): Promise<MixtureManifest> {
   // Of its own: an attempt that was given up may still be at work in another.
   const partial = `${dir}.partial-${randomUUID()}`;
-  await mkdir(partial, { recursive: true });
+  await makeFolder(partial);
   try {
     await inDataProcess('mix', { ...request, dir: partial }, options);
     await durableRenameFolder(partial, dir);

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rename, rm, stat, symlink } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readlink, realpath, rename, rm, stat, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { isTaken, linkFolder, linkOrCopy, makeDurable, writeDurably } from '../durable-files.ts';
+import { isTaken, linkFolder, linkOrCopy, makeDurable, makeFolder, writeDurably } from '../durable-files.ts';
 import type { Env } from '../env.ts';
+import { UserError } from '../failure.ts';
 import { errnoOf, ifThere, ifUsable, sha256OfFile } from '../files.ts';
 import { type PlacedRun, type RunPaths, runPaths, runsDir } from './run-paths.ts';
 
@@ -27,10 +28,31 @@ export class RunFolder {
     this.#run = run;
   }
 
+  /**
+   * Looks whether a link stands where a folder of the run belongs: whoever follows it writes, and removes, elsewhere.
+   * @throws UserError that names it
+   */
+  async requireNoLinks(): Promise<void> {
+    const { dir, mixture, checkpoints, trainerEvents, logs, report, output } = this.paths;
+    for (const path of [dir, mixture, checkpoints, trainerEvents, logs, report]) {
+      if (!(await ifUsable(lstat(path)))?.isSymbolicLink()) continue;
+      throw new UserError(
+        `${path} is a link to ${await readlink(path)}. A run writes into folders of its own alone: put the folder back in place of the link, then start the run again.`,
+      );
+    }
+    const directory = dirname(output);
+    const real = await ifUsable(realpath(directory));
+    if (real !== null && real !== directory)
+      throw new UserError(
+        `The output directory ${directory} leads to ${real} through a link that was not there when the run was asked for. Start the run again to use it, or put the folder back first.`,
+      );
+  }
+
   /** Makes the folder, with a card that says which run it is. */
   async make(): Promise<void> {
     const { id, workflow_id, spec } = this.#run;
-    await mkdir(this.paths.dir, { recursive: true });
+    await this.requireNoLinks();
+    await makeFolder(this.paths.dir);
     await writeDurably(this.paths.card, `${JSON.stringify({ id, workflow_id, spec }, null, 2)}\n`);
   }
 
@@ -70,6 +92,7 @@ export class RunFolder {
   /** Writes what a trainer is to do under a claim. @returns the path of the run file */
   async writeRunFile(file: { task: string; lease_epoch: number }): Promise<string> {
     const path = join(this.paths.dir, `${file.task}-e${file.lease_epoch}.json`);
+    await this.requireNoLinks();
     await mkdir(this.paths.logs, { recursive: true });
     await writeDurably(path, `${JSON.stringify(file, null, 2)}\n`);
     return path;
@@ -104,6 +127,7 @@ export class RunFolder {
    * @throws Error when the model is neither at `staging` nor in its place
    */
   async publish(staging: string, manifestSha256: string | undefined): Promise<string | null> {
+    await this.requireNoLinks();
     const { output } = this.paths;
     for (;;) {
       try {
@@ -123,6 +147,7 @@ export class RunFolder {
 
   /** Removes what a run needs only until its model is published: checkpoints with their optimizers, and token caches. */
   async removeWork(): Promise<void> {
+    await this.requireNoLinks();
     const { dir, checkpoints } = this.paths;
     await rm(checkpoints, { recursive: true, force: true });
     for (const name of (await ifThere(readdir(dir))) ?? [])
@@ -153,6 +178,8 @@ export class RunFolder {
   /** Exports that were not published, by the epoch of their claim. */
   async #exports(): Promise<[number, string][]> {
     const { stagingPrefix, output } = this.paths;
+    // Through a link it is another's folder.
+    if ((await ifUsable(realpath(dirname(output)))) !== dirname(output)) return [];
     const names = (await ifThere(readdir(dirname(output)))) ?? [];
     return names.flatMap((name) => {
       const epoch = name.startsWith(stagingPrefix) ? name.slice(stagingPrefix.length) : '';

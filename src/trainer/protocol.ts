@@ -14,6 +14,7 @@ export const EXIT_CODES = {
   outOfMemory: 30,
   diverged: 31,
   diskFull: 32,
+  machine: 33,
   parentGone: 40,
   leaseLost: 41,
 } as const;

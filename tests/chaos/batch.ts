@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { type Drive, Drives } from './drive.ts';
 import { keepEvidence } from './evidence.ts';
-import { FAULTS, FULL_DISK } from './faults.ts';
+import { FAULTS, faultOf } from './faults.ts';
 import { violationsOf } from './invariants.ts';
+import { orphanedUploads } from './promised-files.ts';
 import { type CasePlan, planCase } from './schedule.ts';
 import { SPECS } from './specs.ts';
 import { ChaosWorld } from './world.ts';
@@ -10,6 +11,10 @@ import { ChaosWorld } from './world.ts';
 export interface BatchOptions {
   /** Schedules, as seed and index; each is one run. */
   cases: { seed: string; index: number }[];
+  /** In place of the cases: a run for each file call that a worker or its trainer makes, which is stopped there. */
+  sweep: boolean;
+  /** Names of the faults to draw from; none: all. */
+  only: string[];
   /** No further run begins after so many minutes with faults. */
   minutes: number;
   /** Runs under way at once, and workers for them. */
@@ -25,6 +30,9 @@ export interface BatchOptions {
   onEnded?: (outcome: BatchOutcome) => Promise<void>;
 }
 
+/** A job each, since a project's output directory is that of others. */
+const SWEPT = ['qlora, dropout'];
+
 export interface EndedCase {
   seed: string;
   drive: Drive;
@@ -36,18 +44,23 @@ export interface BatchOutcome {
   ended: EndedCase[];
   /** What no single run broke: two trainers at once, processes left at the end. */
   violations: string[];
+  /** Names and contents of files that losses of power took. */
+  losses: number;
   seconds: number;
 }
 
 /** Undisturbed runs of every spec that is needed, then the scheduled ones, several at once; then every invariant. */
 export async function runBatch(options: BatchOptions): Promise<BatchOutcome> {
   const from = performance.now();
-  const outcome: BatchOutcome = { ended: [], violations: [], seconds: 0 };
+  const outcome: BatchOutcome = { ended: [], violations: [], losses: 0, seconds: 0 };
   const world = await ChaosWorld.create(options);
   try {
     const aborted = new Promise<void>((resolve) => options.signal.addEventListener('abort', () => resolve()));
     await Promise.race([aborted, runAll(world, options, outcome, from)]);
-    outcome.violations.push(...world.watch.doubled.map((sentence) => `I3: ${sentence}`));
+    outcome.violations.push(...world.watch.doubled.map((sentence) => `I3: ${sentence}`), ...world.violations);
+    if (!options.signal.aborted)
+      outcome.violations.push(...(await orphanedUploads(world)).map((sentence) => `I6: ${sentence}.`));
+    outcome.losses = world.losses.length;
   } finally {
     const left = await world.remove();
     // Of a batch that is cut short, runs are under way.
@@ -60,17 +73,20 @@ export async function runBatch(options: BatchOptions): Promise<BatchOutcome> {
 
 async function runAll(world: ChaosWorld, options: BatchOptions, outcome: BatchOutcome, from: number): Promise<void> {
   const { onProgress, signal } = options;
-  const queue = options.cases.map(({ seed, index }) => {
-    const plan = planCase(seed, index, FAULTS, Object.keys(SPECS));
+  const drawn = options.only.length > 0 ? options.only.map(faultOf) : FAULTS;
+  const queue = (options.sweep ? [] : options.cases).map(({ seed, index }) => {
+    const plan = planCase(seed, index, drawn, Object.keys(SPECS));
     // Left out afterwards: the same seed gives the same other faults everywhere.
     return {
       seed,
-      plan: world.disk ? plan : { ...plan, faults: plan.faults.filter(({ name }) => name !== FULL_DISK) },
+      plan: { ...plan, faults: plan.faults.filter(({ name }) => world.has(faultOf(name).needs)) },
     };
   });
-  const all = queue.length;
   const drives = new Drives(world);
-  const references = await train(world, drives, [...new Set(queue.map(({ plan }) => plan.spec))], options);
+  const specs = options.sweep ? SWEPT : [...new Set(queue.map(({ plan }) => plan.spec))];
+  const references = await train(world, drives, specs, options);
+  if (options.sweep) queue.push(...(await sweepOf(world)));
+  const all = queue.length;
   // Whatever the undisturbed ones took, there are some.
   const lastBeginMs = performance.now() + options.minutes * 60_000;
   const lane = async () => {
@@ -96,6 +112,21 @@ async function runAll(world: ChaosWorld, options: BatchOptions, outcome: BatchOu
     }
   };
   await Promise.all(Array.from({ length: options.atOnce }, lane));
+}
+
+/** Each file call that changes something, as the undisturbed runs made it, of a worker or of what it started. */
+async function sweepOf(world: ChaosWorld): Promise<{ seed: string; plan: CasePlan }[]> {
+  const calls = (await world.files?.log()) ?? [];
+  const workers = new Set(calls.filter(({ site }) => site.startsWith('worker ')).map(({ owner }) => owner));
+  const sites = new Set(calls.filter(({ owner }) => workers.has(owner)).map(({ site }) => site));
+  return [...sites]
+    .filter((site) => site !== '')
+    .sort()
+    .map((site, index) => {
+      const moment = { when: 'created', percent: 0 } as const;
+      const fault = { name: 'stop at file call', moment, soon: false, dice: 0, site };
+      return { seed: 'sweep', plan: { index, spec: SWEPT[index % SWEPT.length] ?? '', faults: [fault] } };
+    });
 }
 
 /** The weights of each spec, of a run that nothing happens to. */
@@ -133,11 +164,15 @@ function lineOf(
   n: number,
   of: number,
 ): string {
-  const own = hits.filter(({ isOwn }) => isOwn).map(({ fault, at }) => `${fault} (${at})`);
+  const site = plan.faults.find((fault) => fault.site)?.site;
+  const own = hits
+    .filter(({ isOwn }) => isOwn)
+    .map(({ fault, at, isIdle }) => `${fault} (${at}${isIdle ? '; found nothing to hit' : ''})`);
   const others = hits.filter(({ isOwn }) => !isOwn).map(({ fault }) => fault);
   const parts = [
     `[${n}/${of}] ${name}, ${plan.spec}: ${status} after ${seconds.toFixed(0)} s`,
     `own: ${own.join(', ') || 'none'}`,
+    ...(site ? [`at: ${site}`] : []),
     ...(others.length > 0 ? [`of others: ${others.join(', ')}`] : []),
     ...(missed.length > 0 ? [`ended before: ${missed.map((fault) => fault.name).join(', ')}`] : []),
   ];

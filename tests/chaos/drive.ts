@@ -1,6 +1,6 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { isFinal, type RunStatus } from '../../src/models/statuses.ts';
-import { type Fault, faultOf } from './faults.ts';
+import { type Fault, faultOf, LOST_COMMIT } from './faults.ts';
 import { type Hit, measure, measureSplit } from './measure.ts';
 import { type CasePlan, nameOf, type PlannedFault, rankOf } from './schedule.ts';
 import { SPECS } from './specs.ts';
@@ -10,7 +10,7 @@ import type { ChaosWorld, Submitted } from './world.ts';
 
 const LOOK_EVERY_MS = 40;
 /** A run of which nothing has changed for so long is stuck. */
-const STUCK_AFTER_MS = 150_000;
+const STUCK_AFTER_MS = 240_000;
 
 /** One run under way, and what was done to it. */
 export interface Drive {
@@ -39,7 +39,8 @@ export class Drives {
     const spec = SPECS[plan.spec];
     if (!spec) throw new Error(`There is no spec ${plan.spec}.`);
     const from = performance.now();
-    const run = await this.#world.submit(spec, name);
+    const isLost = plan.faults.some((fault) => fault.name === LOST_COMMIT);
+    const run = await this.#world.submit(spec, name, isLost);
     const drive: Drive = { plan, name, run, hits: [], missed: [], isStuck: false, seconds: 0 };
     this.#underWay.add(drive);
     try {
@@ -69,7 +70,7 @@ export class Drives {
         await strike.inject();
         for (const hit of hits) hit.brokenMs = Date.now();
         await strike.heal();
-        for (const hit of hits) hit.healedMs = Date.now();
+        for (const hit of hits) healed(hit, strike);
         return true;
       });
     }
@@ -81,7 +82,7 @@ export class Drives {
     await strike.inject();
     hit.brokenMs = Date.now();
     await strike.heal();
-    hit.healedMs = Date.now();
+    healed(hit, strike);
     if (split) hit.detectedMs = await split;
     return true;
   }
@@ -101,6 +102,7 @@ export class Drives {
       healedMs: null,
       detectedMs: null,
       recovery: null,
+      isIdle: false,
     };
     drive.hits.push(hit);
     // What is measured is read before a later fault could write over it.
@@ -121,8 +123,8 @@ export class Drives {
     );
   }
 
-  async #aim(drive: Drive, fault: Fault, { dice }: PlannedFault): Promise<Strike | null> {
-    const target = { world: this.#world, run: drive.run, dice };
+  async #aim(drive: Drive, fault: Fault, { dice, site }: PlannedFault): Promise<Strike | null> {
+    const target = { world: this.#world, run: drive.run, dice, ...(site === undefined ? {} : { site }) };
     let strike: Strike | null = null;
     await this.#waitFor(drive, async (seen) => {
       if (isFinal(seen.status as RunStatus)) return true;
@@ -150,6 +152,11 @@ export class Drives {
       await after(LOOK_EVERY_MS);
     }
   }
+}
+
+function healed(hit: Hit, strike: Strike): void {
+  hit.isIdle = strike.struck?.() === false;
+  hit.healedMs = Date.now();
 }
 
 /** Where a run is on the scale of rankOf. */

@@ -5,7 +5,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { RunStatus } from '../../src/models/statuses.ts';
 import { until } from '../support/service.ts';
 import type { Drive } from './drive.ts';
-import type { ChaosWorld } from './world.ts';
+import type { ChaosWorld, MayFail } from './world.ts';
 
 /** How long the database and Temporal may differ after all is well again. */
 const AGREE_WITHIN_MS = 30_000;
@@ -42,6 +42,7 @@ export interface Evidence {
   metrics: { step: number }[];
   workflow: { status: string; outcome: string | null; executions: number } | null;
   cancel: 'asked' | 'acknowledged' | undefined;
+  mayFail: MayFail | undefined;
 }
 
 /** Reads what a run that ended left behind. Waits while a server is away: another run's fault may be under way. */
@@ -56,7 +57,16 @@ export async function gather(world: ChaosWorld, drive: Drive): Promise<Evidence>
     world.query<{ step: number }>('SELECT step FROM run_metrics WHERE run_id = $1 ORDER BY xid, seq', [runId]),
   ]);
   if (!run || !count) throw new Error(`${drive.name} was acknowledged and is not in the database.`);
-  return { drive, run, runsOfOwner: count.n, events, metrics, workflow, cancel: world.cancels.get(runId) };
+  return {
+    drive,
+    run,
+    runsOfOwner: count.n,
+    events,
+    metrics,
+    workflow,
+    cancel: world.cancels.get(runId),
+    mayFail: world.mayFail.get(runId),
+  };
 }
 
 async function workflowOf({ temporal }: ChaosWorld, workflowId: string): Promise<Evidence['workflow']> {

@@ -1,3 +1,8 @@
+import * as edges from './edge-strikes.ts';
+import * as files from './file-strikes.ts';
+import { putLink } from './link-strike.ts';
+import { queueMany } from './long-queue.ts';
+import { breakPython } from './python-strike.ts';
 import type { Plannable, When } from './schedule.ts';
 import type { Strike } from './strikes.ts';
 import * as strikes from './strikes.ts';
@@ -10,17 +15,22 @@ export interface Target {
   run: Submitted;
   /** 0 to 9999, from the schedule: for choices of the fault's own. */
   dice: number;
+  /** Of a sweep: the file call that it is about. */
+  site?: string;
 }
 
 /**
  * holder: ends whoever works on the run, and only that. service: hits every run that is under way; one at a time. disk: the
- * same, and counts from its healing, since nothing is to happen before; so does pause. user: a person ends the run.
+ * same, and counts from its healing, since nothing is to happen before; so does pause. own: hits that run alone, whose holder
+ * may go on. user: a person ends the run, or what a person did.
  */
-export type Kind = 'holder' | 'service' | 'disk' | 'pause' | 'user';
+export type Kind = 'holder' | 'service' | 'disk' | 'pause' | 'own' | 'user';
 
 export interface Fault extends Plannable {
   does: string;
   kind: Kind;
+  /** Left out where the world has none: a disk that can be mounted, a C compiler for files-shim.c. */
+  needs?: 'disk' | 'files';
   /** Finds what to hit; null while there is nothing, to be asked again. */
   aim(target: Target): Promise<Strike | null>;
 }
@@ -32,8 +42,8 @@ const IN_TRAINING: readonly When[] = ['step'];
 /** How long a server is away: sometimes shorter, sometimes longer than a lease. */
 const secondsOf = ({ dice }: Target) => 2 + (dice % 8);
 
-/** Only where there is the right to mount a disk. */
-export const FULL_DISK = 'full disk';
+/** A run with this fault is also created while answers to COMMITs are lost. */
+export const LOST_COMMIT = 'lost COMMIT';
 
 export const FAULTS: readonly Fault[] = [
   {
@@ -142,11 +152,90 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    name: FULL_DISK,
+    name: 'full disk',
+    needs: 'disk',
     does: 'the disk of the runs is full: it pauses the run, and goes on by itself (time from when there is room)',
     kind: 'disk',
     moments: IN_TRAINING,
     aim: strikes.fillDisk,
+  },
+  {
+    name: LOST_COMMIT,
+    does: 'answers to COMMITs are lost on their way from PostgreSQL: as the run is created, and while a file is uploaded',
+    kind: 'service',
+    moments: ANY_TIME,
+    aim: async (target) => edges.loseCommits(target),
+  },
+  {
+    name: 'stop at file call',
+    does: 'SIGSTOP of the worker and its trainer right before a file call, until another has the run, then SIGCONT',
+    kind: 'own',
+    needs: 'files',
+    moments: WHILE_HELD,
+    // A trainer that is stopped may be taken for one that hangs.
+    crashesTrainer: true,
+    aim: (target) => (target.site === undefined ? files.stopAtFileCall(target) : files.stopAtSite(target, target.site)),
+  },
+  {
+    name: 'stop orchestrator at file call',
+    does: 'the same of the orchestrator, while another one does its work, for 33 or 65 seconds',
+    kind: 'service',
+    needs: 'files',
+    moments: ['created', 'queued', 'exporting', 'validating', 'validating'],
+    aim: files.stopOrchestratorAtFileCall,
+  },
+  {
+    name: 'file errors',
+    does: 'EIO, EMFILE or ESTALE from one to three file calls of the worker or its trainer',
+    kind: 'own',
+    needs: 'files',
+    moments: WHILE_HELD,
+    aim: files.failFileCalls,
+  },
+  {
+    name: 'file errors of service',
+    does: 'the same from file calls of the orchestrator and of the API, while a file is uploaded',
+    kind: 'service',
+    needs: 'files',
+    moments: ANY_TIME,
+    aim: files.failFileCallsOfService,
+  },
+  {
+    name: 'power loss',
+    does: 'SIGKILL of everything, servers too, and what was not synced of our files is lost',
+    kind: 'service',
+    needs: 'files',
+    moments: ANY_TIME,
+    aim: files.losePower,
+  },
+  {
+    name: 'second start',
+    does: 'SIGSTOP of every process of the service, and a second start on the same home; then SIGCONT',
+    kind: 'service',
+    moments: ANY_TIME,
+    aim: async (target) => edges.startAgain(target),
+  },
+  {
+    name: 'unusable Python',
+    does: "SIGKILL of the worker, and the trainer's Python is gone or is none, until the run says so (time from when it is back)",
+    kind: 'disk',
+    moments: WHILE_HELD,
+    aim: breakPython,
+  },
+  {
+    name: 'long queue',
+    does: '20,000 runs are queued, half of them paused before the others, half behind them, for 10 seconds',
+    kind: 'service',
+    moments: ANY_TIME,
+    aim: async (target) => queueMany(target),
+  },
+  {
+    name: 'link for a folder',
+    does: "the run's folder, its checkpoints' or its output directory is a link to elsewhere: it ends, with a sentence",
+    kind: 'user',
+    moments: ['queued', 'loading', 'step', 'step', 'validating'],
+    ends: true,
+    aim: putLink,
   },
   {
     name: 'pause',

@@ -8,8 +8,15 @@ const LOOK_EVERY_MS = 60;
 const DONE = ['trained', 'validated'];
 
 /** From when on a hit's recovery counts. */
-export function since({ kind, atMs, healedMs }: Pick<Hit, 'kind' | 'atMs' | 'healedMs'>): number {
-  return kind === 'pause' || kind === 'disk' ? (healedMs ?? atMs) : atMs;
+export function since({
+  kind,
+  atMs,
+  brokenMs,
+  healedMs,
+}: Pick<Hit, 'kind' | 'atMs' | 'brokenMs' | 'healedMs'>): number {
+  if (kind === 'pause' || kind === 'disk') return healedMs ?? atMs;
+  // A trap is set before anything happens.
+  return kind === 'own' ? (brokenMs ?? atMs) : atMs;
 }
 
 /** How a run came back from a fault, in milliseconds of the clock that dates rows (this machine's). */
@@ -43,6 +50,8 @@ export interface Hit {
   /** SIGKILL of a worker: the lease has run out, and Temporal has given the run up to others. */
   detectedMs: number | null;
   recovery: Recovery | null;
+  /** It found no opportunity, see Strike. */
+  isIdle: boolean;
 }
 
 interface Event {

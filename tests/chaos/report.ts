@@ -17,13 +17,25 @@ export function report(outcome: BatchOutcome, options: Pick<BatchOptions, 'atOnc
   const violations = violationsIn(outcome);
   const seeds = [...new Set(ended.map(({ seed }) => seed))].join(', ');
   const missed = ended.reduce((sum, { drive }) => sum + drive.missed.length, 0);
+  const forLinks = ended.filter(({ status, violations: broken }) => status === 'failed' && broken.length === 0).length;
+  const idle = hitsOf(ended).filter(({ isOwn, isIdle }) => isOwn && isIdle).length;
   return [
     `${new Date().toISOString().slice(0, 10)}, seed ${seeds}: ${ended.length} runs in ${(seconds / 60).toFixed(1)} minutes, ${options.atOnce} at once on ${availableParallelism()} CPU cores, heartbeat timeout ${options.heartbeatTimeoutMs / 1_000} s.`,
-    `${by('completed')} completed, ${by('cancelled')} cancelled, ${by('failed')} failed; ${violations.length} violations of an invariant. ${missed} faults found their run ended already.`,
+    `${by('completed')} completed, ${by('cancelled')} cancelled, ${by('failed')} failed (${forLinks} of them for a link in place of a folder, as they must); ${violations.length} violations of an invariant. ${missed} faults found their run ended already, ${idle} found no file call to hit. Losses of power took ${outcome.losses} names and contents of files.`,
     faultTable(ended),
     splitTable(ended, options.heartbeatTimeoutMs),
     ...(violations.length > 0 ? [violations.map((sentence) => `- ${sentence}`).join('\n')] : []),
   ].join('\n\n');
+}
+
+/** Several batches as one, for a report of all. */
+export function together(outcomes: BatchOutcome[]): BatchOutcome {
+  return {
+    ended: outcomes.flatMap(({ ended }) => ended),
+    violations: outcomes.flatMap(({ violations }) => violations),
+    losses: outcomes.reduce((sum, { losses }) => sum + losses, 0),
+    seconds: outcomes.reduce((sum, { seconds }) => sum + seconds, 0),
+  };
 }
 
 /** Every broken invariant, with how to see it again. */
@@ -48,17 +60,17 @@ function hitsOf(ended: EndedCase[]): Hit[] {
 /** Hits from which a run came back before anything else hit it: the figures of others belong to two faults. */
 function aloneIn(ended: EndedCase[]): Hit[] {
   return ended.flatMap(({ drive: { hits } }) =>
-    hits.filter(({ atMs, recovery }, place) => {
+    hits.filter(({ atMs, recovery, isIdle }, place) => {
       const before = hits[place - 1]?.recovery?.progressMs ?? 0;
       const next = hits[place + 1]?.atMs ?? Number.POSITIVE_INFINITY;
-      return recovery !== null && before <= atMs && recovery.progressMs <= next;
+      return recovery !== null && !isIdle && before <= atMs && recovery.progressMs <= next;
     }),
   );
 }
 
 function faultTable(ended: EndedCase[]): string {
   const rows = FAULTS.map(({ name, does }) => {
-    const hits = hitsOf(ended).filter(({ fault }) => fault === name);
+    const hits = hitsOf(ended).filter(({ fault, isIdle }) => fault === name && !isIdle);
     const alone = aloneIn(ended).filter(({ fault }) => fault === name);
     const recovered = alone.flatMap((hit) =>
       hit.recovery && (hit.wasHeld || hit.kind === 'user') ? [hit.recovery.progressMs - since(hit)] : [],

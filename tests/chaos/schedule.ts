@@ -29,6 +29,8 @@ export interface PlannedFault {
   soon: boolean;
   /** 0 to 9999: what a fault decides by itself (which host, how many seconds, which file). */
   dice: number;
+  /** Of a sweep: the file call that it is about. */
+  site?: string;
 }
 
 export interface CasePlan {
@@ -38,6 +40,7 @@ export interface CasePlan {
 }
 
 const MOST_CRASHES = 2;
+const MOST_TRIES = 1_000;
 /** Later in training, a run that is over the fault before has ended its training as well. */
 const LATEST_PERCENT = 75;
 /** One fault in so many does not wait for the recovery from the one before. */
@@ -60,7 +63,8 @@ export function planCase(
   const count = 2 + below(2);
   const lots = faults.flatMap((fault) => Array.from({ length: fault.weight ?? 1 }, () => fault));
   const picked: Plannable[] = [];
-  while (picked.length < count) {
+  // Of few kinds, as many as go together.
+  for (let tries = 0; picked.length < count && tries < MOST_TRIES; tries++) {
     const fault = pick(lots);
     const crashes = picked.filter(({ crashesTrainer }) => crashesTrainer).length;
     if (fault.crashesTrainer && crashes >= MOST_CRASHES) continue;

@@ -14,13 +14,15 @@ export interface Strike {
   inject(): Promise<void>;
   /** Returns when what was broken from outside is whole again. What the service must mend itself is not waited for. */
   heal(): Promise<void>;
+  /** Whether it came to that, of one that waits for an opportunity. Asked once it has healed; not there: it did. */
+  struck?(): boolean;
 }
 
 const nothing = async () => {};
 const HELD = ['loading', 'training', 'exporting', 'validating'];
 
 /** A signal to a process that was seen a moment ago; one that has ended meanwhile is as good as hit. */
-function signal(pid: number, name: NodeJS.Signals): void {
+export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch (error) {
@@ -28,7 +30,7 @@ function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-async function untilGone(pid: number): Promise<void> {
+export async function untilGone(pid: number): Promise<void> {
   await until(`process ${pid} to be gone`, async () => ((await processStart(pid)) === null ? true : null));
 }
 
@@ -38,7 +40,7 @@ async function trainerOf({ world, run }: Target): Promise<number | null> {
 }
 
 /** The process of the worker that holds the run, as long as it does. */
-async function workerOf({ world, run }: Target): Promise<number | null> {
+export async function workerOf({ world, run }: Target): Promise<number | null> {
   const seen = world.watch.seen(run.runId);
   if (seen?.status !== 'running' || !HELD.includes(seen.phase)) return null;
   return (await world.workers()).find(({ id }) => id === seen.workerId)?.pid ?? null;
@@ -91,7 +93,9 @@ export async function tearCheckpoint(target: Target): Promise<Strike | null> {
       signal(pid, 'SIGKILL');
       await untilGone(pid);
       const [newest, older] = await completeCheckpoints(root);
-      if (newest && older) await tear(newest, target.dice);
+      if (!newest || !older) return;
+      target.world.damaged.add(target.run.runId);
+      await tear(newest, target.dice);
     },
     heal: nothing,
   };

@@ -60,7 +60,7 @@ export function cancelWhilePaused(target: Target): Strike {
 }
 
 async function ask({ world, run }: Target, action: string) {
-  return await world.persist('POST', `/${run.owner}s/${run.ownerId}/${action}`, undefined, randomUUID());
+  return await world.api.persist('POST', `/${run.owner}s/${run.ownerId}/${action}`, undefined, randomUUID());
 }
 
 async function untilPaused({ world, run }: Target): Promise<void> {

@@ -1,9 +1,12 @@
 import { setTimeout as after } from 'node:timers/promises';
 import type pg from 'pg';
+import { standsStill } from '../support/processes.ts';
 import { trainersOf } from '../support/trainers.ts';
 
 const LOOK_AT_ROWS_EVERY_MS = 80;
 const LOOK_AT_PROCESSES_EVERY_MS = 700;
+/** A trainer that was stopped, and whose run is another's by then, ends as soon as it goes on. */
+const ENDS_WITHIN_MS = 3_000;
 const STEPPING = ['training', 'exporting'];
 
 /** A run as it was seen last. */
@@ -16,6 +19,7 @@ export interface Seen {
   workerId: string | null;
   isTrained: boolean;
   isClosed: boolean;
+  waitingFor: string | null;
 }
 
 /** Looks at the rows of all runs under way and at the process table, all the time, for those who wait or check. */
@@ -25,7 +29,9 @@ export class Watch {
   readonly #runs = new Map<number, Seen | null>();
   /** By run and lease epoch: the highest step that was seen in the row. */
   readonly #highest = new Map<string, number>();
-  /** Moments at which two trainers of one run were alive, which must never be. */
+  /** When a trainer was last seen to stand still (SIGSTOP): it cannot even end. */
+  readonly #stoodAtMs = new Map<number, number>();
+  /** Moments at which two trainers of one run were at work, which must never be. */
   readonly doubled: string[] = [];
   #stopped = false;
   #looking: Promise<unknown> = Promise.resolve();
@@ -80,7 +86,8 @@ export class Watch {
     if (this.#runs.size === 0) return;
     const { rows } = await this.#database.query<Seen & { id: number }>(
       `SELECT id, status, phase, current_step AS step, total_steps AS "totalSteps", lease_epoch AS "leaseEpoch",
-         worker_id AS "workerId", result IS NOT NULL AS "isTrained", workflow_closed_at IS NOT NULL AS "isClosed"
+         worker_id AS "workerId", result IS NOT NULL AS "isTrained", workflow_closed_at IS NOT NULL AS "isClosed",
+         waiting_for AS "waitingFor"
        FROM runs WHERE id = ANY($1)`,
       [[...this.#runs.keys()]],
     );
@@ -94,7 +101,10 @@ export class Watch {
   }
 
   async #lookAtProcesses(): Promise<void> {
-    const found = await trainersOf(this.#home);
+    const all = await trainersOf(this.#home);
+    const now = Date.now();
+    for (const { pid } of all) if (await standsStill(pid)) this.#stoodAtMs.set(pid, now);
+    const found = all.filter(({ pid }) => now - (this.#stoodAtMs.get(pid) ?? 0) > ENDS_WITHIN_MS);
     for (const runId of new Set(found.map((trainer) => trainer.runId))) {
       const ofRun = found.filter((trainer) => trainer.runId === runId);
       if (ofRun.length < 2) continue;

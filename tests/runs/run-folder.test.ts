@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { lastClaimOf, RunFolder } from '../../src/runs/run-folder.ts';
@@ -49,6 +49,30 @@ describe('the folder of a run', () => {
     };
     await assert.rejects(folder.removeOlderExports(lost), /lost/);
     assert.deepEqual(await outputs(), ['.job-7-run-1.partial-e1']);
+  });
+
+  it('writes and removes nothing where a link stands in place of a folder', async () => {
+    // Before, whatever a run did there was done where the link led. Take requireNoLinks out of publish and the model goes there.
+    const elsewhere = await mkdtemp(join(tmpdir(), 'mtm-test-'));
+    try {
+      await mkdir(dirname(folder.paths.dir), { recursive: true });
+      await symlink(elsewhere, folder.paths.dir);
+      const refused = /runs\/7 is a link to .*put the folder back/;
+      await assert.rejects(folder.make(), refused);
+      await assert.rejects(folder.writeRunFile({ task: 'train', lease_epoch: 1 }), refused);
+      await mkdir(join(elsewhere, 'checkpoints'));
+      await assert.rejects(folder.removeWork(), refused);
+      await rm(folder.paths.dir);
+      const staging = await exported(1);
+      await rename(join(home, 'out'), join(home, 'moved'));
+      await mkdir(join(elsewhere, '.job-7-run-1.partial-e1'));
+      await symlink(elsewhere, join(home, 'out'));
+      await assert.rejects(folder.publish(staging, SHA256), /leads to .* through a link/);
+      await folder.removeExports();
+      assert.deepEqual((await readdir(elsewhere)).sort(), ['.job-7-run-1.partial-e1', 'checkpoints']);
+    } finally {
+      await rm(elsewhere, { recursive: true });
+    }
   });
 
   it('publishes once, whoever does it again, also two at once', async () => {

@@ -24,6 +24,12 @@ export async function parentOf(pid: number): Promise<number | null> {
   return Number(/^PPid:\s+(\d+)/m.exec(status)?.[1]) || null;
 }
 
+/** Whether a process is stopped, as by SIGSTOP. */
+export async function standsStill(pid: number): Promise<boolean> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  return /^State:\s+T/m.test(status);
+}
+
 /** The data processes of this process. */
 export async function dataProcesses(): Promise<number[]> {
   const found: number[] = [];

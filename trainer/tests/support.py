@@ -71,6 +71,9 @@ class Recorder(Events):
         self.sent.append(event)
         self.on_event(event)
 
+    def make_durable(self) -> None:
+        """Nothing is kept."""
+
     def of(self, type: str) -> list[dict]:
         return [event for event in self.sent if event["type"] == type]
 

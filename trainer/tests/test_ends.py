@@ -1,3 +1,5 @@
+import errno
+import os
 import resource
 import shutil
 import subprocess
@@ -5,12 +7,15 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 from .. import failures
 from ..checkpoints import MANIFEST
-from ..failures import Diverged, Stopped
+from ..failures import BadInput, Diverged, MachineFailed, Stopped, as_failure
+from ..run_file import read_run_file
 from ..saving import LONGEST_S, SavePlan
-from .support import HYPERPARAMETERS, ROOT, stop_at, train_here, write_run_file
+from ..validation import validate
+from .support import HYPERPARAMETERS, ROOT, Recorder, stop_at, train_here, write_run_file
 
 
 class Ends(unittest.TestCase):
@@ -58,6 +63,50 @@ class Ends(unittest.TestCase):
             train_here(self.work, training_type="standard", hyperparameters=hopeless)
         self.assertRegex(str(raised.exception), r"Lower learning_rate \(now 1.0\)")
         self.assertRegex(str(raised.exception), r"The last checkpoint from before is that of step \d+|There is no checkpoint from before")
+
+    def test_errors_of_the_disk_have_a_code_of_their_own_whatever_sentence_a_library_put_before_them(self):
+        # Before, they ended as bad input, or counted as crashes of the training, of which three end a run.
+        def read(number):
+            try:
+                raise OSError(number, os.strerror(number), "config.json")
+            except OSError:
+                raise BadInput("The model does not load.") from None
+
+        for number in (errno.EIO, errno.EMFILE, errno.ESTALE):
+            with self.assertRaises(BadInput) as raised:
+                read(number)
+            self.assertIsInstance(as_failure(raised.exception), MachineFailed)
+            self.assertIn(os.strerror(number), str(as_failure(raised.exception)))
+        self.assertIsInstance(as_failure(RuntimeError("I/O error: Input/output error (os error 5)")), MachineFailed)
+        with self.assertRaises(BadInput) as raised:
+            read(errno.ENOENT)
+        self.assertNotIsInstance(as_failure(raised.exception), MachineFailed)
+
+    def test_what_cannot_be_read_says_nothing_about_a_model(self):
+        # Before, the trained model was found to be not usable, which ends its run.
+        train_here(self.work)
+        run_file = read_run_file(write_run_file(self.work, task="validate"))
+        failed = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        with mock.patch("transformers.AutoModelForCausalLM.from_pretrained", side_effect=failed), self.assertRaises(BadInput) as raised:
+            validate(run_file, [], Recorder())
+        self.assertIsInstance(as_failure(raised.exception), MachineFailed)
+
+    def test_nothing_is_written_where_a_link_leads_that_was_put_in_place_of_a_folder(self):
+        # Take places.require out of reporting.py and the checkpoints from step 4 on lie elsewhere; out of export.py, the model.
+        elsewhere = self._elsewhere()
+        for place, step in (("checkpoints", 4), ("out", 6)):
+            work = self._folder(place)
+            output = work / "out" / "output"
+            output.parent.mkdir()
+
+            def link(event, commands, folder=work / place, step=step):
+                if event["type"] == "step" and event["step"] == step:
+                    folder.rename(folder.with_name("moved"))
+                    folder.symlink_to(elsewhere)
+
+            with self.assertRaisesRegex(BadInput, "leads to .* through a link"):
+                train_here(work, link, output_dir=str(output))
+            self.assertEqual(list(elsewhere.iterdir()), [])
 
     def test_a_full_disk_has_a_code_of_its_own_and_leaves_the_room_it_took(self):
         # Take _NO_ROOM's branch out of failures.py and it counts as a crash.

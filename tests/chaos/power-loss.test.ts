@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { CHANGES, FilesShim } from './files-shim.ts';
+import { lose, unsyncedOf } from './power-loss.ts';
+
+describe('the file calls of a process', function () {
+  this.timeout(60_000);
+  let home: string;
+  let shim: FilesShim | null;
+
+  before(async () => {
+    home = await mkdtemp(join(tmpdir(), 'mtm-test-'));
+    await mkdir(join(home, 'runs'));
+    shim = await FilesShim.build([join(home, 'runs')], (sentence) => console.log(`      not tried: ${sentence}`));
+  });
+  after(async () => {
+    await shim?.remove();
+    await rm(home, { recursive: true, force: true });
+  });
+
+  /** What a program of Node's does, in the folder of the runs. */
+  const run = (shim: FilesShim, code: string) =>
+    execa(process.execPath, ['-e', `const fs = require('node:fs'); ${code}`], {
+      cwd: join(home, 'runs'),
+      env: { ...shim.variables, RUNS: join(home, 'runs') },
+      reject: false,
+    });
+
+  it('leave of a loss of power what was synced, and what was there before', async function () {
+    if (!shim) return this.skip();
+    // Note no syncs in files-shim.c and `whole` is lost; note no renames and `whole` keeps its new content.
+    await run(
+      shim,
+      `const at = (name) => process.env.RUNS + '/' + name;
+       const sync = (name) => { const file = fs.openSync(at(name)); fs.fsyncSync(file); fs.closeSync(file); };
+       for (const name of ['whole', 'long']) { fs.writeFileSync(at(name), 'old'); sync(name); }
+       sync('');
+       fs.appendFileSync(at('long'), ' and new');
+       fs.mkdirSync(at('folder'));
+       fs.writeFileSync(at('folder/in it'), 'x');
+       fs.writeFileSync(at('draft'), 'new'); sync('draft');
+       fs.renameSync(at('draft'), at('whole'));`,
+    );
+    const calls = await shim.log();
+    // Of this seed all is lost.
+    await lose(unsyncedOf(calls), 'all 1');
+    const names = (await readdir(join(home, 'runs'))).filter((name) => !name.startsWith('.'));
+    assert.deepEqual(names.sort(), ['long', 'whole']);
+    assert.equal(await readFile(join(home, 'runs', 'whole'), 'utf8'), 'old');
+    assert.match(await readFile(join(home, 'runs', 'long'), 'utf8'), /^old\0*$/);
+  });
+
+  it('fail, or stand still, where a trap is set for them', async function () {
+    if (!shim) return this.skip();
+    const make = `fs.mkdirSync(process.env.RUNS + '/' + process.argv[1])`;
+    const trap = await shim.trap({ owner: 0, action: 'EIO', kinds: CHANGES, skip: 1, times: 1 });
+    const { stderr } = await run(
+      shim,
+      `${make.replace('process.argv[1]', "'a1'")}; ${make.replace('process.argv[1]', "'b1'")}`,
+    );
+    assert.match(stderr, /EIO: i\/o error, mkdir '.*\/b1'/);
+    assert.equal((await trap.look()).struck, 1);
+    await trap.remove();
+    const site = 'other mkdir runs/c#';
+    const still = await shim.trap({ owner: 0, action: 'stop', kinds: CHANGES, skip: 0, times: 1, site });
+    const stopped = run(shim, `for (const name of ['d1', 'c1', 'e1']) fs.mkdirSync(process.env.RUNS + '/' + name);`);
+    for (;;) {
+      const { struck, pid } = await still.look();
+      if (struck === 1 && /^State:\s+T/m.test(await readFile(`/proc/${pid}/status`, 'utf8'))) {
+        assert.deepEqual(
+          (await readdir(join(home, 'runs'))).filter((name) => /^[cde]1$/.test(name)),
+          ['d1'],
+        );
+        process.kill(pid, 'SIGCONT');
+        break;
+      }
+    }
+    await stopped;
+    assert.equal((await readdir(join(home, 'runs'))).filter((name) => /^[cde]1$/.test(name)).length, 3);
+  });
+});
