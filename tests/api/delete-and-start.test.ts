@@ -55,6 +55,17 @@ describe('deleting and starting at once', function () {
     },
   };
 
+  it('refuses a cancel once the model is being published', async () => {
+    // Before, the run was cancelled, and its model stayed in the output directory, which nobody knew. Take unlessIn out of
+    // cancelLatest (src/api/runs/actions.ts).
+    const id = await created('/jobs/', { name: 'j', dataset_id: datasetId, model_name: 'mtm/tiny-random-llama' });
+    await Run.update({ status: 'queued', phase: 'publishing', publish_path: '/x' }, { where: { job_id: id } });
+    const { status, body } = await api.call('POST', `/jobs/${id}/cancel`);
+    assert.equal(status, 400);
+    assert.match(String(body.detail), /is being published.* cannot be cancelled any more/);
+    assert.equal((await api.call('GET', `/jobs/${id}`)).body.status, 'queued');
+  });
+
   for (const [kind, { start, create }] of Object.entries(CASES)) {
     it(`never answers 200 to the start of a ${kind} and then deletes its run`, async () => {
       // Take lockOwner out of startAgain or deleteOwner (src/api/runs/actions.ts): the start is answered while the DELETE,

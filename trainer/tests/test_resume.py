@@ -155,6 +155,16 @@ class Resume(unittest.TestCase):
         with self.assertRaisesRegex(CheckpointLost, "step 7 was saved"):
             train_here(work, known_checkpoint_step=7)
 
+    def test_from_less_than_was_saved_it_says_so(self):
+        # Take the warning out of checkpoints.newest_complete: on a network disk that shows the newest late it was so, in silence.
+        work = self.fresh("less")
+        train_here(work)
+        shutil.rmtree(work / "checkpoints" / "e1" / "checkpoint-12")
+        _, events = train_here(work, lease_epoch=2, known_checkpoint_step=12)
+        self.assertEqual([event["step"] for event in events.of("resumed")], [9])
+        [warning] = [event["message"] for event in events.of("log") if event["level"] == "warning" and "was saved" in event["message"]]
+        self.assertRegex(warning, "A checkpoint of step 12 was saved, and is not under .* any more: training goes on from step 9")
+
     def test_an_outdated_claim_is_refused(self):
         # Take the raise of BadInput out of checkpoints.newest_complete and it trains.
         work = self.fresh("outdated")
