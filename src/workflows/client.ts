@@ -73,17 +73,22 @@ export function connectOrchestration(env: Env): Orchestration {
     controlPool: async (command, waitMs, key) => {
       const untilMs = Date.now() + waitMs;
       await ping();
-      const update = await within(untilMs - Date.now(), () => startPoolUpdate(client, command, key)).catch((error) => {
-        throw error instanceof OrchestrationUnavailableError ? new OrchestrationUnavailableError(MAY_BE_DONE) : error;
-      });
-      try {
-        await within(untilMs - Date.now(), () => update.result());
-        return true;
-      } catch (error) {
-        if (error instanceof WorkflowUpdateFailedError) throw poolError(error);
-        // Temporal has it: that it does not say more by now, or is away, changes nothing about that.
-        if (error instanceof OrchestrationUnavailableError) return false;
-        throw error;
+      // One that failed before is done again, under another id: Temporal would tell the same failure for ever.
+      for (let attempt = 1; ; attempt++) {
+        const start = () => startPoolUpdate(client, command, key === undefined ? null : `${key} ${attempt}`);
+        const update = await within(untilMs - Date.now(), start).catch((error) => {
+          throw error instanceof OrchestrationUnavailableError ? new OrchestrationUnavailableError(MAY_BE_DONE) : error;
+        });
+        try {
+          await within(untilMs - Date.now(), () => update.result());
+          return true;
+        } catch (error) {
+          // Temporal has it: that it does not say more by now, or is away, changes nothing about that.
+          if (error instanceof OrchestrationUnavailableError) return false;
+          if (!(error instanceof WorkflowUpdateFailedError)) throw error;
+          const failure = poolError(error);
+          if (key === undefined || failure instanceof PoolRefusedError || Date.now() > untilMs) throw failure;
+        }
       }
     },
 
@@ -120,7 +125,7 @@ const MAY_BE_DONE =
 async function startPoolUpdate(
   client: Client,
   command: PoolCommand,
-  key?: string,
+  key: string | null,
 ): Promise<WorkflowUpdateHandle<void>> {
   const startWorkflowOperation = new WithStartWorkflowOperation<typeof workerPoolWorkflow>('workerPoolWorkflow', {
     workflowId: WORKER_POOL_ID,
@@ -129,7 +134,7 @@ async function startPoolUpdate(
     staticSummary: 'The pool of training workers',
   });
   // Temporal takes an update of the same id for the same one.
-  const updateId = key === undefined ? {} : { updateId: `${JSON.stringify(command)} ${key}` };
+  const updateId = key === null ? {} : { updateId: `${JSON.stringify(command)} ${key}` };
   const options = { startWorkflowOperation, waitForStage: 'ACCEPTED', ...updateId } as const;
   if (command.action !== 'start')
     return await client.workflow.startUpdateWithStart(POOL_UPDATES[command.action], options);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import { loadEnv, PROJECT_ROOT } from '../../src/env.ts';
 import { choosePort } from '../../src/local/ports.ts';
 import { ensureTrainerPython } from '../../src/local/python.ts';
 import { readCompose } from '../support/compose.ts';
+import { settledPool } from '../support/hosts.ts';
 import { type Jobs, jobsOf } from '../support/jobs.ts';
 import { processesOf } from '../support/processes.ts';
 import { csvRows } from '../support/rows.ts';
@@ -150,11 +151,13 @@ describe('the processes that compose starts', function () {
     );
     api = clientOf(apiUrl);
     jobs = jobsOf({ ...api, apiUrl }, Number((await api.upload('rows.csv', csvRows(200))).body.id));
-    const pool = await until('the host to be there', async () => {
-      const { status, body } = await api.call('POST', '/workers/', { action: 'start', worker_count: 1 });
-      return status === 200 ? body : null;
+    // With a key: while the orchestrator starts, an answer 503 does not say that nothing will be done.
+    const key = { 'Idempotency-Key': randomUUID() };
+    await until('the host to be there', async () => {
+      const { status } = await api.call('POST', '/workers/', { action: 'start', worker_count: 1 }, key);
+      return status === 200 ? true : null;
     });
-    assert.equal(pool.total_workers, 1);
+    assert.equal((await settledPool(api)).active_workers, 1);
   });
 
   it('host: refuses to start beside another agent of its name, whose workers it lets be', async () => {

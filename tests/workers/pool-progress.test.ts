@@ -155,4 +155,19 @@ describe('a command that the pool takes long for', function () {
     const stopped = await settledPool(service);
     assert.deepEqual([stopped.active_workers, (await shownWorkers(service)).length], [0, 0]);
   });
+
+  it('with a key is done once, also when it comes twice at the same time; one that is refused is refused each time', async () => {
+    // Take updateId out of startPoolUpdate (src/workflows/client.ts) and there are more.
+    const start = (key: string, worker_count = 1) =>
+      service.call('POST', '/workers/', { action: 'start', worker_count }, { 'Idempotency-Key': key });
+    const answers = await Promise.all([start('a'), start('a'), start('b')]);
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [200, 200, 200],
+    );
+    assert.equal((await start('a')).status, 200);
+    assert.equal((await settledPool(service)).active_workers, 2);
+    for (const _ of [1, 2]) assert.equal((await start('c', 32)).status, 400);
+    assert.equal((await start('not a key, since it has spaces')).status, 422);
+  });
 });
