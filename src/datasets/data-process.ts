@@ -12,7 +12,7 @@ export type TaskName = keyof Tasks;
 export type RequestOf<N extends TaskName> = Parameters<Tasks[N]>[0];
 export type ReplyOf<N extends TaskName> = Awaited<ReturnType<Tasks[N]>>;
 
-/** What a data process is told to do. */
+/** A piece of work for a data process. */
 export interface Assignment {
   task: TaskName;
   request: unknown;

@@ -1,10 +1,10 @@
 import { QueryTypes } from 'sequelize';
 import { connection } from './run.ts';
 
-/** The newest ones are told, so that what is shown of a run that was interrupted for weeks stays short. */
+/** Only the newest are listed, so that a run that was interrupted for weeks still has a short list. */
 const MOST_TOLD = 5;
 
-/** How a person is told of each, by the reason in the event that put the run back into the queue; null: the message is. */
+/** A sentence for each, by the reason in the event that put the run back into the queue; null: its message says it. */
 const SENTENCES: Record<string, ((workerId: string) => string) | null> = {
   worker_lost: (workerId) => `${workerId} was lost: it did not renew its lease in time.`,
   worker_stopping: (workerId) => `${workerId} was stopped; it saved first.`,

@@ -84,7 +84,7 @@ export async function receiveUpload(
     const [, files] = await whileReceiving(ctx, Promise.race([parser.parse(ctx.req), cancelled]));
     const file = fileOf(files, fields);
     const [whole] = written;
-    // formidable ends a form well whose last writes failed before their error was told.
+    // formidable ends a form well even if its last writes fail, before their error arrives.
     if (!whole?.writableFinished) throw whole?.errored ?? new NoRoomError('The last writes of an upload failed.');
     return { ...file, path: whole.path, form: formOf(fields) };
   } catch (error) {
