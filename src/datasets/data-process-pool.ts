@@ -9,9 +9,6 @@ import {
   type TaskName,
 } from './data-process.ts';
 
-/** One that keeps more of what it did is not used again. */
-const MOST_IDLE_RESIDENT_BYTES = 200 * 1024 ** 2;
-
 export interface PoolOptions {
   /** As many are at work at the same time; what comes beyond waits. */
   atOnce: number;
@@ -19,6 +16,8 @@ export interface PoolOptions {
   mostIdle: number;
   /** For so long. */
   idleMs: number;
+  /** One that keeps more of what it did is not used again. */
+  mostIdleResidentBytes: number;
   /** When so many pieces of work wait, the next one is refused. Without it none is. */
   mostWaiting?: number;
   limits?: DataProcessLimits;
@@ -48,7 +47,8 @@ export class DataProcessPool {
       try {
         return await worker.do(task, request, options);
       } finally {
-        if (!isOwn && !worker.isOver && worker.residentBytes < MOST_IDLE_RESIDENT_BYTES) this.#keepIdle(worker);
+        if (!isOwn && !worker.isOver && worker.residentBytes < this.#options.mostIdleResidentBytes)
+          this.#keepIdle(worker);
         else await worker.end();
       }
     });

@@ -12,6 +12,7 @@ const workers = new DataProcessPool({
   atOnce: Math.max(4, availableParallelism()),
   mostIdle: 2,
   idleMs: IDLE_MS,
+  mostIdleResidentBytes: 200 * 1024 ** 2,
 });
 
 /** Of their own, so that nobody who looks at rows waits for a conversion; few, since each piece of work is short. */
@@ -22,6 +23,8 @@ const readers = new DataProcessPool({
   atOnce: READERS,
   mostIdle: READERS,
   idleMs: 10 * IDLE_MS,
+  // They are few, and a person waits for the start of another.
+  mostIdleResidentBytes: 400 * 1024 ** 2,
   mostWaiting: MOST_WAITING_FOR_ROWS,
   limits: { mostResidentBytes: 1024 ** 3, niceness: 0 },
 });

@@ -51,7 +51,11 @@ export async function releaseNext(waiters: Waiter[]): Promise<void> {
        WHERE id = ANY($ids::int[]) AND status = 'queued' AND phase = 'waiting_for_worker' AND pause_reason IS NULL AND released_at IS NULL
          AND (id = ANY($impatient::int[]) OR NOT EXISTS (
            SELECT 1 FROM runs AS earlier WHERE earlier.id < next.id AND earlier.admitted_at IS NOT NULL
-             AND earlier.status = 'pending' AND earlier.pause_reason IS NULL AND earlier.waiting_for IS NULL))
+             AND earlier.pause_reason IS NULL AND earlier.waiting_for IS NULL
+             AND (earlier.status = 'pending'
+               -- It is about to wait here: its row says so a moment before.
+               OR earlier.status = 'queued' AND earlier.phase = 'waiting_for_worker' AND earlier.released_at IS NULL
+                 AND earlier.lease_epoch = 0 AND NOT earlier.id = ANY($ids::int[]))))
        ORDER BY id
        LIMIT greatest(0, (SELECT greatest(1, idle.n) - released.n FROM
          (SELECT count(*)::int AS n FROM workers WHERE desired = 'running' AND lost_at IS NULL AND status = 'idle') AS idle,

@@ -16,7 +16,7 @@ const HEAD =
   '--b\r\nContent-Disposition: form-data; name="name"\r\n\r\nrows\r\n--b\r\nContent-Disposition: form-data; name="file"; filename="rows.csv"\r\n\r\n';
 
 describe('the room of uploads', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let database: TestDatabase;
   let api: ApiOnly;
   // Who asks for the connection to be closed, as Node does without one, gets no answer while he still sends.
@@ -64,7 +64,7 @@ describe('the room of uploads', function () {
 
   async function nothingIsLeft(): Promise<void> {
     await until('what was received to be removed', async () =>
-      (await readdir(incoming())).length === 0 ? true : null,
+      (await readdir(incoming())).length === 0 && (await received()).length === 0 ? true : null,
     );
   }
 

@@ -91,6 +91,19 @@ describe('the line of runs', function () {
     assert.deepEqual(await idsWhere('released_at'), [second]);
   });
 
+  it('lets none pass one that is about to wait for its turn', async () => {
+    // Before, the second of two that were prepared at the same time sometimes began first.
+    const [first = 0, second = 0] = await build(2);
+    await addWorkers(1);
+    await Run.update({ admitted_at: new Date() }, { where: {} });
+    await ready([first, second]);
+    await release([second]);
+    assert.deepEqual(await idsWhere('released_at'), []);
+    await Run.update({ lease_epoch: 1 }, { where: { id: first } });
+    await release([second]);
+    assert.deepEqual(await idsWhere('released_at'), [second], 'one that a worker had waits elsewhere');
+  });
+
   it('tells each its place', async () => {
     const ids = await build(5);
     await setPauseReasonInLine(ids[1] ?? 0, 'asked');

@@ -189,7 +189,9 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
     handle: async ({ params: { id }, body: { mapping, ...metadata }, slowly }) => {
       const dataset = await findDataset(id);
       const changes = mapping === undefined ? {} : await remap(dataset, mapping, slowly);
-      return presentDataset(await dataset.update({ ...metadata, ...changes }));
+      // All of them, also those that this row had when it was read: a profile may have been kept since then.
+      await Dataset.update({ ...metadata, ...changes }, { where: { id } });
+      return presentDataset(await dataset.reload());
     },
   });
 
