@@ -11,6 +11,8 @@ import { uploadThrough } from './uploads.ts';
 
 /** So long a trap waits for a call that fits: a run that has saved, exported and published makes none any more. */
 const CALL_WITHIN_MS = 20_000;
+/** The same of a fault that others wait for. */
+const SERVICE_CALL_WITHIN_MS = 8_000;
 /** Of calls that change something, a training has about so many for each checkpoint; a validation, in all. */
 const CALLS_OF_A_SAVE = 40;
 const CALLS_OF_A_VALIDATION = 10;
@@ -108,7 +110,7 @@ export async function stopOrchestratorAtFileCall(target: Target): Promise<Strike
   return {
     inject: async () => {
       const trap = await files.trap({ owner, action: 'stop', kinds: CHANGES, skip: dice % 20, times: 1 });
-      struck = await untilStruck(target, trap, 1);
+      struck = await untilStruck(target, trap, 1, SERVICE_CALL_WITHIN_MS);
       const { pid } = await trap.remove();
       try {
         if (struck) await world.withSpareOrchestrator(() => after(SILENT_MS[dice % SILENT_MS.length]));
@@ -156,7 +158,7 @@ export async function failFileCallsOfService(target: Target): Promise<Strike | n
       const ofRuns = await files.trap({ ...common, owner: orchestrator, skip: dice % 12 });
       const ofUploads = await files.trap({ ...common, owner: api, skip: Math.floor(dice / 10) % 12 });
       await uploadThrough(world);
-      const heard = await untilStruck(target, ofRuns, times);
+      const heard = await untilStruck(target, ofRuns, times, SERVICE_CALL_WITHIN_MS);
       await ofRuns.remove();
       struck = (await ofUploads.remove()).struck > 0 || heard;
     },

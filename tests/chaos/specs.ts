@@ -17,11 +17,11 @@ export const DATASETS = [csvRows(160), csvRows(60, 'code'), csvRows(40, 'tool')]
 export const SPECS: Record<string, Spec> = {
   'qlora, dropout': {
     owner: 'job',
-    settings: { training_type: 'qlora', batch_size: 2, epochs: 2, save_steps: 9, lora_r: 4, lora_dropout: 0.1 },
+    settings: { training_type: 'qlora', batch_size: 2, epochs: 6, save_steps: 18, lora_r: 4, lora_dropout: 0.1 },
   },
   'standard, accumulation': {
     owner: 'job',
-    settings: { training_type: 'standard', batch_size: 2, gradient_accumulation: 3, epochs: 4, save_steps: 7 },
+    settings: { training_type: 'standard', batch_size: 2, gradient_accumulation: 3, epochs: 12, save_steps: 14 },
   },
   'qlora, accumulation, dropout': {
     owner: 'job',
@@ -29,15 +29,15 @@ export const SPECS: Record<string, Spec> = {
       training_type: 'qlora',
       batch_size: 4,
       gradient_accumulation: 2,
-      epochs: 5,
-      save_steps: 4,
+      epochs: 15,
+      save_steps: 8,
       lora_r: 8,
       lora_dropout: 0.05,
     },
   },
   'project, standard': {
     owner: 'project',
-    settings: { training_type: 'standard', batch_size: 4, epochs: 4 },
+    settings: { training_type: 'standard', batch_size: 4, epochs: 12 },
   },
 };
 
