@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
-import { access, lstat, mkdir, realpath } from 'node:fs/promises';
+import { access, lstat, realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { makeFolder } from '../durable-files.ts';
 import { UserError } from '../failure.ts';
 import { ifThere, ifUsable, isWithin } from '../files.ts';
 
@@ -74,7 +75,7 @@ async function realRoot(root: string): Promise<string> {
   try {
     const real = await ifThere(realpath(root));
     if (real !== null) return real;
-    await mkdir(root, { recursive: true });
+    await makeFolder(root);
     return await realpath(root);
   } catch {
     throw new OutputDirectoryError(

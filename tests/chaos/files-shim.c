@@ -141,6 +141,7 @@ static const char *path_of(int fd, char *room, int *which) {
   if (!control) return NULL;
   snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
   ssize_t length = readlink(link, found, sizeof found - 1);
+  room[0] = 0;
   if (length <= 0) return NULL;
   found[length] = 0;
   strcpy(room, found);
@@ -305,6 +306,12 @@ int close(int fd) {
   return real_close(fd);
 }
 
+/* The folder that our folders lie in: a sync of it makes their names safe. */
+static int is_above(const char *path) {
+  const char *folder = control->folders[0], *slash = strrchr(folder, '/');
+  return slash && strlen(path) == (size_t)(slash - folder) && !strncmp(path, folder, slash - folder);
+}
+
 static int sync_as(int fd, int (*sync)(int)) {
   char room[PATH_MAX], site[SITE];
   int which;
@@ -315,6 +322,7 @@ static int sync_as(int fd, int (*sync)(int)) {
     if (error) { errno = error; return -1; }
   }
   int done = sync(fd);
+  if (done == 0 && control && !path && is_above(room)) note("sync", "", room, NULL, NULL);
   if (done || !path) return done;
   if (fd < TRACKED && tracked[fd] == 2) tracked[fd] = 1;
   struct stat found;

@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { QueryTypes, type Transaction } from 'sequelize';
+import { makeDurable, makeFolder } from '../../durable-files.ts';
 import type { Env } from '../../env.ts';
 import { exists } from '../../files.ts';
 import type { Dataset } from '../../models/dataset.ts';
@@ -33,8 +34,13 @@ export function datasetsDir(env: Env): string {
   return join(env.home, 'datasets');
 }
 
+/** Makes them so that they are there after a loss of power, also where an earlier start was killed before it had. */
 export async function makeFolders(env: Env): Promise<void> {
-  for (const dir of [incomingDir(env), notesDir(env), datasetsDir(env)]) await mkdir(dir, { recursive: true });
+  for (const dir of [incomingDir(env), notesDir(env), datasetsDir(env)]) {
+    await makeFolder(dir);
+    await makeDurable(dirname(dir));
+  }
+  await makeDurable(env.home);
 }
 
 /** The files of a dataset that is being made. */
