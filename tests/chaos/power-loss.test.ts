@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { PROJECT_ROOT } from '../../src/env.ts';
 import { CHANGES, FilesShim } from './files-shim.ts';
 import { lose, unsyncedOf } from './power-loss.ts';
 
@@ -51,6 +52,36 @@ describe('the file calls of a process', function () {
     assert.deepEqual(names.sort(), ['long', 'whole']);
     assert.equal(await readFile(join(home, 'runs', 'whole'), 'utf8'), 'old');
     assert.match(await readFile(join(home, 'runs', 'long'), 'utf8'), /^old\0*$/);
+  });
+
+  it('leave nothing of ours to a loss of power where folders are made', async function () {
+    if (!shim) return this.skip();
+    // Before, the names of new folders were not synced. Let makeFolder (src/durable-files.ts) only make them and they are lost.
+    const own = await mkdtemp(join(tmpdir(), 'mtm-test-'));
+    const other = await FilesShim.build(
+      ['uploads', 'datasets', 'runs'].map((name) => join(own, name)),
+      () => {},
+    );
+    if (!other) return this.skip();
+    try {
+      const code = `
+        const { makeFolders } = await import('./src/api/datasets/storage.ts');
+        const { RunFolder } = await import('./src/runs/run-folder.ts');
+        const home = ${JSON.stringify(own)};
+        await makeFolders({ home });
+        const spec = { output_directory: home + '/out' };
+        await new RunFolder({ home }, { id: 7, workflow_id: 'job-7-run-1', spec }).make();`;
+      await execa(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], {
+        cwd: PROJECT_ROOT,
+        env: other.variables,
+      });
+      const { names, contents } = unsyncedOf(await other.log());
+      assert.deepEqual([names, [...contents]], [[], []]);
+      assert.deepEqual((await readdir(own)).sort(), ['datasets', 'runs', 'uploads']);
+    } finally {
+      await other.remove();
+      await rm(own, { recursive: true, force: true });
+    }
   });
 
   it('fail, or stand still, where a trap is set for them', async function () {
