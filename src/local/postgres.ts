@@ -5,7 +5,7 @@ import { setTimeout as after } from 'node:timers/promises';
 import { execa } from 'execa';
 import pg from 'pg';
 import { durableRename } from '../durable-files.ts';
-import { exists, ifThere } from '../files.ts';
+import { errnoOf, exists, ifThere } from '../files.ts';
 import { commandLine, processStart } from '../workers/process-identity.ts';
 import { choosePort } from './ports.ts';
 import { type PostgresBinaries, postgresBinaries } from './postgres-binaries.ts';
@@ -67,11 +67,17 @@ export async function startPostgres(options: { home: string; port: number }): Pr
   const outcome = await Promise.race([untilAnswers(url), server.ended.then(() => 'ended' as const)]);
   if (outcome !== 'answers') {
     await stop();
+    const what = outcome === 'ended' ? 'ended at its start' : 'does not answer';
     throw new Error(
-      `The embedded PostgreSQL ${outcome === 'ended' ? 'ended at its start' : 'does not answer'}; its log is ${logFile}.`,
+      `The embedded PostgreSQL ${what}; its log is ${logFile}, and ends with: ${await lastLines(logFile)}`,
     );
   }
   return { url, port, ended: server.ended, stop };
+}
+
+async function lastLines(file: string): Promise<string> {
+  const lines = (await readFile(file, 'utf8')).trim().split('\n');
+  return lines.slice(-2).join(' ');
 }
 
 async function passwordOf(base: string): Promise<string> {
@@ -153,15 +159,27 @@ async function readPidFile(data: string): Promise<{ pid: number; memory: SharedM
 /**
  * The processes of a postmaster that was killed end by themselves a moment later; until then no other can start. Where they do
  * not, PostgreSQL says so in its log. Linux alone: elsewhere nothing tells who has a piece of memory.
+ * @returns whether it is known that none is left
  */
-async function untilUnused({ key, id }: SharedMemory): Promise<void> {
+async function untilUnused({ key, id }: SharedMemory): Promise<boolean> {
   const deadline = performance.now() + CHILDREN_GONE_MS;
   for (; performance.now() < deadline; await after(30)) {
-    const table = (await ifThere(readFile('/proc/sysvipc/shm', 'utf8'))) ?? '';
+    const table = await ifThere(readFile('/proc/sysvipc/shm', 'utf8'));
+    if (table === null) return false;
     // Columns: key, shmid, perms, size, cpid, lpid, nattch (proc_sysvipc_shm(5)).
     const rows = table.split('\n').map((line) => line.trim().split(/\s+/).map(Number));
     const row = rows.find((columns) => (columns[0] ?? 0) >>> 0 === key && columns[1] === id);
-    if (row?.[6] === undefined || row[6] === 0) return;
+    if (row?.[6] === undefined || row[6] === 0) return true;
+  }
+  return false;
+}
+
+/** Also true of one that is dead and that nobody has reaped yet. */
+function hasProcess(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return errnoOf(error) !== 'ESRCH';
   }
 }
 
@@ -191,9 +209,11 @@ export async function endPostgresLeftover(home: string): Promise<boolean> {
   const noted = await readServerNote(pidFile);
   if (noted) await requireNotElsewhere(noted, `The database in ${data}`, pidFile);
   const start = await processStart(pid);
-  // PostgreSQL itself removes the pid file of a server that is dead.
-  if (start === null) await untilUnused(memory);
-  else if ((await commandLine(pid)).includes(data)) {
+  if (start === null) {
+    // PostgreSQL itself removes the pid file of a server that is gone, but not while nobody has reaped the dead process.
+    const isUnused = await untilUnused(memory);
+    if (isUnused && hasProcess(pid)) await rm(join(data, 'postmaster.pid'), { force: true });
+  } else if ((await commandLine(pid)).includes(data)) {
     await stopPostmaster(pid, start);
     await untilUnused(memory);
   }

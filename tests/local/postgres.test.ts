@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { startPostgres } from '../../src/local/postgres.ts';
 import { processStart } from '../../src/workers/process-identity.ts';
+import { until } from '../support/service.ts';
 
 describe('the embedded PostgreSQL', function () {
   this.timeout(60_000);
@@ -28,12 +30,12 @@ describe('the embedded PostgreSQL', function () {
   async function leavePidFile(): Promise<number> {
     const { pid } = stranger;
     assert.ok(pid);
-    await writeFile(
-      pidFile(),
-      `${pid}\n${join(home, 'postgres', 'data')}\n1700000000\n5432\n\n127.0.0.1\n0 0\nready\n`,
-    );
+    await writePidFile(pid);
     return pid;
   }
+
+  const writePidFile = (pid: number) =>
+    writeFile(pidFile(), `${pid}\n${join(home, 'postgres', 'data')}\n1700000000\n5432\n\n127.0.0.1\n0 0\nready\n`);
 
   it('starts where its pid is another process’s by now, and leaves that alone', async () => {
     const pid = await leavePidFile();
@@ -41,6 +43,21 @@ describe('the embedded PostgreSQL', function () {
     const postgres = await startPostgres({ home, port: 0 });
     assert.notEqual(await processStart(pid), null);
     await postgres.stop();
+  });
+
+  it('starts where its server is dead and nobody has reaped it', async () => {
+    // Take hasProcess out of src/local/postgres.ts and it ends at its start: for PostgreSQL that pid is a process.
+    const parent = spawn('sh', ['-c', 'sleep 0.3 & echo $!; exec sleep 600'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    try {
+      const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+      const pid = Number(String(line).trim());
+      await until('it to be dead', async () => ((await processStart(pid)) === null ? true : null));
+      process.kill(pid, 0);
+      await writePidFile(pid);
+      await (await startPostgres({ home, port: 0 })).stop();
+    } finally {
+      parent.kill('SIGKILL');
+    }
   });
 
   it('removes no pid file of a server that it cannot prove to be dead', async () => {
