@@ -83,8 +83,9 @@ describe('tidying up', function () {
 
   it('goes on with the next one where the files of a deleted run cannot be removed', async () => {
     // Take `catch` out of #each (src/workers/tidy.ts), and what comes after it stays.
+    // A file where its output directory is expected.
     await writeFile(join(env.home, 'a-file'), '');
-    const stuck = await buildDeleted(1, join(env.home, 'a-file', 'outputs'));
+    const stuck = await buildDeleted(1, join(env.home, 'a-file'));
     const others = [await buildDeleted(1), await buildDeleted(1), await buildDeleted(1), await buildDeleted(1)];
     assert.deepEqual(await pass(), [stuck]);
     assert.deepEqual(
