@@ -72,7 +72,7 @@ export function isTaken(error: unknown): boolean {
 /**
  * Puts the files of a folder at another place as well, of which nobody changes any. The folder appears there as a whole;
  * one that is there already stays. Several may do it at once.
- * @returns false when there is no such folder
+ * @returns false when the source does not exist
  */
 export async function linkFolder(source: string, target: string): Promise<boolean> {
   const entries = await ifThere(readdir(source, { recursive: true, withFileTypes: true }));

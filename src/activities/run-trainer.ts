@@ -16,11 +16,6 @@ import { type Hold, LeaseLost, SAVE_BEFORE, Stopped, type StopReason } from './u
 /** A trainer that crashes for its own reasons is tried so many times between two checkpoints. */
 const MOST_CRASHES = 3;
 
-/** How long a trainer that was asked to stop may take to save, before it is killed (its last checkpoint remains). */
-export interface StopGrace {
-  stopGraceMs: () => number;
-}
-
 /**
  * Runs the trainer on `file` and waits for its end, obeying the hold.
  * @returns the result of its `done` event.

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
+import type { BigIntStats } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type { Context } from 'koa';
 import parseRange from 'range-parser';
+import { ifThere } from '../files.ts';
 import { ApiError } from './errors.ts';
 
 const READ_BYTES = 256 * 1024;
@@ -27,18 +29,15 @@ export interface Download {
 
 /** A file that is sent as it is. @throws ApiError 404 with this sentence when it is not there */
 export async function filePiece(path: string, gone: string): Promise<FilePiece> {
-  await requireFile(path, gone);
-  const { size, mtimeNs } = await stat(path, { bigint: true });
+  const { size, mtimeNs } = await requireFile(path, gone);
   return { path, bytes: Number(size), mtimeNs };
 }
 
-/** @throws ApiError 404 with this sentence when the file is not there */
-export async function requireFile(path: string, gone: string): Promise<void> {
-  try {
-    await stat(path);
-  } catch (error) {
-    throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? new ApiError(404, gone) : error;
-  }
+/** What the system says of a file. @throws ApiError 404 with this sentence when it is not there */
+export async function requireFile(path: string, gone: string): Promise<BigIntStats> {
+  const found = await ifThere(stat(path, { bigint: true }));
+  if (found === null) throw new ApiError(404, gone);
+  return found;
 }
 
 /**

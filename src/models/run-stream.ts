@@ -80,7 +80,7 @@ export async function readStream(runId: number, after: StreamPlace, limit: numbe
 type StreamRow = {
   horizon: string;
   isHeldBack: boolean;
-  /** Null: there is no such run. */
+  /** Null when the run does not exist. */
   status: RunStatus | null;
   errorMessage: string | null;
   isClosed: boolean;

@@ -29,10 +29,10 @@ export async function readLog(env: Env, run: Run, task: 'train' | 'validate', li
 
 /** A file of a run's report. @throws ApiError 404 until it has been validated */
 export async function readReport(env: Env, run: Run, name: string): Promise<Buffer> {
-  return await readFile(join(runPaths(env, run).report, name)).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
+  const report = await ifThere(readFile(join(runPaths(env, run).report, name)));
+  if (report === null)
     throw new ApiError(404, `Run ${run.number} is ${run.status} and has no ${name}; validation writes it.`);
-  });
+  return report;
 }
 
 /** A run's mixture. @throws ApiError 404 until it is written */
@@ -65,14 +65,11 @@ export function mixtureIsGone(run: Run): string {
 export async function archiveOutput(run: Run): Promise<Download> {
   if (run.output_path === null)
     throw badRequest(`Run ${run.number} is ${run.status} and has no output; download it once it has completed.`);
-  const name = `${basename(run.output_path)}.tar`;
-  try {
-    return { name, contentType: 'application/x-tar', pieces: await tarArchive(run.output_path) };
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  const pieces = await ifThere(tarArchive(run.output_path));
+  if (pieces === null)
     throw new ApiError(
       404,
       `The output of run ${run.number} is not in its directory any more: it was moved or deleted.`,
     );
-  }
+  return { name: `${basename(run.output_path)}.tar`, contentType: 'application/x-tar', pieces };
 }
