@@ -1,4 +1,4 @@
-import { ApplicationFailure } from '@temporalio/activity';
+import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { Env } from '../env.ts';
 import { interruptionsOf } from '../models/interruptions.ts';
 import { connection, Run } from '../models/run.ts';
@@ -22,8 +22,10 @@ export function createFinishRun(env: Env) {
       if (outcome === 'completed') await complete(env, run);
       else await transition({ runId, to: outcome, phase: 'finished', ...endOf(outcome, errorClass, message) });
     }
-    await closeRun(env, run);
     const ended = await Run.findByPk(runId, { rejectOnEmpty: true });
+    // Before the run is closed: nobody else asks after that.
+    if (ended.status === 'cancelled' && outcome !== 'cancelled') await cancelOwnWorkflow();
+    await closeRun(env, run);
     return {
       status: endStatus(ended.status),
       message: ended.error_message,
@@ -33,6 +35,13 @@ export function createFinishRun(env: Env) {
       interruptions: await interruptionsOf(runId),
     };
   };
+}
+
+/** Its workflow cannot cancel itself, and waits for this to be listed as what it is. */
+async function cancelOwnWorkflow(): Promise<void> {
+  const { client, info } = Context.current();
+  const { workflowId, runId } = info.workflowExecution ?? {};
+  if (workflowId) await client.workflow.getHandle(workflowId, runId).cancel();
 }
 
 function endOf(outcome: 'failed' | 'cancelled', errorClass?: string, message?: string) {

@@ -2,7 +2,6 @@ import {
   ActivityFailure,
   ApplicationFailure,
   CancellationScope,
-  CancelledFailure,
   ContinueAsNew,
   isCancellation,
   patched,
@@ -129,7 +128,7 @@ export async function trainingWorkflow(input: TrainingInput): Promise<TrainingOu
   if (stages) {
     stages.end(outcome.status, endSentences(outcome));
     await CancellationScope.nonCancellable(() => pausing.settled());
-    return asItEnded(outcome, endedBy);
+    return await asItEnded(outcome, endedBy);
   }
   shown.cancel();
   await showing;
@@ -142,10 +141,13 @@ export async function trainingWorkflow(input: TrainingInput): Promise<TrainingOu
  * What ends a workflow as its run ended, so that the lists and filters of the Temporal Web UI tell a failed run from a
  * completed one. @throws ApplicationFailure with the outcome as its detail; CancelledFailure
  */
-function asItEnded(outcome: TrainingOutcome, endedBy: unknown): TrainingOutcome {
-  // Of one that was cancelled through the API the database knows first, and its worker may notice before the cancel is here.
-  if (outcome.status === 'cancelled')
-    throw isCancellation(endedBy) ? endedBy : new CancelledFailure('The run was cancelled.');
+async function asItEnded(outcome: TrainingOutcome, endedBy: unknown): Promise<TrainingOutcome> {
+  if (outcome.status === 'cancelled') {
+    if (isCancellation(endedBy)) throw endedBy;
+    // The database and its worker knew first. Temporal takes a workflow for cancelled only where it was asked to cancel it,
+    // and finishRun has asked.
+    await CancellationScope.current().cancelRequested;
+  }
   if (outcome.status !== 'failed') return outcome;
   const { errorClass } = causeOf(endedBy);
   const failure = ApplicationFailure.nonRetryable(outcome.message ?? 'The run failed.', errorClass, outcome);

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client, WorkflowHandle } from '@temporalio/client';
+import pg from 'pg';
 import { connectOrchestration } from '../../src/workflows/client.ts';
 import type { TrainingOutcome } from '../../src/workflows/contract.ts';
 import type { trainingWorkflow } from '../../src/workflows/index.ts';
@@ -197,6 +198,27 @@ describe('a run in the Temporal Web UI', function () {
     await assert.rejects(workflowOf(cancelled).result());
     assert.deepEqual(await statusOf(cancelled), ['CANCELLED', 'cancelled']);
     assert.match(await currentDetails(workflowOf(cancelled)), /\| train: \| cancelled here/);
+  });
+
+  it('whose worker knew of the cancel before Temporal did is listed as cancelled all the same', async () => {
+    // Take cancelOwnWorkflow() out of src/activities/finish-run.ts and it stays open until the reconciler finds it a stray.
+    // Throw a CancelledFailure of your own in src/workflows/training.ts, as before, and Temporal lists it as failed.
+    const id = await jobs.create({ epochs: 100 });
+    await jobs.atStep(id, 5);
+    const database = new pg.Client(service.databaseUrl);
+    await database.connect();
+    try {
+      // The dispatcher asks Temporal for the cancel of one that is not closed.
+      await database.query(
+        `UPDATE runs SET status = 'cancelled', phase = 'finished', finished_at = now(), workflow_closed_at = now() WHERE id = $1`,
+        [await runIdOf(service, id)],
+      );
+    } finally {
+      await database.end();
+    }
+    await assert.rejects(workflowOf(id).result());
+    assert.deepEqual(await statusOf(id), ['CANCELLED', 'cancelled']);
+    assert.doesNotMatch(await jobs.eventsOf(id), /event: reconciled/);
   });
 
   it('that failed is known as one that ended by itself, also to a database that knows nothing of it', async () => {
