@@ -18,8 +18,16 @@ export async function ifThere<T>(look: Promise<T>): Promise<T | null> {
   return await unless(['ENOENT'], look);
 }
 
-/** Also null of what is there and is no folder, may not be read by this process, or is a link that leads in a circle, and of what cannot be a name. */
-const NOT_USABLE = ['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'];
+/**
+ * Also of what is there and is no folder, may not be read or written by this process, or is a link that leads in a circle, and of
+ * what cannot be a name.
+ */
+const NOT_USABLE = ['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'EROFS', 'ELOOP', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'];
+
+/** Whether a file call failed for what a person named, and not for the machine: a disk with errors says nothing about it. */
+export function isNotUsable(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && NOT_USABLE.includes(String(error.code));
+}
 
 /** What a look gives at something of which a person wrote the name; null where it is of no use, whatever the reason. */
 export async function ifUsable<T>(look: Promise<T>): Promise<T | null> {

@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { ifUsable } from '../files.ts';
 import type { FoundModel } from './found-model.ts';
-import { parametersOf } from './safetensors-header.ts';
+import { DamagedWeightsError, parametersOf } from './safetensors-header.ts';
 import { hasContent, readJson, readWeightHeaders } from './weight-files.ts';
 
 /** What a model's files tell of it; null where they do not. */
@@ -64,12 +64,22 @@ export async function readFacts({ directory }: FoundModel): Promise<ModelFacts |
 }
 
 async function parametersByDtype(directory: string): Promise<Record<string, number> | null> {
-  const headers = await readWeightHeaders(directory).catch(() => null);
-  if (headers === null || headers.size === 0) return null;
+  const headers = await headersOf(directory);
+  if (headers.size === 0) return null;
   const counts: Record<string, number> = {};
   for (const { dtype, shape } of [...headers.values()].flatMap((tensors) => [...tensors.values()]))
     counts[dtype] = (counts[dtype] ?? 0) + parametersOf(shape);
   return counts;
+}
+
+/** None of weights that are damaged, or that may not be read. */
+async function headersOf(directory: string): ReturnType<typeof readWeightHeaders> {
+  try {
+    return (await ifUsable(readWeightHeaders(directory))) ?? new Map();
+  } catch (error) {
+    if (error instanceof DamagedWeightsError) return new Map();
+    throw error;
+  }
 }
 
 /** Of all of its files, without what `hf download` and git keep beside them. */

@@ -18,7 +18,7 @@ const IndexSchema = z.object({
 
 /** What is missing or wrong in the files that a model's weights are loaded from. Their headers alone are read. */
 export async function weightProblems(directory: string): Promise<Problem[]> {
-  const files = await readdir(directory).catch((): string[] => []);
+  const files = (await ifUsable(readdir(directory))) ?? [];
   if (!files.includes(INDEX) && !files.includes(WEIGHTS) && files.some((file) => PICKLE.test(file))) {
     return [
       {
@@ -37,13 +37,19 @@ async function fileProblem(directory: string, file: string, expected: string[]):
   const path = join(directory, file);
   if (!(await hasContent(path))) return { what: `${file} is missing` };
   try {
-    const tensors = await readSafetensorsHeader(path);
+    const tensors = await ifUsable(readSafetensorsHeader(path));
+    if (tensors === null)
+      return {
+        what: `${file} may not be read by the service`,
+        remedy: 'Let the user read it that the service runs as.',
+      };
     const missing = expected.find((name) => !tensors.has(name));
     if (missing !== undefined) return { what: `${file} has no tensor ${missing}, which ${INDEX} says is there` };
     return tensors.size === 0 ? { what: `${file} has no tensors` } : null;
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return { what: error instanceof DamagedWeightsError ? `${file} ${why}` : `${file} cannot be read (${why})` };
+    if (error instanceof DamagedWeightsError) return { what: `${file} ${error.message}` };
+    // A disk with errors says nothing about the model.
+    throw error;
   }
 }
 
@@ -73,10 +79,11 @@ async function expectedTensors(directory: string, files: string[]): Promise<Map<
   return expected;
 }
 
-/** Undefined where the file is not there, or no JSON. */
+/** Undefined where the file is not there, may not be read, or is no JSON. */
 export async function readJson(path: string): Promise<unknown> {
+  const text = await ifUsable(readFile(path, 'utf8'));
   try {
-    return JSON.parse(await readFile(path, 'utf8'));
+    return JSON.parse(text ?? '');
   } catch {
     return undefined;
   }

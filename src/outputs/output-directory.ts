@@ -3,7 +3,7 @@ import { access, lstat, realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { makeFolder } from '../durable-files.ts';
 import { UserError } from '../failure.ts';
-import { ifThere, ifUsable, isWithin } from '../files.ts';
+import { ifThere, ifUsable, isNotUsable, isWithin } from '../files.ts';
 
 /** An output directory that may not be used; the message says why, and what may. */
 export class OutputDirectoryError extends UserError {}
@@ -66,7 +66,7 @@ async function look(requested: string, roots: string[]): Promise<{ real: string;
   // With the last slash it must be a directory: one look for both.
   await access(`${ancestor.real}/`, constants.W_OK | constants.X_OK).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOTDIR') throw refuse(`cannot be made: ${ancestor.path} is no directory`);
-    throw refuse('is not writable by the service');
+    throw isNotUsable(error) ? refuse('is not writable by the service') : error;
   });
   return { real, exists: ancestor.path === wanted };
 }
@@ -77,7 +77,8 @@ async function realRoot(root: string): Promise<string> {
     if (real !== null) return real;
     await makeFolder(root);
     return await realpath(root);
-  } catch {
+  } catch (error) {
+    if (!isNotUsable(error)) throw error;
     throw new OutputDirectoryError(
       `The output root ${root} does not exist and cannot be made. Make it writable, or set MTM_OUTPUT_ROOTS.`,
     );
