@@ -15,9 +15,6 @@ import { adoptRun } from './adopt-run.ts';
 import { noRoomIn } from './full-disk.ts';
 import { openRun } from './open-run.ts';
 
-/** Temporal gives the attempt up after 30 s without one. */
-const HEARTBEAT_EVERY_MS = 5_000;
-
 /**
  * Plans the mixture, keeps the plan with the run, and writes training and held-out rows.
  * May run twice: the same plan gives the same bytes, and a mixture that is whole is taken as it is.
@@ -25,18 +22,14 @@ const HEARTBEAT_EVERY_MS = 5_000;
 export function createPrepareData(env: Env) {
   return async function prepareData({ runId }: RunRef): Promise<{ trainRows: number; heldOutRows: number } | FullDisk> {
     const run = await openRun(runId);
-    const context = Context.current();
-    const alive = setInterval(() => context.heartbeat(), HEARTBEAT_EVERY_MS);
     try {
-      return await prepare(env, run, context.cancellationSignal);
+      return await prepare(env, run, Context.current().cancellationSignal);
     } catch (error) {
       if (error instanceof DatasetError) throw ApplicationFailure.nonRetryable(error.message, FAILURE_TYPES.badInput);
       const message = noRoomIn(error);
       if (message === null) throw error;
       await setPhase(runId, 'pending', 'paused');
       return { to: 'full_disk', message };
-    } finally {
-      clearInterval(alive);
     }
   };
 }

@@ -81,6 +81,8 @@ export async function runTrainer(options: {
     if (stop.aborted || exit.code === EXIT_CODES.stopped)
       throw new Stopped(`The trainer stopped: ${String(stop.reason)}.`);
     if (exit.code === EXIT_CODES.leaseLost) throw new LeaseLost();
+    // Whatever it failed with where a link led is not the cause.
+    await options.folder.requireNoLinks();
     throw await failureOf(exit, lease, stalled);
   } finally {
     clearTimeout(graceTimer);

@@ -57,6 +57,8 @@ export function createValidateModel(context: TrainingWorkerContext) {
                   : await recordEvent(lease, 'validation', { step: delivery.phase }, nth),
             }),
           );
+          // What was found, or not, where a link led says nothing about the model.
+          if (!validation.valid) await folder.requireNoLinks();
           await recordValidation(lease, validation);
           if (!validation.valid) {
             throw ApplicationFailure.nonRetryable(

@@ -167,6 +167,7 @@ export class RunFolder {
     try {
       await symlink(basename(output), draft);
       await rename(draft, latest);
+      await makeDurable(dirname(output));
       return null;
     } catch (error) {
       await rm(draft, { force: true }).catch(() => {});

@@ -1,6 +1,7 @@
 import { constants, setPriority } from 'node:os';
 import { DefaultLogger, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { failing } from '../activities/failing.ts';
+import { keepAlive } from '../activities/keep-alive.ts';
 import {
   createDataActivities,
   createLineActivities,
@@ -46,7 +47,7 @@ export async function main(env: Env): Promise<void> {
     connection,
     namespace: env.temporalNamespace,
     shutdownGraceTime: '5s',
-    interceptors: { activity: [failing(env)] },
+    interceptors: { activity: [failing(env), keepAlive()] },
   } satisfies Partial<WorkerOptions>;
   const line = createLineActivities();
   const workers = await Promise.all([

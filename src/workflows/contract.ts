@@ -9,6 +9,9 @@ export const TRAINING_QUEUE = 'training';
 /** Of the orchestrator as well: runs wait there for their turn, for hours or weeks. */
 export const LINE_QUEUE = 'line';
 
+/** Times of activities that take moments. The second is what passes until one is done again that could not say that it was. */
+export const LIGHT = { startToCloseTimeout: '1 minute', heartbeatTimeout: '10s' } as const;
+
 /** The queue that only the agent of this host listens to. */
 export function hostQueue(host: string): string {
   return `host-${host}`;

@@ -10,6 +10,7 @@ import {
 import {
   type FullDisk,
   type GaveWay,
+  LIGHT,
   ORCHESTRATION_QUEUE,
   type OrchestrationActivities,
   PAUSE_WAS_ASKED,
@@ -23,8 +24,8 @@ import type { Stages } from './stages.ts';
 const { setPause, isPaused, hasRoom } = proxyActivities<
   Pick<OrchestrationActivities, 'setPause' | 'isPaused' | 'hasRoom'>
 >({
+  ...LIGHT,
   taskQueue: ORCHESTRATION_QUEUE,
-  startToCloseTimeout: '1 minute',
   retry: { initialInterval: '1s', maximumInterval: '30s', backoffCoefficient: 2 },
 });
 

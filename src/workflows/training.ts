@@ -15,6 +15,7 @@ import { searchAttributeKeys } from '../../temporal/search-attributes.ts';
 import {
   DATA_QUEUE,
   FAILURE_TYPES,
+  LIGHT,
   LINE_QUEUE,
   ORCHESTRATION_QUEUE,
   type OrchestrationActivities,
@@ -29,11 +30,7 @@ import { Stages } from './stages.ts';
 /** Between attempts, unless failing.ts says another time; it also ends what has failed for too long. */
 const RETRY = { initialInterval: '1s', maximumInterval: '30s', backoffCoefficient: 2 } as const;
 
-const light = proxyActivities<OrchestrationActivities>({
-  taskQueue: ORCHESTRATION_QUEUE,
-  startToCloseTimeout: '1 minute',
-  retry: RETRY,
-});
+const light = proxyActivities<OrchestrationActivities>({ ...LIGHT, taskQueue: ORCHESTRATION_QUEUE, retry: RETRY });
 
 /** Mixing may read gigabytes: long, but alive only while it heartbeats. */
 const data = proxyActivities<Pick<OrchestrationActivities, 'prepareData' | 'verifyModel'>>({

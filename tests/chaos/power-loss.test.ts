@@ -54,12 +54,13 @@ describe('the file calls of a process', function () {
     assert.match(await readFile(join(home, 'runs', 'long'), 'utf8'), /^old\0*$/);
   });
 
-  it('leave nothing of ours to a loss of power where folders are made', async function () {
+  it('leave nothing of ours to a loss of power where folders are made and a model is published', async function () {
     if (!shim) return this.skip();
     // Before, the names of new folders were not synced. Let makeFolder (src/durable-files.ts) only make them and they are lost.
+    // Nor was the link `latest`: take makeDurable out of #linkLatest (src/runs/run-folder.ts) and it is.
     const own = await mkdtemp(join(tmpdir(), 'mtm-test-'));
     const other = await FilesShim.build(
-      ['uploads', 'datasets', 'runs'].map((name) => join(own, name)),
+      ['uploads', 'datasets', 'runs', 'out'].map((name) => join(own, name)),
       () => {},
     );
     if (!other) return this.skip();
@@ -70,14 +71,21 @@ describe('the file calls of a process', function () {
         const home = ${JSON.stringify(own)};
         await makeFolders({ home });
         const spec = { output_directory: home + '/out' };
-        await new RunFolder({ home }, { id: 7, workflow_id: 'job-7-run-1', spec }).make();`;
+        const { makeFolder, writeDurably } = await import('./src/durable-files.ts');
+        const folder = new RunFolder({ home }, { id: 7, workflow_id: 'job-7-run-1', spec });
+        await folder.make();
+        const staging = folder.paths.staging(1);
+        await makeFolder(staging);
+        await writeDurably(staging + '/manifest.json', '{}');
+        await folder.publish(staging, undefined);`;
       await execa(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], {
         cwd: PROJECT_ROOT,
         env: other.variables,
       });
       const { names, contents } = unsyncedOf(await other.log());
       assert.deepEqual([names, [...contents]], [[], []]);
-      assert.deepEqual((await readdir(own)).sort(), ['datasets', 'runs', 'uploads']);
+      assert.deepEqual((await readdir(own)).sort(), ['datasets', 'out', 'runs', 'uploads']);
+      assert.deepEqual((await readdir(join(own, 'out'))).sort(), ['job-7-run-1', 'latest']);
     } finally {
       await other.remove();
       await rm(own, { recursive: true, force: true });

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pg from 'pg';
+import { PAUSE_WAS_ASKED, pauseRunUpdate } from '../../src/workflows/contract.ts';
 import { assertWeights, type Jobs, jobsOf, stepsIn } from '../support/jobs.ts';
 import { csvRows } from '../support/rows.ts';
 import { type OutsideServer, type OutsideServers, startOutsideServers } from '../support/servers.ts';
-import { startServiceWithServers, type TestService, until } from '../support/service.ts';
+import { startServiceWithServers, type TestService, temporalClientOf, until } from '../support/service.ts';
+import { runIdOf } from '../support/short-history.ts';
 import { trainersOf } from '../support/trainers.ts';
 
 /** Long enough that it trains when the server goes away. */
@@ -32,6 +37,49 @@ describe('a server that is away while a run trains', function () {
   });
 
   const health = async () => (await service.call('GET', '/health')).body;
+
+  it('Temporal, for longer than the end of an activity is told again: it is done again within seconds', async () => {
+    // Take keepAlive() out of src/workers/orchestrator.ts, and the heartbeat timeout out of LIGHT, and it takes a minute.
+    await service.call('POST', '/workers/', { action: 'stop', worker_count: 1 });
+    const id = await jobs.create(JOB);
+    await jobs.reached('waiting', id, ({ phase }) => phase === 'waiting_for_worker');
+    const client = await temporalClientOf(service);
+    const workflow = client.workflow.getHandle(`job-${id}-run-1`);
+    const database = new pg.Client(service.databaseUrl);
+    await database.connect();
+    try {
+      await database.query('BEGIN');
+      await database.query('SELECT FROM runs WHERE id = $1 FOR UPDATE', [await runIdOf(service, id)]);
+      // Not through the API, which would wait for the row itself.
+      await workflow.startUpdate(pauseRunUpdate, { waitForStage: 'ACCEPTED' });
+      await until('its activity to wait for the row', async () => {
+        const waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        return (await database.query(waiting)).rowCount === 0 ? null : true;
+      });
+      await servers.temporal.kill();
+    } finally {
+      await database.end();
+    }
+    const log = join(service.env.home, 'logs', 'orchestrator.log');
+    await until('its worker to give up telling', async () =>
+      /Network error while completing activity/.test(await readFile(log, 'utf8')) ? true : null,
+    );
+    await servers.temporal.start();
+    const fromMs = performance.now();
+    try {
+      await until('its pause to be over', async () => {
+        const pending = (await workflow.describe()).raw.pendingActivities ?? [];
+        return pending.some(({ activityType }) => activityType?.name === 'setPause') ? null : true;
+      });
+    } finally {
+      await client.connection.close();
+    }
+    const tookMs = performance.now() - fromMs;
+    assert.ok(tookMs < 30_000, `${tookMs} ms`);
+    assert.equal((await jobs.get(id)).pause_reason, PAUSE_WAS_ASKED);
+    await jobs.act(id, 'cancel');
+    await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
+  });
 
   /** Until the trainer, which cannot renew its lease, has ended. */
   const trainerGone = () =>
