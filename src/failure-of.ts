@@ -59,6 +59,12 @@ const OF_THE_DATABASE: Record<string, string> = {
   '53300': 'The database has no connection to spare',
 };
 
+/** Whether the machine failed, and not what it was asked: the same may well succeed the next time. */
+export function isOfTheMachine(error: unknown): boolean {
+  const code = errnoOf(error);
+  return code !== null && code in OF_THE_MACHINE;
+}
+
 /**
  * The one place that decides what a failure is: activities, the dispatcher, the reconciler and the API go by it. What is
  * not known is a bug.

@@ -1,13 +1,19 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, stat, statfs } from 'node:fs/promises';
+import { constants } from 'node:os';
 import { dirname, isAbsolute, relative } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+
+/** Names of errors by their numbers: also of those that Node calls unknown, such as ESTALE of a network disk. */
+const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number as number, name]));
 
 /** The code of an error of the operating system, such as ENOENT; null for every other error. */
 export function errnoOf(error: unknown): string | null {
   if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return null;
-  return typeof error.code === 'string' ? error.code : null;
+  if (typeof error.code !== 'string') return null;
+  const number = 'errno' in error ? Math.abs(Number(error.errno)) : Number.NaN;
+  return error.code.startsWith('Unknown') ? (ERRNO_NAMES.get(number) ?? error.code) : error.code;
 }
 
 /**

@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { isTaken, linkFolder, linkOrCopy, makeDurable, makeFolder, writeDurably } from '../durable-files.ts';
 import type { Env } from '../env.ts';
 import { UserError } from '../failure.ts';
+import { isOfTheMachine } from '../failure-of.ts';
 import { errnoOf, ifThere, ifUsable, sha256OfFile } from '../files.ts';
 import { type PlacedRun, type RunPaths, runPaths, runsDir } from './run-paths.ts';
 
@@ -162,14 +163,21 @@ export class RunFolder {
 
   async #linkLatest(): Promise<string | null> {
     const { output } = this.paths;
-    const latest = join(dirname(output), 'latest');
-    const draft = join(dirname(output), `.latest-${randomUUID()}`);
+    const directory = dirname(output);
+    const latest = join(directory, 'latest');
+    const draft = join(directory, `.latest-${this.#run.workflow_id}-${randomUUID()}`);
     try {
       await symlink(basename(output), draft);
       await rename(draft, latest);
-      await makeDurable(dirname(output));
+      // What attempts left that failed. Who is at it at the same time finds the link set.
+      for (const name of await readdir(directory))
+        if (name.startsWith(`.latest-${this.#run.workflow_id}-`)) await rm(join(directory, name), { force: true });
+      await makeDurable(directory);
       return null;
     } catch (error) {
+      if (errnoOf(error) === 'ENOENT' && (await ifUsable(readlink(latest))) === basename(output)) return null;
+      // All of it is done again then. What cannot be here must not keep a model from being published.
+      if (isOfTheMachine(error)) throw error;
       await rm(draft, { force: true }).catch(() => {});
       const why = error instanceof Error ? error.message : String(error);
       return `The model is in ${output}, and the link ${latest} could not be set to it (${why}).`;
