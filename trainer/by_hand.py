@@ -11,6 +11,7 @@ import signal
 import warnings
 from collections import Counter
 from dataclasses import MISSING, asdict, fields, replace
+from datetime import date
 from pathlib import Path
 from typing import get_args
 
@@ -52,6 +53,9 @@ HELP = {
     "compile": "torch.compile: slow to begin, faster where steps are many and alike",
     "lora_target_modules": "layers that get adapters, as q_proj,v_proj; not given: every linear layer but the output's (qlora)",
     "activation_checkpointing": "compute activations twice instead of keeping them: less memory, more time",
+    "reasoning": "what is done with thoughts that the chat template cannot show: inline or drop",
+    "tool_calls": "what is done with calls of tools that the chat template cannot show: refuse or json",
+    "on_bad_rows": "what is done with rows that the chat template cannot show: refuse or skip",
     "merge": "write the merged model beside the adapter (qlora)",
     "chunk_tokens": "size of a chunk (rag)",
     "chunk_overlap": "tokens that a chunk has in common with the next (rag)",
@@ -142,6 +146,7 @@ def prepare(chosen: argparse.Namespace, name: str, path: Path, training: list[Co
         "work_dir": str(folder), "output_dir": str(folder / "model"),
         "hyperparameters": {field.name: getattr(chosen, field.name) for field in fields(Hyperparameters)},
         "threads": chosen.threads, "processes": chosen.processes, "save_share": SAVE_SHARE, "validation": VALIDATION,
+        "today": earlier.get("today") or date.today().isoformat(),
         "known_checkpoint_step": saved[0]["step"] if saved else earlier.get("known_checkpoint_step"),
     }  # fmt: skip
     run = run_file_of(given)

@@ -86,7 +86,8 @@ def data_section(data: dict) -> str:
 
 def training_section(run: RunFile) -> str:
     settings = table(["hyperparameter", "value"], [[name, value] for name, value in vars(run.hyperparameters).items()])
-    return f"{settings}\n\nWith {', '.join(f'{name} {version}' for name, version in versions().items())}."
+    day = f" Where the chat template writes today's date, it wrote that of {run.today}." if run.today and run.training_type != "rag" else ""
+    return f"{settings}\n\nWith {', '.join(f'{name} {version}' for name, version in versions().items())}.{day}"
 
 
 def usage(run: RunFile) -> str:

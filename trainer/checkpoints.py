@@ -102,13 +102,17 @@ def problem_with(directory: Path, expected: dict) -> str | None:
 _WITHOUT_EFFECT = ("save_steps", "batch_size", "gradient_accumulation", "eval_steps", "early_stopping_patience", "merge", "activation_checkpointing")
 
 
+# Of the settings of how chat templates are read, from before there were any.
+_AS_BEFORE = {"reasoning": "inline", "tool_calls": "refuse", "on_bad_rows": "refuse"}
+
+
 def comparable(name: str, value):
     """A value of a manifest as it is compared. Of the hyperparameters, what decides the weights: how often is saved or
     evaluated and what is exported do not, nor into how many parts the rows of a step are split (but for the rounding of sums)."""
     if name != "hyperparameters" or not isinstance(value, dict):
         return value
     # Checkpoints from before there was a choice.
-    value = {"too_long": "truncate", "batching": "random", "chunk_tokens": 200, "chunk_overlap": 20, "compile": False, "lora_target_modules": None, **value}
+    value = {"too_long": "truncate", "batching": "random", "chunk_tokens": 200, "chunk_overlap": 20, "compile": False, "lora_target_modules": None, **_AS_BEFORE, **value}
     rest = {key: kept for key, kept in value.items() if key not in _WITHOUT_EFFECT}
     return {**rest, "rows_per_step": value["batch_size"] * value["gradient_accumulation"]}
 

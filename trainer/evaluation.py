@@ -34,7 +34,9 @@ class HeldOut:
         self._total_steps = total_steps
         most = run.max_rows_per_trait if hyper.evaluation_is_chosen else min(CHEAP_ROWS_PER_TRAIT, run.max_rows_per_trait)
         # All that validation will take: what the chat template refuses of them is told now, and not after a training of days.
-        traits = by_trait(conversations, tokenizer, hyper.max_length, context_of(config_of(run.model_path)), run.max_rows_per_trait)
+        self.refused: list[str] | None = [] if hyper.on_bad_rows == "skip" else None
+        context = context_of(config_of(run.model_path))
+        traits = by_trait(conversations, tokenizer, hyper.max_length, context, run.max_rows_per_trait, run.choices, run.dataset_names, self.refused)
         self.traits = {trait: rows[:most] for trait, rows in traits.items()} if hyper.eval_steps != 0 else {}
         self._every = every(hyper, total_steps, sum(map(len, self.traits.values())))
         if hyper.early_stopping_patience is not None and not self.traits:

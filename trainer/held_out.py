@@ -3,10 +3,14 @@
 from dataclasses import dataclass
 
 from .batches import collate
-from .encoding import IGNORED, Example, asked_and_answered, encode
+from .answers import seen
+from .encoding import IGNORED, Example, encode_row, is_text, place_of
 from .failures import BadInput
+from .forms import Choices
 from .memory import as_many_as_fit
+from .messages import said_in
 from .rows import Conversation
+from .templates import ChatTemplate, thought_end
 
 MOST_BATCH_ROWS = 8
 
@@ -23,8 +27,9 @@ class Question:
     opening: str
 
     def said(self, answer: str) -> str:
-        """Of an answer, what was said with it."""
-        return answer.removeprefix(self.opening)
+        """Of an answer, what was said with it: what stands behind a thought, whatever that was."""
+        closing = thought_end(self.opening)
+        return answer.rpartition(closing)[2].lstrip() if closing else answer.removeprefix(self.opening)
 
 
 @dataclass(frozen=True)
@@ -35,21 +40,34 @@ class HeldOutRow:
     question: Question | None
 
 
-def by_trait(conversations: list[Conversation], tokenizer, max_length: int, context: float, most: int) -> dict[str, list[HeldOutRow]]:
+def by_trait(
+    conversations: list[Conversation],
+    tokenizer,
+    max_length: int,
+    context: float,
+    most: int,
+    choices: Choices = Choices(),
+    names: dict[int, str] | None = None,
+    refused: list[str] | None = None,
+) -> dict[str, list[HeldOutRow]]:
     """At most so many rows of each trait, in their order, of those that have an answer within `max_length` tokens and the model's
     context: of others it sees none, as in training. A trait without any is left out.
 
-    Raises BadInput with the row that the chat template refuses.
+    Raises BadInput with the row that the chat template refuses, or adds it to `refused`.
     """
     longest = int(min(max_length, context))
+    template = ChatTemplate(tokenizer, choices.today)
     traits: dict[str, list[HeldOutRow]] = {}
     for number, row in enumerate(conversations, start=1):
         rows = traits.setdefault(row.trait, [])
         try:
-            if len(rows) < most and (examples := learnt_from(tokenizer, row, longest)):
-                rows.append(HeldOutRow(examples, question_of(tokenizer, row, longest, context)))
+            if len(rows) < most and (examples := learnt_from(template, row, longest, choices)):
+                rows.append(HeldOutRow(examples, question_of(template, row, longest, context, choices)))
         except BadInput as failure:
-            raise BadInput(f"Row {number} of the held-out data: {failure}") from failure
+            reason = f"{place_of(row, number, 'held-out data', names)}: {failure}"
+            if refused is None:
+                raise BadInput(reason) from failure
+            refused.append(reason)
     return {trait: rows for trait, rows in traits.items() if rows}
 
 
@@ -57,22 +75,26 @@ def questions_of(rows: list[HeldOutRow]) -> list[Question]:
     return [row.question for row in rows if row.question]
 
 
-def learnt_from(tokenizer, row: Conversation, longest: int) -> list[Example]:
+def learnt_from(template: ChatTemplate, row: Conversation, longest: int, choices: Choices) -> list[Example]:
     """Its examples in which something is to be told from what is before it."""
-    return [example for example in encode(tokenizer, row, longest).examples if any(label != IGNORED for label in example.labels[1:])]
+    examples = encode_row(template, row, longest, "truncate", choices).examples
+    return [example for example in examples if any(label != IGNORED for label in example.labels[1:])]
 
 
-def question_of(tokenizer, row: Conversation, longest: int, context: float) -> Question | None:
+def question_of(template: ChatTemplate, row: Conversation, longest: int, context: float, choices: Choices) -> Question | None:
     """None of a row that ends in no answer to something, whose question takes `longest` tokens, or whose answer goes beyond the context."""
-    if len(row.messages) < 2 or row.messages[-1]["role"] != "assistant":
+    last = row.messages[-1]
+    if is_text(row.messages) or len(row.messages) < 2 or last["role"] != "assistant" or last.get("weight") == 0:
         return None
-    text, answer = asked_and_answered(tokenizer, row.messages, row.tools)
-    asked, answered = tokenizer([text, answer], add_special_tokens=False)["input_ids"]
+    *_, whole = seen(template, row.messages, row.tools, choices)[0]
+    start, end = whole.answers[-1]
+    text, answer = whole.text[:start], whole.text[start:end]
+    asked, answered = template.tokenizer([text, answer], add_special_tokens=False)["input_ids"]
     if len(asked) >= longest or len(asked) + len(answered) > context:
         return None
     # As what the model says is read: without the tokens that mark its end, and with a call of a tool as the template writes it.
-    expected = tokenizer.decode(answered, skip_special_tokens=True).rstrip()
-    content = row.messages[-1].get("content") or expected
+    expected = template.tokenizer.decode(answered, skip_special_tokens=True).rstrip()
+    content = said_in(last).rest or expected
     opening = expected.partition(content)[0] if content and content in expected else ""
     return Question(row.messages[-2].get("content", ""), text, expected, opening)
 

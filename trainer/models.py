@@ -4,7 +4,8 @@ import math
 from pathlib import Path
 
 from .failures import BadInput
-from .encoding import DEFAULT_TEMPLATE, end_of_answer
+from .rendering import DEFAULT_TEMPLATE
+from .templates import ChatTemplate
 
 
 def load_tokenizer(path: Path):
@@ -88,10 +89,10 @@ def context_of(config) -> int | float:
 
 
 def ends_of(model, tokenizer) -> list[int]:
-    """The tokens that end what the model says: those that it knows, and the one behind an answer of its chat template, which it is
-    trained to end by. Models that were never trained for chats often have a template, and know the end of a text alone."""
+    """The tokens that end what the model says: those that it knows, and those that end answers and calls in its chat template, which it
+    is trained to end by. Models that were never trained for chats often have a template, and know the end of a text alone."""
     known = model.generation_config.eos_token_id
-    ends = [*(known if isinstance(known, list) else [known]), tokenizer.eos_token_id, end_of_answer(tokenizer)]
+    ends = [*(known if isinstance(known, list) else [known]), tokenizer.eos_token_id, *ChatTemplate(tokenizer).ends()]
     return sorted({end for end in ends if end is not None})
 
 

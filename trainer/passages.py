@@ -27,7 +27,7 @@ def passages_of(conversation: Conversation) -> list[Passage]:
     for message in messages:
         if message["role"] == "user":
             question = message["content"]
-        elif message["role"] == "assistant" and (message.get("content") or "").strip():
+        elif message["role"] == "assistant" and message.get("weight") != 0 and (message.get("content") or "").strip():
             passages.append(Passage(message["content"], question))
     return passages
 

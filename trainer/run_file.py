@@ -3,13 +3,15 @@
 import json
 import os
 from dataclasses import MISSING, dataclass, fields
+from datetime import date
 from pathlib import Path
 from types import NoneType
 from typing import get_args
 
 from .batches import BATCHING
-from .encoding import TOO_LONG
+from .encoding import ON_BAD_ROWS, TOO_LONG
 from .failures import BadInput
+from .forms import REASONING, TOOL_CALLS, Choices
 from .places import Places
 
 PROTOCOL = 1
@@ -45,6 +47,10 @@ class Hyperparameters:
     lora_target_modules: list | None = None
     # Activations are computed again where gradients need them, and not kept: less memory, more time, the same result.
     activation_checkpointing: bool = False
+    # What is done with thoughts and calls of tools that the chat template cannot show, and with rows that it cannot show at all.
+    reasoning: str = "inline"
+    tool_calls: str = "refuse"
+    on_bad_rows: str = "refuse"
 
     @property
     def evaluation_is_chosen(self) -> bool:
@@ -52,10 +58,9 @@ class Hyperparameters:
 
     def __post_init__(self):
         require_types(self, lambda name: f"hyperparameters.{name}")
-        if self.batching not in BATCHING:
-            raise BadInput(f"hyperparameters.batching is {self.batching!r}; it must be one of {', '.join(BATCHING)}.")
-        if self.too_long not in TOO_LONG:
-            raise BadInput(f"hyperparameters.too_long is {self.too_long!r}; it must be one of {', '.join(TOO_LONG)}.")
+        for name, known in (("batching", BATCHING), ("too_long", TOO_LONG), ("reasoning", REASONING), ("tool_calls", TOOL_CALLS), ("on_bad_rows", ON_BAD_ROWS)):
+            if getattr(self, name) not in known:
+                raise BadInput(f"hyperparameters.{name} is {getattr(self, name)!r}; it must be one of {', '.join(known)}.")
         if not 0 <= self.chunk_overlap < self.chunk_tokens / 2:
             raise BadInput(f"hyperparameters.chunk_overlap is {self.chunk_overlap!r}; it must be from 0 to less than half of chunk_tokens ({self.chunk_tokens!r}).")
         for name in ("batch_size", "gradient_accumulation", "epochs", "lora_r", "lora_alpha", "max_length", "save_steps"):
@@ -102,6 +107,8 @@ class RunFile:
     processes: int = 1
     # {"id", "name"} of each dataset that rows come from, for those who read the report.
     datasets: list | tuple = ()
+    # YYYY-MM-DD: the day that chat templates take for today, so that the same rows are the same tokens on any other. None: whatever day it is.
+    today: str | None = None
 
     def __post_init__(self):
         require_types(self, lambda name: FIELDS.get(name, name))
@@ -115,6 +122,8 @@ class RunFile:
             raise BadInput(f"training_type is {self.training_type!r}; it must be one of {', '.join(TRAINING_TYPES)}.")
         if self.save_share is not None and not 0 < self.save_share <= 1:
             raise BadInput(f"save_share is {self.save_share!r}; it must be above 0 and at most 1, or null.")
+        if self.today is not None and not is_day(self.today):
+            raise BadInput(f"today is {self.today!r}; it must be a day, as 2026-11-28, or null.")
         if not self.model_path.is_dir():
             raise BadInput(f"model.path is {str(self.model_path)!r}, which is no directory.")
         # As they are now.
@@ -123,6 +132,10 @@ class RunFile:
     @property
     def dataset_names(self) -> dict[int, str]:
         return {dataset["id"]: dataset["name"] for dataset in self.datasets}
+
+    @property
+    def choices(self) -> Choices:
+        return Choices(self.hyperparameters.reasoning, self.hyperparameters.tool_calls, self.today)
 
     @property
     def is_merged(self) -> bool:
@@ -198,6 +211,13 @@ def require_types(record, place_of) -> None:
         if bool not in kinds and isinstance(value, bool) or not isinstance(value, kinds + ((int,) if float in kinds else ())):
             names = " or ".join(TYPE_NAMES[kind] for kind in kinds if kind in TYPE_NAMES)
             raise BadInput(f"{place_of(field.name)} is {value!r}; it must be {names}.")
+
+
+def is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def require_at_least(least: int, value: int, place: str) -> None:

@@ -1,16 +1,16 @@
 """Encoded training data on disk, so that a training that goes on need not tokenize again.
 
-Named by the hash of all that decides the tokens: what is found under the name is what encoding would give. (It is more: a chat
-template may write today's date, and a training that goes on tomorrow goes on with the same tokens.)
+Named by the hash of all that decides the tokens: what is found under the name is what encoding would give.
 """
 
 import hashlib
 import json
 import os
 import zipfile
+from collections import Counter
 from pathlib import Path
 
-from . import encoding, rows
+from . import answers, asking, encoding, forms, many_turns, messages, rendering, rows, shown, templates
 from .checkpoints import sha256_of
 from .encoding import IGNORED, Data, encode_all
 from .rows import Conversation
@@ -18,6 +18,7 @@ from .run_file import RunFile
 
 # What a tokenizer and a chat template are made of, whatever else is in a model's directory.
 _TOKENIZER_SUFFIXES = (".json", ".jinja", ".model", ".txt")
+_COUNTS = ("truncated", "dropped", "skipped", "refused", "reasons", "notes")
 
 
 def encode_once(run: RunFile, tokenizer, conversations: list[Conversation], data_sha256: str) -> Data:
@@ -32,7 +33,7 @@ def encode_once(run: RunFile, tokenizer, conversations: list[Conversation], data
         pass
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         path.unlink(missing_ok=True)  # Damaged: written anew.
-    data = encode_all(tokenizer, conversations, hyper.max_length, hyper.too_long)
+    data = encode_all(tokenizer, conversations, hyper.max_length, hyper.too_long, run.choices, hyper.on_bad_rows, run.dataset_names)
     data.rows = [{name: numpy.array(tokens, numpy.int32) for name, tokens in row.items()} for row in data.rows]
     for old in run.work_dir.glob("tokens-*"):
         old.unlink(missing_ok=True)
@@ -48,8 +49,8 @@ def _key(run: RunFile, data_sha256: str) -> str:
     facts = {
         "data": data_sha256,
         "tokenizer": {str(path.relative_to(run.model_path)): sha256_of(path) for path in tokenizer_files},
-        "options": [hyper.max_length, hyper.too_long],
-        "code": [sha256_of(Path(module.__file__)) for module in (encoding, rows)] + [sha256_of(Path(__file__))],
+        "options": [hyper.max_length, hyper.too_long, hyper.on_bad_rows, *vars(run.choices).values()],
+        "code": [sha256_of(Path(module.__file__)) for module in (answers, asking, encoding, forms, many_turns, messages, rendering, rows, shown, templates)] + [sha256_of(Path(__file__))],
         "versions": [version("transformers"), version("tokenizers"), version("Jinja2")],
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
@@ -61,7 +62,7 @@ def _write(path: Path, data: Data) -> None:
 
     lengths = [len(row["input_ids"]) for row in data.rows]
     ids, labels = (numpy.concatenate([numpy.empty(0, numpy.int32)] + [row[name] for row in data.rows]) for name in ("input_ids", "labels"))
-    counts = {"truncated": data.truncated, "dropped": data.dropped, "skipped": data.skipped, "tokens": list(data.tokens.items())}
+    counts = {name: getattr(data, name) for name in _COUNTS} | {"tokens": list(data.tokens.items())}
     partial = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         with partial.open("wb") as file:
@@ -78,7 +79,8 @@ def _read(path: Path) -> Data:
         ids, is_learnt, lengths = kept["ids"], kept["is_learnt"], kept["lengths"]
         counts = json.loads(str(kept["counts"]))
     labels = numpy.where(is_learnt, ids, numpy.int32(IGNORED))
-    data = Data(truncated=counts["truncated"], dropped=counts["dropped"], skipped=counts["skipped"])
+    data = Data(**{name: counts[name] for name in _COUNTS})
+    data.notes = Counter(data.notes)
     data.tokens.update(dict(counts["tokens"]))
     ends = lengths.cumsum()
     for start, end in zip(ends - lengths, ends):

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +46,8 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     tokenizer = load_tokenizer(run.model_path)
     data = encode_once(run, tokenizer, conversations, identity["data_sha256"])
     if not data.rows:
-        raise BadInput("No row of the training data has an answer within max_length. Raise max_length or check the data's mapping.")
+        why = f" {data.refused} rows cannot be learnt: {data.reasons[0]}" if data.refused else ""
+        raise BadInput(f"No row of the training data has an answer within max_length. Raise max_length or check the data's mapping.{why}")
     require_fit(run.model_path, tokenizer, data.rows, hyper.max_length)
     if resume is None:
         require_numbers(run.model_path)
@@ -58,6 +60,8 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
         )
     per_epoch, total_steps = steps_of(len(data.rows), hyper)
     held_out = HeldOut(run, held_out_rows, tokenizer, total_steps)
+    for message in warnings_of(data, held_out.refused or [], len(conversations)) if resume is None else ():
+        events.send("log", level="warning", message=message)
     patience = hyper.early_stopping_patience
     early_stopping = EarlyStopping.read_from(resume.path, patience) if resume else EarlyStopping(patience)
     # Trained to its end before: only the export was lost. train() would take one more step.
@@ -79,6 +83,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
             truncated_rows=data.truncated,
             dropped_rows=data.dropped,
             skipped_rows=data.skipped,
+            refused_rows=data.refused,
             tokens=sum(data.tokens.values()),
             tokens_by_dataset=[{"dataset_id": dataset, "tokens": tokens} for dataset, tokens in data.tokens.items() if dataset is not None],
             trainable_parameters=trainable,
@@ -142,6 +147,18 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
         "weights_sha256": weights_sha256,
         "files": files,
     }
+
+
+def warnings_of(data, refused_held_out: list[str], rows: int) -> Iterator[str]:
+    """What is trained otherwise than the rows say, and which are left out."""
+    from .forms import NOTES
+
+    for note, count in sorted(data.notes.items()):
+        yield f"{count} of {rows} rows {NOTES[note]}."
+    if data.refused:
+        yield f"{data.refused} of {rows} rows are left out, since they cannot be learnt (on_bad_rows: skip). The first of them: {' '.join(data.reasons)}"
+    if refused_held_out:
+        yield f"{len(refused_held_out)} held-out rows are left out, since they cannot be learnt (on_bad_rows: skip). The first of them: {refused_held_out[0]}"
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from .checkpoints import MANIFEST, sha256_of
 from .device import require_given_gpus
 from .events import Events
 from .failures import BadInput, is_of_the_machine, lacks_memory
-from .encoding import render
 from .held_out import MOST_BATCH_ROWS, HeldOutRow, Question, answer_loss, by_trait, questions_of
 from .memory import as_many_as_fit, free
 from .report import write_report
 from .rows import Conversation
 from .run_file import Hyperparameters, RunFile
 from .scorers import score_by_format
+from .templates import ChatTemplate
 from .verdict import verdict_of, verdict_of_all
 
 MOST_ASKED_AT_ONCE = 32
@@ -94,7 +94,9 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events, dev
         return found
 
     max_length = run.hyperparameters.max_length
-    traits = by_trait(conversations, tokenizer, max_length, context_of(config_of(run.model_path)), run.max_rows_per_trait)
+    refused = [] if run.hyperparameters.on_bad_rows == "skip" else None
+    context = context_of(config_of(run.model_path))
+    traits = by_trait(conversations, tokenizer, max_length, context, run.max_rows_per_trait, run.choices, run.dataset_names, refused)
     events.send("phase", phase="evaluating_tuned", message=None)
     of_tuned = evaluate(tuned, tokenizer, traits, run)
     del tuned
@@ -157,7 +159,7 @@ def next_token(model, tokenizer) -> None:
     """One step of generation: a model that loads may still not run."""
     import torch
 
-    text = render(tokenizer, [{"role": "user", "content": "Hello"}], answer_next=True)
+    text = ChatTemplate(tokenizer).render([{"role": "user", "content": "Hello"}], answer_next=True)
     ids = tokenizer(text, add_special_tokens=False, return_tensors="pt").to(model.device)
     with torch.inference_mode():
         logits = model.eval()(**ids).logits
@@ -168,7 +170,8 @@ def next_token(model, tokenizer) -> None:
 def evaluate(model, tokenizer, traits: dict[str, list[HeldOutRow]], run: RunFile) -> dict:
     """What one model does: {"traits": {trait: (figures, answers)}, "fixed_prompts": answers}."""
     model.eval()
-    fixed = [render(tokenizer, [{"role": "user", "content": prompt}], answer_next=True) for prompt in FIXED_PROMPTS]
+    template = ChatTemplate(tokenizer, run.today)
+    fixed = [template.render([{"role": "user", "content": prompt}], answer_next=True) for prompt in FIXED_PROMPTS]
     return {
         "traits": {trait: score(model, tokenizer, rows, run) for trait, rows in traits.items()},
         "fixed_prompts": generate(model, tokenizer, fixed, FIXED_PROMPT_TOKENS, run.hyperparameters),

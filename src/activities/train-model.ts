@@ -92,7 +92,7 @@ async function trainingFile(env: Env, run: Run, hold: Hold, folder: RunFolder): 
 /** What the run files of training and of validation share. */
 export async function commonFields(env: Env, run: Run, lease: Pick<Lease, 'epoch'>, hasHeldOut: boolean) {
   const files = runPaths(env, run);
-  const { training_type, threads, validation } = run.spec;
+  const { training_type, threads, validation, today } = run.spec;
   return {
     protocol: PROTOCOL_VERSION,
     run_id: run.id,
@@ -103,6 +103,7 @@ export async function commonFields(env: Env, run: Run, lease: Pick<Lease, 'epoch
     work_dir: files.dir,
     threads,
     validation,
+    today,
   } as const;
 }
 
@@ -139,8 +140,10 @@ async function record(lease: Lease, files: RunPaths, delivery: Delivery, nth: nu
       return (await recordPosition(lease, event.step)) && (await recordAsEvent(lease, event, nth));
     case 'eval':
       return await recordEval(lease, event, nth);
-    case 'hello':
     case 'log':
+      if (event.level === 'warning') return await recordEvent(lease, 'warning', { message: event.message }, nth);
+      return await recordAsEvent(lease, event, nth);
+    case 'hello':
     case 'error':
       return await recordAsEvent(lease, event, nth);
     case 'done':

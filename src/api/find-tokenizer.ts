@@ -12,7 +12,7 @@ import { ApiError, badRequest } from './errors.ts';
 export async function findTokenizer(
   env: Env,
   baseModel: string,
-  { max_length, too_long = 'truncate' }: Pick<Hyperparameters, 'max_length' | 'too_long'>,
+  chosen: Pick<Hyperparameters, 'max_length' | 'too_long' | 'reasoning' | 'tool_calls'>,
 ): Promise<Tokenizer> {
   const model = await findModel(env, baseModel);
   if (model.path === null) throw badRequest(model.errors.join(' '));
@@ -24,5 +24,6 @@ export async function findTokenizer(
       503,
       "Tokens are counted by the trainer's Python, which is not there yet. `npm start` makes it, and says when it is done.",
     );
-  return { python, modelPath: model.path, maxLength: max_length, tooLong: too_long };
+  const { max_length: maxLength, too_long: tooLong = 'truncate', reasoning, tool_calls: toolCalls } = chosen;
+  return { python, modelPath: model.path, maxLength, tooLong, reasoning, toolCalls };
 }

@@ -24,6 +24,7 @@ export const PlanSchema = z
         truncated_rows: z.int(),
         dropped_rows: z.int().openapi({ description: 'Left out for their length' }),
         skipped_rows: z.int().openapi({ description: 'No answer stands within max_length' }),
+        refused_rows: z.int().openapi({ description: 'The chat template cannot show them; see on_bad_rows' }),
         by_dataset: z.array(z.object({ dataset_id: idField, tokens: z.int() })),
       })
       .nullable()
@@ -84,6 +85,7 @@ export const PlanSchema = z
         truncated_rows: 75,
         dropped_rows: 0,
         skipped_rows: 0,
+        refused_rows: 0,
         by_dataset: [{ dataset_id: 2, tokens: 8_150_000 }],
       },
       similar_rows: { left_out: [], chosen: { between: [], held_out: { replaced: 0, similar: 1 } } },
@@ -133,6 +135,7 @@ export function presentPlan(plan: RunPlan, { base_model, hyperparameters }: Plan
       truncated_rows: tokens.truncatedRows,
       dropped_rows: tokens.droppedRows,
       skipped_rows: tokens.skippedRows,
+      refused_rows: tokens.refusedRows ?? 0,
       by_dataset: tokens.byDataset.map(({ datasetId, tokens: count }) => ({ dataset_id: datasetId, tokens: count })),
     },
     similar_rows: similarRows && presentSimilarRows(similarRows),

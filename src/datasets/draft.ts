@@ -22,6 +22,8 @@ export interface TokenCount {
   droppedRows: number;
   /** Rows that are not trained on since no answer stands within max_length. */
   skippedRows: number;
+  /** Rows that the model's chat template cannot show, which are left out (on_bad_rows: skip). Not there in plans from before. */
+  refusedRows?: number;
   /** By their ids. */
   byDataset: { datasetId: number; tokens: number }[];
 }
@@ -63,8 +65,11 @@ export async function draft(
       steps,
     );
     if (!counted) return { plan, similarRows, tokens: null };
-    const { problem, ...tokens } = counted;
-    const warnings = problem === null ? [] : [`Rows do not fit the chat template of the base model: ${problem}`];
+    const { problem, notes, ...tokens } = counted;
+    const warnings = [...notes].map(
+      ([note, rows]) => `${rows} of ${tokens.countedRows} rows that were looked at ${note}.`,
+    );
+    if (problem !== null) warnings.push(`Rows do not fit the chat template of the base model: ${problem}`);
     return { plan: { ...plan, warnings: [...plan.warnings, ...warnings] }, similarRows, tokens };
   });
 }
@@ -84,7 +89,7 @@ async function countTokens(connection: DuckDBConnection, shares: SharedSource[],
     tokenizer,
     sample.map(({ conversation }) => conversation),
   );
-  const counts = { examples: 0, perEpoch: 0, truncatedRows: 0, droppedRows: 0, skippedRows: 0 };
+  const counts = { examples: 0, perEpoch: 0, truncatedRows: 0, droppedRows: 0, skippedRows: 0, refusedRows: 0 };
   const byDataset = shares.map(({ share: { datasetId, allocated } }, i) => {
     const ofShare = lengths.filter((_, row) => sample[row]?.share === i);
     const written = ofShare.filter((length) => 'tokens' in length);
@@ -96,14 +101,19 @@ async function countTokens(connection: DuckDBConnection, shares: SharedSource[],
     counts.truncatedRows += all(({ truncated }) => truncated);
     counts.droppedRows += all(({ dropped }) => dropped);
     counts.skippedRows += all(({ examples, dropped }) => examples === 0 && !dropped);
+    counts.refusedRows += Math.round(((ofShare.length - written.length) * allocated) / Math.max(1, ofShare.length));
     return { datasetId, tokens };
   });
   byDataset.sort((a, b) => a.datasetId - b.datasetId);
+  const notes = new Map<string, number>();
+  for (const note of lengths.flatMap((length) => ('tokens' in length ? length.notes : [])))
+    notes.set(note, (notes.get(note) ?? 0) + 1);
   const failed = lengths.find((length) => 'problem' in length);
   return {
     countedRows: lengths.length,
     ...counts,
     byDataset,
+    notes,
     problem: failed && 'problem' in failed ? failed.problem : null,
   };
 }

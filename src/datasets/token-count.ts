@@ -1,7 +1,7 @@
 import { execa } from 'execa';
 import { z } from 'zod';
 import { childEnv, PROJECT_ROOT } from '../env.ts';
-import type { TooLongChoice } from '../trainer/protocol.ts';
+import type { Hyperparameters, TooLongChoice } from '../trainer/protocol.ts';
 import { DatasetError } from './dataset-error.ts';
 
 /** A base model's tokenizer with its chat template, and how it is to be used. */
@@ -12,6 +12,8 @@ export interface Tokenizer {
   /** Of an example, in tokens. */
   maxLength: number;
   tooLong: TooLongChoice;
+  reasoning: Hyperparameters['reasoning'];
+  toolCalls: Hyperparameters['tool_calls'];
 }
 
 /** A conversation as a mixture has it: both are JSON texts. */
@@ -29,6 +31,8 @@ const LengthSchema = z.union([
     examples: z.int(),
     truncated: z.boolean(),
     dropped: z.boolean(),
+    /** What it is learnt without, or otherwise than it stands there: of rows, as "have thoughts that …". */
+    notes: z.array(z.string()),
   }),
   z.strictObject({ problem: z.string() }),
 ]);
@@ -37,14 +41,15 @@ export type TokenLength = z.infer<typeof LengthSchema>;
 
 /** Of each conversation. Starting takes about two seconds; then it is some thousands a second. @throws DatasetError */
 export async function tokenLengths(
-  { python, modelPath, maxLength, tooLong }: Tokenizer,
+  { python, modelPath, maxLength, tooLong, reasoning = 'inline', toolCalls = 'refuse' }: Tokenizer,
   conversations: EncodedConversation[],
 ): Promise<TokenLength[]> {
   if (conversations.length === 0) return [];
   const limits = ['--max-length', `${maxLength}`, '--too-long', tooLong];
+  const shown = ['--reasoning', reasoning, '--tool-calls', toolCalls];
   const { stdout, stderr, exitCode, signal } = await execa(
     python,
-    ['-m', 'trainer.token_lengths', modelPath, ...limits],
+    ['-m', 'trainer.token_lengths', modelPath, ...limits, ...shown],
     {
       cwd: PROJECT_ROOT,
       env: childEnv({ PYTHONDONTWRITEBYTECODE: '1', PYTHONUTF8: '1' }),

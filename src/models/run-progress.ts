@@ -243,6 +243,7 @@ export async function recordPlan(lease: Lease, found: PlanEvent): Promise<boolea
     truncatedRows: found.truncated_rows,
     droppedRows: found.dropped_rows,
     skippedRows: found.skipped_rows,
+    refusedRows: found.refused_rows ?? 0,
     byDataset: found.tokens_by_dataset
       .map(({ dataset_id, tokens: count }) => ({ datasetId: dataset_id, tokens: count }))
       .sort((a, b) => a.datasetId - b.datasetId),

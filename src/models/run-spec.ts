@@ -4,10 +4,13 @@ import { MIXING_POLICIES } from '../datasets/mixing.ts';
 import { MappingSchema } from '../datasets/row-format.ts';
 import { RowFiltersSchema } from '../datasets/trainable-rows.ts';
 import {
+  BAD_ROWS_CHOICES,
   BATCHING_CHOICES,
   type Hyperparameters,
   HyperparametersSchema,
+  REASONING_CHOICES,
   TOO_LONG_CHOICES,
+  TOOL_CALLS_CHOICES,
 } from '../trainer/protocol.ts';
 import { TRAINING_TYPES, type TrainingType } from './statuses.ts';
 import type { TrainingConfig } from './training-config.ts';
@@ -39,6 +42,9 @@ export const HyperparameterChoicesSchema = z.strictObject({
     .max(64)
     .optional(),
   activation_checkpointing: z.boolean().optional(),
+  reasoning: z.enum(REASONING_CHOICES).optional(),
+  tool_calls: z.enum(TOOL_CALLS_CHOICES).optional(),
+  on_bad_rows: z.enum(BAD_ROWS_CHOICES).optional(),
 });
 export type HyperparameterChoices = z.infer<typeof HyperparameterChoicesSchema>;
 
@@ -90,6 +96,11 @@ export const RunSpecSchema = z.object({
   /** Not there: the policy shrink. */
   mixing: MixingChoicesSchema.optional(),
   validation: z.object({ max_rows_per_trait: z.number().int(), max_new_tokens: z.number().int() }),
+  /**
+   * YYYY-MM-DD in UTC: when it was asked for. Chat templates that print today's date print this one, so that the same rows are the
+   * same tokens after midnight and on any host. Not there in runs of earlier versions.
+   */
+  today: z.iso.date().optional(),
 });
 export type RunSpec = z.infer<typeof RunSpecSchema>;
 
@@ -112,6 +123,9 @@ const DEFAULTS = {
   merge: true,
   lora_target_modules: null,
   activation_checkpointing: false,
+  reasoning: 'inline',
+  tool_calls: 'refuse',
+  on_bad_rows: 'refuse',
 } as const;
 /** An index is made by reading everything, once. */
 const READ_ONCE = { epochs: 1, max_steps: null } as const;
@@ -136,6 +150,7 @@ export function resolveRunSpec(
     ...chosen,
     hyperparameters: resolveHyperparameters(chosen.hyperparameters, chosen.training_type, config),
     validation: VALIDATION,
+    today: new Date().toISOString().slice(0, 10),
   };
 }
 

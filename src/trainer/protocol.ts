@@ -26,6 +26,13 @@ export type TooLongChoice = (typeof TOO_LONG_CHOICES)[number];
 /** Whether the rows of a step are about as long as each other, so that little is computed on padding. */
 export const BATCHING_CHOICES = ['like_length', 'random'] as const;
 
+/** What is done with thoughts that a model's chat template has no place for: learnt in the text of the answer, or left out. */
+export const REASONING_CHOICES = ['inline', 'drop'] as const;
+/** What is done with calls of tools that it cannot show: the row is refused, or they are written as JSON in the text. */
+export const TOOL_CALLS_CHOICES = ['refuse', 'json'] as const;
+/** What is done with rows that cannot be learnt: the run is refused, or they are left out and counted. */
+export const BAD_ROWS_CHOICES = ['refuse', 'skip'] as const;
+
 /** Everything that decides the weights. Two trainings with equal values end with equal weights on the CPU. */
 export const HyperparametersSchema = z.object({
   batch_size: z.number().int(),
@@ -61,6 +68,10 @@ export const HyperparametersSchema = z.object({
   lora_target_modules: z.array(z.string()).nullable().optional(),
   /** Activations are computed twice instead of kept: less memory, more time, the same result. */
   activation_checkpointing: z.boolean().optional(),
+  /** Not there: inline, refuse and refuse. */
+  reasoning: z.enum(REASONING_CHOICES).optional(),
+  tool_calls: z.enum(TOOL_CALLS_CHOICES).optional(),
+  on_bad_rows: z.enum(BAD_ROWS_CHOICES).optional(),
 });
 export type Hyperparameters = z.infer<typeof HyperparametersSchema>;
 
@@ -94,6 +105,8 @@ export interface RunFile {
   known_checkpoint_step: number | null;
   /** Of manifest.json in output_dir, as training told it: whether what lies there is another's. */
   known_manifest_sha256?: string | undefined;
+  /** YYYY-MM-DD, what chat templates take for today. Not there, as in runs from before: whatever day it is. */
+  today?: string | undefined;
   validation: { max_rows_per_trait: number; max_new_tokens: number };
 }
 
@@ -143,6 +156,8 @@ export const TrainerEventSchema = z.discriminatedUnion('type', [
     truncated_rows: step,
     dropped_rows: step,
     skipped_rows: step,
+    /** Left out since they cannot be learnt (on_bad_rows: skip). */
+    refused_rows: step.optional(),
     /** Of an epoch, as they are trained on. */
     tokens: step,
     tokens_by_dataset: z.array(z.object({ dataset_id: z.number().int(), tokens: step })),

@@ -27,7 +27,7 @@ async function directoryOf(env: Env, name: string): Promise<string> {
   for (const file of [
     'install_model.py',
     'model_cache.py',
-    'encoding.py',
+    'rendering.py',
     'requirements.txt',
     'requirements-torch.txt',
   ])

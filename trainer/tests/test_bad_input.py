@@ -12,6 +12,7 @@ from .support import HYPERPARAMETERS, model_path, write_run_file
 
 ROWS = [{"prompt": f"question {number}", "completion": "answer"} for number in range(4)]
 TALK = [{"role": "user", "content": "a"}]
+CALL = [*TALK, {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "weather", "arguments": {"city": "Rome"}}}]}]
 
 
 def run_file(text: str):
@@ -153,6 +154,11 @@ TABLE = [
     ("steps as a text", hyper(max_steps="all"), BAD, ["hyperparameters.max_steps is 'all'", "or null"]),
     ("a seed below 0", hyper(seed=-1), BAD, ["hyperparameters.seed is -1"]),
     ("a way of batching that is none", hyper(batching="best"), BAD, ["hyperparameters.batching is 'best'", "like_length, random"]),
+    ("a way with thoughts that is none", hyper(reasoning="hide"), BAD, ["hyperparameters.reasoning is 'hide'", "inline, drop"]),
+    ("a way with calls that is none", hyper(tool_calls="text"), BAD, ["hyperparameters.tool_calls is 'text'", "refuse, json"]),
+    ("a way with bad rows that is none", hyper(on_bad_rows="drop"), BAD, ["hyperparameters.on_bad_rows is 'drop'", "refuse, skip"]),
+    ("a day that is none", settings(today="tomorrow"), BAD, ["today is 'tomorrow'", "2026-11-28"]),
+    ("calls that no text shows", data([{"messages": CALL}]), BAD, ["Row 1 of the training data", "cannot show calls of tools: that of weather", 'tool_calls to "json"']),
     ("layers as a text", hyper(lora_target_modules="q_proj"), BAD, ["hyperparameters.lora_target_modules is 'q_proj'", "a list or null"]),
     ("layers that are none", hyper(lora_target_modules=[]), BAD, ["hyperparameters.lora_target_modules is []", "names of layers"]),
     ("layers that the model has not", hyper(lora_target_modules=["q_proj", "query"]), BAD, ["lora_target_modules names 'query'", "down_proj, gate_proj"]),
@@ -189,8 +195,8 @@ TABLE = [
     ("a tokenizer without a token that ends a text", model(without_end), BAD, ["no token that ends a text", "eos_token"]),
     ("a tokenizer that is not there", model(lambda model: (model / "tokenizer.json").unlink()), BAD, ["The tokenizer in", "does not load"]),
     ("a template that throws", model(template("{{ raise_exception('only in verse') }}")), BAD, ["Row 1", "chat template refuses", "only in verse"]),
-    ("a template that is none", model(template("{% for %}")), BAD, ["Row 1", "chat template refuses"]),
-    ("a template that answers otherwise than asked", model(template("{{ messages | length }}{{ messages[-1].content }}")), BAD, ["Row 1", "cannot be told"]),
+    ("a template that is none", model(template("{% for %}")), BAD, ["Row 1", "chat template does not read"]),
+    ("a template that answers otherwise than asked", model(template("{{ messages | length }}{{ messages[-1].content }}")), BAD, ["Row 1", "no template for chats", "another chat_template"]),
 ]  # fmt: skip
 
 

@@ -11,7 +11,9 @@ from types import SimpleNamespace
 
 from ..device import DeviceFigures, figures_of
 from ..failures import BadInput, Stopped, as_failure
+from ..forms import Choices
 from ..optimisation import accelerations, optimizer_for
+from ..rows import Conversation
 from .support import HYPERPARAMETERS, model_path, shared, stop_at, train_here
 
 
@@ -156,6 +158,26 @@ class EarlyStopping(unittest.TestCase):
             self.train("none", data={"train": str(shared() / "train.jsonl"), "held_out": None})
 
 
+class RowsOtherwise(unittest.TestCase):
+    def test_what_is_trained_otherwise_than_it_stands_there_is_told(self):
+        # Train without a word, and who looks at the model alone finds out.
+        call = {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "weather", "arguments": {"city": "Rome"}}}]}
+        rows = [[{"role": "user", "content": f"question {number}"}, {"role": "assistant", "content": "yes", "reasoning_content": "hm"}] for number in range(8)]
+        rows.append([{"role": "user", "content": "hot?"}, call])
+        with tempfile.TemporaryDirectory() as work:
+            path = Path(work) / "rows.jsonl"
+            path.write_text("\n".join(json.dumps({"messages": messages, "trait": "all", "dataset_id": 7, "row_number": row}) for row, messages in enumerate(rows, start=1)))
+            held_out = Path(work) / "held_out.jsonl"
+            held_out.write_text("\n".join(path.read_text().splitlines()[::-1]))
+            data = {"train": str(path), "held_out": str(held_out), "datasets": [{"id": 7, "name": "chats"}]}
+            _, events = train_here(Path(work), data=data, hyperparameters={**HYPERPARAMETERS, "max_steps": 1, "on_bad_rows": "skip"})
+        told = [event["message"] for event in events.of("log") if event["level"] == "warning"]
+        self.assertEqual([event["refused_rows"] for event in events.of("plan")], [1])
+        self.assertRegex(told[0], "^8 of 9 rows have thoughts that the model's chat template has no place for: they are learnt in the text of the answer")
+        self.assertRegex(told[1], "^1 of 9 rows are left out.*: Row 9 of the dataset chats: The model's chat template cannot show calls of tools: that of weather")
+        self.assertRegex(told[2], "^1 held-out rows are left out.*Row 9 of the dataset chats")
+
+
 class TokenCache(unittest.TestCase):
     def setUp(self):
         from ..rows import read_conversations
@@ -169,8 +191,9 @@ class TokenCache(unittest.TestCase):
         from ..models import load_tokenizer
         from ..token_cache import encode_once
 
-        hyper = SimpleNamespace(**{"max_length": 64, "too_long": "truncate", **options})
-        run = SimpleNamespace(hyperparameters=hyper, work_dir=self.work, model_path=model or model_path())
+        choices = Choices(**{name: options.pop(name) for name in ("reasoning", "tool_calls", "today") if name in options})
+        hyper = SimpleNamespace(**{"max_length": 64, "too_long": "truncate", "on_bad_rows": "refuse", **options})
+        run = SimpleNamespace(hyperparameters=hyper, work_dir=self.work, model_path=model or model_path(), choices=choices, dataset_names={})
         data = encode_once(run, load_tokenizer(run.model_path), conversations, data_sha256)
         data.rows = [{name: tokens.tolist() for name, tokens in row.items()} for row in data.rows]
         return data
@@ -188,13 +211,22 @@ class TokenCache(unittest.TestCase):
         first = self.encode(self.conversations, model=model)
         self.assertEqual(self.encode([], "2", model).rows, [])
         self.encode(self.conversations, model=model)
-        self.assertEqual(self.encode([], model=model, max_length=8).rows, [])
-        self.encode(self.conversations, model=model)
+        for other in ({"max_length": 8}, {"on_bad_rows": "skip"}, {"reasoning": "drop"}, {"tool_calls": "json"}, {"today": "2026-11-28"}):
+            self.assertEqual(self.encode([], model=model, **other).rows, [], other)
+            self.encode(self.conversations, model=model)
         template = model / "chat_template.jinja"
         template.write_text("Now: " + template.read_text(encoding="utf-8"), encoding="utf-8")
         changed = self.encode(self.conversations, model=model)
         self.assertNotEqual(changed.rows[0]["input_ids"], first.rows[0]["input_ids"])
         self.assertEqual(len(list(self.work.glob("tokens-*"))), 1)
+
+    def test_what_was_told_of_the_rows_is_kept_with_them(self):
+        thought = {"role": "assistant", "content": "one", "reasoning_content": "hm"}
+        call = {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "weather", "arguments": {}}}]}
+        rows = [Conversation([{"role": "user", "content": "a"}, answer], "all") for answer in (thought, call)]
+        first = self.encode(rows, on_bad_rows="skip")
+        self.assertEqual((dict(first.notes), first.refused, len(first.reasons)), ({"inline": 1}, 1, 1))
+        self.assertEqual(self.encode([], on_bad_rows="skip"), first)
 
     def test_damage_is_encoded_anew(self):
         first = self.encode(self.conversations)

@@ -1,11 +1,14 @@
+import re
 import unittest
-from copy import copy
+from copy import copy, deepcopy
 from pathlib import Path
 
-from ..encoding import DEFAULT_TEMPLATE, IGNORED, encode, encode_all, end_of_answer
+from ..encoding import IGNORED, encode, encode_all
 from ..failures import BadInput
 from ..models import load_tokenizer
+from ..rendering import DEFAULT_TEMPLATE
 from ..rows import Conversation
+from ..templates import ChatTemplate
 from .support import model_path
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -22,8 +25,11 @@ class Encoding(unittest.TestCase):
         cls.tokenizer = load_tokenizer(model_path())
 
     def with_template(self, name: str):
-        tokenizer = copy(self.tokenizer)
-        tokenizer.chat_template = (TEMPLATES / f"{name}.jinja").read_text(encoding="utf-8").strip()
+        """With the special tokens that the template writes, as the tokenizer of its model has them."""
+        template = (TEMPLATES / f"{name}.jinja").read_text(encoding="utf-8").strip()
+        tokenizer = deepcopy(self.tokenizer)
+        tokenizer.add_special_tokens({"additional_special_tokens": re.findall(r"<\|\w+\|>|</?s>|<\w+_of_turn>|\[/?INST\]", template)})
+        tokenizer.chat_template = template
         return tokenizer
 
     def seen(self, tokenizer, messages: list[dict], tools: list[dict] | None = None, max_length: int = 4096, too_long: str = "truncate") -> list[str]:
@@ -58,7 +64,7 @@ class Templates(Encoding):
             self.seen(tokenizer, says(*CHAT[1:3])),
             ["<|im_start|>user\na<|endoftext|>\n<|im_start|>assistant\n«one<|endoftext|>\n»"],
         )
-        self.assertEqual(tokenizer.convert_ids_to_tokens(end_of_answer(tokenizer)), "<|endoftext|>")
+        self.assertEqual(tokenizer.convert_ids_to_tokens(ChatTemplate(tokenizer).ends()), ["<|endoftext|>"])
 
     def test_llama_3(self):
         self.assertEqual(

@@ -71,6 +71,10 @@ class ByTrait(unittest.TestCase):
         self.assertEqual(question.expected, '<think>\n\n</think>\n\n{"b": 1}')
         self.assertEqual(question.said(question.expected), '{"b": 1}')
         self.assertEqual(question.said("4"), "4")
+        # Nor is a thought, which is another each time.
+        turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": '{"b": 1}', "reasoning_content": "one of them"}]
+        [row] = self.rows_of([Conversation(turns, "all")], longest=200, template=template)["all"]
+        self.assertEqual(row.question.said('<think>\nanother\n</think>\n\n{"b": 2}'), '{"b": 2}')
 
     def test_a_text_without_a_word_is_not_measured(self):
         self.assertEqual(self.rows_of([Conversation([{"role": "text", "content": ""}], "all")]), {})

@@ -229,10 +229,13 @@ class Chunks(unittest.TestCase):
 
     def test_tools_and_empty_answers_are_no_passages(self):
         from ..passages import passages_of
-        from ..rows import conversation_of
+        from ..rows import Conversation, conversation_of
 
         call = {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}
         messages = [{"role": "user", "content": "q1"}, call, {"role": "tool", "content": "42"}, {"role": "assistant", "content": "a1"}, {"role": "user", "content": "q2"}, {"role": "assistant", "content": "a2"}]
         found = passages_of(conversation_of({"messages": messages}, 1))
         self.assertEqual([(passage.question, passage.text) for passage in found], [("q1", "a1"), ("q2", "a2")])
+        # Nor is an answer that is marked as not to be learnt.
+        wrong = [*messages[:3], {**messages[3], "weight": 0}, *messages[4:]]
+        self.assertEqual([passage.text for passage in passages_of(Conversation(wrong, "all"))], ["a2"])
         self.assertEqual([passage.question for passage in passages_of(conversation_of({"messages": [{"role": "text", "content": "t"}]}, 1))], [None])

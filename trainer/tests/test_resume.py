@@ -4,10 +4,12 @@ import shutil
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
+from .. import rendering
 from ..checkpoints import MANIFEST
 from ..failures import BadInput, CheckpointLost, LeaseLost, Stopped
-from .support import HYPERPARAMETERS, start, stop_at, train_here, write_run_file
+from .support import HYPERPARAMETERS, model_path, start, stop_at, train_here, write_run_file
 
 # What may be chosen of a training, and trainings of which each pair of choices is in one: whoever adds a choice adds what it
 # needs here. All are interrupted and compared. (rag: test_rag. compile, which takes long: test_compile.)
@@ -105,6 +107,27 @@ class Resume(unittest.TestCase):
         rest, events = train_here(work, lease_epoch=2, known_checkpoint_step=3)
         self.assertEqual([event["step"] for event in events.of("resumed")], [3])
         self.assertEqual(rest["weights_sha256"], whole["weights_sha256"])
+
+    def test_a_day_later_it_goes_on_with_the_same_tokens(self):
+        # Let the template ask the clock, and what is trained on after midnight, or in another time zone, is another text.
+        model = self.fresh("dated")
+        shutil.copytree(model_path(), model, dirs_exist_ok=True)
+        template = model / "chat_template.jinja"
+        template.write_text("{{ strftime_now('%d %b %Y') }} " + template.read_text(encoding="utf-8"), encoding="utf-8")
+        options = {"model": {"name": "tiny/dated", "path": str(model)}, "today": "2026-11-28"}
+        whole, _ = train_here(self.fresh("whole"), **options)
+        work = self.fresh("stopped")
+        with self.assertRaises(Stopped):
+            train_here(work, stop_at(5), **options)
+        for cache in work.glob("tokens-*"):
+            cache.unlink()
+        with mock.patch.object(rendering, "datetime", wraps=rendering.datetime) as clock:
+            clock.now.return_value = rendering.datetime(2026, 11, 29, 0, 1)
+            rest, _ = train_here(work, lease_epoch=2, known_checkpoint_step=5, **options)
+        self.assertEqual(rest["weights_sha256"], whole["weights_sha256"])
+        self.assertIn("it wrote that of 2026-11-28", (work / "output" / "README.md").read_text(encoding="utf-8"))
+        other, _ = train_here(self.fresh("other"), **{**options, "today": "2026-11-29"})
+        self.assertNotEqual(other["weights_sha256"], whole["weights_sha256"])
 
     def test_lost_export_is_made_again_without_training(self):
         work = self.fresh("exported")

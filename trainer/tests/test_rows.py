@@ -4,9 +4,9 @@ from copy import copy
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ..encoding import render
 from ..models import load_tokenizer
 from ..rows import read_conversations
+from ..templates import ChatTemplate
 from .support import model_path
 
 
@@ -32,5 +32,5 @@ class Rows(unittest.TestCase):
             "{% for tool in tools %}{{ tool.name }} {% endfor %}{% for m in messages %}[{{ m.role }} {{ m.reasoning_content }}"
             " {% for c in m.tool_calls %}{{ c.function.arguments.city }}{% endfor %} {{ m.content }}]{% endfor %}"
         )
-        text = render(tokenizer, conversation.messages, tools=conversation.tools)
+        text = ChatTemplate(tokenizer).render(conversation.messages, conversation.tools)
         self.assertEqual(text, "weather [user   hot?][assistant ask Rome ][tool   yes]")

@@ -1,0 +1,123 @@
+"""Conversations as texts, by a tokenizer's chat template."""
+
+import re
+from contextlib import suppress
+from datetime import date, datetime, time
+from functools import cached_property
+
+from .failures import BadInput
+
+# ChatML, for models that bring no template of their own, with the token in place of <|im_end|> that they end a text by: it is
+# one token, and where they stop.
+DEFAULT_TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}{{ eos_token }}\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+_MARKS = re.compile(r"\{%-?\s*generation\s*-?%\}")
+NO_CHATS = "it is no template for chats, but for a use of its own. Train a model whose template takes chats, or give this one another chat_template."
+
+
+class Refused(BadInput):
+    """The template does not render a conversation, or not so that it could be learnt."""
+
+
+class Renderer:
+    """`today` is YYYY-MM-DD, the day that a template writes where it writes today's date; None: whatever day it is."""
+
+    def __init__(self, tokenizer, today: str | None = None):
+        self.tokenizer = tokenizer
+        self._today = today
+        self._names = tokenizer.special_tokens_map
+        self._sources: dict[bool, str] = {}
+
+    def render(self, messages: list[dict], tools: list[dict] | None = None, answer_next: bool = False, **switches) -> str:
+        """The text of a conversation. Raises Refused with what the template says."""
+        return self.marked(messages, tools, answer_next, **switches)[0]
+
+    def marked(self, messages: list[dict], tools: list[dict] | None = None, answer_next: bool = False, **switches) -> tuple[str, list[tuple[int, int]]]:
+        """The text, and the parts of it that the template itself marks as the model's, by their characters."""
+        if self.takes_parts:
+            messages = [in_parts(message) for message in messages]
+        return self._render(messages, tools, answer_next, **switches)
+
+    def _render(self, messages: list[dict], tools: list[dict] | None = None, answer_next: bool = False, **switches) -> tuple[str, list[tuple[int, int]]]:
+        from transformers.utils.chat_template_utils import _compile_jinja_template, render_jinja_template
+
+        try:
+            source = self.source(tools)
+            # What a caller passes becomes plain data, so the clock is set where transformers keeps its own: with the compiled template.
+            _compile_jinja_template(source).environment.globals["strftime_now"] = self._now
+            [text], marks = render_jinja_template(
+                conversations=[messages],
+                tools=tools,
+                chat_template=source,
+                add_generation_prompt=answer_next,
+                return_assistant_tokens_mask=self.has_marks,
+                **{**self._names, **switches},
+            )
+        except Exception as error:  # noqa: BLE001: templates raise what they like.
+            raise Refused(_reason(error)) from error
+        return text, marks[0] if marks else []
+
+    def source(self, tools: list[dict] | None = None) -> str:
+        """Some models have one template for conversations with tools and one for others."""
+        if bool(tools) not in self._sources:
+            self._sources[bool(tools)] = self.tokenizer.get_chat_template(tools=tools)
+        return self._sources[bool(tools)]
+
+    def _now(self, form: str) -> str:
+        return (datetime.combine(date.fromisoformat(self._today), time()) if self._today else datetime.now()).strftime(form)
+
+    @cached_property
+    def has_marks(self) -> bool:
+        return bool(_MARKS.search(self.source()))
+
+    @cached_property
+    def takes_parts(self) -> bool:
+        """Whether texts are to be given as lists of parts, as some templates of models that see images want them."""
+        conversation = [{"role": "user", "content": "Xqzjv"}, {"role": "assistant", "content": "Wkfyg"}]
+
+        def shows(messages: list[dict]) -> bool:
+            with suppress(BadInput):
+                text, _ = self._render(messages)
+                return all(message["content"] in text for message in conversation)
+            return False
+
+        return not shows(conversation) and shows([in_parts(message) for message in conversation])
+
+    @cached_property
+    def special_tokens(self) -> dict[str, int]:
+        """Tokens that stand for something other than their letters, by their text."""
+        return {token.content: number for number, token in self.tokenizer.added_tokens_decoder.items() if token.special and token.content.strip()}
+
+    @cached_property
+    def added_tokens(self) -> dict[str, int]:
+        return {token.content: number for number, token in self.tokenizer.added_tokens_decoder.items() if token.content.strip()}
+
+    def first_token(self, text: str) -> tuple[int, str] | None:
+        """Where the first special token of a text stands, and which it is. Other added tokens count where there is no special one."""
+        for tokens in (self.special_tokens, self.added_tokens):
+            # Of those that start there, the longest.
+            if found := min(((text.find(token), -len(token), token) for token in tokens if token in text), default=None):
+                return found[0], found[2]
+        return None
+
+    def last_token(self, text: str) -> str | None:
+        """The special token that a text ends with."""
+        return max((token for token in self.special_tokens if text.rstrip().endswith(token)), key=len, default=None)
+
+
+def in_parts(message: dict) -> dict:
+    content = message.get("content")
+    return {**message, "content": [{"type": "text", "text": content}]} if isinstance(content, str) else message
+
+
+def _reason(error: Exception) -> str:
+    from jinja2 import TemplateSyntaxError, UndefinedError
+
+    if isinstance(error, UndefinedError) and (name := re.match(r"'(\w+)' is undefined", str(error))):
+        return f"The model's chat template wants a variable {name[1]!r}, which no conversation has: {NO_CHATS}"
+    if isinstance(error, TemplateSyntaxError):
+        return f"The model's chat template does not read as one: {error}"
+    return f"The model's chat template refuses the conversation: {error}"
