@@ -19,7 +19,7 @@ from . import tasks
 from .checkpoints import MANIFEST, all_checkpoints, comparable
 from .events import Events
 from .failures import BadInput, Stopped, TrainerFailure
-from .rows import Conversation, read_conversations
+from .rows import Conversation, read_file
 from .run_file import PROTOCOL, TRAINING_TYPES, Hyperparameters, RunFile, require_writable, run_file_of
 from .supervision import Commands
 from .training import identity_of
@@ -55,7 +55,7 @@ HELP = {
     "activation_checkpointing": "compute activations twice instead of keeping them: less memory, more time",
     "reasoning": "what is done with thoughts that the chat template cannot show: inline or drop",
     "tool_calls": "what is done with calls of tools that the chat template cannot show: refuse or json",
-    "on_bad_rows": "what is done with rows that the chat template cannot show: refuse or skip",
+    "on_bad_rows": "what is done with rows that give no conversation, or that the chat template cannot show: refuse or skip",
     "merge": "write the merged model beside the adapter (qlora)",
     "chunk_tokens": "size of a chunk (rag)",
     "chunk_overlap": "tokens that a chunk has in common with the next (rag)",
@@ -117,11 +117,14 @@ def find_model(model: str) -> tuple[str, Path]:
 
 def divide(chosen: argparse.Namespace) -> tuple[list[Conversation], list[Conversation]]:
     """Rows to train on, and rows to compare on: those of the other file, or a share of these, drawn with the seed."""
-    rows = read_conversations(chosen.data)
+    data = read_file(chosen.data, chosen.on_bad_rows)
+    rows = data.conversations
+    for note in data.notes:
+        print(note, flush=True)
     if not rows:
         raise BadInput(f"The data file {str(chosen.data)!r} has no rows.")
     if chosen.held_out:
-        return rows, read_conversations(chosen.held_out)
+        return rows, read_file(chosen.held_out, chosen.on_bad_rows).conversations
     if not 0 <= chosen.held_out_share <= 0.5:
         raise BadInput(f"held_out_share is {chosen.held_out_share!r}; it must be from 0 to 0.5.")
     if chosen.held_out_share == 0:

@@ -14,8 +14,6 @@ IGNORED = -100  # The label that PyTorch's cross entropy leaves out.
 
 # What is done with a row of more tokens than max_length: its end is cut off, it is left out, or it becomes several.
 TOO_LONG = ("truncate", "drop", "split")
-# What is done with a row that cannot be learnt as it stands there.
-ON_BAD_ROWS = ("refuse", "skip")
 MOST_REASONS = 5
 
 

@@ -9,10 +9,11 @@ from types import NoneType
 from typing import get_args
 
 from .batches import BATCHING
-from .encoding import ON_BAD_ROWS, TOO_LONG
+from .encoding import TOO_LONG
 from .failures import BadInput
 from .forms import REASONING, TOOL_CALLS, Choices
 from .places import Places
+from .rows import ON_BAD_ROWS
 
 PROTOCOL = 1
 TASKS = ("train", "validate", "check")

@@ -1,11 +1,12 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { DatasetError } from '../datasets/dataset-error.ts';
-import { isWholeMixture, readMixtureManifest, readMixturePlan } from '../datasets/mixture.ts';
+import { isWholeMixture, type KeptPlan, readMixtureManifest, readMixturePlan } from '../datasets/mixture.ts';
 import type { Env } from '../env.ts';
 import { TransientError } from '../failure.ts';
 import { exists, ifThere, sha256OfFile } from '../files.ts';
 import { type FoundSource, findSources } from '../models/mixture-sources.ts';
-import { Run } from '../models/run.ts';
+import { connection, Run } from '../models/run.ts';
+import { RunEvent } from '../models/run-event.ts';
 import { mixtureSpec } from '../models/run-spec.ts';
 import { setPhase } from '../models/transition.ts';
 import { mixtureOf } from '../runs/mixture-store.ts';
@@ -57,8 +58,18 @@ async function prepare(env: Env, run: Run, signal: AbortSignal): Promise<{ train
   }
   // Also where an earlier attempt wrote the mixture and came no further. Never over one that the trainer has added to.
   const plan = await readMixturePlan(mixture);
-  if (plan) await Run.update({ plan }, { where: { id: run.id, plan: null } });
+  if (plan) await keepPlan(run.id, plan);
   return await readMixture(mixture);
+}
+
+/** Keeps the plan with the run, once, and tells what its data are warned of. */
+async function keepPlan(runId: number, plan: KeptPlan): Promise<void> {
+  await connection().transaction(async (transaction) => {
+    const [kept] = await Run.update({ plan }, { where: { id: runId, plan: null }, transaction });
+    if (kept === 0) return;
+    for (const message of plan.warnings)
+      await RunEvent.create({ run_id: runId, kind: 'warning', data: { message } }, { transaction });
+  });
 }
 
 /** How many rows a mixture that is there has. */

@@ -1,8 +1,8 @@
 import type { DuckDBConnection, DuckDBIntegerVector } from '@duckdb/node-api';
+import { conversationsOf } from './conversations.ts';
 import { DatasetError } from './dataset-error.ts';
 import { type DatasetShare, type MixtureChoices, type MixturePlan, planMixture, requestFor } from './mixing.ts';
 import { randomIntegers, sample } from './random.ts';
-import { conversationSql } from './row-format.ts';
 import { findSimilarRows } from './similar-rows.ts';
 import { literal } from './sql.ts';
 import { conversationsSql, type RowSource, trainableRowsSql } from './trainable-rows.ts';
@@ -72,7 +72,7 @@ export async function chooseRows(
   const leaveOut = similarRows === 'drop' ? await rowsOfEarlierDatasets(connection, datasets) : [];
   const usable: Int32Array[] = [];
   for (const [i, source] of datasets.entries()) {
-    const rows = await numbersOf(connection, trainableRowsSql(source));
+    const rows = await numbersOf(connection, await trainableRowsSql(connection, source));
     usable.push(leaveOut[i] ? rows.filter((row) => !leaveOut[i]?.has(row)) : rows);
   }
   for (const [i, { id }] of datasets.entries()) {
@@ -94,7 +94,8 @@ export async function chooseRows(
   const looksForSimilar = similarRows !== 'ignore' && planned.trainRows <= readsAtMost;
   if (looksForSimilar) await findSimilarRows(connection, chosenConversations(shares.length));
   await chooseHeldOut(connection, looksForSimilar && similarRows === 'drop');
-  const plan = withHeldOut(planned, await heldOutByDataset(connection));
+  const full = withHeldOut(planned, await heldOutByDataset(connection));
+  const plan = { ...full, warnings: [...full.warnings, ...(await unusedWarnings(connection, shares))] };
   if (similarRows === 'ignore') return { plan, similarRows: null, shares };
   const found: SimilarRows = {
     leftOut: datasets.flatMap(({ id }, i) => (leaveOut[i]?.size ? [{ datasetId: id, rows: leaveOut[i].size }] : [])),
@@ -107,9 +108,11 @@ export async function chooseRows(
 
 /** Of each dataset, the numbers of the rows that are the same as, or similar to, one of an earlier dataset. */
 async function rowsOfEarlierDatasets(connection: DuckDBConnection, datasets: MixtureSource[]): Promise<Set<number>[]> {
-  const conversations = datasets.map(
-    (source, i) => `SELECT ${idOf(`${i}`, 'row')} AS id, ${i} AS part, messages FROM (${conversationsSql(source)})`,
-  );
+  const conversations: string[] = [];
+  for (const [i, source] of datasets.entries()) {
+    const rows = await conversationsSql(connection, source);
+    conversations.push(`SELECT ${idOf(`${i}`, 'row')} AS id, ${i} AS part, messages FROM (${rows})`);
+  }
   await findSimilarRows(connection, conversations.join(' UNION ALL '));
   const found: Set<number>[] = [];
   for (const i of datasets.keys()) {
@@ -194,17 +197,14 @@ async function numbersOf(connection: DuckDBConnection, sql: string): Promise<Int
 /** The chosen rows with their conversations, as the table `conversations`, and `shares`; and `train`, which are some of them. */
 async function readConversations(connection: DuckDBConnection, shares: SharedSource[], most: number): Promise<void> {
   await connection.run(
-    'CREATE TABLE conversations (share INTEGER, row_number INTEGER, is_train BOOLEAN, position INTEGER, messages VARCHAR, tools VARCHAR)',
+    'CREATE TABLE conversations (share INTEGER, row_number INTEGER, is_train BOOLEAN, position INTEGER, messages VARCHAR, tools VARCHAR, unused VARCHAR)',
   );
   if (Number.isFinite(most)) await connection.run(`DELETE FROM chosen WHERE is_train AND position >= ${most}`);
   for (const [index, { source }] of shares.entries()) {
-    const { messages, tools } = conversationSql(source.mapping);
-    // The conversation by itself, since its expressions name columns of the user's.
-    const rows = `SELECT file_row_number AS file_row, ${messages} AS messages, ${tools} AS tools
-      FROM read_parquet(${literal(source.parquetPath)}, file_row_number=true)
-      WHERE file_row_number IN (SELECT row_number FROM chosen WHERE share = ${index})`;
+    const rows = `SELECT row AS file_row, messages, tools, unused FROM ${await conversationsOf(connection, source)}
+      WHERE row IN (SELECT row_number FROM chosen WHERE share = ${index})`;
     await connection.run(
-      `INSERT INTO conversations SELECT chosen.*, messages, tools FROM (${rows}) JOIN chosen ON row_number = file_row AND share = ${index}`,
+      `INSERT INTO conversations SELECT chosen.*, messages, tools, unused FROM (${rows}) JOIN chosen ON row_number = file_row AND share = ${index}`,
     );
   }
   await connection.run('CREATE TABLE shares (share INTEGER, trait VARCHAR, dataset_id BIGINT, held_out INTEGER)');
@@ -270,6 +270,19 @@ function withHeldOut(plan: MixturePlan, found: Map<number, number>): MixturePlan
     heldOutRows: traits.reduce((sum, { heldOut }) => sum + heldOut, 0),
     warnings: [...plan.warnings, ...missing],
   };
+}
+
+/** What of the training rows is not used. */
+async function unusedWarnings(connection: DuckDBConnection, shares: SharedSource[]): Promise<string[]> {
+  const found = await connection.runAndReadAll(
+    `SELECT share, part, count(*)::INTEGER AS rows FROM (
+       SELECT share, unnest(CAST(unused AS VARCHAR[])) AS part FROM (SELECT share, from_json(unused, '["VARCHAR"]') AS unused FROM conversations WHERE is_train AND unused IS NOT NULL))
+     GROUP BY ALL ORDER BY ALL`,
+  );
+  return found.getRowObjectsJson().map(({ share, part, rows }) => {
+    const id = shares[Number(share)]?.share.datasetId;
+    return `Of dataset ${id}, training makes no use of ${part}, which ${rows} training rows have.`;
+  });
 }
 
 async function similarBetween(

@@ -1,16 +1,21 @@
+import { rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { isDiskFull, readBytes, requireRoom, sha256OfFile } from '../files.ts';
-import { beginsAsJson, readCsv } from './csv.ts';
+import { countRows, type RowCounts } from './count-rows.ts';
+import { beginsAsJson, readCsv, readGoodCsvRows } from './csv.ts';
 import { DatasetError } from './dataset-error.ts';
 import { detectMapping } from './detect-mapping.ts';
 import { withDuckDb } from './duckdb.ts';
-import { readJson } from './json.ts';
+import { badRowsNote, type OnBadRows, requireMostGood } from './good-rows.ts';
+import { goodJsonRows, readJson } from './json.ts';
+import { rowsInOneObject } from './json-shape.ts';
+import { conversationsOfTrees, isMessageTree } from './message-trees.ts';
 import { readParquet } from './parquet.ts';
 import { lineEnds, plainText } from './plain-text.ts';
 import { withProgress } from './progress.ts';
 import { LONGEST_ROW_BYTES, type Reading, RowTooLong } from './reading.ts';
-import { checkMapping, conversationSql, type Mapping } from './row-format.ts';
+import { checkMapping, type Mapping } from './rows/mapping.ts';
 import { kindOf, type SourceKind } from './source-kind.ts';
 import { identifier, literal } from './sql.ts';
 import { packingOf, unpack } from './unpack.ts';
@@ -22,26 +27,18 @@ export interface ConvertRequest {
   /** A folder for what lies around in between; whoever asks removes it. */
   workDir: string;
   mapping: Mapping | null;
-}
-
-/** Rows that give no conversation, all for the same reason. */
-export interface UnusableRows {
-  /** The end of a sentence. */
-  problem: string;
-  rows: number;
-  /** The number of the first, from 0. */
-  first_row: number;
+  /** Default: refuse. */
+  onBadRows?: OnBadRows | undefined;
 }
 
 /** What a file turned out to be. */
-export interface Converted {
+export interface Converted extends RowCounts {
   kind: SourceKind;
   columns: string[];
   /** How rows become conversations; null when none was given and none fits. */
   mapping: Mapping | null;
-  rowCount: number;
-  usableRowCount: number;
-  unusable: UnusableRows[];
+  /** Others that fit as well. */
+  alternatives: Mapping[];
   /** Of the canonical Parquet. */
   sha256: string;
   /** What was done to the file so that it could be read, as sentences. */
@@ -58,26 +55,32 @@ const GROUP_BYTES = 16 * 1024 ** 2;
 
 /** Reads a source file once into its canonical Parquet: one text column per column, rows in their order. */
 export async function convert(request: ConvertRequest, onProgress: (percent: number) => void): Promise<Converted> {
-  const { sourcePath, originalName, parquetPath, workDir } = request;
+  const { sourcePath, originalName, parquetPath, workDir, onBadRows = 'refuse' } = request;
   const source = await plainSource(sourcePath, kindOf(originalName), workDir);
   const folders = [workDir, dirname(source.path), dirname(parquetPath)];
   return await withDuckDb({ memory: MEMORY, folders }, async (connection) => {
     const reading = await withProgress(connection, onProgress, () =>
-      readSource(connection, source, ({ columns }) => checkColumns(columns, request.mapping), parquetPath),
+      readRows(connection, source, {
+        checkReading: ({ columns }) => checkColumns(columns, request.mapping),
+        parquetPath,
+        goodRowsPath: onBadRows === 'skip' ? `${workDir}/good` : null,
+      }),
     );
     if (source.mayHaveNul) await refuseNul(connection, parquetPath, reading.columns);
-    const mapping = request.mapping ?? (await detectMapping(connection, parquetPath, reading.columns));
+    const treeNotes = isMessageTree(reading.columns) ? await readTrees(connection, parquetPath, reading) : [];
+    const { mapping, alternatives, note } = request.mapping
+      ? { mapping: request.mapping, alternatives: [], note: null }
+      : await detectMapping(connection, parquetPath);
     const [counts, sha256] = await Promise.all([
       countRows(connection, parquetPath, mapping),
       sha256OfFile(parquetPath),
     ]);
-    if (source.kind === 'json' && counts.rowCount === 1 && counts.usableRowCount === 0)
-      await refuseWrappedList(connection, parquetPath, reading.columns);
     if (counts.rowCount === 0)
       throw new DatasetError('file has no rows beside its header. Upload one with at least one row.');
-    const { kind, notes } = source;
+    const { kind } = source;
     const { columns } = reading;
-    return { kind, columns, mapping, ...counts, sha256, notes };
+    const notes = [...source.notes, ...(reading.notes ?? []), ...treeNotes];
+    return { kind, columns, mapping, alternatives, ...counts, sha256, notes: note === null ? notes : [...notes, note] };
   });
 }
 
@@ -97,16 +100,45 @@ const READERS: Record<SourceKind, Reader> = {
   parquet: readParquet,
 };
 
+interface Writing {
+  checkReading: (reading: Reading) => void;
+  parquetPath: string;
+  /** Where rows go that can be read, where others are left out. */
+  goodRowsPath: string | null;
+}
+
+/** Writes the canonical Parquet; again without the rows that cannot be read, where these are to be left out. */
+async function readRows(connection: DuckDBConnection, source: PlainSource, writing: Writing): Promise<Reading> {
+  const { goodRowsPath, parquetPath } = writing;
+  try {
+    return await readSource(connection, source, writing, READERS[source.kind]);
+  } catch (error) {
+    if (goodRowsPath === null || source.kind === 'parquet' || !(error instanceof DatasetError)) throw error;
+    if (error instanceof RowTooLong) throw error;
+  }
+  if (source.kind === 'csv') {
+    const reading = await readSource(connection, source, writing, (_connection, path, longest) =>
+      readGoodCsvRows(path, longest),
+    );
+    const bad = (await reading.leftOut?.(connection)) ?? null;
+    if (bad) requireMostGood((await countRows(connection, parquetPath, null)).rowCount, bad);
+    return { ...reading, notes: [...(reading.notes ?? []), ...(bad ? [badRowsNote(bad)] : [])] };
+  }
+  const bad = await goodJsonRows(source.path, goodRowsPath);
+  const reading = await readSource(connection, { ...source, path: goodRowsPath }, writing, readJson);
+  return { ...reading, notes: [...(reading.notes ?? []), ...(bad ? [badRowsNote(bad)] : [])] };
+}
+
 /** Writes the canonical Parquet; once more, for longer rows, when a row is longer than those of most files. */
 async function readSource(
   connection: DuckDBConnection,
   source: PlainSource,
-  checkReading: (reading: Reading) => void,
-  parquetPath: string,
+  { checkReading, parquetPath }: Writing,
+  read: Reader,
 ): Promise<Reading> {
   const [most, evenMore] = LONGEST_ROW_BYTES;
   const attempt = async (longestRowBytes: number) => {
-    const reading = await READERS[source.kind](connection, source.path, longestRowBytes);
+    const reading = await read(connection, source.path, longestRowBytes);
     checkReading(reading);
     await writeParquet(connection, reading, source, parquetPath);
     return reading;
@@ -141,6 +173,11 @@ async function plainSource(sourcePath: string, kind: SourceKind, workDir: string
   }
   if (isParquet) return { kind, path, notes: [], mayHaveNul: true };
   const text = await plainText(path, `${workDir}/text`);
+  const inObject = kind === 'json' ? await rowsInOneObject(text.path, `${workDir}/rows`) : null;
+  if (inObject !== null) {
+    const notes = [...text.notes, inObject];
+    return { kind, path: `${workDir}/rows`, notes, mayHaveNul: text.hasNulEscape };
+  }
   if (kind === 'csv' && (await beginsAsJson(text.path)))
     throw new DatasetError('file is named as CSV and holds JSON. Name it .json or .jsonl and upload it again.');
   return { kind, path: text.path, notes: text.notes, mayHaveNul: kind === 'json' && text.hasNulEscape };
@@ -193,36 +230,12 @@ async function refuseNul(connection: DuckDBConnection, parquet: string, columns:
   }
 }
 
-/** One object around the rows: they would be taken for one row. */
-async function refuseWrappedList(connection: DuckDBConnection, parquet: string, columns: string[]): Promise<void> {
-  const lists = columns.map(
-    (name, i) =>
-      `CASE WHEN json_type(TRY_CAST(${identifier(name)} AS JSON), '/0') = 'OBJECT' THEN json_array_length(${identifier(name)}) END AS c${i}`,
-  );
-  const found = await connection.runAndReadAll(`SELECT ${lists.join(', ')} FROM read_parquet(${literal(parquet)})`);
-  const [row = {}] = found.getRowObjectsJson();
-  const at = columns.findIndex((_name, i) => Number(row[`c${i}`]) > 0);
-  if (at !== -1) {
-    throw new DatasetError(
-      `file is one object that has a list of ${row[`c${at}`]} objects under ${JSON.stringify(columns[at])}. Upload that list alone.`,
-    );
-  }
-}
-
-/** How many rows there are, and which give no conversation under this mapping. */
-export async function countRows(
-  connection: DuckDBConnection,
-  parquet: string,
-  mapping: Mapping | null,
-): Promise<{ rowCount: number; usableRowCount: number; unusable: UnusableRows[] }> {
-  const problem = mapping ? conversationSql(mapping).problem : "'no row format was recognised'";
-  const found = await connection.runAndReadAll(
-    `SELECT problem, count(*)::INTEGER AS rows, min(row)::INTEGER AS first_row FROM
-       (SELECT file_row_number AS row, (${problem}) AS problem FROM read_parquet(${literal(parquet)}, file_row_number=true))
-     GROUP BY problem ORDER BY first_row`,
-  );
-  const groups = found.getRowObjectsJson() as { problem: string | null; rows: number; first_row: number }[];
-  const rowCount = groups.reduce((total, { rows }) => total + rows, 0);
-  const unusable = groups.flatMap(({ problem, ...others }) => (problem === null ? [] : [{ problem, ...others }]));
-  return { rowCount, usableRowCount: rowCount - unusable.reduce((total, { rows }) => total + rows, 0), unusable };
+/** Of messages that answer each other, the conversations in their place. */
+async function readTrees(connection: DuckDBConnection, parquetPath: string, reading: Reading): Promise<string[]> {
+  const messages = `${parquetPath}.messages`;
+  await rename(parquetPath, messages);
+  const note = await conversationsOfTrees(connection, messages, parquetPath, reading.columns);
+  reading.columns = ['messages'];
+  await rm(messages);
+  return [note];
 }

@@ -1,6 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { readBytes } from '../files.ts';
 import { DatasetError } from './dataset-error.ts';
+import type { BadRows } from './good-rows.ts';
 import {
   LONGEST_ROW_BYTES,
   MOST_OTHERS,
@@ -12,7 +13,7 @@ import {
   type WrongRow,
   wrongRows,
 } from './reading.ts';
-import { literal } from './sql.ts';
+import { identifier, literal } from './sql.ts';
 
 const DELIMITERS = [',', ';', '\t', '|'];
 const SAMPLE_BYTES = 1024 * 1024;
@@ -23,23 +24,77 @@ const LONGEST_NAME = 500;
 /** How a CSV file is written. */
 interface Dialect {
   delimiter: string;
+  /** As they stand in the header. */
+  names: string[];
+  /** Without blanks around them. The first may be empty: that of an index. */
   columns: string[];
+  /** Columns behind blanks that belong to the delimiter. */
+  blankBefore: Set<string>;
   /** Whether Excel's `sep=;` stands before the header. */
   hasSeparatorLine: boolean;
+}
+
+/** The same, without the rows that cannot be read. @throws DatasetError where a quote is never closed, which takes all behind it along */
+export async function readGoodCsvRows(path: string, longestRowBytes: number): Promise<Reading> {
+  const dialect = await dialectOf(path);
+  const reading = await readCsv(path, longestRowBytes);
+  const all = table(path, dialect, longestRowBytes);
+  const good = table(path, dialect, longestRowBytes, ', store_rejects=true, rejects_limit=0');
+  return {
+    ...reading,
+    select: reading.select.replace(all, () => good),
+    leftOut: (connection) => leftOut(connection, dialect),
+  };
+}
+
+async function leftOut(connection: DuckDBConnection, dialect: Dialect): Promise<BadRows | null> {
+  const wrong = await rejectsIn(connection, dialect, 1);
+  const [first] = wrong;
+  if (!first) return null;
+  if (first.problem.includes(NOT_CLOSED)) throw wrongRows('CSV', [first], REMEDY);
+  const found = await connection.runAndReadAll(
+    'SELECT count(DISTINCT line)::INTEGER AS rows FROM reject_errors WHERE scan_id = (SELECT max(scan_id) FROM reject_errors)',
+  );
+  return { rows: Number(found.getRowObjectsJson()[0]?.rows), line: first.line, problem: first.problem };
 }
 
 /** Read with explicit texts, so that `007`, `1e5`, `NA` and dates stay what they are. */
 export async function readCsv(path: string, longestRowBytes: number): Promise<Reading> {
   const dialect = await dialectOf(path);
+  const columns = dialect.columns.filter((name) => name !== '');
+  const cells = columns.map((name) => {
+    const cell = identifier(name);
+    return dialect.blankBefore.has(name) ? `regexp_replace(${cell}, '^ ', '') AS ${cell}` : cell;
+  });
   return {
-    columns: dialect.columns,
-    select: `SELECT * FROM ${table(path, dialect, longestRowBytes)}`,
+    columns,
+    select: `SELECT ${cells.join(', ')} FROM ${table(path, dialect, longestRowBytes)}`,
+    notes: notesOn(dialect),
     explain: (error, connection) => explain(error, connection, path, dialect, longestRowBytes),
   };
 }
 
+function notesOn({ names, columns, blankBefore }: Dialect): string[] {
+  const hasBlanks = names.some((name, i) => columns[i] !== '' && columns[i] !== name);
+  return [
+    ...(columns[0] === ''
+      ? ['The first column has no name: it was taken for an index, as pandas writes one, and left out.']
+      : []),
+    ...(hasBlanks ? ['Blanks around the names of columns were left out.'] : []),
+    ...(blankBefore.size > 0
+      ? [
+          `A blank follows each delimiter before ${[...blankBefore].join(', ')}; it was taken for part of the delimiter.`,
+        ]
+      : []),
+  ];
+}
+
+/** What the column without a name is called while the file is read. */
+const INDEX_COLUMN = ' index';
+
 function table(path: string, dialect: Dialect, longestRowBytes: number, options = ''): string {
-  const { delimiter, columns, hasSeparatorLine } = dialect;
+  const { delimiter, hasSeparatorLine } = dialect;
+  const columns = dialect.columns.map((name) => name || INDEX_COLUMN);
   const types = columns.map((name) => `${literal(name)}: 'VARCHAR'`).join(', ');
   const names = columns.map(literal).join(', ');
   return `read_csv(${literal(path)}, auto_detect=false, header=true, skip=${hasSeparatorLine ? 1 : 0}, delim=${literal(delimiter)},
@@ -57,18 +112,25 @@ async function dialectOf(path: string): Promise<Dialect> {
   const tried = (told?.[1] ? [told[1]] : DELIMITERS).map((delimiter) => {
     const records = firstRecords(text, delimiter, isWhole);
     const width = records[0]?.length ?? 0;
-    return { delimiter, columns: records[0] ?? [], width, fit: records.filter((r) => r.length === width).length };
+    return { delimiter, records, width, fit: records.filter((r) => r.length === width).length };
   });
   // One that splits nothing fits every file: it is only taken when no other splits the header.
   const best = tried.reduce((a, b) =>
     b.width > 1 && (a.width === 1 || b.fit > a.fit || (b.fit === a.fit && b.width > a.width)) ? b : a,
   );
-  checkNames(best.columns, best.delimiter);
-  return { delimiter: best.delimiter, columns: best.columns, hasSeparatorLine: told !== null };
+  const [names = [], ...rows] = best.records;
+  const columns = names.map((name) => name.trim());
+  checkNames(columns, best.delimiter);
+  const blankBefore = columns.filter((_name, i) => {
+    const cells = rows.map((row) => row[i] ?? '').filter((cell) => cell !== '');
+    return /^ /.test(names[i] ?? '') && cells.length > 0 && cells.every((cell) => cell.startsWith(' '));
+  });
+  const { delimiter } = best;
+  return { delimiter, names, columns, blankBefore: new Set(blankBefore), hasSeparatorLine: told !== null };
 }
 
 function checkNames(columns: string[], delimiter: string): void {
-  const empty = columns.findIndex((name) => name.trim() === '');
+  const empty = columns.findIndex((name, i) => name === '' && !(i === 0 && columns.length > 1));
   if (empty !== -1) {
     const where = `column ${empty + 1} of ${columns.length} in its first line (delimiter ${JSON.stringify(delimiter)})`;
     throw new DatasetError(`file has no name for ${where}. Give every column a name.`);
@@ -151,10 +213,15 @@ async function rejectedRows(
   const all = table(path, dialect, longestRowBytes, `, store_rejects=true, rejects_limit=${10 * (MOST_OTHERS + 1)}`);
   // Every column is asked for: what is not asked for is not checked.
   await connection.run(`SELECT count(*) FROM (SELECT hash(*COLUMNS(*)) AS h FROM ${all}) WHERE h = 0`);
+  return await rejectsIn(connection, dialect, MOST_OTHERS + 1);
+}
+
+/** What the last read that kept its rejects could not read. */
+async function rejectsIn(connection: DuckDBConnection, dialect: Dialect, most: number): Promise<WrongRow[]> {
   const found = await connection.runAndReadAll(
     `SELECT line, min_by(error_type, column_idx) AS type, min_by(error_message, column_idx) AS message, min_by(column_name, column_idx) AS column_name,
        bool_or(regexp_matches(csv_line, ${literal(goesOnAfterQuote(dialect))})) AS goes_on
-     FROM reject_errors WHERE scan_id = (SELECT max(scan_id) FROM reject_errors) GROUP BY line ORDER BY line LIMIT ${MOST_OTHERS + 1}`,
+     FROM reject_errors WHERE scan_id = (SELECT max(scan_id) FROM reject_errors) GROUP BY line ORDER BY line LIMIT ${most}`,
   );
   return found.getRowObjectsJson().map(({ line, type, message, column_name, goes_on }) => {
     const column = column_name === null ? null : String(column_name);

@@ -1,9 +1,9 @@
 import { dirname } from 'node:path';
+import { conversationsOf } from './conversations.ts';
 import { withDuckDb } from './duckdb.ts';
 import type { Lengths } from './profile.ts';
 import { withProgress } from './progress.ts';
-import { conversationSql, type Mapping } from './row-format.ts';
-import { literal } from './sql.ts';
+import type { Mapping } from './rows/mapping.ts';
 import { type EncodedConversation, type Tokenizer, tokenLengths } from './token-count.ts';
 
 /** Tokens of a dataset's usable rows, told from a sample of them where there are many. */
@@ -56,22 +56,20 @@ async function sampleRows(
   { parquetPath, mapping }: DatasetTokensRequest,
   onProgress: (percent: number) => void,
 ): Promise<EncodedConversation[]> {
-  const { problem, messages, tools } = conversationSql(mapping);
   const limits = { memory: '256MB', moreMemory: '1536MB', folders: [dirname(parquetPath)] };
   return await withDuckDb(limits, (connection) =>
     withProgress(
       connection,
       onProgress,
       async (next) => {
-        const from = `FROM read_parquet(${literal(parquetPath)}, file_row_number=true)`;
+        const conversations = await conversationsOf(connection, { parquetPath, mapping });
         // Their numbers first: only few conversations are to be in memory.
         await connection.run(
-          `CREATE TABLE sample AS SELECT file_row_number AS sampled ${from} WHERE (${problem}) IS NULL ORDER BY hash(file_row_number) LIMIT ${SAMPLED_ROWS}`,
+          `CREATE TABLE sample AS SELECT row AS sampled FROM ${conversations} WHERE problem IS NULL ORDER BY hash(row) LIMIT ${SAMPLED_ROWS}`,
         );
         next();
         const found = await connection.runAndReadAll(
-          `SELECT messages, tools FROM (SELECT file_row_number AS row, ${messages} AS messages, ${tools} AS tools ${from}
-           WHERE file_row_number IN (SELECT sampled FROM sample))
+          `SELECT messages, tools FROM ${conversations} WHERE row IN (SELECT sampled FROM sample)
          QUALIFY sum(length(messages)) OVER (ORDER BY row) <= ${SAMPLED_CHARACTERS}`,
         );
         return found

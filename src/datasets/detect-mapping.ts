@@ -1,103 +1,190 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { conversationSql, type Mapping } from './row-format.ts';
-import { literal } from './sql.ts';
+import { columnTypes } from './conversations.ts';
+import { FORMATS } from './rows/formats.ts';
+import { type Json, parseAsWritten } from './rows/json-value.ts';
+import type { Mapping } from './rows/mapping.ts';
+import { type Cells, isConversation, readRow } from './rows/read-row.ts';
+import { identifier, literal } from './sql.ts';
 
-/** Names that columns have in published data, the most telling first. */
-const NAMES = {
-  messages: ['messages', 'conversations', 'conversation', 'chat', 'dialog', 'dialogue'],
-  tools: ['tools', 'functions'],
-  prompt: ['prompt', 'question', 'instruction', 'query', 'problem', 'input', 'user', 'human', 'source'],
-  completion: [
-    'completion',
-    'response',
-    'answer',
-    'output',
-    'canonical_solution',
-    'solution',
-    'assistant',
-    'reply',
-    'target',
-  ],
-  input: ['input', 'context'],
-  system: ['system', 'system_prompt', 'system_message'],
-  reasoning: ['reasoning', 'reasoning_content', 'thinking', 'chain_of_thought'],
-  text: ['text', 'content', 'document', 'body'],
-};
+/** How the rows of a file can be read. */
+export interface Detected {
+  /** Null where nothing fits, or where what fits must not be guessed. */
+  mapping: Mapping | null;
+  /** Others that fit at least half of the rows. */
+  alternatives: Mapping[];
+  /** Why nothing was chosen, as a sentence. */
+  note: string | null;
+}
 
 const SAMPLE_ROWS = 1000;
+const MOST_ALTERNATIVES = 5;
+const NAMES = FORMATS.columns;
 
 /**
  * The mapping that fits: of those that the columns' names or their content suggest, the first by which at least half of
- * the first thousand rows are conversations; else the one by which most are. Null when nothing is suggested.
+ * the first thousand rows are conversations; else the one by which most are. Names that published conventions give to columns
+ * go before others. Files of preferences are never guessed to be conversations.
  */
-export async function detectMapping(
-  connection: DuckDBConnection,
-  parquet: string,
-  columns: string[],
-): Promise<Mapping | null> {
-  const named = byName(columns);
-  const suggested = [...named, ...byContent(columns, named.length > 0)];
-  if (suggested.length === 0) return null;
-  const counts = suggested.map(
-    (mapping, i) => `count(*) FILTER (${conversationSql(mapping).problem} IS NULL) AS c${i}`,
-  );
-  const sample = `(SELECT * FROM read_parquet(${literal(parquet)}) LIMIT ${SAMPLE_ROWS})`;
-  const found = await connection.runAndReadAll(`SELECT count(*) AS n, ${counts.join(', ')} FROM ${sample}`);
-  const [{ n, ...usable } = { n: 0 }] = found.getRowObjectsJson();
-  const parts = suggested.map((mapping, i) => ({
-    mapping,
-    part: Number((usable as Record<string, unknown>)[`c${i}`]) / Math.max(1, Number(n)),
-  }));
-  const fits = parts.find(({ part }) => part >= 0.5);
-  if (fits) return fits.mapping;
-  const best = parts.reduce((a, b) => (b.part > a.part ? b : a));
+export async function detectMapping(connection: DuckDBConnection, parquet: string): Promise<Detected> {
+  const { columns, rows } = await sampleOf(connection, parquet);
+  const find = finder(columns);
+  const [chosen, rejected] = [find(NAMES.chosen), find(NAMES.rejected)];
+  if (chosen !== undefined && rejected !== undefined) return preferences(chosen, rejected, find);
+  const named = byName(find, columns, rows);
+  const suggested = [...named, ...byContent(columns, rows, named.length > 0)];
+  const fits = suggested.map((mapping) => ({ mapping, part: partOf(mapping, rows) }));
+  const good = fits.filter(({ part }) => part >= 0.5);
+  const best = fits.reduce((a, b) => (b.part > a.part ? b : a), fits[0] ?? { mapping: null, part: 0 });
   // Where nothing is usable, a name still says what was meant: the user is told what is wrong with its rows.
-  return best.part > 0 || named.length > 0 ? best.mapping : null;
+  const first = good[0]?.mapping ?? (best.part > 0 || named.length > 0 ? best.mapping : null);
+  const others = new Map(good.map(({ mapping }) => [JSON.stringify(mapping), mapping]));
+  others.delete(JSON.stringify(first));
+  return { mapping: first, alternatives: [...others.values()].slice(0, MOST_ALTERNATIVES), note: null };
 }
 
-function byName(columns: string[]): Mapping[] {
-  const find = (names: string[], not: (string | undefined)[] = []) =>
-    names.flatMap((name) => columns.filter((c) => c.toLowerCase() === name && !not.includes(c)));
-  const optional = <T extends string>(key: T, names: string[], not: string[]) => {
-    const [name] = find(names, not);
-    return name === undefined ? {} : ({ [key]: name } as Record<T, string>);
+type Find = (names: readonly string[], ...not: (string | undefined)[]) => string | undefined;
+
+function finder(columns: string[]): Find {
+  return (names, ...not) => {
+    for (const name of names) {
+      const column = columns.find((one) => one.trim().toLowerCase() === name.toLowerCase() && !not.includes(one));
+      if (column !== undefined) return column;
+    }
+    return undefined;
   };
-  const chats = find(NAMES.messages).map((messages) => ({ messages, ...optional('tools', NAMES.tools, [messages]) }));
-  const [instruction] = find(['instruction']);
-  const [output] = find(NAMES.completion, [instruction]);
+}
+
+/** Keys that have a column. */
+function withColumns<T extends Record<string, string | undefined>>(parts: T): { [K in keyof T]: string } {
+  return Object.fromEntries(Object.entries(parts).filter(([, column]) => column !== undefined)) as {
+    [K in keyof T]: string;
+  };
+}
+
+function preferences(chosen: string, rejected: string, find: Find): Detected {
+  const prompt = find([...NAMES.prompt, ...NAMES.messages], chosen, rejected);
+  const mapping = withColumns({ chosen, prompt, system: find(NAMES.system), tools: find(NAMES.tools) }) as Mapping;
+  return {
+    mapping: null,
+    alternatives: [mapping],
+    note: `This is a file of preferences (${chosen}, ${rejected}), which are not guessed to be conversations. To train on what was preferred, give it the mapping ${JSON.stringify(mapping)}.`,
+  };
+}
+
+function byName(find: Find, columns: string[], rows: Cells[]): Mapping[] {
+  const isMark = (column: string) =>
+    rows.some((row) => row[column] !== null) && rows.every((row) => isTruth(row[column]));
+  const mark = (names: string[]) => [find(names)].find((column) => column !== undefined && isMark(column));
+  const deleted = mark(NAMES.deleted);
+  const around = { tools: find(NAMES.tools), system: find(NAMES.system), deleted };
+  const chats = NAMES.messages.flatMap((name) => {
+    const messages = find([name]);
+    if (messages === undefined || !rows.some((row) => isList(row[messages]))) return [];
+    return [withColumns({ messages, ...around })];
+  });
+  const instruction = find(NAMES.instruction);
+  const output = find(NAMES.completion, instruction);
   const alpaca =
     instruction !== undefined && output !== undefined
       ? [
-          {
+          withColumns({
             instruction,
-            ...optional('input', NAMES.input, [instruction, output]),
+            input: find(NAMES.input, instruction, output),
             output,
-            ...optional('system', NAMES.system, []),
-          },
+            system: find(NAMES.system),
+            history: find(NAMES.history),
+            deleted,
+          }),
         ]
       : [];
-  const [prompt] = find(NAMES.prompt);
-  const [completion] = find(NAMES.completion, [prompt]);
+  const prompt = find(NAMES.prompt);
+  const completion = find(NAMES.completion, prompt);
+  const isBesidesPrompt = (column: string | undefined) => column !== prompt && column !== completion;
   const pairs =
     prompt !== undefined && completion !== undefined
       ? [
-          {
+          withColumns({
             prompt,
             completion,
-            ...optional('system', NAMES.system, [prompt, completion]),
-            ...optional('reasoning', NAMES.reasoning, [prompt, completion]),
-          },
+            ...around,
+            context: [find(NAMES.context)].find(isBesidesPrompt),
+            history: find(NAMES.history),
+            reasoning: find(NAMES.reasoning, prompt, completion),
+            label: columns.length > 2 ? mark(NAMES.label) : undefined,
+          }),
         ]
       : [];
-  return [...chats, ...(prompt === instruction || !prompt ? [...alpaca, ...pairs] : [...pairs, ...alpaca])];
+  const ranked = [...alpaca, ...pairs]
+    .map((mapping) => rankedOf(mapping as Mapping, rows))
+    .filter((one) => one !== null);
+  return [
+    ...chats,
+    ...(prompt === instruction || !prompt ? [...alpaca, ...pairs] : [...pairs, ...alpaca]),
+    ...ranked,
+  ] as Mapping[];
+}
+
+/** Of answers that are lists, the mapping that takes the first: to be chosen by a person, since only some are ranked. */
+function rankedOf(mapping: Mapping, rows: Cells[]): Mapping | null {
+  const [prompt, answer] =
+    'completion' in mapping
+      ? [mapping.prompt, mapping.completion]
+      : 'output' in mapping
+        ? [mapping.instruction, mapping.output]
+        : [];
+  if (prompt === undefined || answer === undefined) return null;
+  const isRanked = rows.length > 0 && rows.every((row) => isTexts(row[answer]));
+  return isRanked ? { chosen: answer, prompt } : null;
+}
+
+function isTexts(cell: Json | undefined): boolean {
+  return Array.isArray(cell) && cell.length > 1 && cell.every((one) => typeof one === 'string');
+}
+
+function isTruth(cell: Json | undefined): boolean {
+  return cell === null || cell === undefined || /^\s*(true|false)?\s*$/i.test(String(cell));
+}
+
+function isList(cell: Json | undefined): boolean {
+  return typeof cell === 'string' ? /^\s*[[{]/.test(cell) : typeof cell === 'object' && cell !== null;
 }
 
 /** Columns whose cells look like a chat or a dialogue, whatever their name; then plain text. */
-function byContent(columns: string[], isNamed: boolean): Mapping[] {
-  const texts = columns.filter((name) => NAMES.text.includes(name.toLowerCase()));
+function byContent(columns: string[], rows: Cells[], isNamed: boolean): Mapping[] {
+  const holds = (column: string, is: (cell: Json) => boolean) =>
+    rows.filter((row) => is(row[column] ?? null)).length * 2 >= rows.length && rows.length > 0;
+  const chats = columns.filter((column) => holds(column, isConversation)).map((messages) => ({ messages }));
+  const texts = columns.filter((column) => !holds(column, (cell) => typeof cell === 'object' && cell !== null));
+  const plain = texts.filter((name) => NAMES.text.includes(name.trim().toLowerCase()));
   return [
-    ...columns.map((messages) => ({ messages })),
-    ...columns.map((dialogue) => ({ dialogue })),
-    ...(columns.length === 1 && texts.length === 0 && !isNamed ? columns : texts).map((text) => ({ text })),
+    ...chats,
+    ...texts.map((dialogue) => ({ dialogue })),
+    ...(columns.length === 1 && plain.length === 0 && !isNamed ? texts : plain).map((text) => ({ text })),
   ];
+}
+
+/** The part of the rows that are conversations, or would be if they were not marked as bad ones. */
+function partOf(mapping: Mapping, rows: Cells[]): number {
+  const usable = rows.filter((row) => {
+    const { problem } = readRow(mapping, row);
+    return problem === null || problem.startsWith('it is marked');
+  });
+  return usable.length / Math.max(1, rows.length);
+}
+
+async function sampleOf(connection: DuckDBConnection, parquet: string): Promise<{ columns: string[]; rows: Cells[] }> {
+  const columns = await columnTypes(connection, parquet);
+  const cells = columns.map(({ name }, i) => `CAST(${identifier(name)} AS VARCHAR) AS c${i}`);
+  const found = await connection.runAndReadAll(
+    `SELECT ${cells.join(', ')} FROM read_parquet(${literal(parquet)}) LIMIT ${SAMPLE_ROWS}`,
+  );
+  const rows = found.getRowObjects().map((row) =>
+    Object.fromEntries(
+      columns.map(({ name, isJson }, i) => {
+        const cell = row[`c${i}`] as string | null;
+        return [name, isJson && cell !== null ? parseAsWritten(cell) : cell];
+      }),
+    ),
+  );
+  return { columns: columns.map(({ name }) => name), rows };
 }

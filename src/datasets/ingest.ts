@@ -1,5 +1,7 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { durableRename } from '../durable-files.ts';
+import { isMadeFrom, madeFrom } from './conversations.ts';
 import type { Converted, ConvertRequest } from './convert.ts';
 import type { DataProcessOptions } from './data-process.ts';
 import { inDataProcess } from './in-data-process.ts';
@@ -21,6 +23,8 @@ export async function ingestDataset(
   try {
     const converted = await inDataProcess('convert', { ...request, parquetPath: partial, workDir }, options);
     await durableRename(partial, request.parquetPath);
+    for (const name of await readdir(workDir))
+      if (isMadeFrom(name)) await durableRename(join(workDir, name), madeFrom(request.parquetPath, name));
     return converted;
   } finally {
     await rm(workDir, { recursive: true, force: true });

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { isOutOfMemory, withDuckDb } from './duckdb.ts';
 import type { MixturePart } from './mixture.ts';
 import { refuseTooLong, rowsTooLongToShow } from './preview.ts';
-import type { Message } from './row-format.ts';
+import type { Message } from './rows/messages.ts';
 import { literal } from './sql.ts';
 
 /** A row of a mixture, and where it comes from. */

@@ -3,7 +3,7 @@ import { DatasetError } from './dataset-error.ts';
 import { messageOf, type Reading, rowsTooLong } from './reading.ts';
 import { identifier, literal } from './sql.ts';
 
-/** Columns of Parquet as texts: nested values as JSON, everything else as DuckDB writes it. */
+/** Columns of Parquet: nested ones as JSON, everything else as texts, as DuckDB writes it. */
 export async function readParquet(connection: DuckDBConnection, path: string): Promise<Reading> {
   const explain = async (error: unknown) =>
     rowsTooLong(error) ??
@@ -20,7 +20,8 @@ export async function readParquet(connection: DuckDBConnection, path: string): P
     .map(({ column_name, column_type }) => ({ name: String(column_name), type: String(column_type) }));
   const cells = columns.map(({ name, type }) => {
     const isNested = /^STRUCT|^MAP|\]$/.test(type);
-    return `CAST(${isNested ? `to_json(${identifier(name)})` : identifier(name)} AS VARCHAR) AS ${identifier(name)}`;
+    const isJson = isNested || type === 'JSON';
+    return `${isJson ? `to_json(${identifier(name)})` : `CAST(${identifier(name)} AS VARCHAR)`} AS ${identifier(name)}`;
   });
   return {
     columns: columns.map(({ name }) => name),

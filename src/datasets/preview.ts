@@ -1,8 +1,12 @@
 import { dirname } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { columnTypes, shownCell } from './conversations.ts';
 import { DatasetError } from './dataset-error.ts';
 import { isOutOfMemory, withDuckDb } from './duckdb.ts';
-import { conversationSql, type Mapping, type Message } from './row-format.ts';
+import { jsonOf, parseAsWritten } from './rows/json-value.ts';
+import type { Mapping } from './rows/mapping.ts';
+import type { Message } from './rows/messages.ts';
+import { readRow } from './rows/read-row.ts';
 import { identifier, literal } from './sql.ts';
 
 export interface PreviewRow {
@@ -11,8 +15,12 @@ export interface PreviewRow {
   values: Record<string, string | null>;
   /** The conversation that the row gives; null where it gives none. */
   messages: Message[] | null;
+  /** Definitions of the tools that its messages use. */
+  tools: unknown[] | null;
   /** Why it gives none. */
   unusable: string | null;
+  /** What training makes no use of: columns, and keys of messages. */
+  unused: string[];
 }
 
 interface PreviewedDataset {
@@ -66,20 +74,38 @@ export async function readRows(
   { parquet_path, columns, mapping }: PreviewedDataset,
   { offset, count }: { offset: number; count: number },
 ): Promise<PreviewRow[]> {
-  const { problem, messages } = mapping
-    ? conversationSql(mapping)
-    : { problem: "'The dataset has no mapping.'", messages: 'NULL' };
-  // One level, and cells by their position: a column may have any name.
-  const cells = columns.map((name, i) => `${identifier(name)} AS c${i}`);
+  const types = await columnTypes(connection, parquet_path);
+  // Cells by their position: a column may have any name.
+  const cells = types.map(
+    (column, i) => `${shownCell(column)} AS c${i}, CAST(${identifier(column.name)} AS VARCHAR) AS v${i}`,
+  );
   const found = await connection.runAndReadAll(
-    `SELECT file_row_number AS row, (${problem}) AS unusable, CASE WHEN (${problem}) IS NULL THEN ${messages} END AS conversation,
-         ${cells.join(', ')} FROM read_parquet(${literal(parquet_path)}, file_row_number=true)
+    `SELECT file_row_number AS row, ${cells.join(', ')} FROM read_parquet(${literal(parquet_path)}, file_row_number=true)
        WHERE file_row_number BETWEEN ${offset} AND ${offset + count - 1} ORDER BY file_row_number`,
   );
-  return found.getRowObjects().map((row) => ({
-    row_number: Number(row.row),
-    values: Object.fromEntries(columns.map((name, i) => [name, row[`c${i}`] as string | null])),
-    messages: row.conversation === null ? null : (JSON.parse(String(row.conversation)) as Message[]),
-    unusable: row.unusable === null ? null : String(row.unusable),
-  }));
+  return found.getRowObjects().map((row) => {
+    const valuesIn = (prefix: string) =>
+      types.map(({ name }, i) => [name, row[`${prefix}${i}`] as string | null] as const);
+    const read = mapping
+      ? readRow(
+          mapping,
+          Object.fromEntries(
+            valuesIn('v').map(([name, value], i) => [
+              name,
+              types[i]?.isJson && value !== null ? parseAsWritten(value) : value,
+            ]),
+          ),
+        )
+      : { conversation: null, problem: 'The dataset has no mapping.', unused: [] };
+    const shown = Object.fromEntries(valuesIn('c'));
+    return {
+      row_number: Number(row.row),
+      values: Object.fromEntries(columns.map((name) => [name, shown[name] ?? null])),
+      // As they are trained on, and no marks of how a number was written.
+      messages: read.conversation && JSON.parse(jsonOf(read.conversation.messages)),
+      tools: read.conversation?.tools ? JSON.parse(jsonOf(read.conversation.tools)) : null,
+      unusable: read.problem,
+      unused: [...read.unused],
+    };
+  });
 }

@@ -1,11 +1,13 @@
 import { dirname } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { franc } from 'franc-min';
-import { countRows, type UnusableRows } from './convert.ts';
+import { conversationsOf } from './conversations.ts';
+import { countRows, type UnusableRows, type UnusedPart } from './count-rows.ts';
 import { withDuckDb } from './duckdb.ts';
 import { readRows } from './preview.ts';
 import { withProgress } from './progress.ts';
-import { conversationSql, type Mapping } from './row-format.ts';
+import { FORMATS } from './rows/formats.ts';
+import type { Mapping } from './rows/mapping.ts';
 import { identifier, literal } from './sql.ts';
 import { charactersOf } from './trainable-rows.ts';
 
@@ -45,6 +47,9 @@ export interface Profile {
   rows: number;
   usable_rows: number;
   unusable: UnusableRows[];
+  unused: UnusedPart[];
+  /** Usable rows that hold special tokens of a chat format as text, which a tokenizer may read as such. */
+  rows_with_special_tokens: number;
   /** Usable rows that give the conversation of an earlier row once more. */
   duplicates: number;
   /** The number of a row whose conversation is the longest; null when no row gives one. */
@@ -82,17 +87,22 @@ async function profileWith(
   { parquetPath, columns, mapping }: ProfileRequest,
   next: () => void,
 ): Promise<Profile> {
-  const { rowCount, usableRowCount, unusable } = await countRows(connection, parquetPath, mapping);
+  const { rowCount, usableRowCount, unusable, unused } = await countRows(connection, parquetPath, mapping);
   next();
-  const counts = { rows: rowCount, usable_rows: usableRowCount, unusable };
+  const counts = { rows: rowCount, usable_rows: usableRowCount, unusable, unused };
   const columnProfiles = await profileColumns(connection, parquetPath, columns, next);
   if (!mapping || usableRowCount === 0)
-    return { ...counts, duplicates: 0, longest_row: null, characters: null, columns: columnProfiles, roles: [] };
-  const { problem, messages } = conversationSql(mapping);
-  await connection.run(
-    `CREATE VIEW conversations AS SELECT file_row_number AS row, ${messages} AS messages
-       FROM read_parquet(${literal(parquetPath)}, file_row_number=true) WHERE (${problem}) IS NULL`,
-  );
+    return {
+      ...counts,
+      rows_with_special_tokens: 0,
+      duplicates: 0,
+      longest_row: null,
+      characters: null,
+      columns: columnProfiles,
+      roles: [],
+    };
+  const rows = await conversationsOf(connection, { parquetPath, mapping });
+  await connection.run(`CREATE VIEW conversations AS SELECT row, messages FROM ${rows} WHERE problem IS NULL`);
   const conversations = await profileConversations(connection);
   next();
   return { ...counts, ...conversations, columns: columnProfiles, roles: await profileRoles(connection, next) };
@@ -112,7 +122,7 @@ async function profileColumns(
   const found: ColumnProfile[] = [];
   // One after the other: the quantiles of one column are in memory, not those of hundreds.
   for (const name of columns) {
-    const length = `length(coalesce(${identifier(name)}, ''))`;
+    const length = `length(coalesce(CAST(${identifier(name)} AS VARCHAR), ''))`;
     const [row] = (
       await connection.runAndReadAll(
         `SELECT count(*) FILTER (${length} = 0)::INTEGER AS empty, approx_count_distinct(${identifier(name)})::INTEGER AS "distinct",
@@ -133,11 +143,13 @@ async function profileColumns(
 async function profileConversations(connection: DuckDBConnection) {
   const found = await connection.runAndReadAll(
     `SELECT to_json(${lengthsSql('length')})::VARCHAR AS characters, arg_max(row, length)::INTEGER AS longest_row,
-       (count(*) - count(DISTINCT content))::INTEGER AS duplicates
-     FROM (SELECT row, ${charactersOf('messages')}::INTEGER AS length, md5_number(messages) AS content FROM conversations)`,
+       (count(*) - count(DISTINCT content))::INTEGER AS duplicates, count(*) FILTER (has_special)::INTEGER AS rows_with_special_tokens
+     FROM (SELECT row, ${charactersOf('messages')}::INTEGER AS length, md5_number(messages) AS content,
+       regexp_matches(messages, ${literal(FORMATS.special_tokens)}) AS has_special FROM conversations)`,
   );
   const [row] = found.getRowObjectsJson();
   return {
+    rows_with_special_tokens: Number(row?.rows_with_special_tokens),
     duplicates: Number(row?.duplicates),
     longest_row: Number(row?.longest_row),
     characters: JSON.parse(String(row?.characters)) as Lengths,
@@ -183,6 +195,7 @@ export interface MappingCheck {
   rows: number;
   usable_rows: number;
   unusable: (UnusableRows & { values: Record<string, string | null> })[];
+  unused: UnusedPart[];
 }
 
 /** What a mapping would make of a dataset. */
@@ -191,7 +204,7 @@ export async function checkRows(
   onProgress: (percent: number) => void,
 ): Promise<MappingCheck> {
   return await withDuckDb({ ...MEMORY, folders: [dirname(parquetPath)] }, async (connection) => {
-    const { rowCount, usableRowCount, unusable } = await withProgress(connection, onProgress, () =>
+    const { rowCount, usableRowCount, unusable, unused } = await withProgress(connection, onProgress, () =>
       countRows(connection, parquetPath, mapping),
     );
     const dataset = { parquet_path: parquetPath, columns, mapping };
@@ -199,6 +212,6 @@ export async function checkRows(
       const [row] = await readRows(connection, dataset, { offset: reason.first_row, count: 1 });
       return { ...reason, values: row?.values ?? {} };
     });
-    return { rows: rowCount, usable_rows: usableRowCount, unusable: await Promise.all(shown) };
+    return { rows: rowCount, usable_rows: usableRowCount, unusable: await Promise.all(shown), unused };
   });
 }

@@ -1,12 +1,17 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { DatasetError } from './dataset-error.ts';
 import { isOutOfMemory } from './duckdb.ts';
+import type { BadRows } from './good-rows.ts';
 
 /** How DuckDB reads one kind of source. */
 export interface Reading {
   columns: string[];
   /** A query that gives each row in its order: a text or NULL for each of the columns, under its name. */
   select: string;
+  /** What was left out or understood so that it could be read, as sentences. */
+  notes?: string[];
+  /** Of a reading that leaves out what it cannot read: what that was. */
+  leftOut?: (connection: DuckDBConnection) => Promise<BadRows | null>;
   /** What is wrong with a file on which the query failed. Looks at the file once more, so that it can say where. */
   explain: (error: unknown, connection: DuckDBConnection) => Promise<DatasetError>;
 }

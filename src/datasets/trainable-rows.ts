@@ -1,6 +1,6 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
 import { z } from 'zod';
-import { conversationSql, type Mapping } from './row-format.ts';
-import { literal } from './sql.ts';
+import { conversationsOf, type MappedRows } from './conversations.ts';
 
 /** Which usable rows of a dataset a project leaves out. */
 export const RowFiltersSchema = z.strictObject({
@@ -11,25 +11,24 @@ export const RowFiltersSchema = z.strictObject({
 });
 export type RowFilters = z.infer<typeof RowFiltersSchema>;
 
-export interface RowSource {
+export interface RowSource extends MappedRows {
   id: number;
-  parquetPath: string;
-  mapping: Mapping;
   filters?: RowFilters | undefined;
 }
 
 /** A query for the conversations of the rows that a dataset's filters of single rows leave: `row`, from 0, and messages. */
-export function conversationsSql({ parquetPath, mapping, filters = {} }: RowSource): string {
-  const { problem, messages } = conversationSql(mapping);
-  const conditions = [`(${problem}) IS NULL`];
-  if (filters.max_characters !== undefined) conditions.push(`${charactersOf(messages)} <= ${filters.max_characters}`);
-  return `SELECT file_row_number AS row, ${messages} AS messages
-    FROM read_parquet(${literal(parquetPath)}, file_row_number=true) WHERE ${conditions.join(' AND ')}`;
+export async function conversationsSql(
+  connection: DuckDBConnection,
+  { filters = {}, ...rows }: RowSource,
+): Promise<string> {
+  const conditions = ['problem IS NULL'];
+  if (filters.max_characters !== undefined) conditions.push(`${charactersOf('messages')} <= ${filters.max_characters}`);
+  return `SELECT row, messages FROM ${await conversationsOf(connection, rows)} WHERE ${conditions.join(' AND ')}`;
 }
 
 /** A query for the numbers of the rows that may be chosen, as the column `row`, in their order. */
-export function trainableRowsSql(source: RowSource): string {
-  const rows = conversationsSql(source);
+export async function trainableRowsSql(connection: DuckDBConnection, source: RowSource): Promise<string> {
+  const rows = await conversationsSql(connection, source);
   // A hash of 128 bits stands for the conversation: all of them do not fit into memory.
   return source.filters?.drop_duplicates
     ? `SELECT min(row)::INTEGER AS row FROM (${rows}) GROUP BY md5_number(messages) ORDER BY 1`

@@ -6,8 +6,9 @@ import {
   Model,
   type Sequelize,
 } from 'sequelize';
+import type { UnusableRows, UnusedPart } from '../datasets/count-rows.ts';
 import type { Profile } from '../datasets/profile.ts';
-import type { Mapping } from '../datasets/row-format.ts';
+import type { Mapping } from '../datasets/rows/mapping.ts';
 
 /** An uploaded file and its canonical Parquet. */
 export class Dataset extends Model<InferAttributes<Dataset>, InferCreationAttributes<Dataset>> {
@@ -25,7 +26,11 @@ export class Dataset extends Model<InferAttributes<Dataset>, InferCreationAttrib
   /** Rows that give a conversation; the others are never chosen for training. */
   declare usable_row_count: number;
   /** Why the others give none: each reason with its count and the number of its first row. */
-  declare unusable: CreationOptional<{ problem: string; rows: number; first_row: number }[]>;
+  declare unusable: CreationOptional<UnusableRows[]>;
+  /** What of them training makes no use of, and is not known to mean nothing. */
+  declare unused: CreationOptional<UnusedPart[]>;
+  /** Other mappings that fit most rows. */
+  declare alternatives: CreationOptional<Mapping[]>;
   /** What was done to the file so that it could be read, as sentences. */
   declare notes: CreationOptional<string[]>;
   /** Made when it is first asked for; null again when the mapping changes. */
@@ -56,6 +61,8 @@ export function initDataset(sequelize: Sequelize): void {
       row_count: { type: DataTypes.BIGINT, allowNull: false },
       usable_row_count: { type: DataTypes.BIGINT, allowNull: false },
       unusable: { type: DataTypes.JSONB, allowNull: false, defaultValue: [] },
+      unused: { type: DataTypes.JSONB, allowNull: false, defaultValue: [] },
+      alternatives: { type: DataTypes.JSONB, allowNull: false, defaultValue: [] },
       notes: { type: DataTypes.JSONB, allowNull: false, defaultValue: [] },
       column_count: { type: DataTypes.INTEGER, allowNull: false },
       columns: { type: DataTypes.JSONB, allowNull: false },

@@ -10,6 +10,7 @@ import * as figuresOfSteps from './migrations/0007-figures-of-steps.ts';
 import * as deviceGroups from './migrations/0008-device-groups.ts';
 import * as edges from './migrations/0009-edges.ts';
 import * as poolCommands from './migrations/0010-pool-commands.ts';
+import * as honestRows from './migrations/0011-honest-rows.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
 const MIGRATIONS = [
@@ -23,6 +24,7 @@ const MIGRATIONS = [
   deviceGroups,
   edges,
   poolCommands,
+  honestRows,
 ];
 export const MIGRATION_NAMES = MIGRATIONS.map(({ name }) => name);
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type MixtureSource, type MixtureSpec, SIMILAR_ROWS_CHOICES } from '../datasets/chosen-rows.ts';
 import { MIXING_POLICIES } from '../datasets/mixing.ts';
-import { MappingSchema } from '../datasets/row-format.ts';
+import { MappingSchema } from '../datasets/rows/mapping.ts';
 import { RowFiltersSchema } from '../datasets/trainable-rows.ts';
 import {
   BAD_ROWS_CHOICES,

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { MixtureSpec } from '../datasets/chosen-rows.ts';
+import { READING_VERSION } from '../datasets/conversations.ts';
 import type { DataProcessOptions } from '../datasets/data-process.ts';
 import { MIXING_VERSION } from '../datasets/mixing.ts';
 import { isWholeMixture, writeMixture } from '../datasets/mixture.ts';
@@ -53,6 +54,14 @@ async function make(dir: string, spec: MixtureSpec, options: DataProcessOptions)
 /** Everything that decides the bytes of a mixture. */
 function keyOf({ datasets, seed, similarRows, choices }: MixtureSpec): string {
   const sources = datasets.map(({ id, sha256, mapping, filters }) => ({ id, sha256, mapping, filters }));
-  const all = { mixing: MIXING_VERSION, random: RANDOM_VERSION, seed, similarRows, choices, datasets: sources };
+  const all = {
+    reading: READING_VERSION,
+    mixing: MIXING_VERSION,
+    random: RANDOM_VERSION,
+    seed,
+    similarRows,
+    choices,
+    datasets: sources,
+  };
   return createHash('sha256').update(JSON.stringify(all)).digest('hex').slice(0, 32);
 }

@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Converted } from '../../src/datasets/convert.ts';
 import { DatasetError } from '../../src/datasets/dataset-error.ts';
+import type { OnBadRows } from '../../src/datasets/good-rows.ts';
 import { ingestDataset } from '../../src/datasets/ingest.ts';
 import { WHOLE } from '../../src/datasets/mixing.ts';
 import { writeMixture } from '../../src/datasets/mixture.ts';
 import { previewRows } from '../../src/datasets/preview.ts';
-import type { Mapping } from '../../src/datasets/row-format.ts';
+import type { Mapping } from '../../src/datasets/rows/mapping.ts';
 
 describe('ingesting a file', function () {
   this.timeout(120_000);
@@ -19,10 +20,21 @@ describe('ingesting a file', function () {
   });
   after(() => rm(dir, { recursive: true, force: true }));
 
-  async function ingest(name: string, content: string | Buffer, mapping: Mapping | null = null): Promise<Converted> {
+  async function ingest(
+    name: string,
+    content: string | Buffer,
+    mapping: Mapping | null = null,
+    onBadRows: OnBadRows = 'refuse',
+  ): Promise<Converted> {
     const sourcePath = join(dir, 'source');
     await writeFile(sourcePath, content);
-    return await ingestDataset({ sourcePath, originalName: name, parquetPath: join(dir, 'out.parquet'), mapping });
+    return await ingestDataset({
+      sourcePath,
+      originalName: name,
+      parquetPath: join(dir, 'out.parquet'),
+      mapping,
+      onBadRows,
+    });
   }
 
   const all = { offset: 0, count: 1000 };
@@ -63,6 +75,48 @@ describe('ingesting a file', function () {
     assert.deepEqual(await cells(['a', 'b', 'c']), [[': NaN, -inf,}', '["\\",]"]', null]]);
   });
 
+  const SKIPPED: [name: string, file: string, content: string, good: number, note: RegExp | null][] = [
+    [
+      'lines that are no JSON',
+      'a.jsonl',
+      '{"a":"x"}\n{"a":\n{"a":["x",NaN]}\n[1]\n{"a":NaN,"b":"é"}\n{"a":"y"}\n{"a":"z"}\n',
+      4,
+      /^3 rows .* in line 2: /,
+    ],
+    ['a row of an array', 'a.json', '[{"a":"x"},\n{"a":"x" "y"},\n{"a":\n "z"}]', 2, /^1 row could .* in line 2: /],
+    [
+      'records of other widths',
+      'a.csv',
+      'a,b\nx,y\nx\nx,y,z\n"p","q"\n',
+      2,
+      /^2 rows .* in line 3: it has 1 cell where/,
+    ],
+    ['a quote that is never closed', 'a.csv', 'a,b\nx,y\n"x,y\nx,y\n', 0, null],
+    ['most of a file', 'a.jsonl', '{"a":\n{"b":\n{"a":"x"}\n', 0, null],
+    ['what stands between rows', 'a.json', '[{"a":1}\n{"a":2}]', 0, null],
+  ];
+  for (const [what, name, content, good, note] of SKIPPED) {
+    it(`leaves out ${what}${note ? ', and says so' : ' not at all'}, where that is asked for`, async () => {
+      // Let DuckDB ignore errors instead, and the quote takes the rest of the file along without a word.
+      const ingested = ingest(name, content, null, 'skip');
+      if (!note) return await assert.rejects(ingested, /file (is not valid|has 2 rows of 3)/);
+      const { rowCount, notes } = await ingested;
+      assert.equal(rowCount, good);
+      assert.match(String(notes.at(-1)), note);
+    });
+  }
+
+  it('takes a cell that is no number for a value that is missing', async () => {
+    // Before, NaN was the word NaN, and then it was refused.
+    const { notes } = await ingest('a.jsonl', '{"a":NaN,"b":"NaN"}\n{"a":-Infinity,"b":"x"}\n{"a":1.50,"b":null}\n');
+    assert.deepEqual(await cells(['a', 'b']), [
+      [null, 'NaN'],
+      [null, 'x'],
+      ['1.50', null],
+    ]);
+    assert.match(notes.join(' '), /NaN and Infinity stand for values that are missing/);
+  });
+
   it('keeps nested values as their JSON, and missing ones as nothing', async () => {
     await ingest('a.jsonl', '{"a":{"z":1,"b":[1,2]},"b":null}\n{"c":"x","a":12}\n');
     assert.deepEqual(await cells(['a', 'b', 'c']), [
@@ -87,9 +141,9 @@ describe('ingesting a file', function () {
       /in line 2, byte 18 of the file: the array ends behind a comma: the file was cut off there/,
     ],
     [
-      'NaN in a row',
+      'NaN within a list',
       'a.jsonl',
-      '{"a":1}\n{"a":NaN}\n{"a":-inf}\n',
+      '{"a":1}\n{"a":[NaN]}\n{"a":{"b":-inf}}\n',
       /in line 2: NaN and Infinity are no JSON; .* Also wrong: line 3/,
     ],
     [

@@ -47,6 +47,7 @@ describe('what is known of a dataset', function () {
         },
         { problem: 'the answer is empty', rows: 1, first_row: 4, values: { frage: 'Und?', antwort: ' ' } },
       ],
+      unused: [],
     });
     assert.equal((await api.call('GET', path)).body.mapping, null);
     const without = await api.call('POST', `${path}/validate`, {});

@@ -6,7 +6,7 @@ from pathlib import Path
 from .support import HYPERPARAMETERS, model_path, train_here
 
 # Answers of 1 to about 60 tokens: a mean of the batches' means is not the mean of the tokens.
-ROWS = [{"prompt": f"say {number}", "completion": "yes " * (1 + 4 * number)} for number in range(8)]
+ROWS = [[{"role": "user", "content": f"say {number}"}, {"role": "assistant", "content": "yes " * (1 + 4 * number)}] for number in range(8)]
 
 
 class Gradients(unittest.TestCase):
@@ -99,10 +99,10 @@ class Batches(unittest.TestCase):
     def examples(self) -> list[dict]:
         from ..encoding import encode
         from ..models import load_tokenizer
-        from ..rows import conversation_of
+        from ..rows import Conversation
 
         tokenizer = load_tokenizer(model_path())
-        examples = [encode(tokenizer, conversation_of(row, 1), 256).examples[0] for row in ROWS]
+        examples = [encode(tokenizer, Conversation(row, "all"), 256).examples[0] for row in ROWS]
         return [{"input_ids": example.ids, "labels": example.labels} for example in examples]
 
     def test_a_padded_row_has_the_loss_that_it_has_alone(self):

@@ -107,7 +107,7 @@ class Compared(unittest.TestCase):
 
     def test_plain_texts_are_compared_by_their_loss(self):
         rows = [{"messages": [{"role": "text", "content": f"question {i} answer {i}"}], "trait": "text"} for i in range(4)]
-        told = self.validated(rows + [{"prompt": "word " * 200, "completion": "far", "trait": "long"}])
+        told = self.validated(rows + [{"messages": [{"role": "user", "content": "word " * 200}, {"role": "assistant", "content": "far"}], "trait": "long"}])
         [trait] = told["traits"]
         self.assertEqual((trait["rows"], trait["asked"], trait["tuned"]["exact_match"], trait["by_format"]), (3, 0, None, None))
         self.assertEqual([event["rows"] for event in self.events.of("eval") if event["trait"] == "text"][-1:], [3])

@@ -20,12 +20,12 @@ class Process(unittest.TestCase):
     def test_bad_input_is_told_before_anything_slow(self):
         # What may be wrong, and how it is told: test_bad_input.py.
         rows = self.work / "rows.jsonl"
-        rows.write_text(json.dumps({"foo": 1}))
+        rows.write_text(json.dumps({"foo": 1, "bar": 2}))
         run_file = write_run_file(self.work, data={"train": str(rows), "held_out": None})
         code = f"import sys; from trainer.__main__ import main; code = main(['run', {str(run_file)!r}]); print('torch' in sys.modules); sys.exit(code)"
         ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
         self.assertEqual((ended.returncode, ended.stdout.splitlines()[-1]), (failures.BAD_INPUT, "False"), ended.stderr)
-        self.assertIn("Row 1 has the fields foo", ended.stderr)
+        self.assertIn("The fields foo, bar make no conversation", ended.stderr)
 
     def long_training(self):
         hyperparameters = {**HYPERPARAMETERS, "epochs": 500, "save_steps": 10_000}

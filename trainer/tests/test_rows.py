@@ -29,7 +29,7 @@ class Rows(unittest.TestCase):
             [conversation] = read_conversations(path)
         tokenizer = copy(load_tokenizer(model_path()))
         tokenizer.chat_template = (
-            "{% for tool in tools %}{{ tool.name }} {% endfor %}{% for m in messages %}[{{ m.role }} {{ m.reasoning_content }}"
+            "{% for tool in tools %}{{ tool.function.name }} {% endfor %}{% for m in messages %}[{{ m.role }} {{ m.reasoning_content }}"
             " {% for c in m.tool_calls %}{{ c.function.arguments.city }}{% endfor %} {{ m.content }}]{% endfor %}"
         )
         text = ChatTemplate(tokenizer).render(conversation.messages, conversation.tools)

@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { unusedSentence } from '../../datasets/count-rows.ts';
 import type { Dataset } from '../../models/dataset.ts';
 import { date } from '../shared-schema.ts';
 import type { Upload } from './uploads.ts';
@@ -22,7 +23,9 @@ export function presentDataset(dataset: Dataset) {
     mapping: dataset.mapping,
     usable_row_count: dataset.usable_row_count,
     unusable: dataset.unusable,
-    notes: dataset.notes,
+    unused: dataset.unused,
+    alternatives: dataset.alternatives,
+    notes: [...dataset.notes, ...dataset.unused.map(unusedSentence)],
     sha256: dataset.source_sha256,
   };
 }

@@ -2,7 +2,7 @@ import { QueryTypes } from 'sequelize';
 import type { z } from 'zod';
 import { inDataProcess } from '../../datasets/in-data-process.ts';
 import type { MappingCheck, Profile } from '../../datasets/profile.ts';
-import { checkMapping, type Mapping } from '../../datasets/row-format.ts';
+import { checkMapping, type Mapping } from '../../datasets/rows/mapping.ts';
 import type { Tokenizer } from '../../datasets/token-count.ts';
 import type { Env } from '../../env.ts';
 import { Dataset } from '../../models/dataset.ts';
@@ -77,11 +77,12 @@ function check(dataset: Dataset, mapping: Mapping, slowly: Slowly): Promise<Mapp
 /** What changes of a dataset with its mapping. Runs keep the one that they were asked for with. @throws DatasetError */
 export async function remap(dataset: Dataset, mapping: Mapping, slowly: Slowly) {
   checkMapping(mapping, dataset.columns);
-  const { usable_rows, unusable } = await check(dataset, mapping, slowly);
+  const { usable_rows, unusable, unused } = await check(dataset, mapping, slowly);
   return {
     mapping,
     usable_row_count: usable_rows,
     unusable: unusable.map(({ values: _values, ...reason }) => reason),
+    unused,
     profile: null,
   };
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { MappingSchema } from '../../datasets/row-format.ts';
+import { ON_BAD_ROWS } from '../../datasets/good-rows.ts';
+import { MappingSchema } from '../../datasets/rows/mapping.ts';
 import { DEFAULT_MAX_LENGTH } from '../../models/run-spec.ts';
 import {
   dateField,
@@ -29,9 +30,17 @@ const DATASET = {
   mapping: { prompt: 'input', completion: 'output' },
   usable_row_count: 100,
   unusable: [],
+  unused: [],
+  alternatives: [],
   notes: [],
   sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
 };
+
+const unusedPart = z.object({
+  part: z.string().openapi({ description: 'A column, or keys of messages, as messages[].key' }),
+  rows: z.int(),
+  first_row: z.int(),
+});
 
 export const DatasetSchema = z
   .object({
@@ -50,6 +59,10 @@ export const DatasetSchema = z
     mapping: z.record(z.string(), z.string()).nullable(),
     usable_row_count: z.int(),
     unusable: z.array(z.object({ problem: z.string(), rows: z.int(), first_row: z.int() })),
+    unused: z.array(unusedPart),
+    alternatives: z
+      .array(z.record(z.string(), z.string()))
+      .openapi({ description: 'Other mappings that fit at least half of the rows' }),
     notes: z.array(z.string()),
     sha256: z.string().nullable().openapi({ description: 'Of the file as it was uploaded' }),
   })
@@ -57,7 +70,14 @@ export const DatasetSchema = z
 
 export const DatasetListSchema = pageOf(DatasetSchema).openapi('DatasetList', { example: examplePage(DATASET) });
 
-const formFields = { name: nameField, description: textField.optional() };
+const formFields = {
+  name: nameField,
+  description: textField.optional(),
+  on_bad_rows: z.enum(ON_BAD_ROWS).optional().openapi({
+    description:
+      'What is done with rows that cannot be read: refuse the file (the default), or skip them and say how many',
+  }),
+};
 
 /** The fields beside the file. `mapping` is JSON text, since a form has texts only. */
 export const DatasetForm = z.strictObject({
@@ -114,7 +134,11 @@ export const PreviewSchema = z
         row_number: z.int(),
         values: z.record(z.string(), z.string().nullable()),
         messages: z.array(z.looseObject({ role: z.string(), content: z.string() })).nullable(),
+        tools: z.array(z.unknown()).nullable(),
         unusable: z.string().nullable(),
+        unused: z
+          .array(z.string())
+          .openapi({ description: 'What training makes no use of: columns, and keys of messages' }),
       }),
     ),
   })
@@ -129,7 +153,9 @@ export const PreviewSchema = z
             { role: 'user', content: 'What is 2 + 2?' },
             { role: 'assistant', content: '4' },
           ],
+          tools: null,
           unusable: null,
+          unused: [],
         },
       ],
     },
@@ -186,6 +212,10 @@ export const ProfileSchema = z
     rows: z.int(),
     usable_rows: z.int(),
     unusable: z.array(unusableRows),
+    unused: z.array(unusedPart),
+    rows_with_special_tokens: z
+      .int()
+      .openapi({ description: 'Usable rows that hold tokens such as <|im_end|> as text' }),
     duplicates: z.int().openapi({ description: 'Usable rows with the conversation of an earlier one' }),
     longest_row: z.int().nullable(),
     characters: lengths.nullable().openapi({ description: 'Of whole conversations' }),
@@ -229,6 +259,8 @@ export const ProfileSchema = z
       rows: 100,
       usable_rows: 99,
       unusable: [{ problem: 'the prompt is empty', rows: 1, first_row: 7 }],
+      unused: [],
+      rows_with_special_tokens: 0,
       duplicates: 2,
       longest_row: 41,
       characters: EXAMPLE_LENGTHS,
@@ -248,6 +280,7 @@ export const ValidationSchema = z
     rows: z.int(),
     usable_rows: z.int(),
     unusable: z.array(unusableRows.extend({ values: z.record(z.string(), z.string().nullable()) })),
+    unused: z.array(unusedPart),
   })
   .openapi('DatasetValidation', {
     example: {
@@ -258,5 +291,6 @@ export const ValidationSchema = z
       unusable: [
         { problem: 'the prompt is empty', rows: 1, first_row: 7, values: { question: '', answer: 'Because.' } },
       ],
+      unused: [{ part: 'score', rows: 100, first_row: 0 }],
     },
   });

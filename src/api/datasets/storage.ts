@@ -1,9 +1,10 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { QueryTypes, type Transaction } from 'sequelize';
+import { isMadeFrom } from '../../datasets/conversations.ts';
 import { makeDurable, makeFolder } from '../../durable-files.ts';
 import type { Env } from '../../env.ts';
-import { exists } from '../../files.ts';
+import { exists, ifThere } from '../../files.ts';
 import type { Dataset } from '../../models/dataset.ts';
 import { connection } from '../../models/run.ts';
 import { ApiError } from '../errors.ts';
@@ -105,12 +106,20 @@ export async function deleteWithFiles(env: Env, dataset: Dataset, destroy: () =>
   await holdNote(note, env.hostName);
   try {
     await destroy();
-    for (const path of [file_path, parquet_path]) await rm(path, { force: true });
+    for (const path of [file_path, parquet_path, ...(await madeFromParquet(parquet_path))])
+      await rm(path, { force: true });
   } catch (error) {
     letGo(note);
     throw error;
   }
   await removeNote(note);
+}
+
+/** The conversations of its rows, by each mapping that they were asked for with. */
+async function madeFromParquet(parquetPath: string): Promise<string[]> {
+  const names = (await ifThere(readdir(dirname(parquetPath)))) ?? [];
+  const ours = names.filter((name) => name.startsWith(`${basename(parquetPath, '.parquet')}.`) && isMadeFrom(name));
+  return ours.map((name) => join(dirname(parquetPath), name));
 }
 
 /** Every file of this id but its notes. */
@@ -121,6 +130,7 @@ export async function removeFiles(env: Env, id: string): Promise<void> {
   const paths = [
     join(incomingDir(env), id),
     parquet,
+    ...(await madeFromParquet(parquet)),
     `${parquet}.partial`,
     ...sources.map((name) => join(uploads, name)),
   ];

@@ -41,7 +41,13 @@ export async function uploadDataset(
     const { path, originalName, bytes, sha256, form } = await receiveUpload(ctx, env, incoming, { ...watched, room });
     Object.assign(watched.upload, { filename: originalName, phase: 'converting', progressPercent: 0 });
     const found = await ingestDataset(
-      { sourcePath: path, originalName, parquetPath: parquet, mapping: form.mapping ?? null },
+      {
+        sourcePath: path,
+        originalName,
+        parquetPath: parquet,
+        mapping: form.mapping ?? null,
+        onBadRows: form.on_bad_rows,
+      },
       {
         signal: watched.signal,
         onProgress: (percent) => {
@@ -66,6 +72,8 @@ export async function uploadDataset(
           row_count: found.rowCount,
           usable_row_count: found.usableRowCount,
           unusable: found.unusable,
+          unused: found.unused,
+          alternatives: found.alternatives,
           notes: found.notes,
           column_count: found.columns.length,
           columns: found.columns,

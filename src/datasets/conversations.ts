@@ -1,0 +1,135 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { dirname } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { durableRename } from '../durable-files.ts';
+import { exists } from '../files.ts';
+import { isNothing } from './cell-sql.ts';
+import { withDuckDb } from './duckdb.ts';
+import { plainConversations } from './plain-conversations.ts';
+import { jsonOf, parseAsWritten } from './rows/json-value.ts';
+import type { Mapping } from './rows/mapping.ts';
+import { type Cells, isMeaningless, readRow } from './rows/read-row.ts';
+import { identifier, literal } from './sql.ts';
+
+/** Where rows are, and how they become conversations. */
+export interface MappedRows {
+  parquetPath: string;
+  mapping: Mapping;
+}
+
+/** Higher when rows are read otherwise: what was read before is read again then. */
+export const READING_VERSION = 1;
+const ENDING = '.conversations.parquet';
+
+/**
+ * The conversations of a dataset as something to select from: a row for each of its rows, with
+ * - row: its number, from 0
+ * - problem: why it gives no conversation, as the end of a sentence; NULL where it gives one
+ * - messages: JSON text of a list of messages without empty fields; for plain text, of one message with the role "text"
+ * - tools: the definitions of its tools as JSON text, or NULL
+ * - unused: JSON text of a list of what training makes no use of, or NULL
+ *
+ * Rows that are texts are read by DuckDB as they are asked for. All others are read once by readRow, and kept in a file beside
+ * the dataset's Parquet.
+ */
+export async function conversationsOf(connection: DuckDBConnection, rows: MappedRows): Promise<string> {
+  const plain = await plainConversations(connection, rows);
+  if (plain !== null) return plain;
+  const path = await readConversations(rows);
+  return `(SELECT file_row_number AS row, problem, messages, tools, unused FROM read_parquet(${literal(path)}, file_row_number=true))`;
+}
+
+/** Whether a file beside a Parquet has the conversations of its rows. */
+export function isMadeFrom(name: string): boolean {
+  return name.endsWith(ENDING);
+}
+
+/** The place of such a file beside the Parquet when that has got its own name. */
+export function madeFrom(parquetPath: string, name: string): string {
+  return `${parquetPath.replace(/\.parquet$/, '')}.${name.split('.').slice(-3).join('.')}`;
+}
+
+async function readConversations(rows: MappedRows): Promise<string> {
+  const { parquetPath, mapping } = rows;
+  const what = createHash('sha256')
+    .update(JSON.stringify([READING_VERSION, mapping]))
+    .digest('hex')
+    .slice(0, 16);
+  const path = `${parquetPath.replace(/\.parquet$/, '')}.${what}${ENDING}`;
+  if (await exists(path)) return path;
+  const partial = `${path}.${randomUUID()}.partial`;
+  const limits = { folders: [dirname(parquetPath)], threads: 1 };
+  await withDuckDb({ ...limits, memory: '128MB', moreMemory: '512MB' }, async (reader) =>
+    withDuckDb({ ...limits, memory: '256MB' }, async (writer) => {
+      await writer.run('CREATE TABLE rows (problem VARCHAR, messages VARCHAR, tools VARCHAR, unused VARCHAR)');
+      await copyRows(reader, writer, rows);
+      await writer.run(`COPY rows TO ${literal(partial)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480)`);
+    }),
+  );
+  await durableRename(partial, path);
+  return path;
+}
+
+async function copyRows(reader: DuckDBConnection, writer: DuckDBConnection, rows: MappedRows): Promise<void> {
+  const { select, cellsOf } = await cellsQuery(reader, rows);
+  const appender = await writer.createAppender('rows');
+  const append = (text: string | null) => (text === null ? appender.appendNull() : appender.appendVarchar(text));
+  const result = await reader.stream(select);
+  for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
+    for (const values of chunk.getRows()) {
+      const { conversation, problem, unused } = readRow(rows.mapping, cellsOf(values as (string | boolean | null)[]));
+      append(problem);
+      append(conversation && jsonOf(conversation.messages));
+      append(conversation?.tools ? jsonOf(conversation.tools) : null);
+      append(unused.size === 0 ? null : JSON.stringify([...unused]));
+      appender.endRow();
+    }
+    appender.flushSync();
+  }
+  appender.closeSync();
+}
+
+/** The cells of rows in their order. Of texts that the mapping does not name, only whether there is one is asked for. */
+async function cellsQuery(connection: DuckDBConnection, { parquetPath, mapping }: MappedRows) {
+  const columns = await columnTypes(connection, parquetPath);
+  const used = new Set<string>(Object.values(mapping));
+  const asked = columns.filter(({ name }) => used.has(name) || !isMeaningless(name));
+  const expressions = asked.map(({ name, isJson }) => {
+    const cell = `CAST(${identifier(name)} AS VARCHAR)`;
+    return used.has(name) || isJson ? cell : `NOT ${isNothing(cell)}`;
+  });
+  return {
+    select: `SELECT ${expressions.join(', ')} FROM read_parquet(${literal(parquetPath)})`,
+    cellsOf: (values: (string | boolean | null)[]): Cells =>
+      Object.fromEntries(
+        asked.map(({ name, isJson }, i) => {
+          const value = values[i] ?? null;
+          if (typeof value !== 'string') return [name, value === true ? true : null];
+          return [name, isJson ? parseAsWritten(value) : value];
+        }),
+      ),
+  };
+}
+
+export interface ColumnType {
+  name: string;
+  /** Its cells are JSON: not all of them were texts in the file. */
+  isJson: boolean;
+}
+
+export async function columnTypes(connection: DuckDBConnection, parquetPath: string): Promise<ColumnType[]> {
+  const described = await connection.runAndReadAll(
+    `SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM read_parquet(${literal(parquetPath)}))`,
+  );
+  return described
+    .getRowObjectsJson()
+    .map(({ column_name, column_type }) => ({ name: String(column_name), isJson: column_type === 'JSON' }));
+}
+
+/** The cell of a column as a text for people: a text as it is, everything else as its JSON. */
+export function shownCell({ name, isJson }: ColumnType): string {
+  const cell = identifier(name);
+  return isJson
+    ? `CASE json_type(${cell}) WHEN 'VARCHAR' THEN ${cell} ->> '$' ELSE CAST(${cell} AS VARCHAR) END`
+    : cell;
+}

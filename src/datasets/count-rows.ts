@@ -1,0 +1,86 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { conversationsOf } from './conversations.ts';
+import type { Mapping } from './rows/mapping.ts';
+import { literal } from './sql.ts';
+
+/** Rows that give no conversation, all for the same reason. */
+export interface UnusableRows {
+  /** The end of a sentence. */
+  problem: string;
+  rows: number;
+  /** The number of the first, from 0. */
+  first_row: number;
+}
+
+/** Something in rows of which training makes no use, and which is not known to mean nothing. */
+export interface UnusedPart {
+  /** A column, or keys of messages, as `messages[].key`. */
+  part: string;
+  rows: number;
+  /** The number of the first, from 0. */
+  first_row: number;
+}
+
+export function unusedSentence({ part, rows, first_row }: UnusedPart): string {
+  return `Training makes no use of ${part}, which ${rows} rows have (the first: row ${first_row}).`;
+}
+
+export interface RowCounts {
+  rowCount: number;
+  usableRowCount: number;
+  unusable: UnusableRows[];
+  unused: UnusedPart[];
+}
+
+const MOST_GROUPS = 50;
+
+/** How many rows there are, which give no conversation under this mapping, and what of them is not used. */
+export async function countRows(
+  connection: DuckDBConnection,
+  parquetPath: string,
+  mapping: Mapping | null,
+): Promise<RowCounts> {
+  const rows = mapping
+    ? await conversationsOf(connection, { parquetPath, mapping })
+    : `(SELECT file_row_number AS row, 'no row format was recognised' AS problem, NULL::VARCHAR AS unused FROM read_parquet(${literal(parquetPath)}, file_row_number=true))`;
+  const found = await connection.runAndReadAll(
+    `SELECT problem, unused, count(*)::INTEGER AS rows, min(row)::INTEGER AS first_row FROM ${rows} GROUP BY ALL ORDER BY first_row`,
+  );
+  const groups = found.getRowObjectsJson() as {
+    problem: string | null;
+    unused: string | null;
+    rows: number;
+    first_row: number;
+  }[];
+  const unusable = new Map<string, UnusableRows>();
+  const unused = new Map<string, UnusedPart>();
+  let rowCount = 0;
+  for (const { rows, first_row, ...group } of groups) {
+    rowCount += rows;
+    if (group.problem !== null) {
+      const known = unusable.get(group.problem);
+      if (known) known.rows += rows;
+      else unusable.set(group.problem, { problem: group.problem, rows, first_row });
+    }
+    for (const part of JSON.parse(group.unused ?? '[]') as string[]) {
+      const known = unused.get(part);
+      if (known) known.rows += rows;
+      else unused.set(part, { part, rows, first_row });
+    }
+  }
+  const reasons = [...unusable.values()];
+  return {
+    rowCount,
+    usableRowCount: rowCount - reasons.reduce((total, { rows }) => total + rows, 0),
+    unusable: withinBounds(reasons),
+    unused: [...unused.values()].slice(0, MOST_GROUPS),
+  };
+}
+
+/** A file may give every row a reason of its own. */
+function withinBounds(reasons: UnusableRows[]): UnusableRows[] {
+  const [rest, ...others] = reasons.slice(MOST_GROUPS - 1);
+  if (!rest || others.length === 0) return reasons;
+  const rows = others.reduce((total, one) => total + one.rows, rest.rows);
+  return [...reasons.slice(0, MOST_GROUPS - 1), { ...rest, problem: 'other reasons', rows }];
+}

@@ -1,0 +1,291 @@
+import { readTools } from './calls.ts';
+import { readContent } from './content.ts';
+import { isEmpty, RowProblem, type Unused } from './fields.ts';
+import { FORMATS } from './formats.ts';
+import { isObject, type Json, type JsonObject, numberText, parseAsWritten } from './json-value.ts';
+import type { Mapping } from './mapping.ts';
+import { readMarkedText } from './marked-text.ts';
+import { checkConversation, type Message, readMessages } from './messages.ts';
+import { isBlankText, standsForNothing } from './texts.ts';
+
+/** The cells of a row by their columns: texts, and the values of cells that were no text in the file. */
+export type Cells = Record<string, Json>;
+
+/** What a row gives. */
+export interface RowReading {
+  /** Null where it gives no conversation. */
+  conversation: { messages: Message[]; tools: JsonObject[] | null } | null;
+  /** Why it gives none, as the end of a sentence. */
+  problem: string | null;
+  /** What training makes no use of. */
+  unused: Unused;
+}
+
+const MEANINGLESS = new Set(FORMATS.columns.meaningless.map((name) => name.toLowerCase()));
+
+/** Whether a column of this name is known to mean nothing for training: ids, times, sources and the like. */
+export function isMeaningless(column: string): boolean {
+  return MEANINGLESS.has(column.trim().toLowerCase());
+}
+
+/**
+ * The one rule by which rows become conversations: a row gives exactly the conversation that its author meant, or none and
+ * why; and what is left out of it is said.
+ */
+export function readRow(mapping: Mapping, cells: Cells): RowReading {
+  const unused: Unused = new Set();
+  const used = new Set(Object.values(mapping));
+  for (const [name, value] of Object.entries(cells))
+    if (!used.has(name) && !isMeaningless(name) && !isNothing(value)) unused.add(name);
+  try {
+    checkMarks(mapping, cells);
+    const tools = 'tools' in mapping ? readTools(cells[String(mapping.tools)], unused) : null;
+    const read = readConversation(mapping, cells, tools, unused);
+    const conversation = { messages: read.messages, tools: read.tools ?? tools };
+    return { conversation, problem: null, unused };
+  } catch (error) {
+    if (!(error instanceof RowProblem)) throw error;
+    return { conversation: null, problem: error.message, unused };
+  }
+}
+
+type Read = { messages: Message[]; tools?: JsonObject[] | null };
+
+function readConversation(mapping: Mapping, cells: Cells, tools: JsonObject[] | null, unused: Unused): Read {
+  if ('text' in mapping) return { messages: [{ role: 'text', content: plainText(cells[mapping.text], 'text') }] };
+  const system = systemOf('system' in mapping ? cells[String(mapping.system)] : undefined, unused);
+  const checked = (messages: Message[], column: string | undefined) =>
+    checkConversation(withSystem(system, messages, column, unused), unused);
+  if ('dialogue' in mapping)
+    return { messages: checked(readMarkedText(plainText(cells[mapping.dialogue], 'dialogue')), mapping.system) };
+  if ('messages' in mapping) {
+    const { list, tools: own } = conversationCell(cells[mapping.messages], 'messages', unused);
+    return { messages: checked(readMessages(list, own ?? tools, unused), mapping.system), tools: own };
+  }
+  if ('chosen' in mapping) return readChosen(mapping, cells, tools, checked, unused);
+  const isAlpaca = 'instruction' in mapping;
+  const [asked, answer] = isAlpaca
+    ? [cells[mapping.instruction], cells[mapping.output]]
+    : [cells[mapping.prompt], cells[mapping.completion]];
+  const before = readHistory(mapping.history === undefined ? undefined : cells[mapping.history], unused);
+  const question = isConversation(asked)
+    ? readMessages(conversationCell(asked, 'prompt', unused).list, tools, unused).map(asContext)
+    : [userMessage(plainText(asked, 'prompt'), mapping, cells)];
+  const thought =
+    'reasoning' in mapping ? optionalText(cells[String(mapping.reasoning)], String(mapping.reasoning)) : '';
+  return { messages: checked([...before, ...question, ...readAnswer(answer, thought, tools, unused)], mapping.system) };
+}
+
+/** The prompt, with what belongs to it: an input stands behind an instruction, a context before a question. */
+function userMessage(prompt: string, mapping: Mapping, cells: Cells): Message {
+  const input = 'input' in mapping ? optionalText(cells[String(mapping.input)], String(mapping.input)) : '';
+  const context = 'context' in mapping ? optionalText(cells[String(mapping.context)], String(mapping.context)) : '';
+  return { role: 'user', content: [context, prompt, input].filter((text) => text !== '').join('\n\n') };
+}
+
+function readAnswer(answer: Json | undefined, thought: string, tools: JsonObject[] | null, unused: Unused): Message[] {
+  if (isConversation(answer)) {
+    const messages = readMessages(conversationCell(answer, 'answer', unused).list, tools, unused);
+    const first = messages.find(({ role }) => role === 'assistant');
+    if (thought !== '' && first && first.reasoning_content === undefined) first.reasoning_content = thought;
+    return messages;
+  }
+  const content = Array.isArray(answer) ? oneOf(answer, unused) : plainText(answer, 'answer');
+  return [{ role: 'assistant', ...(thought === '' ? {} : { reasoning_content: thought }), content }];
+}
+
+/** The one answer that a list holds: of responses to a survey (Argilla), the one that was submitted. */
+function oneOf(list: Json[], unused: Unused): string {
+  const given = list.filter((one) => !isEmpty(one));
+  if (given.length > 0 && given.every((one) => isObject(one) && 'value' in one && 'status' in one)) {
+    const submitted = given.flatMap((one) => (isObject(one) && one.status === 'submitted' ? [one.value] : []));
+    if (submitted.length === 0) throw new RowProblem('no response was submitted');
+    if (submitted.length > 1) unused.add('responses that were submitted behind the first');
+    return plainText(submitted[0], 'answer');
+  }
+  if (given.length === 1) return plainText(given[0], 'answer');
+  if (given.length === 0) throw new RowProblem('the answer is empty');
+  throw new RowProblem(
+    'the answer is a list of several; where the first is the best, name its column as "chosen" in the mapping',
+  );
+}
+
+function readChosen(
+  mapping: Extract<Mapping, { chosen: string }>,
+  cells: Cells,
+  tools: JsonObject[] | null,
+  checked: (messages: Message[], column: string | undefined) => Message[],
+  unused: Unused,
+): Read {
+  const prompt = mapping.prompt === undefined ? undefined : cells[mapping.prompt];
+  const asked: Read = isConversation(prompt)
+    ? readWhole(prompt, tools, unused)
+    : { messages: isNothing(prompt) ? [] : [userMessage(plainText(prompt, 'prompt'), mapping, cells)] };
+  const all = asked.tools ?? tools;
+  const cell = cells[mapping.chosen];
+  let chosen: Message[];
+  if (isConversation(cell)) chosen = readWhole(cell, all, unused).messages;
+  else {
+    const text = Array.isArray(cell) ? firstOf(cell, mapping.chosen, unused) : plainText(cell, 'answer');
+    chosen = asked.messages.length > 0 ? [{ role: 'assistant', content: text }] : readMarkedText(text);
+  }
+  // Some files have the prompt in both.
+  const repeated =
+    asked.messages.length > 0 && startsWith(chosen, asked.messages) ? chosen.slice(asked.messages.length) : chosen;
+  const lastQuestion = repeated.findLastIndex(({ role }) => role === 'user');
+  const messages = [...asked.messages, ...repeated.slice(0, lastQuestion + 1)].map(asContext);
+  return {
+    messages: checked([...messages, ...repeated.slice(lastQuestion + 1)], mapping.system),
+    tools: asked.tools ?? null,
+  };
+}
+
+/** The best of a list that is ranked. */
+function firstOf(list: Json[], column: string, unused: Unused): string {
+  const [first, ...others] = list.filter((one) => !isEmpty(one));
+  if (others.length > 0) unused.add(`${column} behind the first`);
+  return plainText(first, 'answer');
+}
+
+function readWhole(cell: Json | undefined, tools: JsonObject[] | null, unused: Unused): Read {
+  const { list, tools: own } = conversationCell(cell, 'prompt', unused);
+  return { messages: readMessages(list, own ?? tools, unused), tools: own };
+}
+
+function startsWith(messages: Message[], beginning: Message[]): boolean {
+  return beginning.every(
+    (message, i) => messages[i]?.role === message.role && messages[i]?.content === message.content,
+  );
+}
+
+/** An answer that stands before what is asked is not what is to be learnt. */
+function asContext(message: Message): Message {
+  return message.role === 'assistant' ? { ...message, weight: 0 } : message;
+}
+
+/** Earlier turns: pairs of question and answer, or messages. As in LLaMA-Factory, its answers are learnt as well. */
+function readHistory(cell: Json | undefined, unused: Unused): Message[] {
+  if (isNothing(cell)) return [];
+  const list = typeof cell === 'string' ? jsonList(cell, 'history') : cell;
+  if (!Array.isArray(list)) throw new RowProblem('the history is no list of earlier turns');
+  const turns = list.filter((turn) => !isEmpty(turn));
+  return turns.length === 0 ? [] : readMessages(turns, null, unused);
+}
+
+/** A cell that holds messages: a list of them, one, or an object that has them beside the tools. */
+export function isConversation(cell: Json | undefined): boolean {
+  const value = typeof cell === 'string' ? maybeJson(cell) : cell;
+  if (isObject(value)) return Array.isArray(value.messages) || isMessage(value);
+  return (
+    Array.isArray(value) && value.some((one) => one !== null) && value.every((one) => one === null || isMessage(one))
+  );
+}
+
+function isMessage(value: Json): boolean {
+  const { role, content } = FORMATS.message;
+  if (!isObject(value) || 'status' in value) return false;
+  return (
+    role.some((name) => typeof value[name] === 'string') &&
+    [...content, 'tool_calls', 'function_call'].some((name) => name in value)
+  );
+}
+
+function conversationCell(
+  cell: Json | undefined,
+  what: string,
+  unused: Unused,
+): { list: Json[]; tools: JsonObject[] | null } {
+  if (isNothing(cell)) throw new RowProblem('there are no messages');
+  const value = typeof cell === 'string' ? jsonList(cell, what) : cell;
+  if (isObject(value)) {
+    if (Array.isArray(value.messages)) return { list: value.messages, tools: readTools(value.tools, unused) };
+    if (isMessage(value)) return { list: [value], tools: null };
+  }
+  if (!Array.isArray(value)) throw new RowProblem(`the ${what} are no list`);
+  return { list: value, tools: null };
+}
+
+const PYTHON_TEXT = /^\s*[[{]+\s*(?:array\()?[[{\s]*'/;
+
+function jsonList(text: string, what: string): Json {
+  try {
+    return parseAsWritten(text);
+  } catch {
+    if (PYTHON_TEXT.test(text)) {
+      throw new RowProblem(
+        `the ${what} are Python text, as str() and to_csv write it, and no JSON; write them with json.dumps, or the file as JSON lines`,
+      );
+    }
+    throw new RowProblem(`the ${what} are no JSON list`);
+  }
+}
+
+function maybeJson(text: string): Json | undefined {
+  if (!/^\s*[[{]/.test(text)) return undefined;
+  try {
+    return parseAsWritten(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function systemOf(cell: Json | undefined, unused: Unused): string {
+  if (isNothing(cell)) return '';
+  if (typeof cell === 'string') return standsForNothing(cell, true) ? '' : cell;
+  const value = isObject(cell) && cell.parts !== undefined ? cell.parts : (cell ?? null);
+  const { text } = readContent(value, unused);
+  if (text === null) throw new RowProblem('the system prompt is no text');
+  return text;
+}
+
+/** The system prompt of a column before the messages, unless they begin with one of their own. */
+function withSystem(system: string, messages: Message[], column: string | undefined, unused: Unused): Message[] {
+  if (isBlankText(system)) return messages;
+  const [first] = messages;
+  if (first?.role !== 'system') return [{ role: 'system', content: system }, ...messages];
+  if (first.content !== system) unused.add(`${column} where the messages have a system prompt`);
+  return messages;
+}
+
+function checkMarks({ label, deleted }: Mapping, cells: Cells): void {
+  if (deleted !== undefined && isTrue(cells[deleted])) throw new RowProblem('it is marked as deleted');
+  if (label === undefined) return;
+  if (isTrue(cells[label])) return;
+  throw new RowProblem(
+    isFalse(cells[label]) ? `it is marked as bad: ${label} is false` : `${label} is neither true nor false`,
+  );
+}
+
+function isTrue(cell: Json | undefined): boolean {
+  return cell === true || /^\s*(true|1|1\.0)\s*$/i.test(textOf(cell));
+}
+
+function isFalse(cell: Json | undefined): boolean {
+  return cell === false || /^\s*(false|0|0\.0)\s*$/i.test(textOf(cell));
+}
+
+function textOf(cell: Json | undefined): string {
+  return cell === undefined || cell === null ? '' : (numberText(cell) ?? (typeof cell === 'string' ? cell : ''));
+}
+
+/** Nothing, or what programs write for a value that is missing. */
+function isNothing(cell: Json | undefined): boolean {
+  return isEmpty(cell) || (typeof cell === 'string' && standsForNothing(cell, true));
+}
+
+function optionalText(cell: Json | undefined, column: string): string {
+  return isNothing(cell) ? '' : plainText(cell, column);
+}
+
+/** A cell that is to be a text: never the JSON of a list or an object. */
+function plainText(cell: Json | undefined, what: string): string {
+  if (cell === undefined || cell === null || isEmpty(cell)) throw new RowProblem(`the ${what} is empty`);
+  const number = numberText(cell);
+  if (number !== null) return number;
+  if (typeof cell === 'boolean') return String(cell);
+  if (typeof cell !== 'string')
+    throw new RowProblem(`the ${what} is ${Array.isArray(cell) ? 'a list' : 'an object'}, and no text`);
+  if (standsForNothing(cell, false))
+    throw new RowProblem(`the ${what} is ${cell.trim()}, which stands for a missing value`);
+  return cell;
+}

@@ -1,0 +1,226 @@
+"""The one rule by which a row becomes a conversation: exactly the one that its author meant, or none and why."""
+
+import re
+from dataclasses import dataclass, field
+
+from .calls import read_tools
+from .content import read_content
+from .fields import FORMATS, RowProblem, is_blank, is_empty, is_nothing, json_list, maybe_json, number_text, plain_text, stands_for_nothing
+from .marked_text import read_marked_text
+from .messages import check_conversation, is_message, read_messages
+
+_MEANINGLESS = frozenset(name.lower() for name in FORMATS["columns"]["meaningless"])
+
+
+@dataclass
+class RowReading:
+    """What a row gives: a conversation, or why it gives none (the end of a sentence); and what training makes no use of."""
+
+    messages: list[dict] | None
+    tools: list[dict] | None = None
+    problem: str | None = None
+    unused: set[str] = field(default_factory=set)
+
+
+def is_meaningless(column: str) -> bool:
+    return column.strip().lower() in _MEANINGLESS
+
+
+def read_row(mapping: dict[str, str], cells: dict) -> RowReading:
+    """`mapping`: as the service has them (src/datasets/rows/mapping.ts). `cells`: values by the names of their columns."""
+    used = set(mapping.values())
+    unused = {name for name, cell in cells.items() if name not in used and not is_meaningless(name) and not is_nothing(cell)}
+    try:
+        _check_marks(mapping, cells)
+        tools = read_tools(cells.get(mapping["tools"]), unused) if "tools" in mapping else None
+        messages, own = _conversation(mapping, cells, tools, unused)
+        return RowReading(messages, own or tools, None, unused)
+    except RowProblem as problem:
+        return RowReading(None, None, str(problem), unused)
+
+
+def _conversation(mapping: dict, cells: dict, tools: list[dict] | None, unused: set[str]) -> tuple[list[dict], list[dict] | None]:
+    def cell(part: str):
+        return cells.get(mapping[part]) if part in mapping else None
+
+    if "text" in mapping:
+        return [{"role": "text", "content": plain_text(cell("text"), "text")}], None
+    system = _system(cell("system"), unused)
+
+    def checked(messages: list[dict]) -> list[dict]:
+        return check_conversation(_with_system(system, messages, mapping.get("system"), unused), unused)
+
+    if "dialogue" in mapping:
+        return checked(read_marked_text(plain_text(cell("dialogue"), "dialogue"))), None
+    if "messages" in mapping:
+        given, own = _given(cell("messages"), "messages", unused)
+        return checked(read_messages(given, own or tools, unused)), own
+    if "chosen" in mapping:
+        messages, own = _chosen(mapping, cells, tools, unused)
+        return checked(messages), own
+    is_alpaca = "instruction" in mapping
+    asked, answer = (cell("instruction"), cell("output")) if is_alpaca else (cell("prompt"), cell("completion"))
+    before = _history(cell("history"), unused)
+    if is_conversation(asked):
+        question = [_as_context(message) for message in read_messages(_given(asked, "prompt", unused)[0], tools, unused)]
+    else:
+        question = [_user(plain_text(asked, "prompt"), mapping, cells)]
+    thought = _optional(cell("reasoning"), mapping["reasoning"]) if "reasoning" in mapping else ""
+    return checked([*before, *question, *_answer(answer, thought, tools, unused)]), None
+
+
+def _user(prompt: str, mapping: dict, cells: dict) -> dict:
+    """The prompt, with what belongs to it: an input stands behind an instruction, a context before a question."""
+    more = {part: _optional(cells.get(mapping[part]), mapping[part]) for part in ("input", "context") if part in mapping}
+    parts = (more.get("context", ""), prompt, more.get("input", ""))
+    return {"role": "user", "content": "\n\n".join(part for part in parts if part)}
+
+
+def _answer(answer, thought: str, tools: list[dict] | None, unused: set[str]) -> list[dict]:
+    if is_conversation(answer):
+        messages = read_messages(_given(answer, "answer", unused)[0], tools, unused)
+        first = next((message for message in messages if message["role"] == "assistant"), None)
+        if thought and first and "reasoning_content" not in first:
+            first["reasoning_content"] = thought
+        return messages
+    content = _one_of(answer, unused) if isinstance(answer, list) else plain_text(answer, "answer")
+    return [{"role": "assistant", **({"reasoning_content": thought} if thought else {}), "content": content}]
+
+
+def _one_of(given: list, unused: set[str]) -> str:
+    """The one answer that a list holds: of responses to a survey (Argilla), the one that was submitted."""
+    there = [one for one in given if not is_empty(one)]
+    if there and all(isinstance(one, dict) and "value" in one and "status" in one for one in there):
+        submitted = [one["value"] for one in there if one["status"] == "submitted"]
+        if not submitted:
+            raise RowProblem("no response was submitted")
+        if len(submitted) > 1:
+            unused.add("responses that were submitted behind the first")
+        return plain_text(submitted[0], "answer")
+    if len(there) == 1:
+        return plain_text(there[0], "answer")
+    if not there:
+        raise RowProblem("the answer is empty")
+    raise RowProblem('the answer is a list of several; where the first is the best, name its column as "chosen" in the mapping')
+
+
+def _chosen(mapping: dict, cells: dict, tools: list[dict] | None, unused: set[str]) -> tuple[list[dict], list[dict] | None]:
+    prompt = cells.get(mapping["prompt"]) if "prompt" in mapping else None
+    own = None
+    if is_conversation(prompt):
+        asked, own = _whole(prompt, tools, unused)
+    else:
+        asked = [] if is_nothing(prompt) else [_user(plain_text(prompt, "prompt"), mapping, cells)]
+    cell = cells.get(mapping["chosen"])
+    if is_conversation(cell):
+        chosen, _ = _whole(cell, own or tools, unused)
+    else:
+        text = _first(cell, mapping["chosen"], unused) if isinstance(cell, list) else plain_text(cell, "answer")
+        chosen = [{"role": "assistant", "content": text}] if asked else read_marked_text(text)
+    # Some files have the prompt in both.
+    if asked and [_said(message) for message in chosen[: len(asked)]] == [_said(message) for message in asked]:
+        chosen = chosen[len(asked) :]
+    questions = [place for place, message in enumerate(chosen) if message["role"] == "user"]
+    behind = questions[-1] + 1 if questions else 0
+    return [*map(_as_context, [*asked, *chosen[:behind]]), *chosen[behind:]], own
+
+
+def _said(message: dict) -> tuple[str, str]:
+    return message["role"], message["content"]
+
+
+def _first(given: list, column: str, unused: set[str]) -> str:
+    """The best of a list that is ranked."""
+    first, *others = [one for one in given if not is_empty(one)] or [None]
+    if others:
+        unused.add(f"{column} behind the first")
+    return plain_text(first, "answer")
+
+
+def _whole(cell, tools: list[dict] | None, unused: set[str]) -> tuple[list[dict], list[dict] | None]:
+    given, own = _given(cell, "prompt", unused)
+    return read_messages(given, own or tools, unused), own
+
+
+def _as_context(message: dict) -> dict:
+    """An answer that stands before what is asked is not what is to be learnt."""
+    return {**message, "weight": 0} if message["role"] == "assistant" else message
+
+
+def _history(cell, unused: set[str]) -> list[dict]:
+    """Earlier turns: pairs of question and answer, or messages. As in LLaMA-Factory, its answers are learnt as well."""
+    if is_nothing(cell):
+        return []
+    given = json_list(cell, "history") if isinstance(cell, str) else cell
+    if not isinstance(given, list):
+        raise RowProblem("the history is no list of earlier turns")
+    turns = [turn for turn in given if not is_empty(turn)]
+    return read_messages(turns, None, unused) if turns else []
+
+
+def is_conversation(cell) -> bool:
+    """A cell that holds messages: a list of them, one, or an object that has them beside the tools."""
+    value = maybe_json(cell) if isinstance(cell, str) else cell
+    if isinstance(value, dict):
+        return isinstance(value.get("messages"), list) or is_message(value)
+    return isinstance(value, list) and any(one is not None for one in value) and all(one is None or is_message(one) for one in value)
+
+
+def _given(cell, what: str, unused: set[str]) -> tuple[list, list[dict] | None]:
+    if is_nothing(cell):
+        raise RowProblem("there are no messages")
+    value = json_list(cell, what) if isinstance(cell, str) else cell
+    if isinstance(value, dict):
+        if isinstance(value.get("messages"), list):
+            return value["messages"], read_tools(value.get("tools"), unused)
+        if is_message(value):
+            return [value], None
+    if not isinstance(value, list):
+        raise RowProblem(f"the {what} are no list")
+    return value, None
+
+
+def _system(cell, unused: set[str]) -> str:
+    if is_nothing(cell):
+        return ""
+    if isinstance(cell, str):
+        return "" if stands_for_nothing(cell, optional=True) else cell
+    text = read_content(cell["parts"] if isinstance(cell, dict) and "parts" in cell else cell, unused).text
+    if text is None:
+        raise RowProblem("the system prompt is no text")
+    return text
+
+
+def _with_system(system: str, messages: list[dict], column: str | None, unused: set[str]) -> list[dict]:
+    """The system prompt of a column before the messages, unless they begin with one of their own."""
+    if is_blank(system):
+        return messages
+    if messages[0]["role"] != "system":
+        return [{"role": "system", "content": system}, *messages]
+    if messages[0]["content"] != system:
+        unused.add(f"{column} where the messages have a system prompt")
+    return messages
+
+
+def _check_marks(mapping: dict, cells: dict) -> None:
+    if "deleted" in mapping and _is_true(cells.get(mapping["deleted"])):
+        raise RowProblem("it is marked as deleted")
+    if "label" not in mapping or _is_true(cells.get(mapping["label"])):
+        return
+    label = mapping["label"]
+    is_false = re.fullmatch(r"\s*(false|0|0\.0)\s*", _text(cells.get(label)), re.IGNORECASE)
+    raise RowProblem(f"it is marked as bad: {label} is false" if is_false else f"{label} is neither true nor false")
+
+
+def _is_true(cell) -> bool:
+    return re.fullmatch(r"\s*(true|1|1\.0)\s*", _text(cell), re.IGNORECASE) is not None
+
+
+def _text(cell) -> str:
+    if isinstance(cell, bool):
+        return str(cell)
+    return number_text(cell) or (cell if isinstance(cell, str) else "")
+
+
+def _optional(cell, column: str) -> str:
+    return "" if is_nothing(cell) else plain_text(cell, column)
