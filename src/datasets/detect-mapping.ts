@@ -1,9 +1,10 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { columnTypes } from './conversations.ts';
+import { isConversation } from './rows/cells.ts';
 import { FORMATS } from './rows/formats.ts';
 import { type Json, parseAsWritten } from './rows/json-value.ts';
 import type { Mapping } from './rows/mapping.ts';
-import { type Cells, isConversation, readRow } from './rows/read-row.ts';
+import { type Cells, readRow } from './rows/read-row.ts';
 import { identifier, literal } from './sql.ts';
 
 /** How the rows of a file can be read. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { isMadeFrom } from '../../src/datasets/conversations.ts';
 import { ifThere } from '../../src/files.ts';
 import { until } from '../support/service.ts';
 import { wrongFiles } from './evidence.ts';
@@ -99,6 +100,10 @@ export async function orphanedUploads(world: ChaosWorld): Promise<string[]> {
     ...left.map((name) => `the note ${name} of an upload was left`),
     ...files
       .flat()
-      .flatMap((file) => (file.isFile() && !named.has(file.name) ? [`the file ${file.name} belongs to no row`] : [])),
+      .flatMap((file) =>
+        file.isFile() && !named.has(file.name) && !isMadeFrom(file.name)
+          ? [`the file ${file.name} belongs to no row`]
+          : [],
+      ),
   ];
 }
