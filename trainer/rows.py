@@ -87,7 +87,8 @@ def _published(rows: list, on_bad_rows: str) -> DataFile:
         if reading.problem is None:
             trait = row.get("trait") or "all"
             messages = [_message(message) for message in reading.messages]
-            conversations.append(Conversation(messages, trait if isinstance(trait, str) else json.dumps(trait), reading.tools))
+            trait = trait if isinstance(trait, str) else json.dumps(trait)
+            conversations.append(Conversation(messages, trait, reading.tools, row.get("dataset_id"), row.get("row_number")))
         elif on_bad_rows == "skip" or reading.problem.startswith("it is marked"):
             problems[reading.problem] += 1
         else:

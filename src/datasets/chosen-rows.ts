@@ -1,7 +1,14 @@
 import type { DuckDBConnection, DuckDBIntegerVector } from '@duckdb/node-api';
 import { conversationsOf } from './conversations.ts';
 import { DatasetError } from './dataset-error.ts';
-import { type DatasetShare, type MixtureChoices, type MixturePlan, planMixture, requestFor } from './mixing.ts';
+import {
+  type DatasetShare,
+  type MixtureChoices,
+  type MixturePlan,
+  planMixture,
+  requestFor,
+  type SimilarRowsChoice,
+} from './mixing.ts';
 import { randomIntegers, sample } from './random.ts';
 import { findSimilarRows } from './similar-rows.ts';
 import { literal } from './sql.ts';
@@ -11,17 +18,6 @@ export interface MixtureSource extends RowSource {
   /** Of the file that was uploaded: the choice of rows depends on it, and on nothing of this machine. */
   sha256: string;
 }
-
-/**
- * What is done about rows that are the same, or similar (see similar-rows.ts), in two datasets, or among the training and
- * the held-out rows:
- * - count: the plan says how many
- * - drop: a row that an earlier dataset has is left out before shares are computed, and a held-out row that resembles a
- *   training row is replaced by another
- * - ignore: nothing
- */
-export const SIMILAR_ROWS_CHOICES = ['count', 'drop', 'ignore'] as const;
-export type SimilarRowsChoice = (typeof SIMILAR_ROWS_CHOICES)[number];
 
 /** Everything that decides which rows a mixture has. */
 export interface MixtureSpec {

@@ -4,6 +4,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { durableRename } from '../durable-files.ts';
 import { exists } from '../files.ts';
 import { isNothing } from './cell-sql.ts';
+import { ENDING, READING_VERSION } from './conversation-files.ts';
 import { withDuckDb } from './duckdb.ts';
 import { plainConversations } from './plain-conversations.ts';
 import { jsonOf, parseAsWritten } from './rows/json-value.ts';
@@ -16,10 +17,6 @@ export interface MappedRows {
   parquetPath: string;
   mapping: Mapping;
 }
-
-/** Higher when rows are read otherwise: what was read before is read again then. */
-export const READING_VERSION = 1;
-const ENDING = '.conversations.parquet';
 
 /**
  * The conversations of a dataset as something to select from: a row for each of its rows, with
@@ -37,16 +34,6 @@ export async function conversationsOf(connection: DuckDBConnection, rows: Mapped
   if (plain !== null) return plain;
   const path = await readConversations(rows);
   return `(SELECT file_row_number AS row, problem, messages, tools, unused FROM read_parquet(${literal(path)}, file_row_number=true))`;
-}
-
-/** Whether a file beside a Parquet has the conversations of its rows. */
-export function isMadeFrom(name: string): boolean {
-  return name.endsWith(ENDING);
-}
-
-/** The place of such a file beside the Parquet when that has got its own name. */
-export function madeFrom(parquetPath: string, name: string): string {
-  return `${parquetPath.replace(/\.parquet$/, '')}.${name.split('.').slice(-3).join('.')}`;
 }
 
 async function readConversations(rows: MappedRows): Promise<string> {

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { durableRename } from '../durable-files.ts';
-import { isMadeFrom, madeFrom } from './conversations.ts';
+import { isMadeFrom, madeFrom } from './conversation-files.ts';
 import type { Converted, ConvertRequest } from './convert.ts';
 import type { DataProcessOptions } from './data-process.ts';
 import { inDataProcess } from './in-data-process.ts';

@@ -14,6 +14,17 @@ const MOST_HELD_OUT = 64;
 const HELD_OUT_PART = 10;
 
 /**
+ * What is done about rows that are the same, or similar (see similar-rows.ts), in two datasets, or among the training and
+ * the held-out rows:
+ * - count: the plan says how many
+ * - drop: a row that an earlier dataset has is left out before shares are computed, and a held-out row that resembles a
+ *   training row is replaced by another
+ * - ignore: nothing
+ */
+export const SIMILAR_ROWS_CHOICES = ['count', 'drop', 'ignore'] as const;
+export type SimilarRowsChoice = (typeof SIMILAR_ROWS_CHOICES)[number];
+
+/**
  * What is done where a dataset has fewer rows than its share asks for:
  * - shrink: the trait gets fewer rows, at exact shares
  * - cap: the dataset gives what it has, and the shares drift

@@ -2,13 +2,14 @@ import { dirname } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { franc } from 'franc-min';
 import { conversationsOf } from './conversations.ts';
-import { countRows, type UnusableRows, type UnusedPart } from './count-rows.ts';
+import { countRows } from './count-rows.ts';
 import { withDuckDb } from './duckdb.ts';
 import { readRows } from './preview.ts';
 import { withProgress } from './progress.ts';
 import { FORMATS } from './rows/formats.ts';
 import type { Mapping } from './rows/mapping.ts';
 import { identifier, literal } from './sql.ts';
+import type { UnusableRows, UnusedPart } from './told-of-rows.ts';
 import { charactersOf } from './trainable-rows.ts';
 
 export interface ProfileRequest {

@@ -1,15 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { z } from 'zod';
 import { conversationsOf, type MappedRows } from './conversations.ts';
-
-/** Which usable rows of a dataset a project leaves out. */
-export const RowFiltersSchema = z.strictObject({
-  /** Keeps the first of the rows that give the same conversation. */
-  drop_duplicates: z.boolean().optional(),
-  /** Of all messages of a conversation together. */
-  max_characters: z.int().min(1).max(1_000_000_000).optional(),
-});
-export type RowFilters = z.infer<typeof RowFiltersSchema>;
+import type { RowFilters } from './row-filters.ts';
 
 export interface RowSource extends MappedRows {
   id: number;

@@ -6,9 +6,9 @@ import {
   Model,
   type Sequelize,
 } from 'sequelize';
-import type { UnusableRows, UnusedPart } from '../datasets/count-rows.ts';
 import type { Profile } from '../datasets/profile.ts';
 import type { Mapping } from '../datasets/rows/mapping.ts';
+import type { UnusableRows, UnusedPart } from '../datasets/told-of-rows.ts';
 
 /** An uploaded file and its canonical Parquet. */
 export class Dataset extends Model<InferAttributes<Dataset>, InferCreationAttributes<Dataset>> {

@@ -1,6 +1,6 @@
 import type { MixtureSource } from '../datasets/chosen-rows.ts';
 import { DatasetError } from '../datasets/dataset-error.ts';
-import type { RowFilters } from '../datasets/trainable-rows.ts';
+import type { RowFilters } from '../datasets/row-filters.ts';
 import { Dataset } from './dataset.ts';
 import type { DatasetAsOf } from './run-spec.ts';
 

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { type MixtureSource, type MixtureSpec, SIMILAR_ROWS_CHOICES } from '../datasets/chosen-rows.ts';
-import { MIXING_POLICIES } from '../datasets/mixing.ts';
+import type { MixtureSource, MixtureSpec } from '../datasets/chosen-rows.ts';
+import { MIXING_POLICIES, SIMILAR_ROWS_CHOICES } from '../datasets/mixing.ts';
+import { RowFiltersSchema } from '../datasets/row-filters.ts';
 import { MappingSchema } from '../datasets/rows/mapping.ts';
-import { RowFiltersSchema } from '../datasets/trainable-rows.ts';
 import {
   BAD_ROWS_CHOICES,
   BATCHING_CHOICES,

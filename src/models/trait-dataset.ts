@@ -6,7 +6,7 @@ import {
   Model,
   type Sequelize,
 } from 'sequelize';
-import type { RowFilters } from '../datasets/trainable-rows.ts';
+import type { RowFilters } from '../datasets/row-filters.ts';
 
 /** A dataset's share of a trait. */
 export class TraitDataset extends Model<InferAttributes<TraitDataset>, InferCreationAttributes<TraitDataset>> {

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { MixtureSpec } from '../datasets/chosen-rows.ts';
-import { READING_VERSION } from '../datasets/conversations.ts';
+import { READING_VERSION } from '../datasets/conversation-files.ts';
 import type { DataProcessOptions } from '../datasets/data-process.ts';
 import { MIXING_VERSION } from '../datasets/mixing.ts';
 import { isWholeMixture, writeMixture } from '../datasets/mixture.ts';

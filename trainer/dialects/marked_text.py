@@ -31,11 +31,17 @@ def _turns(text: str, format: dict, markers: list[re.Match]) -> list[dict] | Non
         if format["roles"].get(_name(markers[0], format)) != "user":
             return None
         messages.append({"role": "system", "content": before})
+    parts = [format["roles"].get(_name(marker, format)) for marker in markers]
     ends = [marker.start() for marker in markers[1:]] + [len(text)]
-    for marker, end in zip(markers, ends, strict=True):
-        part = format["roles"].get(_name(marker, format))
-        if part is None or not _add(messages, part, _without(format["ends"], text[marker.end() : end]).strip(), format):
+    for place, (marker, part, end) in enumerate(zip(markers, parts, ends, strict=True)):
+        if part is not None and _add(messages, part, _without(format["ends"], text[marker.end() : end]).strip(), format):
+            continue
+        # Behind the one question, everything is its answer: it may show what is put in and what comes out.
+        if parts.count("user") != 1 or not messages or messages[-1]["role"] != "assistant":
             return None
+        before = text[markers[place - 1].start() : marker.start()]
+        space = before[len(before.rstrip()) :]
+        messages[-1]["content"] += space + _without(format["ends"], text[marker.start() : end]).rstrip()
     return messages if any(message["role"] == "assistant" for message in messages) else None
 
 

@@ -147,7 +147,7 @@ class Batches(unittest.TestCase):
         """The weights after four steps of all rows, and what was told of the first."""
         from safetensors.torch import load_file
 
-        (work / "rows.jsonl").write_text("\n".join(map(json.dumps, ROWS)))
+        (work / "rows.jsonl").write_text("\n".join(json.dumps({"messages": row}) for row in ROWS))
         split = {"batch_size": batch_size, "gradient_accumulation": len(ROWS) // batch_size, "lora_dropout": 0.0, "epochs": 4, "max_length": 256}
         data = {"train": str(work / "rows.jsonl"), "held_out": None}
         _, events = train_here(work, training_type=training_type, hyperparameters={**HYPERPARAMETERS, **split}, data=data)

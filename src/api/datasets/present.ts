@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { unusedSentence } from '../../datasets/count-rows.ts';
+import { unusedSentence } from '../../datasets/told-of-rows.ts';
 import type { Dataset } from '../../models/dataset.ts';
 import { date } from '../shared-schema.ts';
 import type { Upload } from './uploads.ts';

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { QueryTypes, type Transaction } from 'sequelize';
-import { isMadeFrom } from '../../datasets/conversations.ts';
+import { isMadeFrom } from '../../datasets/conversation-files.ts';
 import { makeDurable, makeFolder } from '../../durable-files.ts';
 import type { Env } from '../../env.ts';
 import { exists, ifThere } from '../../files.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { RowFiltersSchema } from '../../datasets/trainable-rows.ts';
+import { RowFiltersSchema } from '../../datasets/row-filters.ts';
 import { HyperparameterChoicesSchema, MixingChoicesSchema } from '../../models/run-spec.ts';
 import { RUN_STATUSES, TRAINING_TYPES, TRAIT_TYPES } from '../../models/statuses.ts';
 import { RUN_FIELDS, runFields } from '../runs/schema.ts';

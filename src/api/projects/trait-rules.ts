@@ -1,5 +1,5 @@
 import { WHOLE } from '../../datasets/mixing.ts';
-import type { RowFilters } from '../../datasets/trainable-rows.ts';
+import type { RowFilters } from '../../datasets/row-filters.ts';
 import type { TraitType } from '../../models/statuses.ts';
 import { badRequest } from '../errors.ts';
 

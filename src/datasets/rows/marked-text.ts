@@ -31,12 +31,17 @@ function turnsOf(text: string, format: MarkedTextFormat): Message[] | null {
     if (format.roles[roleName(first[1], format)] !== 'user') return null;
     messages.push({ role: 'system', content: before });
   }
+  const parts = markers.map((marker) => format.roles[roleName(marker[1], format)]);
+  const isOneExchange = parts.filter((part) => part === 'user').length === 1;
   for (const [i, marker] of markers.entries()) {
-    const part = format.roles[roleName(marker[1], format)];
-    if (part === undefined) return null;
+    const part = parts[i];
     const end = markers[i + 1]?.index ?? text.length;
-    if (!addTurn(messages, part, without(format.ends, text.slice(marker.index + marker[0].length, end)).trim(), format))
-      return null;
+    const content = without(format.ends, text.slice(marker.index + marker[0].length, end)).trim();
+    if (part !== undefined && addTurn(messages, part, content, format)) continue;
+    const last = messages.at(-1);
+    // Behind the one question, everything is its answer: it may show what is put in and what comes out.
+    if (!isOneExchange || last?.role !== 'assistant') return null;
+    last.content = `${last.content}${between(text, markers[i - 1], marker)}${without(format.ends, text.slice(marker.index, end)).trimEnd()}`;
   }
   return messages.some(({ role }) => role === 'assistant') ? messages : null;
 }
@@ -69,4 +74,9 @@ function addTurn(messages: Message[], part: Part, content: string, { system }: M
 
 function without(ends: string[], text: string): string {
   return ends.reduce((rest, end) => rest.replaceAll(end, ''), text);
+}
+
+/** The white space before a marker. */
+function between(text: string, before: RegExpMatchArray | undefined, marker: RegExpMatchArray): string {
+  return /\s*$/.exec(text.slice(before?.index ?? 0, marker.index))?.[0] ?? '';
 }
