@@ -9,7 +9,8 @@ export function isBlank(text: string): string {
 }
 
 function isOneOf(text: string, words: readonly string[]): string {
-  return `(length(${text}) < 12 AND regexp_replace(${text}, '^[\\s\\p{Z}]+|[\\s\\p{Z}]+$', '', 'g') IN (${words.map(literal).join(', ')}))`;
+  const any = words.map((word) => word.replaceAll('/', '\\/')).join('|');
+  return `coalesce(regexp_matches(${text}, ${literal(`^[\\s\\p{Z}]*(?:${any})[\\s\\p{Z}]*$`)}), false)`;
 }
 
 /** A text that stands for a value that is missing, in a column that must have one. */
