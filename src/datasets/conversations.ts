@@ -7,7 +7,7 @@ import { isNothing } from './cell-sql.ts';
 import { ENDING, READING_VERSION } from './conversation-files.ts';
 import { withDuckDb } from './duckdb.ts';
 import { plainConversations } from './plain-conversations.ts';
-import { jsonOf, parseAsWritten } from './rows/json-value.ts';
+import { type Json, jsonOf, parseAsWritten } from './rows/json-value.ts';
 import type { Mapping } from './rows/mapping.ts';
 import { type Cells, isMeaningless, readRow } from './rows/read-row.ts';
 import { identifier, literal } from './sql.ts';
@@ -89,10 +89,9 @@ async function cellsQuery(connection: DuckDBConnection, { parquetPath, mapping }
     select: `SELECT ${expressions.join(', ')} FROM read_parquet(${literal(parquetPath)})`,
     cellsOf: (values: (string | boolean | null)[]): Cells =>
       Object.fromEntries(
-        asked.map(({ name, isJson }, i) => {
+        asked.map((column, i) => {
           const value = values[i] ?? null;
-          if (typeof value !== 'string') return [name, value === true ? true : null];
-          return [name, isJson ? parseAsWritten(value) : value];
+          return [column.name, typeof value === 'boolean' ? value || null : cellOf(column, value)];
         }),
       ),
   };
@@ -111,6 +110,11 @@ export async function columnTypes(connection: DuckDBConnection, parquetPath: str
   return described
     .getRowObjectsJson()
     .map(({ column_name, column_type }) => ({ name: String(column_name), isJson: column_type === 'JSON' }));
+}
+
+/** What a cell of a column holds, of which DuckDB gave the text. */
+export function cellOf({ isJson }: ColumnType, text: string | null): Json {
+  return isJson && text !== null ? parseAsWritten(text) : text;
 }
 
 /** The cell of a column as a text for people: a text as it is, everything else as its JSON. */

@@ -1,8 +1,8 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { columnTypes } from './conversations.ts';
+import { cellOf, columnTypes } from './conversations.ts';
 import { isConversation } from './rows/cells.ts';
 import { FORMATS } from './rows/formats.ts';
-import { type Json, parseAsWritten } from './rows/json-value.ts';
+import type { Json } from './rows/json-value.ts';
 import type { Mapping } from './rows/mapping.ts';
 import { type Cells, readRow } from './rows/read-row.ts';
 import { identifier, literal } from './sql.ts';
@@ -179,13 +179,10 @@ async function sampleOf(connection: DuckDBConnection, parquet: string): Promise<
   const found = await connection.runAndReadAll(
     `SELECT ${cells.join(', ')} FROM read_parquet(${literal(parquet)}) LIMIT ${SAMPLE_ROWS}`,
   );
-  const rows = found.getRowObjects().map((row) =>
-    Object.fromEntries(
-      columns.map(({ name, isJson }, i) => {
-        const cell = row[`c${i}`] as string | null;
-        return [name, isJson && cell !== null ? parseAsWritten(cell) : cell];
-      }),
-    ),
-  );
+  const rows = found
+    .getRowObjects()
+    .map((row) =>
+      Object.fromEntries(columns.map((column, i) => [column.name, cellOf(column, row[`c${i}`] as string | null)])),
+    );
   return { columns: columns.map(({ name }) => name), rows };
 }

@@ -97,7 +97,7 @@ function exchange(
   };
 }
 
-/** WHEN parts of a CASE that says why a cell is no text to be trained on. */
+/** The branches of a CASE that say why a cell cannot be trained on. */
 function refused(cell: string, what: string): string {
   return `WHEN ${isBlank(cell)} THEN 'the ${what} is empty' WHEN ${standsForNothing(cell)} THEN concat('the ${what} is ', trim(${cell}), ', which stands for a missing value')`;
 }

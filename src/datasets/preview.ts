@@ -1,9 +1,9 @@
 import { dirname } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { columnTypes, shownCell } from './conversations.ts';
+import { cellOf, columnTypes, shownCell } from './conversations.ts';
 import { DatasetError } from './dataset-error.ts';
 import { isOutOfMemory, withDuckDb } from './duckdb.ts';
-import { jsonOf, parseAsWritten } from './rows/json-value.ts';
+import { jsonOf } from './rows/json-value.ts';
 import type { Mapping } from './rows/mapping.ts';
 import type { Message } from './rows/messages.ts';
 import { readRow } from './rows/read-row.ts';
@@ -84,20 +84,11 @@ export async function readRows(
        WHERE file_row_number BETWEEN ${offset} AND ${offset + count - 1} ORDER BY file_row_number`,
   );
   return found.getRowObjects().map((row) => {
-    const valuesIn = (prefix: string) =>
-      types.map(({ name }, i) => [name, row[`${prefix}${i}`] as string | null] as const);
+    const textOf = (prefix: string, i: number) => row[`${prefix}${i}`] as string | null;
+    const shown = Object.fromEntries(types.map(({ name }, i) => [name, textOf('c', i)]));
     const read = mapping
-      ? readRow(
-          mapping,
-          Object.fromEntries(
-            valuesIn('v').map(([name, value], i) => [
-              name,
-              types[i]?.isJson && value !== null ? parseAsWritten(value) : value,
-            ]),
-          ),
-        )
+      ? readRow(mapping, Object.fromEntries(types.map((column, i) => [column.name, cellOf(column, textOf('v', i))])))
       : { conversation: null, problem: 'The dataset has no mapping.', unused: [] };
-    const shown = Object.fromEntries(valuesIn('c'));
     return {
       row_number: Number(row.row),
       values: Object.fromEntries(columns.map((name) => [name, shown[name] ?? null])),
