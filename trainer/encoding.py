@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .answers import Seen, seen
 from .failures import BadInput
@@ -23,9 +23,12 @@ class Example:
 
     ids: list[int]
     labels: list[int]
+    # What its tokens were made from, and which of that text's tokens is the first one here.
+    text: str = ""
+    first: int = 0
 
     def cut(self, start: int, end: int) -> "Example":
-        return Example(self.ids[start:end], self.labels[start:end])
+        return replace(self, ids=self.ids[start:end], labels=self.labels[start:end], first=self.first + start)
 
     @property
     def first_answer(self) -> int | None:
@@ -105,15 +108,20 @@ def encode(tokenizer, conversation: Conversation, max_length: int, too_long: str
 
 def encode_row(template: ChatTemplate, conversation: Conversation, max_length: int, too_long: str, choices: Choices) -> Encoded:
     """A row as one example, or several where it is split, or where the chat template does not show every answer at once."""
+    encoded = encode_uncut(template, conversation, max_length, too_long, choices)
+    cut = () if encoded.dropped else (example.cut(0, max_length) for example in encoded.examples)
+    return replace(encoded, examples=[example for example in cut if example.first_answer is not None])
+
+
+def encode_uncut(template: ChatTemplate, conversation: Conversation, max_length: int, too_long: str, choices: Choices) -> Encoded:
+    """The same with the examples as they are before what is beyond max_length is cut off or left out."""
     whole, notes = examples_of(template, conversation.messages, conversation.tools, choices)
     encoded = Encoded(whole, tokens=max((len(example.ids) for example in whole), default=0), notes=notes)
     if encoded.tokens > max_length and too_long == "drop":
-        return Encoded([], encoded.tokens, dropped=True)
+        return replace(encoded, dropped=True, notes=set())
     if encoded.tokens > max_length and too_long == "split":
         encoded.examples = list(pieces(template, conversation, max_length, choices))
     encoded.truncated = any(len(example.ids) > max_length for example in encoded.examples)
-    cut = (example.cut(0, max_length) for example in encoded.examples)
-    encoded.examples = [example for example in cut if example.first_answer is not None]
     return encoded
 
 
@@ -160,7 +168,7 @@ def examples_of(template: ChatTemplate, messages: list[dict], tools: list[dict] 
     if is_text(messages):
         tokenizer = template.tokenizer
         ids = tokenizer(messages[0]["content"], add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
-        return [Example(ids, ids)], set()
+        return [Example(ids, ids, messages[0]["content"])], set()
     texts, notes = seen(template, messages, tools, choices)
     return [_example(template.tokenizer, text) for text in texts], notes
 
@@ -176,4 +184,4 @@ def _example(tokenizer, seen: Seen) -> Example:
         # A token may begin with the white space before an answer: without it the answer's first word would be lost.
         is_learnt = first >= start or last > start and seen.text[start:last].strip()
         labels.append(token if is_learnt else IGNORED)
-    return Example(encoded["input_ids"], labels)
+    return Example(encoded["input_ids"], labels, seen.text)

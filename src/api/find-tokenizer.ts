@@ -1,5 +1,5 @@
 import { findModel } from '../base-models/find-model.ts';
-import type { Tokenizer } from '../datasets/token-count.ts';
+import type { Tokenizer } from '../datasets/tokenizer.ts';
 import type { Env } from '../env.ts';
 import { findTrainerPython } from '../local/python.ts';
 import type { Hyperparameters } from '../trainer/protocol.ts';

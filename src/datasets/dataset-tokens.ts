@@ -4,7 +4,7 @@ import { withDuckDb } from './duckdb.ts';
 import type { Lengths } from './profile.ts';
 import { withProgress } from './progress.ts';
 import type { Mapping } from './rows/mapping.ts';
-import { type EncodedConversation, type Tokenizer, tokenLengths } from './token-count.ts';
+import { type EncodedConversation, type Tokenizer, tokenLengths } from './tokenizer.ts';
 
 /** Tokens of a dataset's usable rows, told from a sample of them where there are many. */
 export interface DatasetTokens {

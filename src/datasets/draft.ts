@@ -4,7 +4,7 @@ import { chooseRows, type MixtureSpec, type SharedSource, type SimilarRows } fro
 import { withDuckDb } from './duckdb.ts';
 import type { MixturePlan } from './mixing.ts';
 import { withProgress } from './progress.ts';
-import { type Tokenizer, tokenLengths } from './token-count.ts';
+import { type Tokenizer, tokenLengths } from './tokenizer.ts';
 
 export interface DraftRequest extends MixtureSpec {
   tokenizer: Tokenizer | null;

@@ -1,13 +1,12 @@
 import { dirname } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { cellOf, columnTypes, shownCell } from './conversations.ts';
 import { DatasetError } from './dataset-error.ts';
 import { isOutOfMemory, withDuckDb } from './duckdb.ts';
 import { jsonOf } from './rows/json-value.ts';
 import type { Mapping } from './rows/mapping.ts';
 import type { Message } from './rows/messages.ts';
 import { readRow } from './rows/read-row.ts';
-import { identifier, literal } from './sql.ts';
+import { storedRows } from './stored-rows.ts';
 
 export interface PreviewRow {
   /** Counts from 0. */
@@ -60,7 +59,7 @@ export function refuseTooLong(cells: unknown[]): void {
 export async function previewRows({ dataset, ...range }: PreviewRequest): Promise<PreviewRow[]> {
   const folders = [dirname(dataset.parquet_path)];
   const rows = await withDuckDb({ memory: '256MB', folders, threads: 1 }, (connection) =>
-    readRows(connection, dataset, range),
+    shownRows(connection, dataset, range),
   ).catch((error) => {
     throw isOutOfMemory(error) ? rowsTooLongToShow() : error;
   });
@@ -69,28 +68,17 @@ export async function previewRows({ dataset, ...range }: PreviewRequest): Promis
 }
 
 /** The same for whoever has a connection. */
-export async function readRows(
+export async function shownRows(
   connection: DuckDBConnection,
   { parquet_path, columns, mapping }: PreviewedDataset,
-  { offset, count }: { offset: number; count: number },
+  range: { offset: number; count: number },
 ): Promise<PreviewRow[]> {
-  const types = await columnTypes(connection, parquet_path);
-  // Cells by their position: a column may have any name.
-  const cells = types.map(
-    (column, i) => `${shownCell(column)} AS c${i}, CAST(${identifier(column.name)} AS VARCHAR) AS v${i}`,
-  );
-  const found = await connection.runAndReadAll(
-    `SELECT file_row_number AS row, ${cells.join(', ')} FROM read_parquet(${literal(parquet_path)}, file_row_number=true)
-       WHERE file_row_number BETWEEN ${offset} AND ${offset + count - 1} ORDER BY file_row_number`,
-  );
-  return found.getRowObjects().map((row) => {
-    const textOf = (prefix: string, i: number) => row[`${prefix}${i}`] as string | null;
-    const shown = Object.fromEntries(types.map(({ name }, i) => [name, textOf('c', i)]));
+  return (await storedRows(connection, parquet_path, range)).map(({ number, shown, cells }) => {
     const read = mapping
-      ? readRow(mapping, Object.fromEntries(types.map((column, i) => [column.name, cellOf(column, textOf('v', i))])))
+      ? readRow(mapping, cells)
       : { conversation: null, problem: 'The dataset has no mapping.', unused: [] };
     return {
-      row_number: Number(row.row),
+      row_number: number,
       values: Object.fromEntries(columns.map((name) => [name, shown[name] ?? null])),
       // As they are trained on, and no marks of how a number was written.
       messages: read.conversation && JSON.parse(jsonOf(read.conversation.messages)),

@@ -4,7 +4,7 @@ import { franc } from 'franc-min';
 import { conversationsOf } from './conversations.ts';
 import { countRows } from './count-rows.ts';
 import { withDuckDb } from './duckdb.ts';
-import { readRows } from './preview.ts';
+import { shownRows } from './preview.ts';
 import { withProgress } from './progress.ts';
 import { FORMATS } from './rows/formats.ts';
 import type { Mapping } from './rows/mapping.ts';
@@ -210,7 +210,7 @@ export async function checkRows(
     );
     const dataset = { parquet_path: parquetPath, columns, mapping };
     const shown = unusable.map(async (reason) => {
-      const [row] = await readRows(connection, dataset, { offset: reason.first_row, count: 1 });
+      const [row] = await shownRows(connection, dataset, { offset: reason.first_row, count: 1 });
       return { ...reason, values: row?.values ?? {} };
     });
     return { rows: rowCount, usable_rows: usableRowCount, unusable: await Promise.all(shown), unused };

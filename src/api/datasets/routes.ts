@@ -11,7 +11,7 @@ import { searchOf } from '../list-query.ts';
 import { IdParams } from '../shared-schema.ts';
 import { DiskRoom } from './disk-room.ts';
 import { presentDataset, presentUpload } from './present.ts';
-import { profileOf, remap, validateRows } from './rows.ts';
+import { fileIsGone, profileOf, remap, tokensOf, validateRows } from './rows.ts';
 import {
   DatasetListQuery,
   DatasetListSchema,
@@ -22,6 +22,8 @@ import {
   PreviewSchema,
   ProfileQuery,
   ProfileSchema,
+  TokensQuery,
+  TokensSchema,
   UploadListSchema,
   UploadParams,
   ValidateRequest,
@@ -138,6 +140,23 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
   });
 
   endpoints.add({
+    method: 'get',
+    path: '/datasets/{id}/tokens',
+    summary: "A row's tokens as training on a base model sees them, and which of them are learnt",
+    tag,
+    params: IdParams,
+    query: TokensQuery,
+    success: { status: 200, description: 'The tokens', schema: TokensSchema },
+    errors: {
+      400: 'There is no such row, or it is too long to be shown; or the model or a mapping is not there',
+      404: 'Dataset not found, or its file is gone',
+      503: "The trainer's Python is not there yet",
+    },
+    mayTakeLong: true,
+    handle: async ({ params: { id }, query, slowly }) => await tokensOf(await findDataset(id), query, { env, slowly }),
+  });
+
+  endpoints.add({
     method: 'post',
     path: '/datasets/{id}/validate',
     summary: 'Check every row against a mapping, by default the one that it has; nothing is changed',
@@ -211,10 +230,6 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
       await deleteWithFiles(env, dataset, () => dataset.destroy());
     },
   });
-}
-
-function fileIsGone(id: number): string {
-  return `The file of dataset ${id} is not there any more. Put it back from a backup, or upload the dataset again.`;
 }
 
 async function findDataset(id: number): Promise<Dataset> {

@@ -1,12 +1,15 @@
 import { findAllModels, findModel } from '../../base-models/find-model.ts';
 import type { ApiDependencies, Endpoints } from '../endpoint.ts';
 import { ApiError } from '../errors.ts';
+import { KnownTemplates } from './known-templates.ts';
 import { presentBaseModel } from './present.ts';
-import { BaseModelListSchema, BaseModelSchema, ModelParams } from './schema.ts';
+import { BaseModelListSchema, BaseModelWithTemplateSchema, ModelParams } from './schema.ts';
 
 const tag = 'Models';
 
 export function addModels(endpoints: Endpoints, { env }: ApiDependencies): void {
+  const templates = new KnownTemplates(env);
+
   endpoints.add({
     method: 'get',
     path: '/models/',
@@ -22,16 +25,16 @@ export function addModels(endpoints: Endpoints, { env }: ApiDependencies): void 
     path: '/models/{name}',
     takesRestOfPath: true,
     summary:
-      'Look at a base model: whether it is usable, its size, parameters, context length, license and chat template',
+      'Look at a base model: whether it is usable, its size, parameters, context length and license, and what its chat template can show',
     tag,
     params: ModelParams,
-    success: { status: 200, description: 'The model', schema: BaseModelSchema },
+    success: { status: 200, description: 'The model', schema: BaseModelWithTemplateSchema },
     errors: { 404: 'There is no such model; how to get it' },
     alone: true,
     handle: async ({ params: { name } }) => {
       const found = await findModel(env, name);
       if (found.directory === null) throw new ApiError(404, found.errors.join(' '));
-      return await presentBaseModel(found);
+      return { ...(await presentBaseModel(found)), template: await templates.factsOf(found) };
     },
   });
 }

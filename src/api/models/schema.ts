@@ -53,6 +53,56 @@ export const BaseModelSchema = z
   })
   .openapi('BaseModel', { example: EXAMPLE });
 
+const TemplateSchema = z
+  .object({
+    problem: text.openapi({ description: 'Why it takes no chats; nothing else is known then' }),
+    system: z
+      .enum(['shown', 'in_question', 'refused'])
+      .optional()
+      .openapi({
+        description: 'in_question: it knows no system prompt, which is put at the head of the first question',
+      }),
+    tools: z.boolean().optional().openapi({ description: 'It lists the tools that may be called' }),
+    tool_calls: z.boolean().optional().openapi({ description: 'It shows calls; else see tool_calls of a training' }),
+    thoughts: z.enum(['shown', 'switched', 'in_text']).optional().openapi({
+      description:
+        'switched: it shows them where it is given enable_thinking or thinking; in_text: it has no place for them, see reasoning of a training',
+    }),
+    empty_thought: z
+      .boolean()
+      .optional()
+      .openapi({ description: 'An answer without a thought is learnt behind an empty one' }),
+    all_answers_at_once: z
+      .boolean()
+      .optional()
+      .openapi({ description: 'A conversation is one example with all of its answers; else each has an example' }),
+    writes_today: z.boolean().optional().openapi({ description: "It writes today's date" }),
+    ends: z
+      .array(z.string())
+      .optional()
+      .openapi({ description: 'The tokens that end answers and calls, and by which the trained model stops' }),
+  })
+  .openapi('ChatTemplateFacts');
+
+const TEMPLATE = {
+  problem: null,
+  system: 'shown' as const,
+  tools: true,
+  tool_calls: true,
+  thoughts: 'in_text' as const,
+  empty_thought: false,
+  all_answers_at_once: true,
+  writes_today: true,
+  ends: ['<|eot_id|>'],
+};
+
+export const BaseModelWithTemplateSchema = BaseModelSchema.extend({
+  template: TemplateSchema.nullable().openapi({
+    description:
+      "What its chat template can show, found by trying it. Null for a model that is not usable, without the trainer's Python, or where it takes long: ask again",
+  }),
+}).openapi('BaseModelWithTemplate', { example: { ...EXAMPLE, template: TEMPLATE } });
+
 export const BaseModelListSchema = z
   .object({ items: z.array(BaseModelSchema) })
   .openapi('BaseModelList', { example: { items: [EXAMPLE] } });

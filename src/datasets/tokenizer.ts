@@ -1,0 +1,101 @@
+import { z } from 'zod';
+import { askTokenizer, UnusableTokenizer } from '../trainer/ask-tokenizer.ts';
+import type { Hyperparameters, TooLongChoice } from '../trainer/protocol.ts';
+import { DatasetError } from './dataset-error.ts';
+
+/** A base model's tokenizer with its chat template, and how it is to be used. */
+export interface Tokenizer {
+  /** Of the trainer, whose own code counts: its tokens are those that training sees. */
+  python: string;
+  modelPath: string;
+  /** Of an example, in tokens. */
+  maxLength: number;
+  tooLong: TooLongChoice;
+  reasoning: Hyperparameters['reasoning'];
+  toolCalls: Hyperparameters['tool_calls'];
+}
+
+/** A conversation as a mixture has it: both are JSON texts. */
+export interface EncodedConversation {
+  messages: string;
+  tools: string | null;
+}
+
+const LengthSchema = z.union([
+  z.strictObject({
+    /** Of the whole row. */
+    tokens: z.int(),
+    /** Of the examples that it is trained on as. */
+    trained: z.int(),
+    examples: z.int(),
+    truncated: z.boolean(),
+    dropped: z.boolean(),
+    /** What it is learnt without, or otherwise than it stands there: of rows, as "have thoughts that …". */
+    notes: z.array(z.string()),
+  }),
+  z.strictObject({ problem: z.string() }),
+]);
+/** Tokens of a conversation; or why it cannot be written with the model's chat template. */
+export type TokenLength = z.infer<typeof LengthSchema>;
+
+/** Of each conversation: some thousands a second. @throws DatasetError */
+export async function tokenLengths(tokenizer: Tokenizer, conversations: EncodedConversation[]): Promise<TokenLength[]> {
+  if (conversations.length === 0) return [];
+  const input = conversations.map((conversation) => `${JSON.stringify(conversation)}\n`).join('');
+  const lines = await askOf(tokenizer, { module: 'token_lengths', input });
+  return lines.split('\n').map((line) => LengthSchema.parse(JSON.parse(line)));
+}
+
+const RowTokensSchema = z.union([
+  z.strictObject({
+    examples: z.array(
+      z.strictObject({
+        tokens: z.int(),
+        /** Beyond max_length, or all where the row is left out. */
+        cut_off: z.int(),
+        learnt: z.int(),
+      }),
+    ),
+    dropped: z.boolean(),
+    notes: z.array(z.string()),
+    tokens: z.array(
+      z.strictObject({
+        example: z.int(),
+        id: z.int(),
+        text: z.string(),
+        learnt: z.boolean(),
+        weight: z.number(),
+        special: z.boolean(),
+        cut_off: z.boolean(),
+      }),
+    ),
+  }),
+  z.strictObject({ problem: z.string() }),
+]);
+/** The tokens of a conversation, or why the model's chat template refuses it. */
+export type RowTokens = z.infer<typeof RowTokensSchema>;
+
+/** `limit` of the tokens of a conversation from `offset` on, counted over all of its examples. @throws DatasetError */
+export async function conversationTokens(
+  tokenizer: Tokenizer,
+  conversation: EncodedConversation,
+  { offset, limit }: { offset: number; limit: number },
+): Promise<RowTokens> {
+  const options = ['--offset', `${offset}`, '--limit', `${limit}`];
+  const input = JSON.stringify(conversation);
+  return RowTokensSchema.parse(JSON.parse(await askOf(tokenizer, { module: 'row_tokens', options, input })));
+}
+
+async function askOf(
+  { python, modelPath, maxLength, tooLong, reasoning = 'inline', toolCalls = 'refuse' }: Tokenizer,
+  { module, options = [], input }: { module: 'token_lengths' | 'row_tokens'; options?: string[]; input: string },
+): Promise<string> {
+  const limits = ['--max-length', `${maxLength}`, '--too-long', tooLong];
+  const shown = ['--reasoning', reasoning, '--tool-calls', toolCalls];
+  try {
+    return await askTokenizer({ python, module, modelPath, options: [...limits, ...shown, ...options], input });
+  } catch (error) {
+    if (!(error instanceof UnusableTokenizer)) throw error;
+    throw new DatasetError(`The tokens cannot be counted: ${error.message}`);
+  }
+}

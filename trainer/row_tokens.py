@@ -1,0 +1,72 @@
+"""python -m trainer.row_tokens MODEL_DIRECTORY: for the conversation on standard input, a JSON object with messages and tools, one with
+its tokens as training on that model sees them. Needs no weights. Exit codes: failures.py."""
+
+import json
+import sys
+from itertools import chain, islice
+
+from .encoding import IGNORED, Example, encode_uncut
+from .failures import DONE
+from .forms import NOTES, Choices
+from .rows import conversation_of
+from .templates import ChatTemplate
+from .tokenizer_command import choices_of, parser_of, template_of
+
+
+def main() -> int:
+    parser = parser_of("row_tokens", __doc__)
+    parser.add_argument("--offset", type=int, default=0, help="the first token that is shown, of those of all examples")
+    parser.add_argument("--limit", type=int, default=4096, help="how many are shown")
+    arguments = parser.parse_args()
+    template, choices = template_of(arguments), choices_of(arguments)
+    shown = slice(arguments.offset, arguments.offset + arguments.limit)
+    print(json.dumps(tokens_of(template, json.load(sys.stdin), arguments.max_length, arguments.too_long, choices, shown)))
+    return DONE
+
+
+def tokens_of(template: ChatTemplate, row: dict, max_length: int, too_long: str, choices: Choices, shown: slice = slice(0, None)) -> dict:
+    """The row's examples, and those of their tokens that are to be shown; or the problem that training would have."""
+    try:
+        encoded = encode_uncut(template, conversation_of(row, 1), max_length, too_long, choices)
+    except Exception as error:  # noqa: BLE001: templates raise what they like.
+        return {"problem": str(error)}
+    fits = 0 if encoded.dropped else max_length
+    each = chain.from_iterable(_tokens(template.tokenizer, number, example, fits) for number, example in enumerate(encoded.examples))
+    return {
+        "examples": [_example(example, fits) for example in encoded.examples],
+        "dropped": encoded.dropped,
+        "notes": [NOTES[note] for note in sorted(encoded.notes)],
+        "tokens": list(islice(each, shown.start, shown.stop)),
+    }
+
+
+def _example(example: Example, fits: int) -> dict:
+    """An example of which nothing is learnt within max_length is not trained on."""
+    learnt = sum(label != IGNORED for label in example.labels[:fits])
+    return {"tokens": len(example.ids), "cut_off": max(0, len(example.ids) - fits), "learnt": learnt}
+
+
+def _tokens(tokenizer, number: int, example: Example, fits: int):
+    """Their texts together are the text that the example was made from. A character of several tokens stands with the first of them."""
+    special = {token for token, added in tokenizer.added_tokens_decoder.items() if added.special}
+    ends = [last for _, last in tokenizer(example.text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]]
+    shown = ends[example.first - 1] if example.first else 0
+    for place, (token, label) in enumerate(zip(example.ids, example.labels)):
+        at = example.first + place
+        text = tokenizer.convert_ids_to_tokens(token)  # The end of a plain text stands in no text.
+        if at < len(ends):
+            text, shown = example.text[shown : ends[at]], max(shown, ends[at])
+        is_learnt = label != IGNORED and place < fits
+        yield {
+            "example": number,
+            "id": token,
+            "text": text,
+            "learnt": is_learnt,
+            "weight": int(is_learnt),
+            "special": token in special,
+            "cut_off": place >= fits,
+        }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
