@@ -1,12 +1,33 @@
-/** The files with the conversations of a dataset's rows, beside its Parquet: one for each mapping that they were asked for with. */
+import { createHash } from 'node:crypto';
+import type { Mapping } from './rows/mapping.ts';
+
+/** Where rows are, and how they become conversations. */
+export interface MappedRows {
+  parquetPath: string;
+  mapping: Mapping;
+}
 
 /** Higher when rows are read otherwise: what was read before is read again then. */
 export const READING_VERSION = 1;
-export const ENDING = '.conversations.parquet';
+const READ = '.conversations.parquet';
+const TEXTS = '.conversations.texts';
 
-/** Whether a file beside a Parquet has the conversations of its rows. */
+/**
+ * The files that are made beside a dataset's Parquet for each mapping that its conversations are asked for with: one with the
+ * conversations; or an empty one, which says that all rows are texts, of which DuckDB makes them as they are asked for.
+ */
+export function conversationFiles({ parquetPath, mapping }: MappedRows): { read: string; texts: string } {
+  const what = createHash('sha256')
+    .update(JSON.stringify([READING_VERSION, mapping]))
+    .digest('hex')
+    .slice(0, 16);
+  const base = `${parquetPath.replace(/\.parquet$/, '')}.${what}`;
+  return { read: `${base}${READ}`, texts: `${base}${TEXTS}` };
+}
+
+/** Whether a file beside a Parquet is one of these. */
 export function isMadeFrom(name: string): boolean {
-  return name.endsWith(ENDING);
+  return name.endsWith(READ) || name.endsWith(TEXTS);
 }
 
 /** The place of such a file beside the Parquet when that has got its own name. */

@@ -1,22 +1,16 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { durableRename } from '../durable-files.ts';
 import { exists } from '../files.ts';
 import { isNothing } from './cell-sql.ts';
-import { ENDING, READING_VERSION } from './conversation-files.ts';
+import { conversationFiles, type MappedRows } from './conversation-files.ts';
 import { withDuckDb } from './duckdb.ts';
 import { plainConversations } from './plain-conversations.ts';
 import { type Json, jsonOf, parseAsWritten } from './rows/json-value.ts';
-import type { Mapping } from './rows/mapping.ts';
 import { type Cells, isMeaningless, readRow } from './rows/read-row.ts';
 import { identifier, literal } from './sql.ts';
-
-/** Where rows are, and how they become conversations. */
-export interface MappedRows {
-  parquetPath: string;
-  mapping: Mapping;
-}
 
 /**
  * The conversations of a dataset as something to select from: a row for each of its rows, with
@@ -30,20 +24,36 @@ export interface MappedRows {
  * the dataset's Parquet.
  */
 export async function conversationsOf(connection: DuckDBConnection, rows: MappedRows): Promise<string> {
-  const plain = await plainConversations(connection, rows);
-  if (plain !== null) return plain;
-  const path = await readConversations(rows);
-  return `(SELECT file_row_number AS row, problem, messages, tools, unused FROM read_parquet(${literal(path)}, file_row_number=true))`;
+  const { select, proof } = await claimedConversations(connection, rows);
+  if (proof === null) return select;
+  const found = await connection.runAndReadAll(`SELECT 1 FROM ${select} WHERE may_hold_messages LIMIT 1`);
+  if (found.currentRowCount > 0) return await proof.otherwise();
+  await proof.note();
+  return select;
 }
 
+interface Claimed {
+  select: string;
+  /** Of rows that are taken for texts until one `may_hold_messages`: what notes that none does, and what to select from instead. */
+  proof: { note: () => Promise<void>; otherwise: () => Promise<string> } | null;
+}
+
+/** The same for who looks at all rows anyway, and so finds out by the way whether they are what they are taken for. */
+export async function claimedConversations(connection: DuckDBConnection, rows: MappedRows): Promise<Claimed> {
+  const files = conversationFiles(rows);
+  const otherwise = () => readConversations(rows);
+  const texts = (await exists(files.read)) ? null : await plainConversations(connection, rows);
+  if (texts === null) return { select: await otherwise(), proof: null };
+  const isProven = await exists(files.texts);
+  return { select: texts, proof: isProven ? null : { note: () => writeFile(files.texts, ''), otherwise } };
+}
+
+/** Reads them where they were not read before. */
 async function readConversations(rows: MappedRows): Promise<string> {
-  const { parquetPath, mapping } = rows;
-  const what = createHash('sha256')
-    .update(JSON.stringify([READING_VERSION, mapping]))
-    .digest('hex')
-    .slice(0, 16);
-  const path = `${parquetPath.replace(/\.parquet$/, '')}.${what}${ENDING}`;
-  if (await exists(path)) return path;
+  const { parquetPath } = rows;
+  const path = conversationFiles(rows).read;
+  const select = `(SELECT file_row_number AS row, problem, messages, tools, unused FROM read_parquet(${literal(path)}, file_row_number=true))`;
+  if (await exists(path)) return select;
   const partial = `${path}.${randomUUID()}.partial`;
   const limits = { folders: [dirname(parquetPath)], threads: 1 };
   await withDuckDb({ ...limits, memory: '128MB', moreMemory: '512MB' }, async (reader) =>
@@ -54,7 +64,7 @@ async function readConversations(rows: MappedRows): Promise<string> {
     }),
   );
   await durableRename(partial, path);
-  return path;
+  return select;
 }
 
 async function copyRows(reader: DuckDBConnection, writer: DuckDBConnection, rows: MappedRows): Promise<void> {

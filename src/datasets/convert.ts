@@ -137,12 +137,19 @@ async function readSource(
   read: Reader,
 ): Promise<Reading> {
   const [most, evenMore] = LONGEST_ROW_BYTES;
-  const attempt = async (longestRowBytes: number) => {
-    const reading = await read(connection, source.path, longestRowBytes);
-    checkReading(reading);
-    await writeParquet(connection, reading, source, parquetPath);
-    return reading;
+  const written = async (reading: Reading): Promise<Reading> => {
+    try {
+      checkReading(reading);
+      await writeParquet(connection, reading, source, parquetPath);
+      return reading;
+    } catch (error) {
+      if (isDiskFull(error)) throw error;
+      if (!reading.thorough) throw error instanceof DatasetError ? error : await reading.explain(error, connection);
+    }
+    return await written(await reading.thorough());
   };
+  const attempt = async (longestRowBytes: number) =>
+    await written(await read(connection, source.path, longestRowBytes));
   return await attempt(most).catch(async (error) => {
     if (!(error instanceof RowTooLong)) throw error;
     await connection.run(`SET memory_limit = '${MORE_MEMORY}'`);
@@ -191,11 +198,7 @@ async function writeParquet(
 ): Promise<void> {
   const rows = source.kind === 'parquet' ? await rowsOfGroup(connection, source.path) : await linesOfGroup(source.path);
   const options = `FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${rows}`;
-  try {
-    await connection.run(`COPY (${reading.select}) TO ${literal(parquetPath)} (${options})`);
-  } catch (error) {
-    throw isDiskFull(error) ? error : await reading.explain(error, connection);
-  }
+  await connection.run(`COPY (${reading.select}) TO ${literal(parquetPath)} (${options})`);
 }
 
 function groupRows(bytesPerRow: number): number {

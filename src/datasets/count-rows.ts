@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { conversationsOf } from './conversations.ts';
+import { claimedConversations } from './conversations.ts';
 import type { Mapping } from './rows/mapping.ts';
 import { literal } from './sql.ts';
 import type { UnusableRows, UnusedPart } from './told-of-rows.ts';
@@ -19,18 +19,13 @@ export async function countRows(
   parquetPath: string,
   mapping: Mapping | null,
 ): Promise<RowCounts> {
-  const rows = mapping
-    ? await conversationsOf(connection, { parquetPath, mapping })
-    : `(SELECT file_row_number AS row, 'no row format was recognised' AS problem, NULL::VARCHAR AS unused FROM read_parquet(${literal(parquetPath)}, file_row_number=true))`;
-  const found = await connection.runAndReadAll(
-    `SELECT problem, unused, count(*)::INTEGER AS rows, min(row)::INTEGER AS first_row FROM ${rows} GROUP BY ALL ORDER BY first_row`,
-  );
-  const groups = found.getRowObjectsJson() as {
-    problem: string | null;
-    unused: string | null;
-    rows: number;
-    first_row: number;
-  }[];
+  const { select, proof } = mapping
+    ? await claimedConversations(connection, { parquetPath, mapping })
+    : { select: withoutMapping(parquetPath), proof: null };
+  let groups = await groupsOf(connection, select, proof === null ? 'false' : 'may_hold_messages');
+  if (groups.some(({ is_claim_wrong }) => is_claim_wrong) && proof)
+    groups = await groupsOf(connection, await proof.otherwise(), 'false');
+  else await proof?.note();
   const unusable = new Map<string, UnusableRows>();
   const unused = new Map<string, UnusedPart>();
   let rowCount = 0;
@@ -54,6 +49,26 @@ export async function countRows(
     unusable: withinBounds(reasons),
     unused: [...unused.values()].slice(0, MOST_GROUPS),
   };
+}
+
+function withoutMapping(parquetPath: string): string {
+  return `(SELECT file_row_number AS row, 'no row format was recognised' AS problem, NULL::VARCHAR AS unused FROM read_parquet(${literal(parquetPath)}, file_row_number=true))`;
+}
+
+interface Group {
+  problem: string | null;
+  unused: string | null;
+  rows: number;
+  first_row: number;
+  is_claim_wrong: boolean;
+}
+
+async function groupsOf(connection: DuckDBConnection, rows: string, isClaimWrong: string): Promise<Group[]> {
+  const found = await connection.runAndReadAll(
+    `SELECT problem, unused, count(*)::INTEGER AS rows, min(row)::INTEGER AS first_row, bool_or(${isClaimWrong}) AS is_claim_wrong
+     FROM ${rows} GROUP BY problem, unused ORDER BY first_row`,
+  );
+  return found.getRowObjectsJson() as unknown as Group[];
 }
 
 /** A file may give every row a reason of its own. */

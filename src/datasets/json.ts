@@ -3,20 +3,14 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { readBytes } from '../files.ts';
 import { DatasetError } from './dataset-error.ts';
 import { type BadRows, copyGoodRows } from './good-rows.ts';
+import { cellsAtOnce, cellsOf } from './json-cells.ts';
+import { columnsOf } from './json-columns.ts';
 import { linesOf, type Place, valuesOf } from './json-places.ts';
-import {
-  MOST_OTHERS,
-  messageOf,
-  nameGivenTwice,
-  type Reading,
-  RowTooLong,
-  rowsTooLong,
-  type WrongRow,
-  wrongRows,
-} from './reading.ts';
-import { identifier, literal } from './sql.ts';
+import { MOST_OTHERS, messageOf, type Reading, RowTooLong, rowsTooLong, type WrongRow, wrongRows } from './reading.ts';
+import { literal } from './sql.ts';
 
 const SAMPLE_BYTES = 1024 * 1024;
+const FIRST_ROWS = 1000;
 
 /** `unstructured`: objects one after the other, each over several lines. */
 type Format = 'array' | 'newline_delimited' | 'unstructured';
@@ -31,11 +25,25 @@ export async function readJson(connection: DuckDBConnection, path: string, longe
   const objects = `read_json_objects(${literal(path)}, format='${format}', maximum_object_size=${longestRowBytes})`;
   const explained = (error: unknown) => explain(error, path, format, longestRowBytes);
   if (format === 'array' && !(await endsWithBracket(path))) throw await explained(new Error('It is cut off.'));
-  const { columns, nested, hasNoNumbers } = await columnsOf(connection, objects).catch(async (error) => {
-    throw error instanceof DatasetError ? error : await explained(error);
+  return (await fromFirstRows(connection, objects, explained)) ?? (await fromAllRows(connection, objects, explained));
+}
+
+type Explain = Reading['explain'];
+
+/** Nearly always the first rows tell what the others are: then all are read in one pass. Null where they tell of something else. */
+async function fromFirstRows(connection: DuckDBConnection, objects: string, explain: Explain): Promise<Reading | null> {
+  const first = await columnsOf(connection, `(SELECT json FROM ${objects} LIMIT ${FIRST_ROWS})`).catch(() => null);
+  if (first === null || first.hasNoNumbers) return null;
+  const thorough = () => fromAllRows(connection, objects, explain);
+  return { columns: first.columns, select: cellsAtOnce(objects, first), explain, thorough };
+}
+
+async function fromAllRows(connection: DuckDBConnection, objects: string, explain: Explain): Promise<Reading> {
+  const found = await columnsOf(connection, objects).catch(async (error) => {
+    throw error instanceof DatasetError ? error : await explain(error, connection);
   });
-  const notes = hasNoNumbers ? ['NaN and Infinity stand for values that are missing; such cells are empty.'] : [];
-  return { columns, select: selectOf(objects, columns, nested), notes, explain: explained };
+  const notes = found.hasNoNumbers ? ['NaN and Infinity stand for values that are missing; such cells are empty.'] : [];
+  return { columns: found.columns, select: cellsOf(objects, found), notes, explain };
 }
 
 /**
@@ -75,161 +83,6 @@ async function endsWithBracket(path: string): Promise<boolean> {
     if (text !== '') return text.endsWith(']');
   }
   return false;
-}
-
-/** What DuckDB takes beside JSON: words for numbers, and a comma before an end. */
-const NO_NUMBER_WORD = String.raw`[:,\[]\s*-?(?:nan|inf)`;
-const COMMA_AT_END = String.raw`,\s*[}\]]`;
-const LAX = literal(`(?i)${NO_NUMBER_WORD}|${COMMA_AT_END}`);
-const TEXT = literal(String.raw`"(?:[^"\\]|\\.)*"`);
-
-/** A value that is a list or an object, or the like of it in a text. */
-const NESTED = literal(String.raw`"\s*:\s*[\[{]`);
-
-/** Whether an object is JSON to DuckDB alone. Its texts are left out only where it may be, since that is slower. */
-const IS_LAX = `CASE WHEN regexp_matches(json, ${LAX})
-  THEN regexp_matches(regexp_replace(json, ${TEXT}, '""', 'g'), ${LAX}) ELSE false END`;
-
-interface Columns {
-  columns: string[];
-  /** Those in which there is a list or an object. */
-  nested: Set<string>;
-  /** Whether a cell is NaN, or the like, as Python writes it. */
-  hasNoNumbers: boolean;
-}
-
-async function columnsOf(connection: DuckDBConnection, objects: string): Promise<Columns> {
-  const query = (sql: string) => connection.runAndReadAll(sql).then((found) => found.getRowObjectsJson());
-  const withNumbers = `(SELECT json, row_number() OVER () AS row FROM ${objects})`;
-  // In one pass, the sets of keys that there are; where they are is only asked for when it matters, since it is slower.
-  const sets = (await query(
-    `SELECT json_keys(json) AS keys, json_type(json) AS type, bool_or(${IS_LAX}) AS is_lax,
-       bool_or(regexp_matches(json, ${NESTED})) AS may_be_nested FROM ${objects} GROUP BY 1, 2`,
-  )) as { keys: string[]; type: string; is_lax: boolean; may_be_nested: boolean }[];
-  const firstRow = async (condition: string) =>
-    (await query(`SELECT min(row)::VARCHAR AS row FROM ${withNumbers} WHERE ${condition}`))[0]?.row;
-  const wrong = sets.find(({ type }) => type !== 'OBJECT');
-  if (wrong) {
-    throw new DatasetError(
-      `file has ${wrong.type.toLowerCase()} as row ${await firstRow(`json_type(json) <> 'OBJECT'`)}, where an object was expected. Make every row a JSON object.`,
-    );
-  }
-  for (const { keys } of sets) {
-    const twice = keys.find((key, i) => keys.indexOf(key) !== i);
-    if (twice === undefined && !keys.includes('')) continue;
-    const row = await firstRow(`json_keys(json) = [${keys.map(literal).join(', ')}]`);
-    throw new DatasetError(
-      twice === undefined
-        ? `file has a key without a name in row ${row}. Give it one.`
-        : `file has the key ${JSON.stringify(twice)} twice in row ${row}. Give it once.`,
-    );
-  }
-  const columns = await inOrder(
-    query,
-    sets.flatMap(({ keys }) => keys),
-    withNumbers,
-    objects,
-  );
-  if (columns.length === 0) throw new DatasetError('file has no row with a field. Upload one with at least one row.');
-  const twice = nameGivenTwice(columns);
-  if (twice !== undefined)
-    throw new DatasetError(`file has two keys ${JSON.stringify(twice)} that differ in case alone. Rename one.`);
-  const hasNoNumbers = sets.some(({ is_lax }) => is_lax);
-  if (hasNoNumbers) await requireCellsAlone(query, columns, objects);
-  const mayBeNested = sets.some(({ may_be_nested }) => may_be_nested);
-  return { columns, nested: mayBeNested ? await nestedOf(query, columns, objects) : new Set(), hasNoNumbers };
-}
-
-/** A cell that is no number is a value that is missing. Within a list or an object it is no JSON. */
-async function requireCellsAlone(
-  query: (sql: string) => Promise<Record<string, unknown>[]>,
-  columns: string[],
-  objects: string,
-): Promise<void> {
-  const bare = (json: string) => `regexp_replace(${json}, ${TEXT}, '""', 'g')`;
-  const inside = columns.map(
-    (name, i) =>
-      `(types[${i + 1}] IN ('OBJECT', 'ARRAY') AND regexp_matches(${bare(`CAST(json -> ${pointerTo(name)} AS VARCHAR)`)}, ${literal(`(?i)${NO_NUMBER_WORD}`)}))`,
-  );
-  const [row = {}] = await query(
-    `SELECT coalesce(bool_or(regexp_matches(${bare('json')}, ${literal(COMMA_AT_END)}) OR ${inside.join(' OR ')}), false) AS wrong
-     FROM (SELECT json, json_type(json, [${pointersTo(columns)}]) AS types FROM ${objects} WHERE regexp_matches(json, ${LAX}))`,
-  );
-  if (row.wrong) throw new Error('It is JSON to DuckDB alone.');
-}
-
-async function nestedOf(
-  query: (sql: string) => Promise<Record<string, unknown>[]>,
-  columns: string[],
-  objects: string,
-): Promise<Set<string>> {
-  const found = columns.map((_name, i) => `coalesce(bool_or(types[${i + 1}] IN ('OBJECT', 'ARRAY')), false) AS c${i}`);
-  const [row = {}] = await query(
-    `SELECT ${found.join(', ')} FROM (SELECT json_type(json, [${pointersTo(columns)}]) AS types FROM ${objects} WHERE regexp_matches(json, ${NESTED}))`,
-  );
-  return new Set(columns.filter((_name, i) => row[`c${i}`] === true));
-}
-
-function pointersTo(columns: string[]): string {
-  return columns.map(pointerTo).join(', ');
-}
-
-function pointerTo(name: string): string {
-  return literal(`/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`);
-}
-
-const FIRST_ROWS = 1000;
-
-/** Keys in the order in which they are first met: nearly always in the first rows. */
-async function inOrder(
-  query: (sql: string) => Promise<Record<string, unknown>[]>,
-  keys: string[],
-  withNumbers: string,
-  objects: string,
-): Promise<string[]> {
-  const first = await query(`SELECT json_keys(json) AS keys FROM ${objects} LIMIT ${FIRST_ROWS}`);
-  const found = new Set(first.flatMap((row) => row.keys as string[]));
-  if (keys.every((key) => found.has(key))) return [...found];
-  const later = await query(
-    `SELECT keys FROM (SELECT json_keys(json) AS keys, min(row) AS row FROM ${withNumbers} GROUP BY 1) ORDER BY row`,
-  );
-  return [...new Set(later.flatMap((row) => row.keys as string[]))];
-}
-
-/** Each object is parsed once for all of its values and once for their types; what more is needed, only where it is. */
-function selectOf(objects: string, columns: string[], nested: Set<string>): string {
-  const cells = columns.map((name, i) => {
-    const [value, type, pointer] = [`texts[${i + 1}]`, `types[${i + 1}]`, pointerTo(name)];
-    const number = `CASE WHEN regexp_matches(${value}, '(?i)nan|inf') THEN NULL ELSE ${asWritten('json')} ->> ${pointer} END`;
-    if (!nested.has(name))
-      return `CASE ${type} WHEN 'NULL' THEN NULL WHEN 'DOUBLE' THEN ${number} ELSE ${value} END AS ${identifier(name)}`;
-    return `CAST(CASE ${type}
-      WHEN 'NULL' THEN NULL
-      WHEN 'VARCHAR' THEN to_json(${value})::VARCHAR
-      WHEN 'DOUBLE' THEN ${number}
-      ELSE CASE WHEN ${type} IN ('OBJECT', 'ARRAY') AND regexp_matches(${value}, '[:,[]-?[0-9]+[.e]')
-        THEN ${withoutMarks(`${asWritten('json', MARK)} -> ${pointer}`)} ELSE ${value} END
-      END AS JSON) AS ${identifier(name)}`;
-  });
-  const list = pointersTo(columns);
-  return `SELECT ${cells.join(',\n')} FROM (
-    SELECT json, json_extract_string(json, [${list}]) AS texts, json_type(json, [${list}]) AS types FROM ${objects})`;
-}
-
-/** No text of JSON begins so but one that was marked here, or written to look like it. */
-const MARK = '\\u0001number:';
-
-/**
- * The JSON with every number as a text, since DuckDB rounds them (1e5 becomes 100000.0). Strings are passed over in the
- * same sweep; 1 and 2 are control characters, which valid JSON does not hold as such.
- */
-function asWritten(json: string, mark = ''): string {
-  const swept = `regexp_replace(${json}, '("(?:[^"\\\\]|\\\\.)*"|[^"0-9-]+)|(-?[0-9][0-9.eE+-]*)', concat('\\1', chr(1), '\\2', chr(2)), 'g')`;
-  return `replace(replace(replace(${swept}, concat(chr(1), chr(2)), ''), chr(1), ${literal(`"${mark}`)}), chr(2), '"')`;
-}
-
-function withoutMarks(json: string): string {
-  return `regexp_replace(${json}, '"\\\\u0001number:([^"]*)"', '\\1', 'g')`;
 }
 
 const REMEDY = 'Mend it: the file is to be an array of objects, or one object per line.';

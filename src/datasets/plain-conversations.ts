@@ -1,13 +1,15 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { isBlank, isEmptyJson, isNothing, standsForNothing } from './cell-sql.ts';
-import { columnTypes, type MappedRows } from './conversations.ts';
+import { beginsAsWords, isBlank, isEmptyJson, isNothing, standsForNothing } from './cell-sql.ts';
+import type { MappedRows } from './conversation-files.ts';
+import { columnTypes } from './conversations.ts';
 import type { Mapping } from './rows/mapping.ts';
 import { isMeaningless } from './rows/read-row.ts';
 import { identifier, literal } from './sql.ts';
 
 /**
- * The conversations of rows that are nothing but texts, read by DuckDB itself, which is many times as fast; null where they
- * are more than that. It says the same as readRow (rows/read-row.ts), which a test holds it to.
+ * The conversations of rows that are nothing but texts, read by DuckDB itself, which is many times as fast; null where mapping
+ * or columns are more than that. It says the same as readRow (rows/read-row.ts), which a test holds it to, unless a text
+ * `may_hold_messages`, as JSON.
  */
 export async function plainConversations(
   connection: DuckDBConnection,
@@ -19,12 +21,9 @@ export async function plainConversations(
   const used = new Set<string>(Object.values(mapping));
   if (columns.some(({ name, isJson }) => isJson && used.has(name))) return null;
   const from = `read_parquet(${literal(parquetPath)}, file_row_number=true)`;
-  if (read.mayHoldMessages.length > 0) {
-    const found = await connection.runAndReadAll(
-      `SELECT 1 FROM ${from} WHERE ${read.mayHoldMessages.map((cell) => `regexp_matches(${cell}, '^\\s*[\\[{]')`).join(' OR ')} LIMIT 1`,
-    );
-    if (found.currentRowCount > 0) return null;
-  }
+  const mayHold = read.mayHoldMessages.map(
+    (cell) => `(NOT ${beginsAsWords(cell)} AND coalesce(regexp_matches(${cell}, '^\\s*[\\[{]'), false))`,
+  );
   const others = columns.filter(({ name }) => !used.has(name) && !isMeaningless(name));
   const unused = others.map(({ name, isJson }) => {
     const cell = `CAST(${identifier(name)} AS VARCHAR)`;
@@ -33,7 +32,8 @@ export async function plainConversations(
   const listed = `list_filter([${unused.join(', ')}], lambda name: name IS NOT NULL)`;
   const unusedSql =
     unused.length === 0 ? 'NULL::VARCHAR' : `CASE WHEN len(${listed}) > 0 THEN to_json(${listed})::VARCHAR END`;
-  return `(SELECT file_row_number AS row, (${read.problem}) AS problem, ${read.messages} AS messages, NULL::VARCHAR AS tools, ${unusedSql} AS unused FROM ${from})`;
+  return `(SELECT file_row_number AS row, (${read.problem}) AS problem, ${read.messages} AS messages, NULL::VARCHAR AS tools, ${unusedSql} AS unused,
+    ${mayHold.join(' OR ') || 'false'} AS may_hold_messages FROM ${from})`;
 }
 
 interface PlainSql {
@@ -48,7 +48,7 @@ function plainSql(mapping: Mapping): PlainSql | null {
   if ('text' in mapping) {
     const text = identifier(mapping.text);
     return {
-      problem: `CASE ${refused(text, 'text')} END`,
+      problem: problemOf([[text, 'text']]),
       messages: `to_json([json_object('role', 'text', 'content', ${text})])::VARCHAR`,
       mayHoldMessages: [],
     };
@@ -91,13 +91,21 @@ function exchange(
   ];
   const list = `[${messages.join(', ')}]`;
   return {
-    problem: `CASE ${refused(prompt, 'prompt')} ${refused(answer, 'answer')} END`,
+    problem: problemOf([
+      [prompt, 'prompt'],
+      [answer, 'answer'],
+    ]),
     messages: `to_json(${systemColumn ? `list_filter(${list}, lambda m: m IS NOT NULL)` : list})::VARCHAR`,
     mayHoldMessages: [prompt, answer],
   };
 }
 
-/** The branches of a CASE that say why a cell cannot be trained on. */
-function refused(cell: string, what: string): string {
-  return `WHEN ${isBlank(cell)} THEN 'the ${what} is empty' WHEN ${standsForNothing(cell)} THEN concat('the ${what} is ', trim(${cell}), ', which stands for a missing value')`;
+/** Why one of these cells, each with what it is, cannot be trained on; or NULL. */
+function problemOf(cells: [cell: string, what: string][]): string {
+  const refused = cells.map(
+    ([cell, what]) =>
+      `WHEN ${isBlank(cell)} THEN 'the ${what} is empty' WHEN ${standsForNothing(cell)} THEN concat('the ${what} is ', trim(${cell}), ', which stands for a missing value')`,
+  );
+  const areWords = cells.map(([cell]) => beginsAsWords(cell)).join(' AND ');
+  return `CASE WHEN ${areWords} THEN NULL ${refused.join(' ')} END`;
 }

@@ -10,6 +10,8 @@ export interface Reading {
   select: string;
   /** What was left out or understood so that it could be read, as sentences. */
   notes?: string[];
+  /** Of a reading that goes by the first rows: one that looks at all of them, for a file on which this query failed. */
+  thorough?: () => Promise<Reading>;
   /** Of a reading that leaves out what it cannot read: what that was. */
   leftOut?: (connection: DuckDBConnection) => Promise<BadRows | null>;
   /** What is wrong with a file on which the query failed. Looks at the file once more, so that it can say where. */

@@ -1,5 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { conversationsOf, type MappedRows } from './conversations.ts';
+import type { MappedRows } from './conversation-files.ts';
+import { conversationsOf } from './conversations.ts';
 import type { RowFilters } from './row-filters.ts';
 
 export interface RowSource extends MappedRows {

@@ -59,7 +59,9 @@ describe('the tokens of a row, and what a chat template can show', function () {
 
   const tokensOf = async (query: Record<string, string | number>, status = 200) => {
     const asked = new URLSearchParams({ base_model: BASE, ...query } as Record<string, string>);
-    return (await get(`/datasets/${datasetId}/tokens?${asked}`, status)) as Tokens & { error: { message: string } };
+    return (await get(`/datasets/${datasetId}/tokens?${asked}`, status)) as unknown as Tokens & {
+      error: { message: string };
+    };
   };
   const learntOf = ({ tokens }: Tokens) =>
     tokens
@@ -109,7 +111,9 @@ describe('the tokens of a row, and what a chat template can show', function () {
     assert.match((await tokensOf({ row: 4 }, 400)).error.message, /row is 4, and dataset \d+ has 4 rows, from 0 to 3/);
     assert.match((await tokensOf({ base_model: 'org/none' }, 400)).error.message, /org\/none/);
     const id = (await api.upload('odd.csv', 'x,y,z\n1,2,3\n')).body.id;
-    const { error } = (await get(`/datasets/${id}/tokens?base_model=${BASE}`, 400)) as { error: { message: string } };
+    const { error } = (await get(`/datasets/${id}/tokens?base_model=${BASE}`, 400)) as unknown as {
+      error: { message: string };
+    };
     assert.match(error.message, /has no mapping, so its rows have no tokens/);
   });
 

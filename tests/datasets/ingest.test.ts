@@ -125,6 +125,55 @@ describe('ingesting a file', function () {
     ]);
   });
 
+  const LATER: [what: string, row: string, a: unknown, b: unknown][] = [
+    ['a key that is missing', '{"b":"late"}', null, 'late'],
+    ['keys in another order', '{"b":"late","a":"ä"}', 'ä', 'late'],
+    ['a number', '{"a":1e5,"b":"late"}', '1e5', 'late'],
+    ['null', '{"a":null,"b":"late"}', null, 'late'],
+    ['a list', '{"a":[1.50],"b":"late"}', '[1.50]', 'late'],
+    ['an object in another spelling', '{"a" : {"x": 1e5} ,\t"b":"late"  }', '{"x":1e5}', 'late'],
+    ['NaN', '{"a":NaN,"b":"late"}', null, 'late'],
+    ['escapes', '{"a":"\\"\\u00e4\\n: {\\" : [","b":"late"}', '"ä\n: {" : [', 'late'],
+    ['another key', '{"a":"x","b":"late","c":"y"}', 'x', 'late'],
+  ];
+  for (const [what, row, a, b] of LATER) {
+    it(`reads ${what} that comes only after the rows that are looked at first`, async () => {
+      // Let the query of the first rows take what it meets, and other keys are left out, and lists and numbers are read as DuckDB writes them.
+      const rows = Array.from({ length: 1200 }, (_, i) => `{"a":"text ${i}","b":"other"}`);
+      const found = await ingest('a.jsonl', [...rows, row, ...rows].join('\n'));
+      assert.equal(found.rowCount, 2401);
+      const dataset = { parquet_path: join(dir, 'out.parquet'), columns: found.columns, mapping: null };
+      const shown = await previewRows({ dataset, offset: 1199, count: 3 });
+      const values = shown.map(({ values }) => [values.a, values.b]);
+      assert.deepEqual(values, [
+        ['text 1199', 'other'],
+        [a, b],
+        ['text 0', 'other'],
+      ]);
+      if (row.includes('"c"')) assert.equal(shown[1]?.values.c, 'y');
+    });
+  }
+
+  const WRONG_LATER: [what: string, row: string, sentence: RegExp][] = [
+    ['a key twice', '{"a":"x","b":"y","a":"z"}', /the key "a" twice in row 1201/],
+    ['a list in place of a row', '["a"]', /has array as row 1201/],
+    ['a comma at the end', '{"a":"x","b":"y",}', /in line 1201: /],
+    ['NaN in a list', '{"a":[NaN],"b":"y"}', /in line 1201: NaN and Infinity are no JSON/],
+    ['a row that is cut off', '{"a":"x","b":"y', /in line 1201: /],
+  ];
+  for (const [what, row, sentence] of WRONG_LATER) {
+    it(`refuses ${what} that comes only after the rows that are looked at first`, async () => {
+      const rows = Array.from({ length: 1200 }, (_, i) => `{"a":"text ${i}","b":"other"}`);
+      await assert.rejects(ingest('a.jsonl', [...rows, row, ...rows].join('\n')), sentence);
+    });
+  }
+
+  it('takes a mapping to a key that comes only after the rows that are looked at first', async () => {
+    const rows = Array.from({ length: 1200 }, (_, i) => `{"a":"text ${i}"}`);
+    const { usableRowCount } = await ingest('a.jsonl', [...rows, '{"b":"late"}'].join('\n'), { text: 'b' });
+    assert.equal(usableRowCount, 1);
+  });
+
   const REFUSED: [name: string, file: string, content: string | Buffer, sentence: RegExp][] = [
     ['an empty file', 'a.csv', '', /file is empty/],
     ['a header alone', 'a.csv', 'a,b\n', /no rows beside its header/],

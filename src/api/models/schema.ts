@@ -56,12 +56,9 @@ export const BaseModelSchema = z
 const TemplateSchema = z
   .object({
     problem: text.openapi({ description: 'Why it takes no chats; nothing else is known then' }),
-    system: z
-      .enum(['shown', 'in_question', 'refused'])
-      .optional()
-      .openapi({
-        description: 'in_question: it knows no system prompt, which is put at the head of the first question',
-      }),
+    system: z.enum(['shown', 'in_question', 'refused']).optional().openapi({
+      description: 'in_question: it knows no system prompt, which is put at the head of the first question',
+    }),
     tools: z.boolean().optional().openapi({ description: 'It lists the tools that may be called' }),
     tool_calls: z.boolean().optional().openapi({ description: 'It shows calls; else see tool_calls of a training' }),
     thoughts: z.enum(['shown', 'switched', 'in_text']).optional().openapi({
