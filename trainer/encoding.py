@@ -9,6 +9,7 @@ from .failures import BadInput
 from .forms import Choices
 from .rows import Conversation
 from .templates import ChatTemplate
+from .tokens import tokens_of
 
 IGNORED = -100  # The label that PyTorch's cross entropy leaves out.
 
@@ -23,12 +24,12 @@ class Example:
 
     ids: list[int]
     labels: list[int]
-    # What its tokens were made from, and which of that text's tokens is the first one here.
+    # What its tokens were made from, and which characters of that each of them stands for.
     text: str = ""
-    first: int = 0
+    offsets: list[tuple[int, int]] = field(default_factory=list)
 
     def cut(self, start: int, end: int) -> "Example":
-        return replace(self, ids=self.ids[start:end], labels=self.labels[start:end], first=self.first + start)
+        return replace(self, ids=self.ids[start:end], labels=self.labels[start:end], offsets=self.offsets[start:end])
 
     @property
     def first_answer(self) -> int | None:
@@ -166,22 +167,23 @@ def is_text(messages: list[dict]) -> bool:
 def examples_of(template: ChatTemplate, messages: list[dict], tools: list[dict] | None, choices: Choices) -> tuple[list[Example], set[str]]:
     """A conversation as one example with the loss on every answer, or one for each answer (answers.py), and notes on what is learnt otherwise."""
     if is_text(messages):
-        tokenizer = template.tokenizer
-        ids = tokenizer(messages[0]["content"], add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
-        return [Example(ids, ids, messages[0]["content"])], set()
+        text = messages[0]["content"]
+        ids, offsets = tokens_of(template.tokenizer, text)
+        ids, offsets = [*ids, template.tokenizer.eos_token_id], [*offsets, (len(text), len(text))]
+        return [Example(ids, ids, text, offsets)], set()
     texts, notes = seen(template, messages, tools, choices)
     return [_example(template.tokenizer, text) for text in texts], notes
 
 
 def _example(tokenizer, seen: Seen) -> Example:
-    encoded = tokenizer(seen.text, add_special_tokens=False, return_offsets_mapping=True)
+    ids, offsets = tokens_of(tokenizer, seen.text, [start for start, _ in seen.answers])
     labels = []
     spans = iter(seen.learnt)
     start, end = next(spans)
-    for token, (first, last) in zip(encoded["input_ids"], encoded["offset_mapping"]):
+    for token, (first, last) in zip(ids, offsets):
         while first >= end:
             start, end = next(spans, (len(seen.text) + 1, len(seen.text) + 2))
-        # A token may begin with the white space before an answer: without it the answer's first word would be lost.
+        # Where a template marks what is learnt of an answer, a token may begin with the white space before that.
         is_learnt = first >= start or last > start and seen.text[start:last].strip()
         labels.append(token if is_learnt else IGNORED)
-    return Example(encoded["input_ids"], labels, seen.text)
+    return Example(ids, labels, seen.text, offsets)

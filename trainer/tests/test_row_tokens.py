@@ -2,6 +2,7 @@ import unittest
 from copy import copy
 from itertools import groupby
 
+from .. import tokens
 from ..answers import seen
 from ..encoding import IGNORED, encode
 from ..forms import Choices
@@ -83,6 +84,35 @@ class RowTokens(unittest.TestCase):
         called = {"function": {"name": "weather", "arguments": "{}"}}
         found = self.tokens([CHAT[0], {"role": "assistant", "content": "", "tool_calls": [called]}])
         self.assertRegex(found["problem"], "cannot show calls of tools: that of weather")
+
+
+class Beginnings(unittest.TestCase):
+    """An answer begins with a token of its own."""
+
+    def tokens(self, tokenizer, text: str, *answers: str) -> list[str]:
+        ids, offsets = tokens.tokens_of(tokenizer, text, [text.index(answer) for answer in answers])
+        self.assertEqual(len(ids), len(offsets))
+        return tokenizer.convert_ids_to_tokens(ids)
+
+    def test_where_a_token_would_stand_for_the_end_of_what_asks_and_for_the_answer(self):
+        # Make the tokens of the whole, and what the model is to say behind the line end with which it is asked is never learnt.
+        text = "<think>\n\n</think>\n\nYes."
+        self.assertEqual(self.tokens(packages.smollm2(), text)[:3], ["<think>", "ĊĊ", "</think>"])
+        self.assertEqual(self.tokens(packages.smollm2(), text, "\n</think>")[:4], ["<think>", "Ċ", "Ċ", "</think>"])
+        self.assertEqual(self.tokens(packages.smollm2(), "Bob: Yes.", "Yes")[-3:], ["Ġ", "Yes", "."])
+
+    def test_where_line_ends_are_divided_by_what_follows(self):
+        self.assertEqual(self.tokens(packages.smollm2(), "Bob\n\nYes")[-3:], ["Ċ", "Ċ", "Yes"])
+        self.assertEqual(self.tokens(packages.smollm2(), "Bob\n\nYes", "Yes")[-2:], ["ĊĊ", "Yes"])
+
+    def test_without_the_blank_that_a_text_begins_with(self):
+        self.assertEqual(self.tokens(packages.llama2(), "Bob: Yes", "Yes")[-3:], [":", "▁", "Yes"])
+        self.assertEqual(self.tokens(packages.llama2(), "Bob: Yes, Bob: No", "Yes", "No")[-8:], [":", "▁", "Yes", ",", "▁Bob", ":", "▁", "No"])
+
+    def test_and_nothing_is_changed_where_one_does(self):
+        for text, answer in (("<|im_start|>assistant\nYes", "Yes"), ("Bob: Yes", " Yes")):
+            self.assertEqual(self.tokens(packages.llama2(), text, answer), self.tokens(packages.llama2(), text))
+            self.assertEqual(self.tokens(packages.smollm2(), text, answer), self.tokens(packages.smollm2(), text))
 
 
 class TemplateFacts(unittest.TestCase):

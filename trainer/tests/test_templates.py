@@ -78,7 +78,7 @@ class Answers(Shown):
     def test_an_answer_that_ends_by_the_next_turn_s_marker_learns_it_and_stops_there(self):
         self.assertEqual(
             self.seen(MARKED_BY_THE_NEXT, [user("a"), assistant("one"), user("b"), assistant("two")]),
-            ["<|im_start|>user a<|im_start|>assistant« one<|im_start|>»user b<|im_start|>assistant« two<|im_start|>»"],
+            ["<|im_start|>user a<|im_start|>assistant «one<|im_start|>»user b<|im_start|>assistant «two<|im_start|>»"],
         )
         ends = ChatTemplate(self.with_template(MARKED_BY_THE_NEXT)).ends()
         self.assertEqual(self.tokenizer.convert_ids_to_tokens(ends), ["<|im_start|>"])
@@ -87,7 +87,7 @@ class Answers(Shown):
         template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}"
         self.assertEqual(
             self.seen(template, [user("a"), assistant("one"), user("b"), assistant("two")]),
-            ["user: a\nassistant:« one<|im_end|>»", "user: a\nassistant: one\nuser: b\nassistant:« two<|im_end|>»"],
+            ["user: a\nassistant: «one<|im_end|>»", "user: a\nassistant: one\nuser: b\nassistant: «two<|im_end|>»"],
         )
 
     def test_where_a_text_ends_it_that_is_no_token_the_last_ends_by_that_of_a_text_as_well(self):
