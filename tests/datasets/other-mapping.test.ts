@@ -46,6 +46,15 @@ describe('a dataset that gets another mapping', function () {
     );
   });
 
+  it('lists the one before among those that fit, and the new one no more', async () => {
+    // Leave them as they were, and the mapping that the dataset has is offered in its own place.
+    const id = await upload(2);
+    const patch = async (mapping: object) =>
+      (await api.call('PATCH', `/datasets/${id}`, { mapping })).body.alternatives;
+    assert.deepEqual(await patch(PLAIN), [QUESTION_AND_ANSWER]);
+    assert.deepEqual(await patch(QUESTION_AND_ANSWER), [PLAIN]);
+  });
+
   it('has one profile made, however many ask for it at once', async () => {
     const id = await upload(200);
     const answers = await Promise.all(Array.from({ length: 12 }, () => api.call('GET', `/datasets/${id}/profile`)));

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { QueryTypes } from 'sequelize';
 import type { z } from 'zod';
 import { inDataProcess } from '../../datasets/in-data-process.ts';
@@ -105,8 +106,11 @@ function check(dataset: Dataset, mapping: Mapping, slowly: Slowly): Promise<Mapp
 export async function remap(dataset: Dataset, mapping: Mapping, slowly: Slowly) {
   checkMapping(mapping, dataset.columns);
   const { usable_rows, unusable, unused } = await check(dataset, mapping, slowly);
+  const others = [...(dataset.mapping ? [dataset.mapping] : []), ...dataset.alternatives];
   return {
     mapping,
+    // The one that it had fits as well.
+    alternatives: others.filter((other) => !isDeepStrictEqual(other, mapping)),
     usable_row_count: usable_rows,
     unusable: unusable.map(({ values: _values, ...reason }) => reason),
     unused,
