@@ -73,7 +73,7 @@ def write_manifest(directory: Path, facts: dict) -> tuple[str, int]:
     for folder in {path.parent for path in directory.rglob("*")} | {directory}:
         fsync(folder)
     # Some of them may have been made just now. One that is not ours to read was there before.
-    for folder in list(directory.absolute().parents)[:_LEVELS]:
+    for folder in list(directory.resolve().parents)[:_LEVELS]:
         with contextlib.suppress(PermissionError):
             fsync(folder)
     return hashlib.sha256(text.encode()).hexdigest(), sum(file["bytes"] for file in files.values())

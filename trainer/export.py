@@ -1,6 +1,5 @@
 """The finished model: the adapter, beside it the merged model unless it is not wanted, its card, and a manifest of every file."""
 
-import shutil
 from pathlib import Path
 
 from .card import model_card
@@ -11,13 +10,15 @@ from .run_file import RunFile
 def export(run: RunFile, model, tokenizer) -> tuple[list[dict], str]:
     """Writes output_dir afresh. Returns its files and the sha256 of the trained weights: of the adapter's file (qlora),
     of model.safetensors (standard), or of the hashes of its shards in their order."""
+    with run.places.fresh(run.output_dir) as output:
+        return _write(run, output, model, tokenizer)
+
+
+def _write(run: RunFile, output: Path, model, tokenizer) -> tuple[list[dict], str]:
     from .models import ends_of
 
-    run.places.require()
-    shutil.rmtree(run.output_dir, ignore_errors=True)
-    run.output_dir.mkdir(parents=True)
     if run.training_type == "qlora":
-        adapter = run.output_dir / "adapter"
+        adapter = output / "adapter"
         # Whoever loads the adapter elsewhere has the base under its name, not under our path.
         model.peft_config["default"].base_model_name_or_path = run.model_name
         model.save_pretrained(adapter, save_embedding_layers=False)
@@ -25,21 +26,21 @@ def export(run: RunFile, model, tokenizer) -> tuple[list[dict], str]:
         weights = sha256_of(adapter / "adapter_model.safetensors")
         if run.is_merged:
             model = merged(run, adapter)
-            model.save_pretrained(run.output_dir)
+            model.save_pretrained(output)
     else:
         model.config.use_cache = True
-        model.to(load_dtype(run.model_path)).save_pretrained(run.output_dir)
-        weights = _weights_sha256(run.output_dir)
+        model.to(load_dtype(run.model_path)).save_pretrained(output)
+        weights = _weights_sha256(output)
     # So that it ends where an answer does, whoever loads it, or the adapter.
     ends = ends_of(model, tokenizer)
     model.generation_config.eos_token_id = ends if len(ends) > 1 else ends[0]
-    model.generation_config.save_pretrained(run.output_dir)
-    tokenizer.save_pretrained(run.output_dir)
-    (run.output_dir / "README.md").write_text(model_card(run), encoding="utf-8")
-    write_manifest(run.output_dir, {"base_model": run.model_name, "training_type": run.training_type, "weights_sha256": weights})
+    model.generation_config.save_pretrained(output)
+    tokenizer.save_pretrained(output)
+    (output / "README.md").write_text(model_card(run), encoding="utf-8")
+    write_manifest(output, {"base_model": run.model_name, "training_type": run.training_type, "weights_sha256": weights})
     files = [
-        {"path": str(path.relative_to(run.output_dir)), "bytes": path.stat().st_size, "sha256": sha256_of(path)}
-        for path in sorted(run.output_dir.rglob("*"))
+        {"path": str(path.relative_to(output)), "bytes": path.stat().st_size, "sha256": sha256_of(path)}
+        for path in sorted(output.rglob("*"))
         if path.is_file()
     ]
     return files, weights

@@ -118,12 +118,8 @@ def index(run: RunFile, conversations: list[Conversation], held_out: list[Conver
     events.send("phase", phase="exporting", message=None)
     embeddings = np.empty_like(done[0])
     embeddings[order] = done[0]
-    try:
-        files = _export(run, embedder, chunks, embeddings)
-    except BaseException:
-        # On a full disk half a bundle takes the room for a whole one.
-        shutil.rmtree(run.output_dir, ignore_errors=True)
-        raise
+    with run.places.fresh(run.output_dir) as output:
+        files = _export(run, output, embedder, chunks, embeddings)
     return {
         "final_step": total_steps,
         "total_steps": total_steps,
@@ -176,18 +172,15 @@ def _save(path: Path, embeddings) -> None:
         raise
 
 
-def _export(run: RunFile, embedder, chunks: list[dict], embeddings) -> list[dict]:
-    """Writes output_dir afresh. Returns its files."""
+def _export(run: RunFile, output: Path, embedder, chunks: list[dict], embeddings) -> list[dict]:
+    """Writes a bundle. Returns its files."""
     import numpy as np
 
-    run.places.require()
-    shutil.rmtree(run.output_dir, ignore_errors=True)
-    run.output_dir.mkdir(parents=True)
-    with (run.output_dir / CHUNKS).open("w", encoding="utf-8") as file:
+    with (output / CHUNKS).open("w", encoding="utf-8") as file:
         for chunk in chunks:
             file.write(json.dumps(chunk, ensure_ascii=False) + "\n")
-    np.save(run.output_dir / EMBEDDINGS, embeddings)
-    shutil.copyfile(QUERY, run.output_dir / QUERY.name)
+    np.save(output / EMBEDDINGS, embeddings)
+    shutil.copyfile(QUERY, output / QUERY.name)
     config = {
         "format": "rag-bundle",
         "format_version": FORMAT_VERSION,
@@ -204,11 +197,11 @@ def _export(run: RunFile, embedder, chunks: list[dict], embeddings) -> list[dict
         "normalised": True,
         "chunking": {"tokens": run.hyperparameters.chunk_tokens, "overlap": run.hyperparameters.chunk_overlap},
         "chunks": len(chunks),
-        "sha256": {name: sha256_of(run.output_dir / name) for name in (CHUNKS, EMBEDDINGS)},
+        "sha256": {name: sha256_of(output / name) for name in (CHUNKS, EMBEDDINGS)},
     }
-    (run.output_dir / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    (run.output_dir / "README.md").write_text(model_card(run), encoding="utf-8")
-    write_manifest(run.output_dir, {"base_model": run.model_name, "training_type": run.training_type, "weights_sha256": config["sha256"][EMBEDDINGS]})
+    (output / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (output / "README.md").write_text(model_card(run), encoding="utf-8")
+    write_manifest(output, {"base_model": run.model_name, "training_type": run.training_type, "weights_sha256": config["sha256"][EMBEDDINGS]})
     return [
-        {"path": path.name, "bytes": path.stat().st_size, "sha256": sha256_of(path)} for path in sorted(run.output_dir.iterdir()) if path.is_file()
+        {"path": path.name, "bytes": path.stat().st_size, "sha256": sha256_of(path)} for path in sorted(output.iterdir()) if path.is_file()
     ]

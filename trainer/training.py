@@ -1,7 +1,6 @@
 """From a run file to a finished model: data, model, steps, checkpoints, export."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,12 +131,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     from .export import export
 
     events.send("phase", phase="exporting", message=None)
-    try:
-        files, weights_sha256 = export(run, trainer.model, tokenizer)
-    except BaseException:
-        # On a full disk half a model takes the room for a whole one.
-        shutil.rmtree(run.output_dir, ignore_errors=True)
-        raise
+    files, weights_sha256 = export(run, trainer.model, tokenizer)
     return {
         "final_step": final_step,
         "total_steps": total_steps,

@@ -9,8 +9,8 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from .. import failures
-from ..checkpoints import MANIFEST
+from .. import failures, models
+from ..checkpoints import MANIFEST, problem_with
 from ..failures import BadInput, Diverged, MachineFailed, Stopped, as_failure
 from ..run_file import read_run_file
 from ..saving import LONGEST_S, SavePlan
@@ -92,7 +92,7 @@ class Ends(unittest.TestCase):
         self.assertIsInstance(as_failure(raised.exception), MachineFailed)
 
     def test_nothing_is_written_where_a_link_leads_that_was_put_in_place_of_a_folder(self):
-        # Take places.require out of reporting.py and the checkpoints from step 4 on lie elsewhere; out of export.py, the model.
+        # Take places.require out of reporting.py and the checkpoints from step 4 on lie elsewhere; out of places.fresh, the model.
         elsewhere = self._elsewhere()
         for place, step in (("checkpoints", 4), ("out", 6)):
             work = self._folder(place)
@@ -107,6 +107,23 @@ class Ends(unittest.TestCase):
             with self.assertRaisesRegex(BadInput, "leads to .* through a link"):
                 train_here(work, link, output_dir=str(output))
             self.assertEqual(list(elsewhere.iterdir()), [])
+
+    def test_a_link_that_comes_while_the_model_is_written_leads_nothing_out(self):
+        # Write by the name of the output directory (fresh in places.py), and what is saved after the link lies elsewhere.
+        elsewhere = self._elsewhere()
+        work = self._folder("out")
+        output = work / "out" / "output"
+        output.parent.mkdir()
+
+        def link(*arguments, ends_of=models.ends_of):
+            output.parent.rename(work / "moved")
+            output.parent.symlink_to(elsewhere)
+            return ends_of(*arguments)
+
+        with mock.patch.object(models, "ends_of", link):
+            train_here(work, output_dir=str(output))
+        self.assertEqual(list(elsewhere.iterdir()), [])
+        self.assertIsNone(problem_with(work / "moved" / "output", {}))
 
     def test_a_full_disk_has_a_code_of_its_own_and_leaves_the_room_it_took(self):
         # Take _NO_ROOM's branch out of failures.py and it counts as a crash.
