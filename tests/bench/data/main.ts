@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { execa } from 'execa';
+import { countRows } from '../../../src/datasets/count-rows.ts';
 import { withDuckDb } from '../../../src/datasets/duckdb.ts';
 import { literal } from '../../../src/datasets/sql.ts';
 import { loadEnv, PROJECT_ROOT } from '../../../src/env.ts';
@@ -14,6 +15,7 @@ import { ensurePythonEnvironment } from '../../../src/local/python.ts';
 const FOLDER = dirname(fileURLToPath(import.meta.url));
 const MIX_ROWS = 1_000_000;
 const MIX_DATASETS = 5;
+const MAPPING = { prompt: 'prompt', completion: 'completion' };
 const WORDS = 'alpha bravo charlie delta echo foxtrot golf hotel india juliet kilo lima mike november oscar papa'.split(
   ' ',
 );
@@ -69,9 +71,12 @@ async function generate(dir: string, rows: number): Promise<void> {
     await connection.run(`COPY rows TO ${literal(join(dir, 'rows.jsonl'))} (FORMAT json)`);
     for (let i = 0; i < MIX_DATASETS; i++) {
       const part = `FROM rows LIMIT ${MIX_ROWS} OFFSET ${Math.max(0, Math.min(i * MIX_ROWS, rows - MIX_ROWS))}`;
+      const parquetPath = join(dir, `part-${i}.parquet`);
       await connection.run(
-        `COPY (${part}) TO ${literal(join(dir, `part-${i}.parquet`))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480)`,
+        `COPY (${part}) TO ${literal(parquetPath)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480)`,
       );
+      // As where it was uploaded: then it is known that its rows are texts.
+      await countRows(connection, parquetPath, MAPPING);
     }
   });
   const sizes = await Promise.all(['rows.csv', 'rows.jsonl'].map((name) => stat(join(dir, name))));
