@@ -7,7 +7,7 @@ import { exists } from '../files.ts';
 import { isNothing } from './cell-sql.ts';
 import { conversationFiles, type MappedRows } from './conversation-files.ts';
 import { withDuckDb } from './duckdb.ts';
-import { plainConversations } from './plain-conversations.ts';
+import { MAY_HOLD_MESSAGES, plainConversations } from './plain-conversations.ts';
 import { type Json, jsonOf, parseAsWritten } from './rows/json-value.ts';
 import { type Cells, isMeaningless, readRow } from './rows/read-row.ts';
 import { identifier, literal } from './sql.ts';
@@ -26,7 +26,9 @@ import { identifier, literal } from './sql.ts';
 export async function conversationsOf(connection: DuckDBConnection, rows: MappedRows): Promise<string> {
   const { select, proof } = await claimedConversations(connection, rows);
   if (proof === null) return select;
-  const found = await connection.runAndReadAll(`SELECT 1 FROM ${select} WHERE may_hold_messages LIMIT 1`);
+  const found = await connection.runAndReadAll(
+    `SELECT 1 FROM ${select} WHERE problem = ${literal(MAY_HOLD_MESSAGES)} LIMIT 1`,
+  );
   if (found.currentRowCount > 0) return await proof.otherwise();
   await proof.note();
   return select;
@@ -34,7 +36,7 @@ export async function conversationsOf(connection: DuckDBConnection, rows: Mapped
 
 interface Claimed {
   select: string;
-  /** Of rows that are taken for texts until one `may_hold_messages`: what notes that none does, and what to select from instead. */
+  /** Of rows that are taken for texts until the problem of one is MAY_HOLD_MESSAGES: what notes that none does, and what to select from instead. */
   proof: { note: () => Promise<void>; otherwise: () => Promise<string> } | null;
 }
 
@@ -45,7 +47,12 @@ export async function claimedConversations(connection: DuckDBConnection, rows: M
   const texts = (await exists(files.read)) ? null : await plainConversations(connection, rows);
   if (texts === null) return { select: await otherwise(), proof: null };
   const isProven = await exists(files.texts);
-  return { select: texts, proof: isProven ? null : { note: () => writeFile(files.texts, ''), otherwise } };
+  return { select: texts, proof: isProven ? null : { note: () => noteTexts(rows), otherwise } };
+}
+
+/** Notes that all rows are texts, no one of which may be messages. */
+export async function noteTexts(rows: MappedRows): Promise<void> {
+  await writeFile(conversationFiles(rows).texts, '');
 }
 
 /** Reads them where they were not read before. */
@@ -88,7 +95,7 @@ async function copyRows(reader: DuckDBConnection, writer: DuckDBConnection, rows
 
 /** The cells of rows in their order. Of texts that the mapping does not name, only whether there is one is asked for. */
 async function cellsQuery(connection: DuckDBConnection, { parquetPath, mapping }: MappedRows) {
-  const columns = await columnTypes(connection, parquetPath);
+  const columns = await columnTypes(connection, `read_parquet(${literal(parquetPath)})`);
   const used = new Set<string>(Object.values(mapping));
   const asked = columns.filter(({ name }) => used.has(name) || !isMeaningless(name));
   const expressions = asked.map(({ name, isJson }) => {
@@ -113,9 +120,10 @@ export interface ColumnType {
   isJson: boolean;
 }
 
-export async function columnTypes(connection: DuckDBConnection, parquetPath: string): Promise<ColumnType[]> {
+/** Of what is selected from: a Parquet, or a query. */
+export async function columnTypes(connection: DuckDBConnection, from: string): Promise<ColumnType[]> {
   const described = await connection.runAndReadAll(
-    `SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM read_parquet(${literal(parquetPath)}))`,
+    `SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM ${from})`,
   );
   return described
     .getRowObjectsJson()

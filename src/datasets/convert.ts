@@ -2,12 +2,13 @@ import { rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { isDiskFull, readBytes, requireRoom, sha256OfFile } from '../files.ts';
+import { noteTexts } from './conversations.ts';
 import { countRows, type RowCounts } from './count-rows.ts';
 import { beginsAsJson, readCsv, readGoodCsvRows } from './csv.ts';
 import { DatasetError } from './dataset-error.ts';
-import { detectMapping } from './detect-mapping.ts';
+import { type Detected, detectMapping } from './detect-mapping.ts';
 import { withDuckDb } from './duckdb.ts';
-import { badRowsNote, type OnBadRows, requireMostGood } from './good-rows.ts';
+import { type BadRows, badRowsNote, type OnBadRows, requireMostGood } from './good-rows.ts';
 import { goodJsonRows, readJson } from './json.ts';
 import { rowsInOneObject } from './json-shape.ts';
 import { conversationsOfTrees, isMessageTree } from './message-trees.ts';
@@ -19,6 +20,7 @@ import { checkMapping, type Mapping } from './rows/mapping.ts';
 import { kindOf, type SourceKind } from './source-kind.ts';
 import { identifier, literal } from './sql.ts';
 import { packingOf, unpack } from './unpack.ts';
+import { watchRows } from './watched-rows.ts';
 
 export interface ConvertRequest {
   sourcePath: string;
@@ -59,22 +61,22 @@ export async function convert(request: ConvertRequest, onProgress: (percent: num
   const source = await plainSource(sourcePath, kindOf(originalName), workDir);
   const folders = [workDir, dirname(source.path), dirname(parquetPath)];
   return await withDuckDb({ memory: MEMORY, folders }, async (connection) => {
-    const reading = await withProgress(connection, onProgress, () =>
+    const { reading, detected, usableTexts } = await withProgress(connection, onProgress, () =>
       readRows(connection, source, {
-        checkReading: ({ columns }) => checkColumns(columns, request.mapping),
+        mapping: request.mapping,
         parquetPath,
         goodRowsPath: onBadRows === 'skip' ? `${workDir}/good` : null,
       }),
     );
     if (source.mayHaveNul) await refuseNul(connection, parquetPath, reading.columns);
-    const treeNotes = isMessageTree(reading.columns) ? await readTrees(connection, parquetPath, reading) : [];
-    const { mapping, alternatives, note } = request.mapping
-      ? { mapping: request.mapping, alternatives: [], note: null }
-      : await detectMapping(connection, parquetPath);
+    const treeNotes = detected === null ? await readTrees(connection, parquetPath, reading) : [];
+    const { mapping, alternatives, note } =
+      detected ?? (await mappingOf(connection, `read_parquet(${literal(parquetPath)})`, request.mapping));
     const [counts, sha256] = await Promise.all([
-      countRows(connection, parquetPath, mapping),
+      usableTexts ?? countRows(connection, parquetPath, mapping),
       sha256OfFile(parquetPath),
     ]);
+    if (usableTexts !== null && mapping) await noteTexts({ parquetPath, mapping });
     if (counts.rowCount === 0)
       throw new DatasetError('file has no rows beside its header. Upload one with at least one row.');
     const { kind } = source;
@@ -101,14 +103,23 @@ const READERS: Record<SourceKind, Reader> = {
 };
 
 interface Writing {
-  checkReading: (reading: Reading) => void;
+  /** Null: it is to be found. */
+  mapping: Mapping | null;
   parquetPath: string;
   /** Where rows go that can be read, where others are left out. */
   goodRowsPath: string | null;
 }
 
+interface Written {
+  reading: Reading;
+  /** Null for messages that answer each other: their mapping is that of what they become. */
+  detected: Detected | null;
+  /** Of rows that turned out to be texts, all of them usable, while they were written; null: they are to be looked at. */
+  usableTexts: RowCounts | null;
+}
+
 /** Writes the canonical Parquet; again without the rows that cannot be read, where these are to be left out. */
-async function readRows(connection: DuckDBConnection, source: PlainSource, writing: Writing): Promise<Reading> {
+async function readRows(connection: DuckDBConnection, source: PlainSource, writing: Writing): Promise<Written> {
   const { goodRowsPath, parquetPath } = writing;
   try {
     return await readSource(connection, source, writing, READERS[source.kind]);
@@ -117,31 +128,37 @@ async function readRows(connection: DuckDBConnection, source: PlainSource, writi
     if (error instanceof RowTooLong) throw error;
   }
   if (source.kind === 'csv') {
-    const reading = await readSource(connection, source, writing, (_connection, path, longest) =>
+    const written = await readSource(connection, source, writing, (_connection, path, longest) =>
       readGoodCsvRows(path, longest),
     );
-    const bad = (await reading.leftOut?.(connection)) ?? null;
+    const bad = (await written.reading.leftOut?.(connection)) ?? null;
     if (bad) requireMostGood((await countRows(connection, parquetPath, null)).rowCount, bad);
-    return { ...reading, notes: [...(reading.notes ?? []), ...(bad ? [badRowsNote(bad)] : [])] };
+    return withNote(written, bad);
   }
   const bad = await goodJsonRows(source.path, goodRowsPath);
-  const reading = await readSource(connection, { ...source, path: goodRowsPath }, writing, readJson);
-  return { ...reading, notes: [...(reading.notes ?? []), ...(bad ? [badRowsNote(bad)] : [])] };
+  return withNote(await readSource(connection, { ...source, path: goodRowsPath }, writing, readJson), bad);
+}
+
+function withNote({ reading, ...written }: Written, bad: BadRows | null): Written {
+  const notes = [...(reading.notes ?? []), ...(bad ? [badRowsNote(bad)] : [])];
+  return { ...written, reading: { ...reading, notes } };
 }
 
 /** Writes the canonical Parquet; once more, for longer rows, when a row is longer than those of most files. */
 async function readSource(
   connection: DuckDBConnection,
   source: PlainSource,
-  { checkReading, parquetPath }: Writing,
+  { mapping, parquetPath }: Writing,
   read: Reader,
-): Promise<Reading> {
+): Promise<Written> {
   const [most, evenMore] = LONGEST_ROW_BYTES;
-  const written = async (reading: Reading): Promise<Reading> => {
+  const written = async (reading: Reading): Promise<Written> => {
     try {
-      checkReading(reading);
-      await writeParquet(connection, reading, source, parquetPath);
-      return reading;
+      checkColumns(reading.columns, mapping);
+      const isTree = isMessageTree(reading.columns);
+      const detected = isTree ? null : await mappingOf(connection, `(${reading.select})`, mapping);
+      const usableTexts = await writeParquet(connection, { reading, detected }, source, parquetPath);
+      return { reading, detected, usableTexts };
     } catch (error) {
       if (isDiskFull(error)) throw error;
       if (!reading.thorough) throw error instanceof DatasetError ? error : await reading.explain(error, connection);
@@ -156,6 +173,10 @@ async function readSource(
     await connection.run('SET threads = 1');
     return await attempt(evenMore);
   });
+}
+
+async function mappingOf(connection: DuckDBConnection, from: string, mapping: Mapping | null): Promise<Detected> {
+  return mapping ? { mapping, alternatives: [], note: null } : await detectMapping(connection, from);
 }
 
 function checkColumns(columns: string[], mapping: Mapping | null): void {
@@ -192,13 +213,19 @@ async function plainSource(sourcePath: string, kind: SourceKind, workDir: string
 
 async function writeParquet(
   connection: DuckDBConnection,
-  reading: Reading,
+  { reading, detected }: Omit<Written, 'usableTexts'>,
   source: PlainSource,
   parquetPath: string,
-): Promise<void> {
-  const rows = source.kind === 'parquet' ? await rowsOfGroup(connection, source.path) : await linesOfGroup(source.path);
-  const options = `FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${rows}`;
-  await connection.run(`COPY (${reading.select}) TO ${literal(parquetPath)} (${options})`);
+): Promise<RowCounts | null> {
+  const groupRows =
+    source.kind === 'parquet' ? await rowsOfGroup(connection, source.path) : await linesOfGroup(source.path);
+  const options = `FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${groupRows}`;
+  const watched = detected?.mapping ? await watchRows(connection, reading.select, detected.mapping) : null;
+  const { rowsChanged } = await connection.run(
+    `COPY (${watched?.select ?? reading.select}) TO ${literal(parquetPath)} (${options})`,
+  );
+  if (!(await watched?.areUsableTexts())) return null;
+  return { rowCount: rowsChanged, usableRowCount: rowsChanged, unusable: [], unused: [] };
 }
 
 function groupRows(bytesPerRow: number): number {

@@ -1,5 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { claimedConversations } from './conversations.ts';
+import { MAY_HOLD_MESSAGES } from './plain-conversations.ts';
 import type { Mapping } from './rows/mapping.ts';
 import { literal } from './sql.ts';
 import type { UnusableRows, UnusedPart } from './told-of-rows.ts';
@@ -22,9 +23,9 @@ export async function countRows(
   const { select, proof } = mapping
     ? await claimedConversations(connection, { parquetPath, mapping })
     : { select: withoutMapping(parquetPath), proof: null };
-  let groups = await groupsOf(connection, select, proof === null ? 'false' : 'may_hold_messages');
-  if (groups.some(({ is_claim_wrong }) => is_claim_wrong) && proof)
-    groups = await groupsOf(connection, await proof.otherwise(), 'false');
+  let groups = await groupsOf(connection, select);
+  if (proof && groups.some(({ problem }) => problem === MAY_HOLD_MESSAGES))
+    groups = await groupsOf(connection, await proof.otherwise());
   else await proof?.note();
   const unusable = new Map<string, UnusableRows>();
   const unused = new Map<string, UnusedPart>();
@@ -60,13 +61,11 @@ interface Group {
   unused: string | null;
   rows: number;
   first_row: number;
-  is_claim_wrong: boolean;
 }
 
-async function groupsOf(connection: DuckDBConnection, rows: string, isClaimWrong: string): Promise<Group[]> {
+async function groupsOf(connection: DuckDBConnection, rows: string): Promise<Group[]> {
   const found = await connection.runAndReadAll(
-    `SELECT problem, unused, count(*)::INTEGER AS rows, min(row)::INTEGER AS first_row, bool_or(${isClaimWrong}) AS is_claim_wrong
-     FROM ${rows} GROUP BY problem, unused ORDER BY first_row`,
+    `SELECT problem, unused, count(*)::INTEGER AS rows, min(row)::INTEGER AS first_row FROM ${rows} GROUP BY ALL ORDER BY first_row`,
   );
   return found.getRowObjectsJson() as unknown as Group[];
 }

@@ -5,7 +5,7 @@ import { FORMATS } from './rows/formats.ts';
 import type { Json } from './rows/json-value.ts';
 import type { Mapping } from './rows/mapping.ts';
 import { type Cells, readRow } from './rows/read-row.ts';
-import { identifier, literal } from './sql.ts';
+import { identifier } from './sql.ts';
 
 /** How the rows of a file can be read. */
 export interface Detected {
@@ -25,9 +25,10 @@ const NAMES = FORMATS.columns;
  * The mapping that fits: of those that the columns' names or their content suggest, the first by which at least half of
  * the first thousand rows are conversations; else the one by which most are. Names that published conventions give to columns
  * go before others. Files of preferences are never guessed to be conversations.
+ * @param from a Parquet, or a query
  */
-export async function detectMapping(connection: DuckDBConnection, parquet: string): Promise<Detected> {
-  const { columns, rows } = await sampleOf(connection, parquet);
+export async function detectMapping(connection: DuckDBConnection, from: string): Promise<Detected> {
+  const { columns, rows } = await sampleOf(connection, from);
   const find = finder(columns);
   const [chosen, rejected] = [find(NAMES.chosen), find(NAMES.rejected)];
   if (chosen !== undefined && rejected !== undefined) return preferences(chosen, rejected, find);
@@ -173,12 +174,10 @@ function partOf(mapping: Mapping, rows: Cells[]): number {
   return usable.length / Math.max(1, rows.length);
 }
 
-async function sampleOf(connection: DuckDBConnection, parquet: string): Promise<{ columns: string[]; rows: Cells[] }> {
-  const columns = await columnTypes(connection, parquet);
+async function sampleOf(connection: DuckDBConnection, from: string): Promise<{ columns: string[]; rows: Cells[] }> {
+  const columns = await columnTypes(connection, from);
   const cells = columns.map(({ name }, i) => `CAST(${identifier(name)} AS VARCHAR) AS c${i}`);
-  const found = await connection.runAndReadAll(
-    `SELECT ${cells.join(', ')} FROM read_parquet(${literal(parquet)}) LIMIT ${SAMPLE_ROWS}`,
-  );
+  const found = await connection.runAndReadAll(`SELECT ${cells.join(', ')} FROM ${from} LIMIT ${SAMPLE_ROWS}`);
   const rows = found
     .getRowObjects()
     .map((row) =>

@@ -19,7 +19,7 @@ export async function storedRows(
   parquetPath: string,
   { offset, count }: { offset: number; count: number },
 ): Promise<StoredRow[]> {
-  const types = await columnTypes(connection, parquetPath);
+  const types = await columnTypes(connection, `read_parquet(${literal(parquetPath)})`);
   // Cells by their position: a column may have any name.
   const cells = types.map(
     (column, i) => `${shownCell(column)} AS c${i}, CAST(${identifier(column.name)} AS VARCHAR) AS v${i}`,

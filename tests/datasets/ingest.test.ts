@@ -168,6 +168,23 @@ describe('ingesting a file', function () {
     });
   }
 
+  const ODD_LATER: [what: string, row: string, problem: RegExp | null, unused: string | null][] = [
+    ['an empty answer', 'question,  ,', /the answer is empty/, null],
+    ['a value that stands for nothing', 'question,nan,', /the answer is nan, which stands for a missing value/, null],
+    ['a part that is not used', 'question,answer,7', null, 'remark'],
+    ['messages for an answer', 'question,"[{""role"":""user"",""content"":""x""}]",', /assistant/, null],
+  ];
+  for (const [what, row, problem, unused] of ODD_LATER) {
+    it(`tells of ${what} that comes only after the rows that are looked at first`, async () => {
+      // Let what is written pass unwatched (src/datasets/watched-rows.ts), and all rows count as usable.
+      const rows = Array.from({ length: 1200 }, (_, i) => `question ${i},answer ${i},`);
+      const found = await ingest('a.csv', ['prompt,completion,remark', ...rows, row, ...rows].join('\n'));
+      assert.deepEqual([found.rowCount, found.usableRowCount], [2401, problem ? 2400 : 2401]);
+      assert.match(String(found.unusable[0]?.problem), problem ?? /undefined/);
+      assert.deepEqual(found.unused, unused === null ? [] : [{ part: unused, rows: 1, first_row: 1200 }]);
+    });
+  }
+
   it('takes a mapping to a key that comes only after the rows that are looked at first', async () => {
     const rows = Array.from({ length: 1200 }, (_, i) => `{"a":"text ${i}"}`);
     const { usableRowCount } = await ingest('a.jsonl', [...rows, '{"b":"late"}'].join('\n'), { text: 'b' });
