@@ -74,14 +74,24 @@ def _introduction(run: RunFile, names: str, licence: str) -> list[str]:
     ]
 
 
+_LEFT_OUT = {
+    "truncated": "cut off at max_length",
+    "dropped": "left out for their length",
+    "skipped": "left out, since no answer stands within max_length",
+    "refused": "left out, since the chat template cannot show them (on_bad_rows: skip)",
+}
+
+
 def data_section(data: dict) -> str:
-    head = ["dataset", "trait", "rows trained on", "share", "tokens of an epoch", "rows held out", "sha256"]
+    head = ["dataset", "trait", "rows to train on", "share", "tokens of an epoch", "rows held out", "sha256"]
     rows = [
         [each["name"], each["trait"], each["train"], f"{each['share']:.1%}", each["tokens"], each["held_out"], each["sha256"]]
         for each in data["datasets"]
     ]
     files = [f"`{part['file']}` (sha256 `{part['sha256']}`)" for part in (data["train"], data["held_out"]) if part]
-    return f"{table(head, rows)}\n\nThe rows themselves, in the order in which they were trained on, and those held out: {' and '.join(files)}."
+    left_out = [f"{rows} {_LEFT_OUT[what]}" for what, rows in (data.get("left_out") or {}).items()]
+    told = [f"Of those to train on: {'; '.join(left_out)}."] if left_out else []
+    return "\n\n".join([table(head, rows), *told, f"The rows themselves, in the order in which they are trained on, and those held out: {' and '.join(files)}."])
 
 
 def training_section(run: RunFile) -> str:

@@ -7,17 +7,20 @@ from .checkpoints import sha256_of
 from .history import read_history
 from .run_file import RunFile
 
+LEFT_OUT = ("truncated", "dropped", "skipped", "refused")
 MIXTURE = "mixture.json"  # Written beside the data by the service (src/datasets/mixture.ts).
 
 
 def data_of(run: RunFile) -> dict:
-    """{"train", "held_out": {file, rows, sha256}, "datasets": [{name, trait, sha256, train, held_out, share, tokens}]};
-    what is not known is None. Data that is no mixture of the service is one dataset: the file itself."""
+    """{"train", "held_out": {file, rows, sha256}, "datasets": [{name, trait, sha256, train, held_out, share, tokens}],
+    "left_out": {what: rows}}; what is not known is None. Data that is no mixture of the service is one dataset: the file itself."""
     plan = read_history(run.work_dir).plan
+    # Rows of those to train on that are not, or not as a whole.
+    left_out = {what: plan[f"{what}_rows"] for what in LEFT_OUT if plan.get(f"{what}_rows")} if plan else None
     try:
         mixture = json.loads((run.train.parent / MIXTURE).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return _files(run, plan)
+        return {**_files(run, plan), "left_out": left_out}
     sha256 = {dataset["id"]: dataset["sha256"] for dataset in mixture["datasets"]}
     tokens = {count["dataset_id"]: count["tokens"] for count in plan["tokens_by_dataset"]} if plan else {}
     datasets = [
@@ -32,7 +35,7 @@ def data_of(run: RunFile) -> dict:
         }
         for count in mixture["counts"]
     ]
-    return {"train": mixture["train"], "held_out": mixture["held_out"], "datasets": datasets}
+    return {"train": mixture["train"], "held_out": mixture["held_out"], "datasets": datasets, "left_out": left_out}
 
 
 def _files(run: RunFile, plan: dict | None) -> dict:

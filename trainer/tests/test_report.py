@@ -12,10 +12,13 @@ from pathlib import Path
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from ..card import data_section
 from ..checkpoints import MANIFEST, sha256_of, write_manifest
 from ..events import Events
 from ..failures import BadInput
 from ..history import read_history
+from ..provenance import data_of
+from ..run_file import read_run_file
 from ..supervision import Commands
 from ..tasks import run
 from .support import HYPERPARAMETERS, Recorder, model_path, train_here, write_run_file
@@ -107,6 +110,15 @@ class Report(unittest.TestCase):
         self.assertIn("![Loss and learning rate by step](curves.png)", text)
         self.assertEqual(len(run_code(card, self.work / "output")), 2)  # Merged, and the adapter.
         self.assertIn("README.md", told["files"]["files_checked"])
+
+    def test_it_says_which_rows_were_left_out_or_cut_off(self):
+        # Leave that out, and the numbers of rows are those that were to be trained on, whatever became of them.
+        asked = read_run_file(write_run_file(self.work, data=self.mixture()))
+        (self.work / "events").mkdir()
+        counts = {"truncated_rows": 2, "dropped_rows": 0, "skipped_rows": 1, "refused_rows": 3}
+        (self.work / "events" / "e1.jsonl").write_text(json.dumps({"type": "plan", "tokens_by_dataset": [], **counts}) + "\n")
+        told = "Of those to train on: 2 cut off at max_length; 1 left out, since no answer stands within max_length; 3 left out, since the chat template cannot show them"
+        self.assertIn(told, data_section(data_of(asked)))
 
     def test_the_card_tells_the_licence_of_the_base(self):
         from ..provenance import licence_of
