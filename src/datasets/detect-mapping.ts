@@ -32,6 +32,10 @@ export async function detectMapping(connection: DuckDBConnection, from: string):
   const find = finder(columns);
   const [chosen, rejected] = [find(NAMES.chosen), find(NAMES.rejected)];
   if (chosen !== undefined && rejected !== undefined) return preferences(chosen, rejected, find);
+  const two = NAMES.two_answers
+    .map(([first, second]) => [find([first]), find([second])])
+    .find((pair) => pair.every((column) => column !== undefined));
+  if (two) return eitherOf(two as [string, string], find, rows);
   const named = byName(find, columns, rows);
   const suggested = [...named, ...byContent(columns, rows, named.length > 0)];
   const fits = suggested.map((mapping) => ({ mapping, part: partOf(mapping, rows) }));
@@ -71,6 +75,21 @@ function preferences(chosen: string, rejected: string, find: Find): Detected {
     alternatives: [mapping],
     note: `This is a file of preferences (${chosen}, ${rejected}), which are not guessed to be conversations. To train on what was preferred, give it the mapping ${JSON.stringify(mapping)}.`,
   };
+}
+
+/** Answers of two models to each question, one of which may have been found better: by which column, nobody can tell. */
+function eitherOf(two: [string, string], find: Find, rows: Cells[]): Detected {
+  const prompt = find(NAMES.prompt, ...two);
+  const around = { system: find(NAMES.system), tools: find(NAMES.tools) };
+  const mappingTo = (column: string) => {
+    if (rows.some((row) => isConversation(row[column]))) return withColumns({ messages: column, ...around }) as Mapping;
+    return prompt === undefined ? null : (withColumns({ prompt, completion: column, ...around }) as Mapping);
+  };
+  const alternatives = two.map(mappingTo).filter((mapping) => mapping !== null);
+  const how =
+    alternatives.length === 0 ? '' : ` To train on one of them, give a mapping, as ${JSON.stringify(alternatives[0])}.`;
+  const note = `This file has two answers to each question (${two.join(', ')}), and which of them is to be learnt is not guessed.${how}`;
+  return { mapping: null, alternatives, note };
 }
 
 function byName(find: Find, columns: string[], rows: Cells[]): Mapping[] {
@@ -153,6 +172,7 @@ function isList(cell: Json | undefined): boolean {
 
 /** Columns whose cells look like a chat or a dialogue, whatever their name; then plain text. */
 function byContent(columns: string[], rows: Cells[], isNamed: boolean): Mapping[] {
+  const system = finder(columns)(NAMES.system);
   const holds = (column: string, is: (cell: Json) => boolean) =>
     rows.filter((row) => is(row[column] ?? null)).length * 2 >= rows.length && rows.length > 0;
   const chats = columns.filter((column) => holds(column, isConversation)).map((messages) => ({ messages }));
@@ -160,7 +180,10 @@ function byContent(columns: string[], rows: Cells[], isNamed: boolean): Mapping[
   const plain = texts.filter((name) => NAMES.text.includes(name.trim().toLowerCase()));
   return [
     ...chats,
-    ...texts.map((dialogue) => ({ dialogue })),
+    ...texts.flatMap((dialogue) => [
+      ...(system === undefined || system === dialogue ? [] : [{ dialogue, system }]),
+      { dialogue },
+    ]),
     ...(columns.length === 1 && plain.length === 0 && !isNamed ? texts : plain).map((text) => ({ text })),
   ];
 }

@@ -2,6 +2,7 @@
 
 import re
 
+from ..failures import BadInput
 from .fields import FORMATS
 from .row import is_conversation, read_row
 
@@ -20,13 +21,17 @@ class Preferences(Exception):
 def detect_mapping(columns: list[str], rows: list[dict]) -> dict[str, str] | None:
     """The first of the suggested mappings by which at least half of the rows are conversations, else the one by which most are.
 
-    Raises Preferences.
+    Raises Preferences; BadInput for two answers to each question, of which nobody can tell the better.
     """
     chosen, rejected = _find(columns, _NAMES["chosen"]), _find(columns, _NAMES["rejected"])
     if chosen and rejected:
         prompt = _find(columns, [*_NAMES["prompt"], *_NAMES["messages"]], chosen, rejected)
         around = {part: _find(columns, _NAMES[part]) for part in ("system", "tools")}
         raise Preferences(_with_columns(chosen=chosen, prompt=prompt, **around))
+    for two in _NAMES["two_answers"]:
+        found = [_find(columns, [name]) for name in two]
+        if all(found):
+            raise BadInput(f"The data has two answers to each question ({', '.join(found)}), and which of them is to be learnt is not guessed. Keep the one to train on, as messages or completion.")
     named = _by_name(columns, rows)
     suggested = [*named, *_by_content(columns, rows, bool(named))]
     parts = [_part(mapping, rows) for mapping in suggested]
@@ -108,11 +113,12 @@ def _by_content(columns: list[str], rows: list[dict], is_named: bool) -> list[di
     def holds(column: str, what) -> bool:
         return bool(rows) and sum(bool(what(row.get(column))) for row in rows) * 2 >= len(rows)
 
+    system = _find(columns, _NAMES["system"])
     texts = [column for column in columns if not holds(column, lambda cell: isinstance(cell, list | dict))]
     plain = [column for column in texts if column.strip().lower() in _NAMES["text"]]
     return [
         *({"messages": column} for column in columns if holds(column, is_conversation)),
-        *({"dialogue": column} for column in texts),
+        *(mapping for column in texts for mapping in ([{"dialogue": column, "system": system}] if system not in (None, column) else []) + [{"dialogue": column}]),
         *({"text": column} for column in (texts if len(columns) == 1 and not plain and not is_named else plain)),
     ]
 

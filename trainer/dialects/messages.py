@@ -57,12 +57,13 @@ def _entry(entry, place: int, unused: set[str]) -> list[dict]:
 
 
 def _pair(entry: dict, unused: set[str]) -> list[dict]:
-    """One object for a question and its answer, each under the name of its role."""
+    """One object for a question and its answer, each under the name of its role or of what it is."""
 
-    def named(role: str) -> str | None:
-        return next((name for name in FORMATS["roles"][role] if isinstance(entry.get(name), str) and not is_empty(entry[name])), None)
+    def named(names: list[str]) -> str | None:
+        return next((name for name in names if isinstance(entry.get(name), str) and not is_empty(entry[name])), None)
 
-    user, assistant = named("user"), named("assistant")
+    user = named(FORMATS["roles"]["user"] + _NAMES["asked"])
+    assistant = named(FORMATS["roles"]["assistant"] + _NAMES["answered"])
     if user is None or assistant is None:
         raise RowProblem("a message is no object with role and content")
     fields = Fields(entry, "messages[]", unused)

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from .calls import read_tools
+from .calls import read_calls, read_tools, without_foreign_arguments
 from .content import read_content
 from .fields import FORMATS, RowProblem, is_blank, is_empty, is_nothing, json_list, maybe_json, number_text, plain_text, stands_for_nothing
 from .marked_text import read_marked_text
@@ -83,8 +83,20 @@ def _answer(answer, thought: str, tools: list[dict] | None, unused: set[str]) ->
         if thought and first and "reasoning_content" not in first:
             first["reasoning_content"] = thought
         return messages
+    if calls := _called(answer, tools, unused):
+        return [{"role": "assistant", **({"reasoning_content": thought} if thought else {}), "content": "", "tool_calls": calls}]
     content = _one_of(answer, unused) if isinstance(answer, list) else plain_text(answer, "answer")
     return [{"role": "assistant", **({"reasoning_content": thought} if thought else {}), "content": content}]
+
+
+def _called(answer, tools: list[dict] | None, unused: set[str]) -> list[dict] | None:
+    """Of a row with tools, the calls that are its answer: a list of names with arguments."""
+    given = maybe_json(answer) if isinstance(answer, str) else answer
+    if not tools or not isinstance(given, list) or not given:
+        return None
+    if not all(isinstance(one, dict) and isinstance(one.get("name"), str) and "arguments" in one for one in given):
+        return None
+    return without_foreign_arguments(read_calls(given, "answer[]", unused), tools)
 
 
 def _one_of(given: list, unused: set[str]) -> str:
@@ -175,9 +187,21 @@ def _given(cell, what: str, unused: set[str]) -> tuple[list, list[dict] | None]:
             return value["messages"], read_tools(value.get("tools"), unused)
         if is_message(value):
             return [value], None
+        value = _rows(value) or value
     if not isinstance(value, list):
         raise RowProblem(f"the {what} are no list")
     return value, None
+
+
+def _rows(value: dict) -> list[dict] | None:
+    """Messages as a table by columns, in which Hugging Face datasets keep a sequence of objects: a list of roles, and one of texts."""
+    columns = {name: column for name, column in value.items() if column is not None}
+    names = FORMATS["message"]
+    if not all(any(name in columns for name in names[part]) for part in ("role", "content")):
+        return None
+    if not all(isinstance(column, list) for column in columns.values()) or len(set(map(len, columns.values()))) != 1:
+        return None
+    return [dict(zip(columns, row)) for row in zip(*columns.values())]
 
 
 def _system(cell, unused: set[str]) -> str:

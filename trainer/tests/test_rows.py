@@ -4,6 +4,7 @@ from copy import copy
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ..failures import BadInput
 from ..models import load_tokenizer
 from ..rows import read_conversations
 from ..templates import ChatTemplate
@@ -34,3 +35,12 @@ class Rows(unittest.TestCase):
         )
         text = ChatTemplate(tokenizer).render(conversation.messages, conversation.tools)
         self.assertEqual(text, "weather [user   hot?][assistant ask Rome ][tool   yes]")
+
+    def test_of_two_answers_to_each_question_none_is_guessed(self):
+        # Take the first, and what somebody found worse is learnt.
+        rows = [{"prompt": "hot?", "response_a": "no", "response_b": "yes", "winner": "b"}]
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "rows.jsonl"
+            path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+            with self.assertRaisesRegex(BadInput, "two answers to each question .response_a, response_b."):
+                read_conversations(path)

@@ -33,9 +33,24 @@ export function conversationCell(
   if (isObject(value)) {
     if (Array.isArray(value.messages)) return { list: value.messages, tools: readTools(value.tools, unused) };
     if (isMessage(value)) return { list: [value], tools: null };
+    const rows = rowsOf(value);
+    if (rows) return { list: rows, tools: null };
   }
   if (!Array.isArray(value)) throw new RowProblem(`the ${what} are no list`);
   return { list: value, tools: null };
+}
+
+/** Messages as a table by columns, in which Hugging Face datasets keep a sequence of objects: a list of roles, and one of texts. */
+function rowsOf(value: JsonObject): JsonObject[] | null {
+  const { role, content } = FORMATS.message;
+  const columns = Object.entries(value).filter(([, column]) => column !== null);
+  const [first] = columns.map(([, column]) => column);
+  const named = (names: string[]) => columns.some(([name]) => names.includes(name));
+  if (!Array.isArray(first) || !named(role) || !named(content)) return null;
+  if (!columns.every(([, column]) => Array.isArray(column) && column.length === first.length)) return null;
+  return first.map((_one, i) =>
+    Object.fromEntries(columns.map(([name, column]) => [name, (column as Json[])[i] ?? null])),
+  );
 }
 
 const PYTHON_TEXT = /^\s*[[{]+\s*(?:array\()?[[{\s]*'/;
@@ -54,7 +69,8 @@ export function jsonList(text: string, what: string): Json {
   }
 }
 
-function maybeJson(text: string): Json | undefined {
+/** What a text holds, where it may be a list or an object. */
+export function maybeJson(text: string): Json | undefined {
   if (!/^\s*[[{]/.test(text)) return undefined;
   try {
     return parseAsWritten(text);

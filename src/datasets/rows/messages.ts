@@ -70,11 +70,11 @@ function readEntry(entry: Json, place: number, unused: Unused): (Message & { isC
   return messages;
 }
 
-/** One object for a question and its answer, each under the name of its role. */
+/** One object for a question and its answer, each under the name of its role or of what it is. */
 function readPair(entry: JsonObject, unused: Unused): Message[] {
-  const named = (role: 'user' | 'assistant') =>
-    FORMATS.roles[role].find((name) => typeof entry[name] === 'string' && !isEmpty(entry[name]));
-  const [user, assistant] = [named('user'), named('assistant')];
+  const named = (names: string[]) => names.find((name) => typeof entry[name] === 'string' && !isEmpty(entry[name]));
+  const user = named([...FORMATS.roles.user, ...FORMATS.message.asked]);
+  const assistant = named([...FORMATS.roles.assistant, ...FORMATS.message.answered]);
   if (user === undefined || assistant === undefined)
     throw new RowProblem('a message is no object with role and content');
   const fields = new Fields(entry, 'messages[]', unused);

@@ -1,4 +1,4 @@
-import { readTools } from './calls.ts';
+import { readCalls, readTools, type ToolCall, withoutForeignArguments } from './calls.ts';
 import {
   conversationCell,
   isConversation,
@@ -6,6 +6,7 @@ import {
   isNothing,
   isTrue,
   jsonList,
+  maybeJson,
   optionalText,
   plainText,
 } from './cells.ts';
@@ -100,8 +101,19 @@ function readAnswer(answer: Json | undefined, thought: string, tools: JsonObject
     if (thought !== '' && first && first.reasoning_content === undefined) first.reasoning_content = thought;
     return messages;
   }
+  const reasoning = thought === '' ? {} : { reasoning_content: thought };
+  const calls = callsIn(answer, tools, unused);
+  if (calls) return [{ role: 'assistant', ...reasoning, content: '', tool_calls: calls }];
   const content = Array.isArray(answer) ? oneOf(answer, unused) : plainText(answer, 'answer');
-  return [{ role: 'assistant', ...(thought === '' ? {} : { reasoning_content: thought }), content }];
+  return [{ role: 'assistant', ...reasoning, content }];
+}
+
+/** Of a row with tools, the calls that are its answer: a list of names with arguments. */
+function callsIn(answer: Json | undefined, tools: JsonObject[] | null, unused: Unused): ToolCall[] | null {
+  const given = typeof answer === 'string' ? maybeJson(answer) : answer;
+  if (!tools || !Array.isArray(given) || given.length === 0) return null;
+  if (!given.every((one) => isObject(one) && typeof one.name === 'string' && 'arguments' in one)) return null;
+  return withoutForeignArguments(readCalls(given, 'answer[]', unused), tools);
 }
 
 /** The one answer that a list holds: of responses to a survey (Argilla), the one that was submitted. */
