@@ -1,4 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { median } from '../support/figures.ts';
 import type { BatchOptions, BatchOutcome, EndedCase } from './batch.ts';
@@ -50,7 +51,10 @@ export function violationsIn({ ended, violations }: BatchOutcome): string[] {
 export async function writeReport(file: string, text: string): Promise<void> {
   const before = await readFile(file, 'utf8').catch(() => '# Reliability\n\n');
   const byHand = before.split(GENERATED)[0] ?? '';
-  await writeFile(file, `${byHand.trimEnd()}\n\n${GENERATED}\n\n${text}\n`);
+  // Whole or not at all: runs that end together write it together, and each reads what is there.
+  const partial = `${file}.${randomUUID()}`;
+  await writeFile(partial, `${byHand.trimEnd()}\n\n${GENERATED}\n\n${text}\n`);
+  await rename(partial, file);
 }
 
 function hitsOf(ended: EndedCase[]): Hit[] {
