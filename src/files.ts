@@ -3,7 +3,6 @@ import { createReadStream } from 'node:fs';
 import { open, stat, statfs } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { dirname, isAbsolute, relative } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 
 /** Names of errors by their numbers: also of those that Node calls unknown, such as ESTALE of a network disk. */
 const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number as number, name]));
@@ -70,7 +69,8 @@ export async function readBytes(path: string, count: number, start = 0): Promise
 /** SHA-256 of a file, in hexadecimal. @throws what reading it fails with */
 export async function sha256OfFile(path: string): Promise<string> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
+  // In chunks of 64 KiB, as a stream reads by itself, it takes three times as long.
+  for await (const chunk of createReadStream(path, { highWaterMark: 1024 ** 2 })) hash.update(chunk);
   return hash.digest('hex');
 }
 

@@ -67,7 +67,7 @@ async function readConversations(rows: MappedRows): Promise<string> {
     withDuckDb({ ...limits, memory: '256MB' }, async (writer) => {
       await writer.run('CREATE TABLE rows (problem VARCHAR, messages VARCHAR, tools VARCHAR, unused VARCHAR)');
       await copyRows(reader, writer, rows);
-      await writer.run(`COPY rows TO ${literal(partial)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480)`);
+      await writer.run(`COPY rows TO ${literal(partial)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 10240)`);
     }),
   );
   await durableRename(partial, path);

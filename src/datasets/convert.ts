@@ -51,7 +51,7 @@ const MEMORY = '256MB';
 /** For rows that are longer than those of most files. */
 const MORE_MEMORY = '1GB';
 /** Fewer than DuckDB's own: measured faster, in half the memory. Fewer still for long rows, since a group is in memory. */
-const MOST_GROUP_ROWS = 20_480;
+const MOST_GROUP_ROWS = 10_240;
 const LEAST_GROUP_ROWS = 2048;
 const GROUP_BYTES = 16 * 1024 ** 2;
 

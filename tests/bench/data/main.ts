@@ -73,7 +73,7 @@ async function generate(dir: string, rows: number): Promise<void> {
       const part = `FROM rows LIMIT ${MIX_ROWS} OFFSET ${Math.max(0, Math.min(i * MIX_ROWS, rows - MIX_ROWS))}`;
       const parquetPath = join(dir, `part-${i}.parquet`);
       await connection.run(
-        `COPY (${part}) TO ${literal(parquetPath)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480)`,
+        `COPY (${part}) TO ${literal(parquetPath)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 10240)`,
       );
       // As where it was uploaded: then it is known that its rows are texts.
       await countRows(connection, parquetPath, MAPPING);
