@@ -29,7 +29,7 @@ NOTES = {
     AS_JSON: "have calls of tools that the model's chat template cannot show: they are learnt as JSON between <tool_call> and </tool_call> (tool_calls: json)",
     TOOLS_LEFT_OUT: "list tools, and the model's chat template shows none: the model is trained without the list, as it is used",
     EMPTY_THOUGHT: "have answers without thoughts, and the model's chat template has a place for thoughts: an empty one is learnt before the answer",
-    SWITCHED: "have thoughts that the model's chat template shows where it is told to let the model think (enable_thinking or thinking is true): use it so",
+    SWITCHED: "have thoughts that the model's chat template shows only with thinking switched on (enable_thinking or thinking is true): use the model that way",
 }
 
 

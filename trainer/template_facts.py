@@ -28,7 +28,7 @@ def facts_of(template: ChatTemplate) -> dict:
     - problem: why it takes no conversation, or None; nothing else is known then
     - system: "shown", "in_question" (it knows no system prompt, which is put at the head of the first question) or "refused"
     - tools: whether it lists those that may be called; tool_calls: whether it shows a call, with its arguments
-    - thoughts: "shown", "switched" (where it is told to let the model think) or "in_text" (it has no place for them)
+    - thoughts: "shown", "switched" (with thinking switched on) or "in_text" (it has no place for them)
     - empty_thought: whether an answer without a thought is learnt behind an empty one
     - all_answers_at_once: whether one text shows every answer as the model gives it, of rows without thoughts; else each has an example
     - writes_today: whether it writes today's date

@@ -11,7 +11,8 @@ import { searchOf } from '../list-query.ts';
 import { IdParams } from '../shared-schema.ts';
 import { DiskRoom } from './disk-room.ts';
 import { presentDataset, presentUpload } from './present.ts';
-import { fileIsGone, profileOf, remap, tokensOf, validateRows } from './rows.ts';
+import { TokensQuery, TokensSchema, tokensOf } from './row-tokens.ts';
+import { fileIsGone, profileOf, remap, validateRows } from './rows.ts';
 import {
   DatasetListQuery,
   DatasetListSchema,
@@ -22,8 +23,6 @@ import {
   PreviewSchema,
   ProfileQuery,
   ProfileSchema,
-  TokensQuery,
-  TokensSchema,
   UploadListSchema,
   UploadParams,
   ValidateRequest,
@@ -148,7 +147,7 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
     query: TokensQuery,
     success: { status: 200, description: 'The tokens', schema: TokensSchema },
     errors: {
-      400: 'There is no such row, or it is too long to be shown; or the model or a mapping is not there',
+      400: 'No such row; the row is too long to show; or the model or the mapping is missing',
       404: 'Dataset not found, or its file is gone',
       503: "The trainer's Python is not there yet",
     },

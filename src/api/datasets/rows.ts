@@ -7,12 +7,11 @@ import { checkMapping, type Mapping } from '../../datasets/rows/mapping.ts';
 import type { Tokenizer } from '../../datasets/tokenizer.ts';
 import type { Env } from '../../env.ts';
 import { Dataset } from '../../models/dataset.ts';
-import { requireFile } from '../download.ts';
 import type { Slowly } from '../endpoint.ts';
 import { type ApiError, badRequest } from '../errors.ts';
 import { findTokenizer } from '../find-tokenizer.ts';
 import type { OnProgress } from '../long-answers.ts';
-import type { ProfileQuery, TokensQuery } from './schema.ts';
+import type { ProfileQuery } from './schema.ts';
 
 export function fileIsGone(id: number): string {
   return `The file of dataset ${id} is not there any more. Put it back from a backup, or upload the dataset again.`;
@@ -39,30 +38,10 @@ export async function profileOf(
   return { ...profile, tokens: tokens && { base_model, max_length, ...tokens } };
 }
 
-function withoutTokens({ id }: Dataset, orElse = ''): ApiError {
+/** Of a dataset whose rows are no conversations yet. */
+export function withoutTokens({ id }: Dataset, orElse = ''): ApiError {
   return badRequest(`Dataset ${id} has no mapping, so its rows have no tokens. Give it one with PATCH${orElse}.`);
 }
-
-/** The tokens of one row as training on a base model would see them. */
-export async function tokensOf(
-  dataset: Dataset,
-  { base_model, row, offset, limit, ...chosen }: z.output<typeof TokensQuery>,
-  { env, slowly }: { env: Env; slowly: Slowly },
-) {
-  const { id, parquet_path: parquetPath, mapping, row_count } = dataset;
-  if (!mapping) throw withoutTokens(dataset);
-  if (row >= row_count)
-    throw badRequest(`row is ${row}, and dataset ${id} has ${row_count} rows, from 0 to ${row_count - 1}.`);
-  await requireFile(parquetPath, fileIsGone(id));
-  const tokenizer = await findTokenizer(env, base_model, chosen);
-  const request = { parquetPath, mapping, row, tokenizer, range: { offset, limit } };
-  const told = await slowly(request, () => inDataProcess('rowTokens', request));
-  const found = 'problem' in told ? { ...NO_TOKENS, ...told } : { problem: null, ...told };
-  const total = found.examples.reduce((sum, { tokens }) => sum + tokens, 0);
-  return { row_number: row, base_model, max_length: chosen.max_length, ...found, total, offset };
-}
-
-const NO_TOKENS = { notes: [], dropped: false, examples: [], tokens: [] };
 
 /** Makes a dataset's profile, and keeps it unless the dataset has another mapping by then. */
 async function makeProfile(dataset: Dataset, onProgress: OnProgress): Promise<Profile> {

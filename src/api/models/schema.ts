@@ -63,7 +63,7 @@ const TemplateSchema = z
     tool_calls: z.boolean().optional().openapi({ description: 'It shows calls; else see tool_calls of a training' }),
     thoughts: z.enum(['shown', 'switched', 'in_text']).optional().openapi({
       description:
-        'switched: it shows them where it is given enable_thinking or thinking; in_text: it has no place for them, see reasoning of a training',
+        'switched: it shows them with enable_thinking or thinking switched on; in_text: it has no place for them, see reasoning of a training',
     }),
     empty_thought: z
       .boolean()
