@@ -32,8 +32,9 @@ class Example:
         return replace(self, ids=self.ids[start:end], labels=self.labels[start:end], offsets=self.offsets[start:end])
 
     @property
-    def first_answer(self) -> int | None:
-        return next((place for place, label in enumerate(self.labels) if label != IGNORED), None)
+    def teaches(self) -> bool:
+        """Whether a token of it is learnt. The first one is told from nothing, whatever its label is."""
+        return any(label != IGNORED for label in self.labels[1:])
 
 
 @dataclass
@@ -111,7 +112,7 @@ def encode_row(template: ChatTemplate, conversation: Conversation, max_length: i
     """A row as one example, or several where it is split, or where the chat template does not show every answer at once."""
     encoded = encode_uncut(template, conversation, max_length, too_long, choices)
     cut = () if encoded.dropped else (example.cut(0, max_length) for example in encoded.examples)
-    return replace(encoded, examples=[example for example in cut if example.first_answer is not None])
+    return replace(encoded, examples=[example for example in cut if example.teaches])
 
 
 def encode_uncut(template: ChatTemplate, conversation: Conversation, max_length: int, too_long: str, choices: Choices) -> Encoded:
@@ -133,8 +134,11 @@ def pieces(template: ChatTemplate, conversation: Conversation, max_length: int, 
     """
     if is_text(conversation.messages):
         [[text], _] = examples_of(template, conversation.messages, None, choices)
-        for start in range(0, len(text.ids), max_length):
-            yield text.cut(start, start + max_length)
+        starts = list(range(0, len(text.ids), max_length))
+        if len(starts) > 1 and starts[-1] == len(text.ids) - 1:
+            starts[-1] -= 1  # By itself the last token, the end of the text, would not be learnt.
+        for start, end in zip(starts, [*starts[1:], len(text.ids)]):
+            yield text.cut(start, end)
         return
     system, turns = in_turns(conversation.messages)
     fits: list[Example] = []

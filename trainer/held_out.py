@@ -61,7 +61,7 @@ def by_trait(
     for number, row in enumerate(conversations, start=1):
         rows = traits.setdefault(row.trait, [])
         try:
-            if len(rows) < most and (examples := learnt_from(template, row, longest, choices)):
+            if len(rows) < most and (examples := encode_row(template, row, longest, "truncate", choices).examples):
                 rows.append(HeldOutRow(examples, question_of(template, row, longest, context, choices)))
         except BadInput as failure:
             reason = f"{place_of(row, number, 'held-out data', names)}: {failure}"
@@ -73,12 +73,6 @@ def by_trait(
 
 def questions_of(rows: list[HeldOutRow]) -> list[Question]:
     return [row.question for row in rows if row.question]
-
-
-def learnt_from(template: ChatTemplate, row: Conversation, longest: int, choices: Choices) -> list[Example]:
-    """Its examples in which something is to be told from what is before it."""
-    examples = encode_row(template, row, longest, "truncate", choices).examples
-    return [example for example in examples if any(label != IGNORED for label in example.labels[1:])]
 
 
 def question_of(template: ChatTemplate, row: Conversation, longest: int, context: float, choices: Choices) -> Question | None:

@@ -43,8 +43,18 @@ class Places:
             made.mkdir()
             try:
                 yield made
+                _as_others(made)
             except BaseException:
                 shutil.rmtree(made, ignore_errors=True)
                 raise
         finally:
             os.close(descriptor)
+
+
+def _as_others(folder: Path) -> None:
+    """Gives files the modes that new files have: safetensors writes its own for their owner alone, and whoever serves a model may be another."""
+    umask = os.umask(0)
+    os.umask(umask)
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(0o666 & ~umask)

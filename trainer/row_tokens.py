@@ -43,7 +43,7 @@ def tokens_of(template: ChatTemplate, row: dict, max_length: int, too_long: str,
 
 def _example(example: Example, fits: int) -> dict:
     """An example of which nothing is learnt within max_length is not trained on."""
-    learnt = sum(label != IGNORED for label in example.labels[:fits])
+    learnt = sum(label != IGNORED for label in example.labels[1:fits])
     return {"tokens": len(example.ids), "cut_off": max(0, len(example.ids) - fits), "learnt": learnt}
 
 
@@ -55,7 +55,7 @@ def tokens_in(tokenizer, number: int, example: Example, fits: int) -> Iterator[d
     for place, (token, label, (first, last)) in enumerate(zip(example.ids, example.labels, example.offsets)):
         is_end = first == len(example.text)  # Of a plain text, where it stands in no text.
         text, shown = example.text[shown:last], max(shown, last)
-        is_learnt = label != IGNORED and place < fits
+        is_learnt = label != IGNORED and 0 < place < fits  # The first one is told from nothing.
         yield {
             "example": number,
             "id": token,

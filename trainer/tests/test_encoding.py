@@ -178,6 +178,19 @@ class TooLong(Encoding):
         self.assertEqual([token for part in parts for token in part.ids], whole.ids)
         self.assertTrue(all(len(part.ids) <= 5 and part.labels == part.ids for part in parts))
 
+    def test_no_token_stands_alone(self):
+        # Divide at every 4th token alone, and the last part is one token, of which nothing is learnt: a step of such parts had NaN as its loss.
+        [whole] = self.encoded(says(("text", "once upon a time")), 4096, "split").examples
+        length = len(whole.ids) - 1
+        parts = self.encoded(says(("text", "once upon a time")), length, "split").examples
+        self.assertEqual([len(part.ids) for part in parts], [length - 1, 2])
+        self.assertEqual([token for part in parts for token in part.ids], whole.ids)
+
+    def test_a_row_of_one_token_teaches_nothing(self):
+        # Count it as an example, and a step of such rows has NaN as its loss.
+        data = encode_all(self.tokenizer, [Conversation(says(("text", "")), "all", dataset_id=1)], 64, "truncate")
+        self.assertEqual((data.rows, data.skipped), ([], 1))
+
     def test_a_single_turn_that_is_too_long_is_cut(self):
         encoded = self.encoded(says(("user", "x"), ("assistant", "y" * 200), ("user", "x"), ("assistant", "z")), 64, "split")
         self.assertEqual((len(encoded.examples), encoded.truncated), (2, True))

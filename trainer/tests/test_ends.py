@@ -108,6 +108,17 @@ class Ends(unittest.TestCase):
                 train_here(work, link, output_dir=str(output))
             self.assertEqual(list(elsewhere.iterdir()), [])
 
+    def test_whoever_may_read_files_may_read_the_model(self):
+        # Leave the modes as safetensors sets them, and a server of another user's cannot load the weights beside a config that it reads.
+        work = self._folder("modes")
+        before = os.umask(0o027)
+        try:
+            train_here(work)
+        finally:
+            os.umask(before)
+        modes = {oct(path.stat().st_mode & 0o777) for path in (work / "output").rglob("*") if path.is_file()}
+        self.assertEqual(modes, {"0o640"})
+
     def test_a_link_that_comes_while_the_model_is_written_leads_nothing_out(self):
         # Write by the name of the output directory (fresh in places.py), and what is saved after the link lies elsewhere.
         elsewhere = self._elsewhere()

@@ -72,7 +72,8 @@ class RowTokens(unittest.TestCase):
         self.assertGreater(len(found["examples"]), 2)
         self.assertEqual([token["example"] for token in found["tokens"]], sorted(token["example"] for token in found["tokens"]))
         self.assertEqual("".join(token["text"] for token in found["tokens"]), text[0]["content"] + "<|im_end|>")
-        self.assertTrue(all(token["learnt"] for token in found["tokens"]))
+        firsts = [example != before for before, example in zip([None, *(token["example"] for token in found["tokens"])], (token["example"] for token in found["tokens"]))]
+        self.assertEqual([token["learnt"] for token in found["tokens"]], [not first for first in firsts])
         turns = [{key: message[key] for key in ("role", "content")} for message in CHAT]
         self.assertEqual([part for learnt, part in self.parts(self.tokens(turns, 50, "split")["tokens"]) if learnt], ["Here.<|im_end|>\n", "Tout à fait 😀.<|im_end|>\n"])
 
