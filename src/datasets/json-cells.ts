@@ -74,7 +74,7 @@ export function cellsAtOnce(objects: string, { columns, nested }: JsonColumns): 
       FROM (SELECT json, CASE WHEN ${HOLDS_TEXTS_ALONE} THEN json_transform(json, '"MAP(VARCHAR, VARCHAR)"') END AS pairs FROM ${objects})))`;
 }
 
-/** Whether an object holds nothing but texts, written without a comma before its end: not told of each that does. */
+/** Whether an object holds nothing but texts, and no comma before its end. It may say no of one that does, which is then read as all others. */
 const HOLDS_TEXTS_ALONE = `suffix(json, '"}') AND NOT ${matchesAny('json', [String.raw`"\s*:\s*[^"\s]`])}`;
 
 function cellOf(name: string, place: number, isNested: boolean): string {

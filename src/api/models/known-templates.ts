@@ -1,9 +1,9 @@
-import { setTimeout as after } from 'node:timers/promises';
 import type { FoundModel } from '../../base-models/found-model.ts';
 import type { TemplateFacts } from '../../base-models/template-facts.ts';
 import { inDataProcess } from '../../datasets/in-data-process.ts';
 import type { Env } from '../../env.ts';
 import { findTrainerPython } from '../../local/python.ts';
+import { LongAnswers, StillAtWork } from '../long-answers.ts';
 
 /** Longer than a template takes on a machine that has something else to do; everybody is answered within ten seconds. */
 const WAIT_MS = 7_000;
@@ -12,7 +12,8 @@ const MOST_KNOWN = 200;
 /** What the chat templates of base models can show: each is tried once, since a revision's files stay what they are. */
 export class KnownTemplates {
   readonly #env: Env;
-  readonly #known = new Map<string, Promise<TemplateFacts>>();
+  readonly #tried = new LongAnswers();
+  readonly #known = new Map<string, TemplateFacts>();
 
   constructor(env: Env) {
     this.#env = env;
@@ -23,24 +24,23 @@ export class KnownTemplates {
     const python = path && (await findTrainerPython(this.#env).catch(() => null));
     if (!path || !python) return null;
     const key = `${path}@${revision}`;
-    const facts = this.#known.get(key) ?? this.#try(key, { python, modelPath: path });
-    const waiting = new AbortController();
-    const tooLong = after(WAIT_MS, null, { signal: waiting.signal });
+    const known = this.#known.get(key);
+    if (known) return known;
     try {
-      return await Promise.race([facts, tooLong]);
-    } finally {
-      waiting.abort();
-      tooLong.catch(() => {});
+      const facts = await this.#tried.answer(key, WAIT_MS, () =>
+        inDataProcess('templateFacts', { python, modelPath: path }),
+      );
+      this.#keep(key, facts);
+      return facts;
+    } catch (error) {
+      if (error instanceof StillAtWork) return null;
+      throw error;
     }
   }
 
-  #try(key: string, request: { python: string; modelPath: string }): Promise<TemplateFacts> {
-    const facts = inDataProcess('templateFacts', request);
-    // One that could not be tried is tried again by who asks next.
-    facts.catch(() => this.#known.delete(key));
+  #keep(key: string, facts: TemplateFacts): void {
     this.#known.set(key, facts);
     const [oldest] = this.#known.keys();
     if (this.#known.size > MOST_KNOWN && oldest !== undefined) this.#known.delete(oldest);
-    return facts;
   }
 }
