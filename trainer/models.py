@@ -25,20 +25,21 @@ def load_tokenizer(path: Path):
 
 
 def computes_in_bf16() -> bool:
-    """On a GPU, and on a CPU with instructions for it. Others write it out: with AVX2 alone, the products of matrices in a backward pass
-    took 70 times as long as in float32 (1.6 against 120 GFLOP/s, torch 2.13)."""
+    """Whether the GPU, or the CPU where there is none, has instructions for it. Others write it out: with AVX2 alone, the products of matrices
+    in a backward pass took 70 times as long as in float32 (1.6 against 120 GFLOP/s, torch 2.13). GPUs before Ampere have none."""
     import torch
 
-    return torch.cuda.is_available() or torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def load_model(path: Path, dtype="auto", quantize: bool = False, device: str | None = None):
-    """A causal language model on `device`, else on this process's GPU if there is one, with its weights in `dtype`, or in 4 bits.
+    """A language model, with whatever its architecture has beside it, on `device`, else on this process's GPU if there is one, with its weights in `dtype`, or in 4 bits.
 
     "auto" is the type that they are written in, or float32 on a machine that does not compute in bf16.
     """
     import torch
-    from transformers import AutoModelForCausalLM
 
     if not any(path.glob("*.safetensors")):
         raise BadInput(f"The model in {str(path)!r} has no safetensors. Other formats can run code when loaded: convert it first.")
@@ -47,7 +48,10 @@ def load_model(path: Path, dtype="auto", quantize: bool = False, device: str | N
     if quantize:
         from transformers import BitsAndBytesConfig
 
+        from .adapters import read_past
+
         computed_in = torch.bfloat16 if in_bf16 else torch.float32
+        past = read_past(config_of(path).model_type)
         options = {
             "dtype": computed_in,
             "quantization_config": BitsAndBytesConfig(
@@ -55,10 +59,12 @@ def load_model(path: Path, dtype="auto", quantize: bool = False, device: str | N
                 bnb_4bit_quant_type="nf4",
                 bnb_4bit_use_double_quant=True,
                 bnb_4bit_compute_dtype=computed_in,
+                # With a list of its own, transformers leaves the output's layer to it as well.
+                llm_int8_skip_modules=["lm_head", *past] if past else None,
             ),
         }
     try:
-        model = AutoModelForCausalLM.from_pretrained(
+        model = class_of(path).from_pretrained(
             path,
             local_files_only=True,
             trust_remote_code=False,
@@ -71,6 +77,16 @@ def load_model(path: Path, dtype="auto", quantize: bool = False, device: str | N
     if quantize:
         keep_gradients_right(model)
     return model
+
+
+def class_of(path: Path):
+    """The class of transformers that loads all of the model: one that reads images as well is more than its language model."""
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
+    from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES as WITH_IMAGES
+
+    config = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+    whole = WITH_IMAGES.get(config.model_type)
+    return AutoModelForImageTextToText if whole and whole in (config.architectures or []) else AutoModelForCausalLM
 
 
 def config_of(path: Path):
@@ -143,47 +159,10 @@ def keep_gradients_right(model) -> None:
             module.support_avx512bf16_for_cpu = False
 
 
-def add_lora(model, hyperparameters):
-    """Trainable low-rank adapters on the layers that were chosen, or on every linear layer but the output's."""
-    from peft import LoraConfig, get_peft_model
-
-    targets = hyperparameters.lora_target_modules
-    require_layers(model, targets or [])
-    config = LoraConfig(
-        r=hyperparameters.lora_r,
-        lora_alpha=hyperparameters.lora_alpha,
-        lora_dropout=hyperparameters.lora_dropout,
-        target_modules=targets or "all-linear",
-        task_type="CAUSAL_LM",
-    )
-    return get_peft_model(model, config)
-
-
 def parameters_of(model) -> tuple[int, int]:
     """How many weights are trained, and how many there are. Of 4 bits, two are in each byte of a tensor."""
     counts = [(p.requires_grad, math.prod(p.quant_state.shape) if getattr(p, "quant_state", None) else p.numel()) for p in model.parameters()]
     return sum(count for is_trained, count in counts if is_trained), sum(count for _, count in counts)
-
-
-def require_layers(model, names: list[str]) -> None:
-    """Raises BadInput for names that no linear layer of the model has, whole or at its end, as peft compares them."""
-    import torch
-
-    layers = [name for name, layer in model.named_modules() if isinstance(layer, torch.nn.Linear)]
-    for name in names:
-        if not any(f".{layer}".endswith(f".{name}") for layer in layers):
-            known = ", ".join(sorted({layer.rpartition(".")[2] for layer in layers}))
-            raise BadInput(f"hyperparameters.lora_target_modules names {name!r}, and no linear layer of the model ends so: there are {known}.")
-
-
-def add_trained_lora(model, adapter: Path):
-    """The model with the adapter of a directory upon it."""
-    from peft import PeftModel
-
-    try:
-        return PeftModel.from_pretrained(model, adapter)
-    except (OSError, ValueError, KeyError) as error:
-        raise BadInput(f"The adapter in {str(adapter)!r} does not load: {first_line(error)}") from error
 
 
 def first_line(error: Exception) -> str:

@@ -96,7 +96,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
         board = TensorBoard(run.work_dir / "tensorboard", run.lease_epoch, resume.step if resume else None)
         figures = DeviceFigures()
         figures.start()
-        report = reporter(run, events, commands, total_steps, facts, root, model.config.vocab_size, held_out, early_stopping, board, figures)
+        report = reporter(run, events, commands, total_steps, facts, root, model.config.get_text_config().vocab_size, held_out, early_stopping, board, figures)
         for callback in [*saved_by_all(rank), report, *decided_by_one(rank)]:
             trainer.add_callback(callback)
         if resume:
@@ -236,9 +236,11 @@ def trainer_of(setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
     from transformers import Trainer
     from transformers.trainer_callback import PrinterCallback
 
+    from .adapters import add_lora
     from .answer_loss import answer_loss, is_plain
     from .batches import collate
-    from .models import add_lora, load_model
+    from .language import train_language_alone
+    from .models import load_model
 
     run, hyper = setup.run, setup.run.hyperparameters
     if run.training_type == "qlora":
@@ -246,6 +248,7 @@ def trainer_of(setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
     else:
         # Full weights are updated by steps far below the resolution of bf16, so they are kept in fp32.
         model = load_model(run.model_path, dtype=torch.float32)
+        train_language_alone(model)
     model.train()
     model.config.use_cache = False
     order = order_of(hyper, rows, rank.count)

@@ -127,7 +127,8 @@ def not_usable(errors: list[str]) -> str:
 
 def load_tuned(run: RunFile, device: str | None):
     """The model of the output: as it is, or the adapter upon its base."""
-    from .models import add_trained_lora, load_model
+    from .adapters import add_trained_lora
+    from .models import load_model
 
     if run.is_merged:
         return load_model(run.output_dir, device=device)

@@ -20,7 +20,7 @@ class Gradients(unittest.TestCase):
 
     def with_adapters(self, model):
         """Adapters that are the same at every call, and have an effect: new ones add nothing, and half of them have no gradient."""
-        from ..models import add_lora
+        from ..adapters import add_lora
         from ..run_file import Hyperparameters
 
         model = add_lora(model, Hyperparameters(**{**HYPERPARAMETERS, "lora_dropout": 0.0})).train()

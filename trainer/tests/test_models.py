@@ -25,7 +25,8 @@ class Models(unittest.TestCase):
 
     def test_weights_of_four_bits_are_counted_one_by_one(self):
         # Count the elements of tensors, and a model of 135 million parameters has 81 million.
-        from ..models import add_lora, load_model, parameters_of
+        from ..adapters import add_lora
+        from ..models import load_model, parameters_of
         from ..run_file import Hyperparameters
         from .support import model_path
 
