@@ -1,41 +1,55 @@
-"""The finished model: the adapter, beside it the merged model unless it is not wanted, its card, and a manifest of every file."""
+"""The finished model: the adapter, beside it the merged model unless it is not wanted, its card, and a manifest of every file.
 
+What the training did not change is what the base has, to the byte: whoever reads the base reads the model, with whatever version of
+whatever library.
+"""
+
+import json
+import re
+import shutil
 from pathlib import Path
 
 from .card import model_card
 from .checkpoints import sha256_of, write_manifest
 from .run_file import RunFile
 
+CONFIG = "config.json"
+GENERATION_CONFIG = "generation_config.json"
+TEMPLATE = "chat_template.jinja"
+# Beside weights and config.json: what reads texts and images, and the licence.
+_COPIED = re.compile(
+    r"tokenizer.*\.(json|model)|tokenizer_config\.json|special_tokens_map\.json|added_tokens\.json|vocab\.(json|txt)|merges\.txt|.*\.model|tekken\.json"
+    r"|chat_template.*|additional_chat_templates|(pre|video_pre)?processor_config\.json|(LICENSE|LICENCE|NOTICE|USE_POLICY).*"
+)
+
 
 def export(run: RunFile, model, tokenizer) -> tuple[list[dict], str]:
-    """Writes output_dir afresh. Returns its files and the sha256 of the trained weights: of the adapter's file (qlora),
+    """Writes output_dir afresh. Returns its files and the sha256 of the trained weights: of the adapter's file (adapters),
     of model.safetensors (standard), or of the hashes of its shards in their order."""
     with run.places.fresh(run.output_dir) as output:
         return _write(run, output, model, tokenizer)
 
 
 def _write(run: RunFile, output: Path, model, tokenizer) -> tuple[list[dict], str]:
-    from .models import ends_of
+    from .merging import Trained
 
-    if run.training_type == "qlora":
+    is_adapted = hasattr(model, "peft_config")
+    untied = frozenset()
+    if run.is_merged:
+        trained = Trained(model, run.model_path)
+        trained.write(output)
+        untied = trained.untied
+    if is_adapted:
         adapter = output / "adapter"
         # Whoever loads the adapter elsewhere has the base under its name, not under our path.
         model.peft_config["default"].base_model_name_or_path = run.model_name
         model.save_pretrained(adapter, save_embedding_layers=False)
         (adapter / "README.md").unlink(missing_ok=True)
-        weights = sha256_of(adapter / "adapter_model.safetensors")
-        if run.is_merged:
-            model = merged(run, adapter)
-            model.save_pretrained(output)
-    else:
-        model.config.use_cache = True
-        model.to(load_dtype(run.model_path)).save_pretrained(output)
-        weights = _weights_sha256(output)
-    # So that it ends where an answer does, whoever loads it, or the adapter.
-    ends = ends_of(model, tokenizer)
-    model.generation_config.eos_token_id = ends if len(ends) > 1 else ends[0]
-    model.generation_config.save_pretrained(output)
-    tokenizer.save_pretrained(output)
+    weights = sha256_of(output / "adapter" / "adapter_model.safetensors") if is_adapted else _weights_sha256(output)
+    if run.is_merged:
+        write_config(run.model_path, output, is_tied=not untied)
+    write_generation_config(run.model_path, output, model, tokenizer)
+    copy_what_reads(run.model_path, output, tokenizer)
     (output / "README.md").write_text(model_card(run), encoding="utf-8")
     write_manifest(output, {"base_model": run.model_name, "training_type": run.training_type, "weights_sha256": weights})
     files = [
@@ -46,25 +60,63 @@ def _write(run: RunFile, output: Path, model, tokenizer) -> tuple[list[dict], st
     return files, weights
 
 
-def merged(run: RunFile, adapter: Path):
-    """The base with the adapter added. Merged in fp32 and cast once: each rounding in between would cost accuracy."""
-    import torch
-    from peft import PeftModel
-
-    from .models import load_model
-
-    # In the machine's memory: beside the model that was trained a GPU may have no room for another in fp32.
-    base = load_model(run.model_path, dtype=torch.float32, device="cpu")
-    dtype = load_dtype(run.model_path)
-    model = PeftModel.from_pretrained(base, adapter).merge_and_unload()
-    return model.to(dtype)
+def write_config(base: Path, output: Path, is_tied: bool) -> None:
+    """The base's, and that its output has a matrix of its own now, where an adapter was on that alone."""
+    if is_tied:
+        shutil.copyfile(base / CONFIG, output / CONFIG)
+        return
+    config = json.loads((base / CONFIG).read_text(encoding="utf-8"))
+    for part in [config, *(config[name] for name in ("text_config",) if isinstance(config.get(name), dict))]:
+        part["tie_word_embeddings"] = False
+    _write_json(output / CONFIG, config)
 
 
-def load_dtype(path: Path):
-    import torch
-    from transformers import AutoConfig
+def write_generation_config(base: Path, output: Path, model, tokenizer) -> None:
+    """The base's, and the tokens by which the model ends now: so that it ends where an answer does, whoever loads it, or the adapter."""
+    from .models import ends_of
 
-    return AutoConfig.from_pretrained(path).dtype or torch.float32
+    ends = ends_of(model, tokenizer)
+    try:
+        config = json.loads((base / GENERATION_CONFIG).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        # As transformers makes one of the model's configuration.
+        known = {name: getattr(model.generation_config, name) for name in ("bos_token_id", "pad_token_id")}
+        config = {name: value for name, value in known.items() if value is not None}
+    before = config.get("eos_token_id")
+    if set(before if isinstance(before, list) else [before]) == set(ends):
+        shutil.copyfile(base / GENERATION_CONFIG, output / GENERATION_CONFIG)
+        return
+    config["eos_token_id"] = ends if len(ends) > 1 else ends[0]
+    _write_json(output / GENERATION_CONFIG, config)
+
+
+def copy_what_reads(base: Path, output: Path, tokenizer) -> None:
+    """The tokenizer, the chat template and what reads images. A template that the base does not have is added: the one that it was trained with."""
+    for path in sorted(base.iterdir()):
+        if _COPIED.fullmatch(path.name):
+            if path.is_dir():
+                shutil.copytree(path, output / path.name)
+            else:
+                shutil.copyfile(path, output / path.name)
+    if not (output / "tokenizer.json").exists():
+        tokenizer.backend_tokenizer.save(str(output / "tokenizer.json"))
+    from .rendering import DEFAULT_TEMPLATE
+
+    if tokenizer.chat_template == DEFAULT_TEMPLATE and not _has_template(base):
+        (output / TEMPLATE).write_text(DEFAULT_TEMPLATE, encoding="utf-8")
+
+
+def _has_template(base: Path) -> bool:
+    if any(base.glob("chat_template*")):
+        return True
+    try:
+        return bool(json.loads((base / "tokenizer_config.json").read_text(encoding="utf-8")).get("chat_template"))
+    except FileNotFoundError:
+        return False
+
+
+def _write_json(path: Path, value: dict) -> None:
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _weights_sha256(directory: Path) -> str:

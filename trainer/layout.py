@@ -1,0 +1,149 @@
+"""Where the weights of a loaded model stand in the files that it was loaded from.
+
+transformers renames tensors and puts several together while it loads (all experts of a layer, say). What it does backwards when it saves
+is done here on parts of a model, so that a file can be written tensor by tensor.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from .failures import BadInput
+from .safetensors_files import Header, files_of, header_of
+
+_LAYER = re.compile(r"^.*?\.\d+\.")
+_LARGEST_ERROR_OF_4_BITS = 0.25  # Of NF4's, as a share of the norm; of normal numbers it is about 0.1.
+
+
+class Layout:
+    """`model`: as it was loaded, without adapters. `names`: of its parameters that may change. `untied`: of those, the ones that
+    were the same tensor as another one until now."""
+
+    def __init__(self, model, path: Path, names: list[str], untied: frozenset[str] = frozenset()):
+        import torch
+
+        self.model, self._untied = model, untied
+        self.headers: dict[Path, Header] = {file: header_of(file) for file in files_of(path)}
+        self._file_of = {name: file for file, header in self.headers.items() for name in header.tensors}
+        self._groups: dict[str, list[str]] = {}
+        for name in names:
+            found = _LAYER.match(name)
+            self._groups.setdefault(found[0] if found else name, []).append(name)
+        self.parameters = {plain(name): parameter for name, parameter in model.named_parameters(remove_duplicate=False)}
+        self._turned = turned(model)
+        # {name in the files: the group of parameters that it comes from}
+        self._group_of: dict[str, str] = {}
+        for group, members in self._groups.items():
+            for name, tensor in self._reverted({name: torch.empty(self._shape_of(name), device="meta") for name in members}).items():
+                for stored in self._stored_names(name):
+                    self._require_shape(stored, list(tensor.shape))
+                    self._group_of[stored] = group
+
+    def group_of(self, stored: str) -> str | None:
+        """Of a tensor in the files, the group of parameters that it comes from. None: nothing of it can change."""
+        return self._group_of.get(stored)
+
+    @property
+    def new(self) -> list[str]:
+        """Names of the tensors that the files do not have: those that were another one as well until now."""
+        return [name for name in self._group_of if name not in self._file_of]
+
+    def stored(self, group: str, value_of: Callable[[str], "torch.Tensor"]) -> dict:  # noqa: F821
+        """The tensors of a group under their names in the files, made of `value_of(parameter)`, which is on the CPU."""
+        values = {name: value_of(name).T if name in self._turned else value_of(name) for name in self._groups[group]}
+        return {stored: tensor for name, tensor in self._reverted(values).items() for stored in self._stored_names(name)}
+
+    def read(self, stored: str):
+        """A tensor as the base has it."""
+        from safetensors import safe_open
+
+        name = stored if stored in self._file_of else self._twin_of(stored)
+        with safe_open(self._file_of[name], "pt") as file:
+            return file.get_tensor(name)
+
+    def require_like_the_files(self) -> None:
+        """Raises BadInput where one layer of the model is not what its files hold, by the way in which it is going to be written."""
+        import torch
+
+        seen = set()
+        for group, members in self._groups.items():
+            kinds = {re.sub(r"\d+", "#", name) for name in members}
+            if kinds <= seen:
+                continue
+            seen |= kinds
+            with torch.no_grad():
+                for stored, tensor in self.stored(group, lambda name: whole(self.parameters[name])).items():
+                    original, loaded = self.read(stored).float(), tensor.float()
+                    error = (original - loaded).norm() / original.norm().clamp(min=1e-9)
+                    if not error <= _LARGEST_ERROR_OF_4_BITS:
+                        raise BadInput(
+                            f"The tensor {stored} of the base model is not what transformers would write for it (they differ by {error:.0%}), so a model that "
+                            "was trained could not be written in its layout. Set hyperparameters.merge to false, which keeps the adapter alone, or take another model."
+                        )
+
+    def _reverted(self, tensors: dict) -> dict:
+        from transformers.core_model_loading import revert_weight_conversion
+
+        return revert_weight_conversion(self.model, tensors)
+
+    def _shape_of(self, name: str) -> list[int]:
+        parameter = self.parameters[name]
+        state = getattr(parameter, "quant_state", None)
+        shape = list(state.shape if state else parameter.shape)  # Of 4 bits, two are in each byte.
+        return shape[::-1] if name in self._turned else shape
+
+    def _stored_names(self, name: str) -> list[str]:
+        """A tensor in the files, or several that are one in the model."""
+        if name in self._untied:
+            return [name]
+        found = [stored for each in [name, *self._tied_with(name)] if (stored := self._found(each))]
+        if not found:
+            raise BadInput(
+                f"The base model's files have no tensor {name}, which this version of transformers would write for it, so a model that was trained could not be written in its layout. "
+                "Set hyperparameters.merge to false, which keeps the adapter alone, or take another model."
+            )
+        return found
+
+    def _found(self, name: str) -> str | None:
+        """With or without the name of the model within, which transformers adds where files go without."""
+        prefix = f"{self.model.base_model_prefix}."
+        return next((each for each in (name, name.removeprefix(prefix), prefix + name) if each in self._file_of), None)
+
+    def _tied_with(self, name: str) -> list[str]:
+        tied = self._tied()
+        return [source if name == target else target for target, source in tied.items() if name in (target, source)]
+
+    def _tied(self) -> dict[str, str]:
+        return getattr(self.model, "all_tied_weights_keys", None) or {}
+
+    def _twin_of(self, name: str) -> str:
+        return next(stored for each in self._tied_with(name) if (stored := self._found(each)))
+
+    def _require_shape(self, stored: str, shape: list[int]) -> None:
+        if stored not in self._file_of:
+            return
+        header = self.headers[self._file_of[stored]]
+        if header.tensors[stored].shape != shape:
+            raise BadInput(f"The tensor {stored} of the base model has the shape {header.tensors[stored].shape} in its files, and {shape} when it is loaded. Take another model.")
+
+
+def plain(name: str) -> str:
+    """The name of a layer or a parameter without what peft adds to it where there is an adapter."""
+    return name.replace(".base_layer", "")
+
+
+def turned(model) -> set[str]:
+    """Names of the parameters whose matrix bitsandbytes has turned: those of a Conv1D, which GPT-2 has for linear layers."""
+    from transformers.pytorch_utils import Conv1D
+
+    return {f"{plain(name)}.weight" for name, layer in model.named_modules() if getattr(layer, "source_cls", None) is Conv1D}
+
+
+def whole(parameter):
+    """Its numbers, on the CPU."""
+    state = getattr(parameter, "quant_state", None)
+    if state is None:
+        return parameter.detach().cpu()
+    from bitsandbytes.functional import dequantize_4bit
+
+    return dequantize_4bit(parameter.data, state).cpu()
