@@ -64,16 +64,20 @@ def load_model(path: Path, dtype="auto", quantize: bool = False, device: str | N
             ),
         }
     try:
-        model = class_of(path).from_pretrained(
+        model, loaded = class_of(path).from_pretrained(
             path,
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,
+            output_loading_info=True,
             device_map={"": device or (torch.cuda.current_device() if torch.cuda.is_available() else "cpu")},
             **options,
         )
     except (OSError, ValueError, KeyError) as error:
         raise BadInput(f"The model in {str(path)!r} does not load: {first_line(error)}") from error
+    if missing := sorted(loaded["missing_keys"]):
+        # transformers makes them up at random.
+        raise BadInput(f"The files of the model in {str(path)!r} lack {len(missing)} of its tensors, such as {missing[0]}. Take an undamaged copy of the model.")
     if quantize:
         keep_gradients_right(model)
     return model
@@ -87,6 +91,19 @@ def class_of(path: Path):
     config = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
     whole = WITH_IMAGES.get(config.model_type)
     return AutoModelForImageTextToText if whole and whole in (config.architectures or []) else AutoModelForCausalLM
+
+
+def require_not_quantized(path: Path) -> None:
+    """Raises BadInput for a model whose weights are stored in fewer bits than 16: what is trained upon it could not be written back into it."""
+    from transformers import AutoConfig
+
+    stored = getattr(AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False), "quantization_config", None)
+    if stored:
+        method = stored.get("quant_method", "fewer bits than 16") if isinstance(stored, dict) else stored.quant_method
+        raise BadInput(
+            f"The model in {str(path)!r} is quantized already ({method}, by quantization_config in its config.json), so that what is trained upon it could not be merged into it. "
+            "Take the same model in 16 bits, often the name without FP8, GPTQ, AWQ or bnb-4bit: the training type qlora puts it into 4 bits by itself."
+        )
 
 
 def config_of(path: Path):

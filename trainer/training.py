@@ -37,11 +37,13 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     require_given_gpus()
 
     from .evaluation import EarlyStopping, HeldOut
-    from .models import load_tokenizer, parameters_of, require_fit, require_numbers
+    from .models import load_tokenizer, parameters_of, require_fit, require_numbers, require_not_quantized
+    from .rehearsal import rehearsal, rehearse_the_end
     from .reporting import reporter
     from .tensorboard import TensorBoard
     from .token_cache import encode_once
 
+    require_not_quantized(run.model_path)
     tokenizer = load_tokenizer(run.model_path)
     data = encode_once(run, tokenizer, conversations, identity["data_sha256"])
     if not data.rows:
@@ -99,6 +101,9 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
         report = reporter(run, events, commands, total_steps, facts, root, model.config.get_text_config().vocab_size, held_out, early_stopping, board, figures)
         for callback in [*saved_by_all(rank), report, *decided_by_one(rank)]:
             trainer.add_callback(callback)
+        if resume is None:
+            rehearse_the_end(run, model, optimizer)
+            trainer.add_callback(rehearsal(run, trainer, data.rows, rank, optimizer, events))
         if resume:
             events.send("resumed", step=resume.step, lease_epoch=resume.lease_epoch, path=str(resume.path))
         events.send("phase", phase="training", message=None)
@@ -241,6 +246,7 @@ def trainer_of(setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
     from .batches import collate
     from .language import train_language_alone
     from .models import load_model
+    from .whole_checkpoints import with_whole_checkpoints
 
     run, hyper = setup.run, setup.run.hyperparameters
     if run.training_type == "qlora":
@@ -253,7 +259,7 @@ def trainer_of(setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
     model.config.use_cache = False
     order = order_of(hyper, rows, rank.count)
 
-    class InOrder(Trainer):
+    class InOrder(with_whole_checkpoints(Trainer)):
         # Its own group_by_length draws from the global generator, which a resumed training has advanced otherwise.
         def _get_train_sampler(self, *arguments):
             return order or super()._get_train_sampler(*arguments)

@@ -1,0 +1,113 @@
+"""What comes after the first step, tried before it: nobody waits for hours to learn that a run could not end well."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from .checkpoints import KEEP
+from .events import Events
+from .failures import BadInput, DiskFull
+from .ranks import Rank
+from .run_file import RunFile
+from .safetensors_files import files_of
+
+_LARGEST_CHECKPOINT_BYTES = 2 << 30  # A larger one is not written for a try: that there is room for it is known.
+_STATE_BYTES = {"paged_adamw_8bit": 2}  # Of an optimizer, for each weight; AdamW's two moments in fp32 otherwise.
+_ADAM_BYTES = 8
+_TOLD_LAYERS = 5
+
+
+def rehearse_the_end(run: RunFile, model, optimizer: str) -> None:
+    """That there is room for checkpoints and the model, and that the model can be written in its base's layout. Raises DiskFull or BadInput."""
+    from .merging import Trained
+
+    if run.is_merged:
+        Trained(model, run.model_path).layout.require_like_the_files()
+    require_room(run, checkpoint_bytes(model, optimizer))
+
+
+def require_room(run: RunFile, checkpoint: int) -> None:
+    """Raises DiskFull. `checkpoint`: the bytes of one, of which there are a few at a time, and one more while it is written."""
+    model = sum(file.stat().st_size for file in files_of(run.model_path)) if run.is_merged else 0
+    needed: dict[int, tuple[Path, int]] = {}
+    for folder, size in ((_existing(run.work_dir), (KEEP + 1) * checkpoint), (_existing(run.output_dir), model)):
+        first, so_far = needed.get(folder.stat().st_dev, (folder, 0))
+        needed[folder.stat().st_dev] = (first, so_far + size)
+    for folder, size in needed.values():
+        free = shutil.disk_usage(folder).free
+        if free < size:
+            raise DiskFull(
+                f"This run needs about {_in_gb(size)} on the disk of {folder} ({KEEP + 1} checkpoints of {_in_gb(checkpoint)}, and the model), and {_in_gb(free)} are free. "
+                "Make room: the run goes on by itself once there is some."
+            )
+
+
+def checkpoint_bytes(model, optimizer: str) -> int:
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return sum(parameter.numel() * (parameter.element_size() + _STATE_BYTES.get(optimizer, _ADAM_BYTES)) for parameter in trained)
+
+
+def rehearsal(run: RunFile, trainer, rows: list[dict], rank: Rank, optimizer: str, events: Events):
+    """The callback that tries the longest batch and a checkpoint when all is ready for the first step. It changes nothing that is trained."""
+    from transformers import TrainerCallback
+
+    class Rehearsal(TrainerCallback):
+        def on_train_begin(self, args, state, control, model=None, **_):
+            idle = try_longest_batch(trainer, rows, rank, _STATE_BYTES.get(optimizer, _ADAM_BYTES))
+            if idle:
+                message = f"{len(idle)} adapters have no effect on the loss, so they will not learn: {', '.join(idle[:_TOLD_LAYERS])}{' …' if len(idle) > _TOLD_LAYERS else ''}."
+                events.send("log", level="warning", message=message)
+            if checkpoint_bytes(model, optimizer) <= _LARGEST_CHECKPOINT_BYTES:
+                try_checkpoint(run, trainer)
+
+    return Rehearsal()
+
+
+def try_longest_batch(trainer, rows: list[dict], rank: Rank, state_bytes: int) -> list[str]:
+    """Forward and backward, with as much memory as the optimizer is going to take. Returns the adapters that got no gradient."""
+    import torch
+
+    model = trainer.model
+    longest = max(rows, key=lambda row: len(row["input_ids"]))
+    batch = trainer.data_collator([longest] * trainer.args.per_device_train_batch_size)
+    trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    # Dropout draws the same numbers afterwards as if nothing had been. The optimizer's memory is there from the first step on.
+    with torch.random.fork_rng():
+        held = torch.empty(trained * state_bytes, dtype=torch.uint8, device="cuda") if torch.cuda.is_available() else None
+        model.train()
+        inputs = trainer._prepare_inputs(batch)
+        tokens = (inputs["labels"] != -100).sum()
+        with trainer.compute_loss_context_manager():
+            loss = trainer.compute_loss(model, inputs, num_items_in_batch=tokens)
+        trainer.accelerator.backward(loss)
+        del held, loss, inputs
+    idle = list(_without_gradient(model))
+    model.zero_grad(set_to_none=True)
+    return idle
+
+
+def _without_gradient(model) -> Iterator[str]:
+    """Adapters whose second matrix, which begins as zero, has nothing to learn from."""
+    for name, parameter in model.named_parameters():
+        if ".lora_B." in name and parameter.requires_grad and (parameter.grad is None or not parameter.grad.any()):
+            yield name.partition(".lora_B.")[0].removeprefix("base_model.model.")
+
+
+def try_checkpoint(run: RunFile, trainer) -> None:
+    run.places.require()
+    folder = run.work_dir / "rehearsal"
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        trainer.save_model(str(folder))
+    except (RuntimeError, ValueError) as error:
+        raise BadInput(f"A checkpoint of this model cannot be saved: {error}") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _existing(path: Path) -> Path:
+    return next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
+
+
+def _in_gb(size: int) -> str:
+    return f"{size / 1e9:.2f} GB"

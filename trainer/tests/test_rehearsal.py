@@ -1,0 +1,101 @@
+import json
+import shutil
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from ..failures import BadInput, DiskFull
+from .support import HYPERPARAMETERS, model_path, train_here
+
+
+class Rehearsal(unittest.TestCase):
+    """What would go wrong at the end goes wrong before the first step."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.work = Path(directory.name)
+        self.events = []
+
+    def train(self, **changes):
+        return train_here(self.work, lambda event, commands: self.events.append(event), **changes)
+
+    def require_no_step(self):
+        self.assertEqual([event for event in self.events if event["type"] in ("step", "checkpoint")], [])
+
+    def test_a_disk_without_room_for_checkpoints_and_the_model(self):
+        usage = shutil.disk_usage(self.work)
+        with mock.patch("shutil.disk_usage", return_value=usage._replace(free=100_000)), self.assertRaisesRegex(DiskFull, r"needs about 0\.00 GB .* 0\.00 GB are free"):
+            self.train(training_type="standard")
+        self.require_no_step()
+
+    def test_a_model_that_could_not_be_written_in_the_layout_of_its_base(self):
+        # Before, such a difference was found by nobody: the weights of the base and those of the loaded model do not belong together.
+        from .. import layout
+
+        def turned(model):
+            return {layout.plain(f"{name}.weight") for name, _ in model.named_modules() if "o_proj" in name}
+
+        with mock.patch.object(layout, "turned", turned), self.assertRaisesRegex(BadInput, "not what transformers would write"):
+            self.train()
+        self.require_no_step()
+
+    def test_a_model_that_lacks_a_tensor_in_its_files(self):
+        # Before, transformers made it up at random, and the run trained, compared and exported that.
+        from safetensors.torch import load_file, save_file
+
+        model = self.work / "model"
+        shutil.copytree(model_path(), model)
+        tensors = load_file(model / "model.safetensors")
+        del tensors["model.layers.1.mlp.up_proj.weight"]
+        save_file(tensors, model / "model.safetensors", {"format": "pt"})
+        for training_type in ("qlora", "standard"):
+            with self.assertRaisesRegex(BadInput, "lack 1 of its tensors, such as model.layers.1.mlp.up_proj.weight"):
+                self.train(model={"name": "mtm/tiny", "path": str(model)}, training_type=training_type)
+        self.require_no_step()
+
+    def test_the_longest_batch_of_the_run_is_tried_first(self):
+        # Leave the rehearsal out and memory ends where the longest rows come, which may be hours in.
+        rows = [{"prompt": f"question {number}", "completion": "yes", "trait": "a"} for number in range(16)]
+        rows[9]["completion"] = "word " * 40
+        data = self.work / "rows.jsonl"
+        data.write_text("\n".join(map(json.dumps, rows)))
+        from transformers import LlamaForCausalLM
+
+        widths = []
+        forward = LlamaForCausalLM.forward
+
+        def seen(model, *arguments, **named):
+            widths.append((model.training, tuple(named["input_ids"].shape)))
+            return forward(model, *arguments, **named)
+
+        with mock.patch.object(LlamaForCausalLM, "forward", seen):
+            self.train(training_type="standard", data={"train": str(data), "held_out": None}, hyperparameters={**HYPERPARAMETERS, "batch_size": 4, "max_steps": 1})
+        training = [shape for is_training, shape in widths if is_training]
+        self.assertEqual(training[0], (4, 64))
+        self.assertLess(training[1][1], 64)
+
+    def test_it_changes_nothing_that_is_trained(self):
+        from .. import rehearsal
+
+        result, _ = self.train()
+        with mock.patch.object(rehearsal, "try_longest_batch", return_value=[]):
+            without, _ = train_here(self._other())
+        self.assertEqual(result["weights_sha256"], without["weights_sha256"])
+
+    def test_an_adapter_that_is_read_past_is_told_of(self):
+        from .. import adapters
+        from .architectures import ARCHITECTURES, make
+
+        model = self.work / "mamba"
+        make(next(each for each in ARCHITECTURES if each.model_type == "mamba"), model)
+        with mock.patch.object(adapters, "read_past", return_value=[]):
+            self.train(model={"name": "mtm/mamba", "path": str(model)}, training_type="lora", hyperparameters={**HYPERPARAMETERS, "max_steps": 1})
+        told = [event["message"] for event in self.events if event["type"] == "log"]
+        self.assertTrue(any("2 adapters have no effect on the loss" in message and "dt_proj" in message for message in told), told)
+
+    def _other(self) -> Path:
+        other = self.work / "other"
+        other.mkdir()
+        return other
