@@ -17,7 +17,9 @@ class Targets:
 
     modules: list[str]
     parameters: list[str]
-    exclude: str | None = None
+    exclude: str | None
+    # Some of it peft adapts as tensors, beside which it refuses dropout.
+    as_tensors: bool
 
 
 def add_lora(model, hyperparameters):
@@ -33,14 +35,14 @@ def add_lora(model, hyperparameters):
         r=hyperparameters.lora_r,
         lora_alpha=hyperparameters.lora_alpha,
         # peft refuses dropout beside adapters on experts, also where it loads them: it is added below, to the layers that can have it.
-        lora_dropout=0.0 if targets.parameters else hyperparameters.lora_dropout,
+        lora_dropout=0.0 if targets.as_tensors else hyperparameters.lora_dropout,
         target_modules=targets.modules,
         target_parameters=targets.parameters or None,
         exclude_modules=targets.exclude,
         task_type="CAUSAL_LM",
     )
     adapted = get_peft_model(model, config)
-    if targets.parameters:
+    if targets.as_tensors:
         drop_out(adapted, hyperparameters.lora_dropout)
     return adapted
 
@@ -64,18 +66,18 @@ def targets_of(model, chosen: list[str] | None) -> Targets:
     if chosen is None:
         # peft takes these names for those of experts wherever the layer is, so a layer beside experts that has one gets no adapter.
         modules = sorted(name for name in {_leaf(name) for name in linear_layers(model)} - renamed.keys() if _takes(model, name))
-        return Targets(modules, sorted({_ending(name) for name in experts}), exclude)
+        return Targets(modules, sorted({_ending(name) for name in experts}), exclude, bool(experts))
     layers = linear_layers(model, of_all_kinds=True)
     modules, parameters = [], []
     for name in chosen:
         if any(_ends_in(parameter, name) for parameter in experts):
             parameters.append(name)
-        elif name in renamed or any(_ends_in(layer, name) for layer in layers):
+        elif _leaf(name) in renamed or any(_ends_in(layer, name) for layer in layers):
             modules.append(name)
         else:
             known = sorted({_leaf(layer) for layer in layers} | {_ending(parameter) for parameter in experts} | renamed.keys())
             raise BadInput(f"hyperparameters.lora_target_modules names {name!r}, and no linear layer of the model ends so: there are {', '.join(known)}.")
-    return Targets(modules, parameters, exclude)
+    return Targets(modules, parameters, exclude, bool(parameters) or any(_leaf(name) in renamed for name in modules))
 
 
 def linear_layers(model, of_all_kinds: bool = False) -> list[str]:

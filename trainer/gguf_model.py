@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .failures import BadInput
 from .gguf_metadata import GgufFile, not_convertible
+from .published_form import as_published
 
 # Everyday English, which a model that was read rightly expects, and one that was not finds as likely as noise.
 SENTENCE = "The capital of France is Paris. It is a large city, and many people live there. The capital of Germany is Berlin."
@@ -38,6 +39,7 @@ def convert(path: Path, target: Path) -> None:
     with told_by_family(file):
         tokenizer = file.tokenizer(model_max_length=getattr(config, "max_position_embeddings", None))
     tokenizer.save_pretrained(target)
+    as_published(target)
     (target / "README.md").write_text(file.card(), encoding="utf-8")
     require_language(target)
 

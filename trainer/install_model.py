@@ -15,6 +15,7 @@ from pathlib import Path
 
 from . import model_cache
 from .gguf_model import convert
+from .published_form import as_published
 
 SMOLLM2 = {
     "name": "HuggingFaceTB/SmolLM2-135M-Instruct-dequantized-q4_1",
@@ -119,6 +120,7 @@ def make_tiny(target: Path, scratch: Path) -> None:
     )
     LlamaForCausalLM(config).save_pretrained(target)
     tokenizer.save_pretrained(target)
+    as_published(target)
 
 
 def make_tiny_embedder(target: Path, scratch: Path) -> None:
@@ -144,6 +146,7 @@ def make_tiny_embedder(target: Path, scratch: Path) -> None:
     )
     BertModel(config).save_pretrained(target)
     tokenizer.save_pretrained(target)
+    as_published(target)
 
 
 INSTALLERS = {

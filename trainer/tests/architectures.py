@@ -85,6 +85,7 @@ def make(architecture: Architecture, target: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 
     from ..install_model import tiny_tokenizer
+    from ..published_form import as_published
 
     torch.manual_seed(0)
     config = config_of(architecture)
@@ -92,3 +93,4 @@ def make(architecture: Architecture, target: Path) -> None:
     model = kind.from_config(config, dtype=torch.bfloat16)
     model.save_pretrained(target)
     tiny_tokenizer().save_pretrained(target)
+    as_published(target)

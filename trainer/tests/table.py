@@ -83,20 +83,23 @@ def go_all_the_way(base: Path, folder: Path, training_type: str) -> str:
     return "yes" if difference is None else f"no: {difference}"
 
 
-def compared(base: Path, output: Path, training_type: str) -> str | None:
+def described(model: Path) -> dict[str, tuple]:
+    """Name, type and shape of each tensor in the files."""
+    from ..safetensors_files import files_of, header_of
+
+    return {name: (each.dtype, each.shape) for file in files_of(model) for name, each in header_of(file).tensors.items()}
+
+
+def compared(base: Path, output: Path, training_type: str, is_untied: bool = False) -> str | None:
     """What is wrong with an export: its tensors and types are the base's, and with adapters it computes what base and adapter do."""
     import torch
 
     from ..adapters import add_trained_lora
     from ..models import load_model
-    from ..safetensors_files import files_of, header_of
 
-    def described(model: Path):
-        return {name: (each.dtype, each.shape) for file in files_of(model) for name, each in header_of(file).tensors.items()}
-
-    if described(base) != described(output):
+    if not is_untied and described(base) != described(output):
         return "its files have other tensors than the base's"
-    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+    for name in ("tokenizer.json", "tokenizer_config.json", *(() if is_untied else ("config.json",))):
         if (base / name).read_bytes() != (output / name).read_bytes():
             return f"{name} is not the base's"
     if training_type == "standard":
