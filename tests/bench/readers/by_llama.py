@@ -1,4 +1,4 @@
-"""by_llama.py FOLDER QUESTIONS: what each GGUF file in a folder answers to prompts (JSON: {"model": [[token, ...], ...]}), greedily, as JSON. By llama.cpp."""
+"""by_llama.py FOLDER ANSWERS: what each GGUF file in a folder answers, greedily, to the prompts of what by_transformers.py wrote, as JSON. By llama.cpp."""
 
 import json
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import xllamacpp
 
-prompts = json.loads(Path(sys.argv[2]).read_text())
+asked = json.loads(Path(sys.argv[2]).read_text())["answers"]
 answers = {}
 for file in sorted(Path(sys.argv[1]).glob("*.gguf")):
     parameters = xllamacpp.CommonParams()
@@ -17,7 +17,7 @@ for file in sorted(Path(sys.argv[1]).glob("*.gguf")):
     parameters.n_parallel = 1
     server = xllamacpp.Server(parameters)
     answers[file.stem] = []
-    for prompt in prompts[file.stem]:
+    for prompt in (each["prompt"] for each in asked[file.stem]):
         said = server.handle_completions({"prompt": prompt, "n_predict": 16, "temperature": 0, "top_k": 1, "cache_prompt": False})
         answers[file.stem].append({"prompt": prompt, "answer": said["choices"][0]["text"]})
     del server

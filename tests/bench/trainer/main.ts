@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -9,6 +9,7 @@ import Table from 'cli-table3';
 import { execa } from 'execa';
 import { loadEnv, PROJECT_ROOT } from '../../../src/env.ts';
 import { ensurePythonEnvironment, ensureTrainerPython } from '../../../src/local/python.ts';
+import { smollm2 } from '../smollm2.ts';
 
 const FOLDER = dirname(fileURLToPath(import.meta.url));
 const PUBLISHED = join(PROJECT_ROOT, '..', 'shared', 'data', 'reasoning-gsm8k.jsonl');
@@ -54,7 +55,7 @@ export async function main(args: string[]): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), 'mtm-bench-trainer-'));
   const trainers: Trainer[] = [];
   try {
-    const runFile = await prepare(dir, await model(ours, env.toolsDir), values.type, values.data, steps);
+    const runFile = await prepare(dir, await smollm2(ours, env.toolsDir), values.type, values.data, steps);
     const rows = join(dir, 'rows.json');
     trainers.push(await start('ours', ours, ['ours.py', runFile, rows]));
     for (const how of ['defaults', 'tuned'])
@@ -66,14 +67,6 @@ export async function main(args: string[]): Promise<void> {
     for (const trainer of trainers) trainer.end();
     await rm(dir, { recursive: true, force: true });
   }
-}
-
-async function model(python: string, toolsDir: string): Promise<string> {
-  const cache = join(toolsDir, 'bench-models');
-  const args = ['-m', 'trainer.install_model', 'smollm2-135m', '--cache', cache];
-  const { stdout } = await execa(python, args, { cwd: PROJECT_ROOT, stderr: 'inherit' });
-  const snapshots = join(cache, `models--${stdout.trim().split('\n').at(-1)?.replace('/', '--')}`, 'snapshots');
-  return join(snapshots, (await readdir(snapshots))[0] ?? '');
 }
 
 /** Rows for one epoch of so many steps, and the run file, with the service's defaults. */
