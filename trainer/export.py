@@ -4,6 +4,7 @@ from pathlib import Path
 
 from .card import model_card
 from .checkpoints import sha256_of, write_manifest
+from .rounding import round_weights
 from .run_file import RunFile
 
 
@@ -29,7 +30,7 @@ def _write(run: RunFile, output: Path, model, tokenizer) -> tuple[list[dict], st
             model.save_pretrained(output)
     else:
         model.config.use_cache = True
-        model.to(load_dtype(run.model_path)).save_pretrained(output)
+        round_weights(model, load_dtype(run.model_path), run.hyperparameters.seed).save_pretrained(output)
         weights = _weights_sha256(output)
     # So that it ends where an answer does, whoever loads it, or the adapter.
     ends = ends_of(model, tokenizer)
@@ -47,7 +48,7 @@ def _write(run: RunFile, output: Path, model, tokenizer) -> tuple[list[dict], st
 
 
 def merged(run: RunFile, adapter: Path):
-    """The base with the adapter added. Merged in fp32 and cast once: each rounding in between would cost accuracy."""
+    """The base with the adapter added. Merged in fp32 and rounded once: each rounding in between would cost accuracy."""
     import torch
     from peft import PeftModel
 
@@ -57,7 +58,7 @@ def merged(run: RunFile, adapter: Path):
     base = load_model(run.model_path, dtype=torch.float32, device="cpu")
     dtype = load_dtype(run.model_path)
     model = PeftModel.from_pretrained(base, adapter).merge_and_unload()
-    return model.to(dtype)
+    return round_weights(model, dtype, run.hyperparameters.seed)
 
 
 def load_dtype(path: Path):

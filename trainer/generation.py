@@ -11,6 +11,8 @@ from .run_file import Hyperparameters
 MOST_NEW_TOKENS = 512
 MOST_NEW_TOKENS_OF_THOUGHTS = 2048
 MOST_ASKED_AT_ONCE = 32
+# So many tokens take no more memory than one that is trained on: of those, keys and values alone are kept.
+TOKENS_OF_A_TRAINED_ONE = 4
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,8 @@ def most_new_tokens(chosen: int | None, template) -> int:
 def generate(model, tokenizer, prompts: list[str], max_new_tokens: int, hyper: Hyperparameters) -> list[Answer]:
     """How the model goes on, taking the likeliest token each time, up to the end of its context.
 
-    Each token costs all weights, for one row as for many, so there are many at once: of as many tokens as a batch might have
-    when it was trained, of which much more was kept in memory.
+    Each token costs all weights, for one row as for many, so there are many at once: as many as have room where a batch had it when
+    the model was trained.
     """
     if not prompts:
         return []
@@ -53,7 +55,7 @@ def generate(model, tokenizer, prompts: list[str], max_new_tokens: int, hyper: H
         has_ended = torch.isin(output, torch.tensor(ends, device=output.device)).any(1).tolist()
         return [Answer(text, not ended) for text, ended in zip(texts, has_ended)]
 
-    return as_many_as_fit(prompts, max(1, min(MOST_ASKED_AT_ONCE, hyper.batch_size * hyper.max_length // row_tokens)), told)
+    return as_many_as_fit(prompts, max(1, min(MOST_ASKED_AT_ONCE, TOKENS_OF_A_TRAINED_ONE * hyper.batch_size * hyper.max_length // row_tokens)), told)
 
 
 @contextmanager

@@ -122,8 +122,8 @@ class Evaluations(unittest.TestCase):
         self.assertRegex(told[1], "^The evaluation at step 2 is left out")
 
     def test_between_the_save_and_the_evaluation_nothing_is_lost(self):
-        # Leave the missing evaluation out of Evaluator.begin, and with patience it ends at another step.
-        patient = {**HYPERPARAMETERS, "learning_rate": 0.02, "epochs": 5, "eval_steps": 2, "early_stopping_patience": 2, "save_steps": 1}
+        # Leave the missing evaluation out of Evaluator.begin, or _run_epoch out of training.InOrder, and with patience it ends at another step.
+        patient = {**HYPERPARAMETERS, "batch_size": 4, "gradient_accumulation": 1, "learning_rate": 0.02, "epochs": 5, "eval_steps": 2, "early_stopping_patience": 2, "save_steps": 1}
         held_out = self.work / "held_out.jsonl"
         held_out.write_text("\n".join(json.dumps({"prompt": f"question {i}", "completion": "bird fish", "trait": "a"}) for i in range(3)))
         unlike = {"data": {"train": str(shared() / "train.jsonl"), "held_out": str(held_out)}, "hyperparameters": patient}
@@ -177,11 +177,12 @@ class Evaluations(unittest.TestCase):
 
     def test_a_run_that_goes_on_elsewhere_tells_of_the_base_again(self):
         # Keep what was measured in the folder of the run alone, and the curve of the next one begins nowhere.
+        chosen = {"training_type": "standard", "hyperparameters": OFTEN}
         with self.assertRaises(Stopped):
-            train_here(self.fresh("first"), stop_at(6), hyperparameters=OFTEN)
+            train_here(self.fresh("first"), stop_at(6), **chosen)
         work = self.fresh("second")
         shutil.copytree(self.work / "first" / "checkpoints" / "e1", work / "checkpoints" / "e0")
-        _, events = train_here(work, known_checkpoint_step=7, hyperparameters=OFTEN)
+        _, events = train_here(work, known_checkpoint_step=7, **chosen)
         self.assertEqual(evaluated(events)[0], 0)
         self.assertEqual(evaluated(events)[-3:], [8, 10, 12])
 

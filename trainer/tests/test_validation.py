@@ -160,3 +160,44 @@ class TheTrainedOne(unittest.TestCase):
         work = self.trained("elsewhere")
         told = validate(work, data={"train": str(other), "held_out": str(other)})
         self.assertEqual((told["valid"], told["against_training"]["note"]), (True, "The training measured other rows, or wrote them as other tokens."))
+
+
+class Rounded(unittest.TestCase):
+    def test_what_was_learnt_in_small_steps_is_not_rounded_away(self):
+        # Round to the nearest, and every weight that moved by less than half a step of bf16 is that of the base again.
+        import torch
+
+        from ..rounding import rounded
+
+        base = torch.randn(512, 512, generator=torch.Generator().manual_seed(1)).bfloat16().float()
+        moved = base * (1 + 0.0008)  # A fifth of a step of bf16, or less.
+        self.assertTrue(torch.equal(moved.bfloat16().float(), base))
+        kept = rounded(moved, torch.bfloat16, "a", 1)
+        self.assertEqual(kept.dtype, torch.bfloat16)
+        change = ((kept.float().abs() - base.abs()).sum() / (moved.abs() - base.abs()).sum()).item()
+        self.assertAlmostEqual(change, 1.0, delta=0.1)
+        step = torch.finfo(torch.bfloat16).eps * base.abs()
+        self.assertTrue(((kept.float() - moved).abs() <= step).all())
+        self.assertTrue(torch.equal(kept, rounded(moved, torch.bfloat16, "a", 1)))
+        self.assertFalse(torch.equal(kept, rounded(moved, torch.bfloat16, "b", 1)))
+        # What did not move stays, and what is no number is none.
+        self.assertTrue(torch.equal(rounded(base, torch.bfloat16, "a", 1).float(), base))
+        odd = torch.tensor([float("inf"), float("-inf"), float("nan"), 0.0, -0.0])
+        self.assertEqual(str(rounded(odd, torch.bfloat16, "a", 1)), str(odd.bfloat16()))
+        self.assertEqual(rounded(base, torch.float32, "a", 1).dtype, torch.float32)
+
+    def test_an_export_has_what_was_trained(self):
+        # Let transformers cast (export._write), and it is to the nearest.
+        from ..models import load_model
+
+        with tempfile.TemporaryDirectory() as directory:
+            work, base = Path(directory), Path(directory) / "base"
+            shutil.copytree(model_path(), base)
+            load_model(model_path()).bfloat16().save_pretrained(base)
+            steps = {"learning_rate": 2e-6, "epochs": 4, "eval_steps": 24}
+            changes = {"model": {"name": "tiny/bf16", "path": str(base)}, "training_type": "standard", "hyperparameters": {**HYPERPARAMETERS, **steps}}
+            train_here(work, **changes)
+            found = validate(work, **changes)["against_training"]
+            for trait in found["traits"]:
+                learnt = trait["in_training"]["base"] - trait["in_training"]["tuned"]
+                self.assertLess(abs(trait["difference"]), learnt / 5, trait)
