@@ -134,10 +134,10 @@ def _against_training(found: dict) -> str:
         falls = [f"{each['base']:.4f} → {each['tuned']:.4f}" for each in (trait["in_training"], trait["exported"])]
         return [trait["trait"], trait["rows"], *falls, f"{trait['difference']:+.4f}", f"{trait['margin']:.4f}"]
 
-    head = ["trait", "rows", f"loss in training, up to step {found['step']}", "loss of base and export", "fell less by", "margin"]
+    head = ["trait", "rows", f"loss in training, up to step {found['step']}", "loss of base and export", "above expected", "margin"]
     told = (
-        "In training the base may be in 4 bits, and is not in what is exported. What that changes in the base's own loss on these rows, and rounding, explain a difference "
-        "of as much as the margin. A larger one fails the validation."
+        "The loss of the export is expected to be the share of its base's that it was in training, where the base may be in 4 bits. What that changes in the base's own loss on "
+        "these rows, and rounding, explain a difference of as much as the margin. A larger one fails the validation."
     )
     return f"{table(head, [row(trait) for trait in found['traits']])}\n\n{told}"
 

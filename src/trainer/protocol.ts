@@ -271,7 +271,7 @@ export const ValidationResultSchema = z.object({
           /** Where the base was in 4 bits, of qlora. */
           in_training: z.object({ base: z.number(), tuned: z.number() }),
           exported: z.object({ base: z.number(), tuned: z.number() }),
-          /** By how much the loss fell less in the export than in training. */
+          /** How far the export's loss is above what would be left of its base's if it had fallen to the share that it did in training. */
           difference: z.number(),
           margin: z.number(),
         }),
