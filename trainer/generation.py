@@ -8,7 +8,7 @@ from .run_file import Hyperparameters
 
 # Where the run file names no other: what most answers take several times over, and what a model that thinks first takes as a rule.
 # Whoever ends earlier costs less: generation stops when all of a batch have ended.
-MOST_NEW_TOKENS = 512
+MOST_NEW_TOKENS = 256
 MOST_NEW_TOKENS_OF_THOUGHTS = 2048
 MOST_ASKED_AT_ONCE = 32
 # So many tokens take no more memory than one that is trained on: of those, keys and values alone are kept.
