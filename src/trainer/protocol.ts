@@ -99,7 +99,7 @@ export interface RunFile {
   threads: number;
   /** That train together: each on a GPU of its own, or with a part of the threads. Only training has more than one. */
   processes?: number;
-  /** Most of the time since training began that saving may take, by saving less often; null: exactly every save_steps. */
+  /** Most of the time since training began that saving may take, by saving less often; null: every save_steps, and before the first evaluation. */
   save_share: number | null;
   /** The highest checkpoint step that the database knows; null when it knows none. */
   known_checkpoint_step: number | null;
