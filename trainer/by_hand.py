@@ -30,7 +30,7 @@ DEFAULTS = {
     "max_length": 1024, "seed": 42, "save_steps": 50, "max_steps": None, "batching": "like_length",
 }  # fmt: skip
 SAVE_SHARE = 0.03
-VALIDATION = {"max_rows_per_trait": 32, "max_new_tokens": 96}
+VALIDATION = {"max_rows_per_trait": 32, "max_new_tokens": None}
 # How a value of a field's type is given.
 KINDS = {list: lambda text: text.split(",")}
 METAVARS = {int: "N", float: "X", str: "CHOICE", list: "A,B"}
@@ -96,7 +96,7 @@ def train(chosen: argparse.Namespace, events: Events, commands: Commands) -> Non
     result = tasks.validate(replace(run, task="validate"), events)
     if not result["valid"]:
         raise TrainerFailure(f"The tuned model cannot be used: {' '.join(result['errors'])}")
-    print("\n".join(["", *table(result["traits"]), f"The tuned model is in {run.output_dir}."]), flush=True)
+    print("\n".join(["", *table(result["traits"]), result["summary"], f"The tuned model is in {run.output_dir}."]), flush=True)
 
 
 def find_model(model: str) -> tuple[str, Path]:

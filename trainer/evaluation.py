@@ -6,14 +6,18 @@ draw one for its data loader, and dropout would be another from there on.)
 
 import json
 import math
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from .failures import BadInput
-from .held_out import MOST_BATCH_ROWS, answer_loss, by_trait
+from .held_out import MOST_BATCH_ROWS, by_trait, fingerprint, losses_of, mean_loss
 from .models import config_of, context_of
 from .rows import Conversation
 from .run_file import RunFile
+
+# By trait, of each row the summed loss of its answers' tokens, and how many they are.
+Losses = dict[str, list[tuple[float, int]]]
 
 MOST_EVALUATIONS = 10
 # Unless somebody chose to evaluate, it is to cost little: few rows, and no more than this share of the training's own work, of
@@ -38,6 +42,7 @@ class HeldOut:
         context = context_of(config_of(run.model_path))
         traits = by_trait(conversations, tokenizer, hyper.max_length, context, run.max_rows_per_trait, run.choices, run.dataset_names, self.refused)
         self.traits = {trait: rows[:most] for trait, rows in traits.items()} if hyper.eval_steps != 0 else {}
+        self.fingerprint = fingerprint(self.traits)
         self._every = every(hyper, total_steps, sum(map(len, self.traits.values())))
         if hyper.early_stopping_patience is not None and not self.traits:
             raise BadInput(
@@ -46,25 +51,32 @@ class HeldOut:
             )
 
     def due(self, step: int) -> bool:
+        """Step 0 is before the first: it is the base that is measured there."""
         return bool(self.traits) and (step % self._every == 0 or step >= self._total_steps)
 
-    def losses(self, model) -> dict[str, float]:
-        """By trait, the mean loss of an answer's token."""
+    def losses(self, model, without_adapters: bool = False) -> Losses:
+        was_training = model.training
         model.eval()
         try:
-            return {trait: answer_loss(model, self._pad_id, rows, self._batch_rows) for trait, rows in self.traits.items()}
+            with model.disable_adapter() if without_adapters else nullcontext():
+                return {trait: losses_of(model, self._pad_id, rows, self._batch_rows) for trait, rows in self.traits.items()}
         finally:
-            model.train()
+            model.train(was_training)
+
+
+def overall(losses: Losses) -> float:
+    """The mean loss of a token, where each trait counts the same."""
+    return sum(map(mean_loss, losses.values())) / len(losses)
 
 
 def every(hyper, total_steps: int, rows: int) -> int:
-    """Steps between evaluations on so many rows. The last step is always one of them."""
+    """Steps between evaluations on so many rows. The last step is always one of them, and the base is measured before the first."""
     if hyper.eval_steps:
         return hyper.eval_steps
     times = MOST_EVALUATIONS
     if not hyper.evaluation_is_chosen and rows > 0:
         trained_rows = total_steps * hyper.batch_size * hyper.gradient_accumulation
-        times = min(times, int(CHEAP_SHARE * TRAINED_ROW_COST * trained_rows / rows))
+        times = min(times, int(CHEAP_SHARE * TRAINED_ROW_COST * trained_rows / rows) - 1)
     return math.ceil(total_steps / max(times, 1))
 
 
@@ -77,11 +89,17 @@ class EarlyStopping:
     best_loss: float | None = None
     best_step: int | None = None
     without_improvement: int = 0
+    # The latest evaluation that is counted here.
+    last_step: int = 0
 
     FILE = "early_stopping.json"
 
     def heard(self, step: int, loss: float) -> bool:
-        """Takes note of an evaluation. Whether it is the best so far."""
+        """Takes note of an evaluation, unless it has already. Whether it is the best so far. The base's, at step 0, is not one of
+        them: there is nothing of it to export."""
+        if step <= self.last_step:
+            return False
+        self.last_step = step
         if math.isfinite(loss) and (self.best_loss is None or loss < self.best_loss):
             self.best_loss, self.best_step, self.without_improvement = loss, step, 0
             return True
@@ -101,4 +119,6 @@ class EarlyStopping:
         file = checkpoint / cls.FILE
         if patience is None or not file.exists():
             return cls(patience)
-        return cls(**{**json.loads(file.read_text(encoding="utf-8")), "patience": patience})
+        # Checkpoints from when an evaluation came before the save do not say that they have heard of it.
+        step = int(checkpoint.name.rpartition("-")[2])
+        return cls(**{"last_step": step, **json.loads(file.read_text(encoding="utf-8")), "patience": patience})

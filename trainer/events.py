@@ -85,7 +85,8 @@ def line_for_people(type: str, data: dict) -> str:
             )
         case "eval":
             loss = "no number" if data["loss"] is None else f"{data['loss']:.4f}"
-            return f"held-out loss {loss} at step {data['step']}, {data['trait'] or 'over all'} ({data['rows']} rows)"
+            whose = f"at step {data['step']}" if data["step"] else "of the base"
+            return f"held-out loss {loss} {whose}, {data['trait'] or 'over all'} ({data['rows']} rows)"
         case "log":
             return data["message"]
         case "checkpoint":

@@ -36,7 +36,7 @@ def _write(run: RunFile, output: Path, model, tokenizer) -> tuple[list[dict], st
     is_adapted = hasattr(model, "peft_config")
     untied = frozenset()
     if run.is_merged:
-        trained = Trained(model, run.model_path)
+        trained = Trained(model, run.model_path, run.hyperparameters.seed)
         trained.write(output)
         untied = trained.untied
     if is_adapted:

@@ -1,5 +1,7 @@
 """The rows that a model is compared on, and its loss on them: those that have not been trained on."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 
 from .batches import collate
@@ -10,7 +12,7 @@ from .forms import Choices
 from .memory import as_many_as_fit
 from .messages import said_in
 from .rows import Conversation
-from .templates import ChatTemplate, thought_end
+from .templates import ChatTemplate, begins_thought, opened_thought, thought_end
 
 MOST_BATCH_ROWS = 8
 
@@ -27,9 +29,12 @@ class Question:
     opening: str
 
     def said(self, answer: str) -> str:
-        """Of an answer, what was said with it: what stands behind a thought, whatever that was."""
-        closing = thought_end(self.opening)
-        return answer.rpartition(closing)[2].lstrip() if closing else answer.removeprefix(self.opening)
+        """Of an answer, what was said with it: what stands behind a thought, whatever that was; nothing, where the thought did not
+        come to its end."""
+        if closing := thought_end(answer):
+            return answer.rpartition(closing)[2].lstrip()
+        is_thought = opened_thought(self.text) is not None or begins_thought(answer)
+        return "" if is_thought else answer.removeprefix(self.opening)
 
 
 @dataclass(frozen=True)
@@ -93,21 +98,36 @@ def question_of(template: ChatTemplate, row: Conversation, longest: int, context
     return Question(row.messages[-2].get("content", ""), text, expected, opening)
 
 
-def answer_loss(model, pad_id: int, rows: list[HeldOutRow], batch_rows: int) -> float:
-    """The mean loss of an answer's token, with so many examples at once."""
+def losses_of(model, pad_id: int, rows: list[HeldOutRow], batch_rows: int) -> list[tuple[float, int]]:
+    """Of each row, the summed loss of its answers' tokens, and how many they are; with so many examples at once."""
     import torch
 
     batch_of = collate(pad_id)
 
-    def total(examples: list[Example]) -> list[tuple[float, int]]:
+    def each(examples: list[Example]) -> list[tuple[float, int]]:
         batch = batch_of([{"input_ids": example.ids, "labels": example.labels} for example in examples])
         batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
         with torch.inference_mode():
             logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, :-1]
         labels = batch["labels"][:, 1:]
         learnt = labels != IGNORED
-        return [(torch.nn.functional.cross_entropy(logits[learnt].float(), labels[learnt], reduction="sum").item(), int(learnt.sum()))]
+        losses = torch.nn.functional.cross_entropy(logits[learnt].float(), labels[learnt], reduction="none").double()
+        counts = learnt.sum(1).tolist()
+        return [(part.sum().item(), count) for part, count in zip(losses.split(counts), counts)]
 
-    examples = [example for row in rows for example in row.examples]
-    losses, tokens = zip(*as_many_as_fit(examples, batch_rows, total))
-    return sum(losses) / sum(tokens)
+    measured = iter(as_many_as_fit([example for row in rows for example in row.examples], batch_rows, each))
+    of_rows = [[next(measured) for _ in row.examples] for row in rows]
+    return [(sum(loss for loss, _ in row), sum(tokens for _, tokens in row)) for row in of_rows]
+
+
+def mean_loss(losses: list[tuple[float, int]]) -> float:
+    """The mean loss of a token, of what `losses_of` gives."""
+    return sum(loss for loss, _ in losses) / sum(tokens for _, tokens in losses)
+
+
+def fingerprint(traits: dict[str, list[HeldOutRow]]) -> str:
+    """Of the rows of each trait, as they are measured: whether two measurements are of the same."""
+    digest = hashlib.sha256()
+    for trait, rows in sorted(traits.items()):
+        digest.update(json.dumps([trait, [[[int(id) for id in part] for example in row.examples for part in (example.ids, example.labels)] for row in rows]]).encode())
+    return digest.hexdigest()

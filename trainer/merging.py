@@ -5,15 +5,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .layout import Layout, plain, whole
+from .rounding import rounded
 from .safetensors_files import INDEX, bytes_of, write
 
 _TYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
 
 class Trained:
-    """What a training changed. `model`: as it was trained, with adapters or without."""
+    """What a training changed. `model`: as it was trained, with adapters or without. `seed`: of the rounding to the base's types."""
 
-    def __init__(self, model, base: Path):
+    def __init__(self, model, base: Path, seed: int):
+        self._seed = seed
         self._adapters = adapter_layers(model)
         self._is_adapted = hasattr(model, "peft_config")
         self.model = model.get_base_model() if self._is_adapted else model
@@ -46,7 +48,7 @@ class Trained:
 
         original = self.layout.read(name)
         # In fp32, and rounded once: each rounding in between would cost accuracy.
-        value = (original.float() + change if self._is_adapted else change).to(original.dtype).contiguous()
+        value = rounded(original.float() + change if self._is_adapted else change, original.dtype, name, self._seed).contiguous()
         yield memoryview(value.view(-1).view(torch.uint8).numpy())
 
     def _change_of(self, name: str):

@@ -35,7 +35,8 @@ def computes_in_bf16() -> bool:
 
 
 def load_model(path: Path, dtype="auto", quantize: bool = False, device: str | None = None):
-    """A language model, with whatever its architecture has beside it, on `device`, else on this process's GPU if there is one, with its weights in `dtype`, or in 4 bits.
+    """A language model, with whatever its architecture has beside it, on `device`, else on this process's GPU if there is one, with its weights in `dtype`,
+    or in 4 bits. On the device "auto", its layers are on all GPUs.
 
     "auto" is the type that they are written in, or float32 on a machine that does not compute in bf16.
     """
@@ -70,7 +71,7 @@ def load_model(path: Path, dtype="auto", quantize: bool = False, device: str | N
             trust_remote_code=False,
             use_safetensors=True,
             output_loading_info=True,
-            device_map={"": device or (torch.cuda.current_device() if torch.cuda.is_available() else "cpu")},
+            device_map="auto" if device == "auto" else {"": device or (torch.cuda.current_device() if torch.cuda.is_available() else "cpu")},
             **options,
         )
     except (OSError, ValueError, KeyError) as error:

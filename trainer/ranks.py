@@ -162,12 +162,16 @@ def decided_by_one(rank: Rank) -> list:
     from transformers import TrainerCallback
 
     class DecidedByOne(TrainerCallback):
-        def on_log(self, args, state, control, **_):
+        """Wherever rank 0 may have evaluated."""
+
+        def on_train_begin(self, args, state, control, **_):
             import torch
 
             decided = torch.tensor([control.should_save, control.should_training_stop], dtype=torch.uint8)
             torch.distributed.broadcast(decided, src=0)
             control.should_save, control.should_training_stop = map(bool, decided.tolist())
             return control
+
+        on_log = on_save = on_train_begin
 
     return [DecidedByOne()] if rank.count > 1 else []

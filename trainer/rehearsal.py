@@ -22,7 +22,7 @@ def rehearse_the_end(run: RunFile, model, optimizer: str) -> None:
     from .merging import Trained
 
     if run.is_merged:
-        Trained(model, run.model_path).layout.require_like_the_files()
+        Trained(model, run.model_path, run.hyperparameters.seed).layout.require_like_the_files()
     require_room(run, checkpoint_bytes(model, optimizer))
 
 

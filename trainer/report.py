@@ -13,7 +13,7 @@ from .training import versions
 
 FOLDER = "report"
 AMONG_FIRST = (1, 5, 10)  # The k of recall@k.
-LOUD = {"worse": "⚠️ **WORSE than its base.**", "better": "**Better than its base.**", "same": "**No better and no worse than its base.**"}
+LOUD = {"worse": "⚠️ **WORSE than its base.**", "better": "**Better than its base.**", "same": "**No difference from its base, as far as these rows show.**"}
 
 
 def write_report(run: RunFile, found: dict) -> None:
@@ -70,7 +70,9 @@ def _markdown(run: RunFile, report: dict, history: History, has_curves: bool) ->
     what = "as an index" if run.training_type == "rag" else "fine-tuned"
     sections = [f"# {cell(run.model_name)}, {what}: report", _verdict(report)]
     if report["traits"]:
-        sections.append(f"## Base and tuned on held-out rows\n\n{_traits(report['traits'])}")
+        sections.append(f"## Base and tuned on held-out rows\n\n{_traits(report)}")
+    if report.get("against_training"):
+        sections.append(f"## The model that was trained, and the one that is here\n\n{_against_training(report['against_training'])}")
     if report.get("retrieval"):
         sections.append(f"## Held-out questions\n\n{_retrieval(report['retrieval'])}")
     if report["training"]:
@@ -95,20 +97,49 @@ def _verdict(report: dict) -> str:
     return f"{loud + ' ' if loud else ''}{cell(report['summary'])}\n\n{files}"
 
 
-def _traits(traits: list[dict]) -> str:
+def _traits(report: dict) -> str:
     def row(trait: dict) -> list:
-        base, tuned, by_format = trait["base"], trait["tuned"], trait["by_format"]
+        base, tuned, by_format, score = trait["base"], trait["tuned"], trait["by_format"], trait["score_difference"]
         return [
             trait["trait"],
             "WORSE" if trait["verdict"] == "worse" else trait["verdict"],
             trait["rows"],
-            f"{base['loss']:.3f} → {tuned['loss']:.3f}",
+            f"{base['loss']:.3f} → {tuned['loss']:.3f} ({_interval(trait['loss_difference'], '+.3f')})",
             f"{base['perplexity']:.4g} → {tuned['perplexity']:.4g}",
             f"{base['exact_match']:.0%} → {tuned['exact_match']:.0%}" if trait["asked"] else None,
             by_format and f"{by_format['scorer']}: {by_format['base']:.0%} → {by_format['tuned']:.0%} of {by_format['rows']}",
+            score and _interval(score, "+.0%"),
+            f"{base['cut_off']} → {tuned['cut_off']} of {trait['asked']}" if trait["asked"] else None,
         ]
 
-    return table(["trait", "tuned is", "rows", "loss", "perplexity", "exact match", "by format"], [row(trait) for trait in traits])
+    head = ["trait", "tuned is", "rows", "loss", "perplexity", "exact match", "by format", "score differs by", "cut off"]
+    told = (
+        f"In brackets, and in the column of the score (that by format, or else exact match): between which bounds the difference lies on rows like these, with {report['confidence']:.0%} confidence "
+        "(a paired bootstrap). Where zero is among them, or few rows differ, these rows show no difference. "
+        f"Both were asked for at most {report['max_new_tokens']} tokens, and took the likeliest one each time; what had not ended by then was cut off."
+    )
+    return f"{table(head, [row(trait) for trait in report['traits']])}\n\n{told}"
+
+
+def _interval(difference: dict, form: str) -> str:
+    return f"{difference['low']:{form}} to {difference['high']:{form}}"
+
+
+def _against_training(found: dict) -> str:
+    """How held-out loss fell in training, and how that of the export did."""
+    if found["note"]:
+        return f"They were not compared. {cell(found['note'])}"
+
+    def row(trait: dict) -> list:
+        falls = [f"{each['base']:.4f} → {each['tuned']:.4f}" for each in (trait["in_training"], trait["exported"])]
+        return [trait["trait"], trait["rows"], *falls, f"{trait['difference']:+.4f}", f"{trait['margin']:.4f}"]
+
+    head = ["trait", "rows", f"loss in training, up to step {found['step']}", "loss of base and export", "above expected", "margin"]
+    told = (
+        "The loss of the export is expected to be the share of its base's that it was in training, where the base may be in 4 bits. What that changes in the base's own loss on "
+        "these rows, and rounding, explain a difference of as much as the margin. A larger one fails the validation."
+    )
+    return f"{table(head, [row(trait) for trait in found['traits']])}\n\n{told}"
 
 
 def _retrieval(retrieval: list[dict]) -> str:

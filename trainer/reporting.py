@@ -1,4 +1,4 @@
-"""What happens after each step: it is told, evaluated when it is time, and saved when it is time."""
+"""What happens after each step: it is told, saved when it is time, and evaluated when it is time."""
 
 import math
 import time
@@ -7,7 +7,8 @@ from pathlib import Path
 
 from .checkpoints import all_checkpoints, publish
 from .device import DeviceFigures, memory_bytes
-from .evaluation import EarlyStopping, HeldOut
+from .evaluation import EarlyStopping
+from .evaluator import Evaluator
 from .events import Events
 from .failures import Diverged
 from .run_file import RunFile
@@ -27,7 +28,7 @@ def reporter(
     facts: dict,
     root: Path,
     vocab_size: int,
-    held_out: HeldOut,
+    evaluator: Evaluator,
     early_stopping: EarlyStopping,
     board: TensorBoard,
     figures: DeviceFigures,
@@ -42,15 +43,22 @@ def reporter(
             self.last_loss: float | None = None
             self.hopeless = 0
             self.recent: deque = deque(maxlen=20)
+            self.evaluates_once_saved = False
 
-        def on_train_begin(self, args, state, control, **_):
+        def on_train_begin(self, args, state, control, model=None, **_):
+            evaluator.begin(model, board)
+            # It may be that an evaluation was missing, and nothing else.
+            control.should_training_stop = early_stopping.is_over or state.global_step >= total_steps
             self.recent.append((time.monotonic(), state.num_input_tokens_seen, state.global_step))
             self.plan = SavePlan(run.hyperparameters.save_steps, run.save_share)
+            return control
 
         def on_step_end(self, args, state, control, **_):
             last = state.global_step >= total_steps
             asked = commands.stop.is_set() or commands.checkpoint.is_set()
-            if last or asked or self.plan.due(state.global_step):
+            # Where memory is short, the kernel ends the trainer without a word: before it is known that an evaluation fits, all is saved.
+            untried = evaluator.due(state.global_step) and not evaluator.has_fitted
+            if last or asked or untried or self.plan.due(state.global_step):
                 commands.checkpoint.clear()
                 control.should_save = True
             if commands.stop.is_set():
@@ -65,8 +73,10 @@ def reporter(
             self.require_hope(state.global_step, loss, logs.get("grad_norm"))
             self.last_loss = loss
             self.tell(state, logs)
-            if held_out.due(state.global_step):
-                self.evaluate(state.global_step, model, control)
+            self.evaluates_once_saved = evaluator.due(state.global_step) and control.should_save
+            if evaluator.due(state.global_step) and not control.should_save:
+                is_best = self.evaluate(state.global_step, model, control)
+                control.should_save = is_best or early_stopping.is_over
             self.saving_since = time.monotonic()
             if control.should_save:
                 run.places.require()
@@ -96,21 +106,12 @@ def reporter(
             device = {f"device/{name}": value for name, value in (figures.latest or {}).items()}
             board.add(step, {**{f"train/{name}": value for name, value in shown.items()}, **device})
 
-        def evaluate(self, step: int, model, control) -> None:
-            """Measures and tells the held-out loss: of each trait, and over all, where each trait counts the same. With patience,
-            the best so far is saved, and training ends when there was no better one for too long."""
-            losses = held_out.losses(model)
-            overall = sum(losses.values()) / len(losses)
-            for trait, loss in losses.items():
-                events.send("eval", step=step, trait=trait, loss=loss, rows=len(held_out.traits[trait]))
-            events.send("eval", step=step, trait=None, loss=overall, rows=sum(map(len, held_out.traits.values())))
-            board.add(step, {"eval/loss": overall, **{f"eval/loss/{trait}": loss for trait, loss in losses.items()}})
-            if early_stopping.patience is None:
-                return
-            if early_stopping.heard(step, overall):
-                control.should_save = True
+        def evaluate(self, step: int, model, control) -> bool:
+            """Whether patience has its best so far in it. Training ends when there was no better one for too long."""
+            is_best = evaluator.measure(step, model, board)
             if early_stopping.is_over and step < total_steps:
-                control.should_save = control.should_training_stop = True
+                control.should_training_stop = True
+            return is_best
 
         def require_hope(self, step: int, loss: float, grad_norm: float | None):
             """Raises Diverged, before anything of this step is saved, when no later step can mend it: a loss or gradient that
@@ -129,13 +130,16 @@ def reporter(
             good = f"The last checkpoint from before is that of step {saved[0].step} ({saved[0].path})." if saved else "There is no checkpoint from before."
             raise Diverged(f"{what} {good} Lower learning_rate (now {run.hyperparameters.learning_rate}) or check the data, then start the run afresh.")
 
-        def on_save(self, args, state, control, **_):
+        def on_save(self, args, state, control, model=None, **_):
             path = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            if early_stopping.patience is not None:
-                early_stopping.write_into(path)
+            evaluator.keep_in(path)
             board.flush()  # These steps are not done again.
             saved = {**facts, "step": state.global_step, "epoch": float(state.epoch or 0.0)}
             publish(path, root, saved, commands, events, self.saving_since, early_stopping.best_step)
             self.plan.saved(time.monotonic() - self.saving_since)
+            # Whoever asked it to stop waits. A training that goes on from here does it first.
+            if self.evaluates_once_saved and (state.global_step >= total_steps or not control.should_training_stop):
+                self.evaluate(state.global_step, model, control)
+            return control
 
     return Reporter()

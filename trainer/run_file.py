@@ -100,7 +100,8 @@ class RunFile:
     threads: int
     known_checkpoint_step: int | None
     max_rows_per_trait: int
-    max_new_tokens: int
+    # Of an answer to a held-out question; None: many, and more where a model thinks first (generation.py).
+    max_new_tokens: int | None = None
     save_share: float | None = None
     # Of the output's manifest, where whoever asks for validation knows it: the output may be another's by now.
     known_manifest_sha256: str | None = None
@@ -116,7 +117,8 @@ class RunFile:
         for name in ("run_id", "lease_epoch", "known_checkpoint_step"):
             require_at_least(0, getattr(self, name) or 0, name)
         for name in ("threads", "processes", "max_rows_per_trait", "max_new_tokens"):
-            require_at_least(1, getattr(self, name), FIELDS.get(name, name))
+            if getattr(self, name) is not None:
+                require_at_least(1, getattr(self, name), FIELDS.get(name, name))
         if self.task not in TASKS:
             raise BadInput(f"task is {self.task!r}; it must be one of {', '.join(TASKS)}.")
         if self.training_type not in TRAINING_TYPES:

@@ -12,6 +12,7 @@ from .rendering import NO_CHATS, Refused, Renderer
 # Tags of thoughts go by the word in them, since models to come have tags of their own: <think>, <thought>, [THINK], <|START_THINKING|>.
 _OPENS_THOUGHT = re.compile(r"(?P<tag>[<\[]\|?(?!/)[^<>\[\]|/]*(?:think|thought|reason)[^<>\[\]|/]*\|?[>\]])\s*$", re.IGNORECASE)
 _CLOSES_THOUGHT = re.compile(r"</(?:\w+:)?(?:think|thinking|thought|thoughts|reasoning)(?::\w+)?>")
+_BEGINS_THOUGHT = re.compile(r"\s*" + _CLOSES_THOUGHT.pattern.replace("</", "<", 1))
 _TAG = re.compile(r"<[^<>]*>|\[[^\[\]]*\]")
 _SWITCHES_THOUGHTS = re.compile(r"(enable_|use_)?(think|thinking|reasoning)")
 
@@ -217,6 +218,11 @@ def opened_thought(asked: str) -> tuple[str, str] | None:
     """Of a text that asks for an answer by opening a thought: what is before it, and its tag."""
     found = _OPENS_THOUGHT.search(asked)
     return (asked[: found.start()], found["tag"]) if found else None
+
+
+def begins_thought(answer: str) -> bool:
+    """Whether a model that was not asked to begins by opening a thought."""
+    return _BEGINS_THOUGHT.match(answer) is not None
 
 
 def thought_end(text: str) -> str | None:

@@ -37,7 +37,9 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     require_given_gpus()
 
     from .evaluation import EarlyStopping, HeldOut
-    from .models import load_tokenizer, parameters_of, require_fit, require_numbers, require_not_quantized
+    from .evaluator import Evaluator
+    from .measured import Record
+    from .models import load_tokenizer, parameters_of, require_fit, require_not_quantized, require_numbers
     from .rehearsal import rehearsal, rehearse_the_end
     from .reporting import reporter
     from .tensorboard import TensorBoard
@@ -65,8 +67,10 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
         events.send("log", level="warning", message=message)
     patience = hyper.early_stopping_patience
     early_stopping = EarlyStopping.read_from(resume.path, patience) if resume else EarlyStopping(patience)
+    record = Record(run.work_dir, run.lease_epoch, held_out.fingerprint, *([resume.path, resume.step] if resume else []))
+    evaluator = Evaluator(held_out, record, early_stopping, events, resume.step if resume else None)
     # Trained to its end before: only the export was lost. train() would take one more step.
-    is_trained = resume is not None and (resume.step >= total_steps or early_stopping.is_over)
+    is_trained = resume is not None and not evaluator.is_missing() and (resume.step >= total_steps or early_stopping.is_over)
     optimizer = resume.optimizer if resume else optimizer_for(run.training_type, on_gpu())
     setup = Setup(run, identity["data_sha256"], directory, resume.path if resume else None, total_steps, threads, optimizer)
     rank = Rank(0, 1 if is_trained else run.processes)
@@ -98,7 +102,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
         board = TensorBoard(run.work_dir / "tensorboard", run.lease_epoch, resume.step if resume else None)
         figures = DeviceFigures()
         figures.start()
-        report = reporter(run, events, commands, total_steps, facts, root, model.config.get_text_config().vocab_size, held_out, early_stopping, board, figures)
+        report = reporter(run, events, commands, total_steps, facts, root, model.config.get_text_config().vocab_size, evaluator, early_stopping, board, figures)
         for callback in [*saved_by_all(rank), report, *decided_by_one(rank)]:
             trainer.add_callback(callback)
         if resume is None:
@@ -125,6 +129,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     if commands.stop.is_set() and final_step < total_steps and not stopped_early:
         raise Stopped()
     exported_step = _take_best(trainer, early_stopping.best_step, root, identity, events)
+    evaluator.end(exported_step)
     if stopped_early:
         events.send(
             "log",
@@ -263,6 +268,11 @@ def trainer_of(setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
         # Its own group_by_length draws from the global generator, which a resumed training has advanced otherwise.
         def _get_train_sampler(self, *arguments):
             return order or super()._get_train_sampler(*arguments)
+
+        def _run_epoch(self, **arguments):
+            # Where nothing was missing but an evaluation, there is no step to take. The Trainer asks for that after one.
+            if not self.control.should_training_stop:
+                super()._run_epoch(**arguments)
 
         def get_train_dataloader(self):
             loader = super().get_train_dataloader()

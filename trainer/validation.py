@@ -6,21 +6,19 @@ from pathlib import Path
 
 from . import libraries
 from .checkpoints import MANIFEST, sha256_of
+from .comparison import Done, compare
 from .device import require_given_gpus
 from .events import Events
 from .failures import BadInput, is_of_the_machine, lacks_memory
-from .held_out import MOST_BATCH_ROWS, HeldOutRow, Question, answer_loss, by_trait, questions_of
-from .memory import as_many_as_fit, free
+from .exported import against_training, beyond_margin, unchanged
+from .generation import generate, most_new_tokens
+from .held_out import MOST_BATCH_ROWS, HeldOutRow, by_trait, losses_of, mean_loss, questions_of
+from .memory import free
 from .report import write_report
 from .rows import Conversation
-from .run_file import Hyperparameters, RunFile
-from .scorers import score_by_format
+from .run_file import RunFile
 from .templates import ChatTemplate
-from .verdict import verdict_of, verdict_of_all
 
-MOST_ASKED_AT_ONCE = 32
-SAMPLES_PER_TRAIT = 2
-MOST_LOSS = 100.0  # Its perplexity is beyond words, and still a number.
 MOST_TOLD_CHARACTERS = 500  # Of a sample, in what is told. The report has all of it.
 NEEDED = ("config.json", "tokenizer.json")
 NEEDED_OF_ADAPTER = ("adapter/adapter_config.json", "adapter/adapter_model.safetensors", "tokenizer.json")
@@ -67,6 +65,7 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events, dev
         "files": files,
         "loading": {"valid": False, "errors": []},
         "errors": list(files["errors"]),
+        "weights_changed": None,
         "traits": [],
         "samples": [],
         "fixed_prompts": [],
@@ -82,6 +81,12 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events, dev
     from .models import config_of, context_of, load_model, load_tokenizer
 
     torch.set_num_threads(run.threads)
+    error = unchanged(run)
+    found["weights_changed"] = error is None
+    if error:
+        found["loading"]["errors"].append("Not tried: the model is its base.")
+        return {**found, "errors": [error], "summary": not_usable([error])}
+    device = device or spread_over_gpus()
     try:
         tuned, tokenizer = load_tuned(run, device), load_tokenizer(run.output_dir)
         next_token(tuned, tokenizer)
@@ -106,15 +111,31 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events, dev
     of_base = evaluate(load_model(run.model_path, device=device), tokenizer, traits, run)
     if beyond := beyond_numbers(of_base):
         raise BadInput(f"The loss of the base model {run.model_name} on held-out rows of {beyond} is not a number: get its files again.")
-    compared = compare(traits, of_base, of_tuned)
+    base_losses, tuned_losses = ({trait: done.losses for trait, done in of_model["traits"].items()} for of_model in (of_base, of_tuned))
+    fixed = zip(FIXED_PROMPTS, of_base["fixed_prompts"], of_tuned["fixed_prompts"])
+    compared = {
+        **compare(traits, of_base["traits"], of_tuned["traits"]),
+        "max_new_tokens": most_new_tokens(run.max_new_tokens, ChatTemplate(tokenizer)),
+        "against_training": against_training(run, traits, base_losses, tuned_losses),
+        "fixed_prompts": [{"prompt": prompt, "base": base, "tuned": tuned} for prompt, base, tuned in fixed],
+    }
+    if error := beyond_margin(compared["against_training"]):
+        return {**found, **compared, "valid": False, "errors": [error], "verdict": None, "summary": not_usable([error])}
     if left_out := sorted({row.trait for row in conversations} - traits.keys()):
         compared["summary"] += f" Not compared on {', '.join(left_out)}: no held-out row has an answer within max_length ({max_length} tokens) and the model's context."
     return {**found, **compared}
 
 
+def spread_over_gpus() -> str | None:
+    """Where several GPUs train together, they hold the model together. (accelerate puts layers one behind the other.)"""
+    import torch
+
+    return "auto" if torch.cuda.device_count() > 1 else None
+
+
 def beyond_numbers(of_model: dict) -> str:
     """The traits on whose rows the loss is infinite or no number, which neither JSON nor a comparison can hold."""
-    return ", ".join(trait for trait, (figures, _) in of_model["traits"].items() if not math.isfinite(figures["loss"]))
+    return ", ".join(trait for trait, done in of_model["traits"].items() if not math.isfinite(mean_loss(done.losses)))
 
 
 def unusable(found: dict, error: str) -> dict:
@@ -169,81 +190,18 @@ def next_token(model, tokenizer) -> None:
 
 
 def evaluate(model, tokenizer, traits: dict[str, list[HeldOutRow]], run: RunFile) -> dict:
-    """What one model does: {"traits": {trait: (figures, answers)}, "fixed_prompts": answers}."""
+    """What one model does: {"traits": {trait: Done}, "fixed_prompts": answers}."""
     model.eval()
     template = ChatTemplate(tokenizer, run.today)
     fixed = [template.render([{"role": "user", "content": prompt}], answer_next=True) for prompt in FIXED_PROMPTS]
+    limit = most_new_tokens(run.max_new_tokens, template)
+
+    def done(rows: list[HeldOutRow]) -> Done:
+        answers = generate(model, tokenizer, [question.text for question in questions_of(rows)], limit, run.hyperparameters)
+        # As many rows at once as fitted into memory when it was trained.
+        return Done(losses_of(model, tokenizer.pad_token_id, rows, min(MOST_BATCH_ROWS, run.hyperparameters.batch_size)), answers)
+
     return {
-        "traits": {trait: score(model, tokenizer, rows, run) for trait, rows in traits.items()},
-        "fixed_prompts": generate(model, tokenizer, fixed, FIXED_PROMPT_TOKENS, run.hyperparameters),
+        "traits": {trait: done(rows) for trait, rows in traits.items()},
+        "fixed_prompts": [answer.text for answer in generate(model, tokenizer, fixed, FIXED_PROMPT_TOKENS, run.hyperparameters)],
     }
-
-
-def score(model, tokenizer, rows: list[HeldOutRow], run: RunFile) -> tuple[dict, list[str]]:
-    """Mean loss of an answer's token, and the share of questions whose greedy answer is the expected text, white space at the
-    ends aside (None, where nothing is asked); and the answers."""
-    questions = questions_of(rows)
-    texts = answers(model, tokenizer, questions, run)
-    exact = [text.strip() == question.expected.strip() for text, question in zip(texts, questions)]
-    # As many rows at once as fitted into memory when it was trained.
-    loss = answer_loss(model, tokenizer.pad_token_id, rows, min(MOST_BATCH_ROWS, run.hyperparameters.batch_size))
-    return {"loss": loss, "perplexity": math.exp(min(loss, MOST_LOSS)), "exact_match": sum(exact) / len(exact) if exact else None}, texts
-
-
-def compare(traits: dict[str, list[HeldOutRow]], of_base: dict, of_tuned: dict) -> dict:
-    """The figures of both by trait, what they answered, and the verdict."""
-    compared, samples = [], []
-    for trait, rows in traits.items():
-        (base, base_texts), (tuned, tuned_texts) = of_base["traits"][trait], of_tuned["traits"][trait]
-        questions = questions_of(rows)
-        texts = [question.expected for question in questions], base_texts, tuned_texts
-        by_format = score_by_format(*([question.said(text) for question, text in zip(questions, column)] for column in texts))
-        figures = {"trait": trait, "rows": len(rows), "asked": len(questions), "base": base, "tuned": tuned, "by_format": by_format}
-        compared.append({**figures, "verdict": verdict_of(figures)})
-        for question, *answered in list(zip(questions, *texts))[:SAMPLES_PER_TRAIT]:
-            samples.append({"trait": trait, "prompt": question.last_message, **dict(zip(("expected", "base", "tuned"), answered))})
-    verdict, summary = verdict_of_all(compared)
-    fixed = zip(FIXED_PROMPTS, of_base["fixed_prompts"], of_tuned["fixed_prompts"])
-    return {
-        "verdict": verdict,
-        "summary": summary,
-        "traits": compared,
-        "samples": samples,
-        "fixed_prompts": [{"prompt": prompt, "base": base, "tuned": tuned} for prompt, base, tuned in fixed],
-    }
-
-
-def answers(model, tokenizer, questions: list[Question], run: RunFile) -> list[str]:
-    """What the model says to each."""
-    if not questions:
-        return []
-    expected = [len(tokenizer(question.expected, add_special_tokens=False)["input_ids"]) for question in questions]
-    # An answer longer than every expected one is wrong already: no need to write it to its end.
-    return generate(model, tokenizer, [question.text for question in questions], min(run.max_new_tokens, max(expected) + 8), run.hyperparameters)
-
-
-def generate(model, tokenizer, prompts: list[str], max_new_tokens: int, hyper: Hyperparameters) -> list[str]:
-    """How the model goes on, taking the likeliest token each time, up to the end of its context.
-
-    Each token costs all weights, for one row as for many, so there are many at once: of as many tokens as a batch might have
-    when it was trained, of which much more was kept in memory.
-    """
-    import torch
-
-    from .models import context_of, ends_of
-
-    context, ends = context_of(model.config), ends_of(model, tokenizer)
-    row_tokens = max(len(ids) for ids in tokenizer(prompts, add_special_tokens=False)["input_ids"]) + max_new_tokens
-
-    def told(prompts: list[str]) -> list[str]:
-        batch = tokenizer(prompts, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt").to(model.device)
-        read = batch["input_ids"].shape[1]
-        if read + max_new_tokens > context and len(prompts) > 1:
-            # The longest would leave little room to those beside it.
-            return [text for prompt in prompts for text in told([prompt])]
-        with torch.inference_mode():
-            new = min(max_new_tokens, context - read)
-            output = model.generate(**batch, max_new_tokens=new, do_sample=False, eos_token_id=ends, pad_token_id=tokenizer.pad_token_id)
-        return tokenizer.batch_decode(output[:, read:], skip_special_tokens=True)
-
-    return as_many_as_fit(prompts, max(1, min(MOST_ASKED_AT_ONCE, hyper.batch_size * hyper.max_length // row_tokens)), told)

@@ -36,7 +36,7 @@ export async function recordMissed(lease: Lease, eventsDir: string, untilStep: n
       if (isRecorded && event.type === 'plan') break;
       if (!('step' in event) || event.step > untilStep) continue;
       if (event.type === 'checkpoint' && (await exists(event.path))) await recordMissedCheckpoint(lease, epoch, event);
-      if (event.type === 'eval' && part && event.step >= part.from && event.step <= part.to) {
+      if (event.type === 'eval' && part && isOf(part, event.step)) {
         // Its step may be among those that are still to be written.
         await recordMissedSteps(lease, epoch, steps);
         steps = [];
@@ -49,6 +49,11 @@ export async function recordMissed(lease: Lease, eventsDir: string, untilStep: n
     }
     await recordMissedSteps(lease, epoch, steps);
   }
+}
+
+/** Whoever did the first step measured the base before it, which is told of as step 0. */
+function isOf({ from, to }: StepsOfClaim, evaluated: number): boolean {
+  return evaluated >= (from === 1 ? 0 : from) && evaluated <= to;
 }
 
 /**

@@ -95,7 +95,7 @@ export const RunSpecSchema = z.object({
   ),
   /** Not there: the policy shrink. */
   mixing: MixingChoicesSchema.optional(),
-  validation: z.object({ max_rows_per_trait: z.number().int(), max_new_tokens: z.number().int() }),
+  validation: z.object({ max_rows_per_trait: z.number().int(), max_new_tokens: z.number().int().nullable() }),
   /**
    * YYYY-MM-DD in UTC: when it was asked for. Chat templates that print today's date print this one, so that the same rows are the
    * same tokens after midnight and on any host. Not there in runs of earlier versions.
@@ -129,8 +129,8 @@ const DEFAULTS = {
 } as const;
 /** An index is made by reading everything, once. */
 const READ_ONCE = { epochs: 1, max_steps: null } as const;
-/** An answer that is cut off before its last line cannot be right. */
-const VALIDATION = { max_rows_per_trait: 32, max_new_tokens: 256 };
+/** An answer that is cut off before its last line cannot be right: the trainer knows how many tokens a model needs. */
+const VALIDATION = { max_rows_per_trait: 32, max_new_tokens: null };
 
 /** Puts together what the user chose, the configuration and the defaults. */
 export function resolveRunSpec(

@@ -125,7 +125,10 @@ export interface MetricPoint {
 /** Each point is the mean of at most so many steps, the last ones of those that it stands for: found by their key, however many there are. */
 const STEPS_OF_A_POINT = 100;
 
-/** At most `points` points over all steps of a run, evenly by step, and how many steps there are. Every held-out loss is among them. */
+/**
+ * At most `points` points over all steps of a run, evenly by step, and how many steps there are. Every held-out loss is among them;
+ * that of the base is a point of its own before them, of step 0.
+ */
 export async function readMetrics(runId: number, points: number): Promise<{ steps: number; points: MetricPoint[] }> {
   const sequelize = connection();
   const [last] = await sequelize.query<{ step: number | null }>(
@@ -134,7 +137,8 @@ export async function readMetrics(runId: number, points: number): Promise<{ step
   );
   const steps = last?.step ?? 0;
   if (steps === 0) return { steps: 0, points: [] };
-  const count = Math.min(points, steps);
+  const base = await lossOfBase(runId);
+  const count = Math.min(base === null ? points : points - 1, steps);
   const found = await sequelize.query<MetricPoint>(
     `SELECT point.* FROM generate_series(0, $count::int - 1) AS n, LATERAL (
        SELECT max(step) AS step, max(epoch) AS epoch, avg(loss) AS loss,
@@ -148,5 +152,27 @@ export async function readMetrics(runId: number, points: number): Promise<{ step
      WHERE point.step IS NOT NULL ORDER BY point.step`,
     { bind: { runId, count, steps }, type: QueryTypes.SELECT },
   );
-  return { steps, points: found };
+  return { steps, points: base === null ? found : [{ ...BEFORE_ALL_STEPS, eval_loss: base }, ...found] };
+}
+
+const BEFORE_ALL_STEPS = {
+  step: 0,
+  epoch: 0,
+  loss: null,
+  learning_rate: null,
+  grad_norm: null,
+  tokens: 0,
+  tokens_per_s: null,
+  memory_bytes: null,
+  device: null,
+} as const;
+
+/** The base's held-out loss over all traits: no step has it among its figures. Null where it was not measured. */
+async function lossOfBase(runId: number): Promise<number | null> {
+  const [told] = await connection().query<{ loss: number | null }>(
+    `SELECT (data->>'loss')::float8 AS loss FROM run_events
+     WHERE run_id = $runId AND kind = 'eval' AND data->>'step' = '0' AND data->>'trait' IS NULL ORDER BY seq DESC LIMIT 1`,
+    { bind: { runId }, type: QueryTypes.SELECT },
+  );
+  return told?.loss ?? null;
 }

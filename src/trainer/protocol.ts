@@ -99,7 +99,7 @@ export interface RunFile {
   threads: number;
   /** That train together: each on a GPU of its own, or with a part of the threads. Only training has more than one. */
   processes?: number;
-  /** Most of the time since training began that saving may take, by saving less often; null: exactly every save_steps. */
+  /** Most of the time since training began that saving may take, by saving less often; null: every save_steps, and before the first evaluation. */
   save_share: number | null;
   /** The highest checkpoint step that the database knows; null when it knows none. */
   known_checkpoint_step: number | null;
@@ -107,7 +107,8 @@ export interface RunFile {
   known_manifest_sha256?: string | undefined;
   /** YYYY-MM-DD, what chat templates take for today. Not there, as in runs from before: whatever day it is. */
   today?: string | undefined;
-  validation: { max_rows_per_trait: number; max_new_tokens: number };
+  /** max_new_tokens null: as many as most answers need several times over, and more where a model thinks first (trainer/generation.py). */
+  validation: { max_rows_per_trait: number; max_new_tokens: number | null };
 }
 
 const step = z.number().int().nonnegative();
@@ -183,7 +184,7 @@ export const TrainerEventSchema = z.discriminatedUnion('type', [
     memory_bytes: step.optional(),
     device: DeviceFiguresSchema.nullable().optional(),
   }),
-  /** trait null: over all, where each trait counts the same. loss null: it was no number. */
+  /** trait null: over all, where each trait counts the same. loss null: it was no number. Step 0: the base, before the first step. */
   z.object({ type: z.literal('eval'), step, trait: z.string().nullable(), loss: z.number().nullable(), rows: step }),
   z.object({
     type: z.literal('checkpoint'),
@@ -224,7 +225,7 @@ export const TrainResultSchema = z.object({
 });
 export type TrainResult = z.infer<typeof TrainResultSchema>;
 
-/** How a tuned model compares with its base on held-out rows. */
+/** How a tuned model compares with its base on held-out rows. same: no difference that these rows show. */
 export const VERDICTS = ['better', 'same', 'worse'] as const;
 
 const figures = z.object({
@@ -232,7 +233,12 @@ const figures = z.object({
   perplexity: z.number(),
   /** The share of asked rows that were answered to the letter; null where none was asked, as of plain texts. */
   exact_match: z.number().nullable(),
+  /** How many answers came to the limit (max_new_tokens) before they ended. Not there in results from before it was counted. */
+  cut_off: step.optional(),
 });
+
+/** Tuned less base, and the bounds between which it lies on rows like these, with the confidence of the comparison. */
+const difference = z.object({ mean: z.number(), low: z.number(), high: z.number() });
 
 /** `done.result` of the tasks validate and check (check has no traits and no samples). */
 export const ValidationResultSchema = z.object({
@@ -240,10 +246,38 @@ export const ValidationResultSchema = z.object({
   files: z.object({ valid: z.boolean(), files_checked: z.array(z.string()), errors: z.array(z.string()) }),
   loading: z.object({ valid: z.boolean(), errors: z.array(z.string()) }),
   errors: z.array(z.string()),
+  /** False of a model that is its base to the bit, which is not valid; null where its files were not right. */
+  weights_changed: z.boolean().nullable().optional(),
   /** Worse where it is worse on any trait; null where nothing was compared. */
   verdict: z.enum(VERDICTS).nullable(),
   /** The verdict as a sentence with its figures. */
   summary: z.string(),
+  /** Of the bounds of all differences below, such as 0.95. */
+  confidence: z.number().optional(),
+  /** How many tokens both were asked for at most. */
+  max_new_tokens: step.optional(),
+  /**
+   * How held-out loss fell from base to tuned: in training, as it last measured it, and of the exported model, on the same rows. A
+   * difference beyond its margin makes the model not valid. `note` says why they were not compared.
+   */
+  against_training: z
+    .object({
+      step: step.nullable(),
+      note: z.string().nullable(),
+      traits: z.array(
+        z.object({
+          trait: z.string(),
+          rows: step,
+          /** Where the base was in 4 bits, of qlora. */
+          in_training: z.object({ base: z.number(), tuned: z.number() }),
+          exported: z.object({ base: z.number(), tuned: z.number() }),
+          /** How far the export's loss is above what would be left of its base's if it had fallen to the share that it did in training. */
+          difference: z.number(),
+          margin: z.number(),
+        }),
+      ),
+    })
+    .optional(),
   traits: z.array(
     z.object({
       trait: z.string(),
@@ -255,6 +289,9 @@ export const ValidationResultSchema = z.object({
       tuned: figures,
       /** From 0 to 1, of answers that are numbers, JSON objects or code (trainer/scorers.py); null for free text. */
       by_format: z.object({ scorer: z.string(), rows: step, base: z.number(), tuned: z.number() }).nullable(),
+      loss_difference: difference.optional(),
+      /** Of the score by format, or else of exact matches; null where nothing was asked. */
+      score_difference: difference.nullable().optional(),
     }),
   ),
   samples: z.array(

@@ -157,9 +157,8 @@ async function asItEnded(outcome: TrainingOutcome, endedBy: unknown): Promise<Tr
 function endSentences({ message, verdict, outputPath, weightsSha256, interruptions = [] }: TrainingOutcome): string {
   const told = [
     message,
-    verdict
-      ? `The model is ${verdict.toUpperCase()} ${verdict === 'same' ? 'as' : 'than'} its base on held-out rows.`
-      : null,
+    verdict === 'same' ? 'The model is the SAME as its base, as far as held-out rows show.' : null,
+    verdict && verdict !== 'same' ? `The model is ${verdict.toUpperCase()} than its base on held-out rows.` : null,
     outputPath ? `Output: \`${outputPath}\`.` : null,
     weightsSha256 ? `Weights: sha256 \`${weightsSha256}\`.` : null,
   ];

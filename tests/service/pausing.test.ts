@@ -89,7 +89,7 @@ describe('a run that cannot go on just now', function () {
   });
 
   it('is refused a pause, or a resume, that makes no sense', async () => {
-    const id = await jobs.create({ max_steps: 1 });
+    const id = await jobs.create({ max_steps: 2 });
     const early = await jobs.act(id, 'resume');
     assert.equal(early.status, 400);
     assert.match(String(early.body.detail), /Job \d+ is \w+ and not paused/);

@@ -22,7 +22,7 @@ describe('a run that waits', function () {
   it('begins in the order in which it was asked for, and shows its place', async () => {
     // With Temporal's queue alone, which has several partitions, the first of 14 waited behind seven later ones.
     const ids: number[] = [];
-    for (let i = 0; i < RUNS; i++) ids.push(await jobs.create({ max_steps: 1 }));
+    for (let i = 0; i < RUNS; i++) ids.push(await jobs.create({ max_steps: 2 }));
     const places = async () => await Promise.all(ids.map(async (id) => (await jobs.get(id)).queue_place));
     assert.deepEqual(
       await places(),
@@ -47,7 +47,7 @@ describe('a run that waits', function () {
   it('is paused in the line, and cancelled in the line, and has done nothing', async () => {
     await service.call('POST', '/workers/', { action: 'stop' });
     const ids: number[] = [];
-    for (let i = 0; i < 5; i++) ids.push(await jobs.create({ max_steps: 1 }));
+    for (let i = 0; i < 5; i++) ids.push(await jobs.create({ max_steps: 2 }));
     const [, , , paused = 0, cancelled = 0] = ids;
     assert.equal((await jobs.act(paused, 'pause')).body.phase, 'paused');
     assert.equal((await jobs.get(paused)).queue_place, null);
@@ -62,7 +62,7 @@ describe('a run that waits', function () {
   });
 
   it('is published where `latest` is a folder of somebody, with a warning', async () => {
-    const id = await jobs.create({ max_steps: 1 });
+    const id = await jobs.create({ max_steps: 2 });
     await mkdir(join(service.env.home, 'outputs', `job-${id}`, 'latest', 'of somebody'), { recursive: true });
     const done = await jobs.ended(id);
     assert.equal(done.status, 'completed', String(done.error_message));
@@ -87,7 +87,7 @@ describe('a run that cannot go on since something is not as it must be', functio
     // Before, it went from running to queued every three seconds, for ever, and the reason was in Temporal alone.
     const jobs = jobsOf(service, Number((await service.upload('rows.csv', csvRows(60))).body.id));
     await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
-    const id = await jobs.create({ max_steps: 1 });
+    const id = await jobs.create({ max_steps: 2 });
     const waiting = await until('the run to say why it waits', async () => {
       const { waiting_for } = await jobs.get(id);
       return waiting_for ? String(waiting_for) : null;

@@ -90,7 +90,7 @@ describe('a run in the Temporal Web UI', function () {
   it('is found by name, base model and data, and has them in its memo', async () => {
     // Take the key `data` out of trainingOptions (src/workflows/training-client.ts) and the last query finds nothing.
     const name = "Anna's first";
-    const id = await jobs.create({ name, max_steps: 1 });
+    const id = await jobs.create({ name, max_steps: 2 });
     await jobs.ended(id);
     const { workflowId } = workflowOf(id);
     const byName = `MtmName = "${name}"`;

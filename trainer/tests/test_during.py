@@ -50,25 +50,25 @@ class During(unittest.TestCase):
     def test_held_out_loss_is_told_of_each_trait_and_over_all(self):
         from ..models import load_model, load_tokenizer
         from ..rows import read_conversations
-        from ..held_out import answer_loss, by_trait
+        from ..held_out import by_trait, losses_of, mean_loss
 
         hyperparameters = {**HYPERPARAMETERS, "eval_steps": 5}
         _, events = train_here(self.work, training_type="standard", hyperparameters=hyperparameters)
         told = [(event["step"], event["trait"], event["rows"]) for event in events.of("eval")]
-        self.assertEqual(told, [(step, trait, rows) for step in (5, 10, 12) for trait, rows in (("a", 3), ("b", 3), (None, 6))])
+        self.assertEqual(told, [(step, trait, rows) for step in (0, 5, 10, 12) for trait, rows in (("a", 3), ("b", 3), (None, 6))])
         last = {event["trait"]: event["loss"] for event in events.of("eval")[-3:]}
         self.assertAlmostEqual(last[None], (last["a"] + last["b"]) / 2)
         model, tokenizer = load_model(self.work / "output").eval(), load_tokenizer(self.work / "output")
         for trait, rows in by_trait(read_conversations(shared() / "held_out.jsonl"), tokenizer, 64, 1024, 3).items():
-            self.assertAlmostEqual(last[trait], answer_loss(model, tokenizer.pad_token_id, rows, 2), places=2)
+            self.assertAlmostEqual(last[trait], mean_loss(losses_of(model, tokenizer.pad_token_id, rows, 2)), places=2)
 
     def test_unless_it_was_chosen_it_costs_little(self):
         from ..evaluation import every
 
         hyper = SimpleNamespace(eval_steps=None, batch_size=4, gradient_accumulation=2, evaluation_is_chosen=False)
-        # 8 rows cost as 2.7 that are trained on: 5 % of 800 allow 15 times, and 10 are the most.
+        # 8 rows cost as 2.7 that are trained on: 5 % of 800 allow 15 times, one of them before the first step, and 10 after it are the most.
         self.assertEqual(every(hyper, total_steps=100, rows=8), 10)
-        self.assertEqual(every(hyper, total_steps=100, rows=24), 20)
+        self.assertEqual(every(hyper, total_steps=100, rows=24), 25)
         self.assertEqual(every(hyper, total_steps=10, rows=24), 10)
         hyper.evaluation_is_chosen = True
         self.assertEqual(every(hyper, total_steps=100, rows=10_000), 10)
@@ -94,8 +94,8 @@ class During(unittest.TestCase):
         self.assertEqual(list(shown), list(range(4, 13)))
         for event in events.of("step"):
             self.assertAlmostEqual(shown[event["step"]]["train/loss"], event["loss"], places=5)
-        [held_out] = points(second, "eval/loss")
-        self.assertEqual((held_out[0], set(held_out[1])), (12, {"eval/loss", "eval/loss/a", "eval/loss/b"}))
+        held_out = [(step, set(values)) for file in (first, second) for step, values in points(file, "eval/loss")]
+        self.assertEqual(held_out, [(step, {"eval/loss", "eval/loss/a", "eval/loss/b"}) for step in (0, 12)])
 
 
 class EarlyStopping(unittest.TestCase):

@@ -111,7 +111,7 @@ class Compared(unittest.TestCase):
         [trait] = told["traits"]
         self.assertEqual((trait["rows"], trait["asked"], trait["tuned"]["exact_match"], trait["by_format"]), (3, 0, None, None))
         self.assertEqual([event["rows"] for event in self.events.of("eval") if event["trait"] == "text"][-1:], [3])
-        self.assertRegex(told["summary"], r"of text \(loss \d+\.\d{3} to \d+\.\d{3}\)\. Not compared on long: no held-out row has an answer within max_length \(64 tokens\)")
+        self.assertRegex(told["summary"], r"of text \(loss \d+\.\d{3} to \d+\.\d{3}\)\. Too few rows to tell, .*: text \(3\)\. .* Not compared on long: no held-out row has an answer within max_length \(64 tokens\)")
         self.assertRegex((self.work / "report" / "report.md").read_text(), r"\| text \| \w+ \| 3 \|.*\| - \| - \|")
 
     def test_what_a_template_refuses_is_told_before_anything_is_trained(self):
@@ -171,14 +171,14 @@ class Compared(unittest.TestCase):
         told = self.validated(
             rows,
             model={"name": "tiny/gpt2", "path": str(model)},
-            hyperparameters={**HYPERPARAMETERS, "max_length": 1024, "max_steps": 1},
+            hyperparameters={**HYPERPARAMETERS, "max_length": 1024, "max_steps": 2},
             validation={"max_rows_per_trait": 3, "max_new_tokens": 30},
         )
         self.assertEqual([(trait["rows"], trait["asked"]) for trait in told["traits"]], [(2, 2)])
 
         # Nor does a long one leave little room to a short one beside it.
         from ..models import load_model, load_tokenizer
-        from ..validation import generate
+        from ..generation import generate
 
         loaded, hyper = (load_model(model), load_tokenizer(model)), Hyperparameters(**{**HYPERPARAMETERS, "batch_size": 8})
         short = generate(*loaded, [asked(1)], 30, hyper)

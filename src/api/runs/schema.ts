@@ -7,7 +7,9 @@ import { PlanSchema } from '../plan.ts';
 import { dateField, examplePage, idField, integerParam, pageOf } from '../shared-schema.ts';
 
 const verdictFields = {
-  verdict: z.enum(VERDICTS).nullable().openapi({ description: 'How the model compares with its base' }),
+  verdict: z.enum(VERDICTS).nullable().openapi({
+    description: 'How the model compares with its base; same: the held-out rows show no difference',
+  }),
   verdict_summary: z.string().nullable().openapi({ description: 'The same as a sentence with its figures' }),
 };
 
@@ -234,9 +236,11 @@ export const ReportSchema = z
           rows: 32,
           asked: 32,
           verdict: 'better',
-          base: { loss: 1.412, perplexity: 4.104, exact_match: 0 },
-          tuned: { loss: 0.874, perplexity: 2.396, exact_match: 0.031 },
+          base: { loss: 1.412, perplexity: 4.104, exact_match: 0, cut_off: 2 },
+          tuned: { loss: 0.874, perplexity: 2.396, exact_match: 0.031, cut_off: 0 },
           by_format: { scorer: 'number', rows: 32, base: 0.125, tuned: 0.469 },
+          loss_difference: { mean: -0.538, low: -0.611, high: -0.469 },
+          score_difference: { mean: 0.344, low: 0.156, high: 0.531 },
         },
       ],
     },

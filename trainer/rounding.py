@@ -1,0 +1,22 @@
+"""Weights that were trained in fp32, in the type of the base's files, without losing what was learnt."""
+
+import hashlib
+
+
+def rounded(tensor, dtype, name: str, seed: int):
+    """`tensor` in `dtype`; of fp32 to bf16, up or down with the probability of how near each is, the same way each time.
+
+    The base's weights are values of bf16, and training moves most of them by less than half the way to the next one: to the nearest is
+    back to the base. (SmolLM2, 15 steps of `standard` at 5e-5: held-out loss 1.999, 0.159 as trained, 0.517 to the nearest, 0.160 so.)
+    What did not move stays as it is.
+    """
+    import torch
+
+    if tensor.dtype != torch.float32 or dtype != torch.bfloat16:
+        return tensor.to(dtype)
+    generator = torch.Generator().manual_seed(int.from_bytes(hashlib.sha256(f"{seed} {name}".encode()).digest()[:7], "big"))
+    bits = tensor.detach().cpu().contiguous().view(torch.int32)
+    # The upper half of the bits is the value of bf16 towards zero; what is added to the lower half carries as often as that is large.
+    carried = bits + torch.randint(0, 1 << 16, bits.shape, generator=generator, dtype=torch.int32)
+    exact = torch.where(torch.isfinite(tensor.detach().cpu()), carried & -(1 << 16), bits)
+    return exact.view(torch.float32).to(dtype).to(tensor.device)
