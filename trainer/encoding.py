@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from .answers import Seen, seen
 from .failures import BadInput
 from .forms import Choices
+from .messages import in_turns
 from .rows import Conversation
 from .templates import ChatTemplate
 from .tokens import tokens_of
@@ -150,17 +151,6 @@ def pieces(template: ChatTemplate, conversation: Conversation, max_length: int, 
             taken, longer = [], examples_of(template, system + turn, conversation.tools, choices)[0]
         taken, fits = taken + turn, longer
     yield from fits
-
-
-def in_turns(messages: list[dict]) -> tuple[list[dict], list[list[dict]]]:
-    """The system prompt, and the rest in turns: a message of the user with all that follows until the next."""
-    system = [message for message in messages[:1] if message["role"] == "system"]
-    turns: list[list[dict]] = []
-    for message in messages[len(system) :]:
-        if message["role"] == "user" or not turns:
-            turns.append([])
-        turns[-1].append(message)
-    return system, turns
 
 
 def is_text(messages: list[dict]) -> bool:

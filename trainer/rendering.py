@@ -42,23 +42,24 @@ class Renderer:
         return self._render(messages, tools, answer_next, **switches)
 
     def _render(self, messages: list[dict], tools: list[dict] | None = None, answer_next: bool = False, **switches) -> tuple[str, list[tuple[int, int]]]:
-        from transformers.utils.chat_template_utils import _compile_jinja_template, render_jinja_template
+        from transformers.utils.chat_template_utils import _alias_reasoning_fields, _render_with_assistant_indices
 
         try:
-            source = self.source(tools)
-            # What a caller passes becomes plain data, so the clock is set where transformers keeps its own: with the compiled template.
-            _compile_jinja_template(source).environment.globals["strftime_now"] = self._now
-            [text], marks = render_jinja_template(
-                conversations=[messages],
-                tools=tools,
-                chat_template=source,
-                add_generation_prompt=answer_next,
-                return_assistant_tokens_mask=self.has_marks,
-                **{**self._names, **switches},
-            )
+            compiled = self._compiled(tools)
+            # What transformers' own render_jinja_template does, but that it copies all messages each time, lest they be more than plain data:
+            # those of rows are (answers.py). One conversation is rendered often.
+            given = {"messages": _alias_reasoning_fields(messages), "tools": tools, "documents": None, "add_generation_prompt": answer_next, **self._names, **switches}
+            return _render_with_assistant_indices(compiled, **given) if self.has_marks else (compiled.render(given), [])
         except Exception as error:  # noqa: BLE001: templates raise what they like.
             raise Refused(_reason(error)) from error
-        return text, marks[0] if marks else []
+
+    def _compiled(self, tools: list[dict] | None):
+        from transformers.utils.chat_template_utils import _compile_jinja_template
+
+        compiled = _compile_jinja_template(self.source(tools))
+        # The clock is set where transformers keeps its own: with the compiled template, which it keeps for all who use that.
+        compiled.environment.globals["strftime_now"] = self._now
+        return compiled
 
     def source(self, tools: list[dict] | None = None) -> str:
         """Some models have one template for conversations with tools and one for others."""
@@ -106,6 +107,15 @@ class Renderer:
     def last_token(self, text: str) -> str | None:
         """The special token that a text ends with."""
         return max((token for token in self.special_tokens if text.rstrip().endswith(token)), key=len, default=None)
+
+
+def plain(messages: list[dict], tools: list[dict] | None) -> tuple[list[dict], list[dict] | None]:
+    """A conversation of plain data alone, as what a template is given has to be: templates come from anywhere."""
+    from transformers.utils.chat_template_utils import _plain_template_data
+
+    if tools and not (isinstance(tools, list) and all(isinstance(tool, dict) for tool in tools)):
+        raise Refused(f"The tools of a conversation are {str(tools)[:100]}; they must be a list of JSON objects.")
+    return _plain_template_data(messages), _plain_template_data(tools)
 
 
 def in_parts(message: dict) -> dict:
