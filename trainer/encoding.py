@@ -1,5 +1,6 @@
 """Conversations as tokens, with the loss on the answers: what the model sees, and what of it is learnt."""
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ from .forms import Choices
 from .messages import in_turns
 from .rows import Conversation
 from .templates import ChatTemplate
-from .tokens import tokens_of
+from .tokens import Texts, tokens_of
 
 IGNORED = -100  # The label that PyTorch's cross entropy leaves out.
 
@@ -35,7 +36,7 @@ class Example:
     @property
     def teaches(self) -> bool:
         """Whether a token of it is learnt. The first one is told from nothing, whatever its label is."""
-        return any(label != IGNORED for label in self.labels[1:])
+        return any(label != IGNORED for label in self.labels[:0:-1])  # From its end, where answers stand.
 
 
 @dataclass
@@ -162,22 +163,21 @@ def examples_of(template: ChatTemplate, messages: list[dict], tools: list[dict] 
     """A conversation as one example with the loss on every answer, or one for each answer (answers.py), and notes on what is learnt otherwise."""
     if is_text(messages):
         text = messages[0]["content"]
-        ids, offsets = tokens_of(template.tokenizer, text)
+        ids, offsets = tokens_of(template.tokenizer, text, [])
         ids, offsets = [*ids, template.tokenizer.eos_token_id], [*offsets, (len(text), len(text))]
         return [Example(ids, ids, text, offsets)], set()
     texts, notes = seen(template, messages, tools, choices)
-    return [_example(template.tokenizer, text) for text in texts], notes
+    tokens = Texts(template.tokenizer)
+    return [_example(tokens, text) for text in texts], notes
 
 
-def _example(tokenizer, seen: Seen) -> Example:
-    ids, offsets = tokens_of(tokenizer, seen.text, [start for start, _ in seen.answers])
-    labels = []
-    spans = iter(seen.learnt)
-    start, end = next(spans)
-    for token, (first, last) in zip(ids, offsets):
-        while first >= end:
-            start, end = next(spans, (len(seen.text) + 1, len(seen.text) + 2))
+def _example(tokens: Texts, seen: Seen) -> Example:
+    ids, offsets = tokens.tokens_of(seen.text, [start for start, _ in seen.answers])
+    labels = [IGNORED] * len(ids)
+    for start, end in seen.learnt:
+        first, behind = bisect_left(offsets, (start, 0)), bisect_left(offsets, (end, 0))
         # Where a template marks what is learnt of an answer, a token may begin with the white space before that.
-        is_learnt = first >= start or last > start and seen.text[start:last].strip()
-        labels.append(token if is_learnt else IGNORED)
+        while first > 0 and offsets[first - 1][1] > start and seen.text[start : offsets[first - 1][1]].strip():
+            first -= 1
+        labels[first:behind] = ids[first:behind]
     return Example(ids, labels, seen.text, offsets)
