@@ -1,23 +1,20 @@
 """Conversations as tokens, with the loss on the answers: what the model sees, and what of it is learnt."""
 
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from .answers import Seen, seen
-from .failures import BadInput
 from .forms import Choices
 from .messages import in_turns
 from .rows import Conversation
 from .templates import ChatTemplate
-from .tokens import Texts, tokens_of
+from .tokens import Texts, beginning_of, tokens_of
 
 IGNORED = -100  # The label that PyTorch's cross entropy leaves out.
 
 # What is done with a row of more tokens than max_length: its end is cut off, it is left out, or it becomes several.
 TOO_LONG = ("truncate", "drop", "split")
-MOST_REASONS = 5
 
 
 @dataclass(frozen=True)
@@ -50,62 +47,6 @@ class Encoded:
     notes: set[str] = field(default_factory=set)
 
 
-@dataclass
-class Data:
-    rows: list[dict] = field(default_factory=list)
-    truncated: int = 0
-    dropped: int = 0
-    skipped: int = 0
-    # Those that the chat template refuses, where such rows are left out, and why it refuses the first ones.
-    refused: int = 0
-    reasons: list[str] = field(default_factory=list)
-    # How many rows are learnt otherwise than they stand there: answers.NOTES.
-    notes: Counter = field(default_factory=Counter)
-    # Of the rows that are trained on, by the id of the dataset that they come from.
-    tokens: Counter = field(default_factory=Counter)
-
-
-def encode_all(
-    tokenizer,
-    conversations: list[Conversation],
-    max_length: int,
-    too_long: str,
-    choices: Choices = Choices(),
-    on_bad_rows: str = "refuse",
-    names: dict[int, str] | None = None,
-) -> Data:
-    """All rows as examples; those that are not trained on are counted. `names` are those of datasets.
-
-    Raises BadInput with the row that cannot be learnt, unless such rows are skipped.
-    """
-    data = Data()
-    template = ChatTemplate(tokenizer, choices.today)
-    for number, conversation in enumerate(conversations, start=1):
-        try:
-            encoded = encode_row(template, conversation, max_length, too_long, choices)
-        except BadInput as failure:
-            refused = f"{place_of(conversation, number, 'training data', names)}: {failure}"
-            if on_bad_rows == "refuse":
-                raise BadInput(refused) from failure
-            data.refused += 1
-            data.reasons += [refused] if len(data.reasons) < MOST_REASONS else []
-            continue
-        data.truncated += encoded.truncated
-        data.dropped += encoded.dropped
-        data.skipped += not encoded.examples and not encoded.dropped
-        data.notes.update(encoded.notes)
-        data.tokens[conversation.dataset_id] += sum(len(example.ids) for example in encoded.examples)
-        data.rows += [{"input_ids": example.ids, "labels": example.labels} for example in encoded.examples]
-    return data
-
-
-def place_of(conversation: Conversation, number: int, of: str, names: dict[int, str] | None = None) -> str:
-    """Where the author finds it: rows of several datasets are mixed before they are trained on."""
-    if conversation.row_number is None or conversation.dataset_id is None:
-        return f"Row {number} of the {of}"
-    return f"Row {conversation.row_number} of the dataset {(names or {}).get(conversation.dataset_id, conversation.dataset_id)}"
-
-
 def encode(tokenizer, conversation: Conversation, max_length: int, too_long: str = "truncate", choices: Choices = Choices()) -> Encoded:
     return encode_row(ChatTemplate(tokenizer, choices.today), conversation, max_length, too_long, choices)
 
@@ -135,12 +76,7 @@ def pieces(template: ChatTemplate, conversation: Conversation, max_length: int, 
     A single turn that is too long stays so.
     """
     if is_text(conversation.messages):
-        [[text], _] = examples_of(template, conversation.messages, None, choices)
-        starts = list(range(0, len(text.ids), max_length))
-        if len(starts) > 1 and starts[-1] == len(text.ids) - 1:
-            starts[-1] -= 1  # By itself the last token, the end of the text, would not be learnt.
-        for start, end in zip(starts, [*starts[1:], len(text.ids)]):
-            yield text.cut(start, end)
+        yield from _parts_of_text(template.tokenizer, conversation.messages[0]["content"], max_length)
         return
     system, turns = in_turns(conversation.messages)
     fits: list[Example] = []
@@ -154,6 +90,31 @@ def pieces(template: ChatTemplate, conversation: Conversation, max_length: int, 
     yield from fits
 
 
+def _parts_of_text(tokenizer, text: str, max_length: int) -> Iterator[Example]:
+    """Each begins as a text does: so they stand in what a model is pre-trained on, and so it is given them in use."""
+    beginning, body = _begun(tokenizer, text)
+    starts = list(range(0, len(body.ids), max(1, max_length - len(beginning.ids))))
+    if not beginning.ids and len(starts) > 1 and starts[-1] == len(body.ids) - 1:
+        starts[-1] -= 1  # By itself the last token, the end of the text, would not be learnt.
+    for start, end in zip(starts, [*starts[1:], len(body.ids)]):
+        yield _joined(beginning, body.cut(start, end))
+
+
+def _begun(tokenizer, text: str) -> tuple[Example, Example]:
+    """What the tokenizer puts before a text, unless that begins so already or is empty, and the text with its end."""
+    ids, offsets = tokens_of(tokenizer, text, [])
+    beginning = list(beginning_of(tokenizer)) if ids else []
+    if beginning == ids[: len(beginning)]:
+        beginning = []
+    ids, offsets = [*ids, tokenizer.eos_token_id], [*offsets, (len(text), len(text))]
+    return Example(beginning, [IGNORED] * len(beginning), text, [(0, 0)] * len(beginning)), Example(ids, ids, text, offsets)
+
+
+def _joined(beginning: Example, body: Example) -> Example:
+    start = body.offsets[0][0]
+    return replace(body, ids=beginning.ids + body.ids, labels=beginning.labels + body.labels, offsets=[(start, start)] * len(beginning.ids) + body.offsets)
+
+
 def is_text(messages: list[dict]) -> bool:
     """Plain text, to be learnt as a whole, is one message with this role, which no chat has."""
     return bool(messages) and messages[0]["role"] == "text"
@@ -162,10 +123,7 @@ def is_text(messages: list[dict]) -> bool:
 def examples_of(template: ChatTemplate, messages: list[dict], tools: list[dict] | None, choices: Choices) -> tuple[list[Example], set[str]]:
     """A conversation as one example with the loss on every answer, or one for each answer (answers.py), and notes on what is learnt otherwise."""
     if is_text(messages):
-        text = messages[0]["content"]
-        ids, offsets = tokens_of(template.tokenizer, text, [])
-        ids, offsets = [*ids, template.tokenizer.eos_token_id], [*offsets, (len(text), len(text))]
-        return [Example(ids, ids, text, offsets)], set()
+        return [_joined(*_begun(template.tokenizer, messages[0]["content"]))], set()
     texts, notes = seen(template, messages, tools, choices)
     tokens = Texts(template.tokenizer)
     return [_example(tokens, text) for text in texts], notes

@@ -6,6 +6,13 @@ from functools import lru_cache
 Offsets = list[tuple[int, int]]
 
 
+@lru_cache(maxsize=8)
+def beginning_of(tokenizer) -> tuple[int, ...]:
+    """The tokens that a tokenizer itself puts before every text, most often a BOS: its models know no text without them. None with many."""
+    text, given = (tokenizer.backend_tokenizer.encode("x", add_special_tokens=added).ids for added in (False, True))
+    return tuple(next(given[:start] for start in range(len(given)) if given[start : start + len(text)] == text))
+
+
 class Texts:
     """Makes tokens of texts that come one after the other, of which each may begin as the one before it: such beginnings are done once."""
 

@@ -193,8 +193,8 @@ class TokenCache(unittest.TestCase):
 
         choices = Choices(**{name: options.pop(name) for name in ("reasoning", "tool_calls", "today") if name in options})
         hyper = SimpleNamespace(**{"max_length": 64, "too_long": "truncate", "on_bad_rows": "refuse", **options})
-        run = SimpleNamespace(hyperparameters=hyper, work_dir=self.work, model_path=model or model_path(), choices=choices, dataset_names={})
-        data = encode_once(run, load_tokenizer(run.model_path), conversations, data_sha256)
+        run = SimpleNamespace(hyperparameters=hyper, work_dir=self.work, model_path=model or model_path(), choices=choices, dataset_names={}, threads=1)
+        data = encode_once(run, load_tokenizer(run.model_path), lambda: conversations, data_sha256)
         data.rows = [{name: tokens.tolist() for name, tokens in row.items()} for row in data.rows]
         return data
 
