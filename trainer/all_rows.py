@@ -1,10 +1,12 @@
 """All rows of a training as examples, by as many processes as there are threads for it."""
 
+import gc
 import multiprocessing
 import os
 import signal
 import sys
 import time
+from array import array
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -69,8 +71,6 @@ class Work:
 
     def encode(self, block: range) -> Data:
         """Those of the rows. Raises BadInput with the first that cannot be learnt, unless such rows are skipped."""
-        import numpy
-
         data = Data()
         for place in block:
             conversation = self.conversations[place]
@@ -88,8 +88,14 @@ class Work:
             data.skipped += not encoded.examples and not encoded.dropped
             data.notes.update(encoded.notes)
             data.tokens[conversation.dataset_id] += sum(len(example.ids) for example in encoded.examples)
-            data.rows += [{"input_ids": numpy.array(example.ids, numpy.int32), "labels": numpy.array(example.labels, numpy.int32)} for example in encoded.examples]
+            data.rows += [{"input_ids": _as_array(example.ids), "labels": _as_array(example.labels)} for example in encoded.examples]
         return data
+
+
+def _as_array(tokens: list[int]):
+    import numpy
+
+    return numpy.frombuffer(array("i", tokens), numpy.int32)  # In half of the time that numpy takes for a list.
 
 
 def encode_all(
@@ -168,6 +174,7 @@ def _begin(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     die_with_parent(parent)
+    gc.freeze()  # What it has from that process is no garbage, and stays in the memory of both as long as nobody looks through it.
 
 
 def _encode(block: range) -> Data:

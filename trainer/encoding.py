@@ -28,6 +28,8 @@ class Example:
     offsets: list[tuple[int, int]] = field(default_factory=list)
 
     def cut(self, start: int, end: int) -> "Example":
+        if start == 0 and end >= len(self.ids):
+            return self
         return replace(self, ids=self.ids[start:end], labels=self.labels[start:end], offsets=self.offsets[start:end])
 
     @property

@@ -26,6 +26,7 @@ def default_template(tokenizer) -> str:
 
 _MARKS = re.compile(r"\{%-?\s*generation\s*-?%\}")
 _OF_DICTS = frozenset(dir(dict))
+_OF_TEXTS = frozenset(("endswith", "find", "lower", "lstrip", "replace", "rsplit", "rstrip", "split", "startswith", "strip", "upper"))
 NO_CHATS = "it is no template for chats, but for a use of its own. Train a model whose template takes chats, or give this one another chat_template."
 
 
@@ -53,13 +54,14 @@ class Renderer:
         return self._render(messages, tools, answer_next, **switches)
 
     def _render(self, messages: list[dict], tools: list[dict] | None = None, answer_next: bool = False, **switches) -> tuple[str, list[tuple[int, int]]]:
-        from transformers.utils.chat_template_utils import _alias_reasoning_fields, _render_with_assistant_indices
+        from transformers.utils.chat_template_utils import _REASONING_FIELDS, _alias_reasoning_fields, _render_with_assistant_indices
 
         try:
             compiled = self._compiled(tools)
             # What transformers' own render_jinja_template does, but that it copies all messages each time, lest they be more than plain data:
             # those of rows are (answers.py). One conversation is rendered often.
-            given = {"messages": _alias_reasoning_fields(messages), "tools": tools, "documents": None, "add_generation_prompt": answer_next, **self._names, **switches}
+            aliased = _alias_reasoning_fields(messages) if any(not message.keys().isdisjoint(_REASONING_FIELDS) for message in messages) else messages
+            given = {"messages": aliased, "tools": tools, "documents": None, "add_generation_prompt": answer_next, **self._names, **switches}
             return _render_with_assistant_indices(compiled, **given) if self.has_marks else (compiled.render(given), [])
         except Exception as error:  # noqa: BLE001: templates raise what they like.
             raise Refused(_reason(error)) from error
@@ -122,10 +124,12 @@ class Renderer:
 
 
 def _attribute_of(environment, of, name: str):
-    """What `message.content` stands for in a template: as in Jinja's sandbox, but that a dict is not asked for an attribute that no dict has, which is half
-    of the time that templates take."""
+    """What `message.content` and `text.strip` stand for in a template. That is what Jinja's sandbox finds as well; to see that these are safe is half of the time that
+    templates take."""
     if type(of) is dict and name not in _OF_DICTS:
         return of[name] if name in of else environment.undefined(obj=of, name=name)
+    if type(of) is str and name in _OF_TEXTS:
+        return getattr(of, name)
     return type(environment).getattr(environment, of, name)
 
 
