@@ -28,7 +28,7 @@ def seen(template: ChatTemplate, messages: list[dict], tools: list[dict] | None,
     messages, tools = plain(with_texts(messages), tools)
     notes = {UNANSWERED} if answers[-1] < len(messages) - 1 else set()
     if quick := at_once(template, without_weights(messages), tools, answers):
-        return [quick], notes
+        return [quick], notes | ({EMPTY_THOUGHT} if any(NOTHING_THOUGHT.match(quick.text, start) for start, _ in quick.answers) else set())
     refused: Exception | None = None
     lost: list[Lost] = []
     for form in forms(template, messages, tools, choices):

@@ -42,6 +42,9 @@ class Conformance(unittest.TestCase):
                         alike += 1
                         [(one, _, _)], _ = answers._seen_in(template, Form(messages, None, {}), places)
                         self.assertEqual(quick, one)
+                        told = answers.seen(template, messages, None, Choices(today=DAY))
+                        with patch.object(answers, "at_once", return_value=None):
+                            self.assertEqual(told, answers.seen(template, messages, None, Choices(today=DAY)))
         self.assertGreater(alike, 150)  # The others rewrite earlier turns, or mark what is learnt.
 
     def test_turns_rendered_two_by_two_are_what_they_are_in_the_whole(self):
