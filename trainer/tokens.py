@@ -10,7 +10,7 @@ Offsets = list[tuple[int, int]]
 def beginning_of(tokenizer) -> tuple[int, ...]:
     """The tokens that a tokenizer itself puts before every text, most often a BOS: its models know no text without them. None with many."""
     text, given = (tokenizer.backend_tokenizer.encode("x", add_special_tokens=added).ids for added in (False, True))
-    return tuple(next(given[:start] for start in range(len(given)) if given[start : start + len(text)] == text))
+    return tuple(next((given[:start] for start in range(len(given)) if given[start : start + len(text)] == text), []))
 
 
 class Texts:
