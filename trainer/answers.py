@@ -3,14 +3,15 @@
 import json
 from dataclasses import replace
 
-from .asking import NOTHING_THOUGHT, SHORT, asked_and_answered, found_in, upto
+from .asking import NOTHING_THOUGHT, SHORT, Part, asked_and_answered, found_in, upto
 from .failures import BadInput
 from .forms import EMPTY_THOUGHT, TOOLS_LEFT_OUT, UNANSWERED, UNASKED, Choices, Form, forms
 from .many_turns import Seen, at_once
 from .messages import calls_of, has_calls, learnt_answers, with_texts, without_weights
-from .rendering import Refused
+from .rendering import Refused, plain
 from .shown import THOUGHT, Lost, lost_in
 from .templates import ChatTemplate
+from .turn_by_turn import parts_of_turns
 
 
 def seen(template: ChatTemplate, messages: list[dict], tools: list[dict] | None, choices: Choices) -> tuple[list[Seen], set[str]]:
@@ -24,10 +25,10 @@ def seen(template: ChatTemplate, messages: list[dict], tools: list[dict] | None,
         return [], set()
     if template.problem:
         raise Refused(template.problem)
-    messages = with_texts(messages)
+    messages, tools = plain(with_texts(messages), tools)
     notes = {UNANSWERED} if answers[-1] < len(messages) - 1 else set()
     if quick := at_once(template, without_weights(messages), tools, answers):
-        return [quick], notes
+        return [quick], notes | ({EMPTY_THOUGHT} if any(NOTHING_THOUGHT.match(quick.text, start) for start, _ in quick.answers) else set())
     refused: Exception | None = None
     lost: list[Lost] = []
     for form in forms(template, messages, tools, choices):
@@ -90,20 +91,27 @@ def _seen_in(template: ChatTemplate, form: Form, answers: list[int]) -> tuple[li
     return found, notes
 
 
-def _parts_of(template: ChatTemplate, form: Form, answers: list[int], whole: tuple[str, list]) -> tuple[dict[int, tuple[str, str, list]], frozenset[str]]:
+def _parts_of(template: ChatTemplate, form: Form, answers: list[int], whole: tuple[str, list]) -> tuple[dict[int, Part], frozenset[str]]:
     """Each answer by its place, as it is asked for and given. `whole` is the conversation with all messages."""
-    parts = {}
-    notes = frozenset()
-    for place in answers:
+    unasked = []
+
+    def derive(place: int) -> Part | None:
+        messages = form.messages[: place + 1]
         try:
-            ended = whole if place == len(form.messages) - 1 else upto(template, form.messages[: place + 1], form.tools, form.switches)
-            parts[place] = asked_and_answered(template, form.messages[: place + 1], form.tools, form.switches, *ended)
+            ended = whole if len(messages) == len(form.messages) else upto(template, messages, form.tools, form.switches)
+            return asked_and_answered(template, messages, form.tools, form.switches, *ended)
         except Refused:
-            is_unasked = all(message["role"] != "user" for message in form.messages[:place])
+            is_unasked = all(message["role"] != "user" for message in messages[:-1])
             if not is_unasked or place == answers[-1]:
                 raise
-            notes |= {UNASKED}
-    return parts, notes
+            unasked.append(place)
+            return None
+
+    parts = parts_of_turns(template, form, answers, derive)
+    if parts is None:
+        unasked = []
+        parts = {place: part for place in answers if (part := derive(place))}
+    return parts, frozenset([UNASKED] if unasked else [])
 
 
 def _marked(marks: list[tuple[int, int]], spans: list[tuple[int, int]]) -> list[tuple[int, int]]:

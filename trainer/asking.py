@@ -6,6 +6,9 @@ from .messages import said_in
 from .rendering import Refused
 from .templates import ChatTemplate, closing_of, opened_thought
 
+# What the model is asked with, what it is to answer with, and what the template marks in both, by its characters.
+Part = tuple[str, str, list[tuple[int, int]]]
+
 # Of characters: a shorter text stands in many others.
 SHORT = 8
 _THOUGHT_NAME = r"(?:\w+:)?(?:think|thinking|thought|thoughts|reasoning)(?::\w+)?"
@@ -18,13 +21,13 @@ def upto(template: ChatTemplate, messages: list[dict], tools: list[dict] | None,
     return template.ended(text, bool(messages[-1].get("tool_calls")), bool(tools)), marks
 
 
-def asked_and_answered(template: ChatTemplate, messages: list[dict], tools: list[dict] | None, switches: dict, text: str, marks: list) -> tuple[str, str, list]:
+def asked_and_answered(template: ChatTemplate, messages: list[dict], tools: list[dict] | None, switches: dict, text: str, marks: list, asked: str | None = None) -> Part:
     """What the model sees when it is asked for the last message, the text that it is to answer with, and what the template marks in both.
 
-    `text` is the conversation with both.
+    `text` is the conversation with both; `asked` is what the template asks with, where that is known.
     """
     *before, message = messages
-    asked = _asked(template, before, tools, switches, text)
+    asked = _asked(template, before, tools, switches, text) if asked is None else asked
     if text.startswith(asked):
         answer = text[len(asked) :]
         if template.asks_with.strip() and answer.startswith(template.asks_with):
@@ -125,6 +128,6 @@ def found_in(template: ChatTemplate, text: str, asked: str, answer: str, message
     content = (message.get("content") or "").strip()
     is_ended = without_eos == shortest or not content or not without_eos.endswith(content)
     for ending in (answer, shortest, *([without_eos] if is_ended else [])):
-        if text.startswith(asked + ending):
-            return len(asked), len(asked + ending)
+        if text.startswith(asked) and text.startswith(ending, len(asked)):
+            return len(asked), len(asked) + len(ending)
     return None

@@ -43,6 +43,11 @@ class Checkpoint:
         """How many trained together. Another number may go on: with the same rows in each step, and sums that round differently."""
         return self._manifest().get("processes", 1)
 
+    @property
+    def tokens_sha256(self) -> str | None:
+        """Of the tokens that it was trained on (token_cache.py). None from before there was one."""
+        return self._manifest().get("tokens_sha256")
+
     def _manifest(self) -> dict:
         return json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
 

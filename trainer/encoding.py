@@ -1,21 +1,20 @@
 """Conversations as tokens, with the loss on the answers: what the model sees, and what of it is learnt."""
 
-from collections import Counter
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from .answers import Seen, seen
-from .failures import BadInput
 from .forms import Choices
+from .messages import in_turns
 from .rows import Conversation
 from .templates import ChatTemplate
-from .tokens import tokens_of
+from .tokens import Texts, beginning_of, tokens_of
 
 IGNORED = -100  # The label that PyTorch's cross entropy leaves out.
 
 # What is done with a row of more tokens than max_length: its end is cut off, it is left out, or it becomes several.
 TOO_LONG = ("truncate", "drop", "split")
-MOST_REASONS = 5
 
 
 @dataclass(frozen=True)
@@ -29,12 +28,14 @@ class Example:
     offsets: list[tuple[int, int]] = field(default_factory=list)
 
     def cut(self, start: int, end: int) -> "Example":
+        if start == 0 and end >= len(self.ids):
+            return self
         return replace(self, ids=self.ids[start:end], labels=self.labels[start:end], offsets=self.offsets[start:end])
 
     @property
     def teaches(self) -> bool:
         """Whether a token of it is learnt. The first one is told from nothing, whatever its label is."""
-        return any(label != IGNORED for label in self.labels[1:])
+        return any(label != IGNORED for label in self.labels[:0:-1])  # From its end, where answers stand.
 
 
 @dataclass
@@ -46,62 +47,6 @@ class Encoded:
     truncated: bool = False
     dropped: bool = False
     notes: set[str] = field(default_factory=set)
-
-
-@dataclass
-class Data:
-    rows: list[dict] = field(default_factory=list)
-    truncated: int = 0
-    dropped: int = 0
-    skipped: int = 0
-    # Those that the chat template refuses, where such rows are left out, and why it refuses the first ones.
-    refused: int = 0
-    reasons: list[str] = field(default_factory=list)
-    # How many rows are learnt otherwise than they stand there: answers.NOTES.
-    notes: Counter = field(default_factory=Counter)
-    # Of the rows that are trained on, by the id of the dataset that they come from.
-    tokens: Counter = field(default_factory=Counter)
-
-
-def encode_all(
-    tokenizer,
-    conversations: list[Conversation],
-    max_length: int,
-    too_long: str,
-    choices: Choices = Choices(),
-    on_bad_rows: str = "refuse",
-    names: dict[int, str] | None = None,
-) -> Data:
-    """All rows as examples; those that are not trained on are counted. `names` are those of datasets.
-
-    Raises BadInput with the row that cannot be learnt, unless such rows are skipped.
-    """
-    data = Data()
-    template = ChatTemplate(tokenizer, choices.today)
-    for number, conversation in enumerate(conversations, start=1):
-        try:
-            encoded = encode_row(template, conversation, max_length, too_long, choices)
-        except BadInput as failure:
-            refused = f"{place_of(conversation, number, 'training data', names)}: {failure}"
-            if on_bad_rows == "refuse":
-                raise BadInput(refused) from failure
-            data.refused += 1
-            data.reasons += [refused] if len(data.reasons) < MOST_REASONS else []
-            continue
-        data.truncated += encoded.truncated
-        data.dropped += encoded.dropped
-        data.skipped += not encoded.examples and not encoded.dropped
-        data.notes.update(encoded.notes)
-        data.tokens[conversation.dataset_id] += sum(len(example.ids) for example in encoded.examples)
-        data.rows += [{"input_ids": example.ids, "labels": example.labels} for example in encoded.examples]
-    return data
-
-
-def place_of(conversation: Conversation, number: int, of: str, names: dict[int, str] | None = None) -> str:
-    """Where the author finds it: rows of several datasets are mixed before they are trained on."""
-    if conversation.row_number is None or conversation.dataset_id is None:
-        return f"Row {number} of the {of}"
-    return f"Row {conversation.row_number} of the dataset {(names or {}).get(conversation.dataset_id, conversation.dataset_id)}"
 
 
 def encode(tokenizer, conversation: Conversation, max_length: int, too_long: str = "truncate", choices: Choices = Choices()) -> Encoded:
@@ -133,12 +78,7 @@ def pieces(template: ChatTemplate, conversation: Conversation, max_length: int, 
     A single turn that is too long stays so.
     """
     if is_text(conversation.messages):
-        [[text], _] = examples_of(template, conversation.messages, None, choices)
-        starts = list(range(0, len(text.ids), max_length))
-        if len(starts) > 1 and starts[-1] == len(text.ids) - 1:
-            starts[-1] -= 1  # By itself the last token, the end of the text, would not be learnt.
-        for start, end in zip(starts, [*starts[1:], len(text.ids)]):
-            yield text.cut(start, end)
+        yield from _parts_of_text(template.tokenizer, conversation.messages[0]["content"], max_length)
         return
     system, turns = in_turns(conversation.messages)
     fits: list[Example] = []
@@ -152,15 +92,29 @@ def pieces(template: ChatTemplate, conversation: Conversation, max_length: int, 
     yield from fits
 
 
-def in_turns(messages: list[dict]) -> tuple[list[dict], list[list[dict]]]:
-    """The system prompt, and the rest in turns: a message of the user with all that follows until the next."""
-    system = [message for message in messages[:1] if message["role"] == "system"]
-    turns: list[list[dict]] = []
-    for message in messages[len(system) :]:
-        if message["role"] == "user" or not turns:
-            turns.append([])
-        turns[-1].append(message)
-    return system, turns
+def _parts_of_text(tokenizer, text: str, max_length: int) -> Iterator[Example]:
+    """Each begins as a text does: so they stand in what a model is pre-trained on, and so it is given them in use."""
+    beginning, body = _begun(tokenizer, text)
+    starts = list(range(0, len(body.ids), max(1, max_length - len(beginning.ids))))
+    if not beginning.ids and len(starts) > 1 and starts[-1] == len(body.ids) - 1:
+        starts[-1] -= 1  # By itself the last token, the end of the text, would not be learnt.
+    for start, end in zip(starts, [*starts[1:], len(body.ids)]):
+        yield _joined(beginning, body.cut(start, end))
+
+
+def _begun(tokenizer, text: str) -> tuple[Example, Example]:
+    """What the tokenizer puts before a text, unless that begins so already or is empty, and the text with its end."""
+    ids, offsets = tokens_of(tokenizer, text, [])
+    beginning = list(beginning_of(tokenizer)) if ids else []
+    if beginning == ids[: len(beginning)]:
+        beginning = []
+    ids, offsets = [*ids, tokenizer.eos_token_id], [*offsets, (len(text), len(text))]
+    return Example(beginning, [IGNORED] * len(beginning), text, [(0, 0)] * len(beginning)), Example(ids, ids, text, offsets)
+
+
+def _joined(beginning: Example, body: Example) -> Example:
+    start = body.offsets[0][0]
+    return replace(body, ids=beginning.ids + body.ids, labels=beginning.labels + body.labels, offsets=[(start, start)] * len(beginning.ids) + body.offsets)
 
 
 def is_text(messages: list[dict]) -> bool:
@@ -171,23 +125,19 @@ def is_text(messages: list[dict]) -> bool:
 def examples_of(template: ChatTemplate, messages: list[dict], tools: list[dict] | None, choices: Choices) -> tuple[list[Example], set[str]]:
     """A conversation as one example with the loss on every answer, or one for each answer (answers.py), and notes on what is learnt otherwise."""
     if is_text(messages):
-        text = messages[0]["content"]
-        ids, offsets = tokens_of(template.tokenizer, text)
-        ids, offsets = [*ids, template.tokenizer.eos_token_id], [*offsets, (len(text), len(text))]
-        return [Example(ids, ids, text, offsets)], set()
+        return [_joined(*_begun(template.tokenizer, messages[0]["content"]))], set()
     texts, notes = seen(template, messages, tools, choices)
-    return [_example(template.tokenizer, text) for text in texts], notes
+    tokens = Texts(template.tokenizer)
+    return [_example(tokens, text) for text in texts], notes
 
 
-def _example(tokenizer, seen: Seen) -> Example:
-    ids, offsets = tokens_of(tokenizer, seen.text, [start for start, _ in seen.answers])
-    labels = []
-    spans = iter(seen.learnt)
-    start, end = next(spans)
-    for token, (first, last) in zip(ids, offsets):
-        while first >= end:
-            start, end = next(spans, (len(seen.text) + 1, len(seen.text) + 2))
+def _example(tokens: Texts, seen: Seen) -> Example:
+    ids, offsets = tokens.tokens_of(seen.text, [start for start, _ in seen.answers])
+    labels = [IGNORED] * len(ids)
+    for start, end in seen.learnt:
+        first, behind = bisect_left(offsets, (start, 0)), bisect_left(offsets, (end, 0))
         # Where a template marks what is learnt of an answer, a token may begin with the white space before that.
-        is_learnt = first >= start or last > start and seen.text[start:last].strip()
-        labels.append(token if is_learnt else IGNORED)
+        while first > 0 and offsets[first - 1][1] > start and seen.text[start : offsets[first - 1][1]].strip():
+            first -= 1
+        labels[first:behind] = ids[first:behind]
     return Example(ids, labels, seen.text, offsets)

@@ -100,10 +100,8 @@ def copy_what_reads(base: Path, output: Path, tokenizer) -> None:
                 shutil.copyfile(path, output / path.name)
     if not (output / "tokenizer.json").exists():
         tokenizer.backend_tokenizer.save(str(output / "tokenizer.json"))
-    from .rendering import DEFAULT_TEMPLATE
-
-    if tokenizer.chat_template == DEFAULT_TEMPLATE and not _has_template(base):
-        (output / TEMPLATE).write_text(DEFAULT_TEMPLATE, encoding="utf-8")
+    if not _has_template(base):
+        (output / TEMPLATE).write_text(tokenizer.chat_template, encoding="utf-8")
 
 
 def _has_template(base: Path) -> bool:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from .batches import collate
 from .answers import seen
-from .encoding import IGNORED, Example, encode_row, is_text, place_of
+from .all_rows import place_of
+from .encoding import IGNORED, Example, encode_row, is_text
 from .failures import BadInput
 from .forms import Choices
 from .memory import as_many_as_fit

@@ -1,10 +1,13 @@
 """A conversation of many plain turns, in a few renderings."""
 
+import re
 from dataclasses import dataclass
 
 from .asking import found_in
 from .rendering import Refused
-from .templates import ChatTemplate
+from .templates import ChatTemplate, thought_end
+
+_CLOSING_TAG = re.compile(r"</[^<>]*>?")
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ def at_once(template: ChatTemplate, messages: list[dict], tools: list[dict] | No
     first = 1 if roles[:1] == ["system"] else 0
     if len(answers) < 3 or tools or roles[first:] != ["user", "assistant"] * (len(roles[first:]) // 2) or template.has_marks or template.ending(False, is_call=False):
         return None
-    if not all(set(message) <= {"role", "content"} and message["content"].strip() and "</" not in message["content"] for message in messages):
+    if not all(set(message) <= {"role", "content"} and message["content"].strip() and not _has_a_tag_of(template, message["content"]) for message in messages):
         return None
     try:
         text = template.render(messages)
@@ -52,6 +55,11 @@ def at_once(template: ChatTemplate, messages: list[dict], tools: list[dict] | No
     spans = [(start - len(head), end + len(behind)) for start, end in places[opening:last:2]] + [(places[last][0] - len(head), len(text))]
     spans = [span for place, span in zip(range(opening, len(messages), 2), spans) if place in answers]
     return Seen(text, spans, spans)
+
+
+def _has_a_tag_of(template: ChatTemplate, text: str) -> bool:
+    """Whether a text has a tag that ends a thought, or that the template may look for: such a turn it may write otherwise than others."""
+    return "</" in text and (thought_end(text) is not None or any(tag in template.source() for tag in _CLOSING_TAG.findall(text)))
 
 
 def _in_order(text: str, wanted: list[str]) -> list[tuple[int, int]]:

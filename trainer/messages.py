@@ -56,6 +56,17 @@ def without_weights(messages: list[dict]) -> list[dict]:
     return [{key: value for key, value in message.items() if key != "weight"} for message in messages]
 
 
+def in_turns(messages: list[dict]) -> tuple[list[dict], list[list[dict]]]:
+    """The system prompt, and the rest in turns: a message of the user with all that follows until the next."""
+    system = [message for message in messages[:1] if message["role"] == "system"]
+    turns: list[list[dict]] = []
+    for message in messages[len(system) :]:
+        if message["role"] == "user" or not turns:
+            turns.append([])
+        turns[-1].append(message)
+    return system, turns
+
+
 def without_system(messages: list[dict]) -> list[dict] | None:
     """With the system prompt before the first question, or None where there is no such pair."""
     if len(messages) < 2 or [message["role"] for message in messages[:2]] != ["system", "user"]:

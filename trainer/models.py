@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 from .failures import BadInput
-from .rendering import DEFAULT_TEMPLATE
+from .rendering import default_template
 from .templates import ChatTemplate
 
 
@@ -18,7 +18,7 @@ def load_tokenizer(path: Path):
     if tokenizer.eos_token_id is None:
         raise BadInput(f"The tokenizer in {str(path)!r} has no token that ends a text, so a model could not learn when to stop. Set eos_token in its tokenizer_config.json.")
     if tokenizer.chat_template is None:
-        tokenizer.chat_template = DEFAULT_TEMPLATE
+        tokenizer.chat_template = default_template(tokenizer)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer

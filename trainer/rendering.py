@@ -3,9 +3,10 @@
 import re
 from contextlib import suppress
 from datetime import date, datetime, time
-from functools import cached_property
+from functools import cached_property, partial
 
 from .failures import BadInput
+from .tokens import beginning_of
 
 # ChatML, for models that bring no template of their own, with the token in place of <|im_end|> that they end a text by: it is
 # one token, and where they stop.
@@ -14,7 +15,18 @@ DEFAULT_TEMPLATE = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 
+
+def default_template(tokenizer) -> str:
+    """For a model that brings none: texts of it begin as those that it was pre-trained on. (What a template of its own does not write is missing in use, too.)"""
+    beginning = beginning_of(tokenizer)
+    written = "".join(tokenizer.convert_ids_to_tokens(beginning))
+    is_read = tuple(tokenizer.backend_tokenizer.encode(written, add_special_tokens=False).ids) == beginning
+    return f"{written}{DEFAULT_TEMPLATE}" if is_read else DEFAULT_TEMPLATE
+
+
 _MARKS = re.compile(r"\{%-?\s*generation\s*-?%\}")
+_OF_DICTS = frozenset(dir(dict))
+_OF_TEXTS = frozenset(("endswith", "find", "lower", "lstrip", "replace", "rsplit", "rstrip", "split", "startswith", "strip", "upper"))
 NO_CHATS = "it is no template for chats, but for a use of its own. Train a model whose template takes chats, or give this one another chat_template."
 
 
@@ -42,23 +54,26 @@ class Renderer:
         return self._render(messages, tools, answer_next, **switches)
 
     def _render(self, messages: list[dict], tools: list[dict] | None = None, answer_next: bool = False, **switches) -> tuple[str, list[tuple[int, int]]]:
-        from transformers.utils.chat_template_utils import _compile_jinja_template, render_jinja_template
+        from transformers.utils.chat_template_utils import _REASONING_FIELDS, _alias_reasoning_fields, _render_with_assistant_indices
 
         try:
-            source = self.source(tools)
-            # What a caller passes becomes plain data, so the clock is set where transformers keeps its own: with the compiled template.
-            _compile_jinja_template(source).environment.globals["strftime_now"] = self._now
-            [text], marks = render_jinja_template(
-                conversations=[messages],
-                tools=tools,
-                chat_template=source,
-                add_generation_prompt=answer_next,
-                return_assistant_tokens_mask=self.has_marks,
-                **{**self._names, **switches},
-            )
+            compiled = self._compiled(tools)
+            # What transformers' own render_jinja_template does, but that it copies all messages each time, lest they be more than plain data:
+            # those of rows are (answers.py). One conversation is rendered often.
+            aliased = _alias_reasoning_fields(messages) if any(not message.keys().isdisjoint(_REASONING_FIELDS) for message in messages) else messages
+            given = {"messages": aliased, "tools": tools, "documents": None, "add_generation_prompt": answer_next, **self._names, **switches}
+            return _render_with_assistant_indices(compiled, **given) if self.has_marks else (compiled.render(given), [])
         except Exception as error:  # noqa: BLE001: templates raise what they like.
             raise Refused(_reason(error)) from error
-        return text, marks[0] if marks else []
+
+    def _compiled(self, tools: list[dict] | None):
+        from transformers.utils.chat_template_utils import _compile_jinja_template
+
+        compiled = _compile_jinja_template(self.source(tools))
+        # The clock is set where transformers keeps its own: with the compiled template, which it keeps for all who use that.
+        compiled.environment.globals["strftime_now"] = self._now
+        compiled.environment.getattr = partial(_attribute_of, compiled.environment)
+        return compiled
 
     def source(self, tools: list[dict] | None = None) -> str:
         """Some models have one template for conversations with tools and one for others."""
@@ -106,6 +121,25 @@ class Renderer:
     def last_token(self, text: str) -> str | None:
         """The special token that a text ends with."""
         return max((token for token in self.special_tokens if text.rstrip().endswith(token)), key=len, default=None)
+
+
+def _attribute_of(environment, of, name: str):
+    """What `message.content` and `text.strip` stand for in a template. That is what Jinja's sandbox finds as well; to see that these are safe is half of the time that
+    templates take."""
+    if type(of) is dict and name not in _OF_DICTS:
+        return of[name] if name in of else environment.undefined(obj=of, name=name)
+    if type(of) is str and name in _OF_TEXTS:
+        return getattr(of, name)
+    return type(environment).getattr(environment, of, name)
+
+
+def plain(messages: list[dict], tools: list[dict] | None) -> tuple[list[dict], list[dict] | None]:
+    """A conversation of plain data alone, as what a template is given has to be: templates come from anywhere."""
+    from transformers.utils.chat_template_utils import _plain_template_data
+
+    if tools and not (isinstance(tools, list) and all(isinstance(tool, dict) for tool in tools)):
+        raise Refused(f"The tools of a conversation are {str(tools)[:100]}; they must be a list of JSON objects.")
+    return _plain_template_data(messages), _plain_template_data(tools)
 
 
 def in_parts(message: dict) -> dict:

@@ -53,13 +53,13 @@ def tokens_in(tokenizer, number: int, example: Example, fits: int) -> Iterator[d
     special = {token for token, added in tokenizer.added_tokens_decoder.items() if added.special}
     shown = example.offsets[0][0] if example.offsets else 0
     for place, (token, label, (first, last)) in enumerate(zip(example.ids, example.labels, example.offsets)):
-        is_end = first == len(example.text)  # Of a plain text, where it stands in no text.
+        is_unwritten = first == last and (token in special or first == len(example.text))  # The beginning and the end of a plain text, which stand in no text.
         text, shown = example.text[shown:last], max(shown, last)
         is_learnt = label != IGNORED and 0 < place < fits  # The first one is told from nothing.
         yield {
             "example": number,
             "id": token,
-            "text": tokenizer.convert_ids_to_tokens(token) if is_end else text,
+            "text": tokenizer.convert_ids_to_tokens(token) if is_unwritten else text,
             "learnt": is_learnt,
             "weight": int(is_learnt),
             "special": token in special,

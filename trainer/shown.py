@@ -1,8 +1,10 @@
 """Whether all that a conversation says stands in a text that a chat template made of it: templates may cut anything."""
 
 import json
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 
 from .messages import calls_of, said_in
 
@@ -35,11 +37,13 @@ def lost_in(text: str, learnt: list[tuple[int, int]], messages: list[dict], answ
     the `answers`, which are learnt there. A template may put a system prompt anywhere, and leave out what was thought in other answers."""
     lost = []
     spans = dict(zip(answers, learnt))
+    # Where the next learnt part begins, for each answer and behind the last one.
+    following = list(accumulate([len(text), *(start for start, _ in reversed(learnt))], min))[::-1]
     reached = 0
     for place in places:
         message = messages[place]
         role = message["role"]
-        start, end = spans.get(place, (reached, min((span[0] for answer, span in spans.items() if answer > place), default=len(text))))
+        start, end = spans.get(place, (reached, following[bisect_right(answers, place)]))
         position = start
         said = said_in(message) if role == "assistant" else None
         if said and said.thought and place in spans:

@@ -8,23 +8,26 @@ import json
 import os
 import zipfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
-from . import answers, asking, encoding, forms, many_turns, messages, rendering, rows, shown, templates, tokens
-from .checkpoints import sha256_of
-from .encoding import IGNORED, Data, encode_all
+from . import all_rows, answers, asking, encoding, forms, many_turns, messages, rendering, rows, shown, templates, tokens, turn_by_turn
+from .all_rows import Data, encode_all
+from .checkpoints import Checkpoint, sha256_of
+from .encoding import IGNORED
+from .failures import CheckpointLost
 from .rows import Conversation
 from .run_file import RunFile
 
 # What a tokenizer and a chat template are made of, whatever else is in a model's directory.
 _TOKENIZER_SUFFIXES = (".json", ".jinja", ".model", ".txt")
-_COUNTS = ("truncated", "dropped", "skipped", "refused", "reasons", "notes")
+_COUNTS = ("truncated", "dropped", "skipped", "refused", "reasons", "notes", "is_begun")
+_CODE = (all_rows, answers, asking, encoding, forms, many_turns, messages, rendering, rows, shown, templates, tokens, turn_by_turn)
 
 
-def encode_once(run: RunFile, tokenizer, conversations: list[Conversation], data_sha256: str) -> Data:
-    """What encode_all gives, from the cache in work_dir where it is there and whole. Its rows are arrays."""
-    import numpy
-
+def encode_once(run: RunFile, tokenizer, read: Callable[[], list[Conversation]], data_sha256: str) -> Data:
+    """What encode_all gives, from the cache in work_dir where it is there and whole: of several processes the first one encodes, and the others
+    need not even `read` the conversations."""
     hyper = run.hyperparameters
     path = run.work_dir / f"tokens-{_key(run, data_sha256)}.npz"
     try:
@@ -33,12 +36,35 @@ def encode_once(run: RunFile, tokenizer, conversations: list[Conversation], data
         pass
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         path.unlink(missing_ok=True)  # Damaged: written anew.
-    data = encode_all(tokenizer, conversations, hyper.max_length, hyper.too_long, run.choices, hyper.on_bad_rows, run.dataset_names)
-    data.rows = [{name: numpy.array(tokens, numpy.int32) for name, tokens in row.items()} for row in data.rows]
+    data = encode_all(tokenizer, read(), hyper.max_length, hyper.too_long, run.choices, hyper.on_bad_rows, run.dataset_names, run.threads)
     for old in run.work_dir.glob("tokens-*"):
         old.unlink(missing_ok=True)
     _write(path, data)
     return data
+
+
+def tokens_sha256(data: Data) -> str:
+    """Of all ids and labels, in their order."""
+    digest = hashlib.sha256()
+    for row in data.rows:
+        for name in ("input_ids", "labels"):
+            digest.update(row[name].tobytes())
+            digest.update(b"|")
+    return digest.hexdigest()
+
+
+def require_same_tokens(resume: Checkpoint, data: Data) -> None:
+    """Raises CheckpointLost where the rows were other tokens when the checkpoint was saved: going on would be another training."""
+    if resume.tokens_sha256 is None:
+        # From before there were hashes of tokens, when nothing was put before a text.
+        why = "they begin with what the tokenizer puts before every text (its BOS) now" if data.is_begun else None
+    else:
+        why = "another version of the trainer or its libraries made them, or the model's tokenizer was changed" if resume.tokens_sha256 != tokens_sha256(data) else None
+    if why:
+        raise CheckpointLost(
+            f"The rows are other tokens now than those that the checkpoint of step {resume.step} was trained on: {why}. "
+            "Start the run afresh, or go on with what it began with."
+        )
 
 
 def _key(run: RunFile, data_sha256: str) -> str:
@@ -50,7 +76,7 @@ def _key(run: RunFile, data_sha256: str) -> str:
         "data": data_sha256,
         "tokenizer": {str(path.relative_to(run.model_path)): sha256_of(path) for path in tokenizer_files},
         "options": [hyper.max_length, hyper.too_long, hyper.on_bad_rows, *vars(run.choices).values()],
-        "code": [sha256_of(Path(module.__file__)) for module in (answers, asking, encoding, forms, many_turns, messages, rendering, rows, shown, templates, tokens)] + [sha256_of(Path(__file__))],
+"code": [sha256_of(Path(module.__file__)) for module in _CODE] + [sha256_of(Path(__file__))],
         "versions": [version("transformers"), version("tokenizers"), version("Jinja2")],
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]

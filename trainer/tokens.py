@@ -6,7 +6,62 @@ from functools import lru_cache
 Offsets = list[tuple[int, int]]
 
 
-def tokens_of(tokenizer, text: str, answers: list[int] | None = None) -> tuple[list[int], Offsets]:
+@lru_cache(maxsize=8)
+def beginning_of(tokenizer) -> tuple[int, ...]:
+    """The tokens that a tokenizer itself puts before every text, most often a BOS: its models know no text without them. None with many."""
+    text, given = (tokenizer.backend_tokenizer.encode("x", add_special_tokens=added).ids for added in (False, True))
+    return tuple(next((given[:start] for start in range(len(given)) if given[start : start + len(text)] == text), []))
+
+
+class Texts:
+    """Makes tokens of texts that come one after the other, of which each may begin as the one before it: such beginnings are done once."""
+
+    def __init__(self, tokenizer):
+        self._tokenizer = tokenizer
+        self._before, self._ids, self._offsets = "", [], []
+        self._reach = 0  # Where the first answer of the text before begins: there that may be divided as this one is not.
+
+    def tokens_of(self, text: str, answers: list[int]) -> tuple[list[int], Offsets]:
+        """As `tokens_of` gives them."""
+        tokens, start = self._in_common(text, min([len(text), self._reach, *answers]))
+        ids, offsets = tokens_of(self._tokenizer, text[start:], [place - start for place in answers])
+        if tokens:
+            ids, offsets = self._ids[:tokens] + ids, self._offsets[:tokens] + [(first + start, last + start) for first, last in offsets]
+        self._before, self._ids, self._offsets, self._reach = text, ids, offsets, min([len(text), *answers])
+        return ids, offsets
+
+    def _in_common(self, text: str, reach: int) -> tuple[int, int]:
+        """How many tokens, and characters, they have in common before a token that a tokenizer divides texts by: on both sides of it, what stands on the other does
+        not matter."""
+        same = _same(self._before, text, reach)
+        dividing = _dividing(self._tokenizer)
+        for token in range(bisect_left(self._offsets, (same, 0)) - 1, 0, -1):
+            first, last = self._offsets[token]
+            if self._ids[token] in dividing and first < last <= same:
+                return token, first
+        return 0, 0
+
+
+def _same(one: str, other: str, most: int) -> int:
+    """How many characters they begin with that are the same, of so many."""
+    least, most = 0, min(most, len(one), len(other))
+    while least < most:
+        middle = (least + most + 1) // 2
+        if one[least:middle] == other[least:middle]:
+            least = middle
+        else:
+            most = middle - 1
+    return least
+
+
+@lru_cache(maxsize=8)
+def _dividing(tokenizer) -> frozenset[int]:
+    """Tokens that are found in a text before anything else is, and take nothing of what is beside them."""
+    added = tokenizer.added_tokens_decoder.items()
+    return frozenset(number for number, token in added if not (token.normalized or token.lstrip or token.rstrip or token.single_word))
+
+
+def tokens_of(tokenizer, text: str, answers: list[int]) -> tuple[list[int], Offsets]:
     """The tokens of a text, and the characters of it that each stands for. `answers`: where answers begin.
 
     A tokenizer may make one token of the end of what asks for an answer and of the answer's beginning (of two line ends, say), or divide
@@ -14,8 +69,8 @@ def tokens_of(tokenizer, text: str, answers: list[int] | None = None) -> tuple[l
     that the model is trained on the tokens that it will see.
     """
     ids, offsets = _encoded(tokenizer, text)
-    within = _within_a_token(offsets, answers or [])
-    divided = [place for place in answers or [] if place in within or _looks_ahead(tokenizer, _blank_before(text, place))]
+    within = _within_a_token(offsets, answers)
+    divided = [place for place in answers if place in within or _looks_ahead(tokenizer, _blank_before(text, place))]
     if not divided:
         return ids, offsets
     ids, offsets = _encoded(tokenizer, text[: divided[0]])
@@ -27,13 +82,16 @@ def tokens_of(tokenizer, text: str, answers: list[int] | None = None) -> tuple[l
 
 
 def _encoded(tokenizer, text: str) -> tuple[list[int], Offsets]:
-    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    return encoded["input_ids"], encoded["offset_mapping"]
+    # What the tokenizer itself asks, at half of what a call of it costs beside that for a short text.
+    backend = tokenizer.backend_tokenizer
+    if backend.truncation is not None:
+        backend.no_truncation()
+    encoded = backend.encode(text, add_special_tokens=False)
+    return encoded.ids, encoded.offsets
 
 
 def _within_a_token(offsets: Offsets, places: list[int]) -> set[int]:
-    firsts = [first for first, _ in offsets]
-    before = [(place, bisect_left(firsts, place) - 1) for place in places]
+    before = [(place, bisect_left(offsets, (place, 0)) - 1) for place in places]
     return {place for place, token in before if token >= 0 and offsets[token][1] > place}
 
 

@@ -43,14 +43,16 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     from .rehearsal import rehearsal, rehearse_the_end
     from .reporting import reporter
     from .tensorboard import TensorBoard
-    from .token_cache import encode_once
+    from .token_cache import encode_once, require_same_tokens, tokens_sha256
 
     require_not_quantized(run.model_path)
     tokenizer = load_tokenizer(run.model_path)
-    data = encode_once(run, tokenizer, conversations, identity["data_sha256"])
+    data = encode_once(run, tokenizer, lambda: conversations, identity["data_sha256"])
     if not data.rows:
         why = f" {data.refused} rows cannot be learnt: {data.reasons[0]}" if data.refused else ""
         raise BadInput(f"No row of the training data has an answer within max_length. Raise max_length or check the data's mapping.{why}")
+    if resume:
+        require_same_tokens(resume, data)
     require_fit(run.model_path, tokenizer, data.rows, hyper.max_length)
     if resume is None:
         require_numbers(run.model_path)
@@ -96,7 +98,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
             device=device_name(rank.count, threads),
         )
         facts = {
-            **identity, "seed": hyper.seed, "threads": threads, "processes": run.processes, "optimizer": optimizer, "lease_epoch": run.lease_epoch,
+            **identity, "tokens_sha256": tokens_sha256(data), "seed": hyper.seed, "threads": threads, "processes": run.processes, "optimizer": optimizer, "lease_epoch": run.lease_epoch,
             "versions": versions(),
         }  # fmt: skip
         board = TensorBoard(run.work_dir / "tensorboard", run.lease_epoch, resume.step if resume else None)
@@ -186,7 +188,7 @@ def follow(setup: Setup, rank: Rank) -> None:
     from .token_cache import encode_once
 
     tokenizer = load_tokenizer(run.model_path)
-    data = encode_once(run, tokenizer, read_conversations(run.train), setup.data_sha256)
+    data = encode_once(run, tokenizer, lambda: read_conversations(run.train), setup.data_sha256)
     trainer = trainer_of(setup, rank, tokenizer, data.rows)
     for callback in [*saved_by_all(rank), *decided_by_one(rank)]:
         trainer.add_callback(callback)

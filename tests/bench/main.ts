@@ -5,6 +5,7 @@ const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
   trainer: async (args) => (await import('./trainer/main.ts')).main(args),
   models: async (args) => (await import('./models.ts')).main(args),
   readers: async () => (await import('./readers/main.ts')).main(),
+  tokenising: async (args) => (await import('./tokenising/main.ts')).main(args),
   upload: async (args) => (await import('./upload.ts')).main(args),
   pool: async (args) => (await import('./pool.ts')).main(args),
   queue: async (args) => (await import('./queue/main.ts')).main(args),

@@ -1,6 +1,7 @@
 import json
 import unittest
 from copy import deepcopy
+from unittest.mock import patch
 
 from .. import answers
 from ..encoding import encode_row
@@ -9,6 +10,7 @@ from ..forms import Choices, Form
 from ..many_turns import at_once
 from ..rows import Conversation
 from ..templates import ChatTemplate
+from ..turn_by_turn import parts_of_turns
 from . import packages, twins
 from .conformance import CONVERSATIONS, DAY, TOOLS, all_outcomes, assistant, call, result, system, user
 
@@ -40,7 +42,33 @@ class Conformance(unittest.TestCase):
                         alike += 1
                         [(one, _, _)], _ = answers._seen_in(template, Form(messages, None, {}), places)
                         self.assertEqual(quick, one)
+                        told = answers.seen(template, messages, None, Choices(today=DAY))
+                        with patch.object(answers, "at_once", return_value=None):
+                            self.assertEqual(told, answers.seen(template, messages, None, Choices(today=DAY)))
         self.assertGreater(alike, 150)  # The others rewrite earlier turns, or mark what is learnt.
+
+    def test_turns_rendered_two_by_two_are_what_they_are_in_the_whole(self):
+        turns = range(7)
+        rows = [
+            [message for turn in turns for message in (user(f"And the {turn}th, is it far?"), assistant("<p>Yes</p>", reasoning_content=f"It is {turn}."), user("Continue"), assistant("</think>\n\na"))],
+            [system("Count in miles."), *(message for turn in turns for message in (user(f"Is {turn} hot?"), call("Rome", "Oslo"), result("31"), result(f"{turn}"), call("Bern"), result("9"), assistant(f"{turn}.")))],
+            [message for turn in turns for message in (user("a"), {**assistant("s", reasoning_content="It is." if turn % 2 else ""), "weight": turn % 3}, assistant(f"No, {turn}."))],
+        ]
+        rows[2] = [{**message, **({"weight": 1} if message.get("weight") == 2 else {})} for message in rows[2]]
+        taken = 0
+        for name, text in packages.templates().items():
+            template = ChatTemplate(packages.with_template(text), DAY)
+            for number, messages in enumerate(rows):
+                with self.subTest(template=name, row=number):
+                    row = Conversation(messages, "all", TOOLS if number == 1 else None)
+                    with patch.object(answers, "parts_of_turns", wraps=answers.parts_of_turns) as quickly:
+                        found = []
+                        quickly.side_effect = lambda *given: found.append(parts_of_turns(*given)) or found[-1]
+                        quick = learnt_or_refused(template, row)
+                    taken += any(found)
+                    with patch.object(answers, "parts_of_turns", return_value=None):
+                        self.assertEqual(quick, learnt_or_refused(template, row))
+        self.assertGreater(taken, 200)  # Other templates move what was said earlier, or refuse the conversation.
 
     def test_what_is_refused_is_so_for_few_templates(self):
         # Refuse more, and all would be right: a template that takes chats takes these.
@@ -78,6 +106,13 @@ class Conformance(unittest.TestCase):
                     for taken, less in without_one(row):
                         with self.subTest(template=name, row=number, taken=taken, choices=choices):
                             self.assertTrue(is_missed(template, less, whole, taken, choices))
+
+
+def learnt_or_refused(template: ChatTemplate, row: Conversation) -> tuple | str:
+    try:
+        return said(template, row, Choices(today=DAY))
+    except BadInput as failure:
+        return str(failure)
 
 
 def said(template: ChatTemplate, row: Conversation, choices: Choices) -> tuple:

@@ -3,7 +3,8 @@ import unittest
 from copy import copy, deepcopy
 from pathlib import Path
 
-from ..encoding import IGNORED, encode, encode_all
+from ..all_rows import encode_all
+from ..encoding import IGNORED, encode
 from ..failures import BadInput
 from ..models import load_tokenizer
 from ..rendering import DEFAULT_TEMPLATE

@@ -3,7 +3,8 @@ from copy import copy
 from unittest import mock
 
 from .. import answers, rendering
-from ..encoding import IGNORED, encode, encode_all
+from ..all_rows import encode_all
+from ..encoding import IGNORED, encode
 from ..failures import BadInput
 from ..forms import AS_JSON, DROPPED, EMPTY_THOUGHT, INLINE, TOOLS_LEFT_OUT, UNANSWERED, Choices
 from ..models import load_tokenizer

@@ -7,7 +7,8 @@ from pathlib import Path
 from turns import Turns
 
 from trainer.batches import LikeLengths
-from trainer.encoding import IGNORED, encode_all
+from trainer.all_rows import encode_all
+from trainer.encoding import IGNORED
 from trainer.events import Events
 from trainer.models import load_tokenizer
 from trainer.rows import read_conversations
@@ -32,7 +33,7 @@ def write_rows(run, conversations, path: Path):
     hyper = run.hyperparameters
     rows = encode_all(load_tokenizer(run.model_path), conversations, hyper.max_length, hyper.too_long).rows
     order = LikeLengths([len(row["input_ids"]) for row in rows], hyper.batch_size * hyper.gradient_accumulation, hyper.seed)
-    in_order = [{"input_ids": rows[i]["input_ids"], "completion_mask": [int(label != IGNORED) for label in rows[i]["labels"]]} for i in order]
+    in_order = [{"input_ids": rows[i]["input_ids"].tolist(), "completion_mask": [int(label != IGNORED) for label in rows[i]["labels"]]} for i in order]
     path.write_text(json.dumps(in_order))
 
 
