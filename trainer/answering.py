@@ -5,13 +5,15 @@ Needs torch and transformers alone; a copy of this file lies in each bundle.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 
 NOT_THERE = "Not in the documents."
 INSTRUCTION = f"Use only these documents to answer, in their words. If they do not hold the answer, say: {NOT_THERE}"
-# The mean, over the answer's tokens, by which a chunk has to raise their log-probability (in nats) for the answer to rest on it.
-# SmolLM2-135M: 0.97 and more of what was in the documents, 0.5 and less of what it made up.
-LEAST_GAIN = 0.6
+# An answer rests on a chunk that explains so much of it: of the surprise (negative log-probability) that it is without any document,
+# the share that is gone with the chunk. What repeats the question is no surprise, and counts for nothing.
+# SmolLM2-135M: 0.73 to 0.80 of answers that are to the letter those of the chunk, 0.39 of the same answer and a chunk on another town.
+LEAST_EXPLAINED = 0.5
 _NOTHING = "(none)"
 _THOUGHT, _THOUGHT_END = "<think>", "</think>"
 
@@ -92,8 +94,8 @@ class Answerer:
         """What was written, with the chunks that it rests on."""
         if not text or text.rstrip(".").lower().startswith(NOT_THERE.rstrip(".").lower()):
             return MISSING
-        without = self._log_probability(prompt_of(question, [_NOTHING]), text)
-        rests_on = [chunk["chunk"] for chunk in shown if self._log_probability(prompt_of(question, [chunk["text"]]), text) - without >= LEAST_GAIN]
+        surprise = self._surprise(prompt_of(question, [_NOTHING]), text)
+        rests_on = [chunk["chunk"] for chunk in shown if explains(self._surprise(prompt_of(question, [chunk["text"]]), text), surprise)]
         return Answer(text, True, rests_on, is_cut_off) if rests_on else MISSING
 
     def _as_many_as_fit(self, question: str, chunks: list[dict], max_new_tokens: int) -> list[dict]:
@@ -110,8 +112,13 @@ class Answerer:
         """What the model sees of a message when it is asked to answer it. None: it has no chat template."""
         if self.tokenizer.chat_template is None:
             return None
-        # Templates that can be told not to ask for thoughts are; others do not know the word.
-        return self.tokenizer.apply_chat_template([{"role": "user", "content": said}], tokenize=False, add_generation_prompt=True, enable_thinking=False)
+        from jinja2 import TemplateError
+
+        try:
+            # Templates that can be told not to ask for thoughts are; others do not know the word.
+            return self.tokenizer.apply_chat_template([{"role": "user", "content": said}], tokenize=False, add_generation_prompt=True, enable_thinking=False)
+        except TemplateError as error:
+            raise ValueError(f"The chat template of the model that answers refuses a question: {error}. Take another model.") from error
 
     def _ids(self, said: str) -> list[int]:
         text = self._text(said)
@@ -141,17 +148,18 @@ class Answerer:
         is_cut_off = [len(row) == new and not set(row.tolist()) & {*self._ends} for row in output]
         return [(spoken(text, thought).strip(), cut) for text, thought, cut in zip(texts, thinks, is_cut_off)]
 
-    def _log_probability(self, said: str, answer: str) -> float:
-        """Of the answer to what was said: the mean of its tokens."""
+    def _surprise(self, said: str, answer: str) -> float:
+        """Of the answer to what was said: the negative log-probability of its tokens."""
         import torch
 
         asked, answered = self._ids(said), self.tokenizer(answer, add_special_tokens=False)["input_ids"]
         ids = torch.tensor([asked + answered], device=self.model.device)
         with torch.inference_mode():
-            # The logits of the answer alone: of a whole prompt they take more memory than the model.
-            logits = self.model(input_ids=ids, logits_to_keep=len(answered) + 1).logits[0, -len(answered) - 1 : -1]
+            # The logits of the answer alone, where the model can leave out others: of a whole prompt they may take more memory than the model.
+            fewer = {"logits_to_keep": len(answered) + 1} if "logits_to_keep" in signature(self.model.forward).parameters else {}
+            logits = self.model(input_ids=ids, **fewer).logits[0, -len(answered) - 1 : -1]
             chosen = logits.float().log_softmax(-1).gather(1, ids[0, len(asked) :, None])
-        return chosen.mean().item()
+        return -chosen.sum().item()
 
 
 def _computes_in_bf16() -> bool:
@@ -160,6 +168,11 @@ def _computes_in_bf16() -> bool:
 
     is_supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
     return bool(is_supported and is_supported())
+
+
+def explains(with_chunk: float, without: float) -> bool:
+    """Whether an answer rests on a chunk: by its surprise with that and without any document, in nats."""
+    return without - with_chunk >= LEAST_EXPLAINED * without > 0
 
 
 def prompt_of(question: str, texts: list[str]) -> str:

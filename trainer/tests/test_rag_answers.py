@@ -115,6 +115,23 @@ class Answers(unittest.TestCase):
         questions = ["one", "a much longer question than the other one is"]
         self.assertEqual(answerer.ask_alone(questions, 8), [answerer.ask_alone([question], 8)[0] for question in questions])
 
+    def test_a_template_that_refuses_is_named(self):
+        from ..answering import Answerer
+
+        answerer = Answerer(model_path())
+        answerer.tokenizer.chat_template = "{{ raise_exception('only tools') }}"
+        with self.assertRaisesRegex(ValueError, "chat template of the model that answers refuses a question: only tools"):
+            answerer.ask_alone(["what?"])
+        answerer.tokenizer.chat_template = None
+        self.assertEqual(len(answerer.ask_alone(["what?"], 4)), 1)
+
+    def test_an_answer_rests_on_what_takes_half_of_its_surprise_away(self):
+        from ..answering import explains
+
+        self.assertEqual([explains(surprise, 12.0) for surprise in (2.0, 6.0, 9.0, 15.0)], [True, True, False, False])
+        # What is certain without any document rests on none.
+        self.assertFalse(explains(0.0, 0.0))
+
     def test_chunks_that_are_not_close_or_do_not_fit_hold_no_answer(self):
         from ..answering import MISSING, Answerer
 

@@ -1,4 +1,5 @@
 import { findPinned, findPinnedIndexModel } from '../../activities/pinned-model.ts';
+import { TransientError } from '../../failure.ts';
 import { exists } from '../../files.ts';
 import { findTrainerPython } from '../../local/python.ts';
 import type { Run } from '../../models/run.ts';
@@ -38,7 +39,7 @@ async function* eventsOf(told: AsyncGenerator<BundleEvent>, about: object): Asyn
       else yield format('answer', event.answer);
     }
   } catch (error) {
-    if (!(error instanceof UnreadableBundle)) throw error;
+    if (!(error instanceof UnreadableBundle || error instanceof TransientError)) throw error;
     yield format('error', { detail: error.message });
   }
 }
