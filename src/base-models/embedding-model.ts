@@ -40,7 +40,8 @@ export async function findIndexModel(
 ): Promise<FoundModel | null> {
   const name = wanted.embedding_model ?? null;
   if (wanted.training_type !== 'rag' || !base.available) return null;
-  if (await writesText(base)) return await (name === null ? findInstalled(places, base) : findNamed(places, name));
+  if (await writesText(base))
+    return await (name === null ? findInstalled(places, wanted.base_model) : findNamed(places, name));
   if (name === null) return null;
   return unusable(name, [
     `embedding_model is ${name}, and the base model ${wanted.base_model} makes embeddings itself and writes no text, so nothing would answer. Leave embedding_model out, or name a base model that writes text.`,
@@ -56,7 +57,7 @@ async function findNamed(places: ModelPlaces, name: string): Promise<FoundModel>
 }
 
 /** A well-known one that is installed, or else the first that was made for embeddings. */
-async function findInstalled(places: ModelPlaces, base: UsableModel): Promise<FoundModel> {
+async function findInstalled(places: ModelPlaces, baseModel: string): Promise<FoundModel> {
   const names = new Set(await listModels(places));
   const known = WELL_KNOWN.filter((name) => names.has(name));
   for (const name of [...known, ...names]) {
@@ -64,6 +65,6 @@ async function findInstalled(places: ModelPlaces, base: UsableModel): Promise<Fo
     if (found.available && (known.includes(name) || (await hasContent(join(found.path, POOLING))))) return found;
   }
   return unusable('embedding_model', [
-    `${base.model_name} writes text, so it answers from an index that an embedding model makes, and none is installed. Get a small one with \`npm run mtm -- model install minilm\`, or name one as embedding_model.`,
+    `${baseModel} writes text, so it answers from an index that an embedding model makes, and none is installed. Get a small one with \`npm run mtm -- model install minilm\`, or name one as embedding_model.`,
   ]);
 }

@@ -91,6 +91,11 @@ describe('a run of the type rag', function () {
       String(failed.error_message),
       /writes text, so it answers from an index .* none is installed\. Get a small one with `npm run mtm -- model install minilm`, or name one as embedding_model/,
     );
+    const traits = [{ trait_type: 'coding', datasets: [{ dataset_id: datasetId, percentage: 100 }] }];
+    const asked = { name: 'p', training_type: 'rag', base_model: TINY_MODEL, traits, output_directory: 'none' };
+    const { body: project } = await service.call('POST', '/projects/', asked);
+    const refused = await service.call('POST', `/projects/${project.id}/start`);
+    assert.deepEqual([refused.status, refused.body.detail], [400, failed.error_message]);
     const query = await service.call('POST', `/jobs/${job.id}/query`, { question: 'none?' });
     assert.equal(query.status, 400);
     assert.match(String(query.body.detail), /is failed/);
