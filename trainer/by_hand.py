@@ -30,6 +30,7 @@ DEFAULTS = {
     "max_length": 1024, "seed": 42, "save_steps": 50, "max_steps": None, "batching": "like_length",
 }  # fmt: skip
 SAVE_SHARE = 0.03
+EMBEDDING_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 VALIDATION = {"max_rows_per_trait": 32, "max_new_tokens": None}
 # How a value of a field's type is given.
 KINDS = {list: lambda text: text.split(",")}
@@ -65,6 +66,7 @@ HELP = {
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="FILE", help="rows: .jsonl, .json, .csv or .parquet")
     parser.add_argument("--model", required=True, metavar="DIRECTORY_OR_NAME", help="what is trained: a directory, or ORG/NAME in the Hugging Face cache")
+    parser.add_argument("--embedding-model", metavar="DIRECTORY_OR_NAME", help=f"that makes the index where --model answers from it (rag; default: {EMBEDDING_MODEL})")
     parser.add_argument("--output", type=Path, required=True, metavar="DIRECTORY")
     parser.add_argument("--type", choices=TRAINING_TYPES, default="qlora", help="adapters on a model in 4 bits (default), all weights, or an index of all texts and answers")
     parser.add_argument("--held-out", type=Path, metavar="FILE", help="rows to compare on; without it some of the data are kept back")
@@ -84,8 +86,9 @@ def train(chosen: argparse.Namespace, events: Events, commands: Commands) -> Non
     warnings.simplefilter("ignore", FutureWarning)
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     name, path = find_model(chosen.model)
+    embedding_model = find_embedding_model(chosen, path)
     training, held_out = divide(chosen)
-    run = prepare(chosen, name, path, training, held_out)
+    run = prepare(chosen, name, path, embedding_model, training, held_out)
     try:
         events.send("done", result=tasks.train(run, events, commands))
     except Stopped:
@@ -96,10 +99,24 @@ def train(chosen: argparse.Namespace, events: Events, commands: Commands) -> Non
     result = tasks.validate(replace(run, task="validate"), events)
     if not result["valid"]:
         raise TrainerFailure(f"The tuned model cannot be used: {' '.join(result['errors'])}")
-    print("\n".join(["", *table(result["traits"]), result["summary"], f"The tuned model is in {run.output_dir}."]), flush=True)
+    told = [] if run.training_type == "rag" else table(result["traits"])
+    what = "index" if run.training_type == "rag" else "tuned model"
+    print("\n".join(["", *told, result["summary"], f"The {what} is in {run.output_dir}."]), flush=True)
 
 
-def find_model(model: str) -> tuple[str, Path]:
+def find_embedding_model(chosen: argparse.Namespace, path: Path) -> dict | None:
+    """The model that makes the index of a rag run; None where the one in `path` does, or where nothing is indexed."""
+    from .embedding import writes_text
+
+    if chosen.type != "rag" and chosen.embedding_model:
+        raise BadInput(f"embedding_model is {chosen.embedding_model!r}, and the type is {chosen.type}: only rag makes an index. Leave it out.")
+    if chosen.type != "rag" or not chosen.embedding_model and not writes_text(path):
+        return None
+    name, found = find_model(chosen.embedding_model or EMBEDDING_MODEL, "embedding_model")
+    return {"name": name, "path": str(found)}
+
+
+def find_model(model: str, option: str = "model") -> tuple[str, Path]:
     """Its name and its directory: as given, or the one that `main` of the Hugging Face cache stands for."""
     if Path(model).is_dir():
         return model, Path(model).absolute()
@@ -110,7 +127,7 @@ def find_model(model: str) -> tuple[str, Path]:
         return model, Path(snapshot_download(model, local_files_only=True))
     except (OSError, ValueError):  # It is not there, or no name.
         raise BadInput(
-            f"model is {model!r}, which is no directory, and not in the Hugging Face cache {HF_HUB_CACHE!r}. "
+            f"{option} is {model!r}, which is no directory, and not in the Hugging Face cache {HF_HUB_CACHE!r}. "
             f"Give a directory, or fetch it first, with `hf download {model}` for example."
         ) from None
 
@@ -136,7 +153,7 @@ def divide(chosen: argparse.Namespace) -> tuple[list[Conversation], list[Convers
     return [row for number, row in enumerate(rows) if number not in drawn], [rows[number] for number in sorted(drawn)]
 
 
-def prepare(chosen: argparse.Namespace, name: str, path: Path, training: list[Conversation], held_out: list[Conversation]) -> RunFile:
+def prepare(chosen: argparse.Namespace, name: str, path: Path, embedding_model: dict | None, training: list[Conversation], held_out: list[Conversation]) -> RunFile:
     """Writes run.json and the rows, unless another training is there already: nothing is mixed, and nothing lost."""
     folder = chosen.output.absolute()
     require_writable(folder, "output")
@@ -144,7 +161,7 @@ def prepare(chosen: argparse.Namespace, name: str, path: Path, training: list[Co
     saved = manifests(folder)
     given = {
         "protocol": PROTOCOL, "task": "train", "run_id": 1, "lease_epoch": earlier.get("lease_epoch", 0) + 1, "training_type": chosen.type,
-        "model": {"name": name, "path": str(path)},
+        "model": {"name": name, "path": str(path)}, "embedding_model": embedding_model,
         "data": {"train": str(folder / "train.jsonl"), "held_out": str(folder / "held_out.jsonl") if held_out else None},
         "work_dir": str(folder), "output_dir": str(folder / "model"),
         "hyperparameters": {field.name: getattr(chosen, field.name) for field in fields(Hyperparameters)},

@@ -2,6 +2,7 @@
 
 import json
 
+from .lexical import REQUIREMENT
 from .markdown import cell, fenced, table
 from .provenance import data_of, licence_of
 from .run_file import RunFile
@@ -33,7 +34,12 @@ model = PeftModel.from_pretrained(base, folder + "/adapter")"""
 
 SEARCH = """\
 python query.py "What do I want to know?"                       # The model is taken from the Hugging Face cache,
-python query.py --model DIRECTORY "What do I want to know?"     # or from a directory."""
+python query.py --model DIRECTORY "What do I want to know?"     # or from a directory.
+python query.py --search hybrid "What do I want to know?"       # By words as well: needs `pip install {requirement}`."""
+
+ANSWER = """\
+python query.py --answer "What do I want to know?"              # Answers from what is found, with the chunks that it rests on;
+                                                                # --answering-model DIRECTORY takes the model from there."""
 
 
 def model_card(run: RunFile) -> str:
@@ -42,10 +48,10 @@ def model_card(run: RunFile) -> str:
     data = data_of(run)
     names = list(dict.fromkeys(dataset["name"] for dataset in data["datasets"]))
     front = {
-        "base_model": run.model_name,
+        "base_model": [run.model_name, run.embedder_name] if run.answers else run.model_name,
         "library_name": "transformers" if run.is_merged else "peft",
         "pipeline_tag": "sentence-similarity" if run.training_type == "rag" else "text-generation",
-        **licence_of(run.model_path),
+        **licence_of(run.embedder_path),
         "datasets": names,
     }
     licence = "" if "license" in front else " Its base's files do not tell a licence: look it up before you pass the model on."
@@ -64,7 +70,8 @@ def _introduction(run: RunFile, names: str, licence: str) -> list[str]:
     if run.training_type == "rag":
         return [
             f"# {names}, by meaning",
-            f"Texts and answers of {names} in chunks, each with its embedding by {cell(run.model_name)}.{licence}",
+            f"Texts and answers of {names} in chunks, each with its embedding by {cell(run.embedder_name)}.{licence}",
+            *([f"{cell(run.model_name)} answers from them; it is not part of the bundle."] if run.answers else []),
             "What held-out questions find: `report/report.md`. The hash of every file: `manifest.json`.",
         ]
     return [
@@ -103,7 +110,8 @@ def training_section(run: RunFile) -> str:
 def usage(run: RunFile) -> str:
     """Code that loads the model and asks it something."""
     if run.training_type == "rag":
-        return f"It needs numpy, torch and transformers.\n\n{fenced(SEARCH, 'sh')}"
+        commands = "\n".join([SEARCH.format(requirement=REQUIREMENT), *([ANSWER] if run.answers else [])])
+        return f"It needs numpy, torch and transformers.\n\n{fenced(commands, 'sh')}"
     adapter = fenced(f"{ADAPTER.format(base=json.dumps(run.model_name))}\n{ASK}", "python")
     if not run.is_merged:
         return f"The folder holds the adapter and the tokenizer; the base comes from where you have it.\n\n{adapter}"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .card import model_card
 from .checkpoints import newest_complete, publish, remove_unfinished, sha256_of, write_manifest
+from .closeness import least_cosine
 from .device import require_given_gpus
 from .events import Events
 from .failures import BadInput, Stopped
@@ -22,7 +23,9 @@ from .training import identity_of
 FORMAT_VERSION = 1
 EMBEDDINGS = "embeddings.npy"
 CHUNKS = "chunks.jsonl"
-QUERY = Path(__file__).with_name("query.py")
+# What a bundle is asked with, here as there.
+QUERY = "query.py"
+SCRIPTS = (QUERY, "embedding.py", "lexical.py", "answering.py")
 
 
 def index(run: RunFile, conversations: list[Conversation], held_out: list[Conversation], events: Events, commands: Commands) -> dict:
@@ -45,8 +48,11 @@ def index(run: RunFile, conversations: list[Conversation], held_out: list[Conver
     from .models import require_numbers
 
     if resume is None:
-        require_numbers(run.model_path)
+        for path in {run.embedder_path, run.model_path}:
+            require_numbers(path)
     embedder = load_embedder(run, threads)
+    if run.answers:
+        require_answers(run)
     chunks, again = chunk_all(embedder.tokenizer, [*conversations, *held_out], *chunk_size(run, embedder))
     if not chunks:
         raise BadInput("No row of the data has a text or an answer. Check the data's mapping.")
@@ -119,7 +125,8 @@ def index(run: RunFile, conversations: list[Conversation], held_out: list[Conver
     embeddings = np.empty_like(done[0])
     embeddings[order] = done[0]
     with run.places.fresh(run.output_dir) as output:
-        files = _export(run, output, embedder, chunks, embeddings)
+        least = least_cosine(embedder, conversations, chunks, embeddings, chunk_size(run, embedder), hyper.batch_size) if run.answers else None
+        files = _export(run, output, embedder, chunks, embeddings, least)
     return {
         "final_step": total_steps,
         "total_steps": total_steps,
@@ -132,15 +139,31 @@ def index(run: RunFile, conversations: list[Conversation], held_out: list[Conver
 def load_embedder(run: RunFile, threads: int):
     import torch
 
+    from .embedding import Embedder
     from .models import first_line
-    from .query import Embedder
 
     require_given_gpus()
     torch.set_num_threads(threads)
     try:
-        return Embedder(run.model_path)
+        return Embedder(run.embedder_path)
     except (OSError, ValueError, KeyError) as error:
-        raise BadInput(f"The model {run.model_name} makes no embeddings: {first_line(error)}") from error
+        remedy = "" if run.answers else " To let it answer from an index, name one as embedding_model."
+        raise BadInput(f"The model {run.embedder_name} makes no embeddings: {first_line(error)}{remedy}") from error
+
+
+def require_answers(run: RunFile) -> None:
+    """Raises BadInput, before anything is embedded, where the model that is to answer writes no text or has no tokenizer."""
+    from .answering import require_text_model
+    from .embedding import writes_text
+    from .models import config_of, first_line, load_tokenizer
+
+    if not writes_text(run.model_path):
+        raise BadInput(f"The model {run.model_name} writes no text, so it cannot answer. Name one that does, or leave embedding_model out and make the index with this one.")
+    load_tokenizer(run.model_path)
+    try:
+        require_text_model(config_of(run.model_path), run.model_path)
+    except ValueError as error:
+        raise BadInput(f"The model {run.model_name} cannot answer: {first_line(error)}") from error
 
 
 def chunk_size(run: RunFile, embedder) -> tuple[int, int]:
@@ -148,7 +171,7 @@ def chunk_size(run: RunFile, embedder) -> tuple[int, int]:
     hyper = run.hyperparameters
     most = embedder.most_tokens - embedder.tokenizer.num_special_tokens_to_add() - len(embedder.tokenizer(embedder.prompts["document"], add_special_tokens=False)["input_ids"])
     if hyper.chunk_tokens > most:
-        raise BadInput(f"hyperparameters.chunk_tokens is {hyper.chunk_tokens}; {run.model_name} reads at most {most} tokens of a chunk. Lower it.")
+        raise BadInput(f"hyperparameters.chunk_tokens is {hyper.chunk_tokens}; {run.embedder_name} reads at most {most} tokens of a chunk. Lower it.")
     return hyper.chunk_tokens, hyper.chunk_overlap
 
 
@@ -172,7 +195,12 @@ def _save(path: Path, embeddings) -> None:
         raise
 
 
-def _export(run: RunFile, output: Path, embedder, chunks: list[dict], embeddings) -> list[dict]:
+def _named(name: str, path: Path) -> dict:
+    # A snapshot of the Hugging Face cache is named after its revision.
+    return {"name": name, "revision": path.name if path.parent.name == "snapshots" else None}
+
+
+def _export(run: RunFile, output: Path, embedder, chunks: list[dict], embeddings, least: float | None) -> list[dict]:
     """Writes a bundle. Returns its files."""
     import numpy as np
 
@@ -180,18 +208,18 @@ def _export(run: RunFile, output: Path, embedder, chunks: list[dict], embeddings
         for chunk in chunks:
             file.write(json.dumps(chunk, ensure_ascii=False) + "\n")
     np.save(output / EMBEDDINGS, embeddings)
-    shutil.copyfile(QUERY, output / QUERY.name)
+    for script in SCRIPTS:
+        shutil.copyfile(Path(__file__).with_name(script), output / script)
     config = {
         "format": "rag-bundle",
         "format_version": FORMAT_VERSION,
         "embedding_model": {
-            "name": run.model_name,
-            # A snapshot of the Hugging Face cache is named after its revision.
-            "revision": run.model_path.name if run.model_path.parent.name == "snapshots" else None,
+            **_named(run.embedder_name, run.embedder_path),
             "pooling": embedder.pooling,
             "prompts": embedder.prompts,
             "max_tokens": embedder.most_tokens,
         },
+        "answering": {"model": _named(run.model_name, run.model_path), "least_cosine": least} if run.answers else None,
         "dimension": int(embeddings.shape[1]),
         "metric": "cosine",
         "normalised": True,

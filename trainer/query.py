@@ -1,76 +1,37 @@
-"""Finds the passages of a bundle that are closest to a question, by the cosine of their embeddings.
+"""Finds the passages of a bundle that are closest to a question, and answers it from them.
 
-python query.py --bundle DIRECTORY [--model DIRECTORY] [--top-k 5] QUESTION
-Without a question it answers JSON lines {"question": "...", "top_k": 5} on standard input, one JSON line each.
-Needs numpy, torch and transformers alone; a copy of this file lies in each bundle. Exit code 20: the bundle or its model is
-not usable, and the last line on standard error says why.
+python query.py --bundle DIRECTORY [--model DIRECTORY] [--search hybrid] [--top-k 5] QUESTION
+python query.py --bundle DIRECTORY --answer [--answering-model DIRECTORY] QUESTION
+Without a question it reads JSON lines {"question": "...", "top_k": 5} on standard input, with "search", "answer", "stream" and
+"max_answer_tokens" where they are wanted, and writes a line for each: {"results": [...]}, with "answer" where it was asked for. With
+"stream", lines {"results": [...]}, {"text": "..."} as it is said, and {"answer": {...}} at the end. {"error": "..."}: why there is none.
+Needs numpy, torch and transformers, and for hybrid search bm25s; copies of this file and of those that it needs lie in each bundle.
+Exit code 20: the bundle or its model is not usable, and the last line on standard error says why.
 """
 
 import argparse
 import json
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
+if __package__:
+    from .answering import Answer, Answerer
+    from .embedding import Embedder
+    from .lexical import Lexical, fused
+else:  # In a bundle.
+    from answering import Answer, Answerer
+    from embedding import Embedder
+    from lexical import Lexical, fused
+
 UNUSABLE = 20
 LEAST_COSINE = 0.999  # Of a chunk's embedding with the same made again: sums may be added in another order.
-KNOWN_MODULES = ("Transformer", "Pooling", "Normalize")  # Of sentence-transformers' modules.json.
-
-
-class Embedder:
-    """An embedding model: texts to vectors of length 1. Pooling and prompts are those that the model's own files name."""
-
-    def __init__(self, path: Path):
-        from transformers import AutoModel, AutoTokenizer
-
-        self.pooling = pooling_of(path)
-        prompts = _json(path / "config_sentence_transformers.json").get("prompts") or {}
-        self.prompts = {kind: prompts.get(kind) or "" for kind in ("query", "document")}
-        import torch
-
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-        self.model = AutoModel.from_pretrained(path, trust_remote_code=False, use_safetensors=True, dtype=torch.float32).to(self.device).eval()
-        read_at_most = _json(path / "sentence_bert_config.json").get("max_seq_length") or getattr(self.model.config, "max_position_embeddings", 512)
-        self.most_tokens = min(read_at_most, self.tokenizer.model_max_length)
-
-    def embed(self, texts: list[str], kind: str = "document") -> np.ndarray:
-        """float32, a row per text. `kind`: query or document, which some models want to be told apart."""
-        import torch
-
-        batch = self.tokenizer([self.prompts[kind] + text for text in texts], padding=True, truncation=True, max_length=self.most_tokens, return_tensors="pt")
-        batch = batch.to(self.device)
-        with torch.inference_mode():
-            states = self.model(**batch).last_hidden_state
-        mask = batch["attention_mask"]
-        if self.pooling == "mean":
-            pooled = (states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
-        elif self.pooling == "cls":
-            pooled = states[:, 0]
-        else:
-            # The last one that is no padding, on whichever side that is.
-            places = torch.arange(mask.shape[1], device=mask.device) * mask
-            pooled = states[torch.arange(len(texts), device=mask.device), places.argmax(1)]
-        return torch.nn.functional.normalize(pooled.float(), dim=1).cpu().numpy()
-
-
-def pooling_of(path: Path) -> str:
-    """mean, cls or lasttoken. Raises ValueError for a model that is none for embeddings, or needs more than that."""
-    for module in _json(path / "modules.json") or []:
-        if module["type"].split(".")[-1] not in KNOWN_MODULES:
-            raise ValueError(f"The model in {str(path)!r} has a {module['type'].split('.')[-1]} layer behind its pooling, which is not supported. Take another embedding model.")
-    settings = _json(path / "1_Pooling" / "config.json")
-    if not settings:
-        if any(name.endswith(("ForCausalLM", "ForConditionalGeneration")) for name in _json(path / "config.json").get("architectures") or []):
-            raise ValueError(f"The model in {str(path)!r} writes text; rag needs one for embeddings, such as sentence-transformers/all-MiniLM-L6-v2.")
-        return "mean"
-    chosen = [settings["pooling_mode"]] if "pooling_mode" in settings else [key.removeprefix("pooling_mode_").removesuffix("_tokens").removesuffix("_token") for key, value in settings.items() if value is True and key.startswith("pooling_mode_")]
-    names = {"mean": "mean", "cls": "cls", "lasttoken": "lasttoken", "last": "lasttoken"}
-    if len(chosen) != 1 or chosen[0] not in names:
-        raise ValueError(f"The model in {str(path)!r} pools by {', '.join(chosen) or 'nothing'}; known are mean, cls and lasttoken.")
-    return names[chosen[0]]
+SEARCHES = ("vector", "hybrid")
+MAX_ANSWER_TOKENS = 256
 
 
 class Bundle:
@@ -79,6 +40,7 @@ class Bundle:
     def __init__(self, directory: Path):
         self.config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
         self.embeddings = np.load(directory / "embeddings.npy", mmap_mode="r", allow_pickle=False)
+        self._lexical: Lexical | None = None
         self._chunks = (directory / "chunks.jsonl").open("rb")
         lengths = [len(line) for line in self._chunks]
         if len(lengths) != len(self.embeddings):
@@ -93,16 +55,36 @@ class Bundle:
         """Cosine of each question (rows) with each chunk (columns)."""
         return questions @ self.embeddings.T
 
-    def search(self, question: np.ndarray, top_k: int) -> list[dict]:
-        """The closest chunks, best first; equal ones in their order."""
-        [scores] = self.scores(question[None, :])
+    def lexical(self, question: str) -> np.ndarray:
+        """BM25 of the question with each chunk. Raises ValueError (NoLibrary) where bm25s is not installed."""
+        if self._lexical is None:
+            self._lexical = Lexical([self.chunk(number)["text"] for number in range(len(self.embeddings))])
+        return self._lexical.scores(question)
+
+    def search(self, question: np.ndarray, top_k: int, words: str | None = None) -> list[dict]:
+        """The best chunks, best first; equal ones in their order. By their cosine with the embedding of the question, or, where
+        its words are given, by that and BM25 together."""
+        [cosines] = self.scores(question[None, :])
+        lexical = None if words is None else self.lexical(words)
+        scores = cosines if lexical is None else fused(cosines, lexical)
         best = np.argsort(-scores, kind="stable")[:top_k]
-        return [{"score": round(float(scores[number]), 6), **self.chunk(int(number))} for number in best]
+        return [
+            {
+                "score": round(float(scores[number]), 6),
+                "cosine": round(float(cosines[number]), 6),
+                "bm25": None if lexical is None else round(float(lexical[number]), 6),
+                **self.chunk(int(number)),
+            }
+            for number in best
+        ]
+
+    def least_cosine(self, search: str) -> float | None:
+        """How close a chunk has to be to a question to hold its answer. What is found by its words need not be."""
+        return (self.config.get("answering") or {}).get("least_cosine") if search == "vector" else None
 
 
-def model_directory(bundle: Bundle, given: str | None) -> Path:
-    """The directory of the model that made the embeddings: the one given, or the one in the Hugging Face cache."""
-    model = bundle.config["embedding_model"]
+def model_directory(model: dict, given: str | None) -> Path:
+    """The directory of a model that a bundle names: the one given, or the one in the Hugging Face cache."""
     if given is not None:
         return Path(given)
     if Path(model["name"]).is_dir():
@@ -115,7 +97,7 @@ def model_directory(bundle: Bundle, given: str | None) -> Path:
 def load(directory: Path, model: str | None = None) -> tuple[Bundle, Embedder]:
     """A bundle with its model. Raises OSError, ValueError or KeyError where they do not load, or do not belong together."""
     bundle = Bundle(directory)
-    embedder = Embedder(model_directory(bundle, model))
+    embedder = Embedder(model_directory(bundle.config["embedding_model"], model))
     for number in {0, len(bundle.embeddings) - 1}:
         cosine = float(bundle.embeddings[number] @ embedder.embed([bundle.chunk(number)["text"]])[0])
         if not cosine >= LEAST_COSINE:
@@ -124,8 +106,65 @@ def load(directory: Path, model: str | None = None) -> tuple[Bundle, Embedder]:
     return bundle, embedder
 
 
-def _json(path: Path):
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+class Reader:
+    """A bundle with its models in memory; the one that answers is loaded when an answer is first asked for."""
+
+    def __init__(self, directory: Path, model: str | None, answering_model: str | None):
+        self.bundle, self._embedder = load(directory, model)
+        self._answering_model = answering_model
+        self._answerer: Answerer | None = None
+
+    def find(self, question: str, top_k: int, search: str) -> list[dict]:
+        if search not in SEARCHES:
+            raise ValueError(f"search is {search!r}; it must be one of {', '.join(SEARCHES)}.")
+        return self.bundle.search(self._embedder.embed([question], "query")[0], top_k, question if search == "hybrid" else None)
+
+    def answer(self, question: str, found: list[dict], search: str, max_tokens: int, on_text: Callable[[str], None] | None = None) -> Answer:
+        if self._answerer is None:
+            named = (self.bundle.config.get("answering") or {}).get("model")
+            if named is None and self._answering_model is None:
+                raise ValueError("This bundle names no model that answers. Name one that writes text with --answering-model.")
+            self._answerer = Answerer(model_directory(named, self._answering_model))
+        return self._answerer.ask(question, found, self.bundle.least_cosine(search), max_tokens, on_text)
+
+    def replies(self, asked: dict):
+        """The lines that answer a line."""
+        search = asked.get("search", "vector")
+        found = self.find(asked["question"], asked["top_k"], search)
+        if not asked.get("answer"):
+            yield {"results": found}
+            return
+        most = asked.get("max_answer_tokens", MAX_ANSWER_TOKENS)
+        if not asked.get("stream"):
+            yield {"results": found, "answer": asdict(self.answer(asked["question"], found, search, most))}
+            return
+        yield {"results": found}
+        answer = self.answer(asked["question"], found, search, most, lambda text: _write({"text": text}))
+        yield {"answer": asdict(answer)}
+
+
+def _write(line: dict) -> None:
+    print(json.dumps(line), flush=True)
+
+
+def _one_line(error: Exception) -> str:
+    return str(error).strip().replace("\n", " ") or type(error).__name__
+
+
+def _show(reader: Reader, arguments: argparse.Namespace) -> None:
+    found = reader.find(arguments.question, arguments.top_k, arguments.search)
+    if not arguments.answer:
+        for chunk in found:
+            print(f"{chunk['score']:.3f}  {chunk['text']}")
+        return
+    answer = reader.answer(arguments.question, found, arguments.search, arguments.max_answer_tokens)
+    if not answer.in_documents:
+        print("This is not in the documents.")
+        return
+    print(f"{answer.text}{' (cut off)' if answer.is_cut_off else ''}\n\nIt rests on:")
+    for chunk in found:
+        if chunk["chunk"] in answer.chunks:
+            print(f"[{chunk['chunk']}] {chunk['score']:.3f}  {chunk['text']}")
 
 
 def main() -> int:
@@ -134,22 +173,28 @@ def main() -> int:
     parser.add_argument("--bundle", type=Path, default=Path(__file__).parent)
     parser.add_argument("--model", help="directory of the embedding model, unless it is in the Hugging Face cache")
     parser.add_argument("--top-k", type=int, default=5)
+    parser.add_argument("--search", choices=SEARCHES, default="vector", help="hybrid: by words as well (BM25)")
+    parser.add_argument("--answer", action="store_true", help="answer from what is found")
+    parser.add_argument("--answering-model", help="directory of the model that answers, unless it is in the Hugging Face cache")
+    parser.add_argument("--max-answer-tokens", type=int, default=MAX_ANSWER_TOKENS)
     arguments = parser.parse_args()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
-        bundle, embedder = load(arguments.bundle, arguments.model)
+        reader = Reader(arguments.bundle, arguments.model, arguments.answering_model)
+        if arguments.question is not None:
+            _show(reader, arguments)
+            return 0
     except (OSError, ValueError, KeyError) as error:
-        print(f"The bundle cannot be asked: {error}".replace("\n", " "), file=sys.stderr)
+        print(f"The bundle cannot be asked: {_one_line(error)}", file=sys.stderr)
         return UNUSABLE
-    if arguments.question is not None:
-        for found in bundle.search(embedder.embed([arguments.question], "query")[0], arguments.top_k):
-            print(f"{found['score']:.3f}  {found['text']}")
-        return 0
-    print(json.dumps({"chunks": len(bundle.embeddings)}), flush=True)
+    _write({"chunks": len(reader.bundle.embeddings)})
     for line in sys.stdin:
-        asked = json.loads(line)
-        results = bundle.search(embedder.embed([asked["question"]], "query")[0], asked["top_k"])
-        print(json.dumps({"results": results}), flush=True)
+        try:
+            for reply in reader.replies(json.loads(line)):
+                _write(reply)
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            # RuntimeError: out of memory, with this question perhaps alone.
+            _write({"error": _one_line(error)})
     return 0
 
 

@@ -8,11 +8,11 @@ from .curves import draw
 from .history import History, read_history
 from .markdown import cell, fenced, table
 from .provenance import data_of
+from .retrieval_report import retrieval_sections
 from .run_file import RunFile
 from .training import versions
 
 FOLDER = "report"
-AMONG_FIRST = (1, 5, 10)  # The k of recall@k.
 LOUD = {"worse": "⚠️ **WORSE than its base.**", "better": "**Better than its base.**", "same": "**No difference from its base, as far as these rows show.**"}
 
 
@@ -26,6 +26,7 @@ def write_report(run: RunFile, found: dict) -> None:
     report = {
         **found,
         "base_model": run.model_name,
+        **({"embedding_model": run.embedder_name} if run.training_type == "rag" else {}),
         "training_type": run.training_type,
         "data": data,
         "training": _training(history),
@@ -74,7 +75,7 @@ def _markdown(run: RunFile, report: dict, history: History, has_curves: bool) ->
     if report.get("against_training"):
         sections.append(f"## The model that was trained, and the one that is here\n\n{_against_training(report['against_training'])}")
     if report.get("retrieval"):
-        sections.append(f"## Held-out questions\n\n{_retrieval(report['retrieval'])}")
+        sections += retrieval_sections(report["retrieval"])
     if report["training"]:
         picture = "\n\n![Loss and learning rate by step](curves.png)" if has_curves else ""
         sections.append(f"## What changed\n\n{_changed(run, report['training'])}{picture}")
@@ -142,21 +143,9 @@ def _against_training(found: dict) -> str:
     return f"{table(head, [row(trait) for trait in found['traits']])}\n\n{told}"
 
 
-def _retrieval(retrieval: list[dict]) -> str:
-    """Which place the first chunk of a question's own answer has among all chunks."""
-    head = ["trait", "questions", *(f"recall at {k}" for k in AMONG_FIRST), "MRR"]
-    rows = [[each["trait"], each["questions"], *(f"{each[f'recall_at_{k}']:.0%}" for k in AMONG_FIRST), f"{each['mrr']:.3f}"] for each in retrieval]
-    samples = [
-        f"### {cell(each['trait'])}\n\nAsked:\n\n{fenced(sample['question'])}\n\nFound first (the right one is number {sample['place']}):\n\n{fenced(sample['found'])}"
-        for each in retrieval
-        for sample in each["samples"]
-    ]
-    return "\n\n".join([table(head, rows), *samples])
-
-
 def _changed(run: RunFile, training: dict) -> str:
     if run.training_type == "rag":
-        return f"{training['tokens']:,} tokens were embedded. The model is as it was."
+        return f"{training['tokens']:,} tokens were embedded by {cell(run.embedder_name)}, which is as it was."
     targets = run.hyperparameters.lora_target_modules
     layers = ", ".join(targets) if targets else "every linear layer but the output's"
     what = "All weights" if run.training_type == "standard" else f"Adapters of rank {run.hyperparameters.lora_r} beside {layers}"

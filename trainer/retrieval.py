@@ -5,14 +5,17 @@ import math
 from .device import require_given_gpus
 from .events import Events
 from .failures import lacks_memory
+from .grounded import compare, load_answerer
 from .indexing import CHUNKS, EMBEDDINGS, QUERY
+from .lexical import fused
 from .passages import chunks_of, passages_of
-from .report import AMONG_FIRST, write_report
+from .report import write_report
+from .retrieval_report import AMONG_FIRST
 from .rows import Conversation
 from .run_file import RunFile
 from .validation import check_files, not_usable, unusable
 
-NEEDED = ("config.json", CHUNKS, EMBEDDINGS, QUERY.name)
+NEEDED = ("config.json", CHUNKS, EMBEDDINGS, QUERY)
 MOST_QUESTIONS_PER_TRAIT = 1000
 SAMPLES_PER_TRAIT = 2
 MOST_QUESTIONS_AT_ONCE = 32
@@ -53,21 +56,33 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events) -> 
     require_given_gpus()
     torch.set_num_threads(run.threads)
     try:
-        bundle, embedder = load(run.output_dir, str(run.model_path))
+        bundle, embedder = load(run.output_dir, str(run.embedder_path))
+        answerer = load_answerer(run.model_path, lambda: _tell_of_cpu(events)) if run.answers else None
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         if lacks_memory(error):
             raise
         return unusable(found, str(error))
     found["loading"]["valid"] = found["valid"] = True
     if run.task == "check":
+        if answerer is not None:
+            answerer.ask_alone(["Hello"], max_new_tokens=1)
         return {**found, "summary": "The bundle is whole, and its model is the one that made it."}
 
     events.send("phase", phase="evaluating_tuned", message=None)
     for trait, asked in questions_by_trait(conversations).items():
+        asked = with_chunks(bundle, embedder, asked)
+        if not asked:
+            continue
         figures, samples = score(bundle, embedder, asked)
-        if figures["questions"] > 0:
-            found["retrieval"].append({"trait": trait, **figures, "samples": samples})
+        if answerer is not None:
+            answers, answered = compare(bundle, embedder, answerer, asked[: run.max_rows_per_trait], run.max_new_tokens)
+            figures["answers"] = {**answers, "samples": answered}
+        found["retrieval"].append({"trait": trait, **figures, "samples": samples})
     return {**found, "summary": _summary(found["retrieval"])}
+
+
+def _tell_of_cpu(events: Events) -> None:
+    events.send("log", level="warning", message="The model that answers does not fit into the memory of the GPU: it is compared on the CPU, which takes longer.")
 
 
 def _summary(retrieval: list[dict]) -> str:
@@ -75,7 +90,16 @@ def _summary(retrieval: list[dict]) -> str:
         return "There were no held-out questions, so it is not known what is found."
     most = AMONG_FIRST[-1]
     each = (f"{figures[f'recall_at_{most}']:.0%} of {figures['questions']} of {figures['trait']} (MRR {figures['mrr']:.2f})" for figures in retrieval)
-    return f"Of held-out questions, these find their answer among the first {most} chunks: {', '.join(each)}."
+    found = f"Of held-out questions, these find their answer among the first {most} chunks: {', '.join(each)}."
+    answers = [(figures["trait"], figures["answers"]) for figures in retrieval if "answers" in figures]
+    if not answers:
+        return found
+    each = (
+        f"{of['with_retrieval']['exact_match']:.0%} with and {of['without_retrieval']['exact_match']:.0%} without retrieval of {of['questions']} of {trait} "
+        f"(F1 {of['with_retrieval']['f1']:.2f} and {of['without_retrieval']['f1']:.2f})"
+        for trait, of in answers
+    )
+    return f"{found} Answered to the letter: {', '.join(each)}."
 
 
 def questions_by_trait(conversations: list[Conversation]) -> dict[str, list[tuple[str, str]]]:
@@ -89,28 +113,44 @@ def questions_by_trait(conversations: list[Conversation]) -> dict[str, list[tupl
     return traits
 
 
-def score(bundle, embedder, asked: list[tuple[str, str]]) -> tuple[dict, list[dict]]:
-    """recall@k: the share of questions for which a chunk of their answer is among the first k that are found. MRR: the mean of
-    1 / place of the first such chunk, among all chunks. And some questions with what was found."""
+def with_chunks(bundle, embedder, asked: list[tuple[str, str]]) -> list[tuple[str, str, list[int]]]:
+    """The same with the numbers of the answers' chunks, without those of which this bundle has none: the data was changed since."""
     numbers = {bundle.chunk(number)["text"]: number for number in range(len(bundle.embeddings))}
     chunking = bundle.config["chunking"]
+
+    def own(answer: str) -> list[int]:
+        return [numbers[text] for text in chunks_of(embedder.tokenizer, answer, chunking["tokens"], chunking["overlap"]) if text in numbers]
+
+    return [(question, answer, right) for question, answer in asked if (right := own(answer))]
+
+
+def score(bundle, embedder, asked: list[tuple[str, str, list[int]]]) -> tuple[dict, list[dict]]:
+    """recall@k: the share of questions for which a chunk of their answer is among the first k that are found. MRR: the mean of
+    1 / place of the first such chunk, among all chunks. The same of hybrid search. And some questions with what was found."""
     places: list[int] = []
+    hybrid_places: list[int] = []
     samples: list[dict] = []
     for start in range(0, len(asked), MOST_QUESTIONS_AT_ONCE):
         part = asked[start : start + MOST_QUESTIONS_AT_ONCE]
-        scores = bundle.scores(embedder.embed([question for question, _ in part], "query"))
-        for (question, answer), row in zip(part, scores):
-            right = [numbers[text] for text in chunks_of(embedder.tokenizer, answer, chunking["tokens"], chunking["overlap"]) if text in numbers]
-            if not right:
-                continue  # Not of this bundle: the data was changed since.
-            # Of chunks that are equally close, those that are not right come first: nothing is won by luck.
-            best = max(float(row[number]) for number in right)
-            places.append(1 + int((row >= best).sum()) - sum(float(row[number]) >= best for number in right))
+        scores = bundle.scores(embedder.embed([question for question, _, _ in part], "query"))
+        for (question, answer, right), row in zip(part, scores):
+            places.append(_place(row, right))
+            hybrid_places.append(_place(fused(row, bundle.lexical(question)), right))
             if len(samples) < SAMPLES_PER_TRAIT:
                 found = bundle.chunk(int(row.argmax()))
                 samples.append({"question": question, "expected": answer, "found": found["text"], "place": places[-1]})
+    return {"questions": len(asked), **_of_places(places), "hybrid": _of_places(hybrid_places)}, samples
+
+
+def _place(scores, right: list[int]) -> int:
+    """Of the first right chunk. Of chunks that are equally good, those that are not right come first: nothing is won by luck."""
+    best = max(float(scores[number]) for number in right)
+    return 1 + int((scores >= best).sum()) - sum(float(scores[number]) >= best for number in right)
+
+
+def _of_places(places: list[int]) -> dict:
     figures = {f"recall_at_{k}": _share(place <= k for place in places) for k in AMONG_FIRST}
-    return {"questions": len(places), **figures, "mrr": math.fsum(1 / place for place in places) / max(len(places), 1)}, samples
+    return {**figures, "mrr": math.fsum(1 / place for place in places) / max(len(places), 1)}
 
 
 def _share(hits) -> float:

@@ -109,6 +109,9 @@ class RunFile:
     processes: int = 1
     # {"id", "name"} of each dataset that rows come from, for those who read the report.
     datasets: list | tuple = ()
+    # Of rag, where `model` writes text and answers: the model that makes the index. None: `model` makes it, and nothing answers.
+    embedding_model_name: str | None = None
+    embedding_model_path: Path | None = None
     # YYYY-MM-DD: the day that chat templates take for today, so that the same rows are the same tokens on any other. None: whatever day it is.
     today: str | None = None
 
@@ -129,6 +132,13 @@ class RunFile:
             raise BadInput(f"today is {self.today!r}; it must be a day, as 2026-11-28, or null.")
         if not self.model_path.is_dir():
             raise BadInput(f"model.path is {str(self.model_path)!r}, which is no directory.")
+        if (self.embedding_model_name is None) != (self.embedding_model_path is None):
+            raise BadInput("embedding_model must have a name and a path, or be null.")
+        if self.embedding_model_path is not None:
+            if self.training_type != "rag":
+                raise BadInput(f"embedding_model is {self.embedding_model_name!r}, and training_type is {self.training_type!r}: only rag makes an index. Leave it out.")
+            if not self.embedding_model_path.is_dir():
+                raise BadInput(f"embedding_model.path is {str(self.embedding_model_path)!r}, which is no directory.")
         # As they are now.
         object.__setattr__(self, "places", Places(self.work_dir, self.work_dir / "checkpoints", self.output_dir.parent))
 
@@ -141,6 +151,20 @@ class RunFile:
         return Choices(self.hyperparameters.reasoning, self.hyperparameters.tool_calls, self.today)
 
     @property
+    def answers(self) -> bool:
+        """Whether `model` is to answer from the index that another one makes."""
+        return self.embedding_model_path is not None
+
+    @property
+    def embedder_name(self) -> str:
+        """Of the model that makes the index of a rag run."""
+        return self.embedding_model_name or self.model_name
+
+    @property
+    def embedder_path(self) -> Path:
+        return self.embedding_model_path or self.model_path
+
+    @property
     def is_merged(self) -> bool:
         """Whether the output holds a whole model, and not only the adapter."""
         return self.training_type != "qlora" or self.hyperparameters.merge
@@ -150,6 +174,8 @@ class RunFile:
 FIELDS = {
     "model_name": "model.name",
     "model_path": "model.path",
+    "embedding_model_name": "embedding_model.name",
+    "embedding_model_path": "embedding_model.path",
     "train": "data.train",
     "held_out": "data.held_out",
     "datasets": "data.datasets",
@@ -184,6 +210,8 @@ def run_file_of(given: dict) -> RunFile:
 def _at(given: dict, place: str, field):
     value = given
     for name in place.split("."):
+        if value is None and field.default is not MISSING:
+            return field.default  # A part of what was left out as a whole.
         if not isinstance(value, dict) or (name not in value and field.default is MISSING):
             raise BadInput(f"The run file has no field {place}.")
         value = value.get(name, field.default)

@@ -231,8 +231,8 @@ def _processes(count: int) -> str:
 
 
 def identity_of(run: RunFile, data_sha256: str) -> dict:
-    """What decides the weights: a checkpoint of another training does not count."""
-    return {"training_type": run.training_type, "model": run.model_name, "data_sha256": data_sha256, "hyperparameters": vars(run.hyperparameters)}
+    """What decides the weights: a checkpoint of another training does not count. Of an index, that is the model that makes it."""
+    return {"training_type": run.training_type, "model": run.embedder_name, "data_sha256": data_sha256, "hyperparameters": vars(run.hyperparameters)}
 
 
 def versions() -> dict:

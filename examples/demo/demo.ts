@@ -35,7 +35,9 @@ export async function main(env: Env, args: string[]): Promise<void> {
   if (!type) throw new Error(`--type is ${values.type}; give one of ${TRAINING_TYPES.join(', ')}.`);
   const say = (line: string) => console.log(line);
   await ensureTrainerPython({ env, onProgress: say });
-  const model = values.model ?? (await installModel(env, DEMO_TRAININGS[type].installs));
+  const [base, ...others] = DEMO_TRAININGS[type].installs;
+  for (const other of others) await installModel(env, other);
+  const model = values.model ?? (await installModel(env, base));
   const starting = startService(env, say);
   let interrupted = false;
   const stopOnSignal = () => {

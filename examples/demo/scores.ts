@@ -24,7 +24,19 @@ function retrievalTable(traits: NonNullable<Validation['retrieval']>): string {
   const table = tableOf('Trait', 'Held-out questions', 'Recall@1', 'Recall@5', 'Recall@10', 'MRR');
   for (const { trait, questions, recall_at_1, recall_at_5, recall_at_10, mrr } of traits)
     table.push([trait, questions, ...[recall_at_1, recall_at_5, recall_at_10].map(percent), mrr.toFixed(3)]);
-  return table.toString();
+  return [table.toString(), ...answersTable(traits)].join('\n');
+}
+
+/** How the base model answers with the index and without; nothing where none does. */
+function answersTable(traits: NonNullable<Validation['retrieval']>): string[] {
+  const table = tableOf('Trait', 'Asked', 'Exact, without', 'Exact, with', 'F1, without', 'F1, with');
+  for (const { trait, answers } of traits) {
+    if (!answers) continue;
+    const { questions, without_retrieval: without, with_retrieval: found } = answers;
+    const exact = [without, found].map(({ exact_match }) => percent(exact_match));
+    table.push([trait, questions, ...exact, ...[without, found].map(({ f1 }) => f1.toFixed(2))]);
+  }
+  return table.length > 0 ? [table.toString()] : [];
 }
 
 function tableOf(...head: string[]) {

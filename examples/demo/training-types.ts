@@ -2,8 +2,8 @@ import type { TrainingType } from '../../src/models/statuses.ts';
 
 /** What the demo trains with, by `--type`. Chosen for small models and the short rows of the demo. */
 export interface DemoTraining {
-  /** For `mtm model install`: the base model where none is named. */
-  installs: 'smollm2-135m' | 'minilm';
+  /** For `mtm model install`: the base model where none is named, and others that it needs. */
+  installs: ['smollm2-135m', ...'minilm'[]];
   settings: Record<string, string | number>;
 }
 
@@ -12,8 +12,9 @@ export const SAVE_STEPS = 5;
 const SETTINGS = { batch_size: 8, epochs: 2, max_length: 512, save_steps: SAVE_STEPS };
 
 export const DEMO_TRAININGS: Record<TrainingType, DemoTraining> = {
-  qlora: { installs: 'smollm2-135m', settings: { ...SETTINGS, learning_rate: 0.001, lora_r: 16, lora_alpha: 32 } },
+  qlora: { installs: ['smollm2-135m'], settings: { ...SETTINGS, learning_rate: 0.001, lora_r: 16, lora_alpha: 32 } },
   // All weights take steps a tenth as large as adapters do.
-  standard: { installs: 'smollm2-135m', settings: { ...SETTINGS, learning_rate: 0.0001 } },
-  rag: { installs: 'minilm', settings: { batch_size: 8, save_steps: SAVE_STEPS } },
+  standard: { installs: ['smollm2-135m'], settings: { ...SETTINGS, learning_rate: 0.0001 } },
+  // The one answers from the index that the other makes.
+  rag: { installs: ['smollm2-135m', 'minilm'], settings: { batch_size: 8, save_steps: SAVE_STEPS } },
 };

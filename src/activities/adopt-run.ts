@@ -37,7 +37,8 @@ export async function adoptRun(env: Env, run: Run, from: Run): Promise<void> {
   const folder = new RunFolder(env, run);
   const earlier = runPaths(env, from);
   await folder.takeMixture(earlier.mixture);
-  await folder.takePin(earlier.model);
+  await folder.takePin('model', earlier.model);
+  await folder.takePin('embeddingModel', earlier.embeddingModel);
   if (from.plan) await Run.update({ plan: from.plan }, { where: { id: run.id } });
   const adopted = await adoptCheckpoints(folder, run, checkpoints);
   const [known] = checkpoints;

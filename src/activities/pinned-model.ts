@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { findIndexModel } from '../base-models/embedding-model.ts';
 import { findModel } from '../base-models/find-model.ts';
 import { exactName, type FoundModel, unusable } from '../base-models/found-model.ts';
 import type { Env } from '../env.ts';
 import { ifThere } from '../files.ts';
 import type { Run } from '../models/run.ts';
-import { RunFolder } from '../runs/run-folder.ts';
+import { type PinnedModel, RunFolder } from '../runs/run-folder.ts';
 import { runPaths } from '../runs/run-paths.ts';
 
 const PinSchema = z.object({ name: z.string(), revision: z.string() });
@@ -16,26 +17,43 @@ type Pin = z.output<typeof PinSchema>;
  * not become the model that its adapters are put on.
  */
 export async function findPinned(env: Env, run: Run): Promise<FoundModel> {
-  return await findAt(env, run, await readPin(runPaths(env, run).model));
+  const pin = await readPin(runPaths(env, run).model);
+  return pin === null ? await findModel(env, run.spec.base_model) : await findExact(env, pin, run.spec.base_model);
 }
 
-async function findAt(env: Env, run: Run, pin: Pin | null): Promise<FoundModel> {
-  if (pin === null) return await findModel(env, run.spec.base_model);
-  const found = await findModel(env, exactName(pin));
-  if (found.available) return found;
-  const began = 'The run began with these files. To train with those of now, start it afresh.';
-  return unusable(run.spec.base_model, [...found.errors, began]);
+/** The same of the model that makes the run's index, where the base model answers (rag). Null: there is none. */
+export async function findPinnedIndexModel(env: Env, run: Run): Promise<FoundModel | null> {
+  const pin = await readPin(runPaths(env, run).embeddingModel);
+  if (pin !== null) return await findExact(env, pin, pin.name);
+  return await findIndexModel(env, run.spec, await findPinned(env, run));
 }
 
 /** The same, and keeps its revision with the run, for all that is done for it from now on. May run twice: the first one counts. */
 export async function pinModel(env: Env, run: Run): Promise<FoundModel> {
-  const folder = new RunFolder(env, run);
-  const pin = await readPin(folder.paths.model);
-  const found = await findAt(env, run, pin);
-  if (!found.available || pin !== null) return found;
-  await folder.keepPin(`${JSON.stringify({ name: found.resolved_name, revision: found.revision })}\n`);
+  const found = await findPinned(env, run);
   // The first one's, which need not be this.
-  return await findPinned(env, run);
+  return (await keep(env, run, 'model', found)) ? await findPinned(env, run) : found;
+}
+
+/** Likewise. */
+export async function pinIndexModel(env: Env, run: Run): Promise<FoundModel | null> {
+  const found = await findPinnedIndexModel(env, run);
+  return (await keep(env, run, 'embeddingModel', found)) ? await findPinnedIndexModel(env, run) : found;
+}
+
+/** False where there is nothing to keep, or something is kept already. */
+async function keep(env: Env, run: Run, which: PinnedModel, found: FoundModel | null): Promise<boolean> {
+  const folder = new RunFolder(env, run);
+  if (!found?.available || (await readPin(folder.paths[which])) !== null) return false;
+  await folder.keepPin(which, `${JSON.stringify({ name: found.resolved_name, revision: found.revision })}\n`);
+  return true;
+}
+
+async function findExact(env: Env, pin: Pin, name: string): Promise<FoundModel> {
+  const found = await findModel(env, exactName(pin));
+  if (found.available) return found;
+  const began = 'The run began with these files. To train with those of now, start it afresh.';
+  return unusable(name, [...found.errors, began]);
 }
 
 async function readPin(file: string): Promise<Pin | null> {

@@ -29,7 +29,7 @@ import { readMixture } from './prepare-data.ts';
 import { runTrainer } from './run-trainer.ts';
 import type { TrainingWorkerContext } from './training-worker-context.ts';
 import { type Hold, underLease } from './under-lease.ts';
-import { requireModel } from './verify-model.ts';
+import { requireModels } from './verify-model.ts';
 
 /** Trains a run from its newest complete checkpoint, or from the start, to a finished model that nobody sees yet. */
 export function createTrainModel(context: TrainingWorkerContext) {
@@ -93,12 +93,14 @@ async function trainingFile(env: Env, run: Run, hold: Hold, folder: RunFolder): 
 export async function commonFields(env: Env, run: Run, lease: Pick<Lease, 'epoch'>, hasHeldOut: boolean) {
   const files = runPaths(env, run);
   const { training_type, threads, validation, today } = run.spec;
+  const { model, index } = await requireModels(env, run);
   return {
     protocol: PROTOCOL_VERSION,
     run_id: run.id,
     lease_epoch: lease.epoch,
     training_type,
-    model: await requireModel(env, run),
+    model,
+    embedding_model: index,
     data: { train: files.train, held_out: hasHeldOut ? files.heldOut : null, datasets: await namesOf(run) },
     work_dir: files.dir,
     threads,

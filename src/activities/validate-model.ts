@@ -86,8 +86,10 @@ const LEAST_RECALL_AT_10 = 0.5;
 /** What a user should know of a model that is usable: that it got worse than its base, or does not find much. */
 function* warningsOf({ verdict, summary, retrieval = [] }: ValidationResult): Generator<string> {
   if (verdict === 'worse') yield summary;
-  for (const { trait, questions, recall_at_10: recall } of retrieval) {
-    if (recall >= LEAST_RECALL_AT_10) continue;
-    yield `Of ${questions} held-out questions of ${trait}, ${(100 * recall).toFixed(0)} % have their answer among the first 10 chunks. Another embedding model or smaller chunks may find more.`;
+  for (const { trait, questions, recall_at_10: recall, answers } of retrieval) {
+    if (answers && answers.with_retrieval.f1 < answers.without_retrieval.f1)
+      yield `Of ${answers.questions} held-out questions of ${trait}, the answers from the index are further from the expected ones than those without it (F1 ${answers.with_retrieval.f1.toFixed(2)}, not ${answers.without_retrieval.f1.toFixed(2)}). Another model may make more of what is found.`;
+    if (recall < LEAST_RECALL_AT_10)
+      yield `Of ${questions} held-out questions of ${trait}, ${(100 * recall).toFixed(0)} % have their answer among the first 10 chunks. Another embedding model or smaller chunks may find more.`;
   }
 }

@@ -61,7 +61,10 @@ export function documentEndpoint(registry: OpenAPIRegistry, endpoint: AnyDeclara
   const answer = success.schema
     ? {
         description: success.description,
-        content: { [success.contentType ?? 'application/json']: { schema: success.schema } },
+        content: {
+          [success.contentType ?? 'application/json']: { schema: success.schema },
+          ...(success.streamed ? { 'text/event-stream': { schema: success.streamed } } : {}),
+        },
         ...(success.location === undefined ? {} : { headers: locationHeader(success.location) }),
       }
     : { description: success.description };

@@ -56,6 +56,8 @@ interface Success {
   schema?: z.ZodType;
   /** Of an answer that is no JSON. */
   contentType?: string;
+  /** What each event has, where the answer may also be asked for as a stream of them (Server-Sent Events). */
+  streamed?: z.ZodType;
   /** Where what was created is found, with the `{id}` of the answer: the header Location. */
   location?: string;
 }

@@ -3,11 +3,11 @@ import type { TrainingType } from '../models/statuses.ts';
 import type { TrainingConfig } from '../models/training-config.ts';
 import { badRequest } from './errors.ts';
 
-/** What a job or project asks for, completed from the configuration. `modelField`: how its request calls the base model. */
+/** What a job or project asks for, completed from the configuration. */
 interface Wanted {
   training_type: TrainingType | undefined;
   base_model: string | undefined;
-  modelField: 'model_name' | 'base_model';
+  embedding_model: string | null | undefined;
   hyperparameters: HyperparameterChoices;
 }
 
@@ -23,10 +23,14 @@ export function requireTrainable(wanted: Wanted, config: TrainingConfig): { type
     throw badRequest(`chunk_overlap is ${chunk_overlap}; it must be less than half of chunk_tokens (${chunk_tokens}).`);
   if (others.eval_steps === 0 && others.early_stopping_patience)
     throw badRequest('eval_steps is 0, so early_stopping_patience would see no evaluation. Leave one of them out.');
-  // The configuration's model is one that writes text.
-  if (type === 'rag' && wanted.base_model === undefined)
-    throw badRequest(
-      `${wanted.modelField} is required with training_type "rag": give a model that makes embeddings, such as "sentence-transformers/all-MiniLM-L6-v2".`,
-    );
+  requireIndexed(type, wanted.embedding_model);
   return { type, model: wanted.base_model ?? config.default_model };
+}
+
+/** Only an index is made by an embedding model. @throws ApiError 400 */
+export function requireIndexed(type: TrainingType, embeddingModel: string | null | undefined): void {
+  if (type === 'rag' || embeddingModel === undefined || embeddingModel === null) return;
+  throw badRequest(
+    `embedding_model is ${JSON.stringify(embeddingModel)}, and training_type is ${type}, which makes no index. Leave it out, or send {"training_type": "rag"}.`,
+  );
 }

@@ -54,6 +54,13 @@ function text(min: 0 | 1, max: number) {
 
 export const nameField = text(1, 255).trim();
 
+/** Of jobs and projects. */
+export const embeddingModelField = nameField.openapi({
+  description:
+    'For training_type rag: the model that makes the index, where the base model writes text and answers from it. Left out: the one that is installed',
+  example: 'sentence-transformers/all-MiniLM-L6-v2',
+});
+
 export const textField = text(0, 10_000);
 
 /** Query of a list; `size` is the reference's default for its resource. */

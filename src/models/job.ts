@@ -19,6 +19,8 @@ export class Job extends Model<InferAttributes<Job>, InferCreationAttributes<Job
   declare dataset_id: number;
   declare training_type: TrainingType;
   declare model_name: string;
+  /** Of rag; null: the one that is installed, where the model above answers. */
+  declare embedding_model: CreationOptional<string | null>;
   declare batch_size: number;
   declare learning_rate: number;
   declare epochs: number;
@@ -43,6 +45,7 @@ export function initJob(sequelize: Sequelize): void {
       dataset_id: { type: DataTypes.INTEGER, allowNull: false },
       training_type: { type: DataTypes.STRING(16), allowNull: false },
       model_name: { type: DataTypes.STRING(255), allowNull: false },
+      embedding_model: DataTypes.STRING(255),
       batch_size: { type: DataTypes.INTEGER, allowNull: false },
       learning_rate: { type: DataTypes.DOUBLE, allowNull: false },
       epochs: { type: DataTypes.INTEGER, allowNull: false },

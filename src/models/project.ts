@@ -18,6 +18,8 @@ export class Project extends Model<InferAttributes<Project>, InferCreationAttrib
   declare name: string;
   declare description: string | null;
   declare base_model: string;
+  /** Of rag; null: the one that is installed, where the base model answers. */
+  declare embedding_model: CreationOptional<string | null>;
   declare training_type: TrainingType;
   /** Upper bound of the rows in the mixture. */
   declare max_rows: number;
@@ -41,6 +43,7 @@ export function initProject(sequelize: Sequelize): void {
       name: { type: DataTypes.STRING(255), allowNull: false },
       description: DataTypes.TEXT,
       base_model: { type: DataTypes.STRING(255), allowNull: false },
+      embedding_model: DataTypes.STRING(255),
       training_type: { type: DataTypes.STRING(16), allowNull: false },
       max_rows: { type: DataTypes.INTEGER, allowNull: false },
       output_directory: { type: DataTypes.TEXT, allowNull: false },

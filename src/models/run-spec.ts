@@ -69,6 +69,8 @@ export type DatasetAsOf = z.infer<typeof DatasetAsOfSchema>;
 export const RunSpecSchema = z.object({
   training_type: z.enum(TRAINING_TYPES),
   base_model: z.string(),
+  /** Of rag: what makes the index. Null, or not there: the base model, or where that writes text the model that is installed. */
+  embedding_model: z.string().nullable().optional(),
   /** Upper bound of the rows in the mixture; null takes all. */
   max_rows: z.number().int().nullable(),
   /** Absolute; the run's own folder `run-<number>` is made in it. */
@@ -137,6 +139,7 @@ export function resolveRunSpec(
   chosen: {
     training_type: TrainingType;
     base_model: string;
+    embedding_model?: string | null;
     max_rows: number | null;
     output_directory: string;
     traits: RunSpec['traits'];

@@ -4,50 +4,48 @@ import { execa } from 'execa';
 import { z } from 'zod';
 import { childEnv, PROJECT_ROOT } from '../env.ts';
 import { TransientError, UserError } from '../failure.ts';
-
-/** A chunk of a bundle with its cosine to a question. Where it comes from is null where the data did not say. */
-export const FoundChunkSchema = z.object({
-  score: z.number(),
-  chunk: z.int(),
-  text: z.string(),
-  /** That the text was given as an answer to. */
-  question: z.string().nullable(),
-  trait: z.string(),
-  dataset_id: z.int().nullable(),
-  row_number: z.int().nullable(),
-});
-export type FoundChunk = z.infer<typeof FoundChunkSchema>;
+import {
+  type BundleEvent,
+  BundleEventSchema,
+  type BundleQuestion,
+  type BundleReply,
+  BundleReplySchema,
+} from './bundle-protocol.ts';
 
 const ReadySchema = z.object({ chunks: z.int() });
-const AnswerSchema = z.object({ results: z.array(FoundChunkSchema) });
 
-/** What a rag run made, and the model that made it. */
+/** What a rag run made, the model that made it, and the one that answers from it, if one does and it is there. */
 export interface BundlePlace {
   python: string;
   bundlePath: string;
   modelPath: string;
+  answeringModelPath: string | null;
 }
 
-/** A bundle that cannot be asked: damaged, or its model is not the one that made it. Its message is for the user. */
+/** A bundle, or a question, that cannot be answered: damaged, or its model is not the one that made it. Its message is for the user. */
 export class UnreadableBundle extends UserError {}
 
 /** Exit code of `trainer/query.py` where it has said what is wrong with the bundle or its model. */
 const UNREADABLE = 20;
-const ANSWER_WITHIN_MS = 60_000;
-/** A large model on a slow disk. */
+const FIND_WITHIN_MS = 60_000;
+/** A large model on a slow disk, or on a CPU: until it has read all chunks it says nothing. */
 const READY_WITHIN_MS = 10 * 60_000;
 
-/** A process that has a bundle and its model in memory, and answers one question after another. */
+/** A process that has a bundle and its models in memory, and answers one question after another. */
 export class BundleReader {
   readonly #child;
   readonly #lines: AsyncIterator<string>;
   #turn: Promise<unknown>;
   #isOver = false;
 
-  constructor({ python, bundlePath, modelPath }: BundlePlace) {
+  constructor({ python, bundlePath, modelPath, answeringModelPath }: BundlePlace) {
     this.#child = execa(
       python,
-      [join(PROJECT_ROOT, 'trainer', 'query.py'), '--bundle', bundlePath, '--model', modelPath],
+      [
+        join(PROJECT_ROOT, 'trainer', 'query.py'),
+        ...['--bundle', bundlePath, '--model', modelPath],
+        ...(answeringModelPath === null ? [] : ['--answering-model', answeringModelPath]),
+      ],
       {
         env: childEnv({ HF_HUB_OFFLINE: '1', PYTHONDONTWRITEBYTECODE: '1', PYTHONUTF8: '1', TQDM_DISABLE: '1' }),
         buffer: { stdout: false },
@@ -69,20 +67,67 @@ export class BundleReader {
     return this.#isOver;
   }
 
-  /** The closest chunks, best first. @throws UnreadableBundle; TransientError when it does not answer; Error when the process died */
-  async ask(question: string, topK: number): Promise<FoundChunk[]> {
-    const answer = this.#turn.then(async () => {
-      this.#child.stdin.write(`${JSON.stringify({ question, top_k: topK })}\n`);
-      return (await this.#next(AnswerSchema, ANSWER_WITHIN_MS)).results;
+  /** The best chunks, and the answer where one is asked for. @throws UnreadableBundle; TransientError when it does not answer; Error when the process died */
+  async ask(question: BundleQuestion): Promise<BundleReply> {
+    return await this.#inTurn(async () => {
+      this.#send({ ...question, stream: false });
+      return saidOf(await this.#next(BundleReplySchema, question.answer ? READY_WITHIN_MS : FIND_WITHIN_MS));
     });
-    this.#turn = answer;
-    return await answer;
+  }
+
+  /**
+   * The same, told as it is found and said: the chunks, then the answer piece by piece, then as a whole. Whoever does not listen to its
+   * end leaves it to itself.
+   */
+  async *stream(question: BundleQuestion): AsyncGenerator<BundleEvent> {
+    const events: BundleEvent[] = [];
+    let wake = () => {};
+    const told = this.#inTurn(async () => {
+      this.#send({ ...question, answer: true, stream: true });
+      for (;;) {
+        const event = saidOf(await this.#next(BundleEventSchema, READY_WITHIN_MS));
+        events.push(event);
+        wake();
+        if ('answer' in event) return;
+      }
+    });
+    let isOver = false;
+    told
+      .catch(() => {})
+      .finally(() => {
+        isOver = true;
+        wake();
+      });
+    while (!isOver || events.length > 0) {
+      const event = events.shift();
+      if (event !== undefined) yield event;
+      else
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+    }
+    await told;
   }
 
   /** Ends it when what was asked is answered. */
   close(): void {
     this.#isOver = true;
     void this.#turn.catch(() => {}).then(() => this.#child.stdin.end());
+  }
+
+  /** One question after another; one that cannot be answered keeps no other from it. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const before = this.#turn.catch((error: unknown) => {
+      if (this.#isOver) throw error;
+    });
+    const result = before.then(work);
+    this.#turn = result;
+    result.catch(() => {});
+    return result;
+  }
+
+  #send(asked: object): void {
+    this.#child.stdin.write(`${JSON.stringify(asked)}\n`);
   }
 
   async #next<T>(schema: z.ZodType<T>, withinMs: number): Promise<T> {
@@ -96,6 +141,7 @@ export class BundleReader {
       if (!done) return schema.parse(JSON.parse(value));
     } catch (error) {
       this.#child.kill('SIGKILL');
+      this.#isOver = true;
       throw error;
     } finally {
       clearTimeout(late);
@@ -107,4 +153,10 @@ export class BundleReader {
     if (exitCode === UNREADABLE) throw new UnreadableBundle(said);
     throw new Error(`The reader of a bundle ended (exit code ${exitCode}): ${said}`);
   }
+}
+
+/** @throws UnreadableBundle where the reader says why it cannot answer */
+function saidOf<T extends object>(line: T | { error: string }): T {
+  if ('error' in line) throw new UnreadableBundle(line.error);
+  return line;
 }

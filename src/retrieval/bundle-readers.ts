@@ -1,6 +1,7 @@
-import { type BundlePlace, BundleReader, type FoundChunk } from './bundle-reader.ts';
+import type { BundleEvent, BundleQuestion, BundleReply } from './bundle-protocol.ts';
+import { type BundlePlace, BundleReader } from './bundle-reader.ts';
 
-/** Each has a model in memory. */
+/** Each has models in memory. */
 const MOST_READERS = 2;
 const IDLE_MS = 300_000;
 
@@ -14,8 +15,21 @@ export class BundleReaders {
   /** The one that was asked last is the last. */
   readonly #readers = new Map<string, Kept>();
 
-  /** The chunks of a bundle that are closest to the question, best first. @throws UnreadableBundle */
-  async ask(place: BundlePlace, question: string, topK: number): Promise<FoundChunk[]> {
+  /** What a bundle says to a question. @throws UnreadableBundle */
+  async ask(place: BundlePlace, question: BundleQuestion): Promise<BundleReply> {
+    return await this.#readerOf(place).ask(question);
+  }
+
+  /** The same, told as it is said. @throws UnreadableBundle */
+  stream(place: BundlePlace, question: BundleQuestion): AsyncGenerator<BundleEvent> {
+    return this.#readerOf(place).stream(question);
+  }
+
+  close(): void {
+    for (const key of [...this.#readers.keys()]) this.#end(key);
+  }
+
+  #readerOf(place: BundlePlace): BundleReader {
     const key = JSON.stringify(place);
     const kept = this.#readers.get(key);
     this.#readers.delete(key);
@@ -23,11 +37,7 @@ export class BundleReaders {
     const reader = kept && !kept.reader.isOver ? kept.reader : new BundleReader(place);
     this.#readers.set(key, { reader, idle: setTimeout(() => this.#end(key), IDLE_MS).unref() });
     for (const [oldest] of [...this.#readers].slice(0, -MOST_READERS)) this.#end(oldest);
-    return await reader.ask(question, topK);
-  }
-
-  close(): void {
-    for (const key of [...this.#readers.keys()]) this.#end(key);
+    return reader;
   }
 
   #end(key: string): void {

@@ -15,6 +15,9 @@ export interface Claim {
   requireInForce(): void;
 }
 
+/** Of which a run keeps the revision. */
+export type PinnedModel = 'model' | 'embeddingModel';
+
 /**
  * The files of a run, and the only code that makes, renames or removes any below `runs/` and in output directories (the trainer
  * writes into what it is given). A worker that lost its claim may go on in the middle of any of this, so names carry the epoch
@@ -73,18 +76,18 @@ export class RunFolder {
     return (await linkFolder(path, taken)) ? taken : null;
   }
 
-  /** Keeps which revision of its base model the run trains. The first one counts, also of two at once. */
-  async keepPin(content: string): Promise<void> {
-    const draft = `${this.paths.model}.${randomUUID()}`;
+  /** Keeps which revision of a model the run has. The first one counts, also of two at once. */
+  async keepPin(of: PinnedModel, content: string): Promise<void> {
+    const draft = `${this.paths[of]}.${randomUUID()}`;
     await writeDurably(draft, content);
-    await this.takePin(draft);
+    await this.takePin(of, draft);
     await rm(draft);
   }
 
   /** The same, as the file `from` has it; nothing where there is no such file. */
-  async takePin(from: string): Promise<void> {
+  async takePin(of: PinnedModel, from: string): Promise<void> {
     try {
-      await ifThere(linkOrCopy(from, this.paths.model));
+      await ifThere(linkOrCopy(from, this.paths[of]));
     } catch (error) {
       if (!isTaken(error)) throw error;
     }

@@ -22,6 +22,8 @@ export function runPaths(env: Pick<Env, 'home'>, { id, workflow_id: name, spec }
     card: join(dir, RUN_CARD),
     /** Which revision of its base model it trains, see pinned-model.ts. */
     model: join(dir, 'model.json'),
+    /** The same of the model that makes its index, where the base model answers (rag). */
+    embeddingModel: join(dir, 'embedding-model.json'),
     mixture: join(dir, 'mixture'),
     train: join(dir, 'mixture', 'train.parquet'),
     heldOut: join(dir, 'mixture', 'held_out.parquet'),

@@ -85,6 +85,8 @@ export interface RunFile {
   lease_epoch: number;
   training_type: TrainingType;
   model: { name: string; path: string };
+  /** Of rag, where `model` writes text and answers: what makes the index. Null: `model` does. */
+  embedding_model?: { name: string; path: string } | null;
   /**
    * Parquet with columns messages (JSON text), trait, dataset_id, row_number. held_out may be null. `datasets`: their names,
    * for the model card and the report.
@@ -240,6 +242,17 @@ const figures = z.object({
 /** Tuned less base, and the bounds between which it lies on rows like these, with the confidence of the comparison. */
 const difference = z.object({ mean: z.number(), low: z.number(), high: z.number() });
 
+/** Of held-out questions, those whose answer is among so many chunks; and the mean of 1 / its place. */
+const recall = z.object({
+  recall_at_1: z.number(),
+  recall_at_5: z.number(),
+  recall_at_10: z.number(),
+  mrr: z.number(),
+});
+
+/** Of answers: the share that is right to the letter, and the mean F1 of their words with those of the expected ones. */
+const answered = z.object({ exact_match: z.number(), f1: z.number() });
+
 /** `done.result` of the tasks validate and check (check has no traits and no samples). */
 export const ValidationResultSchema = z.object({
   valid: z.boolean(),
@@ -303,10 +316,31 @@ export const ValidationResultSchema = z.object({
       z.object({
         trait: z.string(),
         questions: step,
-        recall_at_1: z.number(),
-        recall_at_5: z.number(),
-        recall_at_10: z.number(),
-        mrr: z.number(),
+        ...recall.shape,
+        /** The same of hybrid search; not there in results from before there was one. */
+        hybrid: recall.optional(),
+        /** Where the base model answers: how it does with the index, and without. */
+        answers: z
+          .object({
+            questions: step,
+            with_retrieval: answered,
+            without_retrieval: answered,
+            /** The share of which is said that they are not in the documents, as the index is. */
+            not_in_documents: z.number(),
+            /** The same where the chunks of their answers are not found; 1 is right. */
+            not_in_documents_with_answer_removed: z.number(),
+            /** Answers with retrieval that had more tokens than they were to have. */
+            cut_off: step,
+            samples: z.array(
+              z.object({
+                question: z.string(),
+                expected: z.string(),
+                with_retrieval: z.string().nullable(),
+                without_retrieval: z.string(),
+              }),
+            ),
+          })
+          .optional(),
         samples: z.array(
           z.object({ question: z.string(), expected: z.string(), found: z.string(), place: z.number().int() }),
         ),

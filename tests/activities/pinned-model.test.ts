@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { adoptRun } from '../../src/activities/adopt-run.ts';
-import { findPinned, pinModel } from '../../src/activities/pinned-model.ts';
+import { findPinned, findPinnedIndexModel, pinIndexModel, pinModel } from '../../src/activities/pinned-model.ts';
 import type { Env } from '../../src/env.ts';
 import type { Run } from '../../src/models/run.ts';
 import { runPaths } from '../../src/runs/run-paths.ts';
@@ -71,6 +71,22 @@ describe('the base model of a run', function () {
     const without = await runOf('org/model');
     await adoptRun(env, without, await runOf('org/model'));
     assert.equal((await findPinned(env, without)).revision, 'bbb222');
+  });
+
+  it('of rag has its index made by one that stays as well, also in a run that goes on from it', async () => {
+    const writer = { ...COMPLETE, 'config.json': '{"model_type": "llama", "architectures": ["LlamaForCausalLM"]}' };
+    await putInCache(env.modelCache, 'org/writer', writer);
+    const embedder = { ...COMPLETE, '1_Pooling/config.json': '{}' };
+    const first = await putInCache(env.modelCache, 'org/embedder', embedder, 'aaa111');
+    const [from, run] = [await runOf('org/writer'), await runOf('org/writer')];
+    for (const each of [from, run]) each.spec = { ...each.spec, training_type: 'rag' };
+    assert.equal((await pinIndexModel(env, from))?.path, first);
+    // One that is installed later would be preferred.
+    const later = await putInCache(env.modelCache, 'sentence-transformers/all-MiniLM-L6-v2', embedder);
+    assert.equal((await pinIndexModel(env, from))?.path, first);
+    assert.equal((await findPinnedIndexModel(env, run))?.path, later);
+    await adoptRun(env, run, from);
+    assert.equal((await findPinnedIndexModel(env, run))?.path, first);
   });
 
   it('may be a directory, whose files then stay as they are', async () => {

@@ -297,7 +297,13 @@ describe('the API as the reference describes it', function () {
       [422, /batch_size is -1/, 'POST', '/jobs/', { name: 'j', dataset_id: 1, batch_size: -1 }],
       [422, /Unknown body field "epoch"/, 'POST', '/jobs/', { name: 'j', dataset_id: 1, epoch: 3 }],
       [422, /training_type is "lora"/, 'POST', '/jobs/', { name: 'j', dataset_id: 1, training_type: 'lora' }],
-      [400, /model_name is required with/, 'POST', '/jobs/', { name: 'j', dataset_id: 1, training_type: 'rag' }],
+      [
+        400,
+        /embedding_model is "org\/e", and training_type is qlora, which makes no index\. Leave it out/,
+        'POST',
+        '/jobs/',
+        { name: 'j', dataset_id: 1, training_type: 'qlora', embedding_model: 'org/e' },
+      ],
       [
         400,
         /chunk_overlap is 50/,

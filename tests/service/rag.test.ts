@@ -69,6 +69,8 @@ describe('a run of the type rag', function () {
       results.map(({ score }) => score),
       results.map(({ score }) => score).toSorted((a, b) => b - a),
     );
+    const silent = await service.call('POST', `${path}/query`, { question: 'what?', answer: true });
+    assert.match(String(silent.body.detail), /makes embeddings and writes no text, so nothing can answer/);
     const answers = await Promise.all(
       [3, 44, 199].map((number) => service.call('POST', `${path}/query`, { question: row(number)[1], top_k: 1 })),
     );
@@ -80,14 +82,56 @@ describe('a run of the type rag', function () {
     assert.equal((await service.call('POST', `${path}/query`, { question: 'gone?' })).status, 404);
   });
 
-  it('ends with what to do where the model writes text', async () => {
+  it('needs an embedding model where the base model writes text, and says how to get one', async () => {
     const body = { name: 'j', dataset_id: datasetId, training_type: 'rag', model_name: TINY_MODEL };
     const { body: job } = await service.call('POST', '/jobs/', body);
     const failed = await ended(`/jobs/${job.id}`);
     assert.equal(failed.status, 'failed');
-    assert.match(String(failed.error_message), /writes text; rag needs one for embeddings/);
+    assert.match(
+      String(failed.error_message),
+      /writes text, so it answers from an index .* none is installed\. Get a small one with `npm run mtm -- model install minilm`, or name one as embedding_model/,
+    );
+    const traits = [{ trait_type: 'coding', datasets: [{ dataset_id: datasetId, percentage: 100 }] }];
+    const asked = { name: 'p', training_type: 'rag', base_model: TINY_MODEL, traits, output_directory: 'none' };
+    const { body: project } = await service.call('POST', '/projects/', asked);
+    const refused = await service.call('POST', `/projects/${project.id}/start`);
+    assert.deepEqual([refused.status, refused.body.detail], [400, failed.error_message]);
     const query = await service.call('POST', `/jobs/${job.id}/query`, { question: 'none?' });
     assert.equal(query.status, 400);
     assert.match(String(query.body.detail), /is failed/);
+  });
+
+  it('answers, when asked, from the index that the named embedding model makes', async () => {
+    const models = { model_name: TINY_MODEL, embedding_model: TINY_EMBEDDER };
+    const body = { name: 'j', dataset_id: datasetId, training_type: 'rag', ...models, chunk_tokens: 100 };
+    const { body: job } = await service.call('POST', '/jobs/', body);
+    assert.equal(job.embedding_model, TINY_EMBEDDER);
+    const done = await ended(`/jobs/${job.id}`);
+    assert.equal(done.status, 'completed', String(done.error_message));
+    const path = `/jobs/${job.id}/query`;
+    const asked = { question: row(117)[1], top_k: 2, max_answer_tokens: 8 };
+    const plain = await service.call('POST', path, asked);
+    assert.deepEqual([plain.body.embedding_model, plain.body.answer], [TINY_EMBEDDER, null]);
+    // A random model says nothing that rests on a chunk.
+    const answered = await service.call('POST', path, { ...asked, answer: true });
+    assert.deepEqual(answered.body.results, plain.body.results);
+    assert.equal((answered.body.answer as { in_documents: boolean }).in_documents, false);
+    const hybrid = await service.call('POST', path, { ...asked, search: 'hybrid' });
+    assert.equal((hybrid.body.results as { text: string }[])[0]?.text, row(117)[1]);
+    const alone = await service.call('POST', path, { ...asked, stream: true });
+    assert.match(String(alone.body.detail), /stream is true, and answer is not.* Send \{"answer": true\}/);
+  });
+
+  it('refuses an embedding model beside a base model that makes embeddings itself, and one that writes text', async () => {
+    const cases: [model_name: string, embedding_model: string, sentence: RegExp][] = [
+      [TINY_EMBEDDER, TINY_EMBEDDER, /makes embeddings itself and writes no text.* Leave embedding_model out/],
+      [TINY_MODEL, TINY_MODEL, /writes text and makes no embeddings\. Name one that does/],
+      [TINY_MODEL, 'org/elsewhere', /org\/elsewhere is not in the cache/],
+    ];
+    for (const [model_name, embedding_model, sentence] of cases) {
+      const body = { name: 'j', dataset_id: datasetId, training_type: 'rag', model_name, embedding_model };
+      const { body: job } = await service.call('POST', '/jobs/', body);
+      assert.match(String((await ended(`/jobs/${job.id}`)).error_message), sentence);
+    }
   });
 });

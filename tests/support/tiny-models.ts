@@ -9,7 +9,10 @@ import { type Env, PROJECT_ROOT } from '../../src/env.ts';
  * Puts a tiny model into the cache directory of a test's service. It is made once, under MTM_TOOLS: loading the libraries
  * for it would take longer than many a test.
  */
-export async function putTinyModel(env: Env, name: 'tiny-random' | 'tiny-embedder'): Promise<void> {
+export async function putTinyModel(
+  env: Env,
+  name: 'tiny-random' | 'tiny-embedder' | 'smollm2-135m' | 'minilm',
+): Promise<void> {
   const made = await directoryOf(env, name);
   await mkdir(made, { recursive: true });
   const release = await lock(made, { retries: { forever: true, minTimeout: 100, maxTimeout: 1_000 } });

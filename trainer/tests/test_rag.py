@@ -38,7 +38,9 @@ def write_rows(path: Path, numbers) -> str:
     return str(path)
 
 
-class Rag(unittest.TestCase):
+class RagTests(unittest.TestCase):
+    """What tests of rag runs have in common."""
+
     def setUp(self):
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
@@ -65,6 +67,8 @@ class Rag(unittest.TestCase):
         run = self.run_file(self.work / name, task="validate", **changes)
         return validate(run, read_conversations(run.held_out), Recorder())
 
+
+class Rag(RagTests):
     def test_it_goes_on_where_it_was_stopped_and_ends_the_same(self):
         whole, events = self.index("whole")
         [plan] = events.of("plan")
@@ -116,14 +120,14 @@ class Rag(unittest.TestCase):
     def test_a_bundle_of_noise_finds_nothing(self):
         """What is measured is whether the right chunk is found, and not how far down some chunk is."""
         from ..query import load
-        from ..retrieval import questions_by_trait, score
+        from ..retrieval import questions_by_trait, score, with_chunks
 
         self.index("noise")
         run = self.run_file(self.work / "noise", task="validate")
         bundle, embedder = load(run.output_dir, str(run.model_path))
         asked = [question for questions in questions_by_trait(read_conversations(run.held_out)).values() for question in questions]
         bundle.embeddings = np.ones_like(bundle.embeddings)
-        figures, _ = score(bundle, embedder, asked)
+        figures, _ = score(bundle, embedder, with_chunks(bundle, embedder, asked))
         self.assertEqual((figures["recall_at_10"], figures["mrr"]), (0.0, 1 / 40))
 
     def test_damage_and_another_model_are_named(self):
@@ -160,7 +164,7 @@ class Rag(unittest.TestCase):
     def test_what_cannot_be_is_told(self):
         cases = {
             "chunk_tokens is 127; mtm/tiny-random-bert reads at most 126": {"hyperparameters": {"chunk_tokens": 127}},
-            "writes text; rag needs one for embeddings": {"model": {"name": "x", "path": str(model_path())}},
+            "writes text; an index needs one for embeddings": {"model": {"name": "x", "path": str(model_path())}},
             "chunk_overlap is 50; it must be from 0 to less than half": {"hyperparameters": {"chunk_overlap": 50}},
         }
         for sentence, changes in cases.items():
@@ -171,7 +175,7 @@ class Rag(unittest.TestCase):
 
 class Embeddings(unittest.TestCase):
     def test_a_text_has_the_same_beside_a_longer_one(self):
-        from ..query import Embedder
+        from ..embedding import Embedder
 
         embedder = Embedder(embedder_path())
         for embedder.pooling in ("mean", "cls", "lasttoken"):
@@ -181,7 +185,7 @@ class Embeddings(unittest.TestCase):
             self.assertAlmostEqual(float(alone @ alone), 1, places=5)
 
     def test_how_a_model_pools_stands_in_its_files(self):
-        from ..query import pooling_of
+        from ..embedding import pooling_of
 
         with tempfile.TemporaryDirectory() as directory:
             model = Path(directory)

@@ -18,8 +18,8 @@ const JOB_TRAIT = 'all';
 /** Adds a job and its first run. What the request leaves out comes from the configuration. */
 export async function createJob(body: z.output<typeof JobCreate>, env: Env, transaction: Transaction): Promise<Job> {
   const config = await TrainingConfig.current(transaction);
-  const { name, description, dataset_id, training_type: type, model_name: model, ...chosen } = body;
-  const wanted = { training_type: type, base_model: model, modelField: 'model_name', hyperparameters: chosen } as const;
+  const { name, description, dataset_id, training_type: type, model_name: model, embedding_model, ...chosen } = body;
+  const wanted = { training_type: type, base_model: model, embedding_model, hyperparameters: chosen };
   const trainable = requireTrainable(wanted, config);
   await requireUsableDatasets([dataset_id], transaction);
   const { batch_size, learning_rate, epochs, lora_r, lora_alpha, lora_dropout, ...others } = chosen;
@@ -30,6 +30,7 @@ export async function createJob(body: z.output<typeof JobCreate>, env: Env, tran
       dataset_id,
       training_type: trainable.type,
       model_name: trainable.model,
+      embedding_model: embedding_model ?? null,
       batch_size: batch_size ?? config.default_batch_size,
       learning_rate: learning_rate ?? config.default_learning_rate,
       epochs: epochs ?? config.default_epochs,
@@ -54,6 +55,7 @@ export async function jobSpec(job: Job, env: Env, transaction: Transaction): Pro
     {
       training_type: job.training_type,
       base_model: job.model_name,
+      embedding_model: job.embedding_model,
       max_rows: null,
       threads: env.trainerThreads,
       output_directory: await resolveOutputDirectory(`job-${job.id}`, env.outputRoots),

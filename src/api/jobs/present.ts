@@ -11,6 +11,7 @@ export function presentJob(job: WithLatestRun<Attributes<Job>>) {
     dataset_id: job.dataset_id,
     training_type: job.training_type,
     model_name: job.model_name,
+    embedding_model: job.embedding_model,
     batch_size: job.batch_size,
     learning_rate: job.learning_rate,
     epochs: job.epochs,

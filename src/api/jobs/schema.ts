@@ -4,6 +4,7 @@ import { RUN_STATUSES, TRAINING_TYPES } from '../../models/statuses.ts';
 import { RUN_FIELDS, runFields } from '../runs/schema.ts';
 import {
   dateField,
+  embeddingModelField,
   examplePage,
   idField,
   metadataPatch,
@@ -39,6 +40,7 @@ const STATUS = {
 
 const JOB = {
   ...CHOSEN,
+  embedding_model: null,
   ...STATUS,
   hyperparameters: {},
   ...RUN_FIELDS,
@@ -53,6 +55,7 @@ export const JobCreate = z
     dataset_id: idField,
     training_type: z.enum(TRAINING_TYPES).optional(),
     model_name: nameField.optional(),
+    embedding_model: embeddingModelField.nullable().optional(),
     ...HyperparameterChoicesSchema.shape,
   })
   .openapi('JobCreate', { example: CHOSEN });
@@ -66,6 +69,7 @@ export const JobSchema = z
     dataset_id: idField,
     training_type: z.enum(TRAINING_TYPES),
     model_name: z.string(),
+    embedding_model: z.string().nullable(),
     batch_size: z.int(),
     learning_rate: z.number(),
     epochs: z.int(),

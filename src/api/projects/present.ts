@@ -9,6 +9,7 @@ export function presentProject(project: Project) {
     name: project.name,
     description: project.description,
     base_model: project.base_model,
+    embedding_model: project.embedding_model,
     training_type: project.training_type,
     max_rows: project.max_rows,
     output_directory: project.output_directory,

@@ -1,5 +1,6 @@
 import type { Transaction } from 'sequelize';
-import { findPinned } from '../../activities/pinned-model.ts';
+import { findPinned, findPinnedIndexModel } from '../../activities/pinned-model.ts';
+import { findIndexModel } from '../../base-models/embedding-model.ts';
 import { findModel, listModels } from '../../base-models/find-model.ts';
 import { Host } from '../../models/host.ts';
 import { Run } from '../../models/run.ts';
@@ -166,7 +167,8 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
     // The latest run of a project comes without its spec.
     const resumed = fresh || !project.latestRun ? null : await Run.findByPk(project.latestRun.id, { transaction });
     const model = resumed ? await findPinned(env, resumed) : await findModel(env, project.base_model);
-    if (!model.available) throw badRequest(model.errors.join(' '));
+    const index = resumed ? await findPinnedIndexModel(env, resumed) : await findIndexModel(env, project, model);
+    for (const found of [model, index]) if (found && !found.available) throw badRequest(found.errors.join(' '));
     await startAgain({ kind: 'project', id }, fresh, () => projectSpec(project, env, transaction), transaction);
     return presentProject(await findProject(id, transaction));
   }

@@ -3,7 +3,16 @@ import { RowFiltersSchema } from '../../datasets/row-filters.ts';
 import { HyperparameterChoicesSchema, MixingChoicesSchema } from '../../models/run-spec.ts';
 import { RUN_STATUSES, TRAINING_TYPES, TRAIT_TYPES } from '../../models/statuses.ts';
 import { RUN_FIELDS, runFields } from '../runs/schema.ts';
-import { dateField, idField, metadataPatch, nameField, pageOf, searchQuery, textField } from '../shared-schema.ts';
+import {
+  dateField,
+  embeddingModelField,
+  idField,
+  metadataPatch,
+  nameField,
+  pageOf,
+  searchQuery,
+  textField,
+} from '../shared-schema.ts';
 
 const shareFields = z.strictObject({
   dataset_id: idField,
@@ -45,6 +54,7 @@ const CHOSEN = {
 const PROJECT = {
   id: 1,
   ...CHOSEN,
+  embedding_model: null,
   status: 'running' as const,
   progress: 45.5,
   traits: CHOSEN.traits.map((trait, index) => ({
@@ -67,6 +77,7 @@ export const ProjectCreate = z
     name: nameField,
     description: textField.nullable().optional(),
     base_model: nameField.optional(),
+    embedding_model: embeddingModelField.nullable().optional(),
     training_type: z.enum(TRAINING_TYPES).optional(),
     max_rows: maxRows,
     output_directory: z.string().min(1),
@@ -82,6 +93,7 @@ export const ProjectSchema = z
     name: z.string(),
     description: z.string().nullable(),
     base_model: z.string(),
+    embedding_model: z.string().nullable(),
     training_type: z.enum(TRAINING_TYPES),
     max_rows: z.int(),
     output_directory: z.string(),

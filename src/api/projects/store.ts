@@ -22,7 +22,7 @@ import { notFound } from '../errors.ts';
 import { findTokenizer } from '../find-tokenizer.ts';
 import { searchOf, withStatus } from '../list-query.ts';
 import { presentPlan } from '../plan.ts';
-import { requireTrainable } from '../require-trainable.ts';
+import { requireIndexed, requireTrainable } from '../require-trainable.ts';
 import { requireUsableDatasets } from '../require-usable-datasets.ts';
 import type { ProjectCreate, ProjectListQuery, ProjectPlanRequest } from './schema.ts';
 import { checkTraits, type TraitShares } from './trait-rules.ts';
@@ -67,10 +67,11 @@ export async function createProject(
   env: Env,
   transaction: Transaction,
 ): Promise<Project> {
-  const { name, description, base_model, training_type, max_rows, output_directory, traits, mixing, ...chosen } = body;
+  const { name, description, base_model, embedding_model, training_type, max_rows, ...rest } = body;
+  const { output_directory, traits, mixing, ...chosen } = rest;
   const config = await TrainingConfig.current(transaction);
   const shares = checkTraits(traits);
-  const wanted = { training_type, base_model, modelField: 'base_model', hyperparameters: chosen } as const;
+  const wanted = { training_type, base_model, embedding_model, hyperparameters: chosen };
   const { type, model } = requireTrainable(wanted, config);
   await requireUsableDatasets(idsOf(shares), transaction);
   const directory = await resolveOutputDirectory(output_directory, env.outputRoots);
@@ -79,6 +80,7 @@ export async function createProject(
       name,
       description: description ?? null,
       base_model: model,
+      embedding_model: embedding_model ?? null,
       training_type: type,
       max_rows,
       output_directory: directory,
@@ -109,6 +111,7 @@ export async function projectSpec(project: Project, env: Env, transaction: Trans
     {
       training_type: project.training_type,
       base_model: project.base_model,
+      embedding_model: project.embedding_model,
       max_rows: project.max_rows,
       threads: env.trainerThreads,
       // Looked at again: a link may have been put there since the project was made.
@@ -147,6 +150,7 @@ export async function planProject(
   await requireUsableDatasets(idsOf(checked));
   const config = await TrainingConfig.current();
   const type = body.training_type ?? config.default_training_type;
+  requireIndexed(type, body.embedding_model);
   const hyperparameters = resolveHyperparameters(HyperparameterChoicesSchema.strip().parse(body), type, config);
   const found = await findSources(checked.flatMap(({ datasets }) => datasets));
   const spec = mixtureSpec(

@@ -1,20 +1,56 @@
-import { findPinned } from '../../activities/pinned-model.ts';
+import { findPinned, findPinnedIndexModel } from '../../activities/pinned-model.ts';
+import { TransientError } from '../../failure.ts';
 import { exists } from '../../files.ts';
 import { findTrainerPython } from '../../local/python.ts';
 import type { Run } from '../../models/run.ts';
-import { UnreadableBundle } from '../../retrieval/bundle-reader.ts';
+import type { BundleEvent, BundleQuestion } from '../../retrieval/bundle-protocol.ts';
+import { type BundlePlace, UnreadableBundle } from '../../retrieval/bundle-reader.ts';
 import type { ApiDependencies } from '../endpoint.ts';
 import { ApiError, badRequest } from '../errors.ts';
 
 /**
- * The chunks of what a rag run made that are closest to a question.
- * @throws ApiError 400 where the run made none, or it cannot be read; 404 where it is gone; 503 without the trainer's Python
+ * The chunks of what a rag run made that fit a question best, and what its base model answers from them.
+ * @throws ApiError 400 where the run made none, or it cannot be read or answer; 404 where it is gone; 503 without the trainer's Python
  */
-export async function queryBundle(
-  { env, bundles }: ApiDependencies,
-  run: Run,
-  { question, top_k }: { question: string; top_k: number },
-) {
+export async function queryBundle(dependencies: ApiDependencies, run: Run, asked: BundleQuestion) {
+  const { place, names } = await placeOf(dependencies, run, asked);
+  const { results, answer = null } = await dependencies.bundles.ask(place, asked).catch((error: unknown) => {
+    throw error instanceof UnreadableBundle ? badRequest(error.message) : error;
+  });
+  return { run_number: run.number, ...names, results, answer };
+}
+
+/**
+ * The same as Server-Sent Events: `chunks`, `text` as it is said, and `answer`, or `error`.
+ * @throws ApiError as above, where that is known before the bundle is read
+ */
+export async function streamAnswer(dependencies: ApiDependencies, run: Run, asked: BundleQuestion) {
+  const { place, names } = await placeOf(dependencies, run, asked);
+  return eventsOf(dependencies.bundles.stream(place, asked), { run_number: run.number, ...names });
+}
+
+async function* eventsOf(told: AsyncGenerator<BundleEvent>, about: object): AsyncGenerator<string> {
+  // Loading the models may take minutes: that the question was taken is told at once.
+  yield ': reading\n\n';
+  try {
+    for await (const event of told) {
+      if ('results' in event) yield format('chunks', { ...about, ...event });
+      else if ('text' in event) yield format('text', event);
+      else yield format('answer', event.answer);
+    }
+  } catch (error) {
+    if (!(error instanceof UnreadableBundle || error instanceof TransientError)) throw error;
+    yield format('error', { detail: error.message });
+  }
+}
+
+/** JSON has no raw line breaks, so one data line holds it. */
+function format(event: string, data: object): string {
+  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+}
+
+/** Where the bundle and its models are. The base model has to be there for answers alone. */
+async function placeOf({ env }: ApiDependencies, run: Run, { answer }: BundleQuestion) {
   const { training_type, base_model } = run.spec;
   if (training_type !== 'rag')
     throw badRequest(`Run ${run.number} is of the type ${training_type}; only runs of the type rag can be queried.`);
@@ -24,14 +60,22 @@ export async function queryBundle(
       404,
       `The output of run ${run.number} is not in its directory any more: it was moved or deleted.`,
     );
-  const model = await findPinned(env, run);
-  if (model.path === null) throw badRequest(model.errors.join(' '));
+  const [base, index] = [await findPinned(env, run), await findPinnedIndexModel(env, run)];
+  if (answer && index === null)
+    throw badRequest(
+      `The base model ${base_model} of run ${run.number} makes embeddings and writes no text, so nothing can answer. Leave answer out, or make a run with a base model that writes text.`,
+    );
+  const embedding = index ?? base;
+  if (!embedding.available) throw badRequest(embedding.errors.join(' '));
+  if (answer && !base.available) throw badRequest(base.errors.join(' '));
   const python = await findTrainerPython(env);
   if (python === null)
     throw new ApiError(503, "The trainer's Python is not there yet. `npm start` makes it, and says when it is done.");
-  const place = { python, bundlePath: run.output_path, modelPath: model.path };
-  const results = await bundles.ask(place, question, top_k).catch((error: unknown) => {
-    throw error instanceof UnreadableBundle ? badRequest(error.message) : error;
-  });
-  return { run_number: run.number, base_model, results };
+  const place: BundlePlace = {
+    python,
+    bundlePath: run.output_path,
+    modelPath: embedding.path,
+    answeringModelPath: index === null ? null : base.path,
+  };
+  return { place, names: { base_model, embedding_model: embedding.resolved_name } };
 }

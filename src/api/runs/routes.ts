@@ -8,13 +8,14 @@ import { Run } from '../../models/run.ts';
 import { readMetrics, STREAM_START } from '../../models/run-stream.ts';
 import { requireFile, sendDownload } from '../download.ts';
 import type { ApiDependencies, Endpoints } from '../endpoint.ts';
+import { badRequest } from '../errors.ts';
 import { date, IdParams, pageQuery } from '../shared-schema.ts';
 import { eventStream, placeOf } from './event-stream.ts';
 import { archiveOutput, findMixture, mixtureFile, mixtureIsGone, readLog, readReport } from './files.ts';
 import { HorizonWatch } from './horizon-watch.ts';
 import { findRun, type RunOwner, requireOwner, runsOf } from './owners.ts';
 import { presentOneRun } from './present.ts';
-import { queryBundle } from './query-bundle.ts';
+import { queryBundle, streamAnswer } from './query-bundle.ts';
 import {
   CheckpointsSchema,
   EventSchema,
@@ -26,6 +27,7 @@ import {
   MixtureFileQuery,
   MixtureQuery,
   MixtureSchema,
+  QueryEventSchema,
   QueryRequest,
   QuerySchema,
   ReportSchema,
@@ -255,14 +257,29 @@ function addRunsOf(
     ...common,
     method: 'post',
     path: `${path}/query`,
-    summary: 'The passages that are closest to a question, of what a run of the type rag made',
+    summary: 'The passages that fit a question best, of what a run of the type rag made, and an answer from them',
     query: RunQuery,
     body: QueryRequest,
-    success: { status: 200, description: 'Chunks, best first', schema: QuerySchema },
-    errors: { ...errors, 400: 'The run is of another type, or has not completed' },
+    success: {
+      status: 200,
+      description: 'Chunks, best first, and an answer where one was asked for; with `stream` as Server-Sent Events',
+      schema: QuerySchema,
+      streamed: QueryEventSchema,
+    },
+    errors: { ...errors, 400: 'The run is of another type, has not completed, or its base model cannot answer' },
     mayTakeLong: true,
-    handle: async ({ params: { id }, query, body, slowly }) => {
+    handle: async ({ params: { id }, query, body: { stream, ...body }, slowly, ctx }) => {
+      if (stream && !body.answer)
+        throw badRequest(
+          'stream is true, and answer is not: there is nothing to stream. Send {"answer": true} as well.',
+        );
       const run = await findRun({ kind, id }, query.run);
+      if (stream) {
+        const events = await streamAnswer(dependencies, run, body);
+        ctx.type = 'text/event-stream';
+        ctx.set('X-Accel-Buffering', 'no');
+        return Readable.from(events);
+      }
       return await slowly({ runId: run.id, body }, () => queryBundle(dependencies, run, body));
     },
   });
