@@ -31,19 +31,10 @@ class Checkpoint:
     @property
     def threads(self) -> int:
         """A training that goes on keeps its number of threads: sums in another order round differently."""
-        return self._manifest()["threads"]
+        return self.manifest["threads"]
 
     @property
-    def optimizer(self) -> str:
-        """Likewise its optimizer: what one keeps of the past, another cannot read. This one, from before there were others."""
-        return self._manifest().get("optimizer", "adamw_torch_fused")
-
-    @property
-    def processes(self) -> int:
-        """How many trained together. Another number may go on: with the same rows in each step, and sums that round differently."""
-        return self._manifest().get("processes", 1)
-
-    def _manifest(self) -> dict:
+    def manifest(self) -> dict:
         return json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
 
 

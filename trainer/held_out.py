@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from .batches import collate
+from .answer_loss import AnswerLoss, most_logits
 from .answers import seen
-from .encoding import IGNORED, Example, encode_row, is_text, place_of
+from .batches import collate
+from .encoding import Example, encode_row, is_text, place_of
 from .failures import BadInput
 from .forms import Choices
 from .memory import as_many_as_fit
@@ -95,19 +96,18 @@ def question_of(template: ChatTemplate, row: Conversation, longest: int, context
 
 def answer_loss(model, pad_id: int, rows: list[HeldOutRow], batch_rows: int) -> float:
     """The mean loss of an answer's token, with so many examples at once."""
-    import torch
-
-    batch_of = collate(pad_id)
-
-    def total(examples: list[Example]) -> list[tuple[float, int]]:
-        batch = batch_of([{"input_ids": example.ids, "labels": example.labels} for example in examples])
-        batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
-        with torch.inference_mode():
-            logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, :-1]
-        labels = batch["labels"][:, 1:]
-        learnt = labels != IGNORED
-        return [(torch.nn.functional.cross_entropy(logits[learnt].float(), labels[learnt], reduction="sum").item(), int(learnt.sum()))]
-
-    examples = [example for row in rows for example in row.examples]
-    losses, tokens = zip(*as_many_as_fit(examples, batch_rows, total))
+    losses, tokens = zip(*losses_of(model, pad_id, rows, batch_rows))
     return sum(losses) / sum(tokens)
+
+
+def losses_of(model, pad_id: int, rows: list[HeldOutRow], batch_rows: int) -> list[tuple[float, int]]:
+    """Of each row the sum of the losses of its answers' tokens, and how many there are; with so many examples at once."""
+    loss, batch_of = AnswerLoss(model, most_logits(model.device.type == "cuda")), collate(pad_id)
+
+    def of_examples(examples: list[Example]) -> list[tuple[float, int]]:
+        batch = batch_of([{"input_ids": example.ids, "labels": example.labels} for example in examples])
+        return loss.of_rows({name: tensor.to(model.device) for name, tensor in batch.items()})
+
+    examples = iter(as_many_as_fit([example for row in rows for example in row.examples], batch_rows, of_examples))
+    of_each = ([next(examples) for _ in row.examples] for row in rows)
+    return [(sum(loss for loss, _ in parts), sum(tokens for _, tokens in parts)) for parts in of_each]

@@ -14,9 +14,12 @@ def steps_of(examples: int, hyper) -> tuple[int, int]:
     return per_epoch, min(per_epoch * hyper.epochs, hyper.max_steps or per_epoch * hyper.epochs)
 
 
-def optimizer_for(training_type: str, on_gpu: bool) -> str:
-    """The fused AdamW. On a GPU, for adapters on a quantized model: with a state of 8 bits, which leaves the GPU when it is full."""
-    return "paged_adamw_8bit" if on_gpu and training_type == "qlora" else "adamw_torch_fused"
+def rate_share(step: int, warmup_steps: int, total_steps: int) -> float:
+    """Of the learning rate, what the step with this number, from 0, learns with: it rises over the warm-up, and falls along half a cosine
+    to the end. (The schedule of transformers begins with a step at 0, of which nothing is learnt.)"""
+    if step < warmup_steps:
+        return (step + 1) / warmup_steps
+    return 0.5 * (1 + math.cos(math.pi * (step + 1 - warmup_steps) / (total_steps + 1 - warmup_steps)))
 
 
 def accelerations(training_type: str, on_gpu: bool, compile: bool, has_liger: bool) -> dict:

@@ -6,10 +6,10 @@ from pathlib import Path
 from .card import data_section, training_section, usage
 from .curves import draw
 from .history import History, read_history
+from .libraries import versions
 from .markdown import cell, fenced, table
 from .provenance import data_of
 from .run_file import RunFile
-from .training import versions
 
 FOLDER = "report"
 AMONG_FIRST = (1, 5, 10)  # The k of recall@k.

@@ -3,6 +3,7 @@ const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
   api: async () => (await import('./api.ts')).main(),
   data: async (args) => (await import('./data/main.ts')).main(args),
   trainer: async (args) => (await import('./trainer/main.ts')).main(args),
+  memory: async () => (await import('./memory/main.ts')).main(),
   upload: async (args) => (await import('./upload.ts')).main(args),
   pool: async (args) => (await import('./pool.ts')).main(args),
   queue: async (args) => (await import('./queue/main.ts')).main(args),

@@ -12,8 +12,9 @@ from types import SimpleNamespace
 from ..device import DeviceFigures, figures_of
 from ..failures import BadInput, Stopped, as_failure
 from ..forms import Choices
-from ..optimisation import accelerations, optimizer_for
+from ..optimisation import accelerations
 from ..rows import Conversation
+from ..ways import optimizer_for
 from .support import HYPERPARAMETERS, model_path, shared, stop_at, train_here
 
 
