@@ -8,7 +8,7 @@ from .run_file import RunFile
 
 
 def export(run: RunFile, model, tokenizer) -> tuple[list[dict], str]:
-    """Writes output_dir afresh. Returns its files and the sha256 of the trained weights: of the adapter's file (qlora),
+    """Writes output_dir afresh. Returns its files and the sha256 of the trained weights: of the adapter's file (lora, qlora),
     of model.safetensors (standard), or of the hashes of its shards in their order."""
     with run.places.fresh(run.output_dir) as output:
         return _write(run, output, model, tokenizer)
@@ -17,7 +17,7 @@ def export(run: RunFile, model, tokenizer) -> tuple[list[dict], str]:
 def _write(run: RunFile, output: Path, model, tokenizer) -> tuple[list[dict], str]:
     from .models import ends_of
 
-    if run.training_type == "qlora":
+    if run.has_adapter:
         adapter = output / "adapter"
         # Whoever loads the adapter elsewhere has the base under its name, not under our path.
         model.peft_config["default"].base_model_name_or_path = run.model_name

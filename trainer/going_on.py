@@ -24,13 +24,21 @@ def fingerprint_of(model: Path) -> str:
             continue
         with path.open("rb") as file:
             size = file.read(8)
-            header = file.read(int.from_bytes(size, "little"))
+            # A header may lie about its length, which is told when the model is loaded.
+            header = file.read(min(int.from_bytes(size, "little"), path.stat().st_size))
             digest.update(size + header)
-            begins = len(size) + len(header)
-            for offset in sorted(tensor["data_offsets"][0] for name, tensor in json.loads(header).items() if name != "__metadata__"):
-                file.seek(begins + offset)
+            for offset in _tensors(header):
+                file.seek(len(size) + len(header) + offset)
                 digest.update(file.read(_SAMPLE_BYTES))
     return digest.hexdigest()
+
+
+def _tensors(header: bytes) -> list[int]:
+    """Where each tensor begins; none of a header that is none."""
+    try:
+        return sorted(tensor["data_offsets"][0] for name, tensor in json.loads(header).items() if name != "__metadata__")
+    except (ValueError, AttributeError, KeyError, TypeError, IndexError):
+        return []
 
 
 def arithmetic() -> dict[str, str]:

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .models import computes_in_bf16
-from .run_file import RunFile
+from .run_file import ADAPTED, RunFile
 
 
 def steps_of(examples: int, hyper) -> tuple[int, int]:
@@ -31,7 +31,7 @@ def accelerations(training_type: str, on_gpu: bool, compile: bool, has_liger: bo
     """
     return {
         # Full weights on a CPU stay exact: it gains little there. Adapters compute as the weights beside them do.
-        "bf16": on_gpu or training_type == "qlora" and computes_in_bf16(),
+        "bf16": on_gpu or training_type in ADAPTED and computes_in_bf16(),
         "use_cpu": not on_gpu,
         "torch_compile": compile,
         "use_liger_kernel": on_gpu and has_liger,

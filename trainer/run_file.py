@@ -17,7 +17,8 @@ from .rows import ON_BAD_ROWS
 
 PROTOCOL = 1
 TASKS = ("train", "validate", "check")
-TRAINING_TYPES = ("qlora", "standard", "rag")
+TRAINING_TYPES = ("lora", "qlora", "standard", "rag")
+ADAPTED = ("lora", "qlora")  # Of these the base stays as it is, and adapters beside its layers are trained.
 TYPE_NAMES = {int: "a whole number", float: "a number", str: "a text", list: "a list", Path: "a text (a path)", bool: "true or false", NoneType: "null"}
 
 
@@ -141,7 +142,11 @@ class RunFile:
     @property
     def is_merged(self) -> bool:
         """Whether the output holds a whole model, and not only the adapter."""
-        return self.training_type != "qlora" or self.hyperparameters.merge
+        return not self.has_adapter or self.hyperparameters.merge
+
+    @property
+    def has_adapter(self) -> bool:
+        return self.training_type in ADAPTED
 
 
 # Where the fields of a RunFile stand in the file, if not at the top under their own names.

@@ -232,11 +232,13 @@ def trainer_of(setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
 
     from .answer_loss import AnswerLoss
     from .batches import collate
-    from .models import add_lora, load_model
+    from .models import add_lora, computes_in_bf16, load_model
 
     run, hyper = setup.run, setup.run.hyperparameters
     if run.training_type == "qlora":
         model = add_lora(load_model(run.model_path, quantize=True), hyper)
+    elif run.training_type == "lora":
+        model = add_lora(load_model(run.model_path, dtype=torch.bfloat16 if computes_in_bf16() else torch.float32), hyper)
     else:
         # Full weights are updated by steps far below the resolution of bf16, so they are kept in fp32.
         model = load_model(run.model_path, dtype=torch.float32)

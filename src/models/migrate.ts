@@ -11,6 +11,7 @@ import * as deviceGroups from './migrations/0008-device-groups.ts';
 import * as edges from './migrations/0009-edges.ts';
 import * as poolCommands from './migrations/0010-pool-commands.ts';
 import * as honestRows from './migrations/0011-honest-rows.ts';
+import * as lora from './migrations/0012-lora.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
 const MIGRATIONS = [
@@ -25,6 +26,7 @@ const MIGRATIONS = [
   edges,
   poolCommands,
   honestRows,
+  lora,
 ];
 export const MIGRATION_NAMES = MIGRATIONS.map(({ name }) => name);
 

@@ -162,7 +162,7 @@ export function resolveHyperparameters(
 ): RunSpec['hyperparameters'] {
   return {
     batch_size: config.default_batch_size,
-    learning_rate: config.default_learning_rate,
+    learning_rate: config.learningRateOf(trainingType),
     epochs: config.default_epochs,
     lora_r: config.default_lora_r,
     lora_alpha: config.default_lora_alpha,

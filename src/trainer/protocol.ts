@@ -62,9 +62,9 @@ export const HyperparametersSchema = z.object({
   /** Of rag: the size of a chunk, and what two that follow each other have in common, in tokens. Not there: 200 and 20. */
   chunk_tokens: z.number().int().optional(),
   chunk_overlap: z.number().int().optional(),
-  /** Whether the output of qlora holds the merged model beside the adapter. Not there: it does. */
+  /** Whether the output of lora or qlora holds the merged model beside the adapter. Not there: it does. */
   merge: z.boolean().optional(),
-  /** Of qlora: names of the layers that get adapters; null, or not there: every linear layer but the output's. */
+  /** Of lora and qlora: names of the layers that get adapters; null, or not there: every linear layer but the output's. */
   lora_target_modules: z.array(z.string()).nullable().optional(),
   /** Activations are computed twice instead of kept: less memory, more time, the same result. */
   activation_checkpointing: z.boolean().optional(),
@@ -218,7 +218,7 @@ export const TrainResultSchema = z.object({
   /** Of which step the exported model is: of the best evaluation where it could stop early, else of the last step. */
   exported_step: step.optional(),
   train_loss: z.number().nullable(),
-  /** Of the trained weights: the adapter's file (qlora), the model's (standard), or the embeddings (rag). */
+  /** Of the trained weights: the adapter's file (lora, qlora), the model's (standard), or the embeddings (rag). */
   weights_sha256: z.string(),
   files: z.array(z.object({ path: z.string(), bytes: step, sha256: z.string() })),
 });

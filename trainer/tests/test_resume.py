@@ -15,7 +15,7 @@ from .support import HYPERPARAMETERS, model_path, start, stop_at, train_here, wr
 # needs here. All are interrupted and compared. (rag: test_rag. compile, which takes long: test_compile.)
 QV = ("q_proj", "v_proj")
 CHOICES = {
-    "type": ("qlora", "standard"),
+    "type": ("lora", "qlora", "standard"),
     "batching": ("like_length", "random"),
     "gradient_accumulation": (1, 2),
     "lora_dropout": (0.0, 0.1),
@@ -27,15 +27,15 @@ CHOICES = {
     "stopped_in": ("first epoch", "second epoch"),
 }
 TABLE = [
-    ("qlora", "random", 2, 0.0, "truncate", "patience 2", True, None, False, "first epoch"),
-    ("standard", "like_length", 1, 0.1, "drop", "patience 2", False, None, False, "second epoch"),
-    ("qlora", "like_length", 1, 0.1, "split", "never", True, None, False, "first epoch"),
-    ("standard", "random", 2, 0.0, "split", "every 2", True, None, False, "second epoch"),
-    ("qlora", "like_length", 2, 0.0, "drop", "every 2", False, None, True, "first epoch"),
-    ("standard", "random", 1, 0.0, "truncate", "never", False, QV, False, "second epoch"),
-    ("standard", "random", 2, 0.1, "drop", "never", True, QV, True, "first epoch"),
-    ("standard", "like_length", 1, 0.1, "truncate", "every 2", False, QV, True, "second epoch"),
-    ("qlora", "random", 2, 0.1, "split", "patience 2", False, QV, True, "second epoch"),
+    ("lora", "random", 2, 0.1, "truncate", "never", True, QV, True, "second epoch"),
+    ("lora", "like_length", 1, 0.0, "drop", "every 2", False, QV, False, "second epoch"),
+    ("lora", "random", 1, 0.0, "split", "patience 2", True, None, True, "first epoch"),
+    ("qlora", "like_length", 2, 0.0, "truncate", "every 2", True, None, True, "first epoch"),
+    ("qlora", "random", 2, 0.1, "drop", "patience 2", True, QV, False, "second epoch"),
+    ("qlora", "like_length", 1, 0.1, "split", "never", False, QV, False, "second epoch"),
+    ("standard", "like_length", 1, 0.1, "truncate", "patience 2", False, QV, False, "first epoch"),
+    ("standard", "random", 2, 0.0, "drop", "never", False, None, True, "first epoch"),
+    ("standard", "random", 2, 0.1, "split", "every 2", True, None, False, "second epoch"),
 ]
 EVALUATED = {"never": {"eval_steps": 0}, "every 2": {"eval_steps": 2}, "patience 2": {"eval_steps": 2, "early_stopping_patience": 2}}
 # In tokens: the longest of the rows below have more.
