@@ -54,6 +54,7 @@ HELP = {
     "compile": "torch.compile: slow to begin, faster where steps are many and alike",
     "lora_target_modules": "layers that get adapters, as q_proj,v_proj; not given: every linear layer but the output's (lora, qlora)",
     "activation_checkpointing": "compute activations twice instead of keeping them: less memory, more time",
+    "weights": "in what all weights are trained: fp32, or bf16 in half the memory; not given: fp32, unless a GPU has no room for that (standard)",
     "reasoning": "what is done with thoughts that the chat template cannot show: inline or drop",
     "tool_calls": "what is done with calls of tools that the chat template cannot show: refuse or json",
     "on_bad_rows": "what is done with rows that give no conversation, or that the chat template cannot show: refuse or skip",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .models import computes_in_bf16
 from .run_file import ADAPTED, RunFile
+from .ways import ROUNDED
 
 
 def steps_of(examples: int, hyper) -> tuple[int, int]:
@@ -20,6 +21,13 @@ def rate_share(step: int, warmup_steps: int, total_steps: int) -> float:
     if step < warmup_steps:
         return (step + 1) / warmup_steps
     return 0.5 * (1 + math.cos(math.pi * (step + 1 - warmup_steps) / (total_steps + 1 - warmup_steps)))
+
+
+def rounded_adamw(hyper) -> tuple:
+    """Class and arguments of the optimizer of weights in bf16, as the Trainer takes them."""
+    from .rounded_adamw import RoundedAdamW
+
+    return RoundedAdamW, {"lr": hyper.learning_rate, "seed": hyper.seed}
 
 
 def accelerations(training_type: str, on_gpu: bool, compile: bool, has_liger: bool) -> dict:
@@ -53,7 +61,8 @@ def arguments(run: RunFile, directory: Path, total_steps: int, on_gpu: bool, opt
         gradient_accumulation_steps=hyper.gradient_accumulation,
         learning_rate=hyper.learning_rate,
         max_steps=total_steps,
-        optim=optimizer,
+        # What is ours is given to the Trainer itself.
+        optim="adamw_torch" if optimizer == ROUNDED else optimizer,
         lr_scheduler_type="cosine",
         warmup_steps=max(1, round(0.03 * total_steps)),
         seed=hyper.seed,

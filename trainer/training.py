@@ -13,12 +13,12 @@ from .device import DeviceFigures, require_given_gpus
 from .events import Events
 from .failures import BadInput, Stopped
 from .going_on import arithmetic, differences, fingerprint_of, require_same_model
-from .optimisation import arguments, rate_share, steps_of
+from .optimisation import arguments, rate_share, rounded_adamw, steps_of
 from .ranks import Others, Rank, decided_by_one, join, saved_by_all
 from .rows import Conversation, read_conversations
 from .run_file import RunFile
 from .supervision import Commands
-from .ways import Ways, ways_in, ways_of
+from .ways import ROUNDED, Ways, ways_in, ways_of
 
 
 def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[Conversation], events: Events, commands: Commands) -> dict:
@@ -67,7 +67,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     early_stopping = EarlyStopping.read_from(resume.path, patience) if resume else EarlyStopping(patience)
     # Trained to its end before: only the export was lost. train() would take one more step.
     is_trained = resume is not None and (resume.step >= total_steps or early_stopping.is_over)
-    ways = ways_in(resume.manifest) if resume else ways_of(run.training_type, on_gpu())
+    ways = ways_in(resume.manifest) if resume else ways_of(run, gpu_bytes())
     setup = Setup(run, identity["data_sha256"], directory, resume.path if resume else None, total_steps, threads, ways)
     rank = Rank(0, 1 if is_trained else run.processes)
 
@@ -210,6 +210,13 @@ def on_gpu() -> bool:
     return torch.cuda.is_available()
 
 
+def gpu_bytes() -> int | None:
+    """Of this process's GPU, or None on the CPU."""
+    import torch
+
+    return torch.cuda.get_device_properties(0).total_memory if on_gpu() else None
+
+
 def device_name(processes: int, threads: int) -> str:
     import torch
 
@@ -240,8 +247,8 @@ def trainer_of(setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
     elif run.training_type == "lora":
         model = add_lora(load_model(run.model_path, dtype=torch.bfloat16 if computes_in_bf16() else torch.float32), hyper)
     else:
-        # Full weights are updated by steps far below the resolution of bf16, so they are kept in fp32.
-        model = load_model(run.model_path, dtype=torch.float32)
+        # Full weights are updated by steps far below the resolution of bf16, so they are kept in fp32, or rounded so that it does not matter.
+        model = load_model(run.model_path, dtype=torch.bfloat16 if setup.ways.optimizer == ROUNDED else torch.float32)
     model.train()
     model.config.use_cache = False
     order, loss = order_of(setup, rows), AnswerLoss(model, setup.ways.most_logits)
@@ -277,6 +284,7 @@ def trainer_of(setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
         train_dataset=rows,
         data_collator=collate(tokenizer.pad_token_id, rank),
         processing_class=tokenizer,
+        optimizer_cls_and_kwargs=rounded_adamw(hyper) if setup.ways.optimizer == ROUNDED else None,
     )
     trainer.remove_callback(PrinterCallback)
     trainer.answer_loss = loss

@@ -1,9 +1,12 @@
 """How a training is computed beside what was chosen for it. A version or a machine may do otherwise; a training that goes on does as
 it began, so that it ends with the same bits: its checkpoints tell."""
 
+import math
 from dataclasses import dataclass
+from pathlib import Path
 
 from .answer_loss import most_logits
+from .run_file import RunFile
 
 
 @dataclass(frozen=True)
@@ -18,14 +21,41 @@ class Ways:
     drawn_by_transformers: bool
 
 
-def ways_of(training_type: str, on_gpu: bool) -> Ways:
-    """Those of a training that begins."""
-    return Ways(optimizer_for(training_type, on_gpu), most_logits(on_gpu), first_step_learns=True, drawn_by_transformers=False)
+ROUNDED = "rounded_adamw"
+# Of float32 weights: themselves, their gradients, and two numbers of AdamW. What else a training takes needs room as well.
+FP32_BYTES_PER_WEIGHT = 16
+SHARE_FOR_WEIGHTS = 0.85
 
 
-def optimizer_for(training_type: str, on_gpu: bool) -> str:
-    """The fused AdamW. On a GPU, for adapters on a quantized model: with a state of 8 bits, which leaves the GPU when it is full."""
-    return "paged_adamw_8bit" if on_gpu and training_type == "qlora" else "adamw_torch_fused"
+def ways_of(run: RunFile, gpu_bytes: int | None) -> Ways:
+    """Those of a training that begins, on a GPU of so many bytes, or on the CPU."""
+    return Ways(optimizer_of(run, gpu_bytes), most_logits(gpu_bytes is not None), first_step_learns=True, drawn_by_transformers=False)
+
+
+def optimizer_of(run: RunFile, gpu_bytes: int | None) -> str:
+    """The fused AdamW. On a GPU, for adapters on a quantized model: with a state of 8 bits, which leaves the GPU when it is full. For
+    all weights in bf16, the one that loses nothing to rounding."""
+    if run.training_type == "standard" and in_bf16(run, gpu_bytes):
+        return ROUNDED
+    return "paged_adamw_8bit" if gpu_bytes is not None and run.training_type == "qlora" else "adamw_torch_fused"
+
+
+def in_bf16(run: RunFile, gpu_bytes: int | None) -> bool:
+    """Whether all weights are trained in bf16: where that was chosen, or where a GPU has no room for them in float32."""
+    if run.hyperparameters.weights is not None or gpu_bytes is None:
+        return run.hyperparameters.weights == "bf16"
+    return FP32_BYTES_PER_WEIGHT * weights_in(run.model_path) > SHARE_FOR_WEIGHTS * gpu_bytes
+
+
+def weights_in(model: Path) -> int:
+    """How many weights its files have."""
+    from safetensors import safe_open
+
+    total = 0
+    for file in model.glob("*.safetensors"):
+        with safe_open(file, "pt") as tensors:
+            total += sum(math.prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())
+    return total
 
 
 def ways_in(manifest: dict) -> Ways:

@@ -26,6 +26,9 @@ export type TooLongChoice = (typeof TOO_LONG_CHOICES)[number];
 /** Whether the rows of a step are about as long as each other, so that little is computed on padding. */
 export const BATCHING_CHOICES = ['like_length', 'random'] as const;
 
+/** In what all weights are trained: bf16 takes half the memory, and is rounded so that nothing is lost. */
+export const WEIGHTS_CHOICES = ['fp32', 'bf16'] as const;
+
 /** What is done with thoughts that a model's chat template has no place for: learnt in the text of the answer, or left out. */
 export const REASONING_CHOICES = ['inline', 'drop'] as const;
 /** What is done with calls of tools that it cannot show: the row is refused, or they are written as JSON in the text. */
@@ -68,6 +71,8 @@ export const HyperparametersSchema = z.object({
   lora_target_modules: z.array(z.string()).nullable().optional(),
   /** Activations are computed twice instead of kept: less memory, more time, the same result. */
   activation_checkpointing: z.boolean().optional(),
+  /** Of standard: in what all weights are trained; null, or not there: fp32, unless a GPU has no room for that. */
+  weights: z.enum(WEIGHTS_CHOICES).nullable().optional(),
   /** Not there: inline, refuse and refuse. */
   reasoning: z.enum(REASONING_CHOICES).optional(),
   tool_calls: z.enum(TOOL_CALLS_CHOICES).optional(),
