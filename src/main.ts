@@ -12,7 +12,7 @@ const COMMANDS: Record<string, Command> = {
     run: async (env) => (await import('./local/start-command.ts')).main(env),
   },
   demo: {
-    does: 'train and validate a small model on demo data [--type qlora|standard|rag] [--kill] [--model NAME] [--data DIR] [--max-rows N]',
+    does: 'train and validate a small model on demo data [--type lora|qlora|standard|rag] [--kill] [--model NAME] [--data DIR] [--max-rows N]',
     run: async (env, args) => (await import('../examples/demo/demo.ts')).main(env, args),
   },
   doctor: {

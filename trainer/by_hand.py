@@ -26,9 +26,10 @@ from .training import identity_of
 
 # As the service has them.
 DEFAULTS = {
-    "batch_size": 4, "gradient_accumulation": 1, "learning_rate": 2e-4, "epochs": 3, "lora_r": 16, "lora_alpha": 32, "lora_dropout": 0.05,
+    "batch_size": 4, "gradient_accumulation": 1, "epochs": 3, "lora_r": 16, "lora_alpha": 32, "lora_dropout": 0.05,
     "max_length": 1024, "seed": 42, "save_steps": 50, "max_steps": None, "batching": "like_length",
 }  # fmt: skip
+LEARNING_RATES = {"lora": 2e-4, "qlora": 2e-4, "standard": 2e-5, "rag": 2e-4}  # All weights take smaller steps than adapters; an index takes none.
 SAVE_SHARE = 0.03
 EMBEDDING_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 VALIDATION = {"max_rows_per_trait": 32, "max_new_tokens": None}
@@ -38,26 +39,27 @@ METAVARS = {int: "N", float: "X", str: "CHOICE", list: "A,B"}
 HELP = {
     "batch_size": "rows at once: fewer need less memory",
     "gradient_accumulation": "batches of a step",
-    "learning_rate": "how much is learnt from a step, above 0 and at most 1",
+    "learning_rate": "how much is learnt from a step, above 0 and at most 1; not given: 2e-4, or 2e-5 for standard",
     "epochs": "how often every row is seen",
-    "lora_r": "rank of the adapters (qlora)",
-    "lora_alpha": "weight of the adapters (qlora)",
-    "lora_dropout": "from 0 to 1 (qlora)",
+    "lora_r": "rank of the adapters (lora, qlora)",
+    "lora_alpha": "weight of the adapters (lora, qlora)",
+    "lora_dropout": "from 0 to 1 (lora, qlora)",
     "max_length": "of an example, in tokens",
     "seed": "of every choice at random; on the CPU the same seed gives the same model",
     "save_steps": "steps between checkpoints",
-    "max_steps": "end after so many steps",
+    "max_steps": "end after so many steps (default: no limit)",
     "too_long": "what is done with a longer row: truncate, drop or split",
     "batching": "like_length (little padding) or random",
     "eval_steps": "steps between evaluations on held-out rows; 0: never; not given: so that it costs little",
     "early_stopping_patience": "evaluations without a better one after which it ends, with the best model",
     "compile": "torch.compile: slow to begin, faster where steps are many and alike",
-    "lora_target_modules": "layers that get adapters, as q_proj,v_proj; not given: every linear layer but the output's (qlora)",
+    "lora_target_modules": "layers that get adapters, as q_proj,v_proj; not given: every linear layer but the output's (lora, qlora)",
     "activation_checkpointing": "compute activations twice instead of keeping them: less memory, more time",
+    "weights": "in what all weights are trained: fp32, or bf16 in half the memory; not given: fp32, unless a GPU has no room for that (standard)",
     "reasoning": "what is done with thoughts that the chat template cannot show: inline or drop",
     "tool_calls": "what is done with calls of tools that the chat template cannot show: refuse or json",
     "on_bad_rows": "what is done with rows that give no conversation, or that the chat template cannot show: refuse or skip",
-    "merge": "write the merged model beside the adapter (qlora)",
+    "merge": "write the merged model beside the adapter (lora, qlora)",
     "chunk_tokens": "size of a chunk (rag)",
     "chunk_overlap": "tokens that a chunk has in common with the next (rag)",
 }
@@ -68,7 +70,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", required=True, metavar="DIRECTORY_OR_NAME", help="what is trained: a directory, or ORG/NAME in the Hugging Face cache")
     parser.add_argument("--embedding-model", metavar="DIRECTORY_OR_NAME", help=f"that makes the index where --model answers from it (rag; default: {EMBEDDING_MODEL})")
     parser.add_argument("--output", type=Path, required=True, metavar="DIRECTORY")
-    parser.add_argument("--type", choices=TRAINING_TYPES, default="qlora", help="adapters on a model in 4 bits (default), all weights, or an index of all texts and answers")
+    parser.add_argument("--type", choices=TRAINING_TYPES, default="qlora", help="adapters on a model as it is (lora), or in 4 bits (qlora, the default), all weights (standard), or an index of all texts and answers (rag)")
     parser.add_argument("--held-out", type=Path, metavar="FILE", help="rows to compare on; without it some of the data are kept back")
     parser.add_argument("--held-out-share", type=float, default=0.1, metavar="SHARE", help="of the data, from 0 to 0.5 (default: 0.1); 0: nothing is compared")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of the CPU (default: %(default)s)")
@@ -77,7 +79,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         kind = (get_args(field.type) or (field.type,))[0]
         default = DEFAULTS.get(field.name, None if field.default is MISSING else field.default)
         options = {"action": argparse.BooleanOptionalAction} if kind is bool else {"type": KINDS.get(kind, kind), "metavar": METAVARS[kind]}
-        parser.add_argument(f"--{field.name.replace('_', '-')}", default=default, help=f"{HELP.get(field.name, '')} ({'no limit' if default is None else f'default: {default}'})", **options)
+        parser.add_argument(f"--{field.name.replace('_', '-')}", default=default, help=HELP.get(field.name, "") + ("" if default is None else f" (default: {default})"), **options)
 
 
 def train(chosen: argparse.Namespace, events: Events, commands: Commands) -> None:
@@ -159,12 +161,13 @@ def prepare(chosen: argparse.Namespace, name: str, path: Path, embedding_model: 
     require_writable(folder, "output")
     earlier = earlier_run(folder)
     saved = manifests(folder)
+    rate = LEARNING_RATES[chosen.type] if chosen.learning_rate is None else chosen.learning_rate
     given = {
         "protocol": PROTOCOL, "task": "train", "run_id": 1, "lease_epoch": earlier.get("lease_epoch", 0) + 1, "training_type": chosen.type,
         "model": {"name": name, "path": str(path)}, "embedding_model": embedding_model,
         "data": {"train": str(folder / "train.jsonl"), "held_out": str(folder / "held_out.jsonl") if held_out else None},
         "work_dir": str(folder), "output_dir": str(folder / "model"),
-        "hyperparameters": {field.name: getattr(chosen, field.name) for field in fields(Hyperparameters)},
+        "hyperparameters": {**{field.name: getattr(chosen, field.name) for field in fields(Hyperparameters)}, "learning_rate": rate},
         "threads": chosen.threads, "processes": chosen.processes, "save_share": SAVE_SHARE, "validation": VALIDATION,
         "today": earlier.get("today") or date.today().isoformat(),
         "known_checkpoint_step": saved[0]["step"] if saved else earlier.get("known_checkpoint_step"),

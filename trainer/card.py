@@ -3,10 +3,10 @@
 import json
 
 from .lexical import REQUIREMENT
+from .libraries import versions
 from .markdown import cell, fenced, table
 from .provenance import data_of, licence_of
 from .run_file import RunFile
-from .training import versions
 
 ASK = """\
 messages = [{"role": "user", "content": "What is the capital of France?"}]

@@ -31,24 +31,15 @@ class Checkpoint:
     @property
     def threads(self) -> int:
         """A training that goes on keeps its number of threads: sums in another order round differently."""
-        return self._manifest()["threads"]
-
-    @property
-    def optimizer(self) -> str:
-        """Likewise its optimizer: what one keeps of the past, another cannot read. This one, from before there were others."""
-        return self._manifest().get("optimizer", "adamw_torch_fused")
-
-    @property
-    def processes(self) -> int:
-        """How many trained together. Another number may go on: with the same rows in each step, and sums that round differently."""
-        return self._manifest().get("processes", 1)
+        return self.manifest["threads"]
 
     @property
     def tokens_sha256(self) -> str | None:
         """Of the tokens that it was trained on (token_cache.py). None from before there was one."""
-        return self._manifest().get("tokens_sha256")
+        return self.manifest.get("tokens_sha256")
 
-    def _manifest(self) -> dict:
+    @property
+    def manifest(self) -> dict:
         return json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
 
 
@@ -117,7 +108,7 @@ def comparable(name: str, value):
     if name != "hyperparameters" or not isinstance(value, dict):
         return value
     # Checkpoints from before there was a choice.
-    value = {"too_long": "truncate", "batching": "random", "chunk_tokens": 200, "chunk_overlap": 20, "compile": False, "lora_target_modules": None, **_AS_BEFORE, **value}
+    value = {"too_long": "truncate", "batching": "random", "chunk_tokens": 200, "chunk_overlap": 20, "compile": False, "lora_target_modules": None, "weights": None, **_AS_BEFORE, **value}
     rest = {key: kept for key, kept in value.items() if key not in _WITHOUT_EFFECT}
     return {**rest, "rows_per_step": value["batch_size"] * value["gradient_accumulation"]}
 

@@ -24,7 +24,7 @@ _COPIED = re.compile(
 
 
 def export(run: RunFile, model, tokenizer) -> tuple[list[dict], str]:
-    """Writes output_dir afresh. Returns its files and the sha256 of the trained weights: of the adapter's file (adapters),
+    """Writes output_dir afresh. Returns its files and the sha256 of the trained weights: of the adapter's file (lora, qlora),
     of model.safetensors (standard), or of the hashes of its shards in their order."""
     with run.places.fresh(run.output_dir) as output:
         return _write(run, output, model, tokenizer)
@@ -33,19 +33,18 @@ def export(run: RunFile, model, tokenizer) -> tuple[list[dict], str]:
 def _write(run: RunFile, output: Path, model, tokenizer) -> tuple[list[dict], str]:
     from .merging import Trained
 
-    is_adapted = hasattr(model, "peft_config")
     untied = frozenset()
     if run.is_merged:
         trained = Trained(model, run.model_path, run.hyperparameters.seed)
         trained.write(output)
         untied = trained.untied
-    if is_adapted:
+    if run.has_adapter:
         adapter = output / "adapter"
         # Whoever loads the adapter elsewhere has the base under its name, not under our path.
         model.peft_config["default"].base_model_name_or_path = run.model_name
         model.save_pretrained(adapter, save_embedding_layers=False)
         (adapter / "README.md").unlink(missing_ok=True)
-    weights = sha256_of(output / "adapter" / "adapter_model.safetensors") if is_adapted else _weights_sha256(output)
+    weights = sha256_of(output / "adapter" / "adapter_model.safetensors") if run.has_adapter else _weights_sha256(output)
     if run.is_merged:
         write_config(run.model_path, output, is_tied=not untied)
     write_generation_config(run.model_path, output, model, tokenizer)

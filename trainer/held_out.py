@@ -4,10 +4,11 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from .batches import collate
+from .answer_loss import AnswerLoss, most_logits
 from .answers import seen
 from .all_rows import place_of
-from .encoding import IGNORED, Example, encode_row, is_text
+from .batches import collate
+from .encoding import Example, encode_row, is_text
 from .failures import BadInput
 from .forms import Choices
 from .memory import as_many_as_fit
@@ -100,25 +101,16 @@ def question_of(template: ChatTemplate, row: Conversation, longest: int, context
 
 
 def losses_of(model, pad_id: int, rows: list[HeldOutRow], batch_rows: int) -> list[tuple[float, int]]:
-    """Of each row, the summed loss of its answers' tokens, and how many they are; with so many examples at once."""
-    import torch
+    """Of each row the sum of the losses of its answers' tokens, and how many there are; with so many examples at once."""
+    loss, batch_of = AnswerLoss(model, most_logits(model.device.type == "cuda")), collate(pad_id)
 
-    batch_of = collate(pad_id)
-
-    def each(examples: list[Example]) -> list[tuple[float, int]]:
+    def of_examples(examples: list[Example]) -> list[tuple[float, int]]:
         batch = batch_of([{"input_ids": example.ids, "labels": example.labels} for example in examples])
-        batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
-        with torch.inference_mode():
-            logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, :-1]
-        labels = batch["labels"][:, 1:]
-        learnt = labels != IGNORED
-        losses = torch.nn.functional.cross_entropy(logits[learnt].float(), labels[learnt], reduction="none").double()
-        counts = learnt.sum(1).tolist()
-        return [(part.sum().item(), count) for part, count in zip(losses.split(counts), counts)]
+        return loss.of_rows({name: tensor.to(model.device) for name, tensor in batch.items()})
 
-    measured = iter(as_many_as_fit([example for row in rows for example in row.examples], batch_rows, each))
-    of_rows = [[next(measured) for _ in row.examples] for row in rows]
-    return [(sum(loss for loss, _ in row), sum(tokens for _, tokens in row)) for row in of_rows]
+    examples = iter(as_many_as_fit([example for row in rows for example in row.examples], batch_rows, of_examples))
+    of_each = ([next(examples) for _ in row.examples] for row in rows)
+    return [(sum(loss for loss, _ in parts), sum(tokens for _, tokens in parts)) for parts in of_each]
 
 
 def mean_loss(losses: list[tuple[float, int]]) -> float:

@@ -41,6 +41,12 @@ def load() -> None:
             gc.enable()
 
 
+def versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    return {name: version(name) for name in ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "tokenizers")}
+
+
 def leave(code: int) -> None:
     """Ends this process at once. To take down what the libraries built up takes a third of a second, and serves nobody."""
     sys.stdout.flush()

@@ -5,7 +5,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .models import computes_in_bf16
-from .run_file import RunFile
+from .run_file import ADAPTED, RunFile
+from .ways import ROUNDED
 
 
 def steps_of(examples: int, hyper) -> tuple[int, int]:
@@ -14,9 +15,19 @@ def steps_of(examples: int, hyper) -> tuple[int, int]:
     return per_epoch, min(per_epoch * hyper.epochs, hyper.max_steps or per_epoch * hyper.epochs)
 
 
-def optimizer_for(training_type: str, on_gpu: bool) -> str:
-    """The fused AdamW. On a GPU, for adapters on a quantized model: with a state of 8 bits, which leaves the GPU when it is full."""
-    return "paged_adamw_8bit" if on_gpu and training_type == "qlora" else "adamw_torch_fused"
+def rate_share(step: int, warmup_steps: int, total_steps: int) -> float:
+    """Of the learning rate, what the step with this number, from 0, learns with: it rises over the warm-up, and falls along half a cosine
+    to the end. (The schedule of transformers begins with a step at 0, of which nothing is learnt.)"""
+    if step < warmup_steps:
+        return (step + 1) / warmup_steps
+    return 0.5 * (1 + math.cos(math.pi * (step + 1 - warmup_steps) / (total_steps + 1 - warmup_steps)))
+
+
+def rounded_adamw(hyper) -> tuple:
+    """Class and arguments of the optimizer of weights in bf16, as the Trainer takes them."""
+    from .rounded_adamw import RoundedAdamW
+
+    return RoundedAdamW, {"lr": hyper.learning_rate, "seed": hyper.seed}
 
 
 def accelerations(training_type: str, on_gpu: bool, compile: bool, has_liger: bool) -> dict:
@@ -28,7 +39,7 @@ def accelerations(training_type: str, on_gpu: bool, compile: bool, has_liger: bo
     """
     return {
         # Full weights on a CPU stay exact: it gains little there. Adapters compute as the weights beside them do.
-        "bf16": on_gpu or training_type == "qlora" and computes_in_bf16(),
+        "bf16": computes_in_bf16() and (on_gpu or training_type in ADAPTED),
         "use_cpu": not on_gpu,
         "torch_compile": compile,
         "use_liger_kernel": on_gpu and has_liger,
@@ -50,7 +61,8 @@ def arguments(run: RunFile, directory: Path, total_steps: int, on_gpu: bool, opt
         gradient_accumulation_steps=hyper.gradient_accumulation,
         learning_rate=hyper.learning_rate,
         max_steps=total_steps,
-        optim=optimizer,
+        # What is ours is given to the Trainer itself.
+        optim="adamw_torch" if optimizer == ROUNDED else optimizer,
         lr_scheduler_type="cosine",
         warmup_steps=max(1, round(0.03 * total_steps)),
         seed=hyper.seed,

@@ -10,9 +10,10 @@ from .failures import BadInput, DiskFull
 from .ranks import Rank
 from .run_file import RunFile
 from .safetensors_files import files_of
+from .ways import ROUNDED
 
 _LARGEST_CHECKPOINT_BYTES = 2 << 30  # A larger one is not written for a try: that there is room for it is known.
-_STATE_BYTES = {"paged_adamw_8bit": 2}  # Of an optimizer, for each weight; AdamW's two moments in fp32 otherwise.
+_STATE_BYTES = {"paged_adamw_8bit": 2, ROUNDED: 4}  # Of an optimizer, for each weight; AdamW's two moments in fp32 otherwise.
 _ADAM_BYTES = 8
 _TOLD_LAYERS = 5
 

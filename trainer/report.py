@@ -6,11 +6,11 @@ from pathlib import Path
 from .card import data_section, training_section, usage
 from .curves import draw
 from .history import History, read_history
+from .libraries import versions
 from .markdown import cell, fenced, table
 from .provenance import data_of
 from .retrieval_report import retrieval_sections
 from .run_file import RunFile
-from .training import versions
 
 FOLDER = "report"
 LOUD = {"worse": "⚠️ **WORSE than its base.**", "better": "**Better than its base.**", "same": "**No difference from its base, as far as these rows show.**"}

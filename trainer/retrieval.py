@@ -5,6 +5,7 @@ import math
 from .device import require_given_gpus
 from .events import Events
 from .failures import lacks_memory
+from .generation import MOST_NEW_TOKENS
 from .grounded import compare, load_answerer
 from .indexing import CHUNKS, EMBEDDINGS, QUERY
 from .lexical import fused
@@ -75,7 +76,7 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events) -> 
             continue
         figures, samples = score(bundle, embedder, asked)
         if answerer is not None:
-            answers, answered = compare(bundle, embedder, answerer, asked[: run.max_rows_per_trait], run.max_new_tokens)
+            answers, answered = compare(bundle, embedder, answerer, asked[: run.max_rows_per_trait], run.max_new_tokens or MOST_NEW_TOKENS)
             figures["answers"] = {**answers, "samples": answered}
         found["retrieval"].append({"trait": trait, **figures, "samples": samples})
     return {**found, "summary": _summary(found["retrieval"])}

@@ -17,7 +17,10 @@ from .rows import ON_BAD_ROWS
 
 PROTOCOL = 1
 TASKS = ("train", "validate", "check")
-TRAINING_TYPES = ("qlora", "standard", "rag")
+TRAINING_TYPES = ("lora", "qlora", "standard", "rag")
+# In what all weights are trained (standard).
+WEIGHTS = ("fp32", "bf16")
+ADAPTED = ("lora", "qlora")  # Of these the base stays as it is, and adapters beside its layers are trained.
 TYPE_NAMES = {int: "a whole number", float: "a number", str: "a text", list: "a list", Path: "a text (a path)", bool: "true or false", NoneType: "null"}
 
 
@@ -48,6 +51,8 @@ class Hyperparameters:
     lora_target_modules: list | None = None
     # Activations are computed again where gradients need them, and not kept: less memory, more time, the same result.
     activation_checkpointing: bool = False
+    # In what all weights are trained: None: in fp32, unless a GPU has no room for that.
+    weights: str | None = None
     # What is done with thoughts and calls of tools that the chat template cannot show, and with rows that it cannot show at all.
     reasoning: str = "inline"
     tool_calls: str = "refuse"
@@ -59,9 +64,9 @@ class Hyperparameters:
 
     def __post_init__(self):
         require_types(self, lambda name: f"hyperparameters.{name}")
-        for name, known in (("batching", BATCHING), ("too_long", TOO_LONG), ("reasoning", REASONING), ("tool_calls", TOOL_CALLS), ("on_bad_rows", ON_BAD_ROWS)):
+        for name, known in (("batching", BATCHING), ("too_long", TOO_LONG), ("reasoning", REASONING), ("tool_calls", TOOL_CALLS), ("on_bad_rows", ON_BAD_ROWS), ("weights", (None, *WEIGHTS))):
             if getattr(self, name) not in known:
-                raise BadInput(f"hyperparameters.{name} is {getattr(self, name)!r}; it must be one of {', '.join(known)}.")
+                raise BadInput(f"hyperparameters.{name} is {getattr(self, name)!r}; it must be one of {', '.join(map(shown, known))}.")
         if not 0 <= self.chunk_overlap < self.chunk_tokens / 2:
             raise BadInput(f"hyperparameters.chunk_overlap is {self.chunk_overlap!r}; it must be from 0 to less than half of chunk_tokens ({self.chunk_tokens!r}).")
         for name in ("batch_size", "gradient_accumulation", "epochs", "lora_r", "lora_alpha", "max_length", "save_steps"):
@@ -126,6 +131,8 @@ class RunFile:
             raise BadInput(f"task is {self.task!r}; it must be one of {', '.join(TASKS)}.")
         if self.training_type not in TRAINING_TYPES:
             raise BadInput(f"training_type is {self.training_type!r}; it must be one of {', '.join(TRAINING_TYPES)}.")
+        if self.hyperparameters.weights is not None and self.training_type != "standard":
+            raise BadInput(f"hyperparameters.weights is {self.hyperparameters.weights!r}, and says in what all weights are trained (standard); leave it out for {self.training_type}.")
         if self.save_share is not None and not 0 < self.save_share <= 1:
             raise BadInput(f"save_share is {self.save_share!r}; it must be above 0 and at most 1, or null.")
         if self.today is not None and not is_day(self.today):
@@ -167,7 +174,11 @@ class RunFile:
     @property
     def is_merged(self) -> bool:
         """Whether the output holds a whole model, and not only the adapter."""
-        return self.training_type != "qlora" or self.hyperparameters.merge
+        return not self.has_adapter or self.hyperparameters.merge
+
+    @property
+    def has_adapter(self) -> bool:
+        return self.training_type in ADAPTED
 
 
 # Where the fields of a RunFile stand in the file, if not at the top under their own names.
@@ -242,6 +253,10 @@ def require_types(record, place_of) -> None:
         if bool not in kinds and isinstance(value, bool) or not isinstance(value, kinds + ((int,) if float in kinds else ())):
             names = " or ".join(TYPE_NAMES[kind] for kind in kinds if kind in TYPE_NAMES)
             raise BadInput(f"{place_of(field.name)} is {value!r}; it must be {names}.")
+
+
+def shown(choice: str | None) -> str:
+    return "null" if choice is None else choice
 
 
 def is_day(text: str) -> bool:

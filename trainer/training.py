@@ -3,18 +3,22 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from . import libraries
+from .answer_loss import NOT_IN_PIECES
 from .checkpoints import checkpoint_of, newest_complete, problem_with, remove_unfinished, sha256_of
 from .device import DeviceFigures, require_given_gpus
 from .events import Events
 from .failures import BadInput, Stopped
-from .optimisation import arguments, optimizer_for, steps_of
+from .going_on import arithmetic, differences, fingerprint_of, require_same_model
+from .optimisation import arguments, rate_share, rounded_adamw, steps_of
 from .ranks import Others, Rank, decided_by_one, join, saved_by_all
 from .rows import Conversation, read_conversations
 from .run_file import RunFile
 from .supervision import Commands
+from .ways import ROUNDED, Ways, ways_in, ways_of
 
 
 def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[Conversation], events: Events, commands: Commands) -> dict:
@@ -25,7 +29,10 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     root = run.work_dir / "checkpoints"
     hyper = run.hyperparameters
     identity = identity_of(run, sha256_of(run.train))
+    fingerprint = fingerprint_of(run.model_path)
     resume = newest_complete(root, run.lease_epoch, identity, run.known_checkpoint_step, events)
+    if resume:
+        require_same_model(resume, fingerprint, run)
     # From here on an earlier claim publishes nothing any more: it looks for this folder before it does.
     directory = root / f"e{run.lease_epoch}"
     directory.mkdir(parents=True, exist_ok=True)
@@ -56,13 +63,8 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     require_fit(run.model_path, tokenizer, data.rows, hyper.max_length)
     if resume is None:
         require_numbers(run.model_path)
-    elif resume.processes != run.processes:
-        events.send(
-            "log",
-            level="info",
-            message=f"This training had {_processes(resume.processes)} until step {resume.step}, and goes on with {_processes(run.processes)}: on the same rows, but "
-            "sums are rounded differently, so the weights are not those to the bit.",
-        )
+    for message in differences(resume, run) if resume else ():
+        events.send("log", level="warning", message=message)
     per_epoch, total_steps = steps_of(len(data.rows), hyper)
     held_out = HeldOut(run, held_out_rows, tokenizer, total_steps)
     for message in warnings_of(data, held_out.refused or [], len(conversations)) if resume is None else ():
@@ -73,14 +75,16 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     evaluator = Evaluator(held_out, record, early_stopping, events, resume.step if resume else None)
     # Trained to its end before: only the export was lost. train() would take one more step.
     is_trained = resume is not None and not evaluator.is_missing() and (resume.step >= total_steps or early_stopping.is_over)
-    optimizer = resume.optimizer if resume else optimizer_for(run.training_type, on_gpu())
-    setup = Setup(run, identity["data_sha256"], directory, resume.path if resume else None, total_steps, threads, optimizer)
+    ways = ways_in(resume.manifest) if resume else ways_of(run, gpu_bytes())
+    setup = Setup(run, identity["data_sha256"], directory, resume.path if resume else None, total_steps, threads, ways)
     rank = Rank(0, 1 if is_trained else run.processes)
 
     with Others(rank.count, events, follow, setup):
         trainer = trainer_of(setup, rank, tokenizer, data.rows)
         model = trainer.model
         trainable, total = parameters_of(model)
+        if not trainer.answer_loss.is_whole:
+            events.send("log", level="warning", message=f"The loss of a {model.config.model_type} is more than that of its answers' tokens, so that {NOT_IN_PIECES}")
         events.send(
             "plan",
             total_steps=total_steps,
@@ -98,8 +102,8 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
             device=device_name(rank.count, threads),
         )
         facts = {
-            **identity, "tokens_sha256": tokens_sha256(data), "seed": hyper.seed, "threads": threads, "processes": run.processes, "optimizer": optimizer, "lease_epoch": run.lease_epoch,
-            "versions": versions(),
+            **identity, "model_fingerprint": fingerprint, "tokens_sha256": tokens_sha256(data), "seed": hyper.seed, "threads": threads, "processes": run.processes, "ways": vars(ways),
+            "lease_epoch": run.lease_epoch, "versions": arithmetic(),
         }  # fmt: skip
         board = TensorBoard(run.work_dir / "tensorboard", run.lease_epoch, resume.step if resume else None)
         figures = DeviceFigures()
@@ -108,8 +112,8 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
         for callback in [*saved_by_all(rank), report, *decided_by_one(rank)]:
             trainer.add_callback(callback)
         if resume is None:
-            rehearse_the_end(run, model, optimizer)
-            trainer.add_callback(rehearsal(run, trainer, data.rows, rank, optimizer, events))
+            rehearse_the_end(run, model, ways.optimizer)
+            trainer.add_callback(rehearsal(run, trainer, data.rows, rank, ways.optimizer, events))
         if resume:
             events.send("resumed", step=resume.step, lease_epoch=resume.lease_epoch, path=str(resume.path))
         events.send("phase", phase="training", message=None)
@@ -177,7 +181,7 @@ class Setup:
     resume: Path | None
     total_steps: int
     threads: int
-    optimizer: str
+    ways: Ways
 
 
 def follow(setup: Setup, rank: Rank) -> None:
@@ -218,6 +222,13 @@ def on_gpu() -> bool:
     return torch.cuda.is_available()
 
 
+def gpu_bytes() -> int | None:
+    """Of this process's GPU, or None on the CPU."""
+    import torch
+
+    return torch.cuda.get_device_properties(0).total_memory if on_gpu() else None
+
+
 def device_name(processes: int, threads: int) -> str:
     import torch
 
@@ -226,19 +237,9 @@ def device_name(processes: int, threads: int) -> str:
     return f"cpu, {threads} threads" + (f" in {processes} processes" if processes > 1 else "")
 
 
-def _processes(count: int) -> str:
-    return "one process" if count == 1 else f"{count} processes"
-
-
 def identity_of(run: RunFile, data_sha256: str) -> dict:
     """What decides the weights: a checkpoint of another training does not count. Of an index, that is the model that makes it."""
     return {"training_type": run.training_type, "model": run.embedder_name, "data_sha256": data_sha256, "hyperparameters": vars(run.hyperparameters)}
-
-
-def versions() -> dict:
-    from importlib.metadata import version
-
-    return {name: version(name) for name in ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "tokenizers")}
 
 
 def trainer_of(setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
@@ -249,22 +250,24 @@ def trainer_of(setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
     from transformers.trainer_callback import PrinterCallback
 
     from .adapters import add_lora
-    from .answer_loss import answer_loss, is_plain
+    from .answer_loss import AnswerLoss
     from .batches import collate
     from .language import train_language_alone
-    from .models import load_model
+    from .models import computes_in_bf16, load_model
     from .whole_checkpoints import with_whole_checkpoints
 
     run, hyper = setup.run, setup.run.hyperparameters
     if run.training_type == "qlora":
         model = add_lora(load_model(run.model_path, quantize=True), hyper)
+    elif run.training_type == "lora":
+        model = add_lora(load_model(run.model_path, dtype=torch.bfloat16 if computes_in_bf16() else torch.float32), hyper)
     else:
-        # Full weights are updated by steps far below the resolution of bf16, so they are kept in fp32.
-        model = load_model(run.model_path, dtype=torch.float32)
+        # Full weights are updated by steps far below the resolution of bf16, so they are kept in fp32, or rounded so that it does not matter.
+        model = load_model(run.model_path, dtype=torch.bfloat16 if setup.ways.optimizer == ROUNDED else torch.float32)
         train_language_alone(model)
     model.train()
     model.config.use_cache = False
-    order = order_of(hyper, rows, rank.count)
+    order, loss = order_of(setup, rows), AnswerLoss(model, setup.ways.most_logits)
 
     class InOrder(with_whole_checkpoints(Trainer)):
         # Its own group_by_length draws from the global generator, which a resumed training has advanced otherwise.
@@ -284,30 +287,41 @@ def trainer_of(setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
             return loader
 
         def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-            if plain and model.training and num_items_in_batch is not None and not return_outputs:
+            if loss.is_whole and model.training and num_items_in_batch is not None and not return_outputs:
                 # Of the gradients of several processes the mean is taken, where their sum is wanted.
-                return rank.count * answer_loss(model, head, inputs, num_items_in_batch)
+                return rank.count * loss.learnt(model, inputs, num_items_in_batch)
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
 
-    plain, head = is_plain(model), model.get_output_embeddings()
+        def create_scheduler(self, num_training_steps, optimizer=None):
+            if self.lr_scheduler is None and setup.ways.first_step_learns:
+                share = partial(rate_share, warmup_steps=self.args.get_warmup_steps(num_training_steps), total_steps=num_training_steps)
+                self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer or self.optimizer, share)
+                self._created_lr_scheduler = True
+            return super().create_scheduler(num_training_steps, optimizer)
+
     trainer = InOrder(
         model=model,
-        args=arguments(run, setup.directory, setup.total_steps, on_gpu(), setup.optimizer, rank.count),
+        args=arguments(run, setup.directory, setup.total_steps, on_gpu(), setup.ways.optimizer, rank.count),
         train_dataset=rows,
         data_collator=collate(tokenizer.pad_token_id, rank),
         processing_class=tokenizer,
+        optimizer_cls_and_kwargs=rounded_adamw(hyper) if setup.ways.optimizer == ROUNDED else None,
     )
     trainer.remove_callback(PrinterCallback)
+    trainer.answer_loss = loss
+    # The tokens of a step are counted for a loss that asks for them: of ours it does not matter what the model's own code asks for.
+    trainer.model_accepts_loss_kwargs |= loss.is_whole and setup.ways.most_logits is not None
     return trainer
 
 
-def order_of(hyper, rows: list[dict], processes: int):
-    """A sampler of the rows, or None for the one of transformers, which takes them at random, for one process."""
+def order_of(setup: Setup, rows: list[dict]):
+    """A sampler of the rows, or None for the one of transformers."""
     from .batches import LikeLengths
 
-    if hyper.batching == "random" and processes == 1:
-        return None
+    hyper = setup.run.hyperparameters
     is_alike = hyper.batching == "like_length"
+    if not is_alike and setup.ways.drawn_by_transformers:
+        return None
     # Rows that count as equally long stay in the order that was drawn.
     return LikeLengths([len(row["input_ids"]) if is_alike else 1 for row in rows], hyper.batch_size * hyper.gradient_accumulation, hyper.seed)
 

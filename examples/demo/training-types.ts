@@ -10,9 +10,11 @@ export interface DemoTraining {
 /** Often, so that a kill loses little of so short a training. */
 export const SAVE_STEPS = 5;
 const SETTINGS = { batch_size: 8, epochs: 2, max_length: 512, save_steps: SAVE_STEPS };
+const ADAPTERS = { learning_rate: 0.001, lora_r: 16, lora_alpha: 32 };
 
 export const DEMO_TRAININGS: Record<TrainingType, DemoTraining> = {
-  qlora: { installs: ['smollm2-135m'], settings: { ...SETTINGS, learning_rate: 0.001, lora_r: 16, lora_alpha: 32 } },
+  lora: { installs: ['smollm2-135m'], settings: { ...SETTINGS, ...ADAPTERS } },
+  qlora: { installs: ['smollm2-135m'], settings: { ...SETTINGS, ...ADAPTERS } },
   // All weights take steps a tenth as large as adapters do.
   standard: { installs: ['smollm2-135m'], settings: { ...SETTINGS, learning_rate: 0.0001 } },
   // The one answers from the index that the other makes.

@@ -23,6 +23,10 @@ export function requireTrainable(wanted: Wanted, config: TrainingConfig): { type
     throw badRequest(`chunk_overlap is ${chunk_overlap}; it must be less than half of chunk_tokens (${chunk_tokens}).`);
   if (others.eval_steps === 0 && others.early_stopping_patience)
     throw badRequest('eval_steps is 0, so early_stopping_patience would see no evaluation. Leave one of them out.');
+  if (others.weights && type !== 'standard')
+    throw badRequest(
+      `weights is "${others.weights}", and says in what all weights are trained, by training_type "standard". Leave it out for "${type}".`,
+    );
   requireIndexed(type, wanted.embedding_model);
   return { type, model: wanted.base_model ?? config.default_model };
 }

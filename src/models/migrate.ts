@@ -12,6 +12,7 @@ import * as edges from './migrations/0009-edges.ts';
 import * as poolCommands from './migrations/0010-pool-commands.ts';
 import * as honestRows from './migrations/0011-honest-rows.ts';
 import * as embeddingModels from './migrations/0012-embedding-models.ts';
+import * as lora from './migrations/0013-lora.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
 const MIGRATIONS = [
@@ -27,6 +28,7 @@ const MIGRATIONS = [
   poolCommands,
   honestRows,
   embeddingModels,
+  lora,
 ];
 export const MIGRATION_NAMES = MIGRATIONS.map(({ name }) => name);
 

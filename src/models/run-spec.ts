@@ -11,6 +11,7 @@ import {
   REASONING_CHOICES,
   TOO_LONG_CHOICES,
   TOOL_CALLS_CHOICES,
+  WEIGHTS_CHOICES,
 } from '../trainer/protocol.ts';
 import { TRAINING_TYPES, type TrainingType } from './statuses.ts';
 import type { TrainingConfig } from './training-config.ts';
@@ -42,6 +43,7 @@ export const HyperparameterChoicesSchema = z.strictObject({
     .max(64)
     .optional(),
   activation_checkpointing: z.boolean().optional(),
+  weights: z.enum(WEIGHTS_CHOICES).optional(),
   reasoning: z.enum(REASONING_CHOICES).optional(),
   tool_calls: z.enum(TOOL_CALLS_CHOICES).optional(),
   on_bad_rows: z.enum(BAD_ROWS_CHOICES).optional(),
@@ -165,7 +167,7 @@ export function resolveHyperparameters(
 ): RunSpec['hyperparameters'] {
   return {
     batch_size: config.default_batch_size,
-    learning_rate: config.default_learning_rate,
+    learning_rate: config.learningRateOf(trainingType),
     epochs: config.default_epochs,
     lora_r: config.default_lora_r,
     lora_alpha: config.default_lora_alpha,

@@ -42,7 +42,7 @@ export const RUN_PHASES = [
 ] as const;
 export type RunPhase = (typeof RUN_PHASES)[number];
 
-export const TRAINING_TYPES = ['qlora', 'rag', 'standard'] as const;
+export const TRAINING_TYPES = ['lora', 'qlora', 'rag', 'standard'] as const;
 export type TrainingType = (typeof TRAINING_TYPES)[number];
 
 export const TRAIT_TYPES = ['reasoning', 'coding', 'general_tools'] as const;

@@ -9,6 +9,9 @@ import {
 } from 'sequelize';
 import type { TrainingType } from './statuses.ts';
 
+/** All weights take smaller steps than adapters beside them; an index (rag) takes none. */
+const LEARNING_RATES: Record<TrainingType, number> = { lora: 2e-4, qlora: 2e-4, standard: 2e-5, rag: 2e-4 };
+
 /** The one row of defaults and limits; a migration puts it there. */
 export class TrainingConfig extends Model<InferAttributes<TrainingConfig>, InferCreationAttributes<TrainingConfig>> {
   declare id: number;
@@ -16,7 +19,9 @@ export class TrainingConfig extends Model<InferAttributes<TrainingConfig>, Infer
   declare default_model: string;
   declare default_training_type: TrainingType;
   declare default_batch_size: number;
+  /** Of every training type where it was chosen; else each type has its own. */
   declare default_learning_rate: number;
+  declare learning_rate_is_chosen: CreationOptional<boolean>;
   declare default_epochs: number;
   declare default_lora_r: number;
   declare default_lora_alpha: number;
@@ -29,6 +34,11 @@ export class TrainingConfig extends Model<InferAttributes<TrainingConfig>, Infer
   static async current(transaction: Transaction | null = null): Promise<TrainingConfig> {
     return await TrainingConfig.findByPk(1, { rejectOnEmpty: true, transaction });
   }
+
+  /** What a training of this type learns with unless it names a rate: what was set for all types, else what suits the type. */
+  learningRateOf(type: TrainingType): number {
+    return this.learning_rate_is_chosen ? this.default_learning_rate : LEARNING_RATES[type];
+  }
 }
 
 export function initTrainingConfig(sequelize: Sequelize): void {
@@ -40,6 +50,7 @@ export function initTrainingConfig(sequelize: Sequelize): void {
       default_training_type: { type: DataTypes.STRING(16), allowNull: false },
       default_batch_size: { type: DataTypes.INTEGER, allowNull: false },
       default_learning_rate: { type: DataTypes.DOUBLE, allowNull: false },
+      learning_rate_is_chosen: DataTypes.BOOLEAN,
       default_epochs: { type: DataTypes.INTEGER, allowNull: false },
       default_lora_r: { type: DataTypes.INTEGER, allowNull: false },
       default_lora_alpha: { type: DataTypes.INTEGER, allowNull: false },

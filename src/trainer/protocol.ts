@@ -26,6 +26,9 @@ export type TooLongChoice = (typeof TOO_LONG_CHOICES)[number];
 /** Whether the rows of a step are about as long as each other, so that little is computed on padding. */
 export const BATCHING_CHOICES = ['like_length', 'random'] as const;
 
+/** In what all weights are trained: bf16 takes half the memory, and is rounded so that nothing is lost. */
+export const WEIGHTS_CHOICES = ['fp32', 'bf16'] as const;
+
 /** What is done with thoughts that a model's chat template has no place for: learnt in the text of the answer, or left out. */
 export const REASONING_CHOICES = ['inline', 'drop'] as const;
 /** What is done with calls of tools that it cannot show: the row is refused, or they are written as JSON in the text. */
@@ -62,12 +65,14 @@ export const HyperparametersSchema = z.object({
   /** Of rag: the size of a chunk, and what two that follow each other have in common, in tokens. Not there: 200 and 20. */
   chunk_tokens: z.number().int().optional(),
   chunk_overlap: z.number().int().optional(),
-  /** Whether the output of qlora holds the merged model beside the adapter. Not there: it does. */
+  /** Whether the output of lora or qlora holds the merged model beside the adapter. Not there: it does. */
   merge: z.boolean().optional(),
-  /** Of qlora: names of the layers that get adapters; null, or not there: every linear layer but the output's. */
+  /** Of lora and qlora: names of the layers that get adapters; null, or not there: every linear layer but the output's. */
   lora_target_modules: z.array(z.string()).nullable().optional(),
   /** Activations are computed twice instead of kept: less memory, more time, the same result. */
   activation_checkpointing: z.boolean().optional(),
+  /** Of standard: in what all weights are trained; null, or not there: fp32, unless a GPU has no room for that. */
+  weights: z.enum(WEIGHTS_CHOICES).nullable().optional(),
   /** Not there: inline, refuse and refuse. */
   reasoning: z.enum(REASONING_CHOICES).optional(),
   tool_calls: z.enum(TOOL_CALLS_CHOICES).optional(),
@@ -221,7 +226,7 @@ export const TrainResultSchema = z.object({
   /** Of which step the exported model is: of the best evaluation where it could stop early, else of the last step. */
   exported_step: step.optional(),
   train_loss: z.number().nullable(),
-  /** Of the trained weights: the adapter's file (qlora), the model's (standard), or the embeddings (rag). */
+  /** Of the trained weights: the adapter's file (lora, qlora), the model's (standard), or the embeddings (rag). */
   weights_sha256: z.string(),
   files: z.array(z.object({ path: z.string(), bytes: step, sha256: z.string() })),
 });

@@ -296,7 +296,14 @@ describe('the API as the reference describes it', function () {
       [422, /dataset_id is required/, 'POST', '/jobs/', { name: 'j' }],
       [422, /batch_size is -1/, 'POST', '/jobs/', { name: 'j', dataset_id: 1, batch_size: -1 }],
       [422, /Unknown body field "epoch"/, 'POST', '/jobs/', { name: 'j', dataset_id: 1, epoch: 3 }],
-      [422, /training_type is "lora"/, 'POST', '/jobs/', { name: 'j', dataset_id: 1, training_type: 'lora' }],
+      [422, /training_type is "dora"/, 'POST', '/jobs/', { name: 'j', dataset_id: 1, training_type: 'dora' }],
+      [
+        400,
+        /weights is "bf16"/,
+        'POST',
+        '/jobs/',
+        { name: 'j', dataset_id: 1, training_type: 'lora', weights: 'bf16' },
+      ],
       [
         400,
         /embedding_model is "org\/e", and training_type is qlora, which makes no index\. Leave it out/,

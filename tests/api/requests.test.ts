@@ -158,6 +158,25 @@ describe('requests', function () {
     assert.equal((await api.call('GET', '/projects/?status=running')).body.total, 0);
   });
 
+  it('learns at the rate of the training type, unless somebody sets one for all', async () => {
+    const rates = async () => {
+      const created = [];
+      for (const training_type of ['lora', 'qlora', 'standard']) {
+        const job = { name: training_type, dataset_id: datasetId, training_type };
+        created.push((await api.call('POST', '/jobs/', job)).body.learning_rate);
+      }
+      return created;
+    };
+    const set = async (body: object) => (await api.call('PATCH', '/config/', body)).body.default_learning_rate;
+    assert.deepEqual(await rates(), [0.0002, 0.0002, 0.00002]);
+    assert.equal(await set({ default_training_type: 'standard' }), 0.00002);
+    assert.equal(await set({ default_training_type: 'qlora' }), 0.0002);
+    assert.equal(await set({ default_learning_rate: 0.0002 }), 0.0002);
+    assert.deepEqual(await rates(), [0.0002, 0.0002, 0.0002]);
+    assert.equal(await set({ default_learning_rate: null }), 0.0002);
+    assert.deepEqual(await rates(), [0.0002, 0.0002, 0.00002]);
+  });
+
   it('show what a dataset holds, and give its file back', async () => {
     const { rows, columns } = (await api.call('GET', `/datasets/${datasetId}/preview?rows=2`)).body as {
       rows: { values: Record<string, string>; messages: { role: string; content: string }[] }[];

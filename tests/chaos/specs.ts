@@ -11,7 +11,7 @@ export interface Spec {
 export const DATASETS = [csvRows(160), csvRows(60, 'code'), csvRows(40, 'tool')];
 
 /**
- * Between them: 4-bit LoRA and all weights, dropout, gradient accumulation, checkpoints in the middle of epochs, an
+ * Between them: LoRA, 4-bit LoRA and all weights, dropout, gradient accumulation, checkpoints in the middle of epochs, an
  * interval that the service chooses, a job and a project.
  */
 export const SPECS: Record<string, Spec> = {

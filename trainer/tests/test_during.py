@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from ..device import DeviceFigures, figures_of
 from ..failures import BadInput, Stopped, as_failure
 from ..forms import Choices
-from ..optimisation import accelerations, optimizer_for
+from ..optimisation import accelerations
 from ..rows import Conversation
 from .support import HYPERPARAMETERS, model_path, shared, stop_at, train_here
 
@@ -245,15 +245,12 @@ class Acceleration(unittest.TestCase):
         cpu = accelerations("standard", on_gpu=False, compile=False, has_liger=True)
         self.assertEqual({name for name, value in cpu.items() if value is True}, {"use_cpu"})
         self.assertTrue(accelerations("qlora", on_gpu=False, compile=True, has_liger=False)["torch_compile"])
-        self.assertEqual(optimizer_for("qlora", on_gpu=False), "adamw_torch_fused")
 
     def test_on_a_gpu_all_that_there_is(self):
         gpu = accelerations("standard", on_gpu=True, compile=False, has_liger=True)
         self.assertEqual({name for name, value in gpu.items() if value is True}, {"bf16", "use_liger_kernel", "dataloader_pin_memory"})
         self.assertEqual(gpu["accelerator_config"], {"non_blocking": True, "even_batches": False})
         self.assertTrue(accelerations("qlora", on_gpu=True, compile=False, has_liger=False)["bf16"])
-        self.assertEqual(optimizer_for("standard", on_gpu=True), "adamw_torch_fused")
-        self.assertEqual(optimizer_for("qlora", on_gpu=True), "paged_adamw_8bit")
 
     def test_where_compiling_fails_it_is_said_what_to_leave_out(self):
         from torch._dynamo.exc import BackendCompilerFailed

@@ -23,6 +23,24 @@ class Models(unittest.TestCase):
                 layers = Counter(".".join(name.split(".")[-4:-2]) for name in adapter.keys())
         self.assertEqual(layers, {"self_attn.q_proj": 4, "mlp.up_proj": 4})  # Two matrices in each of two blocks.
 
+    def test_lora_leaves_the_base_as_it_is_and_merges_into_it(self):
+        # Quantise, and no weight of the base stays; leave lora out of run_file.ADAPTED, and there is no adapter.
+        import torch
+        from peft import PeftModel
+
+        from ..models import load_model
+        from .support import model_path
+
+        self.training_type = "lora"
+        with tempfile.TemporaryDirectory() as work:
+            self.trained(work, lora_dropout=0.0)
+            base, tuned = load_model(model_path(), dtype=torch.float32), load_model(Path(work, "output"), dtype=torch.float32)
+            with_adapter = PeftModel.from_pretrained(load_model(model_path(), dtype=torch.float32), Path(work, "output", "adapter"))
+            ids = torch.tensor([[3, 4, 5, 6]])
+            expected = with_adapter(input_ids=ids).logits
+            torch.testing.assert_close(tuned(input_ids=ids).logits, expected, rtol=0.02, atol=0.02)
+            self.assertFalse(torch.equal(base(input_ids=ids).logits, expected))
+
     def test_weights_of_four_bits_are_counted_one_by_one(self):
         # Count the elements of tensors, and a model of 135 million parameters has 81 million.
         from ..adapters import add_lora
@@ -52,7 +70,7 @@ class Models(unittest.TestCase):
 
     def test_activations_are_computed_twice_or_kept_with_the_same_result(self):
         # Leave activation_checkpointing out of optimisation.arguments, and they are kept.
-        for self.training_type in ("qlora", "standard"):
+        for self.training_type in ("lora", "qlora", "standard"):
             with self.subTest(self.training_type), tempfile.TemporaryDirectory() as kept, tempfile.TemporaryDirectory() as twice:
                 with computations_of("LlamaMLP") as once:
                     expected = self.trained(kept)

@@ -15,7 +15,7 @@ from .support import HYPERPARAMETERS, model_path, start, stop_at, train_here, wr
 # needs here. All are interrupted and compared. (rag: test_rag. compile, which takes long: test_compile.)
 QV = ("q_proj", "v_proj")
 CHOICES = {
-    "type": ("qlora", "standard"),
+    "type": ("lora", "qlora", "standard", "standard, bf16"),
     "batching": ("like_length", "random"),
     "gradient_accumulation": (1, 2),
     "lora_dropout": (0.0, 0.1),
@@ -27,15 +27,18 @@ CHOICES = {
     "stopped_in": ("first epoch", "second epoch"),
 }
 TABLE = [
-    ("qlora", "random", 2, 0.0, "truncate", "patience 2", True, None, False, "first epoch"),
-    ("standard", "like_length", 1, 0.1, "drop", "patience 2", False, None, False, "second epoch"),
-    ("qlora", "like_length", 1, 0.1, "split", "never", True, None, False, "first epoch"),
-    ("standard", "random", 2, 0.0, "split", "every 2", True, None, False, "second epoch"),
-    ("qlora", "like_length", 2, 0.0, "drop", "every 2", False, None, True, "first epoch"),
-    ("standard", "random", 1, 0.0, "truncate", "never", False, QV, False, "second epoch"),
-    ("standard", "random", 2, 0.1, "drop", "never", True, QV, True, "first epoch"),
-    ("standard", "like_length", 1, 0.1, "truncate", "every 2", False, QV, True, "second epoch"),
-    ("qlora", "random", 2, 0.1, "split", "patience 2", False, QV, True, "second epoch"),
+    ("lora", "random", 1, 0.1, "truncate", "never", False, QV, False, "first epoch"),
+    ("lora", "random", 2, 0.1, "drop", "every 2", True, None, True, "second epoch"),
+    ("lora", "like_length", 1, 0.0, "split", "patience 2", False, QV, False, "first epoch"),
+    ("qlora", "like_length", 1, 0.0, "truncate", "every 2", True, QV, False, "second epoch"),
+    ("qlora", "random", 2, 0.0, "drop", "patience 2", False, None, True, "second epoch"),
+    ("qlora", "random", 2, 0.1, "split", "never", True, QV, False, "first epoch"),
+    ("standard", "like_length", 1, 0.0, "truncate", "patience 2", True, None, True, "first epoch"),
+    ("standard", "like_length", 2, 0.1, "drop", "never", False, None, False, "first epoch"),
+    ("standard", "random", 2, 0.1, "split", "every 2", False, QV, False, "second epoch"),
+    ("standard, bf16", "like_length", 2, 0.0, "truncate", "every 2", True, QV, False, "first epoch"),
+    ("standard, bf16", "like_length", 1, 0.1, "drop", "patience 2", False, QV, True, "first epoch"),
+    ("standard, bf16", "random", 2, 0.0, "split", "never", False, None, True, "second epoch"),
 ]
 EVALUATED = {"never": {"eval_steps": 0}, "every 2": {"eval_steps": 2}, "patience 2": {"eval_steps": 2, "early_stopping_patience": 2}}
 # In tokens: the longest of the rows below have more.
@@ -45,7 +48,8 @@ SHORT = 70
 def hyperparameters_of(chosen: dict) -> dict:
     named = ("batching", "gradient_accumulation", "lora_dropout", "too_long", "merge", "activation_checkpointing")
     layers = chosen["lora_target_modules"] and list(chosen["lora_target_modules"])
-    return {**HYPERPARAMETERS, "max_length": SHORT, **{name: chosen[name] for name in named}, "lora_target_modules": layers, **EVALUATED[chosen["evaluated"]]}
+    weights = "bf16" if chosen["type"].endswith("bf16") else None
+    return {**HYPERPARAMETERS, "max_length": SHORT, "weights": weights, **{name: chosen[name] for name in named}, "lora_target_modules": layers, **EVALUATED[chosen["evaluated"]]}
 
 
 def write_uneven_rows(path: Path) -> Path:
@@ -75,7 +79,7 @@ class Resume(unittest.TestCase):
         for row in TABLE:
             chosen = dict(zip(CHOICES, row, strict=True))
             with self.subTest(**chosen):
-                options = {"training_type": chosen["type"], "data": data, "hyperparameters": hyperparameters_of(chosen)}
+                options = {"training_type": chosen["type"].partition(",")[0], "data": data, "hyperparameters": hyperparameters_of(chosen)}
                 whole, events = train_here(self.fresh(f"{row}-whole"), **options)
                 plan = events.of("plan")[0]
                 self.assertGreater(*{"truncate": (plan["truncated_rows"], 0), "drop": (plan["dropped_rows"], 0), "split": (plan["examples"], plan["rows"])}[chosen["too_long"]])

@@ -22,7 +22,10 @@ export function addConfig(endpoints: Endpoints): void {
     success: { status: 200, description: 'The configuration as it is now', schema: ConfigSchema },
     handle: async ({ body }) => {
       const config = await TrainingConfig.current();
-      return await presentConfig(await config.update(body));
+      const { default_learning_rate: rate, ...others } = body;
+      const chosen = rate === undefined ? {} : { learning_rate_is_chosen: rate !== null };
+      const changed = { ...others, ...chosen, ...(typeof rate === 'number' && { default_learning_rate: rate }) };
+      return await presentConfig(await config.update(changed));
     },
   });
 }

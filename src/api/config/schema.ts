@@ -18,15 +18,26 @@ const fields = {
   auto_start_workers: z.boolean(),
 };
 
+const description =
+  'Of every training type, where somebody set one; else each type has its own: 0.0002 for adapters (lora, qlora), 0.00002 for all weights (standard). ' +
+  'Shown is that of the default training type; null sets none.';
+
 export const ConfigPatch = z
-  .strictObject(fields)
+  .strictObject({ ...fields, default_learning_rate: bounds.learning_rate.nullable().openapi({ description }) })
   .partial()
   .openapi('ConfigPatch', {
     example: { max_concurrent_workers: 8, default_batch_size: 8, auto_start_workers: true },
   });
 
 export const ConfigSchema = z
-  .object({ id: idField, ...fields, active_workers: z.int(), created_at: dateField, updated_at: dateField })
+  .object({
+    id: idField,
+    ...fields,
+    default_learning_rate: bounds.learning_rate.openapi({ description }),
+    active_workers: z.int(),
+    created_at: dateField,
+    updated_at: dateField,
+  })
   .openapi('Config', {
     example: {
       id: 1,

@@ -32,7 +32,7 @@ export async function createJob(body: z.output<typeof JobCreate>, env: Env, tran
       model_name: trainable.model,
       embedding_model: embedding_model ?? null,
       batch_size: batch_size ?? config.default_batch_size,
-      learning_rate: learning_rate ?? config.default_learning_rate,
+      learning_rate: learning_rate ?? config.learningRateOf(trainable.type),
       epochs: epochs ?? config.default_epochs,
       lora_r: lora_r ?? config.default_lora_r,
       lora_alpha: lora_alpha ?? config.default_lora_alpha,
