@@ -25,7 +25,7 @@ def with_older_names(config: dict) -> dict:
             part["rope_theta"] = of_full["rope_theta"]
         if isinstance(of_sliding, dict) and "rope_theta" in of_sliding:
             part["rope_local_base_freq"] = of_sliding["rope_theta"]
-        if of_full.get("rope_type", "default") != "default":
+        if of_full is rope and rope.get("rope_type", "default") != "default":
             part["rope_scaling"] = {name: value for name, value in of_full.items() if name != "rope_theta"}
     return config
 

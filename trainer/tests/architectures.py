@@ -65,17 +65,27 @@ ARCHITECTURES = [
 ]  # fmt: skip
 
 
+def knows(config, name: str) -> bool:
+    try:
+        return hasattr(config, name)
+    except Exception:  # noqa: BLE001: Gemma 4 refuses to be asked for what differs by layer.
+        return True
+
+
 def config_of(architecture: Architecture):
     from transformers import AutoConfig
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-    sizes = {name: value for name, value in (SMALL | architecture.sizes).items() if value is not UNKNOWN}
+    def sizes(default) -> dict:
+        known = {name: value for name, value in SMALL.items() if knows(default, name)}
+        return {name: value for name, value in (known | architecture.sizes).items() if value is not UNKNOWN}
+
     if architecture.vision is None:
-        return AutoConfig.for_model(architecture.model_type, **sizes)
+        return AutoConfig.for_model(architecture.model_type, **sizes(CONFIG_MAPPING[architecture.model_type]()))
     parts = CONFIG_MAPPING[architecture.model_type].sub_configs
     default = CONFIG_MAPPING[architecture.model_type]()
     kinds = {name: type(getattr(default, name, None) or parts[name]()) for name in ("text_config", "vision_config")}
-    text, vision = kinds["text_config"](**sizes), kinds["vision_config"](**architecture.vision)
+    text, vision = kinds["text_config"](**sizes(kinds["text_config"]())), kinds["vision_config"](**architecture.vision)
     return AutoConfig.for_model(architecture.model_type, text_config=text.to_dict(), vision_config=vision.to_dict(), **architecture.whole)
 
 

@@ -43,6 +43,9 @@ def make_with_tokenizer(kind: str, sizes: dict, smollm2: Path, base: Path) -> No
     known = next(each for each in ARCHITECTURES if each.model_type == kind)
     vocabulary = json.loads((smollm2 / "config.json").read_text())["vocab_size"]
     make(dataclasses.replace(known, sizes={**known.sizes, **sizes, "vocab_size": vocabulary}), base)
+    config = json.loads((base / "config.json").read_text())
+    if "num_local_experts" in config:  # As version 5 writes it; published ones have the other name.
+        (base / "config.json").write_text(json.dumps({**config, "num_experts": config["num_local_experts"]}))
     for file in smollm2.glob("*"):
         if file.suffix != ".safetensors" and file.name not in ("config.json", "generation_config.json"):
             shutil.copyfile(file, base / file.name)
