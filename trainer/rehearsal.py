@@ -16,15 +16,34 @@ _LARGEST_CHECKPOINT_BYTES = 2 << 30  # A larger one is not written for a try: th
 _STATE_BYTES = {"paged_adamw_8bit": 2, ROUNDED: 4}  # Of an optimizer, for each weight; AdamW's two moments in fp32 otherwise.
 _ADAM_BYTES = 8
 _TOLD_LAYERS = 5
+_MOST_IN_16_BITS = 0.2
 
 
-def rehearse_the_end(run: RunFile, model, optimizer: str) -> None:
-    """That there is room for checkpoints and the model, and that the model can be written in its base's layout. Raises DiskFull or BadInput."""
+def rehearse_the_end(run: RunFile, model, optimizer: str, events: Events) -> None:
+    """What the weights take, that there is room for checkpoints and the model, and that the model can be written in its base's layout. Raises DiskFull or BadInput."""
     from .merging import Trained
 
+    if run.training_type == "qlora" and (told := in_16_bits(model)):
+        events.send("log", level="warning", message=told)
     if run.is_merged:
         Trained(model, run.model_path, run.hyperparameters.seed).layout.require_like_the_files()
     require_room(run, checkpoint_bytes(model, optimizer))
+
+
+def in_16_bits(model) -> str | None:
+    """What of a model that is to be in 4 bits is not, and what its weights take therefore. None of one that is, but for embeddings and what is small."""
+    base = model.get_base_model()
+    beside = {id(layer.weight) for layer in (base.get_input_embeddings(), base.get_output_embeddings()) if layer is not None}
+    weights = [parameter for name, parameter in base.named_parameters() if ".lora_" not in name and id(parameter) not in beside]
+    whole = sum(parameter.numel() for parameter in weights if getattr(parameter, "quant_state", None) is None and parameter.ndim > 1)
+    counts = sum(2 * parameter.numel() if getattr(parameter, "quant_state", None) else parameter.numel() for parameter in weights)
+    if whole <= _MOST_IN_16_BITS * counts:
+        return None
+    taken = sum(parameter.nbytes for parameter in base.parameters())
+    return (
+        f"{whole / counts:.0%} of the weights stay in 16 bits or more: bitsandbytes puts linear layers into 4 bits, and not the experts of a mixture, which are one tensor, nor what a model has "
+        f"in place of a linear layer. The weights take {_in_gb(taken)}. Where that does not fit, take a dense model."
+    )
 
 
 def require_room(run: RunFile, checkpoint: int) -> None:

@@ -11,6 +11,8 @@ import hashlib
 
 import torch
 
+from .rounding import to_bf16
+
 SLICE = 2**24  # Weights at a time: in float32 they take some hundreds of megabytes beside the model.
 
 
@@ -55,10 +57,5 @@ def _step_of(weights, gradients, first, second, group: dict, step: int, generato
         return
     drawn = torch.randint(-(2**31), 2**31, weights.shape, generator=generator, device=weights.device, dtype=torch.int32)
     first.copy_(mean)  # A tenth of it is new in each step, which is far above what rounding takes.
-    second.copy_(rounded(square, drawn & 0xFFFF))
-    weights.copy_(rounded(changed, drawn >> 16 & 0xFFFF))
-
-
-def rounded(numbers, drawn):
-    """float32 as bf16, whose bits are its first 16: up where what is behind them, and a number drawn from 0 to 65535, make another one."""
-    return numbers.view(torch.int32).add(drawn).bitwise_and_(-65536).view(torch.float32).to(torch.bfloat16)
+    second.copy_(to_bf16(square, drawn & 0xFFFF))
+    weights.copy_(to_bf16(changed, drawn >> 16 & 0xFFFF))

@@ -14,9 +14,14 @@ def rounded(tensor, dtype, name: str, seed: int):
 
     if tensor.dtype != torch.float32 or dtype != torch.bfloat16:
         return tensor.to(dtype)
+    tensor = tensor.detach().cpu()
     generator = torch.Generator().manual_seed(int.from_bytes(hashlib.sha256(f"{seed} {name}".encode()).digest()[:7], "big"))
-    bits = tensor.detach().cpu().contiguous().view(torch.int32)
-    # The upper half of the bits is the value of bf16 towards zero; what is added to the lower half carries as often as that is large.
-    carried = bits + torch.randint(0, 1 << 16, bits.shape, generator=generator, dtype=torch.int32)
-    exact = torch.where(torch.isfinite(tensor.detach().cpu()), carried & -(1 << 16), bits)
-    return exact.view(torch.float32).to(dtype).to(tensor.device)
+    drawn = torch.randint(0, 1 << 16, tensor.shape, generator=generator, dtype=torch.int32)
+    return torch.where(torch.isfinite(tensor), to_bf16(tensor, drawn), tensor.to(dtype))
+
+
+def to_bf16(numbers, drawn):
+    """float32 as bf16, whose bits are its first 16: away from zero as often as what is behind them, and a number drawn from 0 to 65535, carry."""
+    import torch
+
+    return numbers.contiguous().view(torch.int32).add(drawn).bitwise_and_(-65536).view(torch.float32).to(torch.bfloat16)

@@ -112,7 +112,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
         for callback in [*saved_by_all(rank), report, *decided_by_one(rank)]:
             trainer.add_callback(callback)
         if resume is None:
-            rehearse_the_end(run, model, ways.optimizer)
+            rehearse_the_end(run, model, ways.optimizer, events)
             trainer.add_callback(rehearsal(run, trainer, data.rows, rank, ways.optimizer, events))
         if resume:
             events.send("resumed", step=resume.step, lease_epoch=resume.lease_epoch, path=str(resume.path))

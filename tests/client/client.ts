@@ -21,7 +21,7 @@ export const typo: Body<'/api/v1/jobs/'> = { name: 'j', dataset_id: 1, epoch: 3 
 export const incomplete: Body<'/api/v1/jobs/'> = { name: 'j' };
 
 // @ts-expect-error not a training type
-export const wrong: Body<'/api/v1/jobs/'> = { name: 'j', dataset_id: 1, training_type: 'lora' };
+export const wrong: Body<'/api/v1/jobs/'> = { name: 'j', dataset_id: 1, training_type: 'dora' };
 
 export const start: Body<'/api/v1/workers/'> = { action: 'start', worker_count: 2 };
 

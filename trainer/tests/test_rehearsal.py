@@ -84,6 +84,20 @@ class Rehearsal(unittest.TestCase):
             without, _ = train_here(self._other())
         self.assertEqual(result["weights_sha256"], without["weights_sha256"])
 
+    def test_weights_that_stay_in_16_bits_are_told_of_with_what_they_take(self):
+        # Experts are one tensor, and Falcon's linear layers a class of its own: both stay, and nothing said so.
+        from .architectures import ARCHITECTURES, make
+
+        for name, is_told in (("qwen3_moe", True), ("falcon", True), ("llama", False)):
+            self.events.clear()
+            model = self.work / name
+            make(next(each for each in ARCHITECTURES if each.model_type == name), model)
+            work = self.work / f"{name}-run"
+            work.mkdir()
+            train_here(work, lambda event, commands: self.events.append(event), model={"name": f"mtm/{name}", "path": str(model)}, hyperparameters={**HYPERPARAMETERS, "max_steps": 1})
+            told = [event["message"] for event in self.events if event["type"] == "log" and "stay in 16 bits" in event["message"]]
+            self.assertEqual(len(told), is_told, (name, told))
+
     def test_an_adapter_that_is_read_past_is_told_of(self):
         from .. import adapters
         from .architectures import ARCHITECTURES, make
