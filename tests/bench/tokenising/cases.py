@@ -8,7 +8,7 @@ from pathlib import Path
 from trainer.tests import packages
 from trainer.tests.conformance import TOOLS, assistant, call, result, user
 
-MOST_ROWS = {1: 3000, 64: 40}
+MOST_ROWS = {1: 24000, 64: 240}
 # Template, kind of conversation, turns.
 CASES = [
     ("smollm2:135m", "plain", 1), ("smollm2:135m", "plain", 64), ("smollm2:135m", "HTML", 64), ("smollm2:135m", "thoughts", 64),
