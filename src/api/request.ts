@@ -53,8 +53,17 @@ export async function whileReceiving<T>(ctx: Context, receiving: Promise<T>): Pr
       reject(new ApiError(408, `No byte of the body came for ${BODY_SILENCE_MS / 1000} s. Send the request again.`)),
     );
   });
+  // Who reads the body hears of that only if it happens while it listens, and the connection may be gone before it begins.
+  const gone = new Promise<never>((_resolve, reject) => {
+    const leave = () => {
+      if (!ctx.req.complete)
+        reject(new ApiError(400, 'The connection ended before all of the body had come. Send the request again.'));
+    };
+    if (ctx.req.destroyed) leave();
+    else ctx.req.once('close', leave);
+  });
   try {
-    return await Promise.race([receiving, silence]);
+    return await Promise.race([receiving, silence, gone]);
   } finally {
     ctx.req.setTimeout(0);
     if (!ctx.req.complete) discardRest(ctx);
