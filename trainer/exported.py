@@ -6,6 +6,7 @@ from .evaluation import Losses
 from .held_out import HeldOutRow, fingerprint, mean_loss
 from .measured import FOLDER, Measured, read_claims
 from .run_file import RunFile
+from .safetensors_files import files_of, header_of
 
 # How far the loss of the export may be from what that of the training lets expect, in nats a token: the least of all, a part of what
 # 4 bits change in the base's own loss on the same rows, and a part of what was learnt. docs/validation.md has what was measured.
@@ -35,9 +36,9 @@ def _is_changed(run: RunFile) -> bool:
             return any(bool(adapter.get_tensor(name).any()) for name in adapter.keys() if "lora_B" in name or "lora_embedding_B" in name)
     import torch
 
-    bases = {name: file for file in sorted(run.model_path.glob("*.safetensors")) for name in _names(file)}
+    bases = {name: file for file in files_of(run.model_path) for name in header_of(file).tensors}
     compared = False
-    for file in sorted(run.output_dir.glob("*.safetensors")):
+    for file in files_of(run.output_dir):
         with safe_open(file, "pt") as tuned:
             for name in tuned.keys():
                 if name not in bases:
@@ -49,13 +50,6 @@ def _is_changed(run: RunFile) -> bool:
                     return True
     # Under other names than the base's, nothing is known of them.
     return not compared
-
-
-def _names(file) -> list[str]:
-    from safetensors import safe_open
-
-    with safe_open(file, "pt") as tensors:
-        return list(tensors.keys())
 
 
 def against_training(run: RunFile, rows: dict[str, list[HeldOutRow]], base: Losses, tuned: Losses) -> dict:

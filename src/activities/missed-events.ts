@@ -51,7 +51,7 @@ export async function recordMissed(lease: Lease, eventsDir: string, untilStep: n
   }
 }
 
-/** Whoever did the first step measured the base before it, which is told of as step 0. */
+/** Whoever did the first step measured the base before it, as step 0. */
 function isOf({ from, to }: StepsOfClaim, evaluated: number): boolean {
   return evaluated >= (from === 1 ? 0 : from) && evaluated <= to;
 }

@@ -34,7 +34,7 @@ export const BundleReplySchema = z.union([
 ]);
 export type BundleReply = Exclude<z.infer<typeof BundleReplySchema>, { error: string }>;
 
-/** One of its lines where the answer is told as it is said. */
+/** One line of a streamed answer. */
 export const BundleEventSchema = z.union([
   z.object({ results: z.array(FoundChunkSchema) }),
   z.object({ text: z.string() }),

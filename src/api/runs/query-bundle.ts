@@ -30,7 +30,7 @@ export async function streamAnswer(dependencies: ApiDependencies, run: Run, aske
 }
 
 async function* eventsOf(told: AsyncGenerator<BundleEvent>, about: object): AsyncGenerator<string> {
-  // Loading the models may take minutes: that the question was taken is told at once.
+  // Loading the models may take minutes, so the client hears at once that the question was taken.
   yield ': reading\n\n';
   try {
     for await (const event of told) {
