@@ -7,6 +7,7 @@ const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
   readers: async () => (await import('./readers/main.ts')).main(),
   tokenising: async (args) => (await import('./tokenising/main.ts')).main(args),
   export: async (args) => (await import('./export/main.ts')).main(args),
+  gpu: async (args) => (await import('./gpu/main.ts')).main(args),
   memory: async () => (await import('./memory/main.ts')).main(),
   upload: async (args) => (await import('./upload.ts')).main(args),
   pool: async (args) => (await import('./pool.ts')).main(args),

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { execa } from 'execa';
-import { loadEnv, PROJECT_ROOT } from '../../../src/env.ts';
+import { type Env, loadEnv, PROJECT_ROOT } from '../../../src/env.ts';
 import { ensurePythonEnvironment, ensureTrainerPython } from '../../../src/local/python.ts';
 import { smollm2 } from '../smollm2.ts';
 
@@ -43,15 +43,7 @@ export async function main(args: string[]): Promise<void> {
   const env = loadEnv();
   const onProgress = (line: string) => console.log(line);
   const ours = await ensureTrainerPython({ env, onProgress });
-  const trl = await ensurePythonEnvironment({
-    env,
-    onProgress,
-    what: "the benchmark's Python environment (the trainer's, and TRL)",
-    requirements: [
-      ...['requirements-torch.txt', 'requirements.txt'].map((name) => join(PROJECT_ROOT, 'trainer', name)),
-      join(FOLDER, 'requirements.txt'),
-    ],
-  });
+  const trl = await withTrl(env, onProgress);
   const dir = await mkdtemp(join(tmpdir(), 'mtm-bench-trainer-'));
   const trainers: Trainer[] = [];
   try {
@@ -67,6 +59,19 @@ export async function main(args: string[]): Promise<void> {
     for (const trainer of trainers) trainer.end();
     await rm(dir, { recursive: true, force: true });
   }
+}
+
+/** A Python with the trainer's packages, and TRL. */
+export function withTrl(env: Env, onProgress: (line: string) => void): Promise<string> {
+  return ensurePythonEnvironment({
+    env,
+    onProgress,
+    what: "the benchmark's Python environment (the trainer's, and TRL)",
+    requirements: [
+      ...['requirements-torch.txt', 'requirements.txt'].map((name) => join(PROJECT_ROOT, 'trainer', name)),
+      join(FOLDER, 'requirements.txt'),
+    ],
+  });
 }
 
 /** Rows for one epoch of so many steps, and the run file, with the service's defaults. */
