@@ -15,16 +15,11 @@ from ..failures import BadInput, Diverged, MachineFailed, Stopped, as_failure
 from ..run_file import read_run_file
 from ..saving import LONGEST_S, SavePlan
 from ..validation import validate
-from .support import HYPERPARAMETERS, ROOT, Recorder, stop_at, train_here, write_run_file
+from .support import HYPERPARAMETERS, ROOT, Recorder, Trainings, stop_at, train_here, write_run_file
 
 
-class Ends(unittest.TestCase):
+class Ends(Trainings):
     """How a training ends that cannot go on as it is, and how it then goes on."""
-
-    def setUp(self):
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.work = Path(directory.name)
 
     def run_trainer(self, run_file: Path, **options) -> subprocess.CompletedProcess:
         return subprocess.run([sys.executable, "-u", "-m", "trainer", str(run_file)], cwd=ROOT, capture_output=True, text=True, **options)
@@ -43,9 +38,9 @@ class Ends(unittest.TestCase):
 
     def test_a_checkpoint_fits_the_same_rows_per_step_in_smaller_batches(self):
         # Take `rows_per_step` out of checkpoints.comparable and the checkpoint is put aside.
-        whole, events = train_here(self._folder("whole"))
+        whole, events = train_here(self.fresh("whole"))
         losses = [event["loss"] for event in events.of("step")]
-        work = self._folder("split")
+        work = self.fresh("split")
         with self.assertRaises(Stopped):
             train_here(work, stop_at(4))
         split = {**HYPERPARAMETERS, "batch_size": 1, "gradient_accumulation": HYPERPARAMETERS["batch_size"] * HYPERPARAMETERS["gradient_accumulation"]}
@@ -95,7 +90,7 @@ class Ends(unittest.TestCase):
         # Take places.require out of reporting.py and the checkpoints from step 4 on lie elsewhere; out of places.fresh, the model.
         elsewhere = self._elsewhere()
         for place, step in (("checkpoints", 4), ("out", 6)):
-            work = self._folder(place)
+            work = self.fresh(place)
             output = work / "out" / "output"
             output.parent.mkdir()
 
@@ -110,7 +105,7 @@ class Ends(unittest.TestCase):
 
     def test_whoever_may_read_files_may_read_the_model(self):
         # Leave the modes as safetensors sets them, and a server of another user's cannot load the weights beside a config that it reads.
-        work = self._folder("modes")
+        work = self.fresh("modes")
         before = os.umask(0o027)
         try:
             train_here(work)
@@ -122,7 +117,7 @@ class Ends(unittest.TestCase):
     def test_a_link_that_comes_while_the_model_is_written_leads_nothing_out(self):
         # Write by the name of the output directory (fresh in places.py), and what is saved after the link lies elsewhere.
         elsewhere = self._elsewhere()
-        work = self._folder("out")
+        work = self.fresh("out")
         output = work / "out" / "output"
         output.parent.mkdir()
 
@@ -152,11 +147,6 @@ class Ends(unittest.TestCase):
             self.assertEqual(self.run_trainer(run_file).returncode, failures.DONE)
         finally:
             subprocess.run(["umount", str(self.work)], check=True)
-
-    def _folder(self, name: str) -> Path:
-        path = self.work / name
-        path.mkdir()
-        return path
 
     def _elsewhere(self) -> Path:
         path = Path(tempfile.mkdtemp())

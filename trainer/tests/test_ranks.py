@@ -1,25 +1,13 @@
 import hashlib
 import json
-import unittest
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from ..failures import CRASH, DONE
-from .support import HYPERPARAMETERS, shared, start, train_here, write_run_file
+from .support import HYPERPARAMETERS, Trainings, ending_early, start, train_here, write_run_file
 
 
-class Ranks(unittest.TestCase):
+class Ranks(Trainings):
     """A training by two processes."""
-
-    def setUp(self):
-        directory = TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.work = Path(directory.name)
-
-    def fresh(self, name: str) -> Path:
-        path = self.work / name
-        path.mkdir()
-        return path
 
     def train(self, work: Path, at_step=None, end=lambda trainer: None, **changes) -> int:
         """In processes of its own; `end` is called once it tells of a step. Returns the exit code."""
@@ -86,18 +74,15 @@ class Ranks(unittest.TestCase):
 
     def test_an_evaluation_that_ends_the_training_ends_all(self):
         # Leave what comes after a save to rank 0 (decided_by_one), and the others wait for a step that never comes.
-        held_out = self.work / "held_out.jsonl"
-        held_out.write_text("\n".join(json.dumps({"prompt": f"question {i}", "completion": "bird fish", "trait": "a"}) for i in range(3)))
-        data = {"train": str(shared() / "train.jsonl"), "held_out": str(held_out)}
-        patient = {**HYPERPARAMETERS, "learning_rate": 0.02, "epochs": 5, "eval_steps": 2, "early_stopping_patience": 2, "save_steps": 1}
+        patient = ending_early(self.work / "held_out.jsonl")
         work = self.fresh("patient")
-        self.assertEqual(self.train(work, data=data, hyperparameters=patient), DONE)
+        self.assertEqual(self.train(work, **patient), DONE)
         last = events_of(work, "eval")[-1]["step"]
         self.assertLess(last, 30)
         # As if it had been killed between its last save and the evaluation after it.
         notes = work / "evaluations" / "e1.jsonl"
         notes.write_text("".join(line for line in notes.read_text().splitlines(True) if json.loads(line).get("step") != last))
-        self.assertEqual(self.train(work, data=data, hyperparameters=patient, lease_epoch=2, known_checkpoint_step=last), DONE)
+        self.assertEqual(self.train(work, **patient, lease_epoch=2, known_checkpoint_step=last), DONE)
         self.assertEqual([event["step"] for event in events_of(work, "step")][-1], last)
         self.assertEqual(*[event for event in events_of(work, "eval") if event["step"] == last and event["trait"] is None])
 

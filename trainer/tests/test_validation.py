@@ -9,20 +9,15 @@ from ..held_out import Question
 from ..run_file import Hyperparameters
 from ..supervision import Commands
 from ..tasks import run
-from .support import HYPERPARAMETERS, Recorder, model_path, train_here, write_run_file
+from .support import HYPERPARAMETERS, Recorder, Trainings, model_path, train_here, write_run_file
 
 
 def validate(work: Path, **changes) -> dict:
     return run(write_run_file(work, task="validate", **changes), Recorder(), Commands())
 
 
-class Fair(unittest.TestCase):
+class Fair(Trainings):
     """Base and tuned are asked in the same way, whatever their files say, and what they had no time for is told."""
-
-    def setUp(self):
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.work = Path(directory.name)
 
     def test_greedy_is_the_likeliest_token_whatever_the_model_s_own_settings(self):
         # Hand generate a config and leave the model its own, and transformers takes from that what is open.
@@ -83,19 +78,12 @@ class Fair(unittest.TestCase):
         self.assertEqual(plain.said("4, I think"), "4, I think")
 
 
-class TheTrainedOne(unittest.TestCase):
+class TheTrainedOne(Trainings):
     """What is validated is the model that was trained: not its base, and not another."""
 
-    def setUp(self):
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.work = Path(directory.name)
-
     def trained(self, name: str, **changes) -> Path:
-        work = self.work / name
-        work.mkdir()
-        train_here(work, **changes)
-        return work
+        train_here(self.fresh(name), **changes)
+        return self.work / name
 
     def test_a_model_that_is_its_base_is_no_result(self):
         # Take unchanged out of validation.examine, and who trained nothing has a model all the same.
@@ -139,8 +127,7 @@ class TheTrainedOne(unittest.TestCase):
 
     def test_of_an_early_end_the_best_is_compared(self):
         changes = {"hyperparameters": {**HYPERPARAMETERS, "learning_rate": 0.05, "epochs": 5, "eval_steps": 2, "early_stopping_patience": 1, "save_steps": 1}}
-        work = self.work / "early"
-        work.mkdir()
+        work = self.fresh("early")
         result, _ = train_here(work, **changes)
         told = validate(work, **changes)
         self.assertTrue(result["stopped_early"])
