@@ -82,12 +82,12 @@ class GoingOn(Trainings):
         work = self.stopped()
 
         def older(manifest):
-            manifest["versions"]["torch"] = "2.12.0"
+            manifest["versions"].update(torch="2.12.0", device="NVIDIA H100")
 
         self.changed(work, older)
         _, events = train_here(work, lease_epoch=2, known_checkpoint_step=5)
         [warning] = warnings(events)
-        self.assertRegex(warning, r"^This training was computed with torch 2\.12\.0 \(now [^)]+\) until step 5\. It goes on from there, .* not those to the bit\.$")
+        self.assertRegex(warning, r"^This training was computed with torch 2\.12\.0 \(now [^)]+\), device NVIDIA H100 \(now cpu\) until step 5\. It goes on from there, .* not those to the bit\.$")
 
     def test_a_training_of_one_step_learns(self):
         # Begin the schedule at 0, and the weights are those of the base.
