@@ -55,6 +55,13 @@ class Rehearsal(unittest.TestCase):
                 self.train(model={"name": "mtm/tiny", "path": str(model)}, training_type=training_type)
         self.require_no_step()
 
+    def test_a_checkpoint_that_cannot_be_saved(self):
+        # Leave try_checkpoint out of the rehearsal, and it is found out with the first one, after save_steps steps.
+        model_path()  # It is saved itself, once.
+        with mock.patch("transformers.PreTrainedModel.save_pretrained", side_effect=RuntimeError("Some tensors share memory")), self.assertRaisesRegex(BadInput, "^A checkpoint of this model cannot be saved: Some"):
+            self.train(training_type="standard")
+        self.require_no_step()
+
     def test_the_longest_batch_of_the_run_is_tried_first(self):
         # Leave the rehearsal out and memory ends where the longest rows come, which may be hours in.
         rows = [{"prompt": f"question {number}", "completion": "yes", "trait": "a"} for number in range(16)]
@@ -86,12 +93,12 @@ class Rehearsal(unittest.TestCase):
 
     def test_weights_that_stay_in_16_bits_are_told_of_with_what_they_take(self):
         # Experts are one tensor, and Falcon's linear layers a class of its own: both stay, and nothing said so.
-        from .architectures import ARCHITECTURES, make
+        from .architectures import make, named
 
         for name, is_told in (("qwen3_moe", True), ("falcon", True), ("llama", False)):
             self.events.clear()
             model = self.work / name
-            make(next(each for each in ARCHITECTURES if each.model_type == name), model)
+            make(named(name), model)
             work = self.work / f"{name}-run"
             work.mkdir()
             train_here(work, lambda event, commands: self.events.append(event), model={"name": f"mtm/{name}", "path": str(model)}, hyperparameters={**HYPERPARAMETERS, "max_steps": 1})
@@ -100,10 +107,10 @@ class Rehearsal(unittest.TestCase):
 
     def test_an_adapter_that_is_read_past_is_told_of(self):
         from .. import adapters
-        from .architectures import ARCHITECTURES, make
+        from .architectures import make, named
 
         model = self.work / "mamba"
-        make(next(each for each in ARCHITECTURES if each.model_type == "mamba"), model)
+        make(named("mamba"), model)
         with mock.patch.object(adapters, "read_past", return_value=[]):
             self.train(model={"name": "mtm/mamba", "path": str(model)}, training_type="lora", hyperparameters={**HYPERPARAMETERS, "max_steps": 1})
         told = [event["message"] for event in self.events if event["type"] == "log"]
