@@ -3,6 +3,7 @@ import timeit
 import unittest
 from collections import Counter
 from pathlib import Path
+from unittest import mock
 
 from .support import HYPERPARAMETERS, train_here
 
@@ -67,6 +68,16 @@ class Models(unittest.TestCase):
             left, right = torch.randn(400, 600, dtype=dtype), torch.randn(600, 400, dtype=dtype)
             seconds[dtype] = min(timeit.repeat(lambda: left @ right, number=3))
         self.assertLess(seconds[chosen], 5 * seconds[torch.float32])
+
+    def test_a_gpu_without_instructions_for_bf16_computes_in_float32(self):
+        # Ask torch without `including_emulation`, and a T4 or a V100, which writes it out, is taken to have them.
+        from ..models import computes_in_bf16
+        from ..optimisation import accelerations
+
+        for has_instructions in (True, False):
+            with mock.patch("torch.cuda.is_available", return_value=True), mock.patch("torch.cuda.is_bf16_supported", lambda including_emulation=True: including_emulation or has_instructions):
+                self.assertEqual(computes_in_bf16(), has_instructions)
+                self.assertEqual(accelerations("qlora", on_gpu=True, compile=False, has_liger=False)["bf16"], has_instructions)
 
     def test_activations_are_computed_twice_or_kept_with_the_same_result(self):
         # Leave activation_checkpointing out of optimisation.arguments, and they are kept.
