@@ -117,7 +117,7 @@ class Loss(unittest.TestCase):
         from ..answer_loss import AnswerLoss
         from ..adapters import add_lora
         from ..models import load_model
-        from ..run_file import Hyperparameters
+        from ..hyperparameters import Hyperparameters
         from .support import HYPERPARAMETERS
 
         inputs, learnt = batch()

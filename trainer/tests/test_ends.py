@@ -52,7 +52,7 @@ class Ends(Trainings):
             self.assertAlmostEqual(event["loss"], losses[event["step"] - 1], delta=0.2)
 
     def test_a_loss_beyond_hope_ends_at_the_last_good_checkpoint(self):
-        # Take the raise out of training.require_hope and it trains on.
+        # Take the raise out of reporting.require_hope and it trains on.
         hopeless = {**HYPERPARAMETERS, "learning_rate": 1.0, "epochs": 40, "save_steps": 2}
         with self.assertRaises(Diverged) as raised:
             train_here(self.work, training_type="standard", hyperparameters=hopeless)

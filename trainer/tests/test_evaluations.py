@@ -106,7 +106,7 @@ class Evaluations(Trainings):
         self.assertRegex(told[1], "^The evaluation at step 2 is left out")
 
     def test_between_the_save_and_the_evaluation_nothing_is_lost(self):
-        # Leave the missing evaluation out of Evaluator.begin, or _run_epoch out of training.InOrder, and with patience it ends at another step.
+        # Leave the missing evaluation out of Evaluator.begin, or _run_epoch out of each_process.InOrder, and with patience it ends at another step.
         unlike = ending_early(self.work / "held_out.jsonl", batch_size=4, gradient_accumulation=1)
         for name, changes in (("ended early", unlike), ("to the end", {"hyperparameters": {**OFTEN, "save_steps": 1}})):
             whole, events = train_here(self.fresh(f"{name} whole"), **changes)

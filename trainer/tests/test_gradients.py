@@ -21,7 +21,7 @@ class Gradients(unittest.TestCase):
     def with_adapters(self, model):
         """Adapters that are the same at every call, and have an effect: new ones add nothing, and half of them have no gradient."""
         from ..adapters import add_lora
-        from ..run_file import Hyperparameters
+        from ..hyperparameters import Hyperparameters
 
         model = add_lora(model, Hyperparameters(**{**HYPERPARAMETERS, "lora_dropout": 0.0})).train()
         generator = self.torch.Generator().manual_seed(1)

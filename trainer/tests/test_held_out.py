@@ -4,8 +4,8 @@ import unittest
 from copy import copy
 from pathlib import Path
 
+from ..hyperparameters import Hyperparameters
 from ..rows import Conversation
-from ..run_file import Hyperparameters
 from .support import HYPERPARAMETERS, Recorder, Trainings, model_path, shared, train_here, write_run_file
 
 

@@ -15,7 +15,7 @@ class Language(unittest.TestCase):
         # Leave `exclude` out of adapters.targets_of, or train_language_alone empty, and what reads images is among them.
         from ..adapters import add_lora
         from ..language import train_language_alone
-        from ..run_file import Hyperparameters
+        from ..hyperparameters import Hyperparameters
 
         for name in ("gemma3", "qwen3_5", "llava"):
             with self.subTest(name):
@@ -48,7 +48,7 @@ class Language(unittest.TestCase):
         import torch
 
         from ..adapters import add_lora
-        from ..run_file import Hyperparameters
+        from ..hyperparameters import Hyperparameters
 
         model = add_lora(built(named("qwen3_moe")), Hyperparameters(**{**HYPERPARAMETERS, "lora_dropout": 0.25}))
         dropped = {name.split(".")[-3]: layer.p for name, layer in model.named_modules() if isinstance(layer, torch.nn.Dropout) and ".lora_dropout." in name}

@@ -46,7 +46,7 @@ class Models(unittest.TestCase):
         # Count the elements of tensors, and a model of 135 million parameters has 81 million.
         from ..adapters import add_lora
         from ..models import load_model, parameters_of
-        from ..run_file import Hyperparameters
+        from ..hyperparameters import Hyperparameters
         from .support import model_path
 
         trained, total = parameters_of(load_model(model_path()))

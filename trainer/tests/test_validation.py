@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..checkpoints import write_manifest
 from ..held_out import Question
-from ..run_file import Hyperparameters
+from ..hyperparameters import Hyperparameters
 from ..supervision import Commands
 from ..tasks import run
 from .support import HYPERPARAMETERS, Recorder, Trainings, model_path, train_here, write_run_file
