@@ -159,26 +159,30 @@ def no_number(line: dict) -> dict:
 
 class Rounded(unittest.TestCase):
     def test_what_was_learnt_in_small_steps_is_not_rounded_away(self):
-        # Round to the nearest, and every weight that moved by less than half a step of bf16 is that of the base again.
+        # Round to the nearest, and every weight that moved by less than half a step of its type is that of the base again.
         import torch
 
         from ..rounding import rounded
 
-        base = torch.randn(512, 512, generator=torch.Generator().manual_seed(1)).bfloat16().float()
-        moved = base * (1 + 0.0008)  # A fifth of a step of bf16, or less.
-        self.assertTrue(torch.equal(moved.bfloat16().float(), base))
-        kept = rounded(moved, torch.bfloat16, "a", 1)
-        self.assertEqual(kept.dtype, torch.bfloat16)
-        change = ((kept.float().abs() - base.abs()).sum() / (moved.abs() - base.abs()).sum()).item()
-        self.assertAlmostEqual(change, 1.0, delta=0.1)
-        step = torch.finfo(torch.bfloat16).eps * base.abs()
-        self.assertTrue(((kept.float() - moved).abs() <= step).all())
-        self.assertTrue(torch.equal(kept, rounded(moved, torch.bfloat16, "a", 1)))
-        self.assertFalse(torch.equal(kept, rounded(moved, torch.bfloat16, "b", 1)))
-        # What did not move stays, and what is no number is none.
-        self.assertTrue(torch.equal(rounded(base, torch.bfloat16, "a", 1).float(), base))
-        odd = torch.tensor([float("inf"), float("-inf"), float("nan"), 0.0, -0.0])
-        self.assertEqual(str(rounded(odd, torch.bfloat16, "a", 1)), str(odd.bfloat16()))
+        for dtype in (torch.bfloat16, torch.float16):
+            # The small ones are below 2**-14: there, numbers of float16 are as far apart as at it.
+            for size in (1.0, 1e-5):
+                with self.subTest(dtype=dtype, size=size):
+                    base = (size * torch.randn(512, 512, generator=torch.Generator().manual_seed(1))).to(dtype).float()
+                    moved = base * (1 + torch.finfo(dtype).eps / 10)  # A fifth of a step, or less.
+                    self.assertTrue(torch.equal(moved.to(dtype).float(), base))
+                    kept = rounded(moved, dtype, "a", 1)
+                    self.assertEqual(kept.dtype, dtype)
+                    change = ((kept.float().abs() - base.abs()).sum() / (moved.abs() - base.abs()).sum()).item()
+                    self.assertAlmostEqual(change, 1.0, delta=0.1)
+                    step = torch.finfo(dtype).eps * base.abs().clamp(min=torch.finfo(dtype).smallest_normal)
+                    self.assertTrue(((kept.float() - moved).abs() <= step).all())
+                    self.assertTrue(torch.equal(kept, rounded(moved, dtype, "a", 1)))
+                    self.assertFalse(torch.equal(kept, rounded(moved, dtype, "b", 1)))
+                    # What did not move stays, and what is no number is none.
+                    self.assertTrue(torch.equal(rounded(base, dtype, "a", 1).float(), base))
+            odd = torch.tensor([float("inf"), float("-inf"), float("nan"), 0.0, -0.0])
+            self.assertEqual(str(rounded(odd, dtype, "a", 1)), str(odd.to(dtype)))
         self.assertEqual(rounded(base, torch.float32, "a", 1).dtype, torch.float32)
 
     def test_an_export_has_what_was_trained(self):
