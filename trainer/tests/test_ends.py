@@ -11,6 +11,7 @@ from unittest import mock
 
 from .. import failures, models
 from ..checkpoints import MANIFEST, problem_with
+from ..encoding import Example
 from ..failures import BadInput, Diverged, MachineFailed, Stopped, as_failure
 from ..run_file import read_run_file
 from ..saving import LONGEST_S, SavePlan
@@ -58,6 +59,13 @@ class Ends(Trainings):
             train_here(self.work, training_type="standard", hyperparameters=hopeless)
         self.assertRegex(str(raised.exception), r"Lower learning_rate \(now 1.0\)")
         self.assertRegex(str(raised.exception), r"The last checkpoint from before is that of step \d+|There is no checkpoint from before")
+
+    def test_a_step_without_a_learnt_token_would_be_told(self):
+        # Take the NaN out of reporting.require_hope, and what is saved after such a step is no model. (No such row is trained on: Example.teaches.)
+        data = self.work / "rows.jsonl"
+        data.write_text(f'{{"prompt": "{"x" * 200}", "completion": "beyond max_length"}}\n' * 4)
+        with mock.patch.object(Example, "teaches", True), self.assertRaisesRegex(Diverged, "The loss became nan at step 1.*check the data"):
+            train_here(self.work, data={"train": str(data), "held_out": None})
 
     def test_errors_of_the_disk_have_a_code_of_their_own_whatever_sentence_a_library_put_before_them(self):
         # Before, they ended as bad input, or counted as crashes of the training, of which three end a run.
