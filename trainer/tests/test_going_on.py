@@ -85,7 +85,9 @@ class GoingOn(Trainings):
             manifest["versions"].update(torch="2.12.0", device="NVIDIA H100")
 
         self.changed(work, older)
-        _, events = train_here(work, lease_epoch=2, known_checkpoint_step=5)
+        _, events = train_here(work, lease_epoch=2, known_checkpoint_step=5, threads=2)
+        # Sums over another number of threads are rounded otherwise: it keeps those that it began with.
+        self.assertEqual(json.loads((work / "checkpoints" / "e2" / "checkpoint-12" / MANIFEST).read_text())["threads"], 1)
         [warning] = warnings(events)
         self.assertRegex(warning, r"^This training was computed with torch 2\.12\.0 \(now [^)]+\), device NVIDIA H100 \(now cpu\) until step 5\. It goes on from there, .* not those to the bit\.$")
 

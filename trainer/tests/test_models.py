@@ -29,12 +29,15 @@ class Models(unittest.TestCase):
         import torch
         from peft import PeftModel
 
+        from .. import models
         from ..models import load_model
         from .support import model_path
 
         self.training_type = "lora"
         with tempfile.TemporaryDirectory() as work:
-            self.trained(work, lora_dropout=0.0)
+            with mock.patch.object(models, "load_model", wraps=load_model) as loaded:
+                self.trained(work, lora_dropout=0.0)
+            self.assertEqual(loaded.call_args.kwargs["dtype"], torch.bfloat16 if models.computes_in_bf16() else torch.float32)
             base, tuned = load_model(model_path(), dtype=torch.float32), load_model(Path(work, "output"), dtype=torch.float32)
             with_adapter = PeftModel.from_pretrained(load_model(model_path(), dtype=torch.float32), Path(work, "output", "adapter"))
             ids = torch.tensor([[3, 4, 5, 6]])

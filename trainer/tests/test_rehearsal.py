@@ -6,7 +6,7 @@ from pathlib import Path
 from unittest import mock
 
 from ..failures import BadInput, DiskFull
-from .support import HYPERPARAMETERS, model_path, train_here
+from .support import HYPERPARAMETERS, model_path, train_here, write_run_file
 
 
 class Rehearsal(unittest.TestCase):
@@ -28,6 +28,27 @@ class Rehearsal(unittest.TestCase):
         usage = shutil.disk_usage(self.work)
         with mock.patch("shutil.disk_usage", return_value=usage._replace(free=100_000)), self.assertRaisesRegex(DiskFull, r"needs about 0\.00 GB .* 0\.00 GB are free"):
             self.train(training_type="standard")
+        self.require_no_step()
+
+    def test_room_is_asked_for_three_checkpoints_and_the_model(self):
+        # Leave either out of require_room, and the disk is full when it comes.
+        from ..rehearsal import require_room
+        from ..run_file import read_run_file
+
+        run = read_run_file(write_run_file(self.work, training_type="standard"))
+        needed = 3 * 10**6 + (model_path() / "model.safetensors").stat().st_size
+        usage = shutil.disk_usage(self.work)
+        with mock.patch("shutil.disk_usage", return_value=usage._replace(free=needed)):
+            require_room(run, 10**6)
+        with mock.patch("shutil.disk_usage", return_value=usage._replace(free=needed - 1)), self.assertRaises(DiskFull):
+            require_room(run, 10**6)
+
+    def test_a_model_that_has_names_of_its_own_in_its_files(self):
+        # Leave the sentence out of layout._stored_names, and what was trained has no place in the export.
+        from ..layout import Layout
+
+        with mock.patch.object(Layout, "_found", return_value=None), self.assertRaisesRegex(BadInput, "files have no tensor model.* Set hyperparameters.merge to false"):
+            self.train()
         self.require_no_step()
 
     def test_a_model_that_could_not_be_written_in_the_layout_of_its_base(self):
