@@ -1,21 +1,17 @@
 import json
 import shutil
-import tempfile
-import unittest
-from pathlib import Path
+from contextlib import nullcontext
 from unittest import mock
 
 from ..failures import BadInput, DiskFull
-from .support import HYPERPARAMETERS, model_path, train_here, write_run_file
+from .support import HYPERPARAMETERS, Trainings, model_path, train_here
 
 
-class Rehearsal(unittest.TestCase):
+class Rehearsal(Trainings):
     """What would go wrong at the end goes wrong before the first step."""
 
     def setUp(self):
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.work = Path(directory.name)
+        super().setUp()
         self.events = []
 
     def train(self, **changes):
@@ -30,18 +26,30 @@ class Rehearsal(unittest.TestCase):
             self.train(training_type="standard")
         self.require_no_step()
 
+    def test_files_beside_the_weights_that_could_not_be_exported(self):
+        # Leave require_exportable out of the rehearsal, and each of them ends the run by a crash once all is trained.
+        for file, spoil, said in (
+            ("generation_config.json", lambda path: path.write_text("{"), "generation_config.json|Expecting property name"),
+            ("generation_config.json", lambda path: path.write_text('{"eos_token_id": "2"}'), "eos_token_id is .*'2'.*it must be a whole number"),
+            ("LICENSE", lambda path: path.symlink_to("nowhere"), "No such file or directory: .*LICENSE"),
+        ):
+            with self.subTest(file, said=said):
+                model = self.work / f"model-{len(list(self.work.iterdir()))}"
+                shutil.copytree(model_path(), model)
+                spoil(model / file)
+                with self.assertRaisesRegex(BadInput, said):
+                    self.train(training_type="standard", model={"name": "mtm/tiny", "path": str(model)})
+                self.require_no_step()
+
     def test_room_is_asked_for_three_checkpoints_and_the_model(self):
         # Leave either out of require_room, and the disk is full when it comes.
-        from ..rehearsal import require_room
-        from ..run_file import read_run_file
+        from .. import rehearsal
 
-        run = read_run_file(write_run_file(self.work, training_type="standard"))
-        needed = 3 * 10**6 + (model_path() / "model.safetensors").stat().st_size
-        usage = shutil.disk_usage(self.work)
-        with mock.patch("shutil.disk_usage", return_value=usage._replace(free=needed)):
-            require_room(run, 10**6)
-        with mock.patch("shutil.disk_usage", return_value=usage._replace(free=needed - 1)), self.assertRaises(DiskFull):
-            require_room(run, 10**6)
+        needed, usage = 3 * 10**6 + (model_path() / "model.safetensors").stat().st_size, shutil.disk_usage(self.work)
+        for lacking in (0, 1):
+            told = mock.patch("shutil.disk_usage", return_value=usage._replace(free=needed - lacking)), mock.patch.object(rehearsal, "checkpoint_bytes", return_value=10**6)
+            with told[0], told[1], self.assertRaises(DiskFull) if lacking else nullcontext():
+                train_here(self.fresh(f"lacking {lacking}"), training_type="standard", hyperparameters={**HYPERPARAMETERS, "max_steps": 1, "eval_steps": 0})
 
     def test_a_model_that_has_names_of_its_own_in_its_files(self):
         # Leave the sentence out of layout._stored_names, and what was trained has no place in the export.
@@ -109,7 +117,7 @@ class Rehearsal(unittest.TestCase):
 
         result, _ = self.train()
         with mock.patch.object(rehearsal, "try_longest_batch", return_value=[]):
-            without, _ = train_here(self._other())
+            without, _ = train_here(self.fresh("other"))
         self.assertEqual(result["weights_sha256"], without["weights_sha256"])
 
     def test_weights_that_stay_in_16_bits_are_told_of_with_what_they_take(self):
@@ -120,9 +128,7 @@ class Rehearsal(unittest.TestCase):
             self.events.clear()
             model = self.work / name
             make(named(name), model)
-            work = self.work / f"{name}-run"
-            work.mkdir()
-            train_here(work, lambda event, commands: self.events.append(event), model={"name": f"mtm/{name}", "path": str(model)}, hyperparameters={**HYPERPARAMETERS, "max_steps": 1})
+            train_here(self.fresh(f"{name}-run"), lambda event, commands: self.events.append(event), model={"name": f"mtm/{name}", "path": str(model)}, hyperparameters={**HYPERPARAMETERS, "max_steps": 1})
             told = [event["message"] for event in self.events if event["type"] == "log" and "stay in 16 bits" in event["message"]]
             self.assertEqual(len(told), is_told, (name, told))
 
@@ -136,8 +142,3 @@ class Rehearsal(unittest.TestCase):
             self.train(model={"name": "mtm/mamba", "path": str(model)}, training_type="lora", hyperparameters={**HYPERPARAMETERS, "max_steps": 1})
         told = [event["message"] for event in self.events if event["type"] == "log"]
         self.assertTrue(any("2 adapters have no effect on the loss" in message and "dt_proj" in message for message in told), told)
-
-    def _other(self) -> Path:
-        other = self.work / "other"
-        other.mkdir()
-        return other
