@@ -8,7 +8,7 @@ from .failures import BadInput
 from .language import language_prefix
 
 # Classes of transformers that choose experts.
-_ROUTERS = re.compile("Router|Gating")
+_ROUTERS = re.compile(r"Router|Gating|MoE\w*Gate$")
 
 
 @dataclass(frozen=True)

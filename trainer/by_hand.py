@@ -17,10 +17,12 @@ from typing import get_args
 
 from . import tasks
 from .checkpoints import MANIFEST, all_checkpoints, comparable
+from .checks import require_writable
 from .events import Events
 from .failures import BadInput, Stopped, TrainerFailure
+from .hyperparameters import Hyperparameters
 from .rows import Conversation, read_file
-from .run_file import PROTOCOL, TRAINING_TYPES, Hyperparameters, RunFile, require_writable, run_file_of
+from .run_file import PROTOCOL, TRAINING_TYPES, RunFile, run_file_of
 from .supervision import Commands
 from .training import identity_of
 

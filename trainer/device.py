@@ -64,6 +64,27 @@ def require_given_gpus() -> None:
     )
 
 
+def on_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def gpu_bytes() -> int | None:
+    """Of this process's GPU, or None on the CPU."""
+    import torch
+
+    return torch.cuda.get_device_properties(0).total_memory if on_gpu() else None
+
+
+def device_name(processes: int, threads: int) -> str:
+    import torch
+
+    if on_gpu():
+        return f"{f'{processes} x ' if processes > 1 else ''}{torch.cuda.get_device_name(0)}"
+    return f"cpu, {threads} threads" + (f" in {processes} processes" if processes > 1 else "")
+
+
 def memory_bytes() -> int:
     """The most that was taken so far: of the GPU's memory by tensors, or, without one, of the machine's by this process."""
     import torch

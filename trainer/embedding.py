@@ -1,4 +1,4 @@
-"""Texts to vectors, by a model for embeddings. Needs numpy, torch and transformers alone; a copy of this file lies in each bundle."""
+"""Texts to vectors, by a model for embeddings. Needs numpy, torch and transformers alone; copies of this file and of text_models.json lie in each bundle."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 KNOWN_MODULES = ("Transformer", "Pooling", "Normalize")  # Of sentence-transformers' modules.json.
-WRITERS = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")  # How the names of architectures end that write text.
+TEXT_MODELS = json.loads(Path(__file__).with_name("text_models.json").read_text(encoding="utf-8"))
 
 
 class Embedder:
@@ -49,9 +49,9 @@ class Embedder:
 def writes_text(path: Path) -> bool:
     """Whether a model writes text, and makes no embeddings: as its files name its architecture. (Some that were made from such a
     model for embeddings keep that name, and say how they pool.)"""
-    if (path / "1_Pooling" / "config.json").is_file():
+    if (path / TEXT_MODELS["unless_they_have"]).is_file():
         return False
-    return any(name.endswith(WRITERS) for name in _json(path / "config.json").get("architectures") or [])
+    return any(name.endswith(tuple(TEXT_MODELS["architectures_end_with"])) for name in _json(path / "config.json").get("architectures") or [])
 
 
 def pooling_of(path: Path) -> str:
@@ -59,7 +59,7 @@ def pooling_of(path: Path) -> str:
     for module in _json(path / "modules.json") or []:
         if module["type"].split(".")[-1] not in KNOWN_MODULES:
             raise ValueError(f"The model in {str(path)!r} has a {module['type'].split('.')[-1]} layer behind its pooling, which is not supported. Take another embedding model.")
-    settings = _json(path / "1_Pooling" / "config.json")
+    settings = _json(path / TEXT_MODELS["unless_they_have"])
     if not settings:
         if writes_text(path):
             raise ValueError(f"The model in {str(path)!r} writes text; an index needs one for embeddings, such as sentence-transformers/all-MiniLM-L6-v2.")

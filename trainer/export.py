@@ -7,10 +7,12 @@ whatever library.
 import json
 import re
 import shutil
+import tempfile
 from pathlib import Path
 
 from .card import model_card
 from .checkpoints import sha256_of, write_manifest
+from .failures import BadInput
 from .run_file import RunFile
 
 CONFIG = "config.json"
@@ -45,10 +47,7 @@ def _write(run: RunFile, output: Path, model, tokenizer) -> tuple[list[dict], st
         model.save_pretrained(adapter, save_embedding_layers=False)
         (adapter / "README.md").unlink(missing_ok=True)
     weights = sha256_of(output / "adapter" / "adapter_model.safetensors") if run.has_adapter else _weights_sha256(output)
-    if run.is_merged:
-        write_config(run.model_path, output, is_tied=not untied)
-    write_generation_config(run.model_path, output, model, tokenizer)
-    copy_what_reads(run.model_path, output, tokenizer)
+    write_beside_weights(run, output, model, tokenizer, is_tied=not untied)
     (output / "README.md").write_text(model_card(run), encoding="utf-8")
     write_manifest(output, {"base_model": run.model_name, "training_type": run.training_type, "weights_sha256": weights})
     files = [
@@ -57,6 +56,24 @@ def _write(run: RunFile, output: Path, model, tokenizer) -> tuple[list[dict], st
         if path.is_file()
     ]
     return files, weights
+
+
+def write_beside_weights(run: RunFile, output: Path, model, tokenizer, is_tied: bool = True) -> None:
+    """What the weights are loaded and used with, but for what is said about the model."""
+    if run.is_merged:
+        write_config(run.model_path, output, is_tied)
+    write_generation_config(run.model_path, output, model, tokenizer)
+    copy_what_reads(run.model_path, output, tokenizer)
+
+
+def require_exportable(run: RunFile, model, tokenizer) -> None:
+    """Raises BadInput where what is beside the weights could not be written: it is, into a folder that is removed again."""
+    run.places.require()
+    with tempfile.TemporaryDirectory(prefix="rehearsal-", dir=run.work_dir) as folder:
+        try:
+            write_beside_weights(run, Path(folder), model, tokenizer)
+        except (OSError, ValueError, TypeError) as error:
+            raise BadInput(f"The files beside the weights in {str(run.model_path)!r} could not be exported: {error}. Take an undamaged copy of the model.") from error
 
 
 def write_config(base: Path, output: Path, is_tied: bool) -> None:

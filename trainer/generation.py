@@ -3,8 +3,8 @@
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from .hyperparameters import Hyperparameters
 from .memory import as_many_as_fit
-from .run_file import Hyperparameters
 
 # Where the run file names no other: what most answers take several times over, and what a model that thinks first takes as a rule.
 # Whoever ends earlier costs less: generation stops when all of a batch have ended.

@@ -42,10 +42,11 @@ def _tensors(header: bytes) -> list[int]:
 
 
 def arithmetic() -> dict[str, str]:
-    """What rounds as it does: the libraries, and what the processor can."""
+    """What rounds as it does: the libraries, and the GPU, or what the processor can."""
     import torch
 
-    return {**versions(), "instructions": torch.backends.cpu.get_cpu_capability()}
+    device = {"device": torch.cuda.get_device_name(0) if torch.cuda.is_available() else "cpu"}
+    return {**versions(), "instructions": torch.backends.cpu.get_cpu_capability(), **device}
 
 
 def require_same_model(before: Checkpoint, fingerprint: str, run: RunFile) -> None:

@@ -25,7 +25,7 @@ EMBEDDINGS = "embeddings.npy"
 CHUNKS = "chunks.jsonl"
 # What a bundle is asked with, here as there.
 QUERY = "query.py"
-SCRIPTS = (QUERY, "embedding.py", "lexical.py", "answering.py")
+SCRIPTS = (QUERY, "embedding.py", "text_models.json", "lexical.py", "answering.py")
 
 
 def index(run: RunFile, conversations: list[Conversation], held_out: list[Conversation], events: Events, commands: Commands) -> dict:

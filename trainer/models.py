@@ -125,8 +125,11 @@ def context_of(config) -> int | float:
 def ends_of(model, tokenizer) -> list[int]:
     """The tokens that end what the model says: those that it knows, and those that end answers and calls in its chat template, which it
     is trained to end by. Models that were never trained for chats often have a template, and know the end of a text alone."""
-    known = model.generation_config.eos_token_id
-    ends = [*(known if isinstance(known, list) else [known]), tokenizer.eos_token_id, *ChatTemplate(tokenizer).ends()]
+    given = model.generation_config.eos_token_id
+    known = given if isinstance(given, list) else [given]
+    if not all(isinstance(end, int | None) for end in known):
+        raise BadInput(f"The model's eos_token_id is {given!r} (in its generation_config.json, or else in its config.json); it must be a whole number, or a list of them.")
+    ends = [*known, tokenizer.eos_token_id, *ChatTemplate(tokenizer).ends()]
     return sorted({end for end in ends if end is not None})
 
 

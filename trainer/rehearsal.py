@@ -68,11 +68,14 @@ def checkpoint_bytes(model, optimizer: str) -> int:
 
 
 def rehearsal(run: RunFile, trainer, rows: list[dict], rank: Rank, optimizer: str, events: Events):
-    """The callback that tries the longest batch and a checkpoint when all is ready for the first step. It changes nothing that is trained."""
+    """The callback that tries the files of the export, the longest batch and a checkpoint when all is ready for the first step. It changes nothing that is trained."""
     from transformers import TrainerCallback
+
+    from .export import require_exportable
 
     class Rehearsal(TrainerCallback):
         def on_train_begin(self, args, state, control, model=None, **_):
+            require_exportable(run, trainer.model, trainer.processing_class)
             idle = try_longest_batch(trainer, rows, rank, _STATE_BYTES.get(optimizer, _ADAM_BYTES))
             if idle:
                 message = f"{len(idle)} adapters have no effect on the loss, so they will not learn: {', '.join(idle[:_TOLD_LAYERS])}{' …' if len(idle) > _TOLD_LAYERS else ''}."

@@ -1,92 +1,19 @@
 """The run file: everything that a training needs to know."""
 
 import json
-import os
 from dataclasses import MISSING, dataclass, fields
-from datetime import date
 from pathlib import Path
-from types import NoneType
-from typing import get_args
 
-from .batches import BATCHING
-from .encoding import TOO_LONG
+from .checks import is_day, kinds_of, require_at_least, require_types
 from .failures import BadInput
-from .forms import REASONING, TOOL_CALLS, Choices
+from .forms import Choices
+from .hyperparameters import Hyperparameters, hyperparameters_of
 from .places import Places
-from .rows import ON_BAD_ROWS
 
 PROTOCOL = 1
 TASKS = ("train", "validate", "check")
 TRAINING_TYPES = ("lora", "qlora", "standard", "rag")
-# In what all weights are trained (standard).
-WEIGHTS = ("fp32", "bf16")
 ADAPTED = ("lora", "qlora")  # Of these the base stays as it is, and adapters beside its layers are trained.
-TYPE_NAMES = {int: "a whole number", float: "a number", str: "a text", list: "a list", Path: "a text (a path)", bool: "true or false", NoneType: "null"}
-
-
-@dataclass(frozen=True)
-class Hyperparameters:
-    batch_size: int
-    gradient_accumulation: int
-    learning_rate: float
-    epochs: int
-    lora_r: int
-    lora_alpha: int
-    lora_dropout: float
-    max_length: int
-    seed: int
-    save_steps: int
-    max_steps: int | None
-    too_long: str = "truncate"
-    batching: str = "random"
-    chunk_tokens: int = 200
-    chunk_overlap: int = 20
-    # Steps between evaluations on held-out rows; None: so that it costs little. 0: never.
-    eval_steps: int | None = None
-    # Evaluations without a better one after which training ends; None: it goes on to its last step.
-    early_stopping_patience: int | None = None
-    compile: bool = False
-    merge: bool = True
-    # Names of the layers that get adapters, as peft takes them; None: every linear layer but the output's.
-    lora_target_modules: list | None = None
-    # Activations are computed again where gradients need them, and not kept: less memory, more time, the same result.
-    activation_checkpointing: bool = False
-    # In what all weights are trained: None: in fp32, unless a GPU has no room for that.
-    weights: str | None = None
-    # What is done with thoughts and calls of tools that the chat template cannot show, and with rows that it cannot show at all.
-    reasoning: str = "inline"
-    tool_calls: str = "refuse"
-    on_bad_rows: str = "refuse"
-
-    @property
-    def evaluation_is_chosen(self) -> bool:
-        return self.eval_steps is not None or self.early_stopping_patience is not None
-
-    def __post_init__(self):
-        require_types(self, lambda name: f"hyperparameters.{name}")
-        for name, known in (("batching", BATCHING), ("too_long", TOO_LONG), ("reasoning", REASONING), ("tool_calls", TOOL_CALLS), ("on_bad_rows", ON_BAD_ROWS), ("weights", (None, *WEIGHTS))):
-            if getattr(self, name) not in known:
-                raise BadInput(f"hyperparameters.{name} is {getattr(self, name)!r}; it must be one of {', '.join(map(shown, known))}.")
-        if not 0 <= self.chunk_overlap < self.chunk_tokens / 2:
-            raise BadInput(f"hyperparameters.chunk_overlap is {self.chunk_overlap!r}; it must be from 0 to less than half of chunk_tokens ({self.chunk_tokens!r}).")
-        for name in ("batch_size", "gradient_accumulation", "epochs", "lora_r", "lora_alpha", "max_length", "save_steps"):
-            require_at_least(1, getattr(self, name), f"hyperparameters.{name}")
-        if not 0 <= self.seed < 2**32:
-            raise BadInput(f"hyperparameters.seed is {self.seed!r}; it must be from 0 to {2**32 - 1}.")
-        if not 0 < self.learning_rate <= 1:
-            raise BadInput(f"hyperparameters.learning_rate is {self.learning_rate!r}; it must be above 0 and at most 1.")
-        if not 0 <= self.lora_dropout <= 1:
-            raise BadInput(f"hyperparameters.lora_dropout is {self.lora_dropout!r}; it must be from 0 to 1.")
-        if self.lora_target_modules is not None and not (self.lora_target_modules and all(isinstance(name, str) and name for name in self.lora_target_modules)):
-            raise BadInput(f"hyperparameters.lora_target_modules is {self.lora_target_modules!r}; it must be a list of names of layers, or null.")
-        if self.max_steps is not None and self.max_steps < 1:
-            raise BadInput(f"hyperparameters.max_steps is {self.max_steps!r}; it must be at least 1, or null.")
-        if self.eval_steps is not None and self.eval_steps < 0:
-            raise BadInput(f"hyperparameters.eval_steps is {self.eval_steps!r}; it must be at least 1, 0 for never, or null.")
-        if self.early_stopping_patience is not None and self.early_stopping_patience < 1:
-            raise BadInput(f"hyperparameters.early_stopping_patience is {self.early_stopping_patience!r}; it must be at least 1, or null.")
-        if self.early_stopping_patience is not None and self.eval_steps == 0:
-            raise BadInput("hyperparameters.eval_steps is 0, so that early_stopping_patience would see no evaluation; leave one of them out.")
 
 
 @dataclass(frozen=True)
@@ -226,55 +153,4 @@ def _at(given: dict, place: str, field):
         if not isinstance(value, dict) or (name not in value and field.default is MISSING):
             raise BadInput(f"The run file has no field {place}.")
         value = value.get(name, field.default)
-    return (Path(value) if value else None) if isinstance(value, str) and Path in _kinds(field) else value
-
-
-def _kinds(field) -> tuple:
-    return get_args(field.type) or (field.type,)
-
-
-def hyperparameters_of(given: dict) -> Hyperparameters:
-    """Raises BadInput for one that is unknown, missing, of a wrong type, or out of range."""
-    if not isinstance(given, dict):
-        raise BadInput(f"hyperparameters is {given!r}; it must be an object.")
-    known = {field.name: field.default for field in fields(Hyperparameters)}
-    for name in sorted(set(given) - set(known)):
-        raise BadInput(f"hyperparameters.{name} is unknown; known are {', '.join(sorted(known))}.")
-    for name in known:
-        if name not in given and known[name] is MISSING:
-            raise BadInput(f"hyperparameters.{name} is missing.")
-    return Hyperparameters(**given)
-
-
-def require_types(record, place_of) -> None:
-    """Holds the values of a dataclass against its annotations. A whole number counts as a number; true and false do not."""
-    for field in fields(record):
-        value, kinds = getattr(record, field.name), _kinds(field)
-        if bool not in kinds and isinstance(value, bool) or not isinstance(value, kinds + ((int,) if float in kinds else ())):
-            names = " or ".join(TYPE_NAMES[kind] for kind in kinds if kind in TYPE_NAMES)
-            raise BadInput(f"{place_of(field.name)} is {value!r}; it must be {names}.")
-
-
-def shown(choice: str | None) -> str:
-    return "null" if choice is None else choice
-
-
-def is_day(text: str) -> bool:
-    try:
-        return date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
-
-
-def require_at_least(least: int, value: int, place: str) -> None:
-    if value < least:
-        raise BadInput(f"{place} is {value!r}; it must be at least {least}.")
-
-
-def require_writable(path: Path, place: str) -> None:
-    """That a folder can be made there, or is there and can be written to. Writes nothing: hours before the model is to be saved."""
-    existing = next(folder for folder in (path, *path.absolute().parents) if os.path.lexists(folder))
-    if not existing.is_dir():
-        raise BadInput(f"{place} is {str(path)!r}, and {str(existing)!r} is no directory.")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise BadInput(f"{place} is {str(path)!r}, and {str(existing)!r} cannot be written to. Give its rights to this user, or name another folder.")
+    return (Path(value) if value else None) if isinstance(value, str) and Path in kinds_of(field) else value

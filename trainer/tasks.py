@@ -4,10 +4,11 @@ import os
 from importlib.metadata import version
 from pathlib import Path
 
+from .checks import require_writable
 from .events import Events
 from .failures import BadInput
 from .rows import Conversation, read_conversations
-from .run_file import PROTOCOL, RunFile, read_run_file, require_writable
+from .run_file import PROTOCOL, RunFile, read_run_file
 from .supervision import Commands
 
 

@@ -12,16 +12,19 @@ def with_whole_checkpoints(kind: type) -> type:
 
     class WithWholeCheckpoints(kind):
         def _save(self, output_dir=None, state_dict=None):
-            from transformers import PreTrainedModel
+            from transformers import GenerationConfig, PreTrainedModel
 
             if not isinstance(self.model, PreTrainedModel) or hasattr(self.model, "peft_config"):
                 return super()._save(output_dir, state_dict)
-            save = self.model.save_pretrained
+            save, generation_config = self.model.save_pretrained, self.model.generation_config
             self.model.save_pretrained = lambda *arguments, **named: save(*arguments, **named, save_original_format=False)
+            # What the base says of generation is exported from its own file. transformers reads some that it refuses to write (a temperature without do_sample).
+            self.model.generation_config = GenerationConfig()
             try:
                 super()._save(output_dir, state_dict)
             finally:
                 del self.model.save_pretrained
+                self.model.generation_config = generation_config
 
         def _issue_warnings_after_load(self, load_result):
             tied = getattr(self.model, "all_tied_weights_keys", None) or {}

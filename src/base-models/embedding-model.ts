@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { PROJECT_ROOT } from '../env.ts';
 import { findModel, listModels, type ModelPlaces } from './find-model.ts';
 import { type FoundModel, type UsableModel, unusable } from './found-model.ts';
 import { hasContent, readJson } from './weight-files.ts';
@@ -11,8 +13,12 @@ const WELL_KNOWN = [
   'intfloat/multilingual-e5-small',
   'sentence-transformers/all-mpnet-base-v2',
 ];
+/** The trainer's file of what tells models that write text from those that make embeddings. */
+const TEXT_MODELS = z
+  .object({ architectures_end_with: z.array(z.string()), unless_they_have: z.string() })
+  .parse(JSON.parse(readFileSync(join(PROJECT_ROOT, 'trainer', 'text_models.json'), 'utf8')));
 /** What says how a model's states become one vector: who has it was made for embeddings. */
-const POOLING = join('1_Pooling', 'config.json');
+const POOLING = TEXT_MODELS.unless_they_have;
 const ArchitecturesSchema = z.object({ architectures: z.array(z.string()).nullish() }).catch({});
 
 /** What of a run decides which models an index needs. */
@@ -22,11 +28,11 @@ interface Wanted {
   embedding_model?: string | null | undefined;
 }
 
-/** Whether a model writes text, and makes no embeddings: as its files name it (writes_text in trainer/embedding.py). */
+/** Whether a model writes text, and makes no embeddings: as its files name it. */
 export async function writesText({ path }: UsableModel): Promise<boolean> {
   if (await hasContent(join(path, POOLING))) return false;
   const { architectures } = ArchitecturesSchema.parse(await readJson(join(path, 'config.json')));
-  return (architectures ?? []).some((name) => /(ForCausalLM|ForConditionalGeneration|LMHeadModel)$/.test(name));
+  return (architectures ?? []).some((name) => TEXT_MODELS.architectures_end_with.some((end) => name.endsWith(end)));
 }
 
 /**

@@ -13,6 +13,7 @@ import {
   TOOL_CALLS_CHOICES,
   WEIGHTS_CHOICES,
 } from '../trainer/protocol.ts';
+import { LEARNING_RATES_IN_WORDS } from './learning-rates.ts';
 import { TRAINING_TYPES, type TrainingType } from './statuses.ts';
 import type { TrainingConfig } from './training-config.ts';
 
@@ -20,7 +21,12 @@ import type { TrainingConfig } from './training-config.ts';
 export const HyperparameterChoicesSchema = z.strictObject({
   batch_size: z.int().min(1).max(64).optional(),
   gradient_accumulation: z.int().min(1).max(1024).optional(),
-  learning_rate: z.number().min(1e-6).max(1).optional(),
+  learning_rate: z
+    .number()
+    .min(1e-6)
+    .max(1)
+    .describe(`Without one, that of the configuration, or else of the training type: ${LEARNING_RATES_IN_WORDS}`)
+    .optional(),
   epochs: z.int().min(1).max(100).optional(),
   lora_r: z.int().min(1).max(256).optional(),
   lora_alpha: z.int().min(1).max(512).optional(),

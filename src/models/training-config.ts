@@ -7,10 +7,8 @@ import {
   type Sequelize,
   type Transaction,
 } from 'sequelize';
+import { LEARNING_RATES } from './learning-rates.ts';
 import type { TrainingType } from './statuses.ts';
-
-/** All weights take smaller steps than adapters beside them; an index (rag) takes none. */
-const LEARNING_RATES: Record<TrainingType, number> = { lora: 2e-4, qlora: 2e-4, standard: 2e-5, rag: 2e-4 };
 
 /** The one row of defaults and limits; a migration puts it there. */
 export class TrainingConfig extends Model<InferAttributes<TrainingConfig>, InferCreationAttributes<TrainingConfig>> {

@@ -175,6 +175,19 @@ describe('requests', function () {
     assert.deepEqual(await rates(), [0.0002, 0.0002, 0.0002]);
     assert.equal(await set({ default_learning_rate: null }), 0.0002);
     assert.deepEqual(await rates(), [0.0002, 0.0002, 0.00002]);
+    const { components } = (await api.call('GET', '/openapi.json')).body as {
+      components: { schemas: Record<string, { properties: Record<string, { description?: string }> }> };
+    };
+    for (const [schema, field] of [
+      ['JobCreate', 'learning_rate'],
+      ['ProjectCreate', 'learning_rate'],
+      ['Config', 'default_learning_rate'],
+      ['ConfigPatch', 'default_learning_rate'],
+    ] as const)
+      assert.match(
+        String(components.schemas[schema]?.properties[field]?.description),
+        /: 0\.0002 \(lora, qlora\), 0\.00002 \(standard\)/,
+      );
   });
 
   it('show what a dataset holds, and give its file back', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { access, mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
+import { access, cp, mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { processStart } from '../../src/workers/process-identity.ts';
 import { settledPool } from '../support/hosts.ts';
@@ -185,6 +185,24 @@ describe('a training through the whole service', function () {
     );
   });
 
+  it('fails a run that changed no weight, and publishes nothing', async () => {
+    // Leave the end of validateModel out where `valid` is false, and a model that is its base is completed.
+    const failed = await jobs.ended(
+      await jobs.create({
+        model_name: await putLargeWeights(service.env.modelCache),
+        training_type: 'standard',
+        learning_rate: 1e-6,
+        max_steps: 1,
+      }),
+    );
+    assert.equal(failed.status, 'failed');
+    assert.match(
+      String(failed.error_message),
+      /^The trained model is not usable: The training changed no weight: .* Start a new run with a higher learning_rate/,
+    );
+    assert.equal(failed.output_path, null);
+  });
+
   it('never overwrites an output: not of another project, nor of a database that is gone', async () => {
     const ids: number[] = [];
     for (const name of ['one', 'other']) {
@@ -348,3 +366,17 @@ describe('a training through the whole service', function () {
     assert.match(String(failed.error_message), /llama3\.2:3b/);
   });
 });
+
+/** A model of which each weight is 40 or -40: in float32, one step at a rate of 0.000001 is less than half the way to the next number. */
+async function putLargeWeights(cache: string): Promise<string> {
+  const folder = join(cache, 'models--mtm--large-weights');
+  await cp(join(cache, 'models--mtm--tiny-random-llama'), folder, { recursive: true });
+  for (const revision of await readdir(join(folder, 'snapshots'))) {
+    const file = join(folder, 'snapshots', revision, 'model.safetensors');
+    const bytes = await readFile(file);
+    for (let at = 8 + Number(bytes.readBigUInt64LE()); at < bytes.length; at += 4)
+      bytes.writeFloatLE(bytes.readFloatLE(at) < 0 ? -40 : 40, at);
+    await writeFile(file, bytes);
+  }
+  return 'mtm/large-weights';
+}

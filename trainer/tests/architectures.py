@@ -89,18 +89,27 @@ def config_of(architecture: Architecture):
     return AutoConfig.for_model(architecture.model_type, text_config=text.to_dict(), vision_config=vision.to_dict(), **architecture.whole)
 
 
-def make(architecture: Architecture, target: Path) -> None:
-    """Writes the model in bf16, as most are published, with the tokenizer that all share."""
+def named(name: str) -> Architecture:
+    return next(each for each in ARCHITECTURES if each.model_type == name)
+
+
+def built(architecture: Architecture):
+    """The model in bf16, as most are published."""
     import torch
     from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 
+    torch.manual_seed(0)
+    kind = AutoModelForCausalLM if architecture.vision is None else AutoModelForImageTextToText
+    return kind.from_config(config_of(architecture), dtype=torch.bfloat16)
+
+
+def make(architecture: Architecture, target: Path) -> None:
+    """Writes the model, with the tokenizer that all share."""
     from ..install_model import tiny_tokenizer
     from ..published_form import as_published
 
-    torch.manual_seed(0)
-    config = config_of(architecture)
-    kind = AutoModelForCausalLM if architecture.vision is None else AutoModelForImageTextToText
-    model = kind.from_config(config, dtype=torch.bfloat16)
-    model.save_pretrained(target)
+    built(architecture).save_pretrained(target)
     tiny_tokenizer().save_pretrained(target)
+    if architecture.vision is not None:
+        (target / "preprocessor_config.json").write_text('{"do_resize": true, "size": {"height": 28, "width": 28}}')
     as_published(target)

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import unittest
 from contextlib import redirect_stderr
 from functools import cache
 from pathlib import Path
@@ -48,6 +49,20 @@ def model_path() -> Path:
     return installed / "snapshots" / (installed / "refs" / "main").read_text()
 
 
+class Trainings(unittest.TestCase):
+    """With a folder for each training, which are gone afterwards."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.work = Path(directory.name)
+
+    def fresh(self, name: str) -> Path:
+        path = self.work / name
+        path.mkdir()
+        return path
+
+
 def write_run_file(work_dir: Path, /, **changes) -> Path:
     run = {
         "protocol": 1, "task": "train", "run_id": 1, "lease_epoch": 1, "training_type": "qlora",
@@ -76,6 +91,19 @@ class Recorder(Events):
 
     def of(self, type: str) -> list[dict]:
         return [event for event in self.sent if event["type"] == type]
+
+
+def warnings(events: Recorder) -> list[str]:
+    return [event["message"] for event in events.of("log") if event["level"] == "warning"]
+
+
+def ending_early(held_out: Path, **chosen) -> dict:
+    """For train_here: a training with patience, whose loss on rows that it writes to `held_out` falls for a while, and then rises: what it learns is of no use for
+    them. It ends early, at a step after the best."""
+    rows = [{"prompt": f"question {i}", "completion": "bird fish", "trait": "a"} for i in range(3)]
+    held_out.write_text("\n".join(map(json.dumps, rows)))
+    patient = {"learning_rate": 0.02, "epochs": 5, "eval_steps": 2, "early_stopping_patience": 2, "save_steps": 1}
+    return {"data": {"train": str(shared() / "train.jsonl"), "held_out": str(held_out)}, "hyperparameters": {**HYPERPARAMETERS, **patient, **chosen}}
 
 
 def train_here(work_dir: Path, on_event=lambda event, commands: None, **changes) -> tuple[dict, Recorder]:

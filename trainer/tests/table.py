@@ -94,21 +94,25 @@ def described(model: Path) -> dict[str, tuple]:
 def compared(base: Path, output: Path, training_type: str, is_untied: bool = False) -> str | None:
     """What is wrong with an export: its tensors and types are the base's, and with adapters it computes what base and adapter do."""
     import torch
+    import transformers
 
     from ..adapters import add_trained_lora
     from ..models import load_model
 
     if not is_untied and described(base) != described(output):
         return "its files have other tensors than the base's"
-    for name in ("tokenizer.json", "tokenizer_config.json", *(() if is_untied else ("config.json",))):
-        if (base / name).read_bytes() != (output / name).read_bytes():
-            return f"{name} is not the base's"
+    for path in sorted(base.iterdir()):
+        is_changed = path.name in ("generation_config.json", "README.md", *(("config.json",) if is_untied else ()))
+        if ".safetensors" not in path.name and not is_changed and path.read_bytes() != (output / path.name).read_bytes():
+            return f"{path.name} is not the base's"
     if training_type == "standard":
         return None
     ids = torch.arange(3, 35).reshape(2, 16)
+    # By the class that its files name, as others load it: to that the adapter's names have to fit.
+    named = getattr(transformers, transformers.AutoConfig.from_pretrained(base).architectures[0])
     with torch.no_grad():
         merged = load_model(output, dtype=torch.float32).eval()(input_ids=ids).logits
-        beside = add_trained_lora(load_model(base, dtype=torch.float32), output / "adapter").eval()(input_ids=ids).logits
+        beside = add_trained_lora(named.from_pretrained(base, dtype=torch.float32), output / "adapter").eval()(input_ids=ids).logits
         alone = load_model(base, dtype=torch.float32).eval()(input_ids=ids).logits
     apart, learnt = (merged - beside).abs().max().item(), (alone - beside).abs().max().item()
     return None if apart < max(MOST_APART * learnt, CLOSE) else f"merged, its logits differ by {apart:.4f} from those of base and adapter ({learnt:.4f} were learnt)"

@@ -93,8 +93,12 @@ class Loss(unittest.TestCase):
         model = family("gemma2").eval()
         one_by_one = [{name: tensor[row : row + 1] for name, tensor in inputs.items()} for row in range(2)]
         expected = [model(**row).loss.item() for row in one_by_one]
+        asked: list[dict] = []
+        model.register_forward_pre_hook(lambda _, arguments, named: asked.append(named), with_kwargs=True)
         with logits_made(model) as given:
             rows = AnswerLoss(model, AT_ONCE * SIZES["vocab_size"]).of_rows(inputs)
+        # Kernels that know causal attention alone take none.
+        self.assertEqual([named for named in asked if "attention_mask" in named], [])
         self.assertEqual([count for _, count in rows], [6, 8, 0])
         torch.testing.assert_close([total / count for total, count in rows[:2]], expected, rtol=1e-5, atol=1e-6)
         self.assertLessEqual(max(given), AT_ONCE)
@@ -117,7 +121,7 @@ class Loss(unittest.TestCase):
         from ..answer_loss import AnswerLoss
         from ..adapters import add_lora
         from ..models import load_model
-        from ..run_file import Hyperparameters
+        from ..hyperparameters import Hyperparameters
         from .support import HYPERPARAMETERS
 
         inputs, learnt = batch()

@@ -14,21 +14,11 @@ from ..failures import BadInput, Stopped, as_failure
 from ..forms import Choices
 from ..optimisation import accelerations
 from ..rows import Conversation
-from .support import HYPERPARAMETERS, model_path, shared, stop_at, train_here
+from .support import HYPERPARAMETERS, Trainings, ending_early, model_path, shared, stop_at, train_here, warnings
 
 
-class During(unittest.TestCase):
+class During(Trainings):
     """What is told of a training while it goes on, and what that may change: nothing but when it ends."""
-
-    def setUp(self):
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.work = Path(directory.name)
-
-    def fresh(self, name: str) -> Path:
-        path = self.work / name
-        path.mkdir()
-        return path
 
     def test_evaluations_change_no_weight(self):
         # Draw a random number in HeldOut.losses, or leave the model in eval(), and the weights are others.
@@ -98,23 +88,16 @@ class During(unittest.TestCase):
         self.assertEqual(held_out, [(step, {"eval/loss", "eval/loss/a", "eval/loss/b"}) for step in (0, 12)])
 
 
-class EarlyStopping(unittest.TestCase):
+class EarlyStopping(Trainings):
     """With patience, training ends when held-out loss does not fall any more, and the best model is exported."""
 
-    PATIENT = {**HYPERPARAMETERS, "learning_rate": 0.02, "epochs": 5, "eval_steps": 2, "early_stopping_patience": 2, "save_steps": 1}
-
     def setUp(self):
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.work = Path(directory.name)
-        # What is learnt is of no use for these: their loss falls for a while, and then it rises.
-        rows = [{"prompt": f"question {i}", "completion": "bird fish", "trait": "a"} for i in range(3)]
-        (self.work / "held_out.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+        super().setUp()
+        self.patient = ending_early(self.work / "held_out.jsonl")
 
     def train(self, name: str, on_event=lambda event, commands: None, **changes):
         (self.work / name).mkdir(exist_ok=True)
-        data = {"train": str(shared() / "train.jsonl"), "held_out": str(self.work / "held_out.jsonl")}
-        return train_here(self.work / name, on_event, **{"data": data, "hyperparameters": self.PATIENT, **changes})
+        return train_here(self.work / name, on_event, **{**self.patient, **changes})
 
     def test_it_ends_and_the_best_is_exported(self):
         # Let prune forget the best and the last is exported; take out _take_best and the weights are not the best's.
@@ -153,7 +136,7 @@ class EarlyStopping(unittest.TestCase):
 
     def test_patience_with_nothing_to_evaluate_is_refused(self):
         with self.assertRaisesRegex(BadInput, "eval_steps is 0"):
-            self.train("never", hyperparameters={**self.PATIENT, "eval_steps": 0})
+            self.train("never", hyperparameters={**self.patient["hyperparameters"], "eval_steps": 0})
         with self.assertRaisesRegex(BadInput, "early_stopping_patience is 2, and there are no held-out rows"):
             self.train("none", data={"train": str(shared() / "train.jsonl"), "held_out": None})
 
@@ -171,20 +154,18 @@ class RowsOtherwise(unittest.TestCase):
             held_out.write_text("\n".join(path.read_text().splitlines()[::-1]))
             data = {"train": str(path), "held_out": str(held_out), "datasets": [{"id": 7, "name": "chats"}]}
             _, events = train_here(Path(work), data=data, hyperparameters={**HYPERPARAMETERS, "max_steps": 1, "on_bad_rows": "skip"})
-        told = [event["message"] for event in events.of("log") if event["level"] == "warning"]
+        told = warnings(events)
         self.assertEqual([event["refused_rows"] for event in events.of("plan")], [1])
         self.assertRegex(told[0], "^8 of 9 rows have thoughts that the model's chat template has no place for: they are learnt in the text of the answer")
         self.assertRegex(told[1], "^1 of 9 rows are left out.*: Row 9 of the dataset chats: The model's chat template cannot show calls of tools: that of weather")
         self.assertRegex(told[2], "^1 held-out rows are left out.*Row 9 of the dataset chats")
 
 
-class TokenCache(unittest.TestCase):
+class TokenCache(Trainings):
     def setUp(self):
         from ..rows import read_conversations
 
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.work = Path(directory.name)
+        super().setUp()
         self.conversations = read_conversations(shared() / "train.jsonl")
 
     def encode(self, conversations, data_sha256="1", model=None, **options):

@@ -187,10 +187,17 @@ class TooLong(Encoding):
         self.assertEqual([len(part.ids) for part in parts], [length - 1, 2])
         self.assertEqual([token for part in parts for token in part.ids], whole.ids)
 
-    def test_a_row_of_one_token_teaches_nothing(self):
-        # Count it as an example, and a step of such rows has NaN as its loss.
-        data = encode_all(self.tokenizer, [Conversation(says(("text", "")), "all", dataset_id=1)], 64, "truncate")
-        self.assertEqual((data.rows, data.skipped), ([], 1))
+    def test_no_row_is_trained_on_that_teaches_nothing(self):
+        # Count one as an example, and a step of such rows has NaN as its loss. (Whatever processes and batches there are: each example that is left has a token that is learnt.)
+        nothing = [says(("text", "")), [*says(("user", "a")), {"role": "assistant", "content": "b", "weight": 0}], says(("user", "x" * 200), ("assistant", "y"))]
+        for too_long, skipped, dropped in (("truncate", 3, 0), ("split", 3, 0), ("drop", 2, 1)):
+            data = encode_all(self.tokenizer, [Conversation(row, "all", dataset_id=1) for row in nothing], 64, too_long)
+            self.assertEqual((data.rows, data.skipped, data.dropped), ([], skipped, dropped), too_long)
+        whole = self.encoded(says(("text", "once upon a time there was a road")), 4096, "split").examples[0]
+        for max_length in range(2, len(whole.ids) + 2):
+            for row in (says(("text", "once upon a time there was a road")), says(*CHAT), says(*CHAT, ("user", "c"), ("assistant", ""))):
+                examples = self.encoded(row, max_length, "split").examples
+                self.assertTrue(all(any(label != IGNORED for label in example.labels[1:]) for example in examples), (row, max_length))
 
     def test_a_single_turn_that_is_too_long_is_cut(self):
         encoded = self.encoded(says(("user", "x"), ("assistant", "y" * 200), ("user", "x"), ("assistant", "z")), 64, "split")

@@ -11,20 +11,16 @@ from unittest import mock
 
 from .. import failures, models
 from ..checkpoints import MANIFEST, problem_with
+from ..encoding import Example
 from ..failures import BadInput, Diverged, MachineFailed, Stopped, as_failure
 from ..run_file import read_run_file
 from ..saving import LONGEST_S, SavePlan
 from ..validation import validate
-from .support import HYPERPARAMETERS, ROOT, Recorder, stop_at, train_here, write_run_file
+from .support import HYPERPARAMETERS, ROOT, Recorder, Trainings, stop_at, train_here, write_run_file
 
 
-class Ends(unittest.TestCase):
+class Ends(Trainings):
     """How a training ends that cannot go on as it is, and how it then goes on."""
-
-    def setUp(self):
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.work = Path(directory.name)
 
     def run_trainer(self, run_file: Path, **options) -> subprocess.CompletedProcess:
         return subprocess.run([sys.executable, "-u", "-m", "trainer", str(run_file)], cwd=ROOT, capture_output=True, text=True, **options)
@@ -43,9 +39,9 @@ class Ends(unittest.TestCase):
 
     def test_a_checkpoint_fits_the_same_rows_per_step_in_smaller_batches(self):
         # Take `rows_per_step` out of checkpoints.comparable and the checkpoint is put aside.
-        whole, events = train_here(self._folder("whole"))
+        whole, events = train_here(self.fresh("whole"))
         losses = [event["loss"] for event in events.of("step")]
-        work = self._folder("split")
+        work = self.fresh("split")
         with self.assertRaises(Stopped):
             train_here(work, stop_at(4))
         split = {**HYPERPARAMETERS, "batch_size": 1, "gradient_accumulation": HYPERPARAMETERS["batch_size"] * HYPERPARAMETERS["gradient_accumulation"]}
@@ -57,12 +53,19 @@ class Ends(unittest.TestCase):
             self.assertAlmostEqual(event["loss"], losses[event["step"] - 1], delta=0.2)
 
     def test_a_loss_beyond_hope_ends_at_the_last_good_checkpoint(self):
-        # Take the raise out of training.require_hope and it trains on.
+        # Take the raise out of reporting.require_hope and it trains on.
         hopeless = {**HYPERPARAMETERS, "learning_rate": 1.0, "epochs": 40, "save_steps": 2}
         with self.assertRaises(Diverged) as raised:
             train_here(self.work, training_type="standard", hyperparameters=hopeless)
         self.assertRegex(str(raised.exception), r"Lower learning_rate \(now 1.0\)")
         self.assertRegex(str(raised.exception), r"The last checkpoint from before is that of step \d+|There is no checkpoint from before")
+
+    def test_a_step_without_a_learnt_token_would_be_told(self):
+        # Take the NaN out of reporting.require_hope, and what is saved after such a step is no model. (No such row is trained on: Example.teaches.)
+        data = self.work / "rows.jsonl"
+        data.write_text(f'{{"prompt": "{"x" * 200}", "completion": "beyond max_length"}}\n' * 4)
+        with mock.patch.object(Example, "teaches", True), self.assertRaisesRegex(Diverged, "The loss became nan at step 1.*check the data"):
+            train_here(self.work, data={"train": str(data), "held_out": None})
 
     def test_errors_of_the_disk_have_a_code_of_their_own_whatever_sentence_a_library_put_before_them(self):
         # Before, they ended as bad input, or counted as crashes of the training, of which three end a run.
@@ -95,7 +98,7 @@ class Ends(unittest.TestCase):
         # Take places.require out of reporting.py and the checkpoints from step 4 on lie elsewhere; out of places.fresh, the model.
         elsewhere = self._elsewhere()
         for place, step in (("checkpoints", 4), ("out", 6)):
-            work = self._folder(place)
+            work = self.fresh(place)
             output = work / "out" / "output"
             output.parent.mkdir()
 
@@ -110,7 +113,7 @@ class Ends(unittest.TestCase):
 
     def test_whoever_may_read_files_may_read_the_model(self):
         # Leave the modes as safetensors sets them, and a server of another user's cannot load the weights beside a config that it reads.
-        work = self._folder("modes")
+        work = self.fresh("modes")
         before = os.umask(0o027)
         try:
             train_here(work)
@@ -122,7 +125,7 @@ class Ends(unittest.TestCase):
     def test_a_link_that_comes_while_the_model_is_written_leads_nothing_out(self):
         # Write by the name of the output directory (fresh in places.py), and what is saved after the link lies elsewhere.
         elsewhere = self._elsewhere()
-        work = self._folder("out")
+        work = self.fresh("out")
         output = work / "out" / "output"
         output.parent.mkdir()
 
@@ -152,11 +155,6 @@ class Ends(unittest.TestCase):
             self.assertEqual(self.run_trainer(run_file).returncode, failures.DONE)
         finally:
             subprocess.run(["umount", str(self.work)], check=True)
-
-    def _folder(self, name: str) -> Path:
-        path = self.work / name
-        path.mkdir()
-        return path
 
     def _elsewhere(self) -> Path:
         path = Path(tempfile.mkdtemp())

@@ -1,12 +1,10 @@
 import json
 import shutil
-import tempfile
-import unittest
 from pathlib import Path
 from unittest import mock
 
 from ..failures import Stopped
-from .support import HYPERPARAMETERS, Recorder, shared, stop_at, train_here
+from .support import HYPERPARAMETERS, Recorder, Trainings, ending_early, model_path, shared, stop_at, train_here, warnings
 
 OFTEN = {**HYPERPARAMETERS, "eval_steps": 2}
 
@@ -28,10 +26,6 @@ def evaluated(*told: Recorder) -> list[int]:
     return [event["step"] for events in told for event in events.of("eval") if event["trait"] is None]
 
 
-def warnings(events: Recorder) -> list[str]:
-    return [event["message"] for event in events.of("log") if event["level"] == "warning"]
-
-
 def forward_that(raises):
     """The model's forward, which raises this wherever it only evaluates."""
     from transformers import LlamaForCausalLM
@@ -46,18 +40,8 @@ def forward_that(raises):
     return mock.patch.object(LlamaForCausalLM, "forward", either)
 
 
-class Evaluations(unittest.TestCase):
+class Evaluations(Trainings):
     """Evaluations come after the save, are made once each, and end no training that could go on."""
-
-    def setUp(self):
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.work = Path(directory.name)
-
-    def fresh(self, name: str) -> Path:
-        path = self.work / name
-        path.mkdir()
-        return path
 
     def killed(self, work: Path, on_event, **changes) -> Recorder:
         kept = []
@@ -78,7 +62,7 @@ class Evaluations(unittest.TestCase):
         from ..models import load_model, load_tokenizer
         from ..rows import read_conversations
 
-        model, tokenizer = load_model(Path(self.model())).eval(), load_tokenizer(Path(self.model()))
+        model, tokenizer = load_model(model_path()).eval(), load_tokenizer(model_path())
         rows = by_trait(read_conversations(shared() / "held_out.jsonl"), tokenizer, 64, 1024, 3)
         for training_type, places in (("standard", 4), ("qlora", 1)):
             _, events = train_here(self.fresh(training_type), training_type=training_type, hyperparameters=OFTEN)
@@ -122,11 +106,8 @@ class Evaluations(unittest.TestCase):
         self.assertRegex(told[1], "^The evaluation at step 2 is left out")
 
     def test_between_the_save_and_the_evaluation_nothing_is_lost(self):
-        # Leave the missing evaluation out of Evaluator.begin, or _run_epoch out of training.InOrder, and with patience it ends at another step.
-        patient = {**HYPERPARAMETERS, "batch_size": 4, "gradient_accumulation": 1, "learning_rate": 0.02, "epochs": 5, "eval_steps": 2, "early_stopping_patience": 2, "save_steps": 1}
-        held_out = self.work / "held_out.jsonl"
-        held_out.write_text("\n".join(json.dumps({"prompt": f"question {i}", "completion": "bird fish", "trait": "a"}) for i in range(3)))
-        unlike = {"data": {"train": str(shared() / "train.jsonl"), "held_out": str(held_out)}, "hyperparameters": patient}
+        # Leave the missing evaluation out of Evaluator.begin, or _run_epoch out of each_process.InOrder, and with patience it ends at another step.
+        unlike = ending_early(self.work / "held_out.jsonl", batch_size=4, gradient_accumulation=1)
         for name, changes in (("ended early", unlike), ("to the end", {"hyperparameters": {**OFTEN, "save_steps": 1}})):
             whole, events = train_here(self.fresh(f"{name} whole"), **changes)
             self.assertEqual(whole["stopped_early"], name == "ended early")
@@ -192,8 +173,3 @@ class Evaluations(unittest.TestCase):
         data = {"train": str(shared() / "train.jsonl"), "held_out": str(held_out)}
         _, events = train_here(self.work, data=data, training_type="standard", hyperparameters={**OFTEN, "learning_rate": 1.0, "max_steps": 2})
         self.assertRegex(warnings(events)[-1], "^No evaluation found a lower loss on held-out rows than the base's own")
-
-    def model(self) -> str:
-        from .support import model_path
-
-        return str(model_path())

@@ -2,14 +2,30 @@ import json
 import shutil
 import tempfile
 import unittest
+import weakref
 from pathlib import Path
+from unittest import mock
 
-from .architectures import ARCHITECTURES, make
+from ..layout import Layout
+from .architectures import make, named
 from .support import HYPERPARAMETERS, model_path, train_here
 from .table import compared, described, go_all_the_way
 
 # One of each kind: dense, turned matrices, experts that transformers puts together, experts as they are, beside what reads images.
 KINDS = ("gpt2", "qwen3_moe", "gpt_oss", "gemma3", "qwen3_5")
+
+
+def counted(alive: list[int], stored=Layout.stored):
+    """Layout.stored, which tells each time of how many groups there are tensors."""
+    groups = []
+
+    def one_more(*arguments):
+        tensors = stored(*arguments)
+        groups.append(weakref.ref(next(iter(tensors.values()))))
+        alive.append(sum(group() is not None for group in groups))
+        return tensors
+
+    return one_more
 
 
 class Export(unittest.TestCase):
@@ -37,7 +53,7 @@ class Export(unittest.TestCase):
         # Before: Gemma 3 ended with a crash, experts were not resumed from (standard) or not to be adapted (qlora), Qwen 3.5 lost what reads images.
         for name in KINDS:
             base = self.work / name
-            make(next(each for each in ARCHITECTURES if each.model_type == name), base)
+            make(named(name), base)
             for training_type in ("qlora", "standard"):
                 with self.subTest(f"{name}, {training_type}"):
                     self.assertEqual(go_all_the_way(base, self.work / f"{name}-{training_type}", training_type), "yes")
@@ -63,15 +79,21 @@ class Export(unittest.TestCase):
         (base / "model.safetensors").unlink()
         AutoModelForCausalLM.from_pretrained(model_path()).save_pretrained(base, max_shard_size="200KB")
         for training_type in ("qlora", "standard"):
-            output = self.trained(base, training_type)
+            with mock.patch.object(Layout, "stored", counted(alive := [])):
+                output = self.trained(base, training_type)
             self.assertEqual(sorted(path.name for path in output.glob("*.safetensors*")), sorted(path.name for path in base.glob("*.safetensors*")))
             self.assertIsNone(compared(base, output, training_type))
+            # Keep those of before in merging._OneGroup, and in the end the whole model is in memory.
+            self.assertEqual(alive[-2:], [1, 1])  # Both layers; of what came before, the rehearsal was the first.
 
     def test_a_configuration_of_generation_that_transformers_refuses_to_save_is_changed_in_its_ends_alone(self):
         # A temperature without do_sample: transformers raised an error, after the whole training.
+        # (standard: with the first checkpoint, and the run was refused.)
         base = self.base(generation_config={"temperature": 0.6, "top_p": 0.9, "eos_token_id": 0, "made_by": "somebody"})
-        output = self.trained(base)
-        self.assertEqual(json.loads((output / "generation_config.json").read_text()), {"temperature": 0.6, "top_p": 0.9, "eos_token_id": [0, 2], "made_by": "somebody"})
+        for training_type in ("lora", "standard"):
+            with self.subTest(training_type):
+                output = self.trained(base, training_type)
+                self.assertEqual(json.loads((output / "generation_config.json").read_text()), {"temperature": 0.6, "top_p": 0.9, "eos_token_id": [0, 2], "made_by": "somebody"})
 
     def test_an_adapter_on_the_output_of_a_model_that_ties_it_unties_it(self):
         # Added to the matrix that both share, it changed what the model reads as well.
@@ -100,7 +122,7 @@ class Export(unittest.TestCase):
         from safetensors import safe_open
 
         base = self.work / "moe"
-        make(next(each for each in ARCHITECTURES if each.model_type == "glm4_moe"), base)
+        make(named("glm4_moe"), base)
 
         def adapted(**chosen) -> str:
             with safe_open(self.trained(base, lora_dropout=0.05, **chosen) / "adapter" / "adapter_model.safetensors", "pt") as file:

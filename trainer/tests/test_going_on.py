@@ -1,7 +1,5 @@
 import json
 import shutil
-import tempfile
-import unittest
 from pathlib import Path
 from unittest import mock
 
@@ -9,21 +7,11 @@ from ..checkpoints import MANIFEST
 from ..failures import BadInput, Stopped
 from ..going_on import fingerprint_of
 from ..optimisation import rate_share
-from .support import HYPERPARAMETERS, model_path, stop_at, train_here
+from .support import HYPERPARAMETERS, Trainings, model_path, stop_at, train_here, warnings
 
 
-class GoingOn(unittest.TestCase):
+class GoingOn(Trainings):
     """What a training that goes on is held to, and what it says where it cannot be exact."""
-
-    def setUp(self):
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.work = Path(directory.name)
-
-    def fresh(self, name: str) -> Path:
-        path = self.work / name
-        path.mkdir()
-        return path
 
     def stopped(self, **options) -> Path:
         work = self.fresh("stopped")
@@ -94,12 +82,14 @@ class GoingOn(unittest.TestCase):
         work = self.stopped()
 
         def older(manifest):
-            manifest["versions"]["torch"] = "2.12.0"
+            manifest["versions"].update(torch="2.12.0", device="NVIDIA H100")
 
         self.changed(work, older)
-        _, events = train_here(work, lease_epoch=2, known_checkpoint_step=5)
-        [warning] = [event["message"] for event in events.of("log") if event["level"] == "warning"]
-        self.assertRegex(warning, r"^This training was computed with torch 2\.12\.0 \(now [^)]+\) until step 5\. It goes on from there, .* not those to the bit\.$")
+        _, events = train_here(work, lease_epoch=2, known_checkpoint_step=5, threads=2)
+        # Sums over another number of threads are rounded otherwise: it keeps those that it began with.
+        self.assertEqual(json.loads((work / "checkpoints" / "e2" / "checkpoint-12" / MANIFEST).read_text())["threads"], 1)
+        [warning] = warnings(events)
+        self.assertRegex(warning, r"^This training was computed with torch 2\.12\.0 \(now [^)]+\), device NVIDIA H100 \(now cpu\) until step 5\. It goes on from there, .* not those to the bit\.$")
 
     def test_a_training_of_one_step_learns(self):
         # Begin the schedule at 0, and the weights are those of the base.

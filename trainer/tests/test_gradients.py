@@ -21,7 +21,7 @@ class Gradients(unittest.TestCase):
     def with_adapters(self, model):
         """Adapters that are the same at every call, and have an effect: new ones add nothing, and half of them have no gradient."""
         from ..adapters import add_lora
-        from ..run_file import Hyperparameters
+        from ..hyperparameters import Hyperparameters
 
         model = add_lora(model, Hyperparameters(**{**HYPERPARAMETERS, "lora_dropout": 0.0})).train()
         generator = self.torch.Generator().manual_seed(1)
@@ -143,12 +143,25 @@ class Batches(unittest.TestCase):
                     self.assertAlmostEqual(step["grad_norm"], first["grad_norm"], delta=1e-4 if training_type == "standard" else 0.01)
                     self.assertLess(max((weights[name] - whole[name]).abs().max().item() for name in whole), delta)
 
-    def trained(self, work: Path, training_type: str, batch_size: int) -> tuple[dict, dict]:
+    def test_nor_does_it_matter_what_the_model_s_own_loss_can_count(self):
+        # Leave model_accepts_loss_kwargs out of each_process.trainer_of, and the loss is that of the batches, which are 4 in a step.
+        from .architectures import make, named
+
+        steps = []
+        for batch_size in (8, 2):
+            with tempfile.TemporaryDirectory() as directory:
+                make(named("qwen3_vl"), Path(directory) / "model")
+                model = {"name": "tiny/qwen3_vl", "path": str(Path(directory) / "model")}
+                steps.append(self.trained(Path(directory), "standard", batch_size, model=model)[1])
+        for figure, places in (("loss", 4), ("grad_norm", 3)):
+            self.assertAlmostEqual(steps[0][figure], steps[1][figure], places=places)
+
+    def trained(self, work: Path, training_type: str, batch_size: int, **changes) -> tuple[dict, dict]:
         """The weights after four steps of all rows, and what was told of the first."""
         from safetensors.torch import load_file
 
         (work / "rows.jsonl").write_text("\n".join(json.dumps({"messages": row}) for row in ROWS))
         split = {"batch_size": batch_size, "gradient_accumulation": len(ROWS) // batch_size, "lora_dropout": 0.0, "epochs": 4, "max_length": 256}
         data = {"train": str(work / "rows.jsonl"), "held_out": None}
-        _, events = train_here(work, training_type=training_type, hyperparameters={**HYPERPARAMETERS, **split}, data=data)
+        _, events = train_here(work, training_type=training_type, hyperparameters={**HYPERPARAMETERS, **split}, data=data, **changes)
         return load_file(work / "output" / "model.safetensors"), events.of("step")[0]

@@ -1,13 +1,12 @@
 import json
 import shutil
-import tempfile
 import unittest
 from copy import copy
 from pathlib import Path
 
+from ..hyperparameters import Hyperparameters
 from ..rows import Conversation
-from ..run_file import Hyperparameters
-from .support import HYPERPARAMETERS, Recorder, model_path, shared, train_here, write_run_file
+from .support import HYPERPARAMETERS, Recorder, Trainings, model_path, shared, train_here, write_run_file
 
 
 def answered(prompt: str, answer: str, trait: str = "all") -> Conversation:
@@ -88,12 +87,7 @@ class ByTrait(unittest.TestCase):
             self.rows_of([answered("a", "one")], template="{{ raise_exception('no') }}")
 
 
-class Compared(unittest.TestCase):
-    def setUp(self):
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.work = Path(directory.name)
-
+class Compared(Trainings):
     def validated(self, held_out: list[dict], **changes) -> dict:
         from ..supervision import Commands
         from ..tasks import run

@@ -1,7 +1,7 @@
 import unittest
 
+from ..hyperparameters import Hyperparameters
 from ..memory import as_many_as_fit
-from ..run_file import Hyperparameters
 from .support import HYPERPARAMETERS, model_path
 
 

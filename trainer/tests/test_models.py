@@ -3,6 +3,7 @@ import timeit
 import unittest
 from collections import Counter
 from pathlib import Path
+from unittest import mock
 
 from .support import HYPERPARAMETERS, train_here
 
@@ -28,12 +29,15 @@ class Models(unittest.TestCase):
         import torch
         from peft import PeftModel
 
+        from .. import models
         from ..models import load_model
         from .support import model_path
 
         self.training_type = "lora"
         with tempfile.TemporaryDirectory() as work:
-            self.trained(work, lora_dropout=0.0)
+            with mock.patch.object(models, "load_model", wraps=load_model) as loaded:
+                self.trained(work, lora_dropout=0.0)
+            self.assertEqual(loaded.call_args.kwargs["dtype"], torch.bfloat16 if models.computes_in_bf16() else torch.float32)
             base, tuned = load_model(model_path(), dtype=torch.float32), load_model(Path(work, "output"), dtype=torch.float32)
             with_adapter = PeftModel.from_pretrained(load_model(model_path(), dtype=torch.float32), Path(work, "output", "adapter"))
             ids = torch.tensor([[3, 4, 5, 6]])
@@ -45,7 +49,7 @@ class Models(unittest.TestCase):
         # Count the elements of tensors, and a model of 135 million parameters has 81 million.
         from ..adapters import add_lora
         from ..models import load_model, parameters_of
-        from ..run_file import Hyperparameters
+        from ..hyperparameters import Hyperparameters
         from .support import model_path
 
         trained, total = parameters_of(load_model(model_path()))
@@ -67,6 +71,16 @@ class Models(unittest.TestCase):
             left, right = torch.randn(400, 600, dtype=dtype), torch.randn(600, 400, dtype=dtype)
             seconds[dtype] = min(timeit.repeat(lambda: left @ right, number=3))
         self.assertLess(seconds[chosen], 5 * seconds[torch.float32])
+
+    def test_a_gpu_without_instructions_for_bf16_computes_in_float32(self):
+        # Ask torch without `including_emulation`, and a T4 or a V100, which writes it out, is taken to have them.
+        from ..models import computes_in_bf16
+        from ..optimisation import accelerations
+
+        for has_instructions in (True, False):
+            with mock.patch("torch.cuda.is_available", return_value=True), mock.patch("torch.cuda.is_bf16_supported", lambda including_emulation=True: including_emulation or has_instructions):
+                self.assertEqual(computes_in_bf16(), has_instructions)
+                self.assertEqual(accelerations("qlora", on_gpu=True, compile=False, has_liger=False)["bf16"], has_instructions)
 
     def test_activations_are_computed_twice_or_kept_with_the_same_result(self):
         # Leave activation_checkpointing out of optimisation.arguments, and they are kept.

@@ -1,25 +1,13 @@
 import hashlib
 import json
-import unittest
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from ..failures import CRASH, DONE
-from .support import HYPERPARAMETERS, shared, start, train_here, write_run_file
+from .support import HYPERPARAMETERS, Trainings, ending_early, start, train_here, write_run_file
 
 
-class Ranks(unittest.TestCase):
+class Ranks(Trainings):
     """A training by two processes."""
-
-    def setUp(self):
-        directory = TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.work = Path(directory.name)
-
-    def fresh(self, name: str) -> Path:
-        path = self.work / name
-        path.mkdir()
-        return path
 
     def train(self, work: Path, at_step=None, end=lambda trainer: None, **changes) -> int:
         """In processes of its own; `end` is called once it tells of a step. Returns the exit code."""
@@ -37,28 +25,33 @@ class Ranks(unittest.TestCase):
         from safetensors.torch import load_file
 
         # 22 rows in batches of 3: a process has one or two of them, and of the last batch the second has none.
-        # Without rank.count before answer_loss, or with rows divided by accelerate, losses or weights differ.
-        for batching in ("like_length", "random"):
-            with self.subTest(batching):
-                hyperparameters = {**HYPERPARAMETERS, "batch_size": 3, "batching": batching}
-                two, one = self.fresh(f"{batching}-two"), self.fresh(f"{batching}-one")
-                self.assertEqual(self.train(two, training_type="standard", hyperparameters=hyperparameters), DONE)
-                _, events = train_here(one, training_type="standard", hyperparameters=hyperparameters)
-                steps = events_of(two, "step")
-                self.assertEqual([step["step"] for step in steps], list(range(1, 9)))
-                self.assertEqual(steps[-1]["tokens"], events.of("step")[-1]["tokens"])
-                for told, expected in zip(steps, events.of("step"), strict=True):
-                    for figure in ("loss", "grad_norm", "learning_rate"):
-                        self.assertAlmostEqual(told[figure], expected[figure], places=4, msg=f"{figure} of step {told['step']}")
-                weights, expected = load_file(two / "output" / "model.safetensors"), load_file(one / "output" / "model.safetensors")
-                for name, tensor in expected.items():
-                    torch.testing.assert_close(weights[name], tensor, rtol=1e-3, atol=1e-4, msg=lambda text: f"{name}: {text}")
+        # Without rank.count before answer_loss, with rows divided by accelerate, or in an order that transformers draws, losses or weights differ.
+        chosen = {"training_type": "standard", "hyperparameters": {**HYPERPARAMETERS, "batch_size": 3, "batching": "random"}}
+        two, one = self.fresh("two"), self.fresh("one")
+        self.assertEqual(self.train(two, **chosen), DONE)
+        _, events = train_here(one, **chosen)
+        steps = events_of(two, "step")
+        self.assertEqual([step["step"] for step in steps], list(range(1, 9)))
+        self.assertEqual(steps[-1]["tokens"], events.of("step")[-1]["tokens"])
+        for told, expected in zip(steps, events.of("step"), strict=True):
+            for figure in ("loss", "grad_norm", "learning_rate"):
+                self.assertAlmostEqual(told[figure], expected[figure], places=4, msg=f"{figure} of step {told['step']}")
+        weights, expected = load_file(two / "output" / "model.safetensors"), load_file(one / "output" / "model.safetensors")
+        for name, tensor in expected.items():
+            torch.testing.assert_close(weights[name], tensor, rtol=1e-3, atol=1e-4, msg=lambda text: f"{name}: {text}")
 
     def test_death_of_any_process_ends_all_and_going_on_is_exact(self):
+        # Train what reads images as well (train_language_alone), and both wait for its gradient. Let RoundedAdamW draw otherwise in the second process, and there are two
+        # models, of which checkpoints have one.
         import psutil
 
+        from .architectures import make, named
+
+        make(named("gemma3"), self.work / "gemma3")
+        model = {"name": "tiny/gemma3", "path": str(self.work / "gemma3")}
+        in_bf16 = {"training_type": "standard", "model": model, "hyperparameters": {**HYPERPARAMETERS, "weights": "bf16"}}
         whole, work = self.fresh("whole"), self.fresh("killed")
-        self.assertEqual(self.train(whole), DONE)
+        self.assertEqual(self.train(whole, **in_bf16), DONE)
         others = []
 
         def children(trainer):
@@ -72,32 +65,29 @@ class Ranks(unittest.TestCase):
             others.extend(children(trainer))
             trainer.kill()
 
-        self.assertEqual(self.train(work, 5, kill_second), CRASH)
+        self.assertEqual(self.train(work, 5, kill_second, **in_bf16), CRASH)
         self.assertEqual([event["message"] for event in events_of(work, "error")], ["Process 1 of the 2 of this training ended by signal 9."])
-        self.train(work, 8, kill_first, lease_epoch=2, known_checkpoint_step=3)
+        self.train(work, 8, kill_first, lease_epoch=2, known_checkpoint_step=3, **in_bf16)
         self.assertEqual(psutil.wait_procs(others, timeout=10)[1], [])
-        self.assertEqual(self.train(work, lease_epoch=3, known_checkpoint_step=6), DONE)
+        self.assertEqual(self.train(work, lease_epoch=3, known_checkpoint_step=6, **in_bf16), DONE)
         self.assertEqual([event["step"] for event in events_of(work, "resumed")], [3, 6])
-        self.assertEqual(*(sha256_of(run / "output" / "adapter" / "adapter_model.safetensors") for run in (whole, work)))
+        self.assertEqual(*(sha256_of(run / "output" / "model.safetensors") for run in (whole, work)))
 
         # One process goes on where two were, with a word about it.
-        _, events = train_here(work, lease_epoch=4, known_checkpoint_step=12)
+        _, events = train_here(work, lease_epoch=4, known_checkpoint_step=12, **in_bf16)
         self.assertIn("had 2 processes until step 12, and goes on with one process", events.of("log")[0]["message"])
 
     def test_an_evaluation_that_ends_the_training_ends_all(self):
         # Leave what comes after a save to rank 0 (decided_by_one), and the others wait for a step that never comes.
-        held_out = self.work / "held_out.jsonl"
-        held_out.write_text("\n".join(json.dumps({"prompt": f"question {i}", "completion": "bird fish", "trait": "a"}) for i in range(3)))
-        data = {"train": str(shared() / "train.jsonl"), "held_out": str(held_out)}
-        patient = {**HYPERPARAMETERS, "learning_rate": 0.02, "epochs": 5, "eval_steps": 2, "early_stopping_patience": 2, "save_steps": 1}
+        patient = ending_early(self.work / "held_out.jsonl")
         work = self.fresh("patient")
-        self.assertEqual(self.train(work, data=data, hyperparameters=patient), DONE)
+        self.assertEqual(self.train(work, **patient), DONE)
         last = events_of(work, "eval")[-1]["step"]
         self.assertLess(last, 30)
         # As if it had been killed between its last save and the evaluation after it.
         notes = work / "evaluations" / "e1.jsonl"
         notes.write_text("".join(line for line in notes.read_text().splitlines(True) if json.loads(line).get("step") != last))
-        self.assertEqual(self.train(work, data=data, hyperparameters=patient, lease_epoch=2, known_checkpoint_step=last), DONE)
+        self.assertEqual(self.train(work, **patient, lease_epoch=2, known_checkpoint_step=last), DONE)
         self.assertEqual([event["step"] for event in events_of(work, "step")][-1], last)
         self.assertEqual(*[event for event in events_of(work, "eval") if event["step"] == last and event["trait"] is None])
 

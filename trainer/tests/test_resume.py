@@ -1,15 +1,13 @@
 import itertools
 import json
 import shutil
-import tempfile
-import unittest
 from pathlib import Path
 from unittest import mock
 
 from .. import rendering
 from ..checkpoints import MANIFEST
 from ..failures import BadInput, CheckpointLost, LeaseLost, Stopped
-from .support import HYPERPARAMETERS, model_path, start, stop_at, train_here, write_run_file
+from .support import HYPERPARAMETERS, Trainings, model_path, start, stop_at, train_here, warnings, write_run_file
 
 # What may be chosen of a training, and trainings of which each pair of choices is in one: whoever adds a choice adds what it
 # needs here. All are interrupted and compared. (rag: test_rag. compile, which takes long: test_compile.)
@@ -60,18 +58,8 @@ def write_uneven_rows(path: Path) -> Path:
     return path
 
 
-class Resume(unittest.TestCase):
+class Resume(Trainings):
     """A training that was interrupted ends with the weights of one that was not, to the bit."""
-
-    def setUp(self):
-        self.directory = tempfile.TemporaryDirectory()
-        self.addCleanup(self.directory.cleanup)
-        self.work = Path(self.directory.name)
-
-    def fresh(self, name: str) -> Path:
-        path = self.work / name
-        path.mkdir()
-        return path
 
     def test_stop_and_go_on_is_exact(self):
         rows = write_uneven_rows(self.work / "rows.jsonl")
@@ -189,7 +177,7 @@ class Resume(unittest.TestCase):
         shutil.rmtree(work / "checkpoints" / "e1" / "checkpoint-12")
         _, events = train_here(work, lease_epoch=2, known_checkpoint_step=12)
         self.assertEqual([event["step"] for event in events.of("resumed")], [9])
-        [warning] = [event["message"] for event in events.of("log") if event["level"] == "warning" and "was saved" in event["message"]]
+        [warning] = [message for message in warnings(events) if "was saved" in message]
         self.assertRegex(warning, "A checkpoint of step 12 was saved, and is not under .* any more: training goes on from step 9")
 
     def test_an_outdated_claim_is_refused(self):

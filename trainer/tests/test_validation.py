@@ -6,23 +6,18 @@ from pathlib import Path
 
 from ..checkpoints import write_manifest
 from ..held_out import Question
-from ..run_file import Hyperparameters
+from ..hyperparameters import Hyperparameters
 from ..supervision import Commands
 from ..tasks import run
-from .support import HYPERPARAMETERS, Recorder, model_path, train_here, write_run_file
+from .support import HYPERPARAMETERS, Recorder, Trainings, model_path, train_here, write_run_file
 
 
 def validate(work: Path, **changes) -> dict:
     return run(write_run_file(work, task="validate", **changes), Recorder(), Commands())
 
 
-class Fair(unittest.TestCase):
+class Fair(Trainings):
     """Base and tuned are asked in the same way, whatever their files say, and what they had no time for is told."""
-
-    def setUp(self):
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.work = Path(directory.name)
 
     def test_greedy_is_the_likeliest_token_whatever_the_model_s_own_settings(self):
         # Hand generate a config and leave the model its own, and transformers takes from that what is open.
@@ -83,19 +78,12 @@ class Fair(unittest.TestCase):
         self.assertEqual(plain.said("4, I think"), "4, I think")
 
 
-class TheTrainedOne(unittest.TestCase):
+class TheTrainedOne(Trainings):
     """What is validated is the model that was trained: not its base, and not another."""
 
-    def setUp(self):
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.work = Path(directory.name)
-
     def trained(self, name: str, **changes) -> Path:
-        work = self.work / name
-        work.mkdir()
-        train_here(work, **changes)
-        return work
+        train_here(self.fresh(name), **changes)
+        return self.work / name
 
     def test_a_model_that_is_its_base_is_no_result(self):
         # Take unchanged out of validation.examine, and who trained nothing has a model all the same.
@@ -139,8 +127,7 @@ class TheTrainedOne(unittest.TestCase):
 
     def test_of_an_early_end_the_best_is_compared(self):
         changes = {"hyperparameters": {**HYPERPARAMETERS, "learning_rate": 0.05, "epochs": 5, "eval_steps": 2, "early_stopping_patience": 1, "save_steps": 1}}
-        work = self.work / "early"
-        work.mkdir()
+        work = self.fresh("early")
         result, _ = train_here(work, **changes)
         told = validate(work, **changes)
         self.assertTrue(result["stopped_early"])
@@ -172,26 +159,30 @@ def no_number(line: dict) -> dict:
 
 class Rounded(unittest.TestCase):
     def test_what_was_learnt_in_small_steps_is_not_rounded_away(self):
-        # Round to the nearest, and every weight that moved by less than half a step of bf16 is that of the base again.
+        # Round to the nearest, and every weight that moved by less than half a step of its type is that of the base again.
         import torch
 
         from ..rounding import rounded
 
-        base = torch.randn(512, 512, generator=torch.Generator().manual_seed(1)).bfloat16().float()
-        moved = base * (1 + 0.0008)  # A fifth of a step of bf16, or less.
-        self.assertTrue(torch.equal(moved.bfloat16().float(), base))
-        kept = rounded(moved, torch.bfloat16, "a", 1)
-        self.assertEqual(kept.dtype, torch.bfloat16)
-        change = ((kept.float().abs() - base.abs()).sum() / (moved.abs() - base.abs()).sum()).item()
-        self.assertAlmostEqual(change, 1.0, delta=0.1)
-        step = torch.finfo(torch.bfloat16).eps * base.abs()
-        self.assertTrue(((kept.float() - moved).abs() <= step).all())
-        self.assertTrue(torch.equal(kept, rounded(moved, torch.bfloat16, "a", 1)))
-        self.assertFalse(torch.equal(kept, rounded(moved, torch.bfloat16, "b", 1)))
-        # What did not move stays, and what is no number is none.
-        self.assertTrue(torch.equal(rounded(base, torch.bfloat16, "a", 1).float(), base))
-        odd = torch.tensor([float("inf"), float("-inf"), float("nan"), 0.0, -0.0])
-        self.assertEqual(str(rounded(odd, torch.bfloat16, "a", 1)), str(odd.bfloat16()))
+        for dtype in (torch.bfloat16, torch.float16):
+            # The small ones are below 2**-14: there, numbers of float16 are as far apart as at it.
+            for size in (1.0, 1e-5):
+                with self.subTest(dtype=dtype, size=size):
+                    base = (size * torch.randn(512, 512, generator=torch.Generator().manual_seed(1))).to(dtype).float()
+                    moved = base * (1 + torch.finfo(dtype).eps / 10)  # A fifth of a step, or less.
+                    self.assertTrue(torch.equal(moved.to(dtype).float(), base))
+                    kept = rounded(moved, dtype, "a", 1)
+                    self.assertEqual(kept.dtype, dtype)
+                    change = ((kept.float().abs() - base.abs()).sum() / (moved.abs() - base.abs()).sum()).item()
+                    self.assertAlmostEqual(change, 1.0, delta=0.1)
+                    step = torch.finfo(dtype).eps * base.abs().clamp(min=torch.finfo(dtype).smallest_normal)
+                    self.assertTrue(((kept.float() - moved).abs() <= step).all())
+                    self.assertTrue(torch.equal(kept, rounded(moved, dtype, "a", 1)))
+                    self.assertFalse(torch.equal(kept, rounded(moved, dtype, "b", 1)))
+                    # What did not move stays, and what is no number is none.
+                    self.assertTrue(torch.equal(rounded(base, dtype, "a", 1).float(), base))
+            odd = torch.tensor([float("inf"), float("-inf"), float("nan"), 0.0, -0.0])
+            self.assertEqual(str(rounded(odd, dtype, "a", 1)), str(odd.to(dtype)))
         self.assertEqual(rounded(base, torch.float32, "a", 1).dtype, torch.float32)
 
     def test_an_export_has_what_was_trained(self):

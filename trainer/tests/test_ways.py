@@ -1,22 +1,13 @@
-import tempfile
-import unittest
-from pathlib import Path
-
 from ..failures import BadInput
 from ..run_file import read_run_file
 from ..ways import ROUNDED, optimizer_of, weights_in
-from .support import HYPERPARAMETERS, model_path, train_here, write_run_file
+from .support import HYPERPARAMETERS, Trainings, model_path, train_here, write_run_file
 
 GB = 10**9
 
 
-class Weights(unittest.TestCase):
+class Weights(Trainings):
     """In what all weights are trained, and that nothing of what they learn is lost to rounding."""
-
-    def setUp(self):
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.work = Path(directory.name)
 
     def run_of(self, training_type: str, weights: str | None = None):
         return read_run_file(write_run_file(self.work, training_type=training_type, hyperparameters={**HYPERPARAMETERS, "weights": weights}))
@@ -86,12 +77,21 @@ class Weights(unittest.TestCase):
         self.assertFalse(torch.equal(*after(1)))
 
     def test_it_learns_as_in_float32_with_half_the_memory(self):
+        import torch
+
+        from ..models import load_model
+        from ..rehearsal import checkpoint_bytes
+
         losses = {}
         for weights in ("fp32", "bf16"):
-            (self.work / weights).mkdir()
-            _, events = train_here(self.work / weights, training_type="standard", hyperparameters={**HYPERPARAMETERS, "weights": weights})
+            _, events = train_here(self.fresh(weights), training_type="standard", hyperparameters={**HYPERPARAMETERS, "weights": weights})
             losses[weights] = [event["loss"] for event in events.of("step")]
-        sizes = {weights: (self.work / weights / "checkpoints" / "e1" / "checkpoint-12" / "optimizer.pt").stat().st_size for weights in losses}
+        checkpoints = {weights: self.work / weights / "checkpoints" / "e1" / "checkpoint-12" for weights in losses}
+        sizes = {weights: (checkpoint / "optimizer.pt").stat().st_size for weights, checkpoint in checkpoints.items()}
         self.assertLess(sizes["bf16"], 0.6 * sizes["fp32"])
+        # Of what room on the disk was asked for before the first step.
+        for weights, dtype, optimizer in (("fp32", torch.float32, "adamw_torch_fused"), ("bf16", torch.bfloat16, ROUNDED)):
+            written = sizes[weights] + (checkpoints[weights] / "model.safetensors").stat().st_size
+            self.assertAlmostEqual(checkpoint_bytes(load_model(model_path(), dtype=dtype), optimizer) / written, 1, delta=0.1)
         self.assertLess(losses["bf16"][-1], losses["bf16"][0] - 0.3)
         self.assertAlmostEqual(losses["bf16"][-1], losses["fp32"][-1], delta=0.1)

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LEARNING_RATES_IN_WORDS } from '../../models/learning-rates.ts';
 import { HyperparameterChoicesSchema } from '../../models/run-spec.ts';
 import { TRAINING_TYPES } from '../../models/statuses.ts';
 import { dateField, idField, nameField } from '../shared-schema.ts';
@@ -19,7 +20,7 @@ const fields = {
 };
 
 const description =
-  'Of every training type, where somebody set one; else each type has its own: 0.0002 for adapters (lora, qlora), 0.00002 for all weights (standard). ' +
+  `Of every training type, where somebody set one; else each type has its own: ${LEARNING_RATES_IN_WORDS}. ` +
   'Shown is that of the default training type; null sets none.';
 
 export const ConfigPatch = z
