@@ -110,7 +110,7 @@ def rehearsal(run: RunFile, trainer, rows: list[dict], rank: Rank, optimizer: st
                 message = f"{len(idle)} adapters have no effect on the loss, so they will not learn: {', '.join(idle[:_TOLD_LAYERS])}{' …' if len(idle) > _TOLD_LAYERS else ''}."
                 events.send("log", level="warning", message=message)
             if checkpoint_bytes(model, optimizer) <= _LARGEST_CHECKPOINT_BYTES:
-                try_checkpoint(run, trainer)
+                try_checkpoint(run, trainer, events)
 
     return Rehearsal()
 
@@ -145,16 +145,32 @@ def _without_gradient(model) -> Iterator[str]:
             yield name.partition(".lora_B.")[0].removeprefix("base_model.model.")
 
 
-def try_checkpoint(run: RunFile, trainer) -> None:
+def try_checkpoint(run: RunFile, trainer, events: Events) -> None:
     run.places.require()
     folder = run.work_dir / "rehearsal"
     shutil.rmtree(folder, ignore_errors=True)
     try:
         trainer.save_model(str(folder))
+        lost = _not_read_by_peft(trainer.model, folder) if run.has_adapter else []
     except (RuntimeError, ValueError) as error:
         raise BadInput(f"A checkpoint of this model cannot be saved: {error}") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    if not lost:
+        return
+    told = f"peft does not read the adapters of {len(lost)} layers of this model back from their file ({', '.join(lost[:_TOLD_LAYERS])}{' …' if len(lost) > _TOLD_LAYERS else ''})"
+    if not run.is_merged:
+        raise BadInput(f"{told}, and hyperparameters.merge is false, so that nothing else would hold what they learn. Set it to true, or name other layers in hyperparameters.lora_target_modules.")
+    events.send("log", level="warning", message=f"{told}. The merged model has what they learn; do not load adapter/ in its place.")
+
+
+def _not_read_by_peft(model, folder: Path) -> list[str]:
+    """Names of layers whose adapters stay as they are where peft loads them. What it loads is what is there already."""
+    from peft import set_peft_model_state_dict
+    from peft.utils.save_and_load import load_peft_weights
+
+    missing = set_peft_model_state_dict(model, load_peft_weights(str(folder), device="cpu"), "default").missing_keys
+    return sorted({name.partition(".lora_")[0].removeprefix("base_model.model.") for name in missing if ".lora_" in name})
 
 
 def _existing(path: Path) -> Path:

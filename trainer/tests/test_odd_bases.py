@@ -4,9 +4,10 @@ import tempfile
 import unittest
 from pathlib import Path
 
+from ..failures import BadInput, Stopped
 from ..rows import read_conversations
 from ..run_file import read_run_file
-from .support import HYPERPARAMETERS, Recorder, model_path, train_here, write_run_file
+from .support import HYPERPARAMETERS, Recorder, model_path, stop_at, train_here, write_run_file
 from .table import compared, described
 
 
@@ -130,3 +131,25 @@ class OddBases(unittest.TestCase):
         self.assertTrue(found["valid"], found["summary"])
         with safe_open(output / "adapter" / "adapter_model.safetensors", "pt") as file:
             self.assertTrue(any("h.0.ffn.0.lora_A" in name for name in file.keys()), list(file.keys()))
+
+    def test_adapters_that_peft_does_not_read_back_are_resumed_all_the_same_and_told_of(self):
+        # It gives Laguna's shared experts another name while it reads them: what went on began them anew, in silence, and so does whoever loads the adapter.
+        from .architectures import Architecture, make
+
+        shutil.rmtree(self.base)
+        make(Architecture("laguna"), self.base)
+        changes = {"training_type": "lora", "model": {"name": "mtm/odd", "path": str(self.base)}}
+        whole, events = train_here(self.folder("whole"), **changes, hyperparameters={**HYPERPARAMETERS, "max_steps": 4, "eval_steps": 0})
+        with self.assertRaises(Stopped):
+            train_here(self.folder("resumed"), stop_at(2), **changes, hyperparameters={**HYPERPARAMETERS, "max_steps": 4, "eval_steps": 0})
+        resumed, _ = train_here(self.work / "resumed", lease_epoch=2, **changes, hyperparameters={**HYPERPARAMETERS, "max_steps": 4, "eval_steps": 0})
+        self.assertEqual(resumed["weights_sha256"], whole["weights_sha256"])
+        told = [event["message"] for event in events.of("log") if event["level"] == "warning"]
+        self.assertTrue(any(message.startswith("peft does not read the adapters of 3 layers") and "shared_experts" in message for message in told), told)
+        with self.assertRaisesRegex(BadInput, "hyperparameters.merge is false"):
+            train_here(self.folder("alone"), **changes, hyperparameters={**HYPERPARAMETERS, "merge": False})
+
+    def folder(self, name: str) -> Path:
+        path = self.work / name
+        path.mkdir()
+        return path
