@@ -41,12 +41,16 @@ def require_looks_back(model) -> None:
 
 
 @contextmanager
-def refused_if_it_fails(model):
-    """BadInput where a model's own code, given tokens alone, fails by what it is, and not by what the machine lacks."""
+def refused_if_it_fails(model, alone: bool = True):
+    """BadInput where a model's own code, given tokens alone, fails by what it is, and not by what the machine lacks. `alone`: whether no other
+    process takes part, whose end would be an error like any other."""
+    import torch
+
     try:
         yield
-    except (LookupError, TypeError, ValueError, AttributeError, NotImplementedError, AssertionError) as error:
-        if is_of_the_machine(error) or isinstance(error, BadInput):
+    except (LookupError, TypeError, ValueError, AttributeError, AssertionError, RuntimeError) as error:
+        is_of_others = isinstance(error, RuntimeError) and not alone
+        if is_of_others or is_of_the_machine(error) or isinstance(error, torch.AcceleratorError):
             raise
         told = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         raise BadInput(f"The base model ({class_name(model)}) cannot be trained on texts alone: its code in transformers fails with {told}. Take a model of another architecture.") from error

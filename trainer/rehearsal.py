@@ -124,7 +124,7 @@ def try_longest_batch(trainer, rows: list[dict], rank: Rank, state_bytes: int) -
     batch = trainer.data_collator([longest] * trainer.args.per_device_train_batch_size)
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     # Dropout draws the same numbers afterwards as if nothing had been. The optimizer's memory is there from the first step on.
-    with torch.random.fork_rng(), refused_if_it_fails(model):
+    with torch.random.fork_rng(), refused_if_it_fails(model, alone=rank.count == 1):
         held = torch.empty(trained * state_bytes, dtype=torch.uint8, device="cuda") if torch.cuda.is_available() else None
         model.train()
         inputs = trainer._prepare_inputs(batch)

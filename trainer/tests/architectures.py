@@ -60,6 +60,7 @@ ARCHITECTURES = [
     Architecture("qwen2_5_vl", dict(rope_parameters=MROPE), dict(depth=1, hidden_size=32, intermediate_size=64, num_heads=2, out_hidden_size=64, fullatt_block_indexes=[0])),
     Architecture("qwen3_vl", {}, dict(depth=1, hidden_size=32, intermediate_size=64, num_heads=2, out_hidden_size=64, deepstack_visual_indexes=[0])),
     Architecture("qwen3_5", dict(layer_types=["linear_attention", "full_attention"], linear_num_key_heads=2, linear_num_value_heads=4, linear_key_head_dim=8, linear_value_head_dim=8), dict(depth=1, hidden_size=32, intermediate_size=64, num_heads=2, out_hidden_size=64, deepstack_visual_indexes=[])),
+    Architecture("qwen3_vl_moe", {}, dict(depth=1, hidden_size=32, intermediate_size=64, num_heads=2, out_hidden_size=64, deepstack_visual_indexes=[0])),
     Architecture("llava", {}, VISION),
     Architecture("llama4", dict(intermediate_size_mlp=128, interleave_moe_layer_step=1), {**VISION, "vision_output_dim": 32, "projector_input_dim": 32, "projector_output_dim": 32}),
 ]  # fmt: skip
