@@ -10,6 +10,8 @@ from .language import language_prefix
 # Classes of transformers that choose experts.
 _ROUTERS = re.compile("Router|Gating")
 
+_READ_PAST = {"mamba": ["dt_proj"], "falcon_mamba": ["dt_proj"], "longcat_flash": ["classifier"]}
+
 
 @dataclass(frozen=True)
 class Targets:
@@ -131,8 +133,8 @@ def names_of_old(model) -> dict[str, str]:
 
 
 def read_past(model_type: str) -> list[str]:
-    """Layers whose weights are read by what is not the layer (in transformers' own code for Mamba): they can have neither an adapter nor 4 bits."""
-    return ["dt_proj"] if model_type in ("mamba", "falcon_mamba") else []
+    """Layers whose weights are read by what is not the layer (in transformers' own code): they can have neither an adapter nor 4 bits."""
+    return _READ_PAST.get(model_type, [])
 
 
 def _takes(model, name: str) -> bool:
