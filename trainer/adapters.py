@@ -10,6 +10,8 @@ from .language import language_prefix
 # Classes of transformers that choose experts.
 _ROUTERS = re.compile(r"Router|Gating|MoE\w*Gate$")
 
+_READ_PAST = {"mamba": ["dt_proj"], "falcon_mamba": ["dt_proj"], "longcat_flash": ["classifier"]}
+
 
 @dataclass(frozen=True)
 class Targets:
@@ -65,8 +67,8 @@ def targets_of(model, chosen: list[str] | None) -> Targets:
     exclude = rf"(?!{re.escape(prefix)}|{re.escape(str(output))}$).*" if prefix else None
     if chosen is None:
         # peft takes these names for those of experts wherever the layer is, so a layer beside experts that has one gets no adapter.
-        modules = sorted(name for name in {_leaf(name) for name in linear_layers(model)} - renamed.keys() if _takes(model, name))
-        return Targets(modules, sorted({_ending(name) for name in experts}), exclude, bool(experts))
+        layers = [name for name in linear_layers(model) if _leaf(name) not in renamed and _takes(model, _leaf(name))]
+        return Targets(shortest_names(model, layers, prefix), sorted({_ending(name) for name in experts}), exclude, bool(experts))
     layers = linear_layers(model, of_all_kinds=True)
     modules, parameters = [], []
     for name in chosen:
@@ -78,6 +80,13 @@ def targets_of(model, chosen: list[str] | None) -> Targets:
             known = sorted({_leaf(layer) for layer in layers} | {_ending(parameter) for parameter in experts} | renamed.keys())
             raise BadInput(f"hyperparameters.lora_target_modules names {name!r}, and no linear layer of the model ends so: there are {', '.join(known)}.")
     return Targets(modules, parameters, exclude, bool(parameters) or any(_leaf(name) in renamed for name in modules))
+
+
+def shortest_names(model, layers: list[str], prefix: str) -> list[str]:
+    """Their last parts, by which peft finds them; whole names where another layer's ends so as well, as those of layers that are numbered do."""
+    chosen = set(layers)
+    others = {_leaf(name) for name, _ in model.named_modules() if name.startswith(prefix) and name not in chosen}
+    return sorted({name if _leaf(name) in others else _leaf(name) for name in layers})
 
 
 def linear_layers(model, of_all_kinds: bool = False) -> list[str]:
@@ -124,8 +133,8 @@ def names_of_old(model) -> dict[str, str]:
 
 
 def read_past(model_type: str) -> list[str]:
-    """Layers whose weights are read by what is not the layer (in transformers' own code for Mamba): they can have neither an adapter nor 4 bits."""
-    return ["dt_proj"] if model_type in ("mamba", "falcon_mamba") else []
+    """Layers whose weights are read by what is not the layer (in transformers' own code): they can have neither an adapter nor 4 bits."""
+    return _READ_PAST.get(model_type, [])
 
 
 def _takes(model, name: str) -> bool:

@@ -14,6 +14,7 @@ from .card import model_card
 from .checkpoints import sha256_of, write_manifest
 from .failures import BadInput
 from .run_file import RunFile
+from .safetensors_files import files_of
 
 CONFIG = "config.json"
 GENERATION_CONFIG = "generation_config.json"
@@ -89,6 +90,15 @@ def write_config(base: Path, output: Path, is_tied: bool) -> None:
 
 def write_generation_config(base: Path, output: Path, model, tokenizer) -> None:
     """The base's, and the tokens by which the model ends now: so that it ends where an answer does, whoever loads it, or the adapter."""
+    config = generation_config_of(base, model, tokenizer)
+    if config is None:
+        shutil.copyfile(base / GENERATION_CONFIG, output / GENERATION_CONFIG)
+    else:
+        _write_json(output / GENERATION_CONFIG, config)
+
+
+def generation_config_of(base: Path, model, tokenizer) -> dict | None:
+    """None where the base's own says what is so. Raises BadInput where that does not read."""
     from .models import ends_of
 
     ends = ends_of(model, tokenizer)
@@ -98,12 +108,12 @@ def write_generation_config(base: Path, output: Path, model, tokenizer) -> None:
         # As transformers makes one of the model's configuration.
         known = {name: getattr(model.generation_config, name) for name in ("bos_token_id", "pad_token_id")}
         config = {name: value for name, value in known.items() if value is not None}
+    except ValueError as error:
+        raise BadInput(f"{str(base / GENERATION_CONFIG)!r} is no JSON: {error}. Take an undamaged copy of the model, or one without that file.") from error
     before = config.get("eos_token_id")
     if set(before if isinstance(before, list) else [before]) == set(ends):
-        shutil.copyfile(base / GENERATION_CONFIG, output / GENERATION_CONFIG)
-        return
-    config["eos_token_id"] = ends if len(ends) > 1 else ends[0]
-    _write_json(output / GENERATION_CONFIG, config)
+        return None
+    return {**config, "eos_token_id": ends if len(ends) > 1 else ends[0]}
 
 
 def copy_what_reads(base: Path, output: Path, tokenizer) -> None:
@@ -136,7 +146,7 @@ def _write_json(path: Path, value: dict) -> None:
 def _weights_sha256(directory: Path) -> str:
     import hashlib
 
-    shards = sorted(directory.glob("*.safetensors"))
+    shards = files_of(directory)
     if len(shards) == 1:
         return sha256_of(shards[0])
     return hashlib.sha256("".join(sha256_of(shard) for shard in shards).encode()).hexdigest()

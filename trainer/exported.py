@@ -1,6 +1,7 @@
 """Whether the exported model is the one that was trained: other than its base, and as good on held-out rows as the training last measured."""
 
 import math
+from pathlib import Path
 
 from .evaluation import Losses
 from .held_out import HeldOutRow, fingerprint, mean_loss
@@ -34,22 +35,34 @@ def _is_changed(run: RunFile) -> bool:
         # An adapter adds the product of A and B; B begins at zero.
         with safe_open(run.output_dir / "adapter" / "adapter_model.safetensors", "pt") as adapter:
             return any(bool(adapter.get_tensor(name).any()) for name in adapter.keys() if "lora_B" in name or "lora_embedding_B" in name)
-    import torch
-
     bases = {name: file for file in files_of(run.model_path) for name in header_of(file).tensors}
     compared = False
     for file in files_of(run.output_dir):
         with safe_open(file, "pt") as tuned:
+            new = [name for name in tuned.keys() if name not in bases]
             for name in tuned.keys():
-                if name not in bases:
-                    continue
-                compared = True
-                with safe_open(bases[name], "pt") as base:
-                    before, after = base.get_tensor(name), tuned.get_tensor(name)
-                if before.shape != after.shape or not torch.equal(before.to(after.dtype), after):
-                    return True
+                if name in bases:
+                    compared = True
+                    if not _is_same(_tensor(bases[name], name), tuned.get_tensor(name)):
+                        return True
+            # What has become a tensor of its own was another one as well until now.
+            if any(not any(_is_same(_tensor(bases[twin], twin), tuned.get_tensor(name)) for twin in bases) for name in new):
+                return True
     # Under other names than the base's, nothing is known of them.
     return not compared
+
+
+def _tensor(file: Path, name: str):
+    from safetensors import safe_open
+
+    with safe_open(file, "pt") as opened:
+        return opened.get_tensor(name)
+
+
+def _is_same(before, after) -> bool:
+    import torch
+
+    return before.shape == after.shape and torch.equal(before.to(after.dtype), after)
 
 
 def against_training(run: RunFile, rows: dict[str, list[HeldOutRow]], base: Losses, tuned: Losses) -> dict:

@@ -49,6 +49,8 @@ def generate(model, tokenizer, prompts: list[str], max_new_tokens: int, hyper: H
             # The longest would leave little room to those beside it.
             return [answer for prompt in prompts for answer in told([prompt])]
         new = min(max_new_tokens, context - read)
+        if new < 1:
+            return [Answer("", is_cut_off=True)]  # The question fills the context.
         with torch.inference_mode(), greedy(model, max_new_tokens=new, eos_token_id=ends, pad_token_id=tokenizer.pad_token_id):
             output = model.generate(**batch)[:, read:]
         texts = tokenizer.batch_decode(output, skip_special_tokens=True)

@@ -64,8 +64,8 @@ class Hyperparameters:
             raise BadInput(f"hyperparameters.seed is {self.seed!r}; it must be from 0 to {2**32 - 1}.")
         if not 0 < self.learning_rate <= 1:
             raise BadInput(f"hyperparameters.learning_rate is {self.learning_rate!r}; it must be above 0 and at most 1.")
-        if not 0 <= self.lora_dropout <= 1:
-            raise BadInput(f"hyperparameters.lora_dropout is {self.lora_dropout!r}; it must be from 0 to 1.")
+        if not 0 <= self.lora_dropout < 1:
+            raise BadInput(f"hyperparameters.lora_dropout is {self.lora_dropout!r}; it must be from 0 to less than 1, where all is dropped and nothing learnt.")
         if self.lora_target_modules is not None and not (self.lora_target_modules and all(isinstance(name, str) and name for name in self.lora_target_modules)):
             raise BadInput(f"hyperparameters.lora_target_modules is {self.lora_target_modules!r}; it must be a list of names of layers, or null.")
         if self.max_steps is not None and self.max_steps < 1:

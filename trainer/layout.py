@@ -37,7 +37,7 @@ class Layout:
         for group, members in self._groups.items():
             for name, tensor in self._reverted({name: torch.empty(self._shape_of(name), device="meta") for name in members}).items():
                 for stored in self._stored_names(name):
-                    self._require_shape(stored, list(tensor.shape))
+                    self._require_shape(stored, list(self._lying_as_stored(stored, tensor).shape))
                     self._group_of[stored] = group
 
     def group_of(self, stored: str) -> str | None:
@@ -52,7 +52,7 @@ class Layout:
     def stored(self, group: str, value_of: Callable[[str], "torch.Tensor"]) -> dict:  # noqa: F821
         """The tensors of a group under their names in the files, made of `value_of(parameter)`, which is on the CPU."""
         values = {name: value_of(name).T if name in self._turned else value_of(name) for name in self._groups[group]}
-        return {stored: tensor for name, tensor in self._reverted(values).items() for stored in self._stored_names(name)}
+        return {stored: self._lying_as_stored(stored, tensor) for name, tensor in self._reverted(values).items() for stored in self._stored_names(name)}
 
     def read(self, stored: str):
         """A tensor as the base has it."""
@@ -87,7 +87,19 @@ class Layout:
     def _reverted(self, tensors: dict) -> dict:
         from transformers.core_model_loading import revert_weight_conversion
 
-        return revert_weight_conversion(self.model, tensors)
+        # Some look for the parameter in the model, where it has another name if there is an adapter on it.
+        self.model.get_parameter = self.parameters.__getitem__
+        try:
+            return revert_weight_conversion(self.model, tensors)
+        finally:
+            del self.model.get_parameter
+
+    def _lying_as_stored(self, stored: str, tensor):
+        """Matrices of experts that lie the other way round in the files (Qwen3-VL's) are turned while they are loaded, and not while they are saved."""
+        if stored not in self._file_of or tensor.ndim != 3:
+            return tensor
+        shape = self.headers[self._file_of[stored]].tensors[stored].shape
+        return tensor.mT if list(tensor.shape) != shape and list(tensor.mT.shape) == shape else tensor
 
     def _shape_of(self, name: str) -> list[int]:
         parameter = self.parameters[name]

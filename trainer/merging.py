@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .layout import Layout, plain, whole
 from .rounding import rounded
-from .safetensors_files import INDEX, bytes_of, write
+from .safetensors_files import INDEX, bytes_of, uses_index, write
 
 _TYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
@@ -15,7 +15,7 @@ class Trained:
     """What a training changed. `model`: as it was trained, with adapters or without. `seed`: of the rounding to the base's types."""
 
     def __init__(self, model, base: Path, seed: int):
-        self._seed = seed
+        self._base, self._seed = base, seed
         self._adapters = adapter_layers(model)
         self._is_adapted = hasattr(model, "peft_config")
         self.model = model.get_base_model() if self._is_adapted else model
@@ -36,8 +36,8 @@ class Trained:
                     value = self.layout.read(name)
                     tensors[name] = (dtype_name(value.dtype), list(value.shape), value.nbytes)
             write(output / file.name, tensors, header.metadata, lambda name, file=file, header=header: self._pieces(made, file, header, name))
-        if len(files) > 1:
-            self._write_index(files, output)
+        if uses_index(self._base):
+            self._write_index(files[-1], output)
 
     def _pieces(self, made: "_OneGroup", file: Path, header, name: str) -> Iterator[bytes]:
         change = made.of(name)
@@ -60,10 +60,10 @@ class Trained:
         with torch.no_grad():
             return self._adapters[name].get_delta_weight("default").to("cpu", torch.float32)
 
-    def _write_index(self, files: list[Path], output: Path) -> None:
-        index = json.loads((files[0].parent / INDEX).read_text(encoding="utf-8"))
+    def _write_index(self, last: Path, output: Path) -> None:
+        index = json.loads((self._base / INDEX).read_text(encoding="utf-8"))
         for name in self.layout.new:
-            index["weight_map"][name] = files[-1].name
+            index["weight_map"][name] = last.name
         (output / INDEX).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
 
 

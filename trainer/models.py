@@ -1,11 +1,17 @@
 """Base models from a local directory: safetensors only, no code of the model's own."""
 
+import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
+from .base_config import class_of, last_line, whole_config
 from .failures import BadInput
 from .rendering import default_template
+from .safetensors_files import files_of
 from .templates import ChatTemplate
+
+PROCESSOR_TEMPLATE = "chat_template.json"
 
 
 def load_tokenizer(path: Path):
@@ -18,10 +24,21 @@ def load_tokenizer(path: Path):
     if tokenizer.eos_token_id is None:
         raise BadInput(f"The tokenizer in {str(path)!r} has no token that ends a text, so a model could not learn when to stop. Set eos_token in its tokenizer_config.json.")
     if tokenizer.chat_template is None:
-        tokenizer.chat_template = default_template(tokenizer)
+        tokenizer.chat_template = _template_of_processor(path) or default_template(tokenizer)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
+
+
+def _template_of_processor(path: Path) -> str | None:
+    """Of models that read images as well, the chat template may lie where only what makes their inputs looks for it."""
+    try:
+        found = json.loads((path / PROCESSOR_TEMPLATE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise BadInput(f"{str(path / PROCESSOR_TEMPLATE)!r} is no JSON: {error}. Take an undamaged copy of the model.") from error
+    return found.get("chat_template") if isinstance(found, dict) else None
 
 
 def computes_in_bf16() -> bool:
@@ -36,7 +53,7 @@ def computes_in_bf16() -> bool:
 
 def load_model(path: Path, dtype="auto", quantize: bool = False, device: str | None = None):
     """A language model, with whatever its architecture has beside it, on `device`, else on this process's GPU if there is one, with its weights in `dtype`,
-    or in 4 bits. On the device "auto", its layers are on all GPUs.
+    or in 4 bits. On the device "auto", its layers are on all GPUs. Its `not_loaded` are the tensors of its files that it has no place for.
 
     "auto" is the type that they are written in, or float32 on a machine that does not compute in bf16.
     """
@@ -71,34 +88,41 @@ def load_model(path: Path, dtype="auto", quantize: bool = False, device: str | N
             trust_remote_code=False,
             use_safetensors=True,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # They are told below, by their names.
             device_map="auto" if device == "auto" else {"": device or (torch.cuda.current_device() if torch.cuda.is_available() else "cpu")},
             **options,
         )
-    except (OSError, ValueError, KeyError) as error:
-        raise BadInput(f"The model in {str(path)!r} does not load: {first_line(error)}") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, IndexError) as error:
+        raise BadInput(f"The model in {str(path)!r} does not load ({type(error).__name__}): {last_line(error)}. Take an undamaged copy of the model, or another one.") from error
+    if mismatched := sorted([*loaded["mismatched_keys"], *(_of_other_shapes(model) if quantize else ())]):
+        name, stored, wanted = mismatched[0]
+        raise BadInput(
+            f"The tensor {name} has the shape {list(stored)} in the files of the model in {str(path)!r}, and by its config.json {list(wanted)} ({len(mismatched)} of its tensors differ so). "
+            "Take weights and config.json from the same model."
+        )
     if missing := sorted(loaded["missing_keys"]):
         # transformers makes them up at random.
         raise BadInput(f"The files of the model in {str(path)!r} lack {len(missing)} of its tensors, such as {missing[0]}. Take an undamaged copy of the model.")
+    model.not_loaded = sorted(loaded["unexpected_keys"])
     if quantize:
         keep_gradients_right(model)
     return model
 
 
-def class_of(path: Path):
-    """The class of transformers that loads all of the model: one that reads images as well is more than its language model."""
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
-    from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES as WITH_IMAGES
+def _of_other_shapes(model) -> Iterator[tuple[str, tuple, tuple]]:
+    """Weights in 4 bits that are not of the shape of their layer, which transformers does not look at: their names, and both shapes."""
+    import bitsandbytes
 
-    config = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-    whole = WITH_IMAGES.get(config.model_type)
-    return AutoModelForImageTextToText if whole and whole in (config.architectures or []) else AutoModelForCausalLM
+    for name, layer in model.named_modules():
+        if isinstance(layer, bitsandbytes.nn.Linear4bit):
+            state, wanted = getattr(layer.weight, "quant_state", None), (layer.out_features, layer.in_features)
+            if state is not None and tuple(state.shape) != wanted:
+                yield f"{name}.weight", tuple(state.shape), wanted
 
 
 def require_not_quantized(path: Path) -> None:
     """Raises BadInput for a model whose weights are stored in fewer bits than 16: what is trained upon it could not be written back into it."""
-    from transformers import AutoConfig
-
-    stored = getattr(AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False), "quantization_config", None)
+    stored = getattr(whole_config(path), "quantization_config", None)
     if stored:
         method = stored.get("quant_method", "fewer bits than 16") if isinstance(stored, dict) else stored.quant_method
         raise BadInput(
@@ -109,12 +133,7 @@ def require_not_quantized(path: Path) -> None:
 
 def config_of(path: Path):
     """The part of a model's config.json that is about text."""
-    from transformers import AutoConfig
-
-    try:
-        return AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False).get_text_config()
-    except (OSError, ValueError, KeyError) as error:
-        raise BadInput(f"The model in {str(path)!r} does not load: {first_line(error)}") from error
+    return whole_config(path).get_text_config()
 
 
 def context_of(config) -> int | float:
@@ -158,7 +177,7 @@ def require_numbers(path: Path) -> None:
     import torch
     from safetensors import SafetensorError, safe_open
 
-    for file in sorted(path.glob("*.safetensors")):
+    for file in files_of(path):
         try:
             with safe_open(file, "pt") as tensors:
                 for name in tensors.keys():

@@ -7,6 +7,7 @@ from pathlib import Path
 from .checkpoints import KEEP
 from .events import Events
 from .failures import BadInput, DiskFull
+from .looking_back import refused_if_it_fails, require_looks_back
 from .ranks import Rank
 from .run_file import RunFile
 from .safetensors_files import files_of
@@ -19,15 +20,46 @@ _TOLD_LAYERS = 5
 _MOST_IN_16_BITS = 0.2
 
 
-def rehearse_the_end(run: RunFile, model, optimizer: str, events: Events) -> None:
-    """What the weights take, that there is room for checkpoints and the model, and that the model can be written in its base's layout. Raises DiskFull or BadInput."""
+def rehearse_the_end(run: RunFile, model, tokenizer, optimizer: str, events: Events) -> None:
+    """That the model says one token after the other, now and when it is asked, what the weights take, that there is room for checkpoints and the model, and that the
+    model can be written in its base's layout. Raises DiskFull or BadInput."""
+    from .export import generation_config_of
     from .merging import Trained
 
+    require_looks_back(model)
+    require_generates(run, model, tokenizer)
+    if told := not_loaded(model):
+        events.send("log", level="warning", message=told)
+    generation_config_of(run.model_path, model, tokenizer)
     if run.training_type == "qlora" and (told := in_16_bits(model)):
         events.send("log", level="warning", message=told)
     if run.is_merged:
         Trained(model, run.model_path, run.hyperparameters.seed).layout.require_like_the_files()
     require_room(run, checkpoint_bytes(model, optimizer))
+
+
+def require_generates(run: RunFile, model, tokenizer) -> None:
+    """Raises BadInput for a model that could be trained, and not be asked afterwards: two tokens, of which the second is said from what is kept of the first."""
+    import torch
+
+    from .generation import generate
+
+    was_training = model.training
+    model.eval()
+    with torch.random.fork_rng(), refused_if_it_fails(model):
+        generate(model, tokenizer, [tokenizer.eos_token], 2, run.hyperparameters)
+    model.train(was_training)
+
+
+def not_loaded(model) -> str | None:
+    """What of the base's files the model has no place for. None: nothing."""
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    if not base.not_loaded:
+        return None
+    return (
+        f"{len(base.not_loaded)} tensors of the base model's files have no place in a {type(base).__name__} as its config.json describes it, such as {base.not_loaded[0]}: "
+        "they are not trained, and are exported as they are."
+    )
 
 
 def in_16_bits(model) -> str | None:
@@ -81,7 +113,7 @@ def rehearsal(run: RunFile, trainer, rows: list[dict], rank: Rank, optimizer: st
                 message = f"{len(idle)} adapters have no effect on the loss, so they will not learn: {', '.join(idle[:_TOLD_LAYERS])}{' …' if len(idle) > _TOLD_LAYERS else ''}."
                 events.send("log", level="warning", message=message)
             if checkpoint_bytes(model, optimizer) <= _LARGEST_CHECKPOINT_BYTES:
-                try_checkpoint(run, trainer)
+                try_checkpoint(run, trainer, events)
 
     return Rehearsal()
 
@@ -95,7 +127,7 @@ def try_longest_batch(trainer, rows: list[dict], rank: Rank, state_bytes: int) -
     batch = trainer.data_collator([longest] * trainer.args.per_device_train_batch_size)
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     # Dropout draws the same numbers afterwards as if nothing had been. The optimizer's memory is there from the first step on.
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), refused_if_it_fails(model, alone=rank.count == 1):
         held = torch.empty(trained * state_bytes, dtype=torch.uint8, device="cuda") if torch.cuda.is_available() else None
         model.train()
         inputs = trainer._prepare_inputs(batch)
@@ -116,16 +148,32 @@ def _without_gradient(model) -> Iterator[str]:
             yield name.partition(".lora_B.")[0].removeprefix("base_model.model.")
 
 
-def try_checkpoint(run: RunFile, trainer) -> None:
+def try_checkpoint(run: RunFile, trainer, events: Events) -> None:
     run.places.require()
     folder = run.work_dir / "rehearsal"
     shutil.rmtree(folder, ignore_errors=True)
     try:
         trainer.save_model(str(folder))
+        lost = _not_read_by_peft(trainer.model, folder) if run.has_adapter else []
     except (RuntimeError, ValueError) as error:
         raise BadInput(f"A checkpoint of this model cannot be saved: {error}") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    if not lost:
+        return
+    told = f"peft does not read the adapters of {len(lost)} layers of this model back from their file ({', '.join(lost[:_TOLD_LAYERS])}{' …' if len(lost) > _TOLD_LAYERS else ''})"
+    if not run.is_merged:
+        raise BadInput(f"{told}, and hyperparameters.merge is false, so that nothing else would hold what they learn. Set it to true, or name other layers in hyperparameters.lora_target_modules.")
+    events.send("log", level="warning", message=f"{told}. The merged model has what they learn; do not load adapter/ in its place.")
+
+
+def _not_read_by_peft(model, folder: Path) -> list[str]:
+    """Names of layers whose adapters stay as they are where peft loads them. What it loads is what is there already."""
+    from peft import set_peft_model_state_dict
+    from peft.utils.save_and_load import load_peft_weights
+
+    missing = set_peft_model_state_dict(model, load_peft_weights(str(folder), device="cpu"), "default").missing_keys
+    return sorted({name.partition(".lora_")[0].removeprefix("base_model.model.") for name in missing if ".lora_" in name})
 
 
 def _existing(path: Path) -> Path:

@@ -47,11 +47,20 @@ def header_of(file: Path) -> Header:
 
 def files_of(model: Path) -> list[Path]:
     """The files with the weights that transformers loads, in their order: others may lie beside them, in a layout of their own."""
-    index = model / INDEX
-    if index.is_file():
-        return [model / name for name in sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))]
+    if uses_index(model):
+        return [model / name for name in shards_of(model)]
     single = model / SINGLE
     return [single] if single.is_file() else sorted(model.glob("*.safetensors"))
+
+
+def uses_index(model: Path) -> bool:
+    """Whether an index says where the weights are. As transformers has it, a single file goes before it."""
+    return (model / INDEX).is_file() and not (model / SINGLE).is_file()
+
+
+def shards_of(model: Path) -> list[str]:
+    """The files that the index names, in their order."""
+    return sorted(set(json.loads((model / INDEX).read_text(encoding="utf-8"))["weight_map"].values()))
 
 
 def bytes_of(file: Path, header: Header, name: str) -> Iterable[bytes]:

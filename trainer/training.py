@@ -40,6 +40,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     # Not by every process of several: each would take memory of the first GPU.
     require_given_gpus()
 
+    from .base_config import require_text_writer, require_whole_files
     from .evaluation import EarlyStopping, HeldOut
     from .evaluator import Evaluator
     from .measured import Record
@@ -49,6 +50,8 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     from .tensorboard import TensorBoard
     from .token_cache import encode_once, require_same_tokens, tokens_sha256
 
+    require_text_writer(run.model_path)
+    require_whole_files(run.model_path)
     require_not_quantized(run.model_path)
     tokenizer = load_tokenizer(run.model_path)
     data = encode_once(run, tokenizer, lambda: conversations, identity["data_sha256"])
@@ -109,7 +112,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
         for callback in [*saved_by_all(rank), report, *decided_by_one(rank)]:
             trainer.add_callback(callback)
         if resume is None:
-            rehearse_the_end(run, model, ways.optimizer, events)
+            rehearse_the_end(run, model, tokenizer, ways.optimizer, events)
             trainer.add_callback(rehearsal(run, trainer, data.rows, rank, ways.optimizer, events))
         if resume:
             events.send("resumed", step=resume.step, lease_epoch=resume.lease_epoch, path=str(resume.path))

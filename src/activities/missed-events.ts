@@ -13,7 +13,7 @@ import {
   recordMissedSteps,
   type StepsOfClaim,
 } from '../models/run-progress.ts';
-import { type StepEvent, type TrainerEvent, TrainerEventSchema } from '../trainer/protocol.ts';
+import { eventIn, type StepEvent, type TrainerEvent } from '../trainer/protocol.ts';
 
 const BATCH = 500;
 
@@ -105,7 +105,7 @@ async function* readEvents(eventsDir: string, epoch: number): AsyncGenerator<Tra
 /** Null for a line that its writer was killed in, or that another version wrote. */
 function parse(line: string) {
   try {
-    return TrainerEventSchema.safeParse(JSON.parse(line)).data ?? null;
+    return eventIn(line);
   } catch {
     return null;
   }

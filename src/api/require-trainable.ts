@@ -27,8 +27,19 @@ export function requireTrainable(wanted: Wanted, config: TrainingConfig): { type
     throw badRequest(
       `weights is "${others.weights}", and says in what all weights are trained, by training_type "standard". Leave it out for "${type}".`,
     );
+  requireAdapters(type, wanted.hyperparameters);
   requireIndexed(type, wanted.embedding_model);
   return { type, model: wanted.base_model ?? config.default_model };
+}
+
+/** Where there are no adapters, nothing is said by which layers get some, and by what becomes of them. @throws ApiError 400 */
+function requireAdapters(type: TrainingType, { merge, lora_target_modules }: HyperparameterChoices): void {
+  if (type === 'lora' || type === 'qlora') return;
+  const meaningless = lora_target_modules ? { lora_target_modules } : merge === false ? { merge } : {};
+  for (const [name, value] of Object.entries(meaningless))
+    throw badRequest(
+      `${name} is ${JSON.stringify(value)}, and training_type is ${type}, which trains no adapters. Leave it out, or send {"training_type": "lora"} or {"training_type": "qlora"}.`,
+    );
 }
 
 /** Only an index is made by an embedding model. @throws ApiError 400 */

@@ -35,14 +35,29 @@ export async function problemsOf(directory: string): Promise<Problem[]> {
 
 async function configProblems(directory: string): Promise<Problem[]> {
   const path = join(directory, 'config.json');
+  const hasAdapter = await hasContent(join(directory, 'adapter_config.json'));
   if (!(await hasContent(path))) {
-    if (!(await hasContent(join(directory, 'adapter_config.json')))) return [{ what: 'config.json is missing' }];
+    if (!hasAdapter) return [{ what: 'config.json is missing' }];
     return [{ what: 'it is an adapter', remedy: 'Merge it with its base, and name the whole model.' }];
   }
+  if (hasAdapter)
+    return [
+      {
+        what: 'an adapter lies beside it (adapter_config.json), which transformers would put upon it while it loads',
+        remedy: 'Move the files of the adapter away, or merge it with the model.',
+      },
+    ];
   const config = ConfigSchema.safeParse(await readJson(path));
   if (!config.success) return [{ what: 'config.json does not read' }];
   const { model_type: type = 'none', auto_map: code } = config.data;
-  if (code === undefined || MODEL_TYPES.has(type)) return [];
+  if (MODEL_TYPES.has(type)) return [];
+  if (code === undefined)
+    return [
+      {
+        what: `it is of the type ${type} (model_type in config.json), which transformers has no code for`,
+        remedy: 'Take a model of a type that it has.',
+      },
+    ];
   return [
     {
       what: `it needs code of its own (auto_map in config.json: ${Object.values(code).join(', ')}), which is never run here`,

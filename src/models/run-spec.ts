@@ -30,7 +30,7 @@ export const HyperparameterChoicesSchema = z.strictObject({
   epochs: z.int().min(1).max(100).optional(),
   lora_r: z.int().min(1).max(256).optional(),
   lora_alpha: z.int().min(1).max(512).optional(),
-  lora_dropout: z.number().min(0).max(1).optional(),
+  lora_dropout: z.number().min(0).lt(1).optional(),
   max_length: z.int().min(16).max(131_072).optional(),
   seed: z.int().min(0).max(2_147_483_647).optional(),
   save_steps: z.int().min(1).max(100_000).optional(),

@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { Readable, type Writable } from 'node:stream';
 import { childEnv, PROJECT_ROOT } from '../env.ts';
-import { type TrainerEvent, TrainerEventSchema } from './protocol.ts';
+import { eventIn, type TrainerEvent } from './protocol.ts';
 
 /** How a process ended: one of both. */
 export interface ProcessEnd {
@@ -125,7 +125,7 @@ async function handleEvents(
 
 function parseEvent(line: string): TrainerEvent | Error {
   try {
-    return TrainerEventSchema.parse(JSON.parse(line));
+    return eventIn(line);
   } catch (cause) {
     return new Error(`The trainer sent a line that is no event of this protocol: ${line.slice(0, 200)}`, { cause });
   }

@@ -131,7 +131,7 @@ export const DeviceFiguresSchema = z.object({
 export type DeviceFigures = z.infer<typeof DeviceFiguresSchema>;
 
 /** One JSON line on fd 3. Unknown types are refused, so that both sides are changed together. */
-export const TrainerEventSchema = z.discriminatedUnion('type', [
+const TrainerEventSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('hello'),
     protocol: z.literal(PROTOCOL_VERSION),
@@ -212,6 +212,22 @@ export const TrainerEventSchema = z.discriminatedUnion('type', [
   }),
 ]);
 export type TrainerEvent = z.infer<typeof TrainerEventSchema>;
+
+/** How JSON writes what no text of PostgreSQL holds: the character NUL, and halves of pairs of surrogates. */
+const UNSTORABLE = /\\u(?:0000|d[89a-f])/i;
+
+/**
+ * The event that a line of the trainer tells. What no text of the database holds becomes U+FFFD: a model may say anything.
+ * @throws SyntaxError, ZodError
+ */
+export function eventIn(line: string): TrainerEvent {
+  return TrainerEventSchema.parse(UNSTORABLE.test(line) ? JSON.parse(line, storable) : JSON.parse(line));
+}
+
+function storable(_key: string, value: unknown): unknown {
+  return typeof value === 'string' ? value.replace(/[\0\ud800-\udfff]/gu, '\ufffd') : value;
+}
+
 export type PlanEvent = Extract<TrainerEvent, { type: 'plan' }>;
 export type StepEvent = Extract<TrainerEvent, { type: 'step' }>;
 export type EvalEvent = Extract<TrainerEvent, { type: 'eval' }>;

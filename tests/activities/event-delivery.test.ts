@@ -12,7 +12,7 @@ import { RunMetric } from '../../src/models/run-metric.ts';
 import { recordCheckpoint, recordEvent, recordSteps } from '../../src/models/run-progress.ts';
 import { readMetrics } from '../../src/models/run-stream.ts';
 import { transition } from '../../src/models/transition.ts';
-import type { TrainerEvent } from '../../src/trainer/protocol.ts';
+import { eventIn, type TrainerEvent } from '../../src/trainer/protocol.ts';
 import { type StoppableDatabase, startStoppableDatabase } from '../support/database.ts';
 import { buildRun } from '../support/runs.ts';
 
@@ -199,6 +199,18 @@ describe('what a trainer tells', function () {
       stream.map(({ loss }) => loss),
       [101, 102, 203, 204, 305, 306, 307],
     );
+  });
+
+  it('in characters that no text of the database holds is told without them', async () => {
+    // A model said NUL when it was asked: nothing of its run could be written, and it waited for ever. Leave storable out of
+    // eventIn (src/trainer/protocol.ts), and PostgreSQL refuses both.
+    const runId = await queuedRun();
+    const lease = await claim(runId);
+    const told = eventIn('{"type": "log", "level": "info", "message": "a\\u0000b \\ud83e\\udd99 \\ud800c \\udfff"}');
+    assert.ok(told.type === 'log');
+    await recordEvent(lease, 'log', told);
+    const [event] = await RunEvent.findAll({ where: { run_id: runId, kind: 'log' } });
+    assert.equal(event?.data.message, 'a\ufffdb 🦙 \ufffdc \ufffd');
   });
 
   it('of held-out rows and could not write is made good with its step, once', async () => {

@@ -306,6 +306,21 @@ describe('the API as the reference describes it', function () {
       ],
       [
         400,
+        /merge is false, and training_type is standard, which trains no adapters\. Leave it out/,
+        'POST',
+        '/jobs/',
+        { name: 'j', dataset_id: 1, training_type: 'standard', merge: false },
+      ],
+      [
+        400,
+        /lora_target_modules is \["q_proj"\], and training_type is standard/,
+        'POST',
+        '/jobs/',
+        { name: 'j', dataset_id: 1, training_type: 'standard', lora_target_modules: ['q_proj'] },
+      ],
+      [422, /lora_dropout is 1/, 'POST', '/jobs/', { name: 'j', dataset_id: 1, lora_dropout: 1 }],
+      [
+        400,
         /embedding_model is "org\/e", and training_type is qlora, which makes no index\. Leave it out/,
         'POST',
         '/jobs/',

@@ -78,6 +78,10 @@ describe('the model cache', () => {
     await unusable('org/config', /config.json does not read. Get it again with `hf download org\/config`/);
     await put('org/adapter', { 'adapter_config.json': '{}', ...without('config.json') });
     await unusable('org/adapter', /it is an adapter. Merge it with its base/);
+    await put('org/both', { ...COMPLETE, 'adapter_config.json': '{}' });
+    await unusable('org/both', /an adapter lies beside it .* Move the files of the adapter away/);
+    await put('org/new', { ...COMPLETE, 'config.json': '{"model_type": "super"}' });
+    await unusable('org/new', /it is of the type super .* no code for\. Take a model of a type that it has/);
     await put('org/index', { ...SHARDED, 'model-2-of-2.safetensors': safetensors({ other: [1] }) });
     await unusable('org/index', /model-2-of-2.safetensors has no tensor b, which model.safetensors.index.json says/);
   });

@@ -110,6 +110,38 @@ def weight(value: float):
     return change
 
 
+def text(file: str, content: str):
+    return lambda model: (model / file).write_text(content)
+
+
+def renamed(before: str, after: str):
+    return lambda model: (model / before).rename(model / after)
+
+
+def index(content):
+    def change(model: Path) -> None:
+        (model / "model.safetensors").rename(model / "weights.safetensors")
+        (model / "model.safetensors.index.json").write_text(json.dumps(content))
+
+    return change
+
+
+def adapter_alone(model: Path) -> None:
+    (model / "config.json").rename(model / "adapter_config.json")
+
+
+def of_type(name: str):
+    """Another model in its place, tiny, of an architecture that is not to be trained."""
+
+    def change(model: Path) -> None:
+        from .architectures import Architecture, make
+
+        shutil.rmtree(model)
+        make(Architecture(name), model)
+
+    return change
+
+
 def without_end(model: Path) -> None:
     path = model / "tokenizer_config.json"
     path.write_text(json.dumps({name: value for name, value in json.loads(path.read_text()).items() if name != "eos_token"}))
@@ -195,6 +227,29 @@ TABLE = [
     ("a model of fewer tokens than the tokenizer's", model(more_tokens), BAD, ["'question' as token", "up to 511", "from the same model"]),
     ("a tokenizer without a token that ends a text", model(without_end), BAD, ["no token that ends a text", "eos_token"]),
     ("a tokenizer that is not there", model(lambda model: (model / "tokenizer.json").unlink()), BAD, ["The tokenizer in", "does not load"]),
+    ("a model of a type that transformers has no code for", model(config(model_type="super")), BAD, ["config.json has the model_type 'super'", "transformers 5", "docs/models.md"]),
+    ("a configuration that is a list", model(text("config.json", "[]")), BAD, ["config.json' is no JSON object", "undamaged copy"]),
+    ("a configuration that is cut off", model(text("config.json", '{"model_type":')), BAD, ["config.json' is no JSON", "undamaged copy"]),
+    ("a type of numbers that is none", model(config(dtype="float17")), BAD, ["config.json", "as that of a llama", "float17"]),
+    ("heads that do not divide the width", model(config(num_attention_heads=5)), BAD, ["config.json", "not a multiple of the number of attention heads (5)"]),
+    ("a model that gives scores", model(config(architectures=["LlamaForSequenceClassification"])), BAD, ["LlamaForSequenceClassification", "no text", "left to right"]),
+    ("a model without its output", model(config(architectures=["LlamaModel"])), BAD, ["LlamaModel", "no text"]),
+    ("an encoder with a decoder", model(config(model_type="t5", architectures=["T5ForConditionalGeneration"])), BAD, ["T5ForConditionalGeneration, has an encoder and a decoder"]),
+    ("an encoder", model(of_type("bert")), BAD, ["BertLMHeadModel", "looks at the tokens behind each one"]),
+    ("an encoder (standard)", model(of_type("roberta"), training_type="standard"), BAD, ["RobertaForCausalLM", "looks at the tokens behind each one"]),
+    ("a model whose code fails", model(of_type("xmod")), BAD, ["XmodForCausalLM", "fails with ValueError: Input language unknown", "another architecture"]),
+    ("a model that cannot be asked", model(of_type("bart")), BAD, ["BartForCausalLM", "fails with IndexError"]),
+    ("an adapter in place of a model", model(adapter_alone), BAD, ["is an adapter (adapter_config.json)", "Merge it"]),
+    ("an adapter beside a model", model(text("adapter_config.json", '{"peft_type": "LORA"}')), BAD, ["has an adapter beside it", "Move the files"]),
+    ("weights in a layout of their own", model(renamed("model.safetensors", "consolidated.safetensors")), BAD, ["has consolidated.safetensors, and neither model.safetensors nor"]),
+    ("an index that is a list", model(index([])), BAD, ["index.json' is no JSON object"]),
+    ("an index of files elsewhere", model(index({"metadata": {}, "weight_map": {"a": "../weights.safetensors"}})), BAD, ["names for each tensor a file beside it"]),
+    ("an index without metadata", model(index({"weight_map": {"a": "weights.safetensors"}})), BAD, ["has no metadata", "Add"]),
+    ("layers of another width (qlora)", model(config(intermediate_size=192)), BAD, ["down_proj.weight has the shape [64, 128]", "by its config.json [64, 192] (6 of its tensors differ so)"]),
+    ("layers of another width (standard)", model(config(intermediate_size=192), training_type="standard"), BAD, ["[64, 128]", "[64, 192] (6 of"]),
+    ("a configuration of generation that is cut off", model(text("generation_config.json", "{")), BAD, ["generation_config.json' is no JSON", "without that file"]),
+    ("a configuration of generation that is a list", model(text("generation_config.json", "[]")), BAD, ["does not load", "list"]),
+    ("all dropped", hyper(lora_dropout=1.0), BAD, ["hyperparameters.lora_dropout is 1.0", "less than 1"]),
     ("a template that throws", model(template("{{ raise_exception('only in verse') }}")), BAD, ["Row 1", "chat template refuses", "only in verse"]),
     ("a template that is none", model(template("{% for %}")), BAD, ["Row 1", "chat template does not read"]),
     ("a template that answers otherwise than asked", model(template("{{ messages | length }}{{ messages[-1].content }}")), BAD, ["Row 1", "no template for chats", "another chat_template"]),

@@ -26,18 +26,11 @@ def evaluated(*told: Recorder) -> list[int]:
     return [event["step"] for events in told for event in events.of("eval") if event["trait"] is None]
 
 
-def forward_that(raises):
-    """The model's forward, which raises this wherever it only evaluates."""
-    from transformers import LlamaForCausalLM
+def evaluations_that(raises):
+    """What evaluates, which raises this. (A training tries its model before that, with a few tokens.)"""
+    from ..answer_loss import AnswerLoss
 
-    forward = LlamaForCausalLM.forward
-
-    def either(self, *arguments, **options):
-        if not self.training:
-            raise raises
-        return forward(self, *arguments, **options)
-
-    return mock.patch.object(LlamaForCausalLM, "forward", either)
+    return mock.patch.object(AnswerLoss, "of_rows", side_effect=raises)
 
 
 class Evaluations(Trainings):
@@ -96,7 +89,7 @@ class Evaluations(Trainings):
         import torch
 
         without, _ = train_here(self.fresh("without"), hyperparameters={**OFTEN, "eval_steps": 0})
-        with forward_that(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")):
+        with evaluations_that(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")):
             result, events = train_here(self.fresh("short"), hyperparameters={**OFTEN, "early_stopping_patience": 1})
         self.assertEqual(result["weights_sha256"], without["weights_sha256"])
         self.assertEqual(evaluated(events), [])
@@ -146,7 +139,7 @@ class Evaluations(Trainings):
         whole, _ = train_here(self.fresh("whole"), hyperparameters=OFTEN)
         work = self.fresh("killed")
         self.killed(work, killed_at("step", 1), hyperparameters=OFTEN)
-        with forward_that(Killed()):
+        with evaluations_that(Killed()):
             for claim in (2, 3):
                 with self.assertRaises(Killed):
                     train_here(work, lease_epoch=claim, hyperparameters=OFTEN)
