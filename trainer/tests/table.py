@@ -103,7 +103,8 @@ def compared(base: Path, output: Path, training_type: str, is_untied: bool = Fal
         return "its files have other tensors than the base's"
     for path in sorted(base.iterdir()):
         is_changed = path.name in ("generation_config.json", "README.md", *(("config.json",) if is_untied else ()))
-        if ".safetensors" not in path.name and not is_changed and path.read_bytes() != (output / path.name).read_bytes():
+        is_read = path.suffix in (".json", ".jinja", ".model") and ".safetensors" not in path.name
+        if is_read and not is_changed and path.read_bytes() != (output / path.name).read_bytes():
             return f"{path.name} is not the base's"
     if training_type == "standard":
         return None

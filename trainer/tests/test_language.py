@@ -33,7 +33,8 @@ class Language(unittest.TestCase):
             model = built(architecture)
             if experts := expert_parameters(model):
                 mixtures += 1
-                outputs = {name: model.get_submodule(name).weight.shape[0] for name in linear_layers(model)}
+                beside = tuple(f"{name.rsplit('.', 2)[0]}." for name in experts)
+                outputs = {name: model.get_submodule(name).weight.shape[0] for name in linear_layers(model) if name.startswith(beside)}
                 self.assertEqual([name for name in outputs if outputs[name] in (1, len(model.get_parameter(experts[0])))], [], architecture.model_type)
         self.assertGreater(mixtures, 15)
 
