@@ -32,17 +32,28 @@ class Layout:
             self._groups.setdefault(found[0] if found else name, []).append(name)
         self.parameters = {plain(name): parameter for name, parameter in model.named_parameters(remove_duplicate=False)}
         self._turned = turned(model)
+        tied = getattr(model, "all_tied_weights_keys", None) or {}
+        # By their names in the files, as are the ones that were given.
+        self._tied = {self._name_in_files(target): self._name_in_files(source) for target, source in tied.items()}
+        self._untied = frozenset(map(self._name_in_files, untied))
         # {name in the files: the group of parameters that it comes from}
         self._group_of: dict[str, str] = {}
+        self._first_of: dict[str, str] = {}
         for group, members in self._groups.items():
             for name, tensor in self._reverted({name: torch.empty(self._shape_of(name), device="meta") for name in members}).items():
-                for stored in self._stored_names(name):
+                names = self._stored_names(name)
+                for stored in names:
+                    self._first_of[stored] = names[0]
                     self._require_shape(stored, list(self._lying_as_stored(stored, tensor).shape))
                     self._group_of[stored] = group
 
     def group_of(self, stored: str) -> str | None:
         """Of a tensor in the files, the group of parameters that it comes from. None: nothing of it can change."""
         return self._group_of.get(stored)
+
+    def first_of(self, stored: str) -> str:
+        """Of the tensors in the files that are one in the model, the first: they have to stay the same, to the bit, or they are one no more."""
+        return self._first_of[stored]
 
     @property
     def new(self) -> list[str]:
@@ -125,11 +136,12 @@ class Layout:
         return next((each for each in (name, name.removeprefix(prefix), prefix + name) if each in self._file_of), None)
 
     def _tied_with(self, name: str) -> list[str]:
-        tied = self._tied()
-        return [source if name == target else target for target, source in tied.items() if name in (target, source)]
+        return [source if name == target else target for target, source in self._tied.items() if name in (target, source)]
 
-    def _tied(self) -> dict[str, str]:
-        return getattr(self.model, "all_tied_weights_keys", None) or {}
+    def _name_in_files(self, name: str) -> str:
+        import torch
+
+        return next(iter(self._reverted({name: torch.empty(self._shape_of(name), device="meta")})))
 
     def _twin_of(self, name: str) -> str:
         return next(stored for each in self._tied_with(name) if (stored := self._found(each)))

@@ -48,7 +48,7 @@ class Trained:
 
         original = self.layout.read(name)
         # In fp32, and rounded once: each rounding in between would cost accuracy.
-        value = rounded(original.float() + change if self._is_adapted else change, original.dtype, name, self._seed).contiguous()
+        value = rounded(original.float() + change if self._is_adapted else change, original.dtype, self.layout.first_of(name), self._seed).contiguous()
         yield memoryview(value.view(-1).view(torch.uint8).numpy())
 
     def _change_of(self, name: str):

@@ -20,7 +20,9 @@ def load_tokenizer(path: Path):
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False, use_fast=True)
     except Exception as error:
-        raise BadInput(f"The tokenizer in {str(path)!r} does not load: {first_line(error)}") from error
+        alone = (path / "tokenizer.model").is_file() and not (path / "tokenizer.json").is_file()
+        why = "it has tokenizer.model alone, and tokenizer.json is what is read here. Take a copy of the model that has one." if alone else first_line(error)
+        raise BadInput(f"The tokenizer in {str(path)!r} does not load: {why}") from error
     if tokenizer.eos_token_id is None:
         raise BadInput(f"The tokenizer in {str(path)!r} has no token that ends a text, so a model could not learn when to stop. Set eos_token in its tokenizer_config.json.")
     if tokenizer.chat_template is None:

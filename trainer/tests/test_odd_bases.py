@@ -105,6 +105,29 @@ class OddBases(unittest.TestCase):
         save_file({**tensors, "lm_head.weight": tensors["model.embed_tokens.weight"].clone()}, output / "model.safetensors", {"format": "pt"})
         self.assertIn("changed no weight", unchanged(run))
 
+    def test_an_output_that_is_tied_and_stored_within_a_model_that_reads_images(self):
+        # Where the files name tensors otherwise than the model: an adapter on it was a crash, and training all weights left what is stored of it behind.
+        import torch
+        from safetensors.torch import load_file, save_file
+
+        from .architectures import ARCHITECTURES, make
+
+        shutil.rmtree(self.base)
+        make(next(each for each in ARCHITECTURES if each.model_type == "gemma3"), self.base)
+        embeddings = "language_model.model.embed_tokens.weight"
+        output, _, found = self.trained("lora", lora_target_modules=["lm_head"], learning_rate=0.01)
+        self.assertTrue(found["valid"], found["summary"])
+        self.assertIsNone(compared(self.base, output, "lora", is_untied=True))
+        self.assertTrue(torch.equal(load_file(output / "model.safetensors")[embeddings], self.tensors()[embeddings]))
+
+        tensors = self.tensors()
+        save_file({**tensors, "lm_head.weight": tensors[embeddings].clone()}, self.base / "model.safetensors", {"format": "pt"})
+        output, _, found = self.trained("standard")
+        self.assertTrue(found["valid"], found["summary"])
+        after = load_file(output / "model.safetensors")
+        self.assertTrue(torch.equal(after["lm_head.weight"], after[embeddings]))
+        self.assertFalse(torch.equal(after[embeddings], tensors[embeddings]))
+
     def test_tensors_that_the_configuration_has_no_place_for_are_told_of(self):
         # A layer fewer, and the other was neither trained nor spoken of.
         self.change("config.json", num_hidden_layers=1)
