@@ -6,7 +6,8 @@ from .evaluation import Losses
 from .held_out import HeldOutRow, fingerprint, mean_loss
 from .measured import FOLDER, Measured, read_claims
 from .run_file import RunFile
-from .safetensors_files import files_of, header_of
+from .safetensors_files import Tensors
+from .stored_base import StoredBase
 
 # How far the loss of the export may be from what that of the training lets expect, in nats a token: the least of all, a part of what
 # 4 bits change in the base's own loss on the same rows, and a part of what was learnt. docs/validation.md has what was measured.
@@ -36,20 +37,14 @@ def _is_changed(run: RunFile) -> bool:
             return any(bool(adapter.get_tensor(name).any()) for name in adapter.keys() if "lora_B" in name or "lora_embedding_B" in name)
     import torch
 
-    bases = {name: file for file in files_of(run.model_path) for name in header_of(file).tensors}
-    compared = False
-    for file in files_of(run.output_dir):
-        with safe_open(file, "pt") as tuned:
-            for name in tuned.keys():
-                if name not in bases:
-                    continue
-                compared = True
-                with safe_open(bases[name], "pt") as base:
-                    before, after = base.get_tensor(name), tuned.get_tensor(name)
-                if before.shape != after.shape or not torch.equal(before.to(after.dtype), after):
-                    return True
+    base, tuned = StoredBase(run.model_path), Tensors(run.output_dir)
+    known = [name for name in base.names if name in tuned.names]
+    for name in known:
+        before, after = base.read(name), tuned.read(name)
+        if before.shape != after.shape or not torch.equal(before.to(after.dtype), after):
+            return True
     # Under other names than the base's, nothing is known of them.
-    return not compared
+    return not known
 
 
 def against_training(run: RunFile, rows: dict[str, list[HeldOutRow]], base: Losses, tuned: Losses) -> dict:

@@ -94,19 +94,6 @@ def class_of(path: Path):
     return AutoModelForImageTextToText if whole and whole in (config.architectures or []) else AutoModelForCausalLM
 
 
-def require_not_quantized(path: Path) -> None:
-    """Raises BadInput for a model whose weights are stored in fewer bits than 16: what is trained upon it could not be written back into it."""
-    from transformers import AutoConfig
-
-    stored = getattr(AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False), "quantization_config", None)
-    if stored:
-        method = stored.get("quant_method", "fewer bits than 16") if isinstance(stored, dict) else stored.quant_method
-        raise BadInput(
-            f"The model in {str(path)!r} is quantized already ({method}, by quantization_config in its config.json), so that what is trained upon it could not be merged into it. "
-            "Take the same model in 16 bits, often the name without FP8, GPTQ, AWQ or bnb-4bit: the training type qlora puts it into 4 bits by itself."
-        )
-
-
 def config_of(path: Path):
     """The part of a model's config.json that is about text."""
     from transformers import AutoConfig

@@ -2,12 +2,12 @@
 
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 from .checkpoints import KEEP
 from .events import Events
-from .failures import BadInput, DiskFull
+from .failures import BadInput
 from .ranks import Rank
+from .room import in_gb, require_room
 from .run_file import RunFile
 from .safetensors_files import files_of
 from .ways import ROUNDED
@@ -27,7 +27,12 @@ def rehearse_the_end(run: RunFile, model, optimizer: str, events: Events) -> Non
         events.send("log", level="warning", message=told)
     if run.is_merged:
         Trained(model, run.model_path, run.hyperparameters.seed).layout.require_like_the_files()
-    require_room(run, checkpoint_bytes(model, optimizer))
+    checkpoint = checkpoint_bytes(model, optimizer)
+    # There are a few at a time, and one more while it is written.
+    room = [(run.work_dir, (KEEP + 1) * checkpoint, f"{KEEP + 1} checkpoints of {in_gb(checkpoint)}")]
+    if run.is_merged:
+        room.append((run.output_dir, sum(file.stat().st_size for file in files_of(run.model_path)), "the model"))
+    require_room(room)
 
 
 def in_16_bits(model) -> str | None:
@@ -42,24 +47,8 @@ def in_16_bits(model) -> str | None:
     taken = sum(parameter.nbytes for parameter in base.parameters())
     return (
         f"{whole / counts:.0%} of the weights stay in 16 bits or more: bitsandbytes puts linear layers into 4 bits, and not the experts of a mixture, which are one tensor, nor what a model has "
-        f"in place of a linear layer. The weights take {_in_gb(taken)}. Where that does not fit, take a dense model."
+        f"in place of a linear layer. The weights take {in_gb(taken)}. Where that does not fit, take a dense model."
     )
-
-
-def require_room(run: RunFile, checkpoint: int) -> None:
-    """Raises DiskFull. `checkpoint`: the bytes of one, of which there are a few at a time, and one more while it is written."""
-    model = sum(file.stat().st_size for file in files_of(run.model_path)) if run.is_merged else 0
-    needed: dict[int, tuple[Path, int]] = {}
-    for folder, size in ((_existing(run.work_dir), (KEEP + 1) * checkpoint), (_existing(run.output_dir), model)):
-        first, so_far = needed.get(folder.stat().st_dev, (folder, 0))
-        needed[folder.stat().st_dev] = (first, so_far + size)
-    for folder, size in needed.values():
-        free = shutil.disk_usage(folder).free
-        if free < size:
-            raise DiskFull(
-                f"This run needs about {_in_gb(size)} on the disk of {folder} ({KEEP + 1} checkpoints of {_in_gb(checkpoint)}, and the model), and {_in_gb(free)} are free. "
-                "Make room: the run goes on by itself once there is some."
-            )
 
 
 def checkpoint_bytes(model, optimizer: str) -> int:
@@ -123,11 +112,3 @@ def try_checkpoint(run: RunFile, trainer) -> None:
         raise BadInput(f"A checkpoint of this model cannot be saved: {error}") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _existing(path: Path) -> Path:
-    return next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
-
-
-def _in_gb(size: int) -> str:
-    return f"{size / 1e9:.2f} GB"

@@ -2,6 +2,7 @@
 
 import json
 import os
+from copy import copy
 from dataclasses import MISSING, dataclass, fields
 from datetime import date
 from pathlib import Path
@@ -148,6 +149,12 @@ class RunFile:
                 raise BadInput(f"embedding_model.path is {str(self.embedding_model_path)!r}, which is no directory.")
         # As they are now.
         object.__setattr__(self, "places", Places(self.work_dir, self.work_dir / "checkpoints", self.output_dir.parent))
+
+    def upon(self, base: Path) -> "RunFile":
+        """The same run, with the files of its base model in another folder."""
+        other = copy(self)
+        object.__setattr__(other, "model_path", base)
+        return other
 
     @property
     def dataset_names(self) -> dict[int, str]:

@@ -43,16 +43,17 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     # Not by every process of several: each would take memory of the first GPU.
     require_given_gpus()
 
+    from .base_in_16_bits import upon_16_bits
     from .evaluation import EarlyStopping, HeldOut
     from .evaluator import Evaluator
     from .measured import Record
-    from .models import load_tokenizer, parameters_of, require_fit, require_not_quantized, require_numbers
+    from .models import load_tokenizer, parameters_of, require_fit, require_numbers
     from .rehearsal import rehearsal, rehearse_the_end
     from .reporting import reporter
     from .tensorboard import TensorBoard
     from .token_cache import encode_once, require_same_tokens, tokens_sha256
 
-    require_not_quantized(run.model_path)
+    run = upon_16_bits(run, events)
     tokenizer = load_tokenizer(run.model_path)
     data = encode_once(run, tokenizer, lambda: conversations, identity["data_sha256"])
     if not data.rows:
