@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .events import Events, fsync
-from .export import CONFIG, COPIED, write_json
+from .export import COPIED, write_json
 from .going_on import fingerprint_of
+from .quantization import CONFIG, config_in, quantization_in, without_quantization
 from .room import in_gb, require_room
 from .run_file import RunFile
 from .safetensors_files import INDEX, write
-from .stored_base import StoredBase, config_in, quantization_in, without_quantization
+from .stored_base import StoredBase
 
 PREFIX = "base-in-16-bits-"
 _WEIGHTS = {".safetensors", ".bin", ".pt", ".pth", ".gguf", ".onnx", ".h5", ".msgpack", ".ot"}

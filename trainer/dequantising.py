@@ -65,9 +65,10 @@ def _bitsandbytes(files: Tensors, model: Path, config: dict) -> Iterator[tuple[s
 
 
 def _of_4_bits(owner: str, parts: dict):
+    import torch
     from bitsandbytes.functional import QuantState
 
-    numbers = parts[owner]
+    numbers = parts[owner].view(-1).view(torch.uint8)  # Where they lie in numbers of another type (bnb_4bit_quant_storage), it means nothing.
     state = QuantState.from_dict({name.removeprefix(f"{owner}."): part for name, part in parts.items() if name != owner}, "cpu")
     count = state.shape.numel()
     # The kernels look no further than their pointers.
@@ -76,7 +77,7 @@ def _of_4_bits(owner: str, parts: dict):
         _count(state.state2.absmax, -(-blocks // state.state2.blocksize), "nested_absmax")
         _count(state.state2.code, 256, "nested_quant_map")
     _count(state.code, 16, "quant_map")
-    _count(numbers.view(-1), -(-count // 2), "numbers")
+    _count(numbers, -(-count // 2), "numbers")
     return from_4_bits(numbers, state)
 
 

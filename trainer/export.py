@@ -11,9 +11,9 @@ from pathlib import Path
 
 from .card import model_card
 from .checkpoints import sha256_of, write_manifest
+from .quantization import CONFIG
 from .run_file import RunFile
 
-CONFIG = "config.json"
 GENERATION_CONFIG = "generation_config.json"
 TEMPLATE = "chat_template.jinja"
 # Beside weights and config.json: what reads texts and images, and the licence.

@@ -156,7 +156,7 @@ def require_answers(run: RunFile) -> None:
     from .answering import require_text_model
     from .embedding import writes_text
     from .models import config_of, first_line, load_tokenizer
-    from .stored_base import require_loaded_by_transformers
+    from .quantization import require_loaded_by_transformers
 
     if not writes_text(run.model_path):
         raise BadInput(f"The model {run.model_name} writes no text, so it cannot answer. Name one that does, or leave embedding_model out and make the index with this one.")

@@ -147,6 +147,8 @@ class RunFile:
                 raise BadInput(f"embedding_model is {self.embedding_model_name!r}, and training_type is {self.training_type!r}: only rag makes an index. Leave it out.")
             if not self.embedding_model_path.is_dir():
                 raise BadInput(f"embedding_model.path is {str(self.embedding_model_path)!r}, which is no directory.")
+        # Where the base's files are, also of a run upon others (`upon`).
+        object.__setattr__(self, "stored_path", self.model_path)
         # As they are now.
         object.__setattr__(self, "places", Places(self.work_dir, self.work_dir / "checkpoints", self.output_dir.parent))
 

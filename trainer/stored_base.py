@@ -1,6 +1,5 @@
 """A base model as its files store it, and as it is computed with: weights in fewer bits than 16 (bitsandbytes, FP8, AWQ …) become weights in 16."""
 
-import json
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,13 +7,10 @@ from functools import cached_property
 from pathlib import Path
 
 from .dequantising import METHODS, Weight, weights_of
-from .export import CONFIG
 from .failures import BadInput, is_of_the_machine
 from .models import first_line
+from .quantization import config_in, method_of, quantization_in
 from .safetensors_files import Tensors, bytes_of, dtype_name
-
-# Where configurations say how weights are stored: compressed-tensors had a name of its own once.
-_QUANTIZATION = ("quantization_config", "compression_config")
 
 
 class StoredBase:
@@ -106,54 +102,3 @@ class StoredBase:
         why = f"{error.args[0]} is missing" if isinstance(error, KeyError) else first_line(error)
         how = f" as {self.method} stores them" if self.method else ""
         return f"{what} of the model in {str(self.path)!r} do not read{how}: {why}. Take an undamaged copy of the model, or the same one in 16 bits."
-
-
-def require_loaded_by_transformers(model: Path) -> None:
-    """Raises BadInput for a model that is to be loaded as its files store it, by whoever has them, where transformers needs a library for it that is not there."""
-    quantization = quantization_in(config_in(model))
-    if quantization is None:
-        return
-    from transformers.quantizers import AutoHfQuantizer
-
-    try:
-        AutoHfQuantizer.from_config(quantization, pre_quantized=True).validate_environment()
-    except (ImportError, ValueError, RuntimeError) as error:
-        raise BadInput(
-            f"The weights of the model in {str(model)!r} are stored by {method_of(quantization)} (quantization_config in its config.json), and it does not load so: "
-            f"{first_line(error)} Take the same model in 16 bits, or by bitsandbytes."
-        ) from error
-
-
-def config_in(model: Path) -> dict:
-    try:
-        config = json.loads((model / CONFIG).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError) as error:
-        raise BadInput(f"The model in {str(model)!r} does not load: its config.json is missing, or no JSON ({error}).") from error
-    if not isinstance(config, dict):
-        raise BadInput(f"The model in {str(model)!r} does not load: its config.json is no object.")
-    return config
-
-
-def quantization_in(config: dict) -> dict | None:
-    """How a configuration says that weights are stored; None where it says nothing."""
-    for part in (config, config.get("text_config")):
-        for name in _QUANTIZATION:
-            if isinstance(part, dict) and isinstance(part.get(name), dict) and part[name]:
-                return part[name]
-    return None
-
-
-def without_quantization(config: dict) -> dict:
-    left = {name: value for name, value in config.items() if name not in _QUANTIZATION}
-    if isinstance(left.get("text_config"), dict):
-        left["text_config"] = {name: value for name, value in left["text_config"].items() if name not in _QUANTIZATION}
-    return left
-
-
-def method_of(quantization: dict | None) -> str | None:
-    """As transformers names it. Old configurations of bitsandbytes do not."""
-    if quantization is None:
-        return None
-    if quantization.get("load_in_4bit") or quantization.get("load_in_8bit"):
-        return "bitsandbytes"
-    return str(quantization.get("quant_method") or "a method without a name")

@@ -26,7 +26,7 @@ const ConfigSchema = z
 
 /**
  * How a model's weights are stored in fewer bits than 16, as its config.json says and transformers calls it; null where they are
- * not. (quantization_in and method_of in trainer/stored_base.py.)
+ * not. (quantization_in and method_of in trainer/quantization.py.)
  */
 export function quantizationOf(config: unknown): string | null {
   const parsed = ConfigSchema.parse(config);

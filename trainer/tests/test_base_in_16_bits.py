@@ -54,6 +54,8 @@ class BaseIn16Bits(unittest.TestCase):
                 self.assertEqual(self.copies(folder / "whole"), [])
                 config = json.loads((folder / "whole" / "output" / "config.json").read_text())
                 self.assertNotIn("quantization_config", config)
+                card = (folder / "whole" / "output" / "README.md").read_text()
+                self.assertIn("Its weights are stored by bitsandbytes: what was tuned is what they are in 16 bits.", card)
                 self.assertEqual(str(AutoModelForCausalLM.from_pretrained(folder / "whole" / "output").dtype), "torch.bfloat16")
 
     def test_a_mixture_of_experts_and_a_model_that_reads_images(self):

@@ -29,7 +29,7 @@ class Dequantising(unittest.TestCase):
         from transformers import AutoModelForCausalLM
 
         before = load_plain(model_path())
-        for kind, most in (("nf4", 0.12), ("fp4", 0.2), ("int8", 0.02)):
+        for kind, most in (("nf4", 0.12), ("fp4", 0.2), ("in bf16", 0.12), ("int8", 0.02)):
             with self.subTest(kind):
                 stored = by_bitsandbytes(model_path(), self.work / kind, kind)
                 expected = AutoModelForCausalLM.from_pretrained(stored).dequantize().state_dict()
