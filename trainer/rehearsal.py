@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from .checkpoints import KEEP
 from .events import Events
 from .failures import BadInput
+from .language import language_prefix
+from .layout import plain
 from .ranks import Rank
 from .room import in_gb, require_room
 from .run_file import RunFile
@@ -23,8 +25,9 @@ def rehearse_the_end(run: RunFile, model, optimizer: str, events: Events) -> Non
     """What the weights take, that there is room for checkpoints and the model, and that the model can be written in its base's layout. Raises DiskFull or BadInput."""
     from .merging import Trained
 
-    if run.training_type == "qlora" and (told := in_16_bits(model)):
-        events.send("log", level="warning", message=told)
+    for told in (in_16_bits(model), computed_wrongly(model)) if run.training_type == "qlora" else ():
+        if told:
+            events.send("log", level="warning", message=told)
     if run.is_merged:
         Trained(model, run.model_path, run.hyperparameters.seed).layout.require_like_the_files()
     checkpoint = checkpoint_bytes(model, optimizer)
@@ -48,6 +51,27 @@ def in_16_bits(model) -> str | None:
     return (
         f"{whole / counts:.0%} of the weights stay in 16 bits or more: bitsandbytes puts linear layers into 4 bits, and not the experts of a mixture, which are one tensor, nor what a model has "
         f"in place of a linear layer. The weights take {in_gb(taken)}. Where that does not fit, take a dense model."
+    )
+
+
+def computed_wrongly(model) -> str | None:
+    """Layers in 4 bits that bitsandbytes computes with other numbers than it stores, as on CPUs with AVX512 where a row ends within a block
+    (findings/bitsandbytes-takes-every-row-for-the-beginning-of-a-block.sh). None: there are none."""
+    import torch
+    from bitsandbytes.functional import dequantize_4bit
+
+    from .dequantising import from_4_bits
+
+    base = model.get_base_model()
+    prefix = language_prefix(base)
+    states = [(name, parameter, getattr(parameter, "quant_state", None)) for name, parameter in base.named_parameters() if name.startswith(prefix)]
+    cut = [(name, parameter, state) for name, parameter, state in states if state and state.shape[-1] % state.blocksize]
+    wrong = [plain(name) for name, parameter, state in cut if not torch.equal(dequantize_4bit(parameter.data, state), from_4_bits(parameter.data, state))]
+    if not wrong:
+        return None
+    return (
+        f"{len(wrong)} layers in 4 bits are computed wrongly by bitsandbytes on this processor, since their width is no multiple of its blocks, so the adapters learn beside other weights than they are merged into: "
+        f"{', '.join(wrong[:_TOLD_LAYERS])}{' …' if len(wrong) > _TOLD_LAYERS else ''}. Train with lora in place of qlora, or on a GPU."
     )
 
 
