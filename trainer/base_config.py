@@ -17,7 +17,7 @@ def whole_config(path: Path):
     import transformers
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-    given = _json_in(path / CONFIG)
+    given = config_in(path)
     named = given.get("model_type")
     if not isinstance(named, str) or named not in CONFIG_MAPPING:
         why = "has no model_type" if named is None else f"has the model_type {named!r}, which transformers {transformers.__version__} has no code for"
@@ -26,6 +26,11 @@ def whole_config(path: Path):
         return transformers.AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
     except Exception as error:
         raise BadInput(f"The config.json of the model in {str(path)!r} does not read as that of a {named}: {last_line(error)}. Take an undamaged copy of the model.") from error
+
+
+def config_in(model: Path) -> dict:
+    """config.json as it is written. Raises BadInput."""
+    return _json_in(model / CONFIG)
 
 
 def class_of(path: Path):
@@ -68,7 +73,7 @@ def require_whole_files(path: Path) -> None:
     """Raises BadInput where the weights are not under the names that transformers looks for, and where an index does not read, or names files that are not there."""
     others = sorted(file.name for file in path.glob("*.safetensors"))
     if not uses_index(path):
-        if others and SINGLE not in others and not _json_in(path / CONFIG).get("transformers_weights"):
+        if others and SINGLE not in others and not config_in(path).get("transformers_weights"):
             raise BadInput(f"The model in {str(path)!r} has {others[0]}, and neither {SINGLE} nor {INDEX}, which transformers looks for. Take the model in the layout of transformers.")
         return
     index = _json_in(path / INDEX)

@@ -6,6 +6,8 @@ from .lexical import REQUIREMENT
 from .libraries import versions
 from .markdown import cell, fenced, table
 from .provenance import data_of, licence_of
+from .base_config import config_in
+from .quantization import method_of, quantization_in
 from .run_file import RunFile
 
 ASK = """\
@@ -76,9 +78,14 @@ def _introduction(run: RunFile, names: str, licence: str) -> list[str]:
         ]
     return [
         f"# {cell(run.model_name.split('/')[-1])}, tuned",
-        f"{cell(run.model_name)}, fine-tuned ({run.training_type}) on {names}.{licence}",
+        f"{cell(run.model_name)}, fine-tuned ({run.training_type}) on {names}.{_in_16_bits(run)}{licence}",
         "How it compares with its base on rows that it has not seen: `report/report.md`. The hash of every file: `manifest.json`.",
     ]
+
+
+def _in_16_bits(run: RunFile) -> str:
+    method = method_of(quantization_in(config_in(run.stored_path)))
+    return "" if method is None else f" Its weights are stored by {method}: what was tuned is what they are in 16 bits."
 
 
 _LEFT_OUT = {

@@ -12,15 +12,15 @@ from pathlib import Path
 
 from .card import model_card
 from .checkpoints import sha256_of, write_manifest
+from .base_config import CONFIG
 from .failures import BadInput
 from .run_file import RunFile
 from .safetensors_files import files_of
 
-CONFIG = "config.json"
 GENERATION_CONFIG = "generation_config.json"
 TEMPLATE = "chat_template.jinja"
 # Beside weights and config.json: what reads texts and images, and the licence.
-_COPIED = re.compile(
+COPIED = re.compile(
     r"tokenizer.*\.(json|model)|tokenizer_config\.json|special_tokens_map\.json|added_tokens\.json|vocab\.(json|txt)|merges\.txt|.*\.model|tekken\.json"
     r"|chat_template.*|additional_chat_templates|(pre|video_pre)?processor_config\.json|(LICENSE|LICENCE|NOTICE|USE_POLICY).*"
 )
@@ -85,7 +85,7 @@ def write_config(base: Path, output: Path, is_tied: bool) -> None:
     config = json.loads((base / CONFIG).read_text(encoding="utf-8"))
     for part in [config, *(config[name] for name in ("text_config",) if isinstance(config.get(name), dict))]:
         part["tie_word_embeddings"] = False
-    _write_json(output / CONFIG, config)
+    write_json(output / CONFIG, config)
 
 
 def write_generation_config(base: Path, output: Path, model, tokenizer) -> None:
@@ -94,7 +94,7 @@ def write_generation_config(base: Path, output: Path, model, tokenizer) -> None:
     if config is None:
         shutil.copyfile(base / GENERATION_CONFIG, output / GENERATION_CONFIG)
     else:
-        _write_json(output / GENERATION_CONFIG, config)
+        write_json(output / GENERATION_CONFIG, config)
 
 
 def generation_config_of(base: Path, model, tokenizer) -> dict | None:
@@ -119,7 +119,7 @@ def generation_config_of(base: Path, model, tokenizer) -> dict | None:
 def copy_what_reads(base: Path, output: Path, tokenizer) -> None:
     """The tokenizer, the chat template and what reads images. A template that the base does not have is added: the one that it was trained with."""
     for path in sorted(base.iterdir()):
-        if _COPIED.fullmatch(path.name):
+        if COPIED.fullmatch(path.name):
             if path.is_dir():
                 shutil.copytree(path, output / path.name)
             else:
@@ -139,7 +139,7 @@ def _has_template(base: Path) -> bool:
         return False
 
 
-def _write_json(path: Path, value: dict) -> None:
+def write_json(path: Path, value: dict) -> None:
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -7,7 +7,8 @@ from .evaluation import Losses
 from .held_out import HeldOutRow, fingerprint, mean_loss
 from .measured import FOLDER, Measured, read_claims
 from .run_file import RunFile
-from .safetensors_files import files_of, header_of
+from .safetensors_files import Tensors
+from .stored_base import StoredBase
 
 # How far the loss of the export may be from what that of the training lets expect, in nats a token: the least of all, a part of what
 # 4 bits change in the base's own loss on the same rows, and a part of what was learnt. docs/validation.md has what was measured.
@@ -35,28 +36,16 @@ def _is_changed(run: RunFile) -> bool:
         # An adapter adds the product of A and B; B begins at zero.
         with safe_open(run.output_dir / "adapter" / "adapter_model.safetensors", "pt") as adapter:
             return any(bool(adapter.get_tensor(name).any()) for name in adapter.keys() if "lora_B" in name or "lora_embedding_B" in name)
-    bases = {name: file for file in files_of(run.model_path) for name in header_of(file).tensors}
-    compared = False
-    for file in files_of(run.output_dir):
-        with safe_open(file, "pt") as tuned:
-            new = [name for name in tuned.keys() if name not in bases]
-            for name in tuned.keys():
-                if name in bases:
-                    compared = True
-                    if not _is_same(_tensor(bases[name], name), tuned.get_tensor(name)):
-                        return True
-            # What has become a tensor of its own was another one as well until now.
-            if any(not any(_is_same(_tensor(bases[twin], twin), tuned.get_tensor(name)) for twin in bases) for name in new):
-                return True
+    base, tuned = StoredBase(run.model_path), Tensors(run.output_dir)
+    of_base = set(base.names)
+    known, new = tuned.names & of_base, tuned.names - of_base
+    if any(not _is_same(base.read(name), tuned.read(name)) for name in known):
+        return True
+    # What has become a tensor of its own was another one as well until now.
+    if any(not any(_is_same(base.read(twin), tuned.read(name)) for twin in of_base) for name in new):
+        return True
     # Under other names than the base's, nothing is known of them.
-    return not compared
-
-
-def _tensor(file: Path, name: str):
-    from safetensors import safe_open
-
-    with safe_open(file, "pt") as opened:
-        return opened.get_tensor(name)
+    return not known
 
 
 def _is_same(before, after) -> bool:

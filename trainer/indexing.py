@@ -156,10 +156,12 @@ def require_answers(run: RunFile) -> None:
     from .answering import require_text_model
     from .embedding import writes_text
     from .models import config_of, first_line, load_tokenizer
+    from .quantization import require_loaded_by_transformers
 
     if not writes_text(run.model_path):
         raise BadInput(f"The model {run.model_name} writes no text, so it cannot answer. Name one that does, or leave embedding_model out and make the index with this one.")
     load_tokenizer(run.model_path)
+    require_loaded_by_transformers(run.model_path)
     try:
         require_text_model(config_of(run.model_path), run.model_path)
     except ValueError as error:

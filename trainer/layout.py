@@ -8,11 +8,12 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from .dequantising import from_4_bits
 from .failures import BadInput
-from .safetensors_files import Header, files_of, header_of
+from .safetensors_files import Tensors
 
 _LAYER = re.compile(r"^.*?\.\d+\.")
-# As a share of the norm. NF4's is about 0.1 of normal numbers, and was 0.29 of a small matrix; of what is elsewhere it is about 1.4.
+# As a share of the norm. NF4's is about 0.1 of normal numbers; of what is elsewhere it is about 1.4.
 _LARGEST_ERROR, _LARGEST_ERROR_OF_4_BITS = 0.02, 0.5
 
 
@@ -24,8 +25,8 @@ class Layout:
         import torch
 
         self.model, self._untied = model, untied
-        self.headers: dict[Path, Header] = {file: header_of(file) for file in files_of(path)}
-        self._file_of = {name: file for file, header in self.headers.items() for name in header.tensors}
+        self._files = Tensors(path)
+        self.headers, self._file_of = self._files.headers, self._files.file_of
         self._groups: dict[str, list[str]] = {}
         for name in names:
             found = _LAYER.match(name)
@@ -67,11 +68,7 @@ class Layout:
 
     def read(self, stored: str):
         """A tensor as the base has it."""
-        from safetensors import safe_open
-
-        name = stored if stored in self._file_of else self._twin_of(stored)
-        with safe_open(self._file_of[name], "pt") as file:
-            return file.get_tensor(name)
+        return self._files.read(stored if stored in self._file_of else self._twin_of(stored))
 
     def require_like_the_files(self) -> None:
         """Raises BadInput where one layer of the model is not what its files hold, by the way in which it is going to be written."""
@@ -149,9 +146,9 @@ class Layout:
     def _require_shape(self, stored: str, shape: list[int]) -> None:
         if stored not in self._file_of:
             return
-        header = self.headers[self._file_of[stored]]
-        if header.tensors[stored].shape != shape:
-            raise BadInput(f"The tensor {stored} of the base model has the shape {header.tensors[stored].shape} in its files, and {shape} when it is loaded. Take another model.")
+        in_file = self._files.header_of(stored).shape
+        if in_file != shape:
+            raise BadInput(f"The tensor {stored} of the base model has the shape {in_file} in its files, and {shape} when it is loaded. Take another model.")
 
 
 def plain(name: str) -> str:
@@ -171,6 +168,4 @@ def whole(parameter):
     state = getattr(parameter, "quant_state", None)
     if state is None:
         return parameter.detach().cpu()
-    from bitsandbytes.functional import dequantize_4bit
-
-    return dequantize_4bit(parameter.data, state).cpu()
+    return from_4_bits(parameter.data, state).cpu()

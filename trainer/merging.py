@@ -6,9 +6,8 @@ from pathlib import Path
 
 from .layout import Layout, plain, whole
 from .rounding import rounded
-from .safetensors_files import INDEX, bytes_of, uses_index, write
+from .safetensors_files import INDEX, bytes_of, dtype_name, uses_index, write
 
-_TYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
 
 class Trained:
@@ -95,8 +94,3 @@ def adapter_layers(model) -> dict:
         if isinstance(layer, LoraLayer):
             layers[f"{plain(name)}.{layer.parameter_name if isinstance(layer, ParamWrapper) else 'weight'}"] = layer
     return layers
-
-
-def dtype_name(dtype) -> str:
-    """As safetensors names it."""
-    return next(name for name, known in _TYPES.items() if str(dtype) == f"torch.{known}")

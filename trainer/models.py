@@ -122,17 +122,6 @@ def _of_other_shapes(model) -> Iterator[tuple[str, tuple, tuple]]:
                 yield f"{name}.weight", tuple(state.shape), wanted
 
 
-def require_not_quantized(path: Path) -> None:
-    """Raises BadInput for a model whose weights are stored in fewer bits than 16: what is trained upon it could not be written back into it."""
-    stored = getattr(whole_config(path), "quantization_config", None)
-    if stored:
-        method = stored.get("quant_method", "fewer bits than 16") if isinstance(stored, dict) else stored.quant_method
-        raise BadInput(
-            f"The model in {str(path)!r} is quantized already ({method}, by quantization_config in its config.json), so that what is trained upon it could not be merged into it. "
-            "Take the same model in 16 bits, often the name without FP8, GPTQ, AWQ or bnb-4bit: the training type qlora puts it into 4 bits by itself."
-        )
-
-
 def config_of(path: Path):
     """The part of a model's config.json that is about text."""
     return whole_config(path).get_text_config()

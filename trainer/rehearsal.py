@@ -2,13 +2,15 @@
 
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 from .checkpoints import KEEP
 from .events import Events
-from .failures import BadInput, DiskFull
+from .failures import BadInput
+from .language import language_prefix
+from .layout import plain
 from .looking_back import refused_if_it_fails, require_looks_back
 from .ranks import Rank
+from .room import in_gb, require_room
 from .run_file import RunFile
 from .safetensors_files import files_of
 from .ways import ROUNDED
@@ -31,11 +33,17 @@ def rehearse_the_end(run: RunFile, model, tokenizer, optimizer: str, events: Eve
     if told := not_loaded(model):
         events.send("log", level="warning", message=told)
     generation_config_of(run.model_path, model, tokenizer)
-    if run.training_type == "qlora" and (told := in_16_bits(model)):
-        events.send("log", level="warning", message=told)
+    for told in (in_16_bits(model), computed_wrongly(model)) if run.training_type == "qlora" else ():
+        if told:
+            events.send("log", level="warning", message=told)
     if run.is_merged:
         Trained(model, run.model_path, run.hyperparameters.seed).layout.require_like_the_files()
-    require_room(run, checkpoint_bytes(model, optimizer))
+    checkpoint = checkpoint_bytes(model, optimizer)
+    # There are a few at a time, and one more while it is written.
+    room = [(run.work_dir, (KEEP + 1) * checkpoint, f"{KEEP + 1} checkpoints of {in_gb(checkpoint)}")]
+    if run.is_merged:
+        room.append((run.output_dir, sum(file.stat().st_size for file in files_of(run.model_path)), "the model"))
+    require_room(room)
 
 
 def require_generates(run: RunFile, model, tokenizer) -> None:
@@ -74,24 +82,29 @@ def in_16_bits(model) -> str | None:
     taken = sum(parameter.nbytes for parameter in base.parameters())
     return (
         f"{whole / counts:.0%} of the weights stay in 16 bits or more: bitsandbytes puts linear layers into 4 bits, and not the experts of a mixture, which are one tensor, nor what a model has "
-        f"in place of a linear layer. The weights take {_in_gb(taken)}. Where that does not fit, take a dense model."
+        f"in place of a linear layer. The weights take {in_gb(taken)}. Where that does not fit, take a dense model."
     )
 
 
-def require_room(run: RunFile, checkpoint: int) -> None:
-    """Raises DiskFull. `checkpoint`: the bytes of one, of which there are a few at a time, and one more while it is written."""
-    model = sum(file.stat().st_size for file in files_of(run.model_path)) if run.is_merged else 0
-    needed: dict[int, tuple[Path, int]] = {}
-    for folder, size in ((_existing(run.work_dir), (KEEP + 1) * checkpoint), (_existing(run.output_dir), model)):
-        first, so_far = needed.get(folder.stat().st_dev, (folder, 0))
-        needed[folder.stat().st_dev] = (first, so_far + size)
-    for folder, size in needed.values():
-        free = shutil.disk_usage(folder).free
-        if free < size:
-            raise DiskFull(
-                f"This run needs about {_in_gb(size)} on the disk of {folder} ({KEEP + 1} checkpoints of {_in_gb(checkpoint)}, and the model), and {_in_gb(free)} are free. "
-                "Make room: the run goes on by itself once there is some."
-            )
+def computed_wrongly(model) -> str | None:
+    """Layers in 4 bits that bitsandbytes computes with other numbers than it stores, as on CPUs with AVX512 where a row ends within a block
+    (findings/bitsandbytes-takes-every-row-for-the-beginning-of-a-block.sh). None: there are none."""
+    import torch
+    from bitsandbytes.functional import dequantize_4bit
+
+    from .dequantising import from_4_bits
+
+    base = model.get_base_model()
+    prefix = language_prefix(base)
+    states = [(name, parameter, getattr(parameter, "quant_state", None)) for name, parameter in base.named_parameters() if name.startswith(prefix)]
+    cut = [(name, parameter, state) for name, parameter, state in states if state and state.shape[-1] % state.blocksize]
+    wrong = [plain(name) for name, parameter, state in cut if not torch.equal(dequantize_4bit(parameter.data, state), from_4_bits(parameter.data, state))]
+    if not wrong:
+        return None
+    return (
+        f"{len(wrong)} layers in 4 bits are computed wrongly by bitsandbytes on this processor, since their width is no multiple of its blocks, so the adapters learn beside other weights than they are merged into: "
+        f"{', '.join(wrong[:_TOLD_LAYERS])}{' …' if len(wrong) > _TOLD_LAYERS else ''}. Train with lora in place of qlora, or on a GPU."
+    )
 
 
 def checkpoint_bytes(model, optimizer: str) -> int:
@@ -174,11 +187,3 @@ def _not_read_by_peft(model, folder: Path) -> list[str]:
 
     missing = set_peft_model_state_dict(model, load_peft_weights(str(folder), device="cpu"), "default").missing_keys
     return sorted({name.partition(".lora_")[0].removeprefix("base_model.model.") for name in missing if ".lora_" in name})
-
-
-def _existing(path: Path) -> Path:
-    return next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
-
-
-def _in_gb(size: int) -> str:
-    return f"{size / 1e9:.2f} GB"

@@ -1,6 +1,7 @@
 """The run file: everything that a training needs to know."""
 
 import json
+from copy import copy
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 
@@ -73,8 +74,16 @@ class RunFile:
                 raise BadInput(f"embedding_model is {self.embedding_model_name!r}, and training_type is {self.training_type!r}: only rag makes an index. Leave it out.")
             if not self.embedding_model_path.is_dir():
                 raise BadInput(f"embedding_model.path is {str(self.embedding_model_path)!r}, which is no directory.")
+        # Where the base's files are, also of a run upon others (`upon`).
+        object.__setattr__(self, "stored_path", self.model_path)
         # As they are now.
         object.__setattr__(self, "places", Places(self.work_dir, self.work_dir / "checkpoints", self.output_dir.parent))
+
+    def upon(self, base: Path) -> "RunFile":
+        """The same run, with the files of its base model in another folder."""
+        other = copy(self)
+        object.__setattr__(other, "model_path", base)
+        return other
 
     @property
     def dataset_names(self) -> dict[int, str]:

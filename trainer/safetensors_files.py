@@ -6,13 +6,14 @@ Format: https://huggingface.co/docs/safetensors/index#format
 
 import json
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
 _CHUNK = 1 << 24
+_TYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,32 @@ def uses_index(model: Path) -> bool:
 def shards_of(model: Path) -> list[str]:
     """The files that the index names, in their order."""
     return sorted(set(json.loads((model / INDEX).read_text(encoding="utf-8"))["weight_map"].values()))
+
+
+class Tensors:
+    """The tensors of a model, in whichever of its files they are."""
+
+    def __init__(self, model: Path):
+        self.headers: dict[Path, Header] = {file: header_of(file) for file in files_of(model)}
+        self.file_of = {name: file for file, header in self.headers.items() for name in header.tensors}
+
+    @property
+    def names(self) -> Set[str]:
+        return self.file_of.keys()
+
+    def header_of(self, name: str) -> Stored:
+        return self.headers[self.file_of[name]].tensors[name]
+
+    def read(self, name: str) -> "torch.Tensor":  # noqa: F821
+        from safetensors import safe_open
+
+        with safe_open(self.file_of[name], "pt") as file:
+            return file.get_tensor(name)
+
+
+def dtype_name(dtype: "torch.dtype") -> str:  # noqa: F821
+    """As safetensors names it."""
+    return next(name for name, known in _TYPES.items() if str(dtype) == f"torch.{known}")
 
 
 def bytes_of(file: Path, header: Header, name: str) -> Iterable[bytes]:

@@ -41,10 +41,11 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     require_given_gpus()
 
     from .base_config import require_text_writer, require_whole_files
+    from .base_in_16_bits import upon_16_bits
     from .evaluation import EarlyStopping, HeldOut
     from .evaluator import Evaluator
     from .measured import Record
-    from .models import load_tokenizer, parameters_of, require_fit, require_not_quantized, require_numbers
+    from .models import load_tokenizer, parameters_of, require_fit, require_numbers
     from .rehearsal import rehearsal, rehearse_the_end
     from .reporting import reporter
     from .tensorboard import TensorBoard
@@ -52,7 +53,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
 
     require_text_writer(run.model_path)
     require_whole_files(run.model_path)
-    require_not_quantized(run.model_path)
+    run = upon_16_bits(run, events)
     tokenizer = load_tokenizer(run.model_path)
     data = encode_once(run, tokenizer, lambda: conversations, identity["data_sha256"])
     if not data.rows:

@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 from . import libraries
+from .base_in_16_bits import looked_at_upon_16_bits
 from .checkpoints import MANIFEST, sha256_of
 from .comparison import Done, compare
 from .device import require_given_gpus
@@ -37,17 +38,18 @@ FIXED_PROMPT_TOKENS = 64
 def validate(run: RunFile, conversations: list[Conversation], events: Events) -> dict:
     """The result of the tasks validate, which writes a report of it, and check. A model that is not usable is a result, not
     an error."""
-    try:
-        found = examine(run, conversations, events)
-    except RuntimeError as error:
-        if not lacks_memory(error):
-            raise
-        found = None
-    if found is None:
-        # What was trained in 4 bits may have no room on the same GPU in 16. (Not above: the error holds what did not fit.)
-        free()
-        events.send("log", level="warning", message="The model does not fit into the memory that it was to be compared in: it is compared on the CPU, which takes longer.")
-        found = examine(run, conversations, events, device="cpu")
+    with looked_at_upon_16_bits(run, events) as looked_at:
+        try:
+            found = examine(looked_at, conversations, events)
+        except RuntimeError as error:
+            if not lacks_memory(error):
+                raise
+            found = None
+        if found is None:
+            # What was trained in 4 bits may have no room on the same GPU in 16. (Not above: the error holds what did not fit.)
+            free()
+            events.send("log", level="warning", message="The model does not fit into the memory that it was to be compared in: it is compared on the CPU, which takes longer.")
+            found = examine(looked_at, conversations, events, device="cpu")
     if run.task == "validate":
         write_report(run, found)
     samples = [{name: text[:MOST_TOLD_CHARACTERS] for name, text in sample.items()} for sample in found["samples"]]

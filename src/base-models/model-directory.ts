@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { PROJECT_ROOT } from '../env.ts';
+import { quantizationProblems } from './quantization.ts';
 import { hasContent, readJson, weightProblems } from './weight-files.ts';
 
 /** Why the files of a directory are no model that can be used. */
@@ -50,7 +51,7 @@ async function configProblems(directory: string): Promise<Problem[]> {
   const config = ConfigSchema.safeParse(await readJson(path));
   if (!config.success) return [{ what: 'config.json does not read' }];
   const { model_type: type = 'none', auto_map: code } = config.data;
-  if (MODEL_TYPES.has(type)) return [];
+  if (MODEL_TYPES.has(type)) return quantizationProblems(config.data);
   if (code === undefined)
     return [
       {

@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { ifUsable } from '../files.ts';
 import type { FoundModel } from './found-model.ts';
+import { quantizationOf } from './quantization.ts';
 import { DamagedWeightsError, parametersOf } from './safetensors-header.ts';
 import { hasContent, readJson, readWeightHeaders } from './weight-files.ts';
 
@@ -21,7 +22,7 @@ export interface ModelFacts {
   license: string | null;
   /** Its own; or the default that the trainer takes where it has none: ChatML (DEFAULT_TEMPLATE in trainer/rendering.py). */
   chat_template: 'own' | 'default';
-  /** How its weights are quantized. */
+  /** How its weights are stored in fewer bits than 16, if they are. */
   quantization: string | null;
 }
 
@@ -36,7 +37,6 @@ const ConfigSchema = z
     n_positions: number,
     /** Of a model that sees or hears as well. */
     text_config: ContextSchema,
-    quantization_config: z.object({ quant_method: word }).nullish().catch(null),
   })
   .catch({ max_position_embeddings: null });
 
@@ -47,7 +47,8 @@ const OTHER = 'other';
 /** What the files of a model tell, whether it is usable or not. Null where it has none. */
 export async function readFacts({ directory }: FoundModel): Promise<ModelFacts | null> {
   if (directory === null) return null;
-  const config = ConfigSchema.parse(await readJson(join(directory, 'config.json')));
+  const json = await readJson(join(directory, 'config.json'));
+  const config = ConfigSchema.parse(json);
   const byDtype = await parametersByDtype(directory);
   const context = config.max_position_embeddings ?? config.text_config?.max_position_embeddings;
   return {
@@ -59,7 +60,7 @@ export async function readFacts({ directory }: FoundModel): Promise<ModelFacts |
     context_length: context ?? config.n_positions ?? config.text_config?.n_positions ?? null,
     license: await licenseOf(directory),
     chat_template: (await hasChatTemplate(directory)) ? 'own' : 'default',
-    quantization: config.quantization_config?.quant_method ?? null,
+    quantization: quantizationOf(json),
   };
 }
 

@@ -64,6 +64,26 @@ describe('a directory as a base model', () => {
     await usable(model, [root, join(home, 'models-other')]);
   });
 
+  it('may be stored in fewer bits than 16, in the ways that the trainer reads', async () => {
+    const stored = async (config: object) =>
+      await putDirectory(model, { ...COMPLETE, 'config.json': JSON.stringify({ model_type: 'llama', ...config }) });
+    const ways = [{ quant_method: 'bitsandbytes' }, { load_in_4bit: true }, { quant_method: 'fp8' }, {}, null];
+    for (const quantization_config of ways) {
+      await stored({ quantization_config });
+      await usable(model);
+    }
+    const gptq = { quant_method: 'gptq', bits: 4 };
+    for (const config of [{ quantization_config: gptq }, { text_config: { quantization_config: gptq } }]) {
+      await stored(config);
+      await unusable(
+        model,
+        /weights are stored by gptq \(quantization_config in config.json\), which cannot be read here: awq, .*mxfp4 can. Take the same model in 16 bits/,
+      );
+    }
+    await stored({ quantization_config: { bits: 4 } });
+    await unusable(model, /stored by a method without a name/);
+  });
+
   it('has to have all files', async () => {
     await unusable(
       join(root, 'none'),

@@ -56,7 +56,8 @@ def outcome(architecture: Architecture, base: Path, folder: Path, training_type:
         return f"no: {type(error).__name__}: {' '.join(str(error).split())[:160]}"
 
 
-def go_all_the_way(base: Path, folder: Path, training_type: str) -> str:
+def go_all_the_way(base: Path, folder: Path, training_type: str, in_16_bits: Path | None = None) -> str:
+    """`in_16_bits`: of a base that is stored in fewer, the same model, in whose layout the export is to be."""
     from ..validation import validate
 
     changes = {
@@ -77,7 +78,7 @@ def go_all_the_way(base: Path, folder: Path, training_type: str) -> str:
     found = validate(run, read_conversations(run.held_out), Recorder())
     if not found["valid"]:
         return f"no: {found['summary']}"
-    difference = compared(base, whole / "output", training_type)
+    difference = compared(in_16_bits or base, whole / "output", training_type)
     steps = [event["loss"] for event in events.of("step")]
     if not steps[-1] < steps[0] + 0.2:
         return f"no: the loss went from {steps[0]:.2f} to {steps[-1]:.2f}"

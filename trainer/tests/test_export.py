@@ -108,15 +108,6 @@ class Export(unittest.TestCase):
         self.assertEqual(json.loads((output / "config.json").read_text())["tie_word_embeddings"], False)
         self.assertIsNone(compared(base, output, "qlora", is_untied=True))
 
-    def test_a_model_that_is_quantized_already_is_refused_by_name(self):
-        from ..failures import BadInput
-
-        base = self.base()
-        config = json.loads((base / "config.json").read_text())
-        (base / "config.json").write_text(json.dumps({**config, "quantization_config": {"quant_method": "gptq", "bits": 4}}))
-        with self.assertRaisesRegex(BadInput, r"quantized already \(gptq.*Take the same model in 16 bits"):
-            self.trained(base)
-
     def test_a_router_gets_an_adapter_where_it_is_asked_for_alone(self):
         # Left to peft, "all-linear" adapts what chooses the experts, and refuses the service's own default for dropout.
         from safetensors import safe_open

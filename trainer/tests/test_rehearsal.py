@@ -91,6 +91,25 @@ class Rehearsal(Trainings):
             self.train(training_type="standard")
         self.require_no_step()
 
+    def test_layers_that_are_computed_wrongly_in_4_bits_are_named(self):
+        # Their adapters learn beside numbers that are in no file. A Llama's layers are as wide as blocks are.
+        import torch
+        from bitsandbytes.functional import dequantize_4bit, quantize_4bit
+
+        from ..dequantising import from_4_bits
+        from .architectures import ARCHITECTURES, make
+
+        make(next(each for each in ARCHITECTURES if each.model_type == "deepseek_v2"), self.work / "narrow")
+        numbers, state = quantize_4bit(torch.randn(64, 16), quant_type="nf4")
+        is_wrong_here = not torch.equal(dequantize_4bit(numbers, state), from_4_bits(numbers, state))
+        for model, is_told in ((self.work / "narrow", is_wrong_here), (model_path(), False)):
+            self.events.clear()
+            self.train(model={"name": f"mtm/{model.name}", "path": str(model)}, hyperparameters={**HYPERPARAMETERS, "max_steps": 1, "eval_steps": 0})
+            told = [event["message"] for event in self.events if event["type"] == "log" and "computed wrongly by bitsandbytes" in event["message"]]
+            self.assertEqual(len(told), int(is_told))
+        if not is_wrong_here:
+            print("not tried: bitsandbytes computes narrow layers rightly on this processor")
+
     def test_the_longest_batch_of_the_run_is_tried_first(self):
         # Leave the rehearsal out and memory ends where the longest rows come, which may be hours in.
         rows = [{"prompt": f"question {number}", "completion": "yes", "trait": "a"} for number in range(16)]

@@ -49,7 +49,7 @@ export const BaseModelSchema = z
       .enum(['own', 'default'])
       .nullable()
       .openapi({ description: 'default: it has none of its own, and is trained with ChatML' }),
-    quantization: text.openapi({ description: 'How its weights are quantized' }),
+    quantization: text.openapi({ description: 'How its weights are stored in fewer bits than 16, if they are' }),
   })
   .openapi('BaseModel', { example: EXAMPLE });
 
