@@ -1,7 +1,6 @@
 """Whether the exported model is the one that was trained: other than its base, and as good on held-out rows as the training last measured."""
 
 import math
-from pathlib import Path
 
 from .evaluation import Losses
 from .held_out import HeldOutRow, fingerprint, mean_loss

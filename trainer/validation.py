@@ -2,7 +2,6 @@
 
 import json
 import math
-from pathlib import Path
 
 from . import libraries
 from .base_in_16_bits import looked_at_upon_16_bits
