@@ -3,13 +3,14 @@
 import json
 from pathlib import Path
 
+from .embedding import TEXT_MODELS
 from .failures import BadInput
 from .safetensors_files import INDEX, SINGLE, shards_of, uses_index
 
 CONFIG = "config.json"
 ADAPTER_CONFIG = "adapter_config.json"
 # How the names of classes end that write text. (Those of published models are not always the ones that transformers has now.)
-_WRITERS = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
+_WRITERS = tuple(TEXT_MODELS["architectures_end_with"])
 
 
 def whole_config(path: Path):

@@ -26,14 +26,12 @@ _MOST_IN_16_BITS = 0.2
 def rehearse_the_end(run: RunFile, model, tokenizer, optimizer: str, events: Events) -> None:
     """That the model says one token after the other, now and when it is asked, what the weights take, that there is room for checkpoints and the model, and that the
     model can be written in its base's layout. Raises DiskFull or BadInput."""
-    from .export import generation_config_of
     from .merging import Trained
 
     require_looks_back(model)
     require_generates(run, model, tokenizer)
     if told := not_loaded(model):
         events.send("log", level="warning", message=told)
-    generation_config_of(run.model_path, model, tokenizer)
     for told in (in_16_bits(model), computed_wrongly(model)) if run.training_type == "qlora" else ():
         if told:
             events.send("log", level="warning", message=told)
