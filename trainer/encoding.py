@@ -25,7 +25,7 @@ class Example:
     labels: list[int]
     # What its tokens were made from, and where they stand in it.
     text: str = ""
-    tokens: Tokens = Piece([], [], 0)
+    tokens: Tokens = field(default=Piece([], [], 0), compare=False)
 
     def cut(self, length: int) -> "Example":
         return replace(self, ids=self.ids[:length], labels=self.labels[:length]) if length < len(self.ids) else self

@@ -9,6 +9,8 @@ Offsets = list[tuple[int, int]]
 class Piece:
     """Tokens, and the characters of a text of this length that each of them stands for."""
 
+    __slots__ = ("ids", "offsets", "length")
+
     def __init__(self, ids: list[int], offsets: Offsets, length: int):
         self.ids, self.offsets, self.length = ids, offsets, length
 
