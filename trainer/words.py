@@ -22,6 +22,8 @@ _TRIED = [
 _MOST_CHARACTERS = 400_000
 # Of added tokens in a text: the next one may well begin as it does, as where each answer of a conversation has a text of its own.
 _MANY = 16
+# To find one of Gemma's 6,000 takes longer than to make tokens of the text.
+_MOST_ADDED = 2000
 
 
 class Words:
@@ -44,8 +46,11 @@ class Words:
         if self._characters > _MOST_CHARACTERS:
             self._known, self._characters = {}, 0
         tokens, dividing = self._in_common(text)
+        parts = self._dividing.split(text[tokens.length :])
+        if not self._has_words and len(dividing) + len(parts) // 2 < _MANY:
+            return Pieces([whole(self._backend, text)])
         words: list[str] = []
-        for number, part in enumerate(self._dividing.split(text[tokens.length :])):
+        for number, part in enumerate(parts):
             if number % 2:
                 dividing.append(len(tokens) + len(words))
                 words.append(part)
@@ -121,14 +126,15 @@ def words_of(backend) -> Words | None:
     """None for a tokenizer of which that is not so: by what its tokens say of themselves, and by trying it."""
     tokens = [token for token in backend.get_added_tokens_decoder().values() if token.content]
     added, normalized = ([token.content for token in tokens if token.normalized == is_normalized] for is_normalized in (False, True))
-    if not added or backend.encode_special_tokens or any(token.lstrip or token.rstrip or token.single_word for token in tokens):
+    if not 0 < len(added) <= _MOST_ADDED or backend.encode_special_tokens or any(token.lstrip or token.rstrip or token.single_word for token in tokens):
         return None
     divided = " ".join(f"{one}{other} {other}" for one, other in product(_TRIED, _TRIED))
     text = divided + added[0].join(["", *_TRIED, ""])
     encoded = backend.encode(text, add_special_tokens=False)
     ids, offsets, stretches = encoded.ids, encoded.offsets, encoded.word_ids
     begin = [bisect_left(offsets, (between.start(), 0)) for between in _DIVIDED.finditer(divided)]
-    is_divided = (not normalized or backend.normalizer is None) and all(stretches[token] != stretches[token - 1] for token in begin)
+    is_normalized = backend.normalizer is not None and backend.normalizer.normalize_str(f" {divided} ") != f" {divided} "
+    is_divided = not (normalized and is_normalized) and all(stretches[token] != stretches[token - 1] for token in begin)
     for has_words in (True, False) if is_divided else (False,):
         tried = Words(backend, added, normalized, has_words).tokens_of(text)
         if (tried.ids, tried.offsets) == (ids, offsets):
