@@ -18,7 +18,7 @@ _TRIED = [
     *"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~aZé1", "the", "He's", "I'LL", "JSONData", "x2", "2024", "...", "end.\n\nThe", "a\n", "\tb", "c  d", "nai\u0308ve",
     "да", "日本", "हिन्दी", "ع", "¡", "€", "²", "—", "👍🏽", "\u200b", "\u0301", "ﬁ", "ǅ",
 ]  # fmt: skip
-# Of the words that are kept: some 60,000, and 30 MB.
+# Of the words that are kept: some 40,000, and 20 MB.
 _MOST_CHARACTERS = 400_000
 # Of added tokens in a text: the next one may well begin as it does, as where each answer of a conversation has a text of its own.
 _MANY = 16
