@@ -1,15 +1,15 @@
 """Conversations as tokens, with the loss on the answers: what the model sees, and what of it is learnt."""
 
-from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from .answers import Seen, seen
 from .forms import Choices
 from .messages import in_turns
+from .pieces import Offsets, Piece, Pieces, Tokens
 from .rows import Conversation
 from .templates import ChatTemplate
-from .tokens import Texts, beginning_of, tokens_of
+from .tokens import beginning_of, tokens_of
 
 IGNORED = -100  # The label that PyTorch's cross entropy leaves out.
 
@@ -23,14 +23,17 @@ class Example:
 
     ids: list[int]
     labels: list[int]
-    # What its tokens were made from, and which characters of that each of them stands for.
+    # What its tokens were made from, and where they stand in it.
     text: str = ""
-    offsets: list[tuple[int, int]] = field(default_factory=list)
+    tokens: Tokens = field(default=Piece([], [], 0), compare=False)
 
-    def cut(self, start: int, end: int) -> "Example":
-        if start == 0 and end >= len(self.ids):
-            return self
-        return replace(self, ids=self.ids[start:end], labels=self.labels[start:end], offsets=self.offsets[start:end])
+    def cut(self, length: int) -> "Example":
+        return replace(self, ids=self.ids[:length], labels=self.labels[:length]) if length < len(self.ids) else self
+
+    @property
+    def offsets(self) -> Offsets:
+        """Of each token the characters that it stands for."""
+        return self.tokens.offsets[: len(self.ids)]
 
     @property
     def teaches(self) -> bool:
@@ -56,7 +59,7 @@ def encode(tokenizer, conversation: Conversation, max_length: int, too_long: str
 def encode_row(template: ChatTemplate, conversation: Conversation, max_length: int, too_long: str, choices: Choices) -> Encoded:
     """A row as one example, or several where it is split, or where the chat template does not show every answer at once."""
     encoded = encode_uncut(template, conversation, max_length, too_long, choices)
-    cut = () if encoded.dropped else (example.cut(0, max_length) for example in encoded.examples)
+    cut = () if encoded.dropped else (example.cut(max_length) for example in encoded.examples)
     return replace(encoded, examples=[example for example in cut if example.teaches])
 
 
@@ -94,27 +97,29 @@ def pieces(template: ChatTemplate, conversation: Conversation, max_length: int, 
 
 def _parts_of_text(tokenizer, text: str, max_length: int) -> Iterator[Example]:
     """Each begins as a text does: so they stand in what a model is pre-trained on, and so it is given them in use."""
-    beginning, body = _begun(tokenizer, text)
-    starts = list(range(0, len(body.ids), max(1, max_length - len(beginning.ids))))
-    if not beginning.ids and len(starts) > 1 and starts[-1] == len(body.ids) - 1:
+    beginning, tokens = _begun(tokenizer, text)
+    ids, offsets = tokens.ids, tokens.offsets
+    starts = list(range(0, len(ids), max(1, max_length - len(beginning))))
+    if not beginning and len(starts) > 1 and starts[-1] == len(ids) - 1:
         starts[-1] -= 1  # By itself the last token, the end of the text, would not be learnt.
-    for start, end in zip(starts, [*starts[1:], len(body.ids)]):
-        yield _joined(beginning, body.cut(start, end))
+    for start, end in zip(starts, [*starts[1:], len(ids)]):
+        yield _learnt_behind(beginning, Piece(ids[start:end], offsets[start:end], len(text)), text)
 
 
-def _begun(tokenizer, text: str) -> tuple[Example, Example]:
+def _begun(tokenizer, text: str) -> tuple[list[int], Tokens]:
     """What the tokenizer puts before a text, unless that begins so already or is empty, and the text with its end."""
-    ids, offsets = tokens_of(tokenizer, text, [])
-    beginning = list(beginning_of(tokenizer)) if ids else []
-    if beginning == ids[: len(beginning)]:
+    tokens = tokens_of(tokenizer, text, [])
+    beginning = list(beginning_of(tokenizer))
+    if not tokens.ids or beginning == tokens.ids[: len(beginning)]:
         beginning = []
-    ids, offsets = [*ids, tokenizer.eos_token_id], [*offsets, (len(text), len(text))]
-    return Example(beginning, [IGNORED] * len(beginning), text, [(0, 0)] * len(beginning)), Example(ids, ids, text, offsets)
+    return beginning, Pieces([tokens, Piece([tokenizer.eos_token_id], [(0, 0)], 0)])
 
 
-def _joined(beginning: Example, body: Example) -> Example:
-    start = body.offsets[0][0]
-    return replace(body, ids=beginning.ids + body.ids, labels=beginning.labels + body.labels, offsets=[(start, start)] * len(beginning.ids) + body.offsets)
+def _learnt_behind(beginning: list[int], tokens: Tokens, text: str) -> Example:
+    """All that is learnt of a text, or of a part of it."""
+    start = tokens.span(0)[0]
+    begun = Pieces([Piece(beginning, [(start, start)] * len(beginning), 0), tokens])
+    return Example(begun.ids, [IGNORED] * len(beginning) + tokens.ids, text, begun)
 
 
 def is_text(messages: list[dict]) -> bool:
@@ -125,19 +130,19 @@ def is_text(messages: list[dict]) -> bool:
 def examples_of(template: ChatTemplate, messages: list[dict], tools: list[dict] | None, choices: Choices) -> tuple[list[Example], set[str]]:
     """A conversation as one example with the loss on every answer, or one for each answer (answers.py), and notes on what is learnt otherwise."""
     if is_text(messages):
-        return [_joined(*_begun(template.tokenizer, messages[0]["content"]))], set()
+        text = messages[0]["content"]
+        return [_learnt_behind(*_begun(template.tokenizer, text), text)], set()
     texts, notes = seen(template, messages, tools, choices)
-    tokens = Texts(template.tokenizer)
-    return [_example(tokens, text) for text in texts], notes
+    return [_example(template.tokenizer, text) for text in texts], notes
 
 
-def _example(tokens: Texts, seen: Seen) -> Example:
-    ids, offsets = tokens.tokens_of(seen.text, [start for start, _ in seen.answers])
-    labels = [IGNORED] * len(ids)
+def _example(tokenizer, seen: Seen) -> Example:
+    tokens = tokens_of(tokenizer, seen.text, [start for start, _ in seen.answers])
+    labels = [IGNORED] * len(tokens.ids)
     for start, end in seen.learnt:
-        first, behind = bisect_left(offsets, (start, 0)), bisect_left(offsets, (end, 0))
+        first, behind = tokens.first_from(start), tokens.first_from(end)
         # Where a template marks what is learnt of an answer, a token may begin with the white space before that.
-        while first > 0 and offsets[first - 1][1] > start and seen.text[start : offsets[first - 1][1]].strip():
+        while first > 0 and (reached := tokens.span(first - 1)[1]) > start and seen.text[start:reached].strip():
             first -= 1
-        labels[first:behind] = ids[first:behind]
-    return Example(ids, labels, seen.text, offsets)
+        labels[first:behind] = tokens.ids[first:behind]
+    return Example(tokens.ids, labels, seen.text, tokens)

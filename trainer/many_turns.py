@@ -59,7 +59,7 @@ def at_once(template: ChatTemplate, messages: list[dict], tools: list[dict] | No
 
 def _has_a_tag_of(template: ChatTemplate, text: str) -> bool:
     """Whether a text has a tag that ends a thought, or that the template may look for: such a turn it may write otherwise than others."""
-    return "</" in text and (thought_end(text) is not None or any(tag in template.source() for tag in _CLOSING_TAG.findall(text)))
+    return "</" in text and (template.may_show_thoughts and thought_end(text) is not None or any(tag in template.source() for tag in _CLOSING_TAG.findall(text)))
 
 
 def _in_order(text: str, wanted: list[str]) -> list[tuple[int, int]]:

@@ -1,9 +1,10 @@
 """Conversations as texts, by a tokenizer's chat template."""
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, datetime, time
-from functools import cached_property, partial
+from functools import cached_property
 
 from .failures import BadInput
 from .tokens import beginning_of
@@ -26,7 +27,7 @@ def default_template(tokenizer) -> str:
 
 _MARKS = re.compile(r"\{%-?\s*generation\s*-?%\}")
 _OF_DICTS = frozenset(dir(dict))
-_OF_TEXTS = frozenset(("endswith", "find", "lower", "lstrip", "replace", "rsplit", "rstrip", "split", "startswith", "strip", "upper"))
+_MOST_WRITTEN = 256
 NO_CHATS = "it is no template for chats, but for a use of its own. Train a model whose template takes chats, or give this one another chat_template."
 
 
@@ -70,9 +71,12 @@ class Renderer:
         from transformers.utils.chat_template_utils import _compile_jinja_template
 
         compiled = _compile_jinja_template(self.source(tools))
+        if not isinstance(compiled.globals, dict):  # But a chain of two, which takes a while to be copied for each rendering.
+            compiled.globals = dict(compiled.globals)
+            compiled.environment.getattr = _attributes(compiled.environment)
+            compiled.environment.filters["tojson"] = _written_once(compiled.environment.filters["tojson"])
         # The clock is set where transformers keeps its own: with the compiled template, which it keeps for all who use that.
-        compiled.environment.globals["strftime_now"] = self._now
-        compiled.environment.getattr = partial(_attribute_of, compiled.environment)
+        compiled.globals["strftime_now"] = self._now
         return compiled
 
     def source(self, tools: list[dict] | None = None) -> str:
@@ -123,14 +127,46 @@ class Renderer:
         return max((token for token in self.special_tokens if text.rstrip().endswith(token)), key=len, default=None)
 
 
-def _attribute_of(environment, of, name: str):
-    """What `message.content` and `text.strip` stand for in a template. That is what Jinja's sandbox finds as well; to see that these are safe is half of the time that
-    templates take."""
-    if type(of) is dict and name not in _OF_DICTS:
-        return of[name] if name in of else environment.undefined(obj=of, name=name)
-    if type(of) is str and name in _OF_TEXTS:
-        return getattr(of, name)
-    return type(environment).getattr(environment, of, name)
+def _attributes(environment) -> Callable:
+    """What `message.content`, `text.strip` and `loop.first` stand for in a template. That is what Jinja's sandbox finds as well: of such objects it goes by their
+    type and the name, and to go through that each time is half of the time that templates take."""
+    from jinja2.runtime import LoopContext
+    from jinja2.utils import Namespace
+
+    safe: dict[tuple[type, str], bool] = {}
+
+    def attribute_of(of, name: str):
+        kind = type(of)
+        if kind is dict and name not in _OF_DICTS:
+            return of[name] if name in of else environment.undefined(obj=of, name=name)
+        if (kind, name) not in safe:
+            is_known = issubclass(kind, str | list | dict | LoopContext | Namespace) and name not in ("format", "format_map")
+            safe[kind, name] = is_known and environment.is_safe_attribute(of, name, None)
+        if safe[kind, name]:
+            try:
+                return getattr(of, name)
+            except AttributeError:
+                pass
+        return type(environment).getattr(environment, of, name)
+
+    return attribute_of
+
+
+def _written_once(tojson: Callable) -> Callable:
+    """A conversation is rendered often, each time with the JSON of the same tools, which Llama's templates indent: that takes Python's own code, and long."""
+    written: dict[tuple, tuple[object, str]] = {}
+
+    def once(value, *given, **options) -> str:
+        if type(value) is not dict:
+            return tojson(value, *given, **options)
+        key = id(value), repr((given, options))
+        if key not in written:
+            if len(written) >= _MOST_WRITTEN:
+                written.clear()
+            written[key] = value, tojson(value, *given, **options)  # As long as it is kept here, no other value has its id; and no template changes one.
+        return written[key][1]
+
+    return once
 
 
 def plain(messages: list[dict], tools: list[dict] | None) -> tuple[list[dict], list[dict] | None]:

@@ -68,6 +68,15 @@ class ChatTemplate:
         return closing.replace("/", "") if closing else None
 
     @cached_property
+    def may_show_thoughts(self) -> bool:
+        """Whether it may write what was thought from a field of its own: it speaks of thoughts, or writes all that a message has."""
+        if re.search(r"think|thought|reason", self.source() + self.source(tools=_TOOLS), re.IGNORECASE):
+            return True
+        with suppress(BadInput):
+            return _NEXT in self.render([_user(_ASKED), {**_assistant(_ANSWERED), "reasoning_content": _NEXT}, _user(_ASKED)])
+        return True
+
+    @cached_property
     def thought_switches(self) -> dict:
         """What a template can be given so that it lets the model think, where it does not of itself."""
         from jinja2.meta import find_undeclared_variables

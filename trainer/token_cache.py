@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from . import all_rows, answers, asking, encoding, forms, many_turns, messages, rendering, rows, shown, templates, tokens, turn_by_turn
+from . import all_rows, answers, asking, encoding, forms, many_turns, messages, pieces, rendering, rows, shown, templates, tokens, turn_by_turn, words
 from .all_rows import Data, encode_all
 from .checkpoints import Checkpoint, sha256_of
 from .encoding import IGNORED
@@ -22,7 +22,7 @@ from .run_file import RunFile
 # What a tokenizer and a chat template are made of, whatever else is in a model's directory.
 _TOKENIZER_SUFFIXES = (".json", ".jinja", ".model", ".txt")
 _COUNTS = ("truncated", "dropped", "skipped", "refused", "reasons", "notes", "is_begun")
-_CODE = (all_rows, answers, asking, encoding, forms, many_turns, messages, rendering, rows, shown, templates, tokens, turn_by_turn)
+_CODE = (all_rows, answers, asking, encoding, forms, many_turns, messages, pieces, rendering, rows, shown, templates, tokens, turn_by_turn, words)
 
 
 def encode_once(run: RunFile, tokenizer, read: Callable[[], list[Conversation]], data_sha256: str) -> Data:

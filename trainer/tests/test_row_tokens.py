@@ -91,9 +91,9 @@ class Beginnings(unittest.TestCase):
     """An answer begins with a token of its own."""
 
     def tokens(self, tokenizer, text: str, *answers: str) -> list[str]:
-        ids, offsets = tokens.tokens_of(tokenizer, text, [text.index(answer) for answer in answers])
-        self.assertEqual(len(ids), len(offsets))
-        return tokenizer.convert_ids_to_tokens(ids)
+        found = tokens.tokens_of(tokenizer, text, [text.index(answer) for answer in answers])
+        self.assertEqual(len(found.ids), len(found.offsets))
+        return tokenizer.convert_ids_to_tokens(found.ids)
 
     def test_where_a_token_would_stand_for_the_end_of_what_asks_and_for_the_answer(self):
         # Make the tokens of the whole, and what the model is to say behind the line end with which it is asked is never learnt.

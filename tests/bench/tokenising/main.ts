@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -37,12 +37,14 @@ interface Encoder {
   end: () => void;
 }
 
-/** Rows of conversations as tokens, by one process and by all cores; with `--against DIR` also by the trainer of another version of this project, in turn. */
+/** Rows of conversations as tokens, by one process and by all cores; with `--against DIR` also by the trainer of another version of this project, in turn.
+ * `--data FILE`: its rows too. */
 export async function main(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
     options: {
       against: { type: 'string' },
+      data: { type: 'string' },
       rounds: { type: 'string', default: '3' },
       processes: { type: 'string', default: `${availableParallelism()}` },
     },
@@ -51,7 +53,7 @@ export async function main(args: string[]): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), 'mtm-bench-tokenising-'));
   const encoders: Encoder[] = [];
   try {
-    await execa(python, [join(FOLDER, 'cases.py'), dir], {
+    await execa(python, [join(FOLDER, 'cases.py'), dir, ...(values.data ? [resolve(values.data)] : [])], {
       cwd: PROJECT_ROOT,
       env: childEnv(PROJECT_ROOT),
       stderr: 'inherit',
