@@ -3,14 +3,12 @@
 import json
 from pathlib import Path
 
-from .embedding import TEXT_MODELS
+from .embedding import WRITERS
 from .failures import BadInput
 from .safetensors_files import INDEX, SINGLE, shards_of, uses_index
 
 CONFIG = "config.json"
 ADAPTER_CONFIG = "adapter_config.json"
-# How the names of classes end that write text. (Those of published models are not always the ones that transformers has now.)
-_WRITERS = tuple(TEXT_MODELS["architectures_end_with"])
 
 
 def whole_config(path: Path):
@@ -63,7 +61,8 @@ def require_text_writer(path: Path) -> None:
         why = "has an encoder and a decoder"
     elif not known:
         why = "has no part that writes text, as far as transformers knows"
-    elif named and not any(name in known or name.endswith(_WRITERS) for name in named):
+    # The names in published models are not always those that transformers has now.
+    elif named and not any(name in known or name.endswith(WRITERS) for name in named):
         why = "is of a class that gives scores, classes or vectors, and no text (architectures in its config.json)"
     else:
         return

@@ -6,7 +6,10 @@ from pathlib import Path
 import numpy as np
 
 KNOWN_MODULES = ("Transformer", "Pooling", "Normalize")  # Of sentence-transformers' modules.json.
-TEXT_MODELS = json.loads(Path(__file__).with_name("text_models.json").read_text(encoding="utf-8"))
+_TEXT_MODELS = json.loads(Path(__file__).with_name("text_models.json").read_text(encoding="utf-8"))
+# How the names of classes end that write text. (Those of published models are not always the ones that transformers has now.)
+WRITERS = tuple(_TEXT_MODELS["architectures_end_with"])
+_POOLING = _TEXT_MODELS["unless_they_have"]
 
 
 class Embedder:
@@ -49,9 +52,9 @@ class Embedder:
 def writes_text(path: Path) -> bool:
     """Whether a model writes text, and makes no embeddings: as its files name its architecture. (Some that were made from such a
     model for embeddings keep that name, and say how they pool.)"""
-    if (path / TEXT_MODELS["unless_they_have"]).is_file():
+    if (path / _POOLING).is_file():
         return False
-    return any(name.endswith(tuple(TEXT_MODELS["architectures_end_with"])) for name in _json(path / "config.json").get("architectures") or [])
+    return any(name.endswith(WRITERS) for name in _json(path / "config.json").get("architectures") or [])
 
 
 def pooling_of(path: Path) -> str:
@@ -59,7 +62,7 @@ def pooling_of(path: Path) -> str:
     for module in _json(path / "modules.json") or []:
         if module["type"].split(".")[-1] not in KNOWN_MODULES:
             raise ValueError(f"The model in {str(path)!r} has a {module['type'].split('.')[-1]} layer behind its pooling, which is not supported. Take another embedding model.")
-    settings = _json(path / TEXT_MODELS["unless_they_have"])
+    settings = _json(path / _POOLING)
     if not settings:
         if writes_text(path):
             raise ValueError(f"The model in {str(path)!r} writes text; an index needs one for embeddings, such as sentence-transformers/all-MiniLM-L6-v2.")
