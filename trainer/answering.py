@@ -94,7 +94,7 @@ class Answerer:
         """The same for several questions at once; `on_text` is for one alone."""
         near = [[chunk for chunk in found if least_cosine is None or chunk["cosine"] >= least_cosine] for _, found in asked]
         shown = [(question, self._as_many_as_fit(question, chunks, max_new_tokens)) for (question, _), chunks in zip(asked, near) if chunks]
-        prompts = [prompt_of(question, chunks) for question, chunks in shown]
+        prompts = [prompt_of(question, chunks, examples_in(chunks)) for question, chunks in shown]
         written = self._write(prompts, max_new_tokens, on_text, is_waited_for)
         answers = iter([self._grounded(*each, *said, is_waited_for) for each, said in zip(shown, written)])
         return [next(answers) if chunks else MISSING for chunks in near]
@@ -110,10 +110,13 @@ class Answerer:
         encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
         ids, spans = encoded["input_ids"], encoded["offset_mapping"]
 
+        examples = examples_in(shown)
+
         def surprises(chunks: list[dict]) -> list[float]:
             if not is_waited_for():
                 raise NobodyWaits()
-            return self._surprises(prompt_of(question, chunks), ids)
+            # Each as it was shown.
+            return self._surprises(prompt_of(question, chunks, examples), ids)
 
         of = Surprises(surprises([]), [surprises([chunk]) for chunk in shown])
         tokens, places = grounded(of, [sum(start < end for start, _ in spans) for end in sentence_ends(text)])
@@ -123,7 +126,7 @@ class Answerer:
 
     def has_room(self, question: str, chunks: list[dict], max_new_tokens: int) -> bool:
         """Whether it reads the question behind these chunks, and may then say so much."""
-        return len(self._ids(prompt_of(question, chunks))) <= self.most_tokens - max_new_tokens
+        return len(self._ids(prompt_of(question, chunks, examples_in(chunks)))) <= self.most_tokens - max_new_tokens
 
     def _as_many_as_fit(self, question: str, chunks: list[dict], max_new_tokens: int) -> list[dict]:
         for count in range(len(chunks), 0, -1):
@@ -200,15 +203,19 @@ def _computes_in_bf16() -> bool:
     return bool(is_supported and is_supported())
 
 
-def prompt_of(question: str, chunks: list[dict]) -> list[dict]:
-    """A chat that ends with a question. What was given as an answer stands in it as one, so that the model answers as it was answered
-    before. The closest stands right before the question, as do other texts: what a model has just answered it answers otherwise when
-    it is asked again."""
-    examples = [chunk for chunk in chunks[1:] if asked_of(chunk)]
-    turns = [message for chunk in reversed(examples) for message in (_said(asked_of(chunk)), {"role": "assistant", "content": chunk["text"]})]
-    texts = [content_of(chunk) for chunk in chunks if chunk not in examples] or [_NOTHING]
-    first, *others = [*turns, _said("\n".join([*(f"- {text}" for text in texts), "", question]))]
+def prompt_of(question: str, chunks: list[dict], examples: list[dict]) -> list[dict]:
+    """A chat that ends with a question, with chunks right before it. Of these, `examples` stand in the chat as answers to their questions,
+    the closest last."""
+    turns = [message for chunk in reversed(chunks) if chunk in examples for message in (_said(asked_of(chunk)), {"role": "assistant", "content": chunk["text"]})]
+    texts = [content_of(chunk) for chunk in chunks if chunk not in examples] if chunks else [_NOTHING]
+    first, *others = [*turns, _said("\n".join([*(f"- {text}" for text in texts), *([""] if texts else []), question]))]
     return [_said(f"{INSTRUCTION}\n\n{first['content']}"), *others]
+
+
+def examples_in(chunks: list[dict]) -> list[dict]:
+    """What was given as an answer, so that the model answers as it was answered before; but for the closest: what a model has just
+    answered it answers otherwise when it is asked again."""
+    return [chunk for chunk in chunks[1:] if asked_of(chunk)]
 
 
 def _said(text: str) -> dict:

@@ -61,7 +61,7 @@ class AnsweringRuns(RagTests):
         bundle, embedder = load(self.work / "long" / "output", EMBEDDER["path"])
         answerer = Answerer(model_path())
         asked = [(knowledge(3)["prompt"], "yes", [3]), (knowledge(4)["prompt"] * 20, "no", [4])]
-        longest = max(len(answerer._ids(prompt_of(asked[0][0], [bundle.chunk(number)]))) for number in range(40))
+        longest = max(len(answerer._ids(prompt_of(asked[0][0], [bundle.chunk(number)], []))) for number in range(40))
         answerer.most_tokens = longest + 32
         figures, samples = compare(bundle, embedder, answerer, asked, None)
         self.assertEqual((figures["questions"], figures["too_long"], figures["max_new_tokens"], len(samples)), (1, 1, 32, 1))
@@ -199,12 +199,12 @@ class Answers(unittest.TestCase):
 
 
     def test_what_was_answered_before_is_shown_as_an_answer(self):
-        from ..answering import prompt_of
+        from ..answering import examples_in, prompt_of
 
         asked = {"question": "Is the well deep?", "question_characters": 17}
         chunks = [{"text": "Yes.", **asked}, {"text": "The well is old.", "question": None, "question_characters": 0}, {"text": "No.", "question": "From before?"}]
         others = [{"text": "A lot.", "question": "How old?", "question_characters": 8}, {"text": "So.", "question": "How?", "question_characters": 4}]
-        said = [message["content"] for message in prompt_of("And the sea?", [*chunks, *others])]
+        said = [message["content"] for message in prompt_of("And the sea?", [*chunks, *others], examples_in([*chunks, *others]))]
         # The closest one is the last that the model reads.
         self.assertEqual(said[1:], ["So.", "How old?", "A lot.", "- Is the well deep?\nYes.\n- The well is old.\n- No.\n\nAnd the sea?"])
         self.assertTrue(said[0].endswith("say: Not in the documents.\n\nHow?"), said)
