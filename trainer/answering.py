@@ -8,13 +8,19 @@ from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
 
+if __package__:
+    from .contents import asked_of, content_of
+    from .evidence import Surprises, grounded, sentence_ends
+else:  # In a bundle.
+    from contents import asked_of, content_of
+    from evidence import Surprises, grounded, sentence_ends
+
 NOT_THERE = "Not in the documents."
 INSTRUCTION = f"Use only these documents to answer, in their words. If they do not hold the answer, say: {NOT_THERE}"
-# An answer rests on a chunk that explains so much of it: of the surprise (negative log-probability) that it is without any document,
-# the share that is gone with the chunk. What repeats the question is no surprise, and counts for nothing.
-# SmolLM2-135M: 0.73 to 0.80 of answers that are to the letter those of the chunk, 0.39 of the same answer and a chunk on another town.
-LEAST_EXPLAINED = 0.5
 _NOTHING = "(none)"
+# For models without a chat template, which go on with the next question when they have answered.
+_NAMES = {"user": "Question", "assistant": "Answer"}
+_NEXT = f"\n\n{_NAMES['user']}:"
 _THOUGHT, _THOUGHT_END = "<think>", "</think>"
 
 
@@ -31,6 +37,10 @@ class Answer:
 
 
 MISSING = Answer(None, False, [], False)
+
+
+class NobodyWaits(Exception):
+    """Whoever asked has left: the answer ends where it is."""
 
 
 class Answerer:
@@ -63,13 +73,15 @@ class Answerer:
         least_cosine: float | None = None,
         max_new_tokens: int = 256,
         on_text: Callable[[str], None] | None = None,
+        is_waited_for: Callable[[], bool] = lambda: True,
     ) -> Answer:
         """Answers from chunks, each with its `text`, number (`chunk`) and `cosine`, best first: as many as the model reads at once.
 
         Chunks that are not as close as `least_cosine` hold no answer. `on_text` hears what is said as it is said; only the end
-        shows whether it rests on anything. Raises ValueError where the model has no room for a single chunk.
+        shows whether, and how far, it rests on anything. Raises ValueError where the model has no room for a single chunk, and NobodyWaits
+        at the next token once it is not waited for.
         """
-        return self.ask_all([(question, found)], least_cosine, max_new_tokens, on_text)[0]
+        return self.ask_all([(question, found)], least_cosine, max_new_tokens, on_text, is_waited_for)[0]
 
     def ask_all(
         self,
@@ -77,56 +89,73 @@ class Answerer:
         least_cosine: float | None = None,
         max_new_tokens: int = 256,
         on_text: Callable[[str], None] | None = None,
+        is_waited_for: Callable[[], bool] = lambda: True,
     ) -> list[Answer]:
         """The same for several questions at once; `on_text` is for one alone."""
         near = [[chunk for chunk in found if least_cosine is None or chunk["cosine"] >= least_cosine] for _, found in asked]
         shown = [(question, self._as_many_as_fit(question, chunks, max_new_tokens)) for (question, _), chunks in zip(asked, near) if chunks]
-        prompts = [prompt_of(question, [chunk["text"] for chunk in chunks]) for question, chunks in shown]
-        written = self._write(prompts, max_new_tokens, on_text)
-        answers = iter([self._grounded(*each, *said) for each, said in zip(shown, written)])
+        prompts = [prompt_of(question, chunks, examples_in(chunks)) for question, chunks in shown]
+        written = self._write(prompts, max_new_tokens, on_text, is_waited_for)
+        answers = iter([self._grounded(*each, *said, is_waited_for) for each, said in zip(shown, written)])
         return [next(answers) if chunks else MISSING for chunks in near]
 
     def ask_alone(self, questions: list[str], max_new_tokens: int = 256) -> list[str]:
         """What the model says to questions without any document."""
-        return [text for text, _ in self._write(questions, max_new_tokens)]
+        return [text for text, _ in self._write([[_said(question)] for question in questions], max_new_tokens)]
 
-    def _grounded(self, question: str, shown: list[dict], text: str, is_cut_off: bool) -> Answer:
-        """What was written, with the chunks that it rests on."""
+    def _grounded(self, question: str, shown: list[dict], text: str, is_cut_off: bool, is_waited_for: Callable[[], bool] = lambda: True) -> Answer:
+        """As much of what was written as rests on chunks, with those."""
         if not text or text.rstrip(".").lower().startswith(NOT_THERE.rstrip(".").lower()):
             return MISSING
-        surprise = self._surprise(prompt_of(question, [_NOTHING]), text)
-        rests_on = [chunk["chunk"] for chunk in shown if explains(self._surprise(prompt_of(question, [chunk["text"]]), text), surprise)]
-        return Answer(text, True, rests_on, is_cut_off) if rests_on else MISSING
+        encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        ids, spans = encoded["input_ids"], encoded["offset_mapping"]
+
+        examples = examples_in(shown)
+
+        def surprises(chunks: list[dict]) -> list[float]:
+            if not is_waited_for():
+                raise NobodyWaits()
+            # Each as it was shown.
+            return self._surprises(prompt_of(question, chunks, examples), ids)
+
+        of = Surprises(surprises([]), [surprises([chunk]) for chunk in shown])
+        tokens, places = grounded(of, [sum(start < end for start, _ in spans) for end in sentence_ends(text)])
+        if not places:
+            return MISSING
+        return Answer(text[: spans[tokens - 1][1]].rstrip(), True, [shown[place]["chunk"] for place in places], is_cut_off and tokens == len(ids))
+
+    def has_room(self, question: str, chunks: list[dict], max_new_tokens: int) -> bool:
+        """Whether it reads the question behind these chunks, and may then say so much."""
+        return len(self._ids(prompt_of(question, chunks, examples_in(chunks)))) <= self.most_tokens - max_new_tokens
 
     def _as_many_as_fit(self, question: str, chunks: list[dict], max_new_tokens: int) -> list[dict]:
-        room = self.most_tokens - max_new_tokens
         for count in range(len(chunks), 0, -1):
-            if len(self._ids(prompt_of(question, [chunk["text"] for chunk in chunks[:count]]))) <= room:
+            if self.has_room(question, chunks[:count], max_new_tokens):
                 return chunks[:count]
         raise ValueError(
             f"The model reads at most {self.most_tokens} tokens at once, which is too few for this question, one chunk and an answer of up to {max_new_tokens} tokens. "
             "Ask for fewer tokens, or ask a shorter question."
         )
 
-    def _text(self, said: str) -> str | None:
-        """What the model sees of a message when it is asked to answer it. None: it has no chat template."""
+    def _text(self, messages: list[dict]) -> str:
+        """What the model sees of a chat when it is asked to go on."""
         if self.tokenizer.chat_template is None:
-            return None
+            return "\n\n".join([f"{_NAMES[message['role']]}: {message['content']}" for message in messages] + ["Answer:"])
         from jinja2 import TemplateError
 
         try:
             # Templates that can be told not to ask for thoughts are; others do not know the word.
-            return self.tokenizer.apply_chat_template([{"role": "user", "content": said}], tokenize=False, add_generation_prompt=True, enable_thinking=False)
+            return self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, enable_thinking=False)
         except TemplateError as error:
             raise ValueError(f"The chat template of the model that answers refuses a question: {error}. Take another model.") from error
 
-    def _ids(self, said: str) -> list[int]:
-        text = self._text(said)
-        if text is None:
-            return self.tokenizer(f"{said}\n\nAnswer:")["input_ids"]
-        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+    def _ids(self, messages: list[dict]) -> list[int]:
+        # A template writes the tokens that begin a text itself.
+        return self.tokenizer(self._text(messages), add_special_tokens=self.tokenizer.chat_template is None)["input_ids"]
 
-    def _write(self, prompts: list[str], max_new_tokens: int, on_text: Callable[[str], None] | None = None) -> list[tuple[str, bool]]:
+    def _write(
+        self, prompts: list[list[dict]], max_new_tokens: int, on_text: Callable[[str], None] | None = None, is_waited_for: Callable[[], bool] = lambda: True
+    ) -> list[tuple[str, bool]]:
         """What the model answers to each, without what it thought; and whether it was cut off."""
         import torch
         from transformers import GenerationConfig
@@ -139,27 +168,31 @@ class Answerer:
         ids = torch.tensor([[self._pad] * (longest - len(row)) + row for row in rows], device=self.model.device)
         mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=self.model.device)
         new = max(1, min(max_new_tokens, self.most_tokens - longest))
-        settings = GenerationConfig(do_sample=False, max_new_tokens=new, eos_token_id=self._ends or None, pad_token_id=self._pad)
-        thinks = [(self._text(prompt) or "").rstrip().endswith(_THOUGHT) for prompt in prompts]
+        next_question = [_NEXT] if self.tokenizer.chat_template is None else None
+        settings = GenerationConfig(do_sample=False, max_new_tokens=new, eos_token_id=self._ends or None, pad_token_id=self._pad, stop_strings=next_question)
+        left = [lambda ids, _: torch.full((len(ids),), not is_waited_for(), device=ids.device)]
+        thinks = [self._text(prompt).rstrip().endswith(_THOUGHT) for prompt in prompts]
         streamer = _streamer(self.tokenizer, on_text, thinks[0]) if on_text else None
         with torch.inference_mode():
-            output = self.model.generate(ids, attention_mask=mask, generation_config=settings, streamer=streamer)[:, longest:]
+            output = self.model.generate(ids, attention_mask=mask, generation_config=settings, streamer=streamer, stopping_criteria=left, tokenizer=self.tokenizer)[:, longest:]
+        if not is_waited_for():
+            raise NobodyWaits()
         texts = self.tokenizer.batch_decode(output, skip_special_tokens=True)
-        is_cut_off = [len(row) == new and not set(row.tolist()) & {*self._ends} for row in output]
-        return [(spoken(text, thought).strip(), cut) for text, thought, cut in zip(texts, thinks, is_cut_off)]
+        is_cut_off = [len(row) == new and not set(row.tolist()) & {*self._ends} and not (next_question and _NEXT in text) for row, text in zip(output, texts)]
+        return [(spoken(text.split(_NEXT)[0] if next_question else text, thought).strip(), cut) for text, thought, cut in zip(texts, thinks, is_cut_off)]
 
-    def _surprise(self, said: str, answer: str) -> float:
-        """Of the answer to what was said: the negative log-probability of its tokens."""
+    def _surprises(self, prompt: list[dict], answer: list[int]) -> list[float]:
+        """Of each token of the answer to it: its negative log-probability."""
         import torch
 
-        asked, answered = self._ids(said), self.tokenizer(answer, add_special_tokens=False)["input_ids"]
-        ids = torch.tensor([asked + answered], device=self.model.device)
+        asked = self._ids(prompt)
+        ids = torch.tensor([asked + answer], device=self.model.device)
         with torch.inference_mode():
             # The logits of the answer alone, where the model can leave out others: of a whole prompt they may take more memory than the model.
-            fewer = {"logits_to_keep": len(answered) + 1} if "logits_to_keep" in signature(self.model.forward).parameters else {}
-            logits = self.model(input_ids=ids, **fewer).logits[0, -len(answered) - 1 : -1]
+            fewer = {"logits_to_keep": len(answer) + 1} if "logits_to_keep" in signature(self.model.forward).parameters else {}
+            logits = self.model(input_ids=ids, **fewer).logits[0, -len(answer) - 1 : -1]
             chosen = logits.float().log_softmax(-1).gather(1, ids[0, len(asked) :, None])
-        return -chosen.sum().item()
+        return (-chosen[:, 0]).tolist()
 
 
 def _computes_in_bf16() -> bool:
@@ -170,14 +203,23 @@ def _computes_in_bf16() -> bool:
     return bool(is_supported and is_supported())
 
 
-def explains(with_chunk: float, without: float) -> bool:
-    """Whether an answer rests on a chunk: by its surprise with that and without any document, in nats."""
-    return without - with_chunk >= LEAST_EXPLAINED * without > 0
+def prompt_of(question: str, chunks: list[dict], examples: list[dict]) -> list[dict]:
+    """A chat that ends with a question, with chunks right before it. Of these, `examples` stand in the chat as answers to their questions,
+    the closest last."""
+    turns = [message for chunk in reversed(chunks) if chunk in examples for message in (_said(asked_of(chunk)), {"role": "assistant", "content": chunk["text"]})]
+    texts = [content_of(chunk) for chunk in chunks if chunk not in examples] if chunks else [_NOTHING]
+    first, *others = [*turns, _said("\n".join([*(f"- {text}" for text in texts), *([""] if texts else []), question]))]
+    return [_said(f"{INSTRUCTION}\n\n{first['content']}"), *others]
 
 
-def prompt_of(question: str, texts: list[str]) -> str:
-    documents = "\n".join(f"- {text}" for text in texts)
-    return f"{INSTRUCTION}\n\n{documents}\n\n{question}"
+def examples_in(chunks: list[dict]) -> list[dict]:
+    """What was given as an answer, so that the model answers as it was answered before; but for the closest: what a model has just
+    answered it answers otherwise when it is asked again."""
+    return [chunk for chunk in chunks[1:] if asked_of(chunk)]
+
+
+def _said(text: str) -> dict:
+    return {"role": "user", "content": text}
 
 
 def spoken(text: str, thinks: bool = False) -> str:

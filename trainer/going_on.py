@@ -1,44 +1,12 @@
 """What a training that goes on is held to: the model of before; and what it is told of, since it may round otherwise."""
 
-import hashlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from .checkpoints import Checkpoint, sha256_of
+from .checkpoints import Checkpoint
 from .failures import BadInput
 from .libraries import versions
 from .run_file import RunFile
-
-_SAMPLE_BYTES = 256
-
-
-def fingerprint_of(model: Path) -> str:
-    """A hash of config.json, and of each file of weights its header, its size, and the first bytes of each tensor: of another model, or
-    another training of it, all are others, and no more than that is read of files of many gigabytes."""
-    digest = hashlib.sha256()
-    for path in sorted([*model.glob("*.safetensors"), *model.glob("config.json")]):
-        digest.update(f"{path.name} {path.stat().st_size}\n".encode())
-        if path.suffix == ".json":
-            digest.update(sha256_of(path).encode())
-            continue
-        with path.open("rb") as file:
-            size = file.read(8)
-            # A header may lie about its length, which is told when the model is loaded.
-            header = file.read(min(int.from_bytes(size, "little"), path.stat().st_size))
-            digest.update(size + header)
-            for offset in _tensors(header):
-                file.seek(len(size) + len(header) + offset)
-                digest.update(file.read(_SAMPLE_BYTES))
-    return digest.hexdigest()
-
-
-def _tensors(header: bytes) -> list[int]:
-    """Where each tensor begins; none of a header that is none."""
-    try:
-        return sorted(tensor["data_offsets"][0] for name, tensor in json.loads(header).items() if name != "__metadata__")
-    except (ValueError, AttributeError, KeyError, TypeError, IndexError):
-        return []
 
 
 def arithmetic() -> dict[str, str]:
@@ -49,11 +17,11 @@ def arithmetic() -> dict[str, str]:
     return {**versions(), "instructions": torch.backends.cpu.get_cpu_capability(), **device}
 
 
-def require_same_model(before: Checkpoint, fingerprint: str, run: RunFile) -> None:
-    """Raises BadInput where its files are others than those that the checkpoint was trained from. (Older ones do not tell.)"""
+def require_same_model(before: Checkpoint, fingerprint: str, name: str, path: Path) -> None:
+    """Raises BadInput where its files are others than those that the checkpoint was made with. (Older ones do not tell.)"""
     if before.manifest.get("model_fingerprint", fingerprint) != fingerprint:
         raise BadInput(
-            f"The files of the model {run.model_name} in {str(run.model_path)!r} are not those that this training began with, so that its checkpoint of step "
+            f"The files of the model {name} in {str(path)!r} are not those that this training began with, so that its checkpoint of step "
             f"{before.step} cannot go on. Put those back, or start the run afresh."
         )
 

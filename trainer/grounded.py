@@ -1,35 +1,53 @@
 """Whether a rag run's model answers held-out questions better with the index than without it."""
 
 from collections import Counter
+from itertools import compress
 from pathlib import Path
 
-from .answering import Answer, Answerer
+from .answering import Answerer
 from .failures import lacks_memory
+from .generation import MOST_NEW_TOKENS
 from .lexical import words_of
 from .memory import as_many_as_fit, free
+from .query import TOP_K
 
-# As POST .../query takes them where nothing else is asked for.
-TOP_K = 5
 SAMPLES_PER_TRAIT = 2
 MOST_ASKED_AT_ONCE = 32
+# Of all traits together, each with and without what it found: more would tell little more, and take minutes on a CPU.
+MOST_ASKED = 64
+# As long as an answer may be where the run file does not say: so many times the longest that is expected, in tokens.
+TIMES_THE_LONGEST, LEAST_NEW_TOKENS = 2, 32
 
 
-def compare(bundle, embedder, answerer: Answerer, asked: list[tuple[str, str, list[int]]], max_new_tokens: int) -> tuple[dict, list[dict]]:
+def most_asked_of_each(traits: int) -> int:
+    return max(1, MOST_ASKED // traits)
+
+
+def compare(bundle, embedder, answerer: Answerer, asked: list[tuple[str, str, list[int]]], chosen: int | None) -> tuple[dict, list[dict]]:
     """Figures over questions, each with its expected answer and the numbers of that answer's chunks, and some samples.
 
     exact_match: the share that is answered to the letter, white space at the ends aside; f1: of the words of answer and expected
-    answer, the mean. not_in_documents: the share of which that is said, as the index is; with_answer_removed: the same where the chunks of the
-    expected answer are not found, and all should be.
+    answer, the mean. not_in_documents: the share of which that is said, as the index is; with_answer_removed: the same where the chunks of
+    the expected answer are not found, and all should be. too_long: further questions, for which the model has no room. All have the same
+    room for an answer: `chosen` tokens, or twice as many as the longest expected one.
     """
+    longest = max(len(ids) for ids in answerer.tokenizer([expected for _, expected, _ in asked], add_special_tokens=False)["input_ids"])
+    max_new_tokens = chosen or min(MOST_NEW_TOKENS, max(LEAST_NEW_TOKENS, TIMES_THE_LONGEST * longest))
+
     least = bundle.least_cosine("vector")
     found = [bundle.search(embedder.embed([question], "query")[0], TOP_K + len(own)) for question, _, own in asked]
     others = [[chunk for chunk in chunks if chunk["chunk"] not in own] for chunks, (_, _, own) in zip(found, asked)]
+    # What the model has no room for, with the first chunk of either, says nothing of the index.
+    fits = [all(answerer.has_room(question, chunks[:1], max_new_tokens) for chunks in both) for (question, _, _), *both in zip(asked, found, others)]
+    too_long = fits.count(False)
+    asked, found, others = (list(compress(each, fits)) for each in (asked, found, others))
 
-    def answers_from(shown: list[list[dict]]) -> list[Answer]:
-        questions = [(question, chunks[:TOP_K]) for (question, _, _), chunks in zip(asked, shown)]
-        return as_many_as_fit(questions, MOST_ASKED_AT_ONCE, lambda part: answerer.ask_all(part, least, max_new_tokens))
-
-    with_index, with_others = answers_from(found), answers_from(others)
+    # A question whose own chunks were not found is the same without them, and is asked once.
+    keys = [(question, tuple(chunk["chunk"] for chunk in chunks[:TOP_K])) for every in (found, others) for (question, _, _), chunks in zip(asked, every)]
+    shown = dict(zip(keys, [chunks[:TOP_K] for chunks in (*found, *others)]))
+    asked_once = [(question, chunks) for (question, _), chunks in shown.items()]
+    answers = dict(zip(shown, as_many_as_fit(asked_once, MOST_ASKED_AT_ONCE, lambda part: answerer.ask_all(part, least, max_new_tokens))))
+    with_index, with_others = [answers[key] for key in keys[: len(asked)]], [answers[key] for key in keys[len(asked) :]]
     without = as_many_as_fit([question for question, _, _ in asked], MOST_ASKED_AT_ONCE, lambda part: answerer.ask_alone(part, max_new_tokens))
     samples = [
         {"question": question, "expected": expected, "with_retrieval": answer.text, "without_retrieval": text}
@@ -38,6 +56,8 @@ def compare(bundle, embedder, answerer: Answerer, asked: list[tuple[str, str, li
     texts = [expected for _, expected, _ in asked]
     figures = {
         "questions": len(asked),
+        "too_long": too_long,
+        "max_new_tokens": max_new_tokens,
         "with_retrieval": _figures([answer.text or "" for answer in with_index], texts),
         "without_retrieval": _figures(without, texts),
         "not_in_documents": _mean(not answer.in_documents for answer in with_index),

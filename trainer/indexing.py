@@ -10,10 +10,13 @@ from pathlib import Path
 from .card import model_card
 from .checkpoints import newest_complete, publish, remove_unfinished, sha256_of, write_manifest
 from .closeness import least_cosine
+from .contents import content_of
 from .device import require_given_gpus
 from .events import Events
 from .failures import BadInput, Stopped
-from .passages import chunk_all
+from .fingerprint import fingerprint_of
+from .going_on import require_same_model
+from .passages import Chunking, chunk_all
 from .rows import Conversation
 from .run_file import RunFile
 from .saving import SavePlan
@@ -25,7 +28,7 @@ EMBEDDINGS = "embeddings.npy"
 CHUNKS = "chunks.jsonl"
 # What a bundle is asked with, here as there.
 QUERY = "query.py"
-SCRIPTS = (QUERY, "embedding.py", "text_models.json", "lexical.py", "answering.py")
+SCRIPTS = (QUERY, "contents.py", "embedding.py", "text_models.json", "lexical.py", "answering.py", "evidence.py", "fingerprint.py")
 
 
 def index(run: RunFile, conversations: list[Conversation], held_out: list[Conversation], events: Events, commands: Commands) -> dict:
@@ -36,7 +39,10 @@ def index(run: RunFile, conversations: list[Conversation], held_out: list[Conver
     """
     root = run.work_dir / "checkpoints"
     identity = {**identity_of(run, sha256_of(run.train)), "held_out_sha256": sha256_of(run.held_out) if run.held_out else None}
+    fingerprint = fingerprint_of(run.embedder_path)
     resume = newest_complete(root, run.lease_epoch, identity, run.known_checkpoint_step, events)
+    if resume:
+        require_same_model(resume, fingerprint, run.embedder_name, run.embedder_path)
     # From here on an earlier claim publishes nothing any more: it looks for this folder before it does.
     directory = root / f"e{run.lease_epoch}"
     directory.mkdir(parents=True, exist_ok=True)
@@ -53,10 +59,12 @@ def index(run: RunFile, conversations: list[Conversation], held_out: list[Conver
     embedder = load_embedder(run, threads)
     if run.answers:
         require_answers(run)
-    chunks, again = chunk_all(embedder.tokenizer, [*conversations, *held_out], *chunk_size(run, embedder))
+    # One that began when texts were indexed without their questions ends so.
+    chunking = chunking_of(run, embedder, with_questions=resume is None or resume.manifest.get("with_questions", False))
+    chunks, again = chunk_all(embedder.tokenizer, [*conversations, *held_out], chunking)
     if not chunks:
         raise BadInput("No row of the data has a text or an answer. Check the data's mapping.")
-    lengths = [len(ids) for ids in embedder.tokenizer([chunk["text"] for chunk in chunks], verbose=False)["input_ids"]]
+    lengths = [len(ids) for ids in embedder.tokenizer([content_of(chunk) for chunk in chunks], verbose=False)["input_ids"]]
     # Chunks of like length together, so that little is computed on padding; the same order whenever it is made.
     order = sorted(range(len(chunks)), key=lambda number: lengths[number])
     hyper = run.hyperparameters
@@ -85,7 +93,7 @@ def index(run: RunFile, conversations: list[Conversation], held_out: list[Conver
     if resume:
         done = [np.load(resume.path / EMBEDDINGS, allow_pickle=False)]
         events.send("resumed", step=resume.step, lease_epoch=resume.lease_epoch, path=str(resume.path))
-    facts = {**identity, "threads": threads, "lease_epoch": run.lease_epoch}
+    facts = {**identity, "model_fingerprint": fingerprint, "with_questions": chunking.with_questions, "threads": threads, "lease_epoch": run.lease_epoch}
     plan = SavePlan(hyper.save_steps, run.save_share)
     tokens = sum(lengths[number] for number in order[: (resume.step if resume else 0) * per_step])
     recent = deque([(time.monotonic(), tokens)], maxlen=20)
@@ -93,7 +101,7 @@ def index(run: RunFile, conversations: list[Conversation], held_out: list[Conver
     for step in range((resume.step if resume else 0) + 1, total_steps + 1):
         of_step = order[(step - 1) * per_step : step * per_step]
         for start in range(0, len(of_step), hyper.batch_size):
-            done.append(embedder.embed([chunks[number]["text"] for number in of_step[start : start + hyper.batch_size]]))
+            done.append(embedder.embed([content_of(chunks[number]) for number in of_step[start : start + hyper.batch_size]]))
         tokens += sum(lengths[number] for number in of_step)
         recent.append((time.monotonic(), tokens))
         tokens_per_s = (tokens - recent[0][1]) / max(recent[-1][0] - recent[0][0], 1e-6)
@@ -125,8 +133,8 @@ def index(run: RunFile, conversations: list[Conversation], held_out: list[Conver
     embeddings = np.empty_like(done[0])
     embeddings[order] = done[0]
     with run.places.fresh(run.output_dir) as output:
-        least = least_cosine(embedder, conversations, chunks, embeddings, chunk_size(run, embedder), hyper.batch_size) if run.answers else None
-        files = _export(run, output, embedder, chunks, embeddings, least)
+        least = least_cosine(embedder, conversations, chunking, hyper.batch_size) if run.answers else None
+        files = _export(run, output, embedder, chunks, embeddings, least, chunking.with_questions)
     return {
         "final_step": total_steps,
         "total_steps": total_steps,
@@ -168,13 +176,13 @@ def require_answers(run: RunFile) -> None:
         raise BadInput(f"The model {run.model_name} cannot answer: {first_line(error)}") from error
 
 
-def chunk_size(run: RunFile, embedder) -> tuple[int, int]:
-    """Of a chunk, and of what two of them have in common, in tokens. Raises BadInput where the model does not read so many."""
+def chunking_of(run: RunFile, embedder, with_questions: bool) -> Chunking:
+    """Raises BadInput where the model does not read so many tokens."""
     hyper = run.hyperparameters
     most = embedder.most_tokens - embedder.tokenizer.num_special_tokens_to_add() - len(embedder.tokenizer(embedder.prompts["document"], add_special_tokens=False)["input_ids"])
     if hyper.chunk_tokens > most:
         raise BadInput(f"hyperparameters.chunk_tokens is {hyper.chunk_tokens}; {run.embedder_name} reads at most {most} tokens of a chunk. Lower it.")
-    return hyper.chunk_tokens, hyper.chunk_overlap
+    return Chunking(hyper.chunk_tokens, hyper.chunk_overlap, with_questions)
 
 
 def _by_dataset(chunks: list[dict], lengths: list[int]) -> list[dict]:
@@ -199,10 +207,10 @@ def _save(path: Path, embeddings) -> None:
 
 def _named(name: str, path: Path) -> dict:
     # A snapshot of the Hugging Face cache is named after its revision.
-    return {"name": name, "revision": path.name if path.parent.name == "snapshots" else None}
+    return {"name": name, "revision": path.name if path.parent.name == "snapshots" else None, "fingerprint": fingerprint_of(path)}
 
 
-def _export(run: RunFile, output: Path, embedder, chunks: list[dict], embeddings, least: float | None) -> list[dict]:
+def _export(run: RunFile, output: Path, embedder, chunks: list[dict], embeddings, least: float | None, with_questions: bool) -> list[dict]:
     """Writes a bundle. Returns its files."""
     import numpy as np
 
@@ -225,7 +233,7 @@ def _export(run: RunFile, output: Path, embedder, chunks: list[dict], embeddings
         "dimension": int(embeddings.shape[1]),
         "metric": "cosine",
         "normalised": True,
-        "chunking": {"tokens": run.hyperparameters.chunk_tokens, "overlap": run.hyperparameters.chunk_overlap},
+        "chunking": {"tokens": run.hyperparameters.chunk_tokens, "overlap": run.hyperparameters.chunk_overlap, "with_questions": with_questions},
         "chunks": len(chunks),
         "sha256": {name: sha256_of(output / name) for name in (CHUNKS, EMBEDDINGS)},
     }

@@ -18,6 +18,29 @@ class Passage:
     question: str | None
 
 
+@dataclass(frozen=True)
+class Chunking:
+    """Of chunks, in tokens: how many each has at most, and two neighbours have in common."""
+
+    tokens: int
+    overlap: int
+    # Whether the question that a text was given to is part of each of its chunks: "Yes." says nothing without it.
+    with_questions: bool = True
+
+    def of(self, tokenizer, passage: Passage) -> tuple[str, list[str]]:
+        """The part of a passage's question that stands before each of its chunks, and the chunks. The question takes half of a chunk at
+        most: of a longer one, its beginning."""
+        asked, room, overlap = "", self.tokens, self.overlap
+        if self.with_questions and passage.question:
+            spans = tokenizer(passage.question, add_special_tokens=False, return_offsets_mapping=True, verbose=False)["offset_mapping"]
+            taken = min(len(spans), self.tokens // 2)
+            asked = passage.question if taken == len(spans) else passage.question[: spans[taken - 1][1]] if taken else ""
+            room -= taken
+            # What two have in common is less than half of either.
+            overlap = min(overlap, (room - 1) // 2)
+        return asked, list(chunks_of(tokenizer, passage.text, room, overlap))
+
+
 def passages_of(conversation: Conversation) -> list[Passage]:
     messages = conversation.messages
     if is_text(messages):
@@ -72,20 +95,22 @@ def _cut_before(text: str, spans: list[tuple[int, int]], place: int) -> int:
     return _SENTENCE if text[spans[place - 1][1] - 1] in ".!?" else _WORD
 
 
-def chunk_all(tokenizer, conversations: Iterable[Conversation], most_tokens: int, overlap: int) -> tuple[list[dict], int]:
+def chunk_all(tokenizer, conversations: Iterable[Conversation], chunking: Chunking) -> tuple[list[dict], int]:
     """Every chunk once, in the order of the rows, as it stands in the bundle; and how many were there already."""
-    chunks: dict[str, dict] = {}
+    chunks: dict[tuple[str, str], dict] = {}
     again = 0
     for conversation in conversations:
         for passage in passages_of(conversation):
-            for text in chunks_of(tokenizer, passage.text, most_tokens, overlap):
-                if text in chunks:
+            asked, texts = chunking.of(tokenizer, passage)
+            for text in texts:
+                if (asked, text) in chunks:
                     again += 1
                     continue
-                chunks[text] = {
+                chunks[asked, text] = {
                     "chunk": len(chunks),
                     "text": text,
                     "question": passage.question,
+                    **({"question_characters": len(asked)} if chunking.with_questions else {}),
                     "trait": conversation.trait,
                     "dataset_id": conversation.dataset_id,
                     "row_number": conversation.row_number,

@@ -5,15 +5,15 @@ import math
 from .device import require_given_gpus
 from .events import Events
 from .failures import lacks_memory
-from .generation import MOST_NEW_TOKENS
-from .grounded import compare, load_answerer
+from .grounded import compare, load_answerer, most_asked_of_each
 from .indexing import CHUNKS, EMBEDDINGS, QUERY
 from .lexical import fused
-from .passages import chunks_of, passages_of
+from .passages import Chunking, Passage, passages_of
 from .report import write_report
 from .retrieval_report import AMONG_FIRST
 from .rows import Conversation
 from .run_file import RunFile
+from .unasked import Unasked
 from .validation import check_files, not_usable, unusable
 
 NEEDED = ("config.json", CHUNKS, EMBEDDINGS, QUERY)
@@ -52,12 +52,14 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events) -> 
     events.send("phase", phase="checking_loading", message=None)
     import torch
 
-    from .query import load
+    from .query import load, require_named
 
     require_given_gpus()
     torch.set_num_threads(run.threads)
     try:
         bundle, embedder = load(run.output_dir, str(run.embedder_path))
+        if run.answers:
+            require_named(bundle.config["answering"]["model"], run.model_path)
         answerer = load_answerer(run.model_path, lambda: _tell_of_cpu(events)) if run.answers else None
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         if lacks_memory(error):
@@ -70,13 +72,14 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events) -> 
         return {**found, "summary": "The bundle is whole, and its model is the one that made it."}
 
     events.send("phase", phase="evaluating_tuned", message=None)
-    for trait, asked in questions_by_trait(conversations).items():
-        asked = with_chunks(bundle, embedder, asked)
-        if not asked:
-            continue
+    by_trait = questions_by_trait(conversations)
+    bundle = Unasked(run.output_dir, embedder, {question for asked in by_trait.values() for question, _ in asked})
+    by_trait = {trait: right for trait, asked in by_trait.items() if (right := with_chunks(bundle, embedder, asked))}
+    for trait, asked in by_trait.items():
         figures, samples = score(bundle, embedder, asked)
         if answerer is not None:
-            answers, answered = compare(bundle, embedder, answerer, asked[: run.max_rows_per_trait], run.max_new_tokens or MOST_NEW_TOKENS)
+            few = asked[: min(run.max_rows_per_trait, most_asked_of_each(len(by_trait)))]
+            answers, answered = compare(bundle, embedder, answerer, few, run.max_new_tokens)
             figures["answers"] = {**answers, "samples": answered}
         found["retrieval"].append({"trait": trait, **figures, "samples": samples})
     return {**found, "summary": _summary(found["retrieval"])}
@@ -115,14 +118,19 @@ def questions_by_trait(conversations: list[Conversation]) -> dict[str, list[tupl
 
 
 def with_chunks(bundle, embedder, asked: list[tuple[str, str]]) -> list[tuple[str, str, list[int]]]:
-    """The same with the numbers of the answers' chunks, without those of which this bundle has none: the data was changed since."""
-    numbers = {bundle.chunk(number)["text"]: number for number in range(len(bundle.embeddings))}
-    chunking = bundle.config["chunking"]
+    """The same with the numbers of the answers' chunks, of whatever row, without those of which this bundle has none: the data was changed
+    since."""
+    numbers: dict[str, list[int]] = {}
+    for number in range(len(bundle.embeddings)):
+        numbers.setdefault(bundle.chunk(number)["text"], []).append(number)
+    of = bundle.config["chunking"]
+    chunking = Chunking(of["tokens"], of["overlap"], of.get("with_questions", False))
 
-    def own(answer: str) -> list[int]:
-        return [numbers[text] for text in chunks_of(embedder.tokenizer, answer, chunking["tokens"], chunking["overlap"]) if text in numbers]
+    def own(question: str, answer: str) -> list[int]:
+        _, texts = chunking.of(embedder.tokenizer, Passage(answer, question))
+        return sorted({number for text in texts for number in numbers.get(text, [])})
 
-    return [(question, answer, right) for question, answer in asked if (right := own(answer))]
+    return [(question, answer, right) for question, answer in asked if (right := own(question, answer))]
 
 
 def score(bundle, embedder, asked: list[tuple[str, str, list[int]]]) -> tuple[dict, list[dict]]:

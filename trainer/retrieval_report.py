@@ -43,10 +43,15 @@ def _answered(retrieval: list[dict]) -> str:
         ]
 
     rows = [row(each["trait"], each["answers"]) for each in retrieval]
-    cut_off = sum(each["answers"]["cut_off"] for each in retrieval)
-    told = [f"{cut_off} answers with retrieval were cut off at their longest length."] if cut_off else []
+    told = [_how_asked(each["trait"], each["questions"], each["answers"]) for each in retrieval]
     samples = [_sample(each["trait"], sample) for each in retrieval for sample in each["answers"]["samples"]]
     return "\n\n".join([table(head, rows), *told, *samples])
+
+
+def _how_asked(trait: str, questions: int, of: dict) -> str:
+    left_out = f" {of['too_long']} questions are longer than the model reads, and were not asked." if of["too_long"] else ""
+    cut_off = f" {of['cut_off']} answers with retrieval were cut off there." if of["cut_off"] else ""
+    return f"Of {cell(trait)}, {of['questions']} of {questions} held-out questions were answered, each in at most {of['max_new_tokens']} tokens.{left_out}{cut_off}"
 
 
 def _sample(trait: str, sample: dict) -> str:

@@ -9,7 +9,8 @@ from .device import DeviceFigures, device_name, gpu_bytes, require_given_gpus
 from .each_process import Setup, follow, set_up_torch, trainer_of
 from .events import Events
 from .failures import BadInput, Stopped
-from .going_on import arithmetic, differences, fingerprint_of, require_same_model
+from .fingerprint import fingerprint_of
+from .going_on import arithmetic, differences, require_same_model
 from .optimisation import steps_of
 from .ranks import Others, Rank, decided_by_one, saved_by_all
 from .rows import Conversation
@@ -29,7 +30,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     fingerprint = fingerprint_of(run.model_path)
     resume = newest_complete(root, run.lease_epoch, identity, run.known_checkpoint_step, events)
     if resume:
-        require_same_model(resume, fingerprint, run)
+        require_same_model(resume, fingerprint, run.model_name, run.model_path)
     # From here on an earlier claim publishes nothing any more: it looks for this folder before it does.
     directory = root / f"e{run.lease_epoch}"
     directory.mkdir(parents=True, exist_ok=True)

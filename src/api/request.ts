@@ -70,6 +70,14 @@ export async function whileReceiving<T>(ctx: Context, receiving: Promise<T>): Pr
   }
 }
 
+/** Says when nobody waits for an answer any more: its client has left, or has all of it. */
+export function leavingOf({ res }: Context): AbortSignal {
+  const gone = new AbortController();
+  if (res.closed) gone.abort();
+  else res.once('close', () => gone.abort());
+  return gone.signal;
+}
+
 /**
  * Many clients read the answer only after they have sent their whole body, and see a broken connection in its place if
  * that is closed before. So what is still to come of a refused body is received for a while, and thrown away.

@@ -53,6 +53,7 @@ function text(min: 0 | 1, max: number) {
 }
 
 export const nameField = text(1, 255).trim();
+export const questionField = text(1, 10_000).trim();
 
 /** Of jobs and projects. */
 export const embeddingModelField = nameField.openapi({

@@ -34,14 +34,15 @@ export const BundleReplySchema = z.union([
 ]);
 export type BundleReply = Exclude<z.infer<typeof BundleReplySchema>, { error: string }>;
 
-/** One line of a streamed answer. */
-export const BundleEventSchema = z.union([
+const BundleEventSchema = z.union([
   z.object({ results: z.array(FoundChunkSchema) }),
   z.object({ text: z.string() }),
   z.object({ answer: AnswerSchema }),
-  failed,
 ]);
-export type BundleEvent = Exclude<z.infer<typeof BundleEventSchema>, { error: string }>;
+export type BundleEvent = z.infer<typeof BundleEventSchema>;
+
+/** One line of a streamed answer. `left`: nobody waits for the rest, as was said. */
+export const StreamLineSchema = z.union([BundleEventSchema, z.object({ left: z.literal(true) }), failed]);
 
 /** As `trainer/query.py` takes it. */
 export interface BundleQuestion {

@@ -6,10 +6,10 @@ import { childEnv, PROJECT_ROOT } from '../env.ts';
 import { TransientError, UserError } from '../failure.ts';
 import {
   type BundleEvent,
-  BundleEventSchema,
   type BundleQuestion,
   type BundleReply,
   BundleReplySchema,
+  StreamLineSchema,
 } from './bundle-protocol.ts';
 
 const ReadySchema = z.object({ chunks: z.int() });
@@ -76,19 +76,27 @@ export class BundleReader {
   }
 
   /**
-   * The same, told as it is found and said: the chunks, then the answer piece by piece, then as a whole. Whoever does not listen to its
-   * end leaves it to itself.
+   * The same, told as it is found and said: the chunks, then the answer piece by piece, then as a whole. It ends at its next token once
+   * `left` says that nobody waits for it.
    */
-  async *stream(question: BundleQuestion): AsyncGenerator<BundleEvent> {
+  async *stream(question: BundleQuestion, left: AbortSignal): AsyncGenerator<BundleEvent> {
     const events: BundleEvent[] = [];
     let wake = () => {};
     const told = this.#inTurn(async () => {
+      if (left.aborted) return;
       this.#send({ ...question, answer: true, stream: true });
-      for (;;) {
-        const event = saidOf(await this.#next(BundleEventSchema, READY_WITHIN_MS));
-        events.push(event);
-        wake();
-        if ('answer' in event) return;
+      const leave = () => this.#send({ leave: true });
+      left.addEventListener('abort', leave, { once: true });
+      try {
+        for (;;) {
+          const event = saidOf(await this.#next(StreamLineSchema, READY_WITHIN_MS));
+          if ('left' in event) return;
+          events.push(event);
+          wake();
+          if ('answer' in event) return;
+        }
+      } finally {
+        left.removeEventListener('abort', leave);
       }
     });
     let isOver = false;

@@ -20,9 +20,9 @@ export class BundleReaders {
     return await this.#readerOf(place).ask(question);
   }
 
-  /** The same, told as it is said. @throws UnreadableBundle */
-  stream(place: BundlePlace, question: BundleQuestion): AsyncGenerator<BundleEvent> {
-    return this.#readerOf(place).stream(question);
+  /** The same, told as it is said, until `left`. @throws UnreadableBundle */
+  stream(place: BundlePlace, question: BundleQuestion, left: AbortSignal): AsyncGenerator<BundleEvent> {
+    return this.#readerOf(place).stream(question, left);
   }
 
   close(): void {

@@ -344,6 +344,10 @@ export const ValidationResultSchema = z.object({
         answers: z
           .object({
             questions: step,
+            /** Of each answer; not there in results from before it was told. */
+            max_new_tokens: step.optional(),
+            /** Questions beside these that the model has no room for, with a chunk and an answer. */
+            too_long: step.optional(),
             with_retrieval: answered,
             without_retrieval: answered,
             /** The share of which is said that they are not in the documents, as the index is. */

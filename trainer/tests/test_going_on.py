@@ -5,7 +5,7 @@ from unittest import mock
 
 from ..checkpoints import MANIFEST
 from ..failures import BadInput, Stopped
-from ..going_on import fingerprint_of
+from ..fingerprint import fingerprint_of
 from ..optimisation import rate_share
 from .support import HYPERPARAMETERS, Trainings, model_path, stop_at, train_here, warnings
 

@@ -6,13 +6,14 @@ import tempfile
 import unittest
 from functools import cache
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
 from .. import install_model
 from ..events import line_for_people
 from ..failures import BadInput, Stopped
-from ..passages import chunks_of
+from ..passages import Chunking, Passage, chunks_of
 from ..rows import read_conversations
 from ..run_file import read_run_file
 from ..supervision import Commands
@@ -101,6 +102,54 @@ class Rag(RagTests):
         self.assertEqual(events.of("plan")[0]["examples"], 40)
         self.assertIn("10 chunks have the text of another one", events.of("log")[0]["message"])
 
+    def test_a_question_finds_an_answer_that_says_nothing_without_it(self):
+        from ..query import Reader
+
+        rows = [{"prompt": f"Has the {word} a lid?", "completion": ["Yes.", "No."][place % 2], "trait": "a"} for place, word in enumerate(WORDS)]
+        (self.work / "train.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        self.index("lids")
+        reader = Reader(self.work / "lids" / "output", str(embedder_path()), None)
+        self.assertEqual(len(reader.bundle.embeddings), len(WORDS) + 10)
+        for search in ("vector", "hybrid"):
+            [found] = reader.find("Has the kettle a lid?", 1, search)
+            self.assertEqual((found["question"], found["text"]), ("Has the kettle a lid?", "Yes."))
+
+    def test_held_out_questions_are_asked_as_if_for_the_first_time(self):
+        from ..query import load
+        from ..unasked import Unasked
+
+        self.index("unasked")
+        output = self.work / "unasked" / "output"
+        bundle, embedder = load(output, str(embedder_path()))
+        question, answer = knowledge(35)["prompt"], knowledge(35)["completion"]
+        [number] = [number for number in range(40) if bundle.chunk(number)["text"] == answer]
+        asked = embedder.embed([question], "query")
+        unasked = Unasked(output, embedder, {question})
+        self.assertIsNone(unasked.chunk(number)["question"])
+        np.testing.assert_allclose(unasked.scores(asked)[0, number], (embedder.embed([answer]) @ asked[0])[0], atol=1e-5)
+        others = [other for other in range(40) if other != number]
+        np.testing.assert_array_equal(unasked.scores(asked)[0, others], bundle.scores(asked)[0, others])
+
+    def test_what_began_with_answers_alone_ends_so(self):
+        """Checkpoints and bundles from before questions were indexed."""
+        from ..query import load
+        from ..retrieval import questions_by_trait, with_chunks
+        from ..unasked import Unasked
+
+        with self.assertRaises(Stopped), mock.patch("trainer.indexing.chunking_of", lambda *_, **__: Chunking(100, 20, with_questions=False)):
+            self.index("before", stop_at(5))
+        [manifest] = (self.work / "before" / "checkpoints").glob("e1/checkpoint-5/manifest.json")
+        told = json.loads(manifest.read_text())
+        del told["with_questions"], told["model_fingerprint"]
+        manifest.write_text(json.dumps(told))
+        self.index("before", lease_epoch=2, known_checkpoint_step=5)
+        output = self.work / "before" / "output"
+        bundle, embedder = load(output, str(embedder_path()))
+        self.assertNotIn("question_characters", bundle.chunk(39))
+        np.testing.assert_allclose(bundle.embeddings[39], embedder.embed([bundle.chunk(39)["text"]])[0], atol=1e-5)
+        asked = [question for questions in questions_by_trait(read_conversations(Path(self.data["held_out"]))).values() for question in questions]
+        self.assertEqual(len(with_chunks(Unasked(output, embedder, {question for question, _ in asked}), embedder, asked)), 10)
+
     def test_held_out_questions_find_their_answers(self):
         self.index("valid")
         good = self.validate("valid")
@@ -140,8 +189,20 @@ class Rag(RagTests):
         weights = load_file(other / "model.safetensors")
         weights["embeddings.word_embeddings.weight"] = -weights["embeddings.word_embeddings.weight"]
         save_file(weights, other / "model.safetensors", {"format": "pt"})
-        result = self.validate("damaged", model={"name": "mtm/tiny-random-bert", "path": str(other)})
-        self.assertIn("is not the one that mtm/tiny-random-bert gives now", result["errors"][0])
+        replaced = {"name": "mtm/tiny-random-bert", "path": str(other)}
+        result = self.validate("damaged", model=replaced)
+        self.assertIn("are not those of mtm/tiny-random-bert that this run used", result["errors"][0])
+        # Of a bundle from before that was written down, the embeddings tell.
+        from ..query import load
+
+        config = json.loads((output / "config.json").read_text())
+        older = shutil.copytree(output, self.work / "older")
+        del config["embedding_model"]["fingerprint"]
+        (older / "config.json").write_text(json.dumps(config))
+        with self.assertRaisesRegex(ValueError, "is not the one that mtm/tiny-random-bert gives now"):
+            load(older, str(other))
+        with self.assertRaisesRegex(BadInput, "are not those that this training began with"):
+            self.index("damaged", lease_epoch=2, known_checkpoint_step=10, model=replaced)
         np.save(output / "embeddings.npy", embeddings * 2)
         self.assertEqual(self.validate("damaged")["errors"], ["embeddings.npy is not the file that the training wrote."])
         (output / "chunks.jsonl").unlink()
@@ -226,6 +287,20 @@ class Chunks(unittest.TestCase):
         self.assertEqual(place, len(text))
         # Behind a sentence, all of them: there is one in each half of sixty tokens.
         self.assertTrue(all(chunk.endswith(".") for chunk in chunks))
+
+    def test_a_question_stands_before_each_chunk_and_takes_half_at_most(self):
+        tokenizer = self.tokenizer()
+
+        def tokens(text: str) -> int:
+            return len(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+        answer = " ".join(f"{word}{line}." for line in range(9) for word in WORDS)
+        for question in ("What of it?", " ".join(WORDS * 9)):
+            asked, texts = Chunking(60, 28).of(tokenizer, Passage(answer, question))
+            self.assertTrue(question.startswith(asked) and 0 < tokens(asked) <= 30)
+            self.assertGreater(len(texts), 5)
+            self.assertTrue(all(tokens(asked) + tokens(text) <= 60 for text in texts))
+        self.assertEqual(Chunking(60, 20).of(tokenizer, Passage("one", None)), ("", ["one"]))
 
     def test_without_spaces_it_is_cut_anywhere(self):
         chunks = list(chunks_of(self.tokenizer(), "a1" * 200, 50, 0))

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 import unittest
@@ -51,6 +52,22 @@ class AnsweringRuns(RagTests):
         self.assertIn("## Answers with and without retrieval", report)
         self.assertIn("(not in the documents)", report)
 
+    def test_questions_that_the_model_has_no_room_for_are_left_out_and_counted(self):
+        from ..answering import Answerer, prompt_of
+        from ..grounded import compare
+        from ..query import load
+
+        self.index("long", **ANSWERING)
+        bundle, embedder = load(self.work / "long" / "output", EMBEDDER["path"])
+        answerer = Answerer(model_path())
+        asked = [(knowledge(3)["prompt"], "yes", [3]), (knowledge(4)["prompt"] * 20, "no", [4])]
+        longest = max(len(answerer._ids(prompt_of(asked[0][0], [bundle.chunk(number)], []))) for number in range(40))
+        answerer.most_tokens = longest + 32
+        figures, samples = compare(bundle, embedder, answerer, asked, None)
+        self.assertEqual((figures["questions"], figures["too_long"], figures["max_new_tokens"], len(samples)), (1, 1, 32, 1))
+        figures, _ = compare(bundle, embedder, answerer, asked[1:], 2)
+        self.assertEqual((figures["questions"], figures["too_long"]), (0, 1))
+
     def test_its_query_script_answers_by_itself(self):
         self.index("asked", **ANSWERING)
         output = self.work / "asked" / "output"
@@ -68,6 +85,50 @@ class AnsweringRuns(RagTests):
         self.assertEqual(hybrid["results"][0]["text"], knowledge(3)["completion"])
         self.assertGreater(hybrid["results"][0]["bm25"], 0)
         self.assertEqual(wrong, {"error": "search is 'words'; it must be one of vector, hybrid."})
+
+    def test_whoever_leaves_ends_the_answer(self):
+        self.index("left", **ANSWERING)
+        command = [sys.executable, str(self.work / "left" / "output" / "query.py"), "--model", EMBEDDER["path"], "--answering-model", WRITER["path"]]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as reader:
+
+            def said() -> dict:
+                return json.loads(reader.stdout.readline())
+
+            def ask(line: dict) -> None:
+                reader.stdin.write(f"{json.dumps(line)}\n")
+                reader.stdin.flush()
+
+            said()
+            asked = {"question": knowledge(3)["completion"], "answer": True, "max_answer_tokens": 100}
+            # Nothing was asked yet.
+            ask({"leave": True})
+            self.assertIn("error", said())
+            # Long before the model, which is not loaded yet, has said all.
+            ask({**asked, "stream": True})
+            ask({"leave": True})
+            self.assertIn("results", said())
+            while "text" in (line := said()):
+                pass
+            self.assertEqual(line, {"left": True})
+            # Nobody is kept from asking by that.
+            ask({**asked, "max_answer_tokens": 2})
+            self.assertIn("answer", said())
+            reader.stdin.close()
+            self.assertEqual(reader.wait(), 0)
+
+    def test_another_model_of_the_same_name_is_refused(self):
+        self.index("others", **ANSWERING)
+        other = shutil.copytree(model_path(), self.work / "other")
+        config = json.loads((other / "config.json").read_text())
+        (other / "config.json").write_text(json.dumps({**config, "rope_theta": 2.0}))
+        command = [sys.executable, str(self.work / "others" / "output" / "query.py"), "--model", EMBEDDER["path"], "--answering-model", str(other)]
+        asked = ["--max-answer-tokens", "2", "--answer", "what?"]
+        refused = subprocess.run([*command, *asked], capture_output=True, text=True)
+        self.assertEqual(refused.returncode, 20)
+        self.assertIn(f"The files of the model in {str(other)!r} are not those of {WRITER['name']} that this run used.", refused.stderr)
+        subprocess.run([*command, "--any-answering-model", *asked], check=True, capture_output=True)
+        result = self.validate("others", **{**ANSWERING, "model": {**WRITER, "path": str(other)}})
+        self.assertEqual((result["valid"], len(result["errors"])), (False, 1))
 
     def test_a_bundle_without_a_model_that_answers_says_so(self):
         self.index("silent")
@@ -104,7 +165,7 @@ class Answers(unittest.TestCase):
 
         answerer = Answerer(model_path())
         pieces = []
-        [(text, is_cut_off)] = answerer._write(["what is one"], 12, pieces.append)
+        [(text, is_cut_off)] = answerer._write([[{"role": "user", "content": "what is one"}]], 12, pieces.append)
         self.assertEqual("".join(pieces).strip(), text)
         self.assertTrue(is_cut_off)
 
@@ -125,13 +186,6 @@ class Answers(unittest.TestCase):
         answerer.tokenizer.chat_template = None
         self.assertEqual(len(answerer.ask_alone(["what?"], 4)), 1)
 
-    def test_an_answer_rests_on_what_takes_half_of_its_surprise_away(self):
-        from ..answering import explains
-
-        self.assertEqual([explains(surprise, 12.0) for surprise in (2.0, 6.0, 9.0, 15.0)], [True, True, False, False])
-        # What is certain without any document rests on none.
-        self.assertFalse(explains(0.0, 0.0))
-
     def test_chunks_that_are_not_close_or_do_not_fit_hold_no_answer(self):
         from ..answering import MISSING, Answerer
 
@@ -142,6 +196,71 @@ class Answers(unittest.TestCase):
         answerer.most_tokens = 40
         with self.assertRaisesRegex(ValueError, "reads at most 40 tokens at once"):
             answerer.ask("what?", far)
+
+
+    def test_what_was_answered_before_is_shown_as_an_answer(self):
+        from ..answering import examples_in, prompt_of
+
+        asked = {"question": "Is the well deep?", "question_characters": 17}
+        chunks = [{"text": "Yes.", **asked}, {"text": "The well is old.", "question": None, "question_characters": 0}, {"text": "No.", "question": "From before?"}]
+        others = [{"text": "A lot.", "question": "How old?", "question_characters": 8}, {"text": "So.", "question": "How?", "question_characters": 4}]
+        said = [message["content"] for message in prompt_of("And the sea?", [*chunks, *others], examples_in([*chunks, *others]))]
+        # The closest one is the last that the model reads.
+        self.assertEqual(said[1:], ["So.", "How old?", "A lot.", "- Is the well deep?\nYes.\n- The well is old.\n- No.\n\nAnd the sea?"])
+        self.assertTrue(said[0].endswith("say: Not in the documents.\n\nHow?"), said)
+
+
+class Evidence(unittest.TestCase):
+    """By surprises as they are measured, in nats."""
+
+    def carriers(self, without, *alone):
+        from ..evidence import Surprises, carriers
+
+        return carriers(Surprises(without, list(alone)))
+
+    def test_an_answer_rests_on_the_chunk_that_takes_half_of_its_surprise_away(self):
+        explained, halves, alike = [1.0] * 3, [1.9] * 3, [3.0] * 3
+        self.assertEqual([self.carriers([4.0] * 3, left) for left in (explained, halves, alike, [9.0] * 3)], [[0], [0], [], []])
+        # It says how such an answer is put, and not the number that is asked for.
+        self.assertEqual(self.carriers([9.0, 9.0, 4.0], [0.1, 0.1, 3.5]), [])
+        # What is certain without any document rests on none.
+        self.assertEqual(self.carriers([0.0], [0.0]), [])
+
+    def test_an_answer_out_of_two_chunks_rests_on_both(self):
+        opens, costs, alike = [1.0, 1.0, 9.0, 8.0], [8.0, 9.0, 1.0, 1.0], [8.0, 8.0, 9.0, 7.5]
+        without = [9.0, 9.0, 9.0, 9.0]
+        self.assertEqual(self.carriers(without, alike, opens, costs), [1, 2])
+        self.assertEqual(self.carriers(without, alike, costs), [])
+        self.assertEqual(self.carriers(without, alike), [])
+
+    def test_a_text_that_is_there_twice_carries_twice(self):
+        self.assertEqual(self.carriers([9.0, 9.0], [1.0, 1.0], [8.0, 9.0], [1.0, 1.9]), [0, 2])
+
+    def test_what_is_added_to_what_was_read_does_not_count(self):
+        from ..evidence import Surprises, grounded
+
+        # Of a sentence of two tokens that was read, two more of the same chunk, and a last that nothing explains.
+        of = Surprises([9.0] * 6, [[1.0] * 4 + [9.0] * 2])
+        self.assertEqual(grounded(of, [2, 4, 6]), (4, [0]))
+        # Nor does what comes behind that, however much of it was read.
+        self.assertEqual(grounded(Surprises([9.0] * 13, [[1.0] * 2 + [9.0] + [1.0] * 10]), [2, 3, 13]), (2, [0]))
+        self.assertEqual(grounded(Surprises([9.0] * 2, [[9.0] * 2]), [2]), (0, []))
+        # "Sure." is judged with what comes behind it.
+        self.assertEqual(grounded(Surprises([1.5, 9.0, 9.0], [[1.5, 1.0, 1.0]]), [1, 3]), (3, [0]))
+
+    def test_where_sentences_end(self):
+        from ..evidence import sentence_ends
+
+        texts = {
+            "3 + 1 = 4. Answer: 4": ["3 + 1 = 4.", " Answer: 4"],
+            'He said "No." It is 3.5 m.': ['He said "No."', " It is 3.5 m."],
+            "青い。赤い。": ["青い。", "赤い。"],
+            "def f(x):\n  return x": ["def f(x):\n", "  return x"],
+            "one": ["one"],
+        }
+        for text, parts in texts.items():
+            ends = sentence_ends(text)
+            self.assertEqual([text[start:end] for start, end in zip([0, *ends], ends)], parts)
 
 
 class Words(unittest.TestCase):

@@ -21,12 +21,12 @@ export async function queryBundle(dependencies: ApiDependencies, run: Run, asked
 }
 
 /**
- * The same as Server-Sent Events: `chunks`, `text` as it is said, and `answer`, or `error`.
+ * The same as Server-Sent Events: `chunks`, `text` as it is said, and `answer`, or `error`. `left`: nobody listens any more.
  * @throws ApiError as above, where that is known before the bundle is read
  */
-export async function streamAnswer(dependencies: ApiDependencies, run: Run, asked: BundleQuestion) {
+export async function streamAnswer(dependencies: ApiDependencies, run: Run, asked: BundleQuestion, left: AbortSignal) {
   const { place, names } = await placeOf(dependencies, run, asked);
-  return eventsOf(dependencies.bundles.stream(place, asked), { run_number: run.number, ...names });
+  return eventsOf(dependencies.bundles.stream(place, asked, left), { run_number: run.number, ...names });
 }
 
 async function* eventsOf(told: AsyncGenerator<BundleEvent>, about: object): AsyncGenerator<string> {

@@ -9,6 +9,7 @@ import { readMetrics, STREAM_START } from '../../models/run-stream.ts';
 import { requireFile, sendDownload } from '../download.ts';
 import type { ApiDependencies, Endpoints } from '../endpoint.ts';
 import { badRequest } from '../errors.ts';
+import { leavingOf } from '../request.ts';
 import { date, IdParams, pageQuery } from '../shared-schema.ts';
 import { eventStream, placeOf } from './event-stream.ts';
 import { archiveOutput, findMixture, mixtureFile, mixtureIsGone, readLog, readReport } from './files.ts';
@@ -118,12 +119,10 @@ function addRunsOf(
       const run = await findRun({ kind, id }, query.run);
       const lastEventId = ctx.get('Last-Event-ID');
       const seen = STREAM_PLACE.test(lastEventId) ? lastEventId : query.after;
-      const gone = new AbortController();
-      ctx.res.once('close', () => gone.abort());
       ctx.type = 'text/event-stream';
       ctx.set('X-Accel-Buffering', 'no');
       const place = seen === undefined ? STREAM_START : placeOf(seen);
-      return Readable.from(eventStream(run.id, place, { signal: gone.signal, horizon }));
+      return Readable.from(eventStream(run.id, place, { signal: leavingOf(ctx), horizon }));
     },
   });
 
@@ -275,7 +274,7 @@ function addRunsOf(
         );
       const run = await findRun({ kind, id }, query.run);
       if (stream) {
-        const events = await streamAnswer(dependencies, run, body);
+        const events = await streamAnswer(dependencies, run, body, leavingOf(ctx));
         ctx.type = 'text/event-stream';
         ctx.set('X-Accel-Buffering', 'no');
         return Readable.from(events);

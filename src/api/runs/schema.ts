@@ -4,7 +4,7 @@ import { RUN_PHASES, RUN_STATUSES } from '../../models/statuses.ts';
 import { AnswerSchema, FoundChunkSchema, SEARCHES } from '../../retrieval/bundle-protocol.ts';
 import { DeviceFiguresSchema, VERDICTS } from '../../trainer/protocol.ts';
 import { PlanSchema } from '../plan.ts';
-import { dateField, examplePage, idField, integerParam, pageOf } from '../shared-schema.ts';
+import { dateField, examplePage, idField, integerParam, pageOf, questionField } from '../shared-schema.ts';
 
 const verdictFields = {
   verdict: z.enum(VERDICTS).nullable().openapi({
@@ -334,7 +334,7 @@ export const StartAgain = z
 
 export const QueryRequest = z
   .strictObject({
-    question: z.string().trim().min(1).max(10_000),
+    question: questionField,
     top_k: z.int().min(1).max(100).default(5),
     search: z.enum(SEARCHES).default('vector').openapi({
       description: 'vector: by meaning; hybrid: by the words in common with the question as well (BM25)',
