@@ -14,7 +14,7 @@ from pathlib import Path
 from .base_config import CONFIG, config_in
 from .events import Events, fsync
 from .export import COPIED, write_json
-from .going_on import fingerprint_of
+from .fingerprint import fingerprint_of
 from .quantization import quantization_in, without_quantization
 from .room import in_gb, require_room
 from .run_file import RunFile
