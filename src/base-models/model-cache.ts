@@ -77,5 +77,5 @@ async function notThere(cacheDir: string, folder: string, name: string, download
   const others = (await ifUsable(readdir(join(folder, 'snapshots')))) ?? [];
   const instead =
     others.length > 0 ? ` It is there as ${others.map((hash) => `${name.split('@')[0]}@${hash}`).join(', ')}.` : '';
-  return `The model ${name} is not in the cache ${cacheDir}. Put it there with ${download}, or install a small one with \`npm run mtm -- model install smollm2-135m\`.${instead}`;
+  return `The model ${name} is not in the cache ${cacheDir}. Put it there with ${download}, or install a small one with \`npm run mtm -- model install smollm2-135m\` (for an index: \`model install minilm\`).${instead}`;
 }
