@@ -12,7 +12,8 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const DIST = join(ROOT, 'dist');
 /** What is compiled, and what decides how. */
 const SOURCES = ['src', 'temporal', 'examples/demo', 'bin/build.mjs', 'package-lock.json'];
-const ENTRIES = ['src/main.ts', 'src/datasets/data-process-main.ts'];
+/** The processes that are started by a name of their own. */
+const ENTRIES = { main: 'src/processes/mtm.ts', 'data-process-main': 'src/processes/data-process.ts' };
 const WORKFLOWS = join('src', 'workflows', 'index.ts');
 /** Of which sources dist/ is. */
 const STAMP = join(DIST, 'sources.sha256');

@@ -6,8 +6,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { childEnv, loadEnv, PROJECT_ROOT } from '../src/env.ts';
-import { ensureTrainerPython } from '../src/local/python.ts';
+import { childEnv, loadEnv, PROJECT_ROOT } from '../src/platform/env.ts';
+import { ensureTrainerPython } from '../src/platform/python.ts';
 import { startSharedServers } from './support/shared-servers.ts';
 
 interface Count {

@@ -1,8 +1,8 @@
 import { openAsBlob } from 'node:fs';
 import { basename } from 'node:path';
 import { z } from 'zod';
+import { WorkerPoolSchema } from '../../src/api/pool/schema.ts';
 import { ProjectSchema } from '../../src/api/projects/schema.ts';
-import { WorkerPoolSchema } from '../../src/api/workers/schema.ts';
 import { ValidationResultSchema } from '../../src/trainer/protocol.ts';
 
 const DatasetIdSchema = z.object({ id: z.int(), row_count: z.int(), usable_row_count: z.int() });

@@ -1,11 +1,11 @@
 import { join, resolve } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { installModel } from '../../src/base-models/model-command.ts';
-import type { Env } from '../../src/env.ts';
-import { ensureTrainerPython } from '../../src/local/python.ts';
-import { type RunningService, startService } from '../../src/local/start.ts';
-import { TRAINING_TYPES, type TrainingType } from '../../src/models/statuses.ts';
+import type { Env } from '../../src/platform/env.ts';
+import { ensureTrainerPython } from '../../src/platform/python.ts';
+import { installModel } from '../../src/processes/model-command.ts';
+import { type RunningService, startService } from '../../src/processes/start/start.ts';
+import { TRAINING_TYPES, type TrainingType } from '../../src/trainer/training-types.ts';
 import { ApiClient, type WatchedProject } from './api-client.ts';
 import { DEMO_DATASETS, type DemoDataset, PUBLISHED_DATASETS } from './datasets.ts';
 import { generateDemoData } from './generate.ts';

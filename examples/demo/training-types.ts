@@ -1,4 +1,4 @@
-import type { TrainingType } from '../../src/models/statuses.ts';
+import type { TrainingType } from '../../src/trainer/training-types.ts';
 
 /** What the demo trains with, by `--type`. Chosen for small models and the short rows of the demo. */
 export interface DemoTraining {

@@ -7,10 +7,10 @@ import type {
   Next,
 } from '@temporalio/worker';
 import { z } from 'zod';
-import type { Env } from '../env.ts';
-import { failureOf } from '../failure-of.ts';
-import { isDatabaseAway } from '../models/database-away.ts';
-import { forgetTrouble, noteTrouble, type Trouble } from '../models/run-trouble.ts';
+import { forgetTrouble, noteTrouble, type Trouble } from '../models/runs/run-trouble.ts';
+import type { Env } from '../platform/env.ts';
+import { failureOf } from '../platform/failure-of.ts';
+import { isDatabaseAway } from '../platform/postgres/database-away.ts';
 import { FAILURE_TYPES } from '../workflows/contract.ts';
 
 const FIRST_WAIT_MS = 1_000;

@@ -1,13 +1,13 @@
-import type { Env } from '../env.ts';
+import type { Env } from '../platform/env.ts';
 import type { OrchestrationActivities } from '../workflows/contract.ts';
-import { describeRun } from './describe-run.ts';
-import { createFinishRun } from './finish-run.ts';
-import { createHasRoom, isPaused, setPause } from './pause-run.ts';
-import { planPoolBalance, planPoolRestart, planPoolStart, planPoolStop } from './plan-pool.ts';
-import { createPrepareData } from './prepare-data.ts';
-import { createQueueRun } from './queue-run.ts';
-import { Turnstile } from './turnstile.ts';
-import { createVerifyModel } from './verify-model.ts';
+import { planPoolBalance, planPoolRestart, planPoolStart, planPoolStop } from './pool/plan-pool.ts';
+import { describeRun } from './runs/describe-run.ts';
+import { createFinishRun } from './runs/finish-run.ts';
+import { createHasRoom, isPaused, setPause } from './runs/pause-run.ts';
+import { createPrepareData } from './runs/prepare-data.ts';
+import { createQueueRun } from './runs/queue-run.ts';
+import { Turnstile } from './runs/turnstile.ts';
+import { createVerifyModel } from './runs/verify-model.ts';
 
 /** The activities of the queue `data`. */
 export function createDataActivities(env: Env) {

@@ -1,16 +1,17 @@
 import Koa from 'koa';
-import { addConfig } from './config/routes.ts';
+import { addModels } from './base-models/routes.ts';
 import { addDatasets } from './datasets/routes.ts';
-import { type ApiDependencies, Endpoints } from './endpoint.ts';
-import { logBrokenAnswers, renderErrors } from './errors.ts';
-import { checkSender, securityHeaders } from './guard.ts';
 import { addHealth } from './health/routes.ts';
+import type { ApiDependencies } from './http/declaration.ts';
+import { Endpoints } from './http/endpoint.ts';
+import { logBrokenAnswers, renderErrors } from './http/errors.ts';
+import { checkSender, securityHeaders } from './http/guard.ts';
+import { addDocs } from './http/openapi.ts';
 import { addJobs } from './jobs/routes.ts';
-import { addModels } from './models/routes.ts';
-import { addDocs } from './openapi.ts';
+import { addWorkers } from './pool/routes.ts';
 import { addProjects } from './projects/routes.ts';
 import { addRuns } from './runs/routes.ts';
-import { addWorkers } from './workers/routes.ts';
+import { addConfig } from './settings/routes.ts';
 
 /** The whole API as a Koa application. The models must be connected. */
 export function createApi(dependencies: ApiDependencies): Koa {

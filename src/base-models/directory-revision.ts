@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { open, readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { sha256OfFile } from '../files.ts';
+import { sha256OfFile } from '../platform/files.ts';
+import { hasContent } from './model-files.ts';
 import type { TensorEntry } from './safetensors-header.ts';
-import { hasContent, readWeightHeaders } from './weight-files.ts';
+import { readWeightHeaders } from './weight-files.ts';
 
 /** What is read of a model beside its weights. */
 const OTHERS = /^[^.].*\.(json|jinja|model|txt)$/;

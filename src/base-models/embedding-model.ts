@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { PROJECT_ROOT } from '../env.ts';
+import { PROJECT_ROOT } from '../platform/env.ts';
 import { findModel, listModels, type ModelPlaces } from './find-model.ts';
 import { type FoundModel, type UsableModel, unusable } from './found-model.ts';
-import { hasContent, readJson } from './weight-files.ts';
+import { hasContent, readJson } from './model-files.ts';
 
 /** Small ones that many know, best first: taken, where they are installed, before others. */
 const WELL_KNOWN = [

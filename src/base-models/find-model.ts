@@ -1,5 +1,5 @@
 import { isAbsolute } from 'node:path';
-import type { Env } from '../env.ts';
+import type { Env } from '../platform/env.ts';
 import type { FoundModel } from './found-model.ts';
 import { directoriesIn, findLocalDirectory } from './local-directory.ts';
 import { findInCache, repositoriesIn } from './model-cache.ts';

@@ -1,9 +1,10 @@
 import { readdir, realpath } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { ifUsable, isWithin } from '../files.ts';
+import { ifUsable, isWithin } from '../platform/files.ts';
 import { revisionOf } from './directory-revision.ts';
 import { type FoundModel, unusable } from './found-model.ts';
-import { type Problem, problemsOf } from './model-directory.ts';
+import { problemsOf } from './model-directory.ts';
+import type { Problem } from './model-files.ts';
 
 /** A model's directory with the revision that its files must be of; or without. */
 const WITH_REVISION = /^(.*?)(?:@([0-9a-f]{40}))?$/s;

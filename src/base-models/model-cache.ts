@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ifUsable } from '../files.ts';
+import { ifUsable } from '../platform/files.ts';
 import { type FoundModel, unusable } from './found-model.ts';
 import { problemsOf } from './model-directory.ts';
 

@@ -1,17 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { PROJECT_ROOT } from '../env.ts';
+import { PROJECT_ROOT } from '../platform/env.ts';
+import { hasContent, type Problem, readJson } from './model-files.ts';
 import { quantizationProblems } from './quantization.ts';
-import { hasContent, readJson, weightProblems } from './weight-files.ts';
-
-/** Why the files of a directory are no model that can be used. */
-export interface Problem {
-  /** What is wrong, in words that follow a colon. */
-  what: string;
-  /** A sentence, where getting the same files again would not help. */
-  remedy?: string;
-}
+import { weightProblems } from './weight-files.ts';
 
 const TOKENIZERS = ['tokenizer.json', 'tokenizer.model'];
 

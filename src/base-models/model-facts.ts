@@ -2,11 +2,12 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { ifUsable } from '../files.ts';
+import { ifUsable } from '../platform/files.ts';
 import type { FoundModel } from './found-model.ts';
+import { hasContent, readJson } from './model-files.ts';
 import { quantizationOf } from './quantization.ts';
 import { DamagedWeightsError, parametersOf } from './safetensors-header.ts';
-import { hasContent, readJson, readWeightHeaders } from './weight-files.ts';
+import { readWeightHeaders } from './weight-files.ts';
 
 /** What a model's files tell of it; null where they do not. */
 export interface ModelFacts {

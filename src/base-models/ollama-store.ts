@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { ifUsable } from '../files.ts';
-import { readJson } from './weight-files.ts';
+import { ifUsable } from '../platform/files.ts';
+import { readJson } from './model-files.ts';
 
 /** A model that Ollama has pulled. */
 export interface StoredModel {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { PROJECT_ROOT } from '../env.ts';
-import type { Problem } from './model-directory.ts';
+import { PROJECT_ROOT } from '../platform/env.ts';
+import type { Problem } from './model-files.ts';
 
 /** Those whose weights the trainer writes out in 16 bits. Held to it by the trainer's tests. */
 const METHODS = readFileSync(join(PROJECT_ROOT, 'trainer', 'quantization_methods.txt'), 'utf8')

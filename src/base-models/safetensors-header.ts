@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { z } from 'zod';
-import { readBytes } from '../files.ts';
+import { readBytes } from '../platform/files.ts';
 
 /** A safetensors file whose header cannot be true. The message says why, without the file's name. */
 export class DamagedWeightsError extends Error {}

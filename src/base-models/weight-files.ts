@@ -1,8 +1,8 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { ifUsable } from '../files.ts';
-import type { Problem } from './model-directory.ts';
+import { ifUsable } from '../platform/files.ts';
+import { hasContent, type Problem, readJson } from './model-files.ts';
 import { DamagedWeightsError, readSafetensorsHeader, type TensorEntry } from './safetensors-header.ts';
 
 const WEIGHTS = 'model.safetensors';
@@ -77,20 +77,4 @@ async function expectedTensors(directory: string, files: string[]): Promise<Map<
     else expected.set(file, [name]);
   }
   return expected;
-}
-
-/** Undefined where the file is not there, may not be read, or is no JSON. */
-export async function readJson(path: string): Promise<unknown> {
-  const text = await ifUsable(readFile(path, 'utf8'));
-  try {
-    return JSON.parse(text ?? '');
-  } catch {
-    return undefined;
-  }
-}
-
-/** Links are followed: one whose blob is not there, or still empty, is a download that was broken off. */
-export async function hasContent(path: string): Promise<boolean> {
-  const found = await ifUsable(stat(path));
-  return found?.isFile() === true && found.size > 0;
 }

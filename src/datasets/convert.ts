@@ -1,7 +1,7 @@
 import { rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { isDiskFull, readBytes, requireRoom, sha256OfFile } from '../files.ts';
+import { isDiskFull, readBytes, requireRoom, sha256OfFile } from '../platform/files.ts';
 import { noteTexts } from './conversations.ts';
 import { countRows, type RowCounts } from './count-rows.ts';
 import { beginsAsJson, readCsv, readGoodCsvRows } from './csv.ts';

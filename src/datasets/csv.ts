@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { readBytes } from '../files.ts';
+import { readBytes } from '../platform/files.ts';
 import { DatasetError } from './dataset-error.ts';
 import type { BadRows } from './good-rows.ts';
 import {

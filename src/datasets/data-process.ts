@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 import { getPriority, setPriority } from 'node:os';
-import { BUILT } from '../built-files.ts';
-import { TransientError } from '../failure.ts';
-import { NoRoomError } from '../files.ts';
-import type { TASKS } from './data-process-main.ts';
+import { BUILT } from '../platform/built-files.ts';
+import { TransientError } from '../platform/failure.ts';
+import { NoRoomError } from '../platform/files.ts';
+import type { TASKS } from './data-tasks.ts';
 import { DatasetError } from './dataset-error.ts';
 
 type Tasks = { [N in keyof typeof TASKS]: Awaited<ReturnType<(typeof TASKS)[N]>> };

@@ -1,4 +1,4 @@
-import { UserError } from '../failure.ts';
+import { UserError } from '../platform/failure.ts';
 
 /** A file, mapping or mixture that the user has to change; the message is a sentence that says what and how. */
 export class DatasetError extends UserError {}

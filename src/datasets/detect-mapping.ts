@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { cellOf, columnTypes } from './conversations.ts';
+import { cellOf, columnTypes } from './columns.ts';
 import { isConversation } from './rows/cells.ts';
 import { FORMATS } from './rows/formats.ts';
 import type { Json } from './rows/json-value.ts';

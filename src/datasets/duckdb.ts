@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import { isDiskFull } from '../files.ts';
+import { isDiskFull } from '../platform/files.ts';
 import { literal } from './sql.ts';
 
 export interface DuckDbLimits {

@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { durableRename } from '../durable-files.ts';
+import { durableRename } from '../platform/durable-files.ts';
 import { isMadeFrom, madeFrom } from './conversation-files.ts';
 import type { Converted, ConvertRequest } from './convert.ts';
 import type { DataProcessOptions } from './data-process.ts';

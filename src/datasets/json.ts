@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { readBytes } from '../files.ts';
+import { readBytes } from '../platform/files.ts';
 import { DatasetError } from './dataset-error.ts';
 import { type BadRows, copyGoodRows } from './good-rows.ts';
 import { cellsAtOnce, cellsOf } from './json-cells.ts';

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { sha256OfFile } from '../files.ts';
+import { sha256OfFile } from '../platform/files.ts';
 import { chooseRows, type MixtureSpec, type SharedSource } from './chosen-rows.ts';
 import { DatasetError } from './dataset-error.ts';
 import { withDuckDb } from './duckdb.ts';

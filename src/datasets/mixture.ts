@@ -1,13 +1,8 @@
-import { randomUUID } from 'node:crypto';
-import { readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { durableRenameFolder, isTaken, makeFolder } from '../durable-files.ts';
-import { ifThere, sha256OfFile } from '../files.ts';
+import { ifThere, sha256OfFile } from '../platform/files.ts';
 import type { SimilarRows } from './chosen-rows.ts';
-import type { DataProcessOptions } from './data-process.ts';
-import { inDataProcess } from './in-data-process.ts';
-import type { MixRequest } from './mix.ts';
 import type { MixturePlan } from './mixing.ts';
 
 const part = z.object({ file: z.string(), rows: z.number().int(), sha256: z.string() });
@@ -62,30 +57,6 @@ export async function isWholeMixture(dir: string): Promise<boolean> {
   for (const { file, sha256 } of [manifest.train, manifest.held_out])
     if ((await ifThere(sha256OfFile(join(dir, file)))) !== sha256) return false;
   return true;
-}
-
-/**
- * Plans and writes a mixture, in a process of its own: see mix.ts. `dir` appears when all of it is written, durably. Where
- * somebody else was faster, theirs stays: the same request gives the same bytes.
- * @throws DatasetError; NoRoomError; the reason of the signal
- */
-export async function writeMixture(
-  { dir, ...request }: MixRequest,
-  options: DataProcessOptions = {},
-): Promise<MixtureManifest> {
-  // Of its own: an attempt that was given up may still be at work in another.
-  const partial = `${dir}.partial-${randomUUID()}`;
-  await makeFolder(partial);
-  try {
-    await inDataProcess('mix', { ...request, dir: partial }, options);
-    await durableRenameFolder(partial, dir);
-  } catch (error) {
-    await rm(partial, { recursive: true, force: true });
-    if (!isTaken(error)) throw error;
-  }
-  const manifest = await readMixtureManifest(dir);
-  if (!manifest) throw new Error(`The mixture in ${dir} was removed while it was made.`);
-  return manifest;
 }
 
 /** What is trained on, and what is kept apart for validation. */

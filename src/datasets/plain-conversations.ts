@@ -1,7 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { beginsAsWords, isBlank, isEmptyJson, isNothing, standsForNothing } from './cell-sql.ts';
+import { type ColumnType, columnTypes } from './columns.ts';
 import type { MappedRows } from './conversation-files.ts';
-import { type ColumnType, columnTypes } from './conversations.ts';
 import type { Mapping } from './rows/mapping.ts';
 import { isMeaningless } from './rows/read-row.ts';
 import { identifier, literal } from './sql.ts';

@@ -4,7 +4,7 @@ import { Transform, type TransformCallback } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { analyse } from 'chardet';
 import { fileTypeFromFile } from 'file-type';
-import { readBytes } from '../files.ts';
+import { readBytes } from '../platform/files.ts';
 import { DatasetError } from './dataset-error.ts';
 
 const CHUNK_BYTES = 1024 ** 2;

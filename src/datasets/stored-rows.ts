@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { cellOf, columnTypes, shownCell } from './conversations.ts';
+import { cellOf, columnTypes, shownCell } from './columns.ts';
 import type { Cells } from './rows/read-row.ts';
 import { identifier, literal } from './sql.ts';
 

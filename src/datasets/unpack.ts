@@ -2,7 +2,7 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { NoRoomError, readBytes, requireRoom } from '../files.ts';
+import { NoRoomError, readBytes, requireRoom } from '../platform/files.ts';
 import { DatasetError } from './dataset-error.ts';
 import { unpackZstd, ZstdError } from './unpack-zstd.ts';
 

@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { columnTypes } from './conversations.ts';
+import { columnTypes } from './columns.ts';
 import { plainRow } from './plain-conversations.ts';
 import type { Mapping } from './rows/mapping.ts';
 import { identifier } from './sql.ts';

@@ -1,18 +1,18 @@
 import pg from 'pg';
 import { Sequelize } from 'sequelize';
-import { Checkpoint, initCheckpoint } from './checkpoint.ts';
-import { initDataset } from './dataset.ts';
-import { initDeletedRun } from './deleted-run.ts';
-import { initHost } from './host.ts';
-import { initJob, Job } from './job.ts';
-import { initProject, Project } from './project.ts';
-import { initProjectTrait, ProjectTrait } from './project-trait.ts';
-import { initRun, Run } from './run.ts';
-import { initRunEvent } from './run-event.ts';
-import { initRunMetric } from './run-metric.ts';
-import { initTrainingConfig } from './training-config.ts';
-import { initTraitDataset, TraitDataset } from './trait-dataset.ts';
-import { initWorker } from './worker.ts';
+import { initDataset } from './datasets/dataset.ts';
+import { initJob, Job } from './jobs/job.ts';
+import { initHost } from './pool/host.ts';
+import { initWorker } from './pool/worker.ts';
+import { initProject, Project } from './projects/project.ts';
+import { initProjectTrait, ProjectTrait } from './projects/project-trait.ts';
+import { initTraitDataset, TraitDataset } from './projects/trait-dataset.ts';
+import { Checkpoint, initCheckpoint } from './runs/checkpoint.ts';
+import { initDeletedRun } from './runs/deleted-run.ts';
+import { initRun, Run } from './runs/run.ts';
+import { initRunEvent } from './runs/run-event.ts';
+import { initRunMetric } from './runs/run-metric.ts';
+import { initTrainingConfig } from './settings/training-config.ts';
 
 // bigint columns hold bytes, rows and tokens: all below 2^53, so numbers are exact and strings would only be a trap.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);

@@ -1,9 +1,9 @@
 import { constants } from 'node:fs';
 import { access, lstat, realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
-import { makeFolder } from '../durable-files.ts';
-import { UserError } from '../failure.ts';
-import { ifThere, ifUsable, isNotUsable, isWithin } from '../files.ts';
+import { makeFolder } from '../platform/durable-files.ts';
+import { UserError } from '../platform/failure.ts';
+import { ifThere, ifUsable, isNotUsable, isWithin } from '../platform/files.ts';
 
 /** An output directory that may not be used; the message says why, and what may. */
 export class OutputDirectoryError extends UserError {}

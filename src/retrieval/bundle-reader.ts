@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { execa } from 'execa';
 import { z } from 'zod';
-import { childEnv, PROJECT_ROOT } from '../env.ts';
-import { TransientError, UserError } from '../failure.ts';
+import { childEnv, PROJECT_ROOT } from '../platform/env.ts';
+import { TransientError, UserError } from '../platform/failure.ts';
 import {
   type BundleEvent,
   type BundleQuestion,

@@ -5,10 +5,11 @@ import type { MixtureSpec } from '../datasets/chosen-rows.ts';
 import { READING_VERSION } from '../datasets/conversation-files.ts';
 import type { DataProcessOptions } from '../datasets/data-process.ts';
 import { MIXING_VERSION } from '../datasets/mixing.ts';
-import { isWholeMixture, writeMixture } from '../datasets/mixture.ts';
+import { isWholeMixture } from '../datasets/mixture.ts';
 import { RANDOM_VERSION } from '../datasets/random.ts';
-import type { Env } from '../env.ts';
-import { exists, ifThere } from '../files.ts';
+import { writeMixture } from '../datasets/write-mixture.ts';
+import type { Env } from '../platform/env.ts';
+import { exists, ifThere } from '../platform/files.ts';
 
 /** Mixtures by what they are made from: runs of the same rows have the same files, and each is made once. */
 export function mixturesDir({ home }: Pick<Env, 'home'>): string {

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { lstat, mkdir, readdir, readlink, realpath, rename, rm, stat, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { isTaken, linkFolder, linkOrCopy, makeDurable, makeFolder, writeDurably } from '../durable-files.ts';
-import type { Env } from '../env.ts';
-import { UserError } from '../failure.ts';
-import { isOfTheMachine } from '../failure-of.ts';
-import { errnoOf, ifThere, ifUsable, sha256OfFile } from '../files.ts';
+import { isTaken, linkFolder, linkOrCopy, makeDurable, makeFolder, writeDurably } from '../platform/durable-files.ts';
+import type { Env } from '../platform/env.ts';
+import { UserError } from '../platform/failure.ts';
+import { isOfTheMachine } from '../platform/failure-of.ts';
+import { errnoOf, ifThere, ifUsable, sha256OfFile } from '../platform/files.ts';
 import { type PlacedRun, type RunPaths, runPaths, runsDir } from './run-paths.ts';
 
 /** A claim of a run that is in force: what a worker has in its hand while it works for the run. */

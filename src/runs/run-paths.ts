@@ -1,6 +1,5 @@
 import { join } from 'node:path';
-import type { Env } from '../env.ts';
-import type { Run } from '../models/run.ts';
+import type { Env } from '../platform/env.ts';
 
 /** What a run's folder says of the run, so that it can be known without the database. */
 export const RUN_CARD = 'about.json';
@@ -11,7 +10,11 @@ export function runsDir({ home }: Pick<Env, 'home'>): string {
 }
 
 /** What decides where the files of a run lie. */
-export type PlacedRun = Pick<Run, 'id' | 'workflow_id'> & { spec: Pick<Run['spec'], 'output_directory'> };
+export interface PlacedRun {
+  id: number;
+  workflow_id: string;
+  spec: { output_directory: string };
+}
 
 /** Where the files of a run lie. */
 export function runPaths(env: Pick<Env, 'home'>, { id, workflow_id: name, spec }: PlacedRun) {

@@ -1,5 +1,5 @@
 import { execa } from 'execa';
-import { childEnv, PROJECT_ROOT } from '../env.ts';
+import { childEnv, PROJECT_ROOT } from '../platform/env.ts';
 
 /** The model's tokenizer or chat template is not usable: the message is the trainer's sentence. */
 export class UnusableTokenizer extends Error {}

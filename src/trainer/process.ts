@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { Readable, type Writable } from 'node:stream';
-import { childEnv, PROJECT_ROOT } from '../env.ts';
+import { childEnv, PROJECT_ROOT } from '../platform/env.ts';
 import { eventIn, type TrainerEvent } from './protocol.ts';
 
 /** How a process ended: one of both. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { TrainingType } from '../models/statuses.ts';
+import type { TrainingType } from './training-types.ts';
 
 /** Version of the run file and of the event lines. A trainer refuses a run file of another version. */
 export const PROTOCOL_VERSION = 1;

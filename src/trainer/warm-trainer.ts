@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
-import { childEnv, PROJECT_ROOT } from '../env.ts';
+import { childEnv, PROJECT_ROOT } from '../platform/env.ts';
 import { type ProcessEnd, startTrainer, supervise, type TrainerOptions, type TrainerProcess } from './process.ts';
 
 /** What `trainer/warm.py` says. */

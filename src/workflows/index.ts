@@ -1,4 +1,4 @@
 /** The entry of the workflow bundle: what the orchestrator can run. */
-export { checkOutputWorkflow } from './check-output.ts';
-export { trainingWorkflow } from './training.ts';
-export { workerPoolWorkflow } from './worker-pool.ts';
+export { checkOutputWorkflow } from './outputs/check-output.ts';
+export { workerPoolWorkflow } from './pool/worker-pool.ts';
+export { trainingWorkflow } from './runs/training.ts';

@@ -4,8 +4,8 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findModel } from '../../src/base-models/find-model.ts';
-import { importModel } from '../../src/base-models/model-command.ts';
-import { loadEnv } from '../../src/env.ts';
+import { loadEnv } from '../../src/platform/env.ts';
+import { importModel } from '../../src/processes/model-command.ts';
 import { COMPLETE, putInCache } from '../support/base-models.ts';
 
 const REPOSITORY = 'meta-llama/Llama-3.2-3B-Instruct';

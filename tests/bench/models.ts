@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { loadEnv, PROJECT_ROOT } from '../../src/env.ts';
-import { ensureTrainerPython } from '../../src/local/python.ts';
+import { loadEnv, PROJECT_ROOT } from '../../src/platform/env.ts';
+import { ensureTrainerPython } from '../../src/platform/python.ts';
 
 const PAGE = join(PROJECT_ROOT, 'docs', 'models.md');
 const HEAD = '| model_type |';

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { PROJECT_ROOT } from '../../src/env.ts';
+import { PROJECT_ROOT } from '../../src/platform/env.ts';
 
 /** The directory of SmolLM2-135M, made where it is not there yet. */
 export async function smollm2(python: string, toolsDir: string): Promise<string> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execa } from 'execa';
-import { childEnv, PROJECT_ROOT } from '../../src/env.ts';
+import { childEnv, PROJECT_ROOT } from '../../src/platform/env.ts';
 
 /** SIGKILL of a worker, a loss of power, answers to COMMITs that are lost, and file calls that fail; all of one spec, so that one undisturbed run serves all. */
 const SEED = 'ci-587745';
@@ -12,7 +12,7 @@ describe('runs that faults hit at random moments', function () {
   this.timeout(LIMIT_MS + 60_000);
 
   it('end as they must: none lost, doubled, stuck or orphaned, and the weights of undisturbed runs', async () => {
-    // Any protection that is taken out shows here sooner or later; at once, for one: let claimLease (src/models/lease.ts)
+    // Any protection that is taken out shows here sooner or later; at once, for one: let claimLease (src/models/runs/lease.ts)
     // give out the epoch that the run had, and I3 is broken.
     const args = ['--runs', String(RUNS), '--seed', SEED];
     const { exitCode, all } = await execa(process.execPath, ['--import', 'tsx', 'tests/chaos/main.ts', ...args], {

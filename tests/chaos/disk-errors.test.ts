@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { PROJECT_ROOT } from '../../src/env.ts';
+import { PROJECT_ROOT } from '../../src/platform/env.ts';
 import { COMPLETE, putInCache } from '../support/base-models.ts';
 import { CHANGES, FilesShim, READS, type Trap } from './files-shim.ts';
 

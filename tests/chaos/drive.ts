@@ -1,5 +1,5 @@
 import { setTimeout as after } from 'node:timers/promises';
-import { isFinal, type RunStatus } from '../../src/models/statuses.ts';
+import { isFinal, type RunStatus } from '../../src/models/runs/statuses.ts';
 import { type Fault, faultOf, LOST_COMMIT } from './faults.ts';
 import { type Hit, measure, measureSplit } from './measure.ts';
 import { type CasePlan, nameOf, type PlannedFault, rankOf } from './schedule.ts';

@@ -1,6 +1,6 @@
 import { execa } from 'execa';
-import { BUILT } from '../../src/built-files.ts';
-import { childEnv, PROJECT_ROOT, toVariables } from '../../src/env.ts';
+import { BUILT } from '../../src/platform/built-files.ts';
+import { childEnv, PROJECT_ROOT, toVariables } from '../../src/platform/env.ts';
 import type { Target } from './faults.ts';
 import { type Strike, signal } from './strikes.ts';
 import { uploadThrough } from './uploads.ts';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import type { RunStatus } from '../../src/models/statuses.ts';
+import type { RunStatus } from '../../src/models/runs/statuses.ts';
 import { until } from '../support/service.ts';
 import type { Drive } from './drive.ts';
 import type { ChaosWorld, MayFail } from './world.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
-import { isFinal, type RunStatus } from '../../src/models/statuses.ts';
+import { isFinal, type RunStatus } from '../../src/models/runs/statuses.ts';
 import { until } from '../support/service.ts';
 import type { Target } from './faults.ts';
 import { CHANGES, ERRORS, READS, type Trap } from './files-shim.ts';

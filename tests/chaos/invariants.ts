@@ -1,6 +1,6 @@
 import { readdir, readlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { isFinal, type RunStatus } from '../../src/models/statuses.ts';
+import { isFinal, type RunStatus } from '../../src/models/runs/statuses.ts';
 import { trainersOf } from '../support/trainers.ts';
 import type { Drive } from './drive.ts';
 import { type Evidence, gather, wrongFiles } from './evidence.ts';

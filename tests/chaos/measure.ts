@@ -1,5 +1,5 @@
 import { setTimeout as after } from 'node:timers/promises';
-import { isFinal, type RunStatus } from '../../src/models/statuses.ts';
+import { isFinal, type RunStatus } from '../../src/models/runs/statuses.ts';
 import type { Kind } from './faults.ts';
 import type { ChaosWorld, Submitted } from './world.ts';
 

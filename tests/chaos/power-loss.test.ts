@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { PROJECT_ROOT } from '../../src/env.ts';
+import { PROJECT_ROOT } from '../../src/platform/env.ts';
 import { CHANGES, FilesShim } from './files-shim.ts';
 import { lose, unsyncedOf } from './power-loss.ts';
 
@@ -56,7 +56,7 @@ describe('the file calls of a process', function () {
 
   it('leave nothing of ours to a loss of power where folders are made and a model is published', async function () {
     if (!shim) return this.skip();
-    // Before, the names of new folders were not synced. Let makeFolder (src/durable-files.ts) only make them and they are lost.
+    // Before, the names of new folders were not synced. Let makeFolder (src/platform/durable-files.ts) only make them and they are lost.
     // Nor was the link `latest`: take makeDurable out of #linkLatest (src/runs/run-folder.ts) and it is.
     const own = await mkdtemp(join(tmpdir(), 'mtm-test-'));
     const other = await FilesShim.build(

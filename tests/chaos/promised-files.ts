@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isMadeFrom } from '../../src/datasets/conversation-files.ts';
-import { ifThere } from '../../src/files.ts';
+import { ifThere } from '../../src/platform/files.ts';
 import { until } from '../support/service.ts';
 import { wrongFiles } from './evidence.ts';
 import type { ChaosWorld } from './world.ts';

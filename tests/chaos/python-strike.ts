@@ -1,8 +1,8 @@
 import { chmod, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { loadEnv } from '../../src/env.ts';
-import { findTrainerPython } from '../../src/local/python.ts';
-import { isFinal, type RunStatus } from '../../src/models/statuses.ts';
+import { isFinal, type RunStatus } from '../../src/models/runs/statuses.ts';
+import { loadEnv } from '../../src/platform/env.ts';
+import { findTrainerPython } from '../../src/platform/python.ts';
 import { until } from '../support/service.ts';
 import type { Target } from './faults.ts';
 import { type Strike, signalWorker } from './strikes.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
-import { isFinal, type RunStatus } from '../../src/models/statuses.ts';
-import { processStart } from '../../src/workers/process-identity.ts';
+import { isFinal, type RunStatus } from '../../src/models/runs/statuses.ts';
+import { processStart } from '../../src/platform/process-identity.ts';
 import type { OutsideServer } from '../support/servers.ts';
 import { until } from '../support/service.ts';
 import { trainersOf } from '../support/trainers.ts';

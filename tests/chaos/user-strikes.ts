@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { isFinal, type RunStatus } from '../../src/models/statuses.ts';
+import { isFinal, type RunStatus } from '../../src/models/runs/statuses.ts';
 import { until } from '../support/service.ts';
 import type { Target } from './faults.ts';
 import { type Strike, signalWorker } from './strikes.ts';

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { PROJECT_ROOT } from '../../src/env.ts';
-import { ensureTrainerPython } from '../../src/local/python.ts';
+import { PROJECT_ROOT } from '../../src/platform/env.ts';
+import { ensureTrainerPython } from '../../src/platform/python.ts';
 import { type ApiOnly, startTestApi } from '../support/api.ts';
 import { startTestDatabase, type TestDatabase } from '../support/database.ts';
 

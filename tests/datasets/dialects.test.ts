@@ -13,8 +13,8 @@ import type { Json, JsonObject } from '../../src/datasets/rows/json-value.ts';
 import type { Mapping } from '../../src/datasets/rows/mapping.ts';
 import type { Message } from '../../src/datasets/rows/messages.ts';
 import { type Cells, readRow } from '../../src/datasets/rows/read-row.ts';
-import { loadEnv, PROJECT_ROOT } from '../../src/env.ts';
-import { ensureTrainerPython } from '../../src/local/python.ts';
+import { loadEnv, PROJECT_ROOT } from '../../src/platform/env.ts';
+import { ensureTrainerPython } from '../../src/platform/python.ts';
 
 const DIALECTS = join(PROJECT_ROOT, 'tests', 'fixtures', 'dialects');
 

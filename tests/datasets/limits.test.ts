@@ -7,8 +7,8 @@ import type { DataProcessOptions } from '../../src/datasets/data-process.ts';
 import { DatasetError } from '../../src/datasets/dataset-error.ts';
 import { ingestDataset } from '../../src/datasets/ingest.ts';
 import { WHOLE } from '../../src/datasets/mixing.ts';
-import { writeMixture } from '../../src/datasets/mixture.ts';
 import { previewRows } from '../../src/datasets/preview.ts';
+import { writeMixture } from '../../src/datasets/write-mixture.ts';
 import { until } from '../support/service.ts';
 
 const MIB = 1024 ** 2;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { Dataset } from '../../src/models/dataset.ts';
-import { findSources } from '../../src/models/mixture-sources.ts';
-import { Run } from '../../src/models/run.ts';
+import { Dataset } from '../../src/models/datasets/dataset.ts';
+import { findSources } from '../../src/models/runs/mixture-sources.ts';
+import { Run } from '../../src/models/runs/run.ts';
 import { type ApiOnly, startTestApi } from '../support/api.ts';
 import { startTestDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/service.ts';
@@ -33,7 +33,7 @@ describe('a dataset that gets another mapping', function () {
   }
 
   it('keeps no profile of the mapping before, however late that one is done', async () => {
-    // Without the condition on the mapping in makeProfile (src/api/datasets/rows.ts) the roles stayed user and assistant.
+    // Without the condition on the mapping in makeProfile (src/commands/datasets/dataset-rows.ts) the roles stayed user and assistant.
     const id = await upload(MANY);
     const slow = api.call('GET', `/datasets/${id}/profile`);
     const changed = await api.call('PATCH', `/datasets/${id}`, { mapping: PLAIN });

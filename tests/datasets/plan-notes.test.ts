@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { ensureTrainerPython } from '../../src/local/python.ts';
+import { ensureTrainerPython } from '../../src/platform/python.ts';
 import { type ApiOnly, startTestApi } from '../support/api.ts';
 import { startTestDatabase, type TestDatabase } from '../support/database.ts';
 import { putTinyModel } from '../support/tiny-models.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Dataset } from '../../src/models/dataset.ts';
+import { Dataset } from '../../src/models/datasets/dataset.ts';
 import { type ApiOnly, startTestApi } from '../support/api.ts';
 import { COMPLETE, putInCache } from '../support/base-models.ts';
 import { startTestDatabase, type TestDatabase } from '../support/database.ts';

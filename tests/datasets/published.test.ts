@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { PUBLISHED_DATASETS } from '../../examples/demo/datasets.ts';
-import { PROJECT_ROOT } from '../../src/env.ts';
+import { PROJECT_ROOT } from '../../src/platform/env.ts';
 import { type ApiOnly, startTestApi } from '../support/api.ts';
 import { startTestDatabase, type TestDatabase } from '../support/database.ts';
 

@@ -8,10 +8,11 @@ import { withDuckDb } from '../../src/datasets/duckdb.ts';
 import { ingestDataset } from '../../src/datasets/ingest.ts';
 import type { SimilarRowsChoice } from '../../src/datasets/mixing.ts';
 import { WHOLE } from '../../src/datasets/mixing.ts';
-import { MIXTURE_PARTS, readMixturePlan, writeMixture } from '../../src/datasets/mixture.ts';
+import { MIXTURE_PARTS, readMixturePlan } from '../../src/datasets/mixture.ts';
 import { readMixtureRows } from '../../src/datasets/mixture-rows.ts';
 import { randomIntegers } from '../../src/datasets/random.ts';
 import { findSimilarRows } from '../../src/datasets/similar-rows.ts';
+import { writeMixture } from '../../src/datasets/write-mixture.ts';
 
 const SIMILAR = 0.8;
 

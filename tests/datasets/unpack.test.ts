@@ -7,9 +7,9 @@ import { gzipSync } from 'node:zlib';
 import { execa } from 'execa';
 import { ingestDataset } from '../../src/datasets/ingest.ts';
 import { unpack } from '../../src/datasets/unpack.ts';
-import { loadEnv } from '../../src/env.ts';
-import { sha256OfFile } from '../../src/files.ts';
-import { ensureTrainerPython } from '../../src/local/python.ts';
+import { loadEnv } from '../../src/platform/env.ts';
+import { sha256OfFile } from '../../src/platform/files.ts';
+import { ensureTrainerPython } from '../../src/platform/python.ts';
 import { dataProcesses, residentBytes } from '../support/processes.ts';
 
 const MIB = 1024 ** 2;

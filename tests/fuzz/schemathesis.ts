@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
-import { loadEnv, PROJECT_ROOT } from '../../src/env.ts';
-import { ensurePythonEnvironment } from '../../src/local/python.ts';
+import { loadEnv, PROJECT_ROOT } from '../../src/platform/env.ts';
+import { ensurePythonEnvironment } from '../../src/platform/python.ts';
 
 const FOLDER = join(PROJECT_ROOT, 'tests', 'fuzz');
 

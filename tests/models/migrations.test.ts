@@ -3,14 +3,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { QueryTypes, Sequelize } from 'sequelize';
-import { type LocalPostgres, startPostgres } from '../../src/local/postgres.ts';
 import { connectModels } from '../../src/models/database.ts';
-import { claimLease } from '../../src/models/lease.ts';
 import { MIGRATION_NAMES, migrate } from '../../src/models/migrate.ts';
-import { setPauseReason } from '../../src/models/pause.ts';
-import { Run } from '../../src/models/run.ts';
-import { recordEvent, recordSteps } from '../../src/models/run-progress.ts';
-import { readStream, STREAM_START } from '../../src/models/run-stream.ts';
+import { claimLease } from '../../src/models/runs/lease.ts';
+import { setPauseReason } from '../../src/models/runs/pause.ts';
+import { Run } from '../../src/models/runs/run.ts';
+import { recordEvent, recordSteps } from '../../src/models/runs/run-progress.ts';
+import { readStream, STREAM_START } from '../../src/models/runs/run-stream.ts';
+import { type LocalPostgres, startPostgres } from '../../src/platform/postgres/postgres.ts';
 
 /** What a service of the first version had written: a finished, a training, and a waiting run. Columns of 0001 alone. */
 const DATA = `

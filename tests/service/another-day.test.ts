@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startService } from '../../src/local/start.ts';
+import { startService } from '../../src/processes/start/start.ts';
 import { assertWeights, jobsOf, stepsIn } from '../support/jobs.ts';
 import { csvRows } from '../support/rows.ts';
 import { clientOf, startTestService, type TestService } from '../support/service.ts';

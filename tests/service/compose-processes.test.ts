@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { execa, type ResultPromise } from 'execa';
 import pg from 'pg';
-import { BUILT } from '../../src/built-files.ts';
-import { loadEnv, PROJECT_ROOT } from '../../src/env.ts';
-import { choosePort } from '../../src/local/ports.ts';
-import { ensureTrainerPython } from '../../src/local/python.ts';
+import { BUILT } from '../../src/platform/built-files.ts';
+import { loadEnv, PROJECT_ROOT } from '../../src/platform/env.ts';
+import { choosePort } from '../../src/platform/ports.ts';
+import { ensureTrainerPython } from '../../src/platform/python.ts';
 import { readCompose } from '../support/compose.ts';
 import { settledPool } from '../support/hosts.ts';
 import { type Jobs, jobsOf } from '../support/jobs.ts';
@@ -161,7 +161,7 @@ describe('the processes that compose starts', function () {
   });
 
   it('host: refuses to start beside another agent of its name, whose workers it lets be', async () => {
-    // Let `isTaken` be true whatever the database says (src/models/agent-place.ts) and both run.
+    // Let `isTaken` be true whatever the database says (src/models/pool/agent-place.ts) and both run.
     const second = start('host');
     const killer = setTimeout(() => second.kill('SIGKILL'), 40_000);
     const { exitCode, all } = await second;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import type { ServiceProcess } from '../../src/local/service-process.ts';
+import type { ServiceProcess } from '../../src/processes/start/service-process.ts';
 import { settledPool, shownWorkers, startHost } from '../support/hosts.ts';
 import { assertWeights, type Jobs, jobsOf } from '../support/jobs.ts';
 import { type Link, openLink } from '../support/link.ts';
@@ -73,8 +73,8 @@ describe('a host that is cut off from the network', function () {
     const undisturbed = () => jobs.ended(kept);
 
     for (const link of links) link.cut();
-    // Take all its ends out, `end('lease_lost')` of src/activities/under-lease.ts, prolongLease of src/trainer/process.ts
-    // and the giving up of src/activities/event-delivery.ts, and it trains to its last step.
+    // Take all its ends out, `end('lease_lost')` of src/activities/runs/under-lease.ts, prolongLease of src/trainer/process.ts
+    // and the giving up of src/activities/runs/event-delivery.ts, and it trains to its last step.
     await until('the trainer of host-b to end by itself', async () =>
       (await trainersOf(service.env.home)).some(({ runId }) => runId === lost) ? null : true,
     );

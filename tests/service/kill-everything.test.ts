@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import { BUILT } from '../../src/built-files.ts';
-import { childEnv, type Env, PROJECT_ROOT, toVariables } from '../../src/env.ts';
+import { BUILT } from '../../src/platform/built-files.ts';
+import { childEnv, type Env, PROJECT_ROOT, toVariables } from '../../src/platform/env.ts';
 import { stepsIn } from '../support/jobs.ts';
 import { processesOf } from '../support/processes.ts';
 import { csvRows } from '../support/rows.ts';
@@ -52,7 +52,7 @@ describe('mtm start', function () {
   };
 
   it('goes on by itself after SIGKILL of every process, and ends every process on SIGTERM', async () => {
-    // Take Worker.create out of #replace (src/workers/worker-processes.ts) and it is queued for ever.
+    // Take Worker.create out of #replace (src/processes/host-agent/worker-processes.ts) and it is queued for ever.
     let url = await start();
     const form = new FormData();
     form.set('file', new Blob([csvRows(200)]), 'rows.csv');

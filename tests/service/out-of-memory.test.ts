@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ensureTrainerPython } from '../../src/local/python.ts';
+import { ensureTrainerPython } from '../../src/platform/python.ts';
 import { type Jobs, jobsOf } from '../support/jobs.ts';
 import { startTestService, type TestService, testEnv } from '../support/service.ts';
 
@@ -36,7 +36,7 @@ describe('a run that does not fit into memory', function () {
   }
 
   it('goes on with smaller batches, and as many rows in each step', async () => {
-    // Leave currentSplit out of the hyperparameters (src/activities/train-model.ts), and it fails for memory.
+    // Leave currentSplit out of the hyperparameters (src/activities/runs/train-model.ts), and it fails for memory.
     const id = await jobs.create({ batch_size: ROWS, max_length: 2048, epochs: 2 });
     const done = await jobs.ended(id);
     assert.equal(done.status, 'completed', String(done.error_message));
@@ -47,7 +47,7 @@ describe('a run that does not fit into memory', function () {
   });
 
   it('fails when a single row is too much, with what to do about it', async () => {
-    // Let splitBatch (src/models/run-spec.ts) give one row again, and it is tried for ever.
+    // Let splitBatch (src/models/runs/run-spec.ts) give one row again, and it is tried for ever.
     const id = await jobs.create({ batch_size: 2, max_length: 32_768, epochs: 1 });
     const done = await jobs.ended(id);
     assert.equal(done.status, 'failed');

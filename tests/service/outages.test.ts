@@ -39,7 +39,7 @@ describe('a server that is away while a run trains', function () {
   const health = async () => (await service.call('GET', '/health')).body;
 
   it('Temporal, for longer than the end of an activity is told again: it is done again within seconds', async () => {
-    // Take keepAlive() out of src/workers/orchestrator.ts, and the heartbeat timeout out of LIGHT, and it takes a minute.
+    // Take keepAlive() out of src/processes/orchestrator/orchestrator.ts, and the heartbeat timeout out of LIGHT, and it takes a minute.
     await service.call('POST', '/workers/', { action: 'stop', worker_count: 1 });
     const id = await jobs.create(JOB);
     await jobs.reached('waiting', id, ({ phase }) => phase === 'waiting_for_worker');
@@ -103,7 +103,7 @@ describe('a server that is away while a run trains', function () {
     ['Temporal, for longer than the heartbeat timeout', ['temporal'], true],
     ['both, and Temporal comes back first (the other order: tests/chaos)', ['temporal', 'postgres'], true],
   ] as const) {
-    // Let #persist of src/activities/event-delivery.ts give up at the first failure and steps are missing.
+    // Let #persist of src/activities/runs/event-delivery.ts give up at the first failure and steps are missing.
     it(`${name}: health says so, and the run ends as if nothing had been`, async () => {
       const id = await jobs.create(JOB);
       await jobs.atStep(id, 30);

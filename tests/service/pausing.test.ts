@@ -36,7 +36,7 @@ describe('a run that cannot go on just now', function () {
   after(() => remove?.());
 
   it('is paused when asked: it holds no worker, and ends with the weights of an undisturbed run once resumed', async () => {
-    // Return 'renewed' whatever pause_reason is (renewLease, src/models/lease.ts) and it trains to its end.
+    // Return 'renewed' whatever pause_reason is (renewLease, src/models/runs/lease.ts) and it trains to its end.
     const id = await jobs.create();
     await jobs.atStep(id, 30);
     const asked = await jobs.act(id, 'pause');
@@ -103,7 +103,7 @@ describe('a run that cannot go on just now', function () {
   });
 
   it('and whose trainer hangs is ended, and goes on from its last checkpoint', async () => {
-    // Take out trainer.kill() of the StallWatch in src/activities/run-trainer.ts and it hangs for ever.
+    // Take out trainer.kill() of the StallWatch in src/activities/runs/run-trainer.ts and it hangs for ever.
     const id = await jobs.create();
     await jobs.atStep(id, 30);
     process.kill(await trainerOf(service.env.home), 'SIGSTOP');
@@ -130,7 +130,7 @@ describe('a run that cannot go on just now', function () {
   });
 
   it('since there is no room to prepare its data is paused with that reason as well', async () => {
-    // Let prepareData (src/activities/prepare-data.ts) throw on a full disk, and it is tried again and again unpaused.
+    // Let prepareData (src/activities/runs/prepare-data.ts) throw on a full disk, and it is tried again and again unpaused.
     const runs = join(service.env.home, 'runs');
     await onSmallDisk(runs, '4k', async (disk) => {
       const id = await jobs.create();
@@ -143,7 +143,7 @@ describe('a run that cannot go on just now', function () {
   });
 
   it('since its worker finds no room for the run file is paused with that reason as well', async () => {
-    // Let noRoomIn of src/activities/full-disk.ts believe the trainer alone, and it is tried again and again unpaused.
+    // Let noRoomIn of src/activities/runs/full-disk.ts believe the trainer alone, and it is tried again and again unpaused.
     const runs = join(service.env.home, 'runs');
     await onSmallDisk(runs, '400m', async (disk) => {
       const id = await jobs.create();
@@ -155,7 +155,7 @@ describe('a run that cannot go on just now', function () {
       await jobs.reached('paused, since the disk is full', id, (body) =>
         /disk is full/.test(String(body.pause_reason)),
       );
-      // Let #diskHadRoomAtMs of src/workflows/pausing.ts be the end of any pause, and it looks as rarely as at the one before.
+      // Let #diskHadRoomAtMs of src/workflows/runs/pausing.ts be the end of any pause, and it looks as rarely as at the one before.
       const { workflow, connection } = await temporalClientOf(service);
       const asked = await until('the workflow to wait', async () => {
         const timers = timersIn(await eventsOf(workflow.getHandle(`job-${id}-run-1`)));
@@ -169,7 +169,7 @@ describe('a run that cannot go on just now', function () {
   });
 
   it('and is asked to pause when the disk is full already stays paused until it is resumed', async () => {
-    // Let #fullDisk of src/workflows/pausing.ts set its reason in any case, and the run would go on by itself.
+    // Let #fullDisk of src/workflows/runs/pausing.ts set its reason in any case, and the run would go on by itself.
     const runs = join(service.env.home, 'runs');
     const { workflow: workflows, connection } = await temporalClientOf(service);
     try {
@@ -192,7 +192,7 @@ describe('a run that cannot go on just now', function () {
   });
 
   it('since its output directory became read-only fails with that reason, and is finished when it is started again', async () => {
-    // Take resolveOutputDirectory out of trainingFile (src/activities/train-model.ts) and the reason is a Python error.
+    // Take resolveOutputDirectory out of trainingFile (src/activities/runs/train-model.ts) and the reason is a Python error.
     const outputs = join(service.env.home, 'outputs');
     await mkdir(outputs, { recursive: true });
     await onSmallDisk(outputs, '400m', async (disk) => {

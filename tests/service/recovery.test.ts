@@ -3,8 +3,8 @@ import { cp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import pg from 'pg';
-import type { Env } from '../../src/env.ts';
-import { type RunningService, startService } from '../../src/local/start.ts';
+import type { Env } from '../../src/platform/env.ts';
+import { type RunningService, startService } from '../../src/processes/start/start.ts';
 import { assertWeights, type Jobs, jobsOf } from '../support/jobs.ts';
 import { csvRows } from '../support/rows.ts';
 import { clientOf, testEnv, until } from '../support/service.ts';
@@ -69,7 +69,7 @@ describe('the way back', function () {
     await cp(inHome('postgres-backup'), inHome('postgres'), { recursive: true });
     const { call } = await start();
 
-    // Let claims begin after the row's epoch alone (claimLease, src/models/lease.ts) and the trainer refuses to start.
+    // Let claims begin after the row's epoch alone (claimLease, src/models/runs/lease.ts) and the trainer refuses to start.
     assertWeights(await jobs.ended(trained), undisturbed);
     const { body } = await call('GET', `/jobs/${trained}/runs`);
     assert.equal((body.items as unknown[]).length, 1);
@@ -80,10 +80,10 @@ describe('the way back', function () {
     const metrics = await call('GET', `/jobs/${trained}/metrics`);
     assert.equal(metrics.body.steps, undisturbed.total_steps);
 
-    // Its pause is not in the backup. Take #lookAtRow out of src/workflows/pausing.ts and nobody can resume it.
+    // Its pause is not in the backup. Take #lookAtRow out of src/workflows/runs/pausing.ts and nobody can resume it.
     assert.equal((await jobs.ended(waiting)).status, 'completed');
 
-    // Take keepIdsUnique out of src/local/start.ts and the new job has the id, the workflow and the folder of the lost one.
+    // Take keepIdsUnique out of src/processes/start/start.ts and the new job has the id, the workflow and the folder of the lost one.
     assert.deepEqual(
       said.filter((line) => /older than the files/.test(line)),
       [
@@ -102,7 +102,7 @@ describe('the way back', function () {
     assert.equal(about.spec.hyperparameters.epochs, 100);
     const connection = await Connection.connect({ address: running?.temporalAddress ?? '' });
     const handle = new Client({ connection }).workflow.getHandle(about.workflow_id);
-    // Take #endStrays out of src/workers/reconciler.ts and workers try it for ever.
+    // Take #endStrays out of src/processes/orchestrator/reconciler.ts and workers try it for ever.
     await until('the lost workflow to end', async () =>
       (await handle.describe()).status.name === 'RUNNING' ? null : true,
     );
@@ -120,7 +120,7 @@ describe('the way back', function () {
     await stop();
     for (const suffix of ['', '-wal', '-shm']) await rm(inHome(`temporal.db${suffix}`), { force: true });
     await start();
-    // Take #mendRun out of src/workers/reconciler.ts and both wait for ever.
+    // Take #mendRun out of src/processes/orchestrator/reconciler.ts and both wait for ever.
     assertWeights(await jobs.ended(trained), undisturbed);
     assert.match(await jobs.eventsOf(trained), /event: reconciled\ndata: {.*Temporal does not know its workflow/);
     assert.equal((await jobs.paused(paused)).status, 'queued');
@@ -129,7 +129,7 @@ describe('the way back', function () {
   });
 
   it('from a backup of a database that knows less of a run than its workflow: the stage is done again', async () => {
-    // Take `remembered` out of src/workflows/training.ts and it fails; let validateModel throw an error that is tried
+    // Take `remembered` out of src/workflows/runs/training.ts and it fails; let validateModel throw an error that is tried
     // again, and it is queued for ever.
     const database = new pg.Client(running?.databaseUrl);
     await database.connect();

@@ -28,7 +28,7 @@ describe('a run with two processes', function () {
     const killed = await jobs.ended(id);
     assertWeights(killed, undisturbed);
     const events = await jobs.eventsOf(id);
-    // Leave `processes` out of the run file (src/activities/train-model.ts) and it is one.
+    // Leave `processes` out of the run file (src/activities/runs/train-model.ts) and it is one.
     assert.match(events, /in 2 processes/);
     assert.equal(stepsIn(events, 'resumed').length, 1);
   });

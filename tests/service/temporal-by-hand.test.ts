@@ -54,7 +54,7 @@ describe('what a person does to a run in the Temporal Web UI', function () {
   }
 
   it('Terminate: it saves, the run fails with a sentence, and starting it again goes on to the same weights', async () => {
-    // Take out reconciler.look() in src/workers/orchestrator.ts and it is queued for ever.
+    // Take out reconciler.look() in src/processes/orchestrator/orchestrator.ts and it is queued for ever.
     // Without a checkpoint of its own, and long enough that Temporal's answer to a heartbeat reaches it.
     const long = { epochs: 12, save_steps: 100_000 };
     const undisturbedOne = await jobs.ended(await jobs.create(long));
@@ -65,7 +65,7 @@ describe('what a person does to a run in the Temporal Web UI', function () {
     assert.equal(failed.status, 'failed');
     assert.match(String(failed.error_message), /terminated in Temporal\. Start it again with POST \/jobs\/\d+\/start/);
     const events = await jobs.eventsOf(id);
-    // Take 'abandoned' out of SAVE_BEFORE (src/activities/under-lease.ts) and nothing is saved.
+    // Take 'abandoned' out of SAVE_BEFORE (src/activities/runs/under-lease.ts) and nothing is saved.
     assert.match(events, /event: status\ndata: {.*"reason": ?"abandoned"/);
     assert.match(events, /event: reconciled\ndata: {.*terminated in Temporal/);
     await assertNobodyAtWork();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { access, cp, mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { processStart } from '../../src/workers/process-identity.ts';
+import { processStart } from '../../src/platform/process-identity.ts';
 import { settledPool } from '../support/hosts.ts';
 import { assertWeights, type Jobs, jobsOf, stepsIn } from '../support/jobs.ts';
 import { processesOf } from '../support/processes.ts';
@@ -312,7 +312,7 @@ describe('a training through the whole service', function () {
   });
 
   it('started again after a start that was cancelled before it began goes on from its checkpoint', async () => {
-    // Let adoptRun (src/activities/adopt-run.ts) look at the run before it alone, and it begins at 0.
+    // Let adoptRun (src/activities/runs/adopt-run.ts) look at the run before it alone, and it begins at 0.
     const id = await jobs.create({ epochs: 4 });
     await jobs.atStep(id, 45);
     await jobs.act(id, 'cancel');
@@ -333,7 +333,7 @@ describe('a training through the whole service', function () {
   });
 
   it('hands a run back when its worker is restarted, and goes on from the step before that', async () => {
-    // Take 'worker_stopping' out of SAVE_BEFORE (src/activities/under-lease.ts) and steps are done again.
+    // Take 'worker_stopping' out of SAVE_BEFORE (src/activities/runs/under-lease.ts) and steps are done again.
     const settings = { epochs: 4, save_steps: 100_000 };
     const undisturbed = await jobs.ended(await jobs.create(settings));
     const id = await jobs.create(settings);

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import pg from 'pg';
-import { connectOrchestration } from '../../src/workflows/client.ts';
+import { connectOrchestration } from '../../src/commands/workflows/client.ts';
 import type { TrainingOutcome } from '../../src/workflows/contract.ts';
 import type { trainingWorkflow } from '../../src/workflows/index.ts';
 import { searchAttributeKeys } from '../../temporal/search-attributes.ts';
@@ -66,7 +66,7 @@ describe('a run in the Temporal Web UI', function () {
   }
 
   it('has at most 60 events however long it is: its stages in their order, each with a summary', async () => {
-    // Let `stages` be null in src/workflows/training.ts, as in workflows of before, and a timer looks at the progress.
+    // Let `stages` be null in src/workflows/runs/training.ts, as in workflows of before, and a timer looks at the progress.
     const short = await jobs.create({ max_steps: 2 });
     await jobs.ended(short);
     const long = await jobs.create({ name: 'A long one' });
@@ -88,7 +88,7 @@ describe('a run in the Temporal Web UI', function () {
   });
 
   it('is found by name, base model and data, and has them in its memo', async () => {
-    // Take the key `data` out of trainingOptions (src/workflows/training-client.ts) and the last query finds nothing.
+    // Take the key `data` out of trainingOptions (src/commands/workflows/training-client.ts) and the last query finds nothing.
     const name = "Anna's first";
     const id = await jobs.create({ name, max_steps: 2 });
     await jobs.ended(id);
@@ -105,7 +105,7 @@ describe('a run in the Temporal Web UI', function () {
   });
 
   it('says its stage, and while it trains how far it is, with the heartbeats', async () => {
-    // Take show() out of src/activities/run-trainer.ts and the heartbeat tells its worker alone.
+    // Take show() out of src/activities/runs/run-trainer.ts and the heartbeat tells its worker alone.
     const id = await jobs.create({ epochs: 3 });
     const handle = workflowOf(id);
     await jobs.atStep(id, 40);
@@ -131,7 +131,7 @@ describe('a run in the Temporal Web UI', function () {
   });
 
   it('ends with its verdict, its output and the sha256 of its weights', async () => {
-    // Take weightsSha256 out of src/activities/finish-run.ts and the result lacks it.
+    // Take weightsSha256 out of src/activities/runs/finish-run.ts and the result lacks it.
     const id = await jobs.create({ max_steps: 6 });
     const done = await jobs.ended(id);
     assert.equal(done.status, 'completed', String(done.error_message));
@@ -148,7 +148,7 @@ describe('a run in the Temporal Web UI', function () {
   });
 
   it('that was interrupted twice says why, of both, while it goes on and when it has ended', async () => {
-    // Let interruptionsOf (src/models/interruptions.ts) read the last event alone, as it was before, and one is told.
+    // Let interruptionsOf (src/models/runs/interruptions.ts) read the last event alone, as it was before, and one is told.
     const id = await jobs.create({ epochs: 4 });
     await jobs.atStep(id, 30);
     const killed = [await killBusyWorker()];
@@ -175,7 +175,7 @@ describe('a run in the Temporal Web UI', function () {
   });
 
   it('that failed, or was cancelled, is listed as such, with a sentence that a person can act on', async () => {
-    // Return the outcome instead of asItEnded(…) in src/workflows/training.ts, and Temporal lists a failed run as completed.
+    // Return the outcome instead of asItEnded(…) in src/workflows/runs/training.ts, and Temporal lists a failed run as completed.
     const failed = await jobs.create({ model_name: 'none/such' });
     const { error_message } = await jobs.ended(failed);
     const failure = await workflowOf(failed)
@@ -201,8 +201,8 @@ describe('a run in the Temporal Web UI', function () {
   });
 
   it('whose worker knew of the cancel before Temporal did is listed as cancelled all the same', async () => {
-    // Take cancelOwnWorkflow() out of src/activities/finish-run.ts and it stays open until the reconciler finds it a stray.
-    // Throw a CancelledFailure of your own in src/workflows/training.ts, as before, and Temporal lists it as failed.
+    // Take cancelOwnWorkflow() out of src/activities/runs/finish-run.ts and it stays open until the reconciler finds it a stray.
+    // Throw a CancelledFailure of your own in src/workflows/runs/training.ts, as before, and Temporal lists it as failed.
     const id = await jobs.create({ epochs: 100 });
     await jobs.atStep(id, 5);
     const database = new pg.Client(service.databaseUrl);
@@ -222,7 +222,7 @@ describe('a run in the Temporal Web UI', function () {
   });
 
   it('that failed is known as one that ended by itself, also to a database that knows nothing of it', async () => {
-    // Let trainingState (src/workflows/training-client.ts) take every FAILED for broken off, and the sentence is another.
+    // Let trainingState (src/commands/workflows/training-client.ts) take every FAILED for broken off, and the sentence is another.
     const id = await jobs.create({ model_name: 'none/such' });
     const { error_message } = await jobs.ended(id);
     await workflowOf(id)
@@ -241,7 +241,7 @@ describe('a run in the Temporal Web UI', function () {
   });
 
   it('that is paused says so, and why', async () => {
-    // Take `this.#stages?.pause(…)` out of src/workflows/pausing.ts and it says that it trains.
+    // Take `this.#stages?.pause(…)` out of src/workflows/runs/pausing.ts and it says that it trains.
     const id = await jobs.create();
     await jobs.atStep(id, 30);
     await jobs.act(id, 'pause');
@@ -264,7 +264,7 @@ describe('a run in the Temporal Web UI', function () {
   });
 
   it('whose pauses make its history long goes on in a new one, and completes with the weights of an undisturbed run', async () => {
-    // Take #continueWhenLong out of over() in src/workflows/pausing.ts and its history grows for ever.
+    // Take #continueWhenLong out of over() in src/workflows/runs/pausing.ts and its history grows for ever.
     const undisturbed = await jobs.ended(await jobs.create());
     const id = await createWithShortHistory(service, client, jobs, 80);
     const handle = workflowOf(id);
@@ -289,7 +289,7 @@ describe('a run in the Temporal Web UI', function () {
     const shown = await handle.describe();
     assert.equal(shown.typedSearchAttributes.get(searchAttributeKeys.name), 'short history');
     assert.equal(shown.memo?.name, 'short history');
-    // Take whatItIs() out of src/workflows/stages.ts and nothing tells: the summary ends with the first history.
+    // Take whatItIs() out of src/workflows/runs/stages.ts and nothing tells: the summary ends with the first history.
     assert.match(await currentDetails(handle), /^\*\*completed\*\*\n\nshort history: qlora of none, on rows\n/);
     const stages = activitiesIn(await eventsOf(handle)).map(({ type }) => type);
     const once = stages.filter(

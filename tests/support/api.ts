@@ -1,12 +1,12 @@
 import { mkdir } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { makeFolders } from '../../src/api/datasets/storage.ts';
-import { listen } from '../../src/api/http-server.ts';
+import { listen } from '../../src/api/http/http-server.ts';
 import { createApi } from '../../src/api/server.ts';
-import type { Env } from '../../src/env.ts';
-import { createLogger, type Logger } from '../../src/logger.ts';
+import { makeFolders } from '../../src/commands/datasets/storage.ts';
+import { connectOrchestration } from '../../src/commands/workflows/client.ts';
+import type { Env } from '../../src/platform/env.ts';
+import { createLogger, type Logger } from '../../src/platform/logger.ts';
 import { BundleReaders } from '../../src/retrieval/bundle-readers.ts';
-import { connectOrchestration } from '../../src/workflows/client.ts';
 import type { TestDatabase } from './database.ts';
 import { testEnv } from './service.ts';
 

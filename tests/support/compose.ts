@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { PROJECT_ROOT } from '../../src/env.ts';
+import { PROJECT_ROOT } from '../../src/platform/env.ts';
 
 export interface ComposeService {
   image: string;

@@ -2,10 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Sequelize } from 'sequelize';
-import { startPostgres } from '../../src/local/postgres.ts';
 import { connectModels } from '../../src/models/database.ts';
-import { Dataset } from '../../src/models/dataset.ts';
+import { Dataset } from '../../src/models/datasets/dataset.ts';
 import { migrate } from '../../src/models/migrate.ts';
+import { startPostgres } from '../../src/platform/postgres/postgres.ts';
 import { createDatabase, sharedServers } from './shared-servers.ts';
 
 export interface TestDatabase {

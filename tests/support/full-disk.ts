@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { WorkflowClient } from '@temporalio/client';
-import { processStart } from '../../src/workers/process-identity.ts';
+import { processStart } from '../../src/platform/process-identity.ts';
 import type { Jobs } from './jobs.ts';
 import { type TestService, until } from './service.ts';
 import type { SmallDisk } from './small-disk.ts';

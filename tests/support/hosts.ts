@@ -1,7 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { toVariables } from '../../src/env.ts';
-import { ServiceProcess } from '../../src/local/service-process.ts';
+import { toVariables } from '../../src/platform/env.ts';
+import { ServiceProcess } from '../../src/processes/start/service-process.ts';
 import { processesOf } from './processes.ts';
 import { type ApiClient, type TestService, until } from './service.ts';
 

@@ -1,5 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { commandLine } from '../../src/workers/process-identity.ts';
+import { commandLine } from '../../src/platform/process-identity.ts';
 
 export interface FoundProcess {
   pid: number;

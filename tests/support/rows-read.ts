@@ -1,5 +1,5 @@
 import { QueryTypes } from 'sequelize';
-import { connection } from '../../src/models/run.ts';
+import { connection } from '../../src/models/runs/run.ts';
 
 interface Read {
   /** How often the whole table was read. */

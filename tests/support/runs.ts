@@ -1,10 +1,9 @@
-import { createRun } from '../../src/models/create-run.ts';
-import { Job } from '../../src/models/job.ts';
-import type { Run } from '../../src/models/run.ts';
-import { resolveRunSpec } from '../../src/models/run-spec.ts';
-import { TrainingConfig } from '../../src/models/training-config.ts';
-import { newWorkerId, Worker } from '../../src/models/worker.ts';
-import { newWorker } from '../../src/workers/worker-processes.ts';
+import { Job } from '../../src/models/jobs/job.ts';
+import { newWorker, newWorkerId, Worker } from '../../src/models/pool/worker.ts';
+import { createRun } from '../../src/models/runs/create-run.ts';
+import type { Run } from '../../src/models/runs/run.ts';
+import { resolveRunSpec } from '../../src/models/runs/run-spec.ts';
+import { TrainingConfig } from '../../src/models/settings/training-config.ts';
 import { buildDataset, type TestDatabase } from './database.ts';
 
 /** A job with a pending run. */

@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadEnv } from '../../src/env.ts';
-import { startPostgres } from '../../src/local/postgres.ts';
-import { startTemporal } from '../../src/local/temporal.ts';
-import { processStart } from '../../src/workers/process-identity.ts';
+import { loadEnv } from '../../src/platform/env.ts';
+import { startPostgres } from '../../src/platform/postgres/postgres.ts';
+import { processStart } from '../../src/platform/process-identity.ts';
+import { startTemporal } from '../../src/platform/temporal/temporal.ts';
 import { processesOf } from './processes.ts';
 import { until } from './service.ts';
 

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
-import { type Env, loadEnv } from '../../src/env.ts';
-import { type RunningService, startService } from '../../src/local/start.ts';
+import { type Env, loadEnv } from '../../src/platform/env.ts';
+import { type RunningService, startService } from '../../src/processes/start/start.ts';
 import { createDatabase, createNamespace, sharedServers } from './shared-servers.ts';
 import { putTinyModel } from './tiny-models.ts';
 

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import pg from 'pg';
-import { loadEnv } from '../../src/env.ts';
-import { startPostgres } from '../../src/local/postgres.ts';
-import { startTemporal } from '../../src/local/temporal.ts';
 import { migrate } from '../../src/models/migrate.ts';
+import { loadEnv } from '../../src/platform/env.ts';
+import { startPostgres } from '../../src/platform/postgres/postgres.ts';
+import { startTemporal } from '../../src/platform/temporal/temporal.ts';
 
 /** By these a test file finds them; run-all.ts sets them. */
 const POSTGRES = 'MTM_TEST_POSTGRES_URL';

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { cp, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lock } from 'proper-lockfile';
-import { installModel } from '../../src/base-models/model-command.ts';
-import { type Env, PROJECT_ROOT } from '../../src/env.ts';
+import { type Env, PROJECT_ROOT } from '../../src/platform/env.ts';
+import { installModel } from '../../src/processes/model-command.ts';
 
 /**
  * Puts a tiny model into the cache directory of a test's service. It is made once, under MTM_TOOLS: loading the libraries

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PROJECT_ROOT } from '../../src/env.ts';
+import { PROJECT_ROOT } from '../../src/platform/env.ts';
 import { startTrainer } from '../../src/trainer/process.ts';
 import { PROTOCOL_VERSION, TrainResultSchema, ValidationResultSchema } from '../../src/trainer/protocol.ts';
 

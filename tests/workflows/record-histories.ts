@@ -6,8 +6,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { PROJECT_ROOT } from '../../src/env.ts';
-import { ensureTemporalCli } from '../../src/local/temporal-cli.ts';
+import { PROJECT_ROOT } from '../../src/platform/env.ts';
+import { ensureTemporalCli } from '../../src/platform/temporal/temporal-cli.ts';
 import { WORKER_POOL_ID } from '../../src/workflows/contract.ts';
 import { searchAttributeKeys } from '../../temporal/search-attributes.ts';
 import { pauseWhenFull } from '../support/full-disk.ts';

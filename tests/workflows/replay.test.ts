@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Worker } from '@temporalio/worker';
-import { BUILT } from '../../src/built-files.ts';
-import { PROJECT_ROOT } from '../../src/env.ts';
-import { installTemporalLogger } from '../../src/workers/orchestrator.ts';
+import { BUILT } from '../../src/platform/built-files.ts';
+import { PROJECT_ROOT } from '../../src/platform/env.ts';
+import { installTemporalLogger } from '../../src/processes/orchestrator/orchestrator.ts';
 
 const DIR = join(PROJECT_ROOT, 'tests', 'workflows', 'histories');
 
@@ -15,7 +15,7 @@ describe('workflows of the past', function () {
   before(() => installTemporalLogger('warn'));
 
   it('replay on today’s code', async () => {
-    // Take queueRun out of src/workflows/training.ts and most of them do not.
+    // Take queueRun out of src/workflows/runs/training.ts and most of them do not.
     const names = await readdir(DIR);
     assert.ok(names.length >= 16, 'there are stored histories');
     const histories = await Promise.all(

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { freeBytes, KEEP_FREE_BYTES, NoRoomError } from '../../files.ts';
+import { freeBytes, KEEP_FREE_BYTES, NoRoomError } from '../../platform/files.ts';
 
 /** By so much the room of an upload grows whose length the client does not say. */
 const STEP_BYTES = 8 * 1024 ** 2;

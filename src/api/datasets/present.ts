@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { unusedSentence } from '../../datasets/told-of-rows.ts';
-import type { Dataset } from '../../models/dataset.ts';
-import { date } from '../shared-schema.ts';
+import type { Dataset } from '../../models/datasets/dataset.ts';
+import { date } from '../http/shared-schema.ts';
 import type { Upload } from './uploads.ts';
 
 export function presentDataset(dataset: Dataset) {

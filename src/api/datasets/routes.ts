@@ -1,18 +1,20 @@
 import { z } from 'zod';
+import { fileIsGone, profileOf, remap, validateRows } from '../../commands/datasets/dataset-rows.ts';
+import { deleteDataset } from '../../commands/datasets/delete-dataset.ts';
+import { findDataset } from '../../commands/datasets/find-dataset.ts';
+import { tokensOf } from '../../commands/datasets/row-tokens.ts';
+import { incomingDir } from '../../commands/datasets/storage.ts';
 import { inReader } from '../../datasets/in-data-process.ts';
-import { Dataset } from '../../models/dataset.ts';
-import { Job } from '../../models/job.ts';
-import { Project } from '../../models/project.ts';
-import { TraitDataset } from '../../models/trait-dataset.ts';
-import { filePiece, requireFile, sendDownload } from '../download.ts';
-import type { ApiDependencies, Endpoints } from '../endpoint.ts';
-import { ApiError, notFound } from '../errors.ts';
-import { searchOf } from '../list-query.ts';
-import { IdParams } from '../shared-schema.ts';
+import { Dataset } from '../../models/datasets/dataset.ts';
+import type { ApiDependencies } from '../http/declaration.ts';
+import { filePiece, requireFile, sendDownload } from '../http/download.ts';
+import type { Endpoints } from '../http/endpoint.ts';
+import { ApiError } from '../http/errors.ts';
+import { searchOf } from '../http/list-query.ts';
+import { IdParams } from '../http/shared-schema.ts';
 import { DiskRoom } from './disk-room.ts';
 import { presentDataset, presentUpload } from './present.ts';
-import { TokensQuery, TokensSchema, tokensOf } from './row-tokens.ts';
-import { fileIsGone, profileOf, remap, validateRows } from './rows.ts';
+import { TokensQuery, TokensSchema } from './row-tokens.ts';
 import {
   DatasetListQuery,
   DatasetListSchema,
@@ -28,7 +30,6 @@ import {
   ValidateRequest,
   ValidationSchema,
 } from './schema.ts';
-import { deleteWithFiles, incomingDir } from './storage.ts';
 import { uploadDataset } from './upload.ts';
 import { Uploads } from './uploads.ts';
 
@@ -221,33 +222,6 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
     params: IdParams,
     success: { status: 204, description: 'Deleted' },
     errors: { 404: 'Dataset not found', 409: 'A job or project uses it' },
-    handle: async ({ params: { id } }) => {
-      const dataset = await findDataset(id);
-      const users = await usersOf(id);
-      if (users.length > 0)
-        throw new ApiError(409, `Dataset ${id} is used by ${users.join(', ')}. Keep it, or delete those first.`);
-      await deleteWithFiles(env, dataset, () => dataset.destroy());
-    },
+    handle: ({ params: { id } }) => deleteDataset(id, env),
   });
-}
-
-async function findDataset(id: number): Promise<Dataset> {
-  const dataset = await Dataset.findByPk(id);
-  if (!dataset) throw notFound('Dataset', id);
-  return dataset;
-}
-
-async function usersOf(datasetId: number): Promise<string[]> {
-  const [jobs, shares] = await Promise.all([
-    Job.findAll({ where: { dataset_id: datasetId }, attributes: ['id', 'name'] }),
-    TraitDataset.findAll({ where: { dataset_id: datasetId }, attributes: ['project_id'] }),
-  ]);
-  const projects = await Project.findAll({
-    where: { id: shares.map(({ project_id }) => project_id) },
-    attributes: ['id', 'name'],
-  });
-  return [
-    ...jobs.map(({ id, name }) => `job ${id} (${name})`),
-    ...projects.map(({ id, name }) => `project ${id} (${name})`),
-  ];
 }

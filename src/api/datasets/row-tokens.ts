@@ -1,15 +1,7 @@
 import { z } from 'zod';
-import { inDataProcess } from '../../datasets/in-data-process.ts';
-import type { Env } from '../../env.ts';
-import type { Dataset } from '../../models/dataset.ts';
-import { DEFAULT_MAX_LENGTH } from '../../models/run-spec.ts';
+import { DEFAULT_MAX_LENGTH } from '../../models/runs/run-spec.ts';
 import { REASONING_CHOICES, TOO_LONG_CHOICES, TOOL_CALLS_CHOICES } from '../../trainer/protocol.ts';
-import { requireFile } from '../download.ts';
-import type { Slowly } from '../endpoint.ts';
-import { badRequest } from '../errors.ts';
-import { findTokenizer } from '../find-tokenizer.ts';
-import { integerParam, nameField } from '../shared-schema.ts';
-import { fileIsGone, withoutTokens } from './rows.ts';
+import { integerParam, nameField } from '../http/shared-schema.ts';
 
 export const TokensQuery = z.strictObject({
   base_model: nameField.openapi({ description: 'Its tokenizer and chat template make the tokens' }),
@@ -74,24 +66,3 @@ export const TokensSchema = z
       ],
     },
   });
-
-/** The tokens of one row as training on a base model would see them. */
-export async function tokensOf(
-  dataset: Dataset,
-  { base_model, row, offset, limit, ...chosen }: z.output<typeof TokensQuery>,
-  { env, slowly }: { env: Env; slowly: Slowly },
-) {
-  const { id, parquet_path: parquetPath, mapping, row_count } = dataset;
-  if (!mapping) throw withoutTokens(dataset);
-  if (row >= row_count)
-    throw badRequest(`row is ${row}, and dataset ${id} has ${row_count} rows, from 0 to ${row_count - 1}.`);
-  await requireFile(parquetPath, fileIsGone(id));
-  const tokenizer = await findTokenizer(env, base_model, chosen);
-  const request = { parquetPath, mapping, row, tokenizer, range: { offset, limit } };
-  const told = await slowly(request, () => inDataProcess('rowTokens', request));
-  const found = 'problem' in told ? { ...NO_TOKENS, ...told } : { problem: null, ...told };
-  const total = found.examples.reduce((sum, { tokens }) => sum + tokens, 0);
-  return { row_number: row, base_model, max_length: chosen.max_length, ...found, total, offset };
-}
-
-const NO_TOKENS = { notes: [], dropped: false, examples: [], tokens: [] };

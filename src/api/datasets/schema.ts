@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ON_BAD_ROWS } from '../../datasets/good-rows.ts';
 import { MappingSchema } from '../../datasets/rows/mapping.ts';
-import { DEFAULT_MAX_LENGTH } from '../../models/run-spec.ts';
+import { DEFAULT_MAX_LENGTH } from '../../models/runs/run-spec.ts';
 import {
   dateField,
   examplePage,
@@ -12,7 +12,7 @@ import {
   pageOf,
   searchQuery,
   textField,
-} from '../shared-schema.ts';
+} from '../http/shared-schema.ts';
 
 const DATASET = {
   id: 1,

@@ -1,15 +1,15 @@
 import type { Context } from 'koa';
 import type { Transaction } from 'sequelize';
+import { claimFiles, type NewFiles } from '../../commands/datasets/storage.ts';
 import { ingestDataset } from '../../datasets/ingest.ts';
-import { durableRename } from '../../durable-files.ts';
-import type { Env } from '../../env.ts';
-import { Dataset } from '../../models/dataset.ts';
-import type { Once } from '../endpoint.ts';
-import { ApiError } from '../errors.ts';
+import { Dataset } from '../../models/datasets/dataset.ts';
+import { durableRename } from '../../platform/durable-files.ts';
+import type { Env } from '../../platform/env.ts';
+import type { Once } from '../http/declaration.ts';
+import { ApiError } from '../http/errors.ts';
 import type { DiskRoom } from './disk-room.ts';
 import { presentDataset } from './present.ts';
 import { receiveUpload } from './receive.ts';
-import { claimFiles, type NewFiles } from './storage.ts';
 import type { Uploads } from './uploads.ts';
 
 /** What every upload of this process shares. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { ApiError } from '../errors.ts';
+import { ApiError } from '../http/errors.ts';
 
 /** Each takes a file descriptor, and room on the disk until its file is converted. */
 const MOST_AT_ONCE = 32;

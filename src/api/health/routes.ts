@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { Run } from '../../models/run.ts';
-import { VERSION } from '../../version.ts';
-import type { ApiDependencies, Endpoints } from '../endpoint.ts';
+import { Run } from '../../models/runs/run.ts';
+import { VERSION } from '../../platform/version.ts';
+import type { ApiDependencies } from '../http/declaration.ts';
+import type { Endpoints } from '../http/endpoint.ts';
 
 const HealthSchema = z
   .object({

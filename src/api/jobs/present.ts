@@ -1,7 +1,8 @@
 import type { Attributes } from 'sequelize';
-import type { Job } from '../../models/job.ts';
-import { presentRun, type WithLatestRun } from '../runs/present.ts';
-import { date } from '../shared-schema.ts';
+import type { Job } from '../../models/jobs/job.ts';
+import type { WithLatestRun } from '../../models/runs/latest-run.ts';
+import { date } from '../http/shared-schema.ts';
+import { presentRun } from '../runs/present.ts';
 
 export function presentJob(job: WithLatestRun<Attributes<Job>>) {
   return {

@@ -1,16 +1,16 @@
-import type { Transaction } from 'sequelize';
-import { Job } from '../../models/job.ts';
-import { LATEST_RUN, withPlaces } from '../../models/latest-run.ts';
-import type { ApiDependencies, Endpoints } from '../endpoint.ts';
-import { notFound } from '../errors.ts';
-import { searchOf, withStatus } from '../list-query.ts';
-import { cancelLatest, deleteOwner, startAgain } from '../runs/actions.ts';
+import { createJob, jobSpec } from '../../commands/jobs/create-job.ts';
+import { findJob } from '../../commands/jobs/find-job.ts';
+import { readJob } from '../../commands/jobs/read-job.ts';
+import { cancelLatest, deleteOwner, startAgain } from '../../commands/runs/actions.ts';
+import { Job } from '../../models/jobs/job.ts';
+import { LATEST_RUN, withPlaces } from '../../models/runs/latest-run.ts';
+import type { ApiDependencies } from '../http/declaration.ts';
+import type { Endpoints } from '../http/endpoint.ts';
+import { searchOf, withStatus } from '../http/list-query.ts';
+import { IdParams } from '../http/shared-schema.ts';
 import { addPausing } from '../runs/pausing.ts';
 import { StartAgain } from '../runs/schema.ts';
-import { IdParams } from '../shared-schema.ts';
-import { createJob, jobSpec } from './create-job.ts';
 import { presentJob, presentJobStatus } from './present.ts';
-import { readJob } from './read-job.ts';
 import { JobCreate, JobListQuery, JobListSchema, JobPatch, JobSchema, JobStatusSchema } from './schema.ts';
 
 const tag = 'Training jobs';
@@ -129,11 +129,4 @@ export function addJobs(endpoints: Endpoints, { env, orchestration }: ApiDepende
     errors: { 404: 'Job not found', 409: 'It has a run that has not ended' },
     handle: ({ params: { id } }) => deleteOwner({ kind: 'job', id }),
   });
-}
-
-async function findJob(id: number, transaction: Transaction | null = null): Promise<Job> {
-  const job = await Job.findByPk(id, { include: LATEST_RUN, transaction });
-  if (!job) throw notFound('Job', id);
-  await withPlaces(job.latestRun ? [job.latestRun] : []);
-  return job;
 }

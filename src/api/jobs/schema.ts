@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { HyperparameterChoicesSchema } from '../../models/run-spec.ts';
-import { RUN_STATUSES, TRAINING_TYPES } from '../../models/statuses.ts';
-import { RUN_FIELDS, runFields } from '../runs/schema.ts';
+import { HyperparameterChoicesSchema } from '../../models/runs/run-spec.ts';
+import { RUN_STATUSES } from '../../models/runs/statuses.ts';
+import { TRAINING_TYPES } from '../../trainer/training-types.ts';
 import {
   dateField,
   embeddingModelField,
@@ -12,7 +12,8 @@ import {
   pageOf,
   searchQuery,
   textField,
-} from '../shared-schema.ts';
+} from '../http/shared-schema.ts';
+import { RUN_FIELDS, runFields } from '../runs/schema.ts';
 
 /** The reference's example. */
 const CHOSEN = {

@@ -1,6 +1,6 @@
-import type { Project } from '../../models/project.ts';
+import type { Project } from '../../models/projects/project.ts';
+import { date } from '../http/shared-schema.ts';
 import { presentRun } from '../runs/present.ts';
-import { date } from '../shared-schema.ts';
 
 /** Needs latestRun and traits with their datasets (see WITH_TRAITS). */
 export function presentProject(project: Project) {

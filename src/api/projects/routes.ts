@@ -1,19 +1,21 @@
-import type { Transaction } from 'sequelize';
-import { findPinned, findPinnedIndexModel } from '../../activities/pinned-model.ts';
-import { findIndexModel } from '../../base-models/embedding-model.ts';
 import { findModel, listModels } from '../../base-models/find-model.ts';
-import { Host } from '../../models/host.ts';
-import { Run } from '../../models/run.ts';
+import { createProject } from '../../commands/projects/create-project.ts';
+import { findProject } from '../../commands/projects/find-project.ts';
+import { planProject } from '../../commands/projects/plan-project.ts';
+import { startProject } from '../../commands/projects/start-project.ts';
+import { cancelLatest, deleteOwner } from '../../commands/runs/actions.ts';
+import { OrchestrationUnavailableError } from '../../commands/workflows/client.ts';
+import { Host } from '../../models/pool/host.ts';
 import { requireOutputDirectory } from '../../outputs/output-directory.ts';
-import { OrchestrationUnavailableError } from '../../workflows/client.ts';
-import type { ApiDependencies, Endpoints } from '../endpoint.ts';
-import { badRequest } from '../errors.ts';
-import { presentAvailability } from '../models/present.ts';
-import { PlanSchema } from '../plan.ts';
-import { cancelLatest, deleteOwner, startAgain } from '../runs/actions.ts';
+import { presentAvailability } from '../base-models/present.ts';
+import type { ApiDependencies } from '../http/declaration.ts';
+import type { Endpoints } from '../http/endpoint.ts';
+import { badRequest } from '../http/errors.ts';
+import { IdParams } from '../http/shared-schema.ts';
 import { addPausing } from '../runs/pausing.ts';
+import { PlanSchema, presentPlan } from '../runs/plan.ts';
 import { StartAgain } from '../runs/schema.ts';
-import { IdParams } from '../shared-schema.ts';
+import { listProjects } from './list-projects.ts';
 import { presentProject } from './present.ts';
 import {
   ModelListSchema,
@@ -29,7 +31,6 @@ import {
   ProjectSchema,
   ProjectValidationSchema,
 } from './schema.ts';
-import { createProject, findProject, listProjects, planProject, projectSpec } from './store.ts';
 
 const tag = 'Projects';
 
@@ -79,7 +80,10 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
     success: { status: 200, description: 'The plan', schema: PlanSchema },
     errors: { 400: 'Validation failed' },
     mayTakeLong: true,
-    handle: async ({ body, slowly }) => await planProject(body, { env, slowly }),
+    handle: async ({ body, slowly }) => {
+      const { plan, ...planned } = await planProject(body, { env, slowly });
+      return presentPlan(plan, planned);
+    },
   });
 
   endpoints.add({
@@ -140,7 +144,8 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
     creates: true,
     success: { status: 200, description: 'The project, pending', schema: ProjectSchema },
     errors: { 400: 'Model not available', 404: 'Project not found', 409: 'It has a run that has not ended' },
-    handle: ({ params: { id }, once }) => once((transaction) => run(id, true, transaction)),
+    handle: ({ params: { id }, once }) =>
+      once(async (transaction) => presentProject(await startProject(id, true, env, transaction))),
   });
 
   endpoints.add({
@@ -158,20 +163,9 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
       404: 'Project not found',
       409: 'It has a run that has not ended',
     },
-    handle: ({ params: { id }, body: { fresh }, once }) => once((transaction) => run(id, fresh, transaction)),
+    handle: ({ params: { id }, body: { fresh }, once }) =>
+      once(async (transaction) => presentProject(await startProject(id, fresh, env, transaction))),
   });
-
-  /** Both ways to start: a project whose model is not there is refused before anything is written. */
-  async function run(id: number, fresh: boolean, transaction: Transaction) {
-    const project = await findProject(id, transaction);
-    // The latest run of a project comes without its spec.
-    const resumed = fresh || !project.latestRun ? null : await Run.findByPk(project.latestRun.id, { transaction });
-    const model = resumed ? await findPinned(env, resumed) : await findModel(env, project.base_model);
-    const index = resumed ? await findPinnedIndexModel(env, resumed) : await findIndexModel(env, project, model);
-    for (const found of [model, index]) if (found && !found.available) throw badRequest(found.errors.join(' '));
-    await startAgain({ kind: 'project', id }, fresh, () => projectSpec(project, env, transaction), transaction);
-    return presentProject(await findProject(id, transaction));
-  }
 
   endpoints.add({
     method: 'post',

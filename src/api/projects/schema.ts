@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { RowFiltersSchema } from '../../datasets/row-filters.ts';
-import { HyperparameterChoicesSchema, MixingChoicesSchema } from '../../models/run-spec.ts';
-import { RUN_STATUSES, TRAINING_TYPES, TRAIT_TYPES } from '../../models/statuses.ts';
-import { RUN_FIELDS, runFields } from '../runs/schema.ts';
+import { TRAIT_TYPES } from '../../models/projects/trait-types.ts';
+import { HyperparameterChoicesSchema, MixingChoicesSchema } from '../../models/runs/run-spec.ts';
+import { RUN_STATUSES } from '../../models/runs/statuses.ts';
+import { TRAINING_TYPES } from '../../trainer/training-types.ts';
 import {
   dateField,
   embeddingModelField,
@@ -12,7 +13,8 @@ import {
   pageOf,
   searchQuery,
   textField,
-} from '../shared-schema.ts';
+} from '../http/shared-schema.ts';
+import { RUN_FIELDS, runFields } from '../runs/schema.ts';
 
 const shareFields = z.strictObject({
   dataset_id: idField,

@@ -1,6 +1,6 @@
 import { setTimeout as after } from 'node:timers/promises';
-import { isDatabaseAway } from '../../models/database-away.ts';
-import { readStream, type StreamEntry, type StreamPlace } from '../../models/run-stream.ts';
+import { readStream, type StreamEntry, type StreamPlace } from '../../models/runs/run-stream.ts';
+import { isDatabaseAway } from '../../platform/postgres/database-away.ts';
 import type { HorizonWatch } from './horizon-watch.ts';
 
 const LOOK_EVERY_MS = 500;

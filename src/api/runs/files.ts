@@ -1,13 +1,13 @@
 import { open, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type MixtureManifest, type MixturePart, readMixtureManifest } from '../../datasets/mixture.ts';
-import type { Env } from '../../env.ts';
-import { ifThere } from '../../files.ts';
-import type { Run } from '../../models/run.ts';
+import type { Run } from '../../models/runs/run.ts';
+import type { Env } from '../../platform/env.ts';
+import { ifThere } from '../../platform/files.ts';
 import { runPaths } from '../../runs/run-paths.ts';
-import { type Download, filePiece } from '../download.ts';
-import { ApiError, badRequest } from '../errors.ts';
-import { tarArchive } from '../tar-archive.ts';
+import { type Download, filePiece } from '../http/download.ts';
+import { ApiError, badRequest } from '../http/errors.ts';
+import { tarArchive } from '../http/tar-archive.ts';
 
 /** No more of a log than this is read, however long its lines are. */
 const MOST_LOG_BYTES = 8 * 1024 ** 2;

@@ -1,5 +1,5 @@
-import type { Logger } from '../../logger.ts';
-import { findOldestWriter } from '../../models/run-stream.ts';
+import { findOldestWriter } from '../../models/runs/run-stream.ts';
+import type { Logger } from '../../platform/logger.ts';
 
 const STUCK_AFTER_MS = 30_000;
 

@@ -1,9 +1,9 @@
 import type { z } from 'zod';
-import type { Orchestration } from '../../workflows/client.ts';
-import type { Endpoints } from '../endpoint.ts';
-import { IdParams } from '../shared-schema.ts';
-import { pauseLatest } from './actions.ts';
-import { nameOf, type RunOwner } from './owners.ts';
+import { pauseLatest } from '../../commands/runs/actions.ts';
+import { nameOf, type RunOwner } from '../../commands/runs/owners.ts';
+import type { Orchestration } from '../../commands/workflows/client.ts';
+import type { Endpoints } from '../http/endpoint.ts';
+import { IdParams } from '../http/shared-schema.ts';
 
 /** Pause and resume of a job or project. `show` gives it as it is then, in the shape of `schema`. */
 export function addPausing(

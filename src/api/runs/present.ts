@@ -1,10 +1,7 @@
-import type { ShownRun } from '../../models/latest-run.ts';
-import type { Run } from '../../models/run.ts';
-import { presentPlan } from '../plan.ts';
-import { date } from '../shared-schema.ts';
-
-/** A job or project with its latest run; each field of that is null, or it is left out, while there is none. */
-export type WithLatestRun<Owner> = Owner & { latestRun?: { [K in keyof ShownRun]: ShownRun[K] | null } };
+import type { ShownRun, WithLatestRun } from '../../models/runs/latest-run.ts';
+import type { Run } from '../../models/runs/run.ts';
+import { date } from '../http/shared-schema.ts';
+import { presentPlan } from './plan.ts';
 
 /** Whether the model is worse than its base, where it cannot be overlooked. Validations from before there was one have none. */
 function presentVerdict(validation: ShownRun['validation'] | undefined) {

@@ -1,22 +1,23 @@
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
+import { findRun, type RunOwner, requireOwner, runsOf } from '../../commands/runs/owners.ts';
+import { queryBundle, streamAnswer } from '../../commands/runs/query-bundle.ts';
 import { inReader } from '../../datasets/in-data-process.ts';
-import { Checkpoint } from '../../models/checkpoint.ts';
-import { withPlaces } from '../../models/latest-run.ts';
-import { Run } from '../../models/run.ts';
-import { readMetrics, STREAM_START } from '../../models/run-stream.ts';
-import { requireFile, sendDownload } from '../download.ts';
-import type { ApiDependencies, Endpoints } from '../endpoint.ts';
-import { badRequest } from '../errors.ts';
-import { leavingOf } from '../request.ts';
-import { date, IdParams, pageQuery } from '../shared-schema.ts';
+import { Checkpoint } from '../../models/runs/checkpoint.ts';
+import { withPlaces } from '../../models/runs/latest-run.ts';
+import { Run } from '../../models/runs/run.ts';
+import { readMetrics, STREAM_START } from '../../models/runs/run-stream.ts';
+import type { ApiDependencies } from '../http/declaration.ts';
+import { requireFile, sendDownload } from '../http/download.ts';
+import type { Endpoints } from '../http/endpoint.ts';
+import { badRequest } from '../http/errors.ts';
+import { leavingOf } from '../http/request.ts';
+import { date, IdParams, pageQuery } from '../http/shared-schema.ts';
 import { eventStream, placeOf } from './event-stream.ts';
 import { archiveOutput, findMixture, mixtureFile, mixtureIsGone, readLog, readReport } from './files.ts';
 import { HorizonWatch } from './horizon-watch.ts';
-import { findRun, type RunOwner, requireOwner, runsOf } from './owners.ts';
 import { presentOneRun } from './present.ts';
-import { queryBundle, streamAnswer } from './query-bundle.ts';
 import {
   CheckpointsSchema,
   EventSchema,

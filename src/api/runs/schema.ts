@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { MIXTURE_PARTS } from '../../datasets/mixture.ts';
-import { RUN_PHASES, RUN_STATUSES } from '../../models/statuses.ts';
+import { RUN_PHASES, RUN_STATUSES } from '../../models/runs/statuses.ts';
 import { AnswerSchema, FoundChunkSchema, SEARCHES } from '../../retrieval/bundle-protocol.ts';
 import { DeviceFiguresSchema, VERDICTS } from '../../trainer/protocol.ts';
-import { PlanSchema } from '../plan.ts';
-import { dateField, examplePage, idField, integerParam, pageOf, questionField } from '../shared-schema.ts';
+import { dateField, examplePage, idField, integerParam, pageOf, questionField } from '../http/shared-schema.ts';
+import { PlanSchema } from './plan.ts';
 
 const verdictFields = {
   verdict: z.enum(VERDICTS).nullable().openapi({

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { PROJECT_ROOT } from '../../env.ts';
+import { PROJECT_ROOT } from '../../platform/env.ts';
 
 const names = z.array(z.string());
 

@@ -9,8 +9,8 @@ import { execa } from 'execa';
 import { countRows } from '../../../src/datasets/count-rows.ts';
 import { withDuckDb } from '../../../src/datasets/duckdb.ts';
 import { literal } from '../../../src/datasets/sql.ts';
-import { loadEnv, PROJECT_ROOT } from '../../../src/env.ts';
-import { ensurePythonEnvironment } from '../../../src/local/python.ts';
+import { loadEnv, PROJECT_ROOT } from '../../../src/platform/env.ts';
+import { ensurePythonEnvironment } from '../../../src/platform/python.ts';
 
 const FOLDER = dirname(fileURLToPath(import.meta.url));
 const MIX_ROWS = 1_000_000;

@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
-import { loadEnv, PROJECT_ROOT } from '../../../src/env.ts';
-import { ensureTrainerPython } from '../../../src/local/python.ts';
+import { loadEnv, PROJECT_ROOT } from '../../../src/platform/env.ts';
+import { ensureTrainerPython } from '../../../src/platform/python.ts';
 
 const PEAK = join(dirname(fileURLToPath(import.meta.url)), 'peak.py');
 /** What an export may take, of its model: half. */

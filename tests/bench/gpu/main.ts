@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { loadEnv } from '../../../src/env.ts';
+import { loadEnv } from '../../../src/platform/env.ts';
 import { withTrl } from '../trainer/main.ts';
 
 const SCRIPT = join(dirname(fileURLToPath(import.meta.url)), 'measure.py');

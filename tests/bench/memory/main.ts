@@ -2,8 +2,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Table from 'cli-table3';
 import { execa } from 'execa';
-import { loadEnv, PROJECT_ROOT } from '../../../src/env.ts';
-import { ensureTrainerPython } from '../../../src/local/python.ts';
+import { loadEnv, PROJECT_ROOT } from '../../../src/platform/env.ts';
+import { ensureTrainerPython } from '../../../src/platform/python.ts';
 
 const SCRIPT = join(dirname(fileURLToPath(import.meta.url)), 'peak.py');
 /** Tokens of a row, and how many of them are learnt. */

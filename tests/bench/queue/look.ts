@@ -3,13 +3,13 @@
  * what they take is its own. It looks whenever its parent says so, and answers with what it took.
  */
 import { readFile, writeFile } from 'node:fs/promises';
-import { loadEnv } from '../../../src/env.ts';
-import { createLogger } from '../../../src/logger.ts';
+import { connectOrchestration } from '../../../src/commands/workflows/client.ts';
 import { connectModels } from '../../../src/models/database.ts';
-import { requireDatabaseUrl } from '../../../src/models/database-url.ts';
-import { Dispatcher } from '../../../src/workers/dispatcher.ts';
-import { Reconciler } from '../../../src/workers/reconciler.ts';
-import { connectOrchestration } from '../../../src/workflows/client.ts';
+import { loadEnv } from '../../../src/platform/env.ts';
+import { createLogger } from '../../../src/platform/logger.ts';
+import { requireDatabaseUrl } from '../../../src/platform/postgres/database-url.ts';
+import { Dispatcher } from '../../../src/processes/orchestrator/dispatcher.ts';
+import { Reconciler } from '../../../src/processes/orchestrator/reconciler.ts';
 import { median } from '../../support/figures.ts';
 
 /** Milliseconds, and bytes above what the process had before. */

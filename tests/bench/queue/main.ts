@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { childEnv, PROJECT_ROOT, toVariables } from '../../../src/env.ts';
+import { childEnv, PROJECT_ROOT, toVariables } from '../../../src/platform/env.ts';
 import { addQueuedRuns } from '../../support/queued-runs.ts';
 import { until } from '../../support/service.ts';
 import { type Bounded, judge, round } from '../bounds.ts';

@@ -9,7 +9,7 @@ const WORKERS = 4;
 const STARTS = 60;
 const CANCELS = 20;
 const WITH_WORKFLOW = 10;
-/** So many runs are ready while there is no worker (PREPARED_AHEAD in src/models/line.ts). */
+/** So many runs are ready while there is no worker (PREPARED_AHEAD in src/models/runs/line.ts). */
 const PREPARED = 2;
 const TIMEOUT_MS = 120_000;
 const WAIT_AT_MOST_MS = 60_000;

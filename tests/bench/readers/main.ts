@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { loadEnv, PROJECT_ROOT } from '../../../src/env.ts';
-import { ensurePythonEnvironment, ensureTrainerPython } from '../../../src/local/python.ts';
+import { loadEnv, PROJECT_ROOT } from '../../../src/platform/env.ts';
+import { ensurePythonEnvironment, ensureTrainerPython } from '../../../src/platform/python.ts';
 import { smollm2 } from '../smollm2.ts';
 
 const FOLDER = dirname(fileURLToPath(import.meta.url));

@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { execa } from 'execa';
-import { loadEnv, PROJECT_ROOT } from '../../../src/env.ts';
-import { ensureTrainerPython } from '../../../src/local/python.ts';
+import { loadEnv, PROJECT_ROOT } from '../../../src/platform/env.ts';
+import { ensureTrainerPython } from '../../../src/platform/python.ts';
 
 const FOLDER = dirname(fileURLToPath(import.meta.url));
 /** Rows of the version to compare with, which may take a quarter of a second for one. All of these are compared token by token. */

@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { execa } from 'execa';
-import { type Env, loadEnv, PROJECT_ROOT } from '../../../src/env.ts';
-import { ensurePythonEnvironment, ensureTrainerPython } from '../../../src/local/python.ts';
+import { type Env, loadEnv, PROJECT_ROOT } from '../../../src/platform/env.ts';
+import { ensurePythonEnvironment, ensureTrainerPython } from '../../../src/platform/python.ts';
 import { smollm2 } from '../smollm2.ts';
 
 const FOLDER = dirname(fileURLToPath(import.meta.url));

@@ -1,0 +1,50 @@
+/**
+ * The allowed arrows between the folders of src/, written down once: `npm run lint` holds the sources to it. From top to bottom, each
+ * may use what stands below it. ARCHITECTURE.md says what each is for.
+ */
+const LAYERS = [
+  ['processes'],
+  ['api'],
+  ['commands'],
+  ['activities'],
+  ['workflows', 'models'],
+  ['runs'],
+  ['datasets'],
+  ['base-models', 'outputs', 'retrieval'],
+  ['trainer'],
+  ['platform'],
+];
+
+/** Beyond the order: an API answers from rows and by commands, and what a workflow's sandbox does not need stays out of it. */
+const NEVER = [
+  { from: 'api', to: 'activities', why: 'an endpoint calls a command, which starts a workflow' },
+  { from: 'workflows', to: 'models', why: 'a workflow runs in a sandbox: its activities read and write rows' },
+  { from: 'models', to: 'workflows', why: 'rows know nothing of Temporal' },
+];
+
+const folder = (names) => `^src/(${names.join('|')})/`;
+
+module.exports = {
+  forbidden: [
+    { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
+    ...LAYERS.slice(1).map((names, index) => ({
+      name: `no-arrow-up-from-${names.join('-')}`,
+      severity: 'error',
+      from: { path: folder(names) },
+      to: { path: folder(LAYERS.slice(0, index + 1).flat()) },
+    })),
+    ...NEVER.map(({ from, to, why }) => ({
+      name: `${from}-without-${to}`,
+      comment: why,
+      severity: 'error',
+      from: { path: folder([from]) },
+      to: { path: folder([to]) },
+    })),
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: 'node_modules' },
+    enhancedResolveOptions: { extensions: ['.ts', '.js', '.json'] },
+  },
+};

@@ -1,0 +1,97 @@
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import { interruptionsOf } from '../../models/runs/interruptions.ts';
+import { connection, Run } from '../../models/runs/run.ts';
+import { RunEvent } from '../../models/runs/run-event.ts';
+import { isFinal, type RunStatus } from '../../models/runs/statuses.ts';
+import { transition } from '../../models/runs/transition.ts';
+import type { Env } from '../../platform/env.ts';
+import { RunFolder } from '../../runs/run-folder.ts';
+import { FAILURE_TYPES, type FinishInput, type TrainingOutcome } from '../../workflows/contract.ts';
+import { knownManifestSha256 } from './train-model.ts';
+
+/**
+ * The end of a run: publishes the output by rename when it is complete, removes what is half-done, writes the final
+ * status. A run that has ended already (cancelled through the API, say) keeps the end it has.
+ * May run twice: publishing looks whether the rename was done, and the second transition finds the run final.
+ */
+export function createFinishRun(env: Env) {
+  return async function finishRun({ runId, outcome, errorClass, message }: FinishInput): Promise<TrainingOutcome> {
+    const run = await Run.findByPk(runId);
+    if (!run) return { status: 'failed', message: `Run ${runId} is not in the database.` };
+    if (!isFinal(run.status)) {
+      if (outcome === 'completed') await complete(env, run);
+      else await transition({ runId, to: outcome, phase: 'finished', ...endOf(outcome, errorClass, message) });
+    }
+    const ended = await Run.findByPk(runId, { rejectOnEmpty: true });
+    // Before the run is closed: nobody else asks after that.
+    if (ended.status === 'cancelled' && outcome !== 'cancelled') await cancelOwnWorkflow();
+    await closeRun(env, run);
+    return {
+      status: endStatus(ended.status),
+      message: ended.error_message,
+      verdict: ended.validation?.verdict ?? null,
+      outputPath: ended.output_path,
+      weightsSha256: ended.result?.weights_sha256 ?? null,
+      interruptions: await interruptionsOf(runId),
+    };
+  };
+}
+
+/** Its workflow cannot cancel itself, and waits for this to be listed as what it is. */
+async function cancelOwnWorkflow(): Promise<void> {
+  const { client, info } = Context.current();
+  const { workflowId, runId } = info.workflowExecution ?? {};
+  if (workflowId) await client.workflow.getHandle(workflowId, runId).cancel();
+}
+
+function endOf(outcome: 'failed' | 'cancelled', errorClass?: string, message?: string) {
+  if (outcome === 'cancelled') return {};
+  return {
+    set: {
+      error_class: errorClass ?? FAILURE_TYPES.trainerFailed,
+      error_message: message || 'The run failed without saying why; its log in the run folder says more.',
+    },
+  };
+}
+
+async function complete(env: Env, run: Run): Promise<void> {
+  if (!run.result || !run.validation) {
+    const found = `Run ${run.id} is to be published, and the database does not know that it was trained and validated.`;
+    throw ApplicationFailure.nonRetryable(found, FAILURE_TYPES.stageForgotten);
+  }
+  const folder = new RunFolder(env, run);
+  // First: from here on it cannot be cancelled any more, so that no model is published of a run that was.
+  if (!(await intendToPublish(run.id, folder.paths.output))) return;
+  const warning = await folder.publish(run.result.staging_path, knownManifestSha256(run));
+  if (warning !== null) await RunEvent.create({ run_id: run.id, kind: 'warning', data: { message: warning } });
+  // A validated run was handed back to the queue; from there the table leads to completed by way of running.
+  await transition({ runId: run.id, from: ['queued'], to: 'running', phase: 'publishing' });
+  const set = { output_path: folder.paths.output, progress: 100 };
+  await transition({ runId: run.id, to: 'completed', phase: 'finished', set });
+}
+
+/** Writes that the run is about to be published, and where. False when it has ended meanwhile. */
+async function intendToPublish(runId: number, path: string): Promise<boolean> {
+  return await connection().transaction(async (transaction) => {
+    const run = await Run.findByPk(runId, { transaction, lock: transaction.LOCK.UPDATE, rejectOnEmpty: true });
+    if (isFinal(run.status)) return false;
+    if (run.phase === 'publishing' && run.publish_path === path) return true;
+    await run.update({ phase: 'publishing', publish_path: path }, { transaction });
+    await RunEvent.create({ run_id: runId, kind: 'phase', data: { phase: 'publishing' } }, { transaction });
+    return true;
+  });
+}
+
+/**
+ * Removes models of an ended run that were not published, and notes that nothing is left to do for it. Nobody may be at
+ * work on it any more. May run twice.
+ */
+export async function closeRun(env: Env, run: Run): Promise<void> {
+  await new RunFolder(env, run).removeExports();
+  await Run.update({ workflow_closed_at: new Date() }, { where: { id: run.id }, silent: true });
+}
+
+function endStatus(status: RunStatus): TrainingOutcome['status'] {
+  if (status === 'completed' || status === 'failed' || status === 'cancelled') return status;
+  throw new Error(`A finished run is ${status}.`);
+}

@@ -1,0 +1,42 @@
+import { ApplicationFailure } from '@temporalio/activity';
+import { Checkpoint } from '../../models/runs/checkpoint.ts';
+import { setPauseReason } from '../../models/runs/pause.ts';
+import type { Env } from '../../platform/env.ts';
+import { freeBytes } from '../../platform/files.ts';
+import { runPaths } from '../../runs/run-paths.ts';
+import {
+  FAILURE_TYPES,
+  PAUSE_WAS_ASKED,
+  type PauseCause,
+  type PauseInput,
+  type RunRef,
+} from '../../workflows/contract.ts';
+import { openRun } from './open-run.ts';
+
+/** What a training needs beside two checkpoints: logs, events, and the disk's other users. */
+const SPARE_BYTES = 256 * 1024 ** 2;
+
+/** Writes whether the run is to be paused, and why. May run twice. */
+export async function setPause({ runId, reason }: PauseInput): Promise<void> {
+  if (!(await setPauseReason(runId, reason))) {
+    throw ApplicationFailure.nonRetryable('The run has ended.', FAILURE_TYPES.runEnded);
+  }
+}
+
+/** Whether the row says so, and for what. */
+export async function isPaused({ runId }: RunRef): Promise<PauseCause | false> {
+  const { pause_reason } = await openRun(runId);
+  if (pause_reason === null) return false;
+  return pause_reason === PAUSE_WAS_ASKED ? 'asked' : 'full_disk';
+}
+
+/** Tells whether the disks that a run writes to have room again for two more of its checkpoints. Only reads. */
+export function createHasRoom(env: Env) {
+  return async function hasRoom({ runId }: RunRef): Promise<boolean> {
+    const run = await openRun(runId);
+    const largest: number | null = await Checkpoint.max('bytes', { where: { run_id: runId } });
+    const needed = SPARE_BYTES + 2 * (largest ?? 0);
+    const free = await Promise.all([runPaths(env, run).dir, run.spec.output_directory].map(freeBytes));
+    return Math.min(...free) >= needed;
+  };
+}

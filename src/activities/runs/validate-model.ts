@@ -1,0 +1,95 @@
+import { ApplicationFailure } from '@temporalio/activity';
+import type { Run } from '../../models/runs/run.ts';
+import { recordEvent, recordValidation } from '../../models/runs/run-progress.ts';
+import { trainerHyperparameters } from '../../models/runs/run-spec.ts';
+import { exists } from '../../platform/files.ts';
+import { RunFolder } from '../../runs/run-folder.ts';
+import type { RunPaths } from '../../runs/run-paths.ts';
+import { type ValidationResult, ValidationResultSchema } from '../../trainer/protocol.ts';
+import { FAILURE_TYPES, type GaveWay, type RunRef } from '../../workflows/contract.ts';
+import { currentSplit } from './batch-split.ts';
+import { openRun } from './open-run.ts';
+import { readMixture } from './prepare-data.ts';
+import { runTrainer } from './run-trainer.ts';
+import { commonFields, knownManifestSha256 } from './train-model.ts';
+import type { TrainingWorkerContext } from './training-worker-context.ts';
+import { underLease } from './under-lease.ts';
+
+/**
+ * Checks the finished model's files, loads it in a fresh process, generates, and compares base and tuned on held-out
+ * rows. A model that does not load fails the run; one that got worse than its base is a warning that the user sees.
+ */
+export function createValidateModel(context: TrainingWorkerContext) {
+  const { env } = context;
+  return async function validateModel({ runId }: RunRef): Promise<GaveWay | null> {
+    if (!(await openRun(runId)).result) {
+      const found = `Run ${runId} is to be validated, and the database does not know that it was trained.`;
+      throw ApplicationFailure.nonRetryable(found, FAILURE_TYPES.stageForgotten);
+    }
+    return await context.busyWith(runId, () =>
+      underLease(
+        { ...context.leaseOptions(runId), phase: 'validating', doneReason: 'validated' },
+        async (run, hold) => {
+          const { lease } = hold;
+          const folder = new RunFolder(env, run);
+          await folder.requireNoLinks();
+          const { trainRows, heldOutRows } = await readMixture(folder.paths.mixture);
+          const validation = ValidationResultSchema.parse(
+            await runTrainer({
+              python: await context.python(),
+              start: context.startTrainer,
+              folder,
+              file: {
+                ...(await commonFields(env, run, lease, heldOutRows > 0)),
+                task: 'validate',
+                output_dir: await modelOf(run, folder.paths),
+                hyperparameters: { ...trainerHyperparameters(run.spec, trainRows), ...(await currentSplit(runId)) },
+                known_checkpoint_step: null,
+                known_manifest_sha256: knownManifestSha256(run),
+                save_share: null,
+              },
+              hold,
+              stopGraceMs: () => 0,
+              stallTimeoutMs: context.stallTimeoutMs,
+              write: async (delivery, nth) =>
+                Array.isArray(delivery) || delivery.type !== 'phase'
+                  ? true
+                  : await recordEvent(lease, 'validation', { step: delivery.phase }, nth),
+            }),
+          );
+          // What was found, or not, where a link led says nothing about the model.
+          if (!validation.valid) await folder.requireNoLinks();
+          await recordValidation(lease, validation);
+          if (!validation.valid) {
+            throw ApplicationFailure.nonRetryable(
+              `The trained model is not usable: ${validation.errors.join(' ')}`,
+              FAILURE_TYPES.validationFailed,
+            );
+          }
+          for (const message of warningsOf(validation)) await recordEvent(lease, 'warning', { message });
+          await context.countRun();
+        },
+      ),
+    );
+  };
+}
+
+/** Where the trained model lies: as a rule not published yet, unless the row is of a backup from before that. */
+async function modelOf(run: Run, { output }: RunPaths): Promise<string> {
+  const staging = run.result?.staging_path;
+  return staging !== undefined && (await exists(staging)) ? staging : output;
+}
+
+/** Below this, whoever asks the bundle will often not be answered. */
+const LEAST_RECALL_AT_10 = 0.5;
+
+/** What a user should know of a model that is usable: that it got worse than its base, or does not find much. */
+function* warningsOf({ verdict, summary, retrieval = [] }: ValidationResult): Generator<string> {
+  if (verdict === 'worse') yield summary;
+  for (const { trait, questions, recall_at_10: recall, answers } of retrieval) {
+    if (answers && answers.with_retrieval.f1 < answers.without_retrieval.f1)
+      yield `Of ${answers.questions} held-out questions of ${trait}, the answers from the index are further from the expected ones than those without it (F1 ${answers.with_retrieval.f1.toFixed(2)}, not ${answers.without_retrieval.f1.toFixed(2)}). Another model may make more of what is found.`;
+    if (recall < LEAST_RECALL_AT_10)
+      yield `Of ${questions} held-out questions of ${trait}, ${(100 * recall).toFixed(0)} % have their answer among the first 10 chunks. Another embedding model or smaller chunks may find more.`;
+  }
+}

@@ -1,0 +1,87 @@
+import type { Context } from 'koa';
+import type { Sequelize, Transaction } from 'sequelize';
+import type { z } from 'zod';
+import type { Orchestration } from '../../commands/workflows/client.ts';
+import type { Env } from '../../platform/env.ts';
+import type { Logger } from '../../platform/logger.ts';
+import type { Slowly } from '../../platform/long-answers.ts';
+import type { BundleReaders } from '../../retrieval/bundle-readers.ts';
+import type { Access } from './guard.ts';
+import type { Parsed } from './request.ts';
+
+export const BASE_PATH = '/api/v1';
+
+/** What every handler may use. */
+export interface ApiDependencies {
+  env: Env;
+  orchestration: Orchestration;
+  logger: Logger;
+  sequelize: Sequelize;
+  bundles: BundleReaders;
+  /** After so long an answer says that its work goes on. */
+  answerWithinMs?: number;
+}
+
+/**
+ * Creates in a transaction, once per Idempotency-Key where the client sends one (see idempotency.ts), and gives the
+ * answer. `fingerprint`: what makes a request the same one, unless that is its JSON body.
+ */
+export type Once = (create: (transaction: Transaction) => Promise<unknown>, fingerprint?: string) => Promise<unknown>;
+
+interface Request<Params, Query, Body> {
+  params: Params;
+  query: Query;
+  body: Body;
+  ctx: Context;
+  /** What the client sent as Idempotency-Key, of which `once` makes use by itself. @throws ApiError 422 */
+  idempotencyKey: () => string | undefined;
+  once: Once;
+  slowly: Slowly;
+}
+
+interface Success {
+  status: 200 | 201 | 204;
+  description: string;
+  schema?: z.ZodType;
+  /** Of an answer that is no JSON. */
+  contentType?: string;
+  /** What each event has, where the answer may also be asked for as a stream of them (Server-Sent Events). */
+  streamed?: z.ZodType;
+  /** Where what was created is found, with the `{id}` of the answer: the header Location. */
+  location?: string;
+}
+
+export interface Declaration<
+  P extends z.ZodObject | undefined,
+  Q extends z.ZodObject | undefined,
+  B extends z.ZodType | undefined,
+> extends Access {
+  method: 'get' | 'post' | 'patch' | 'delete';
+  /** As OpenAPI writes it, under the base path: `/jobs/{id}`. */
+  path: string;
+  /** The last parameter of the path is all that is left of it, with slashes. */
+  takesRestOfPath?: boolean;
+  summary: string;
+  tag: string;
+  params?: P;
+  query?: Q;
+  body?: B;
+  /** The body may be left out. */
+  bodyOptional?: boolean;
+  /** Takes an Idempotency-Key: the handler uses `once`. */
+  creates?: boolean;
+  /** Other request headers, for the document: the handler reads them. */
+  headers?: z.ZodObject;
+  /** Default: JSON. A multipart body is read by the handler. */
+  multipart?: z.ZodType;
+  success: Success;
+  /** A download, which is answered by `sendDownload`: also a part of it, and that it has not changed. */
+  inRanges?: boolean;
+  /** The handler uses `slowly`: an answer may be 202, with how far it is. */
+  mayTakeLong?: boolean;
+  /** Answers as well while PostgreSQL and Temporal are away. */
+  alone?: boolean;
+  /** Error codes beside those that every endpoint can give, with when they are given. */
+  errors?: Record<number, string>;
+  handle: (request: Request<Parsed<P>, Parsed<Q>, Parsed<B>>) => Promise<unknown>;
+}

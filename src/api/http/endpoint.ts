@@ -1,0 +1,98 @@
+import { OpenAPIRegistry } from '@asteasolutions/zod-to-openapi';
+import type { Context } from 'koa';
+import type { Sequelize } from 'sequelize';
+import { z } from 'zod';
+import type { Slowly } from '../../platform/long-answers.ts';
+import { ANSWER_WITHIN_MS, LongAnswers, StillAtWork } from '../../platform/long-answers.ts';
+import { type ApiDependencies, BASE_PATH, type Declaration, type Once } from './declaration.ts';
+import { documentEndpoint } from './document-endpoint.ts';
+import { createOnce } from './idempotency.ts';
+import { check, readJson } from './request.ts';
+import { Routes } from './routes.ts';
+import { IDEMPOTENCY_HEADER, IdempotencyHeaders, type StillAtWorkSchema } from './shared-schema.ts';
+
+/**
+ * The endpoints of the API. Declaring one gives its route with access and validation and its entry in the OpenAPI document
+ * from the same declaration, so that neither can differ from the other.
+ */
+export class Endpoints {
+  readonly routes: Routes;
+  readonly registry = new OpenAPIRegistry();
+  readonly #sequelize: Sequelize;
+  readonly #longAnswers = new LongAnswers();
+  readonly #answerWithinMs: number;
+
+  constructor({ env, sequelize, answerWithinMs = ANSWER_WITHIN_MS }: ApiDependencies) {
+    this.routes = new Routes(env);
+    this.#sequelize = sequelize;
+    this.#answerWithinMs = answerWithinMs;
+  }
+
+  add<
+    P extends z.ZodObject | undefined = undefined,
+    Q extends z.ZodObject | undefined = undefined,
+    B extends z.ZodType | undefined = undefined,
+  >(endpoint: Declaration<P, Q, B>): void {
+    documentEndpoint(this.registry, endpoint);
+    const { method, success, open = false, takesKeyFromQuery = false } = endpoint;
+    const handle = async (ctx: Context) => {
+      const params = check(endpoint.params as P, ctx.params, 'path');
+      const query = check(endpoint.query as Q, ctx.query, 'query');
+      const sent = endpoint.body ? await readJson(ctx, endpoint.bodyOptional === true) : { value: undefined, text: '' };
+      const body = check(endpoint.body as B, sent.value, 'body');
+      const scope = `${ctx.method} ${endpoint.path} ${JSON.stringify(params ?? {})}`;
+      const idempotencyKey = () => keyOf(ctx);
+      const once = this.#onceFor(ctx, { scope, text: sent.text, body });
+      const deadline = performance.now() + this.#answerWithinMs;
+      const slowly: Slowly = (what, work) =>
+        this.#longAnswers.answer([endpoint.path, what], Math.max(0, deadline - performance.now()), work);
+      // Before: the handler of a download answers with a part of it, or that nothing has changed, where it is asked to.
+      ctx.status = success.status;
+      const result = await endpoint
+        .handle({ params, query, body, ctx, idempotencyKey, once, slowly })
+        .catch((error: unknown) => {
+          if (error instanceof StillAtWork) return error;
+          throw error;
+        });
+      if (result instanceof StillAtWork) return answerLater(ctx, result);
+      ctx.body = success.status === 204 ? null : result;
+      if (success.location !== undefined) ctx.set('Location', locationOf(success.location, result));
+    };
+    // Without its last slash the router takes a path with and without one; a redirect would lose a POST's body.
+    const pattern = endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1').replace(/\/$/, '');
+    const path = BASE_PATH + (endpoint.takesRestOfPath ? pattern.replace(/:(\w+)$/, '*$1') : pattern);
+    this.routes.add({ method, path, open, takesKeyFromQuery, handle });
+  }
+
+  /** `text`: the body as it was sent; `body`: as it was understood. */
+  #onceFor(ctx: Context, { scope, text, body }: { scope: string; text: string; body: unknown }): Once {
+    return async (create, fingerprint = text) => {
+      const formerScope = `${ctx.method} ${ctx.path.replace(/\/$/, '')}`;
+      const formerly = {
+        scopes: [formerScope, `${formerScope}/`],
+        fingerprint: fingerprint === text ? JSON.stringify(body ?? null) : fingerprint,
+      };
+      const request = { key: keyOf(ctx), scope, fingerprint, formerly };
+      const { answer, replayed } = await createOnce(this.#sequelize, request, create);
+      if (replayed) ctx.set('Idempotent-Replayed', 'true');
+      return answer;
+    };
+  }
+}
+
+/** @throws ApiError 422 */
+function keyOf(ctx: Context): string | undefined {
+  const headers = { [IDEMPOTENCY_HEADER]: ctx.headers[IDEMPOTENCY_HEADER.toLowerCase()] };
+  return check(IdempotencyHeaders, headers, 'header')[IDEMPOTENCY_HEADER];
+}
+
+function answerLater(ctx: Context, { message, progressPercent }: StillAtWork): void {
+  ctx.status = 202;
+  ctx.set('Retry-After', '2');
+  ctx.body = { detail: message, progress_percent: progressPercent } satisfies z.input<typeof StillAtWorkSchema>;
+}
+
+function locationOf(location: string, created: unknown): string {
+  const { id } = z.object({ id: z.int() }).parse(created);
+  return BASE_PATH + location.replace('{id}', String(id));
+}

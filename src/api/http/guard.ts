@@ -1,0 +1,92 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { isIP } from 'node:net';
+import type { Context, Middleware, Next } from 'koa';
+import helmet from 'koa-helmet';
+import type { Env } from '../../platform/env.ts';
+import { ApiError } from './errors.ts';
+
+/** Headers that keep browsers from misusing answers; none that would break plain HTTP. */
+export function securityHeaders(): Middleware {
+  return helmet({
+    strictTransportSecurity: false,
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'self'"],
+        styleSrc: ["'self'", "'unsafe-inline'"],
+        imgSrc: ["'self'", 'data:'],
+        frameAncestors: ["'none'"],
+        baseUri: ["'none'"],
+      },
+    },
+  });
+}
+
+/**
+ * Refuses what another web site sends through a visitor's browser: by its own name that it lets lead here (DNS
+ * rebinding: Host), or from its own pages (Origin). For every method, since a GET tells secrets too.
+ */
+export function checkSender(env: Env): Middleware {
+  const allowed = new Set(['localhost', env.host.toLowerCase(), ...env.allowedHosts]);
+  return async (ctx: Context, next: Next) => {
+    const host = parseUrl(`http://${ctx.get('Host')}`)?.hostname.toLowerCase() ?? null;
+    // An address cannot be rebound: only names can be made to lead elsewhere.
+    if (host === null || !(allowed.has(host) || isIP(host.replace(/^\[|\]$/g, '')) !== 0)) {
+      throw new ApiError(
+        403,
+        `Host ${JSON.stringify(ctx.get('Host'))} is not allowed. Use localhost or the address, or add the name to MTM_ALLOWED_HOSTS.`,
+      );
+    }
+    const origin = ctx.get('Origin');
+    if (origin !== '' && parseUrl(origin)?.host !== ctx.get('Host')) {
+      throw new ApiError(403, `Origin ${JSON.stringify(origin)} is not this API; other sites may not use it.`);
+    }
+    await next();
+  };
+}
+
+function parseUrl(text: string): URL | null {
+  return URL.canParse(text) ? new URL(text) : null;
+}
+
+/** What a request needs beside a path and a method that there are. Nothing declared: an API key, in its header. */
+export interface Access {
+  /** Answers without an API key. */
+  open?: boolean;
+  /** The key may come as the query's `access_token`: a browser's EventSource sends no headers of its user's. */
+  takesKeyFromQuery?: boolean;
+}
+
+/** Asks for one of MTM_API_KEYS, where there are any. Keys are compared by their hashes, in constant time. */
+export function requireAccess(env: Env, { open = false, takesKeyFromQuery = false }: Access): Middleware {
+  const hashes = open ? [] : env.apiKeys.map(sha256);
+  return async (ctx: Context, next: Next) => {
+    if (hashes.length === 0) return await next();
+    const given = sha256(keyOf(ctx, takesKeyFromQuery) ?? '');
+    const matches = hashes.filter((hash) => timingSafeEqual(hash, given));
+    if (matches.length === 0) {
+      ctx.set('WWW-Authenticate', 'Bearer');
+      throw new ApiError(401, 'Send one of the API keys of this service: Authorization: Bearer <key>.');
+    }
+    await next();
+  };
+}
+
+function keyOf(ctx: Context, takesKeyFromQuery: boolean): string | undefined {
+  const [, fromHeader] = ctx.get('Authorization').match(/^Bearer +(\S+)$/i) ?? [];
+  const { access_token: fromQuery } = takesKeyFromQuery ? ctx.query : {};
+  return fromHeader ?? (typeof fromQuery === 'string' ? fromQuery : undefined);
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+/** @throws Error with the remedy when the API would listen where strangers reach it, without keys. */
+export function requireSafeAddress(env: Env): void {
+  const loopback = env.host === 'localhost' || env.host === '::1' || /^127\./.test(env.host);
+  if (loopback || env.apiKeys.length > 0 || env.trustNetwork) return;
+  throw new Error(
+    `MTM_HOST is ${env.host}, where others can reach the API, and it asks for no key. Set MTM_API_KEYS to one or more long random keys, separated by commas; or MTM_TRUST_NETWORK=true if only those who may use it can reach that address.`,
+  );
+}

@@ -1,0 +1,61 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { OpenApiGeneratorV31 } from '@asteasolutions/zod-to-openapi';
+import type { Context } from 'koa';
+import { VERSION } from '../../platform/version.ts';
+import { BASE_PATH } from './declaration.ts';
+import { SECURITY_SCHEME } from './document-endpoint.ts';
+import type { Endpoints } from './endpoint.ts';
+
+const UI_DIR = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
+const UI_FILES: Record<string, string> = { 'swagger-ui.css': 'text/css', 'swagger-ui-bundle.js': 'text/javascript' };
+
+const PAGE = `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Model Training Manager API</title>
+<link rel="stylesheet" href="/docs/swagger-ui.css"></head>
+<body><div id="ui"></div><script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/page.js"></script></body></html>
+`;
+
+/** A file of its own: the page's security policy lets no inline script run. */
+const PAGE_SCRIPT = `SwaggerUIBundle({ url: '${BASE_PATH}/openapi.json', dom_id: '#ui' });\n`;
+
+/** Adds the OpenAPI document, made once of what the endpoints have declared by now, and a page that shows it without the internet. */
+export function addDocs({ registry, routes }: Endpoints): void {
+  registry.registerComponent('securitySchemes', SECURITY_SCHEME, {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'One of MTM_API_KEYS, where the service has any.',
+  });
+  const document = new OpenApiGeneratorV31(registry.definitions).generateDocument({
+    openapi: '3.1.0',
+    info: {
+      title: 'Model Training Manager',
+      version: VERSION,
+      description: 'Turns datasets and a local base model into a fine-tuned, validated model, and never loses a run.',
+    },
+    servers: [{ url: '/' }],
+    security: [{}, { [SECURITY_SCHEME]: [] }],
+  });
+  // What can be asked for is no secret.
+  const show = (path: string, answer: (ctx: Context) => Promise<void> | void) =>
+    routes.add({ method: 'get', path, open: true, handle: answer });
+  show(`${BASE_PATH}/openapi.json`, (ctx) => {
+    ctx.body = document;
+  });
+  show('/docs', (ctx) => {
+    ctx.type = 'html';
+    ctx.body = PAGE;
+  });
+  show('/docs/page.js', (ctx) => {
+    ctx.type = 'text/javascript';
+    ctx.body = PAGE_SCRIPT;
+  });
+  for (const [name, type] of Object.entries(UI_FILES)) {
+    show(`/docs/${name}`, async (ctx) => {
+      ctx.type = type;
+      ctx.body = await readFile(join(UI_DIR, name));
+    });
+  }
+}

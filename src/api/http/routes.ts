@@ -1,0 +1,54 @@
+import Router from '@koa/router';
+import type Koa from 'koa';
+import type { Context, Next } from 'koa';
+import type { Env } from '../../platform/env.ts';
+import { ApiError } from './errors.ts';
+import { type Access, requireAccess } from './guard.ts';
+
+export interface Route extends Access {
+  method: 'get' | 'post' | 'patch' | 'delete';
+  /** All of it, as @koa/router writes it: `/api/v1/jobs/:id`. One slash more at its end is the same path. */
+  path: string;
+  handle: (ctx: Context) => Promise<void> | void;
+}
+
+/**
+ * All routes, and who may use them. An API key is asked for where a route was matched and before anything else is done
+ * with the request. What matches no route needs one as well: nothing is open but what is declared so.
+ */
+export class Routes {
+  // Case-sensitive: a path has one spelling, beside its last slash.
+  readonly #router = new Router({ sensitive: true });
+  readonly #env: Env;
+
+  constructor(env: Env) {
+    this.#env = env;
+  }
+
+  add({ method, path, handle, ...access }: Route): void {
+    this.#router[method](path, requireAccess(this.#env, access), this.#checkMethod, handle);
+  }
+
+  /** Has an application answer at these routes, and refuse everything else. What says 404 comes after it. */
+  addTo(app: Koa): void {
+    app.use(this.#router.routes());
+    app.use(requireAccess(this.#env, {}));
+    app.use(this.#checkMethod);
+  }
+
+  /**
+   * Answers OPTIONS, and refuses a method that a path does not have. A path of words counts before one with a parameter:
+   * DELETE /projects/plan is no deletion of a project "plan".
+   */
+  readonly #checkMethod = async (ctx: Context, next: Next): Promise<void> => {
+    const matching = this.#router.stack.filter((layer) => layer.match(ctx.path));
+    const literal = matching.filter(({ paramNames }) => paramNames.length === 0);
+    const methods = new Set((literal.length > 0 ? literal : matching).flatMap((layer) => layer.methods));
+    if (methods.size === 0 || methods.has(ctx.method)) return await next();
+    const allowed = [...methods, 'OPTIONS'].sort().join(', ');
+    ctx.set('Allow', allowed);
+    if (ctx.method !== 'OPTIONS')
+      throw new ApiError(405, `${ctx.method} is not allowed on ${ctx.path}; allowed: ${allowed}.`);
+    ctx.status = 204;
+  };
+}

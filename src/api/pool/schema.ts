@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import { dateField, idField } from '../http/shared-schema.ts';
+
+const workerCount = z.int().min(1).max(32);
+
+export const WorkerAction = z
+  .discriminatedUnion('action', [
+    z.strictObject({ action: z.literal('start'), worker_count: workerCount }),
+    z.strictObject({ action: z.enum(['stop', 'restart']), worker_count: workerCount.optional() }),
+  ])
+  .openapi('WorkerAction', { example: { action: 'start', worker_count: 2 } });
+
+export const WorkerPoolSchema = z
+  .object({
+    total_workers: z.int(),
+    active_workers: z.int(),
+    idle_workers: z.int(),
+    busy_workers: z.int(),
+    max_workers: z.int(),
+    workers: z.array(
+      z.object({
+        id: z.string(),
+        status: z.enum(['idle', 'busy', 'stopped', 'error']),
+        current_job_id: idField.nullable(),
+        jobs_completed: z.int(),
+        started_at: dateField,
+        last_activity: dateField,
+        current_project_id: idField.nullable(),
+        host: z.string(),
+        device: z.string().nullable(),
+        pid: z.int().nullable(),
+        reason: z.string().nullable(),
+        next_start_at: dateField.nullable(),
+      }),
+    ),
+    jobs_in_queue: z.int(),
+    pending_action: z
+      .object({ action: z.enum(['start', 'stop', 'restart']), done: z.int(), total: z.int() })
+      .nullable()
+      .openapi({
+        description: 'What the pool is still at, and how many workers are as it wants them; null when all are',
+      }),
+  })
+  .openapi('WorkerPool', {
+    example: {
+      total_workers: 1,
+      active_workers: 1,
+      idle_workers: 0,
+      busy_workers: 1,
+      max_workers: 8,
+      workers: [
+        {
+          id: 'worker-abc123',
+          status: 'busy',
+          current_job_id: 5,
+          jobs_completed: 10,
+          started_at: '2024-01-01T00:00:00Z',
+          last_activity: '2024-01-01T01:00:00Z',
+          current_project_id: null,
+          host: 'gpu-1',
+          device: 'cuda:0',
+          pid: 4711,
+          reason: null,
+          next_start_at: null,
+        },
+      ],
+      jobs_in_queue: 3,
+      pending_action: null,
+    },
+  });

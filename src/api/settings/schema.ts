@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import { HyperparameterChoicesSchema } from '../../models/runs/run-spec.ts';
+import { LEARNING_RATES_IN_WORDS } from '../../models/settings/learning-rates.ts';
+import { TRAINING_TYPES } from '../../trainer/training-types.ts';
+import { dateField, idField, nameField } from '../http/shared-schema.ts';
+
+const bounds = HyperparameterChoicesSchema.required().shape;
+
+const fields = {
+  max_concurrent_workers: z.int().min(1).max(32),
+  default_model: nameField,
+  default_training_type: z.enum(TRAINING_TYPES),
+  default_batch_size: bounds.batch_size,
+  default_learning_rate: bounds.learning_rate,
+  default_epochs: bounds.epochs,
+  default_lora_r: bounds.lora_r,
+  default_lora_alpha: bounds.lora_alpha,
+  default_lora_dropout: bounds.lora_dropout,
+  auto_start_workers: z.boolean(),
+};
+
+const description =
+  `Of every training type, where somebody set one; else each type has its own: ${LEARNING_RATES_IN_WORDS}. ` +
+  'Shown is that of the default training type; null sets none.';
+
+export const ConfigPatch = z
+  .strictObject({ ...fields, default_learning_rate: bounds.learning_rate.nullable().openapi({ description }) })
+  .partial()
+  .openapi('ConfigPatch', {
+    example: { max_concurrent_workers: 8, default_batch_size: 8, auto_start_workers: true },
+  });
+
+export const ConfigSchema = z
+  .object({
+    id: idField,
+    ...fields,
+    default_learning_rate: bounds.learning_rate.openapi({ description }),
+    active_workers: z.int(),
+    created_at: dateField,
+    updated_at: dateField,
+  })
+  .openapi('Config', {
+    example: {
+      id: 1,
+      max_concurrent_workers: 4,
+      active_workers: 2,
+      default_model: 'llama3.2:3b',
+      default_training_type: 'qlora',
+      default_batch_size: 4,
+      default_learning_rate: 0.0002,
+      default_epochs: 3,
+      default_lora_r: 16,
+      default_lora_alpha: 32,
+      default_lora_dropout: 0.05,
+      auto_start_workers: false,
+      created_at: '2024-01-01T00:00:00Z',
+      updated_at: '2024-01-01T00:00:00Z',
+    },
+  });

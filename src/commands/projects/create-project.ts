@@ -1,0 +1,60 @@
+import type { Transaction } from 'sequelize';
+import { Project } from '../../models/projects/project.ts';
+import { ProjectTrait } from '../../models/projects/project-trait.ts';
+import { TraitDataset } from '../../models/projects/trait-dataset.ts';
+import type { HyperparameterChoices, MixingChoices } from '../../models/runs/run-spec.ts';
+import { TrainingConfig } from '../../models/settings/training-config.ts';
+import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
+import type { Env } from '../../platform/env.ts';
+import type { TrainingType } from '../../trainer/training-types.ts';
+import { requireUsableDatasets } from '../datasets/require-usable-datasets.ts';
+import { requireTrainable } from '../runs/require-trainable.ts';
+import { findProject } from './find-project.ts';
+import { checkTraits, datasetIdsOf, type TraitRequest } from './trait-rules.ts';
+
+/** A project as it is asked for. */
+export interface NewProject extends HyperparameterChoices {
+  name: string;
+  description?: string | null | undefined;
+  base_model?: string | undefined;
+  embedding_model?: string | null | undefined;
+  training_type?: TrainingType | undefined;
+  max_rows: number;
+  output_directory: string;
+  traits: TraitRequest[];
+  mixing?: MixingChoices | undefined;
+}
+
+/** Checks everything, then adds the project with its traits. It has no run until it is started. */
+export async function createProject(body: NewProject, env: Env, transaction: Transaction): Promise<Project> {
+  const { name, description, base_model, embedding_model, training_type, max_rows, ...rest } = body;
+  const { output_directory, traits, mixing, ...chosen } = rest;
+  const config = await TrainingConfig.current(transaction);
+  const shares = checkTraits(traits);
+  const wanted = { training_type, base_model, embedding_model, hyperparameters: chosen };
+  const { type, model } = requireTrainable(wanted, config);
+  await requireUsableDatasets(datasetIdsOf(shares), transaction);
+  const directory = await resolveOutputDirectory(output_directory, env.outputRoots);
+  const project = await Project.create(
+    {
+      name,
+      description: description ?? null,
+      base_model: model,
+      embedding_model: embedding_model ?? null,
+      training_type: type,
+      max_rows,
+      output_directory: directory,
+      mixing: mixing ?? {},
+      hyperparameters: chosen,
+    },
+    { transaction },
+  );
+  for (const { datasets, ...fields } of shares) {
+    const trait = await ProjectTrait.create({ project_id: project.id, ...fields }, { transaction });
+    await TraitDataset.bulkCreate(
+      datasets.map((share) => ({ ...share, trait_id: trait.id, project_id: project.id })),
+      { transaction },
+    );
+  }
+  return await findProject(project.id, transaction);
+}

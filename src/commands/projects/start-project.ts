@@ -1,0 +1,60 @@
+import type { Transaction } from 'sequelize';
+import { findIndexModel } from '../../base-models/embedding-model.ts';
+import { findModel } from '../../base-models/find-model.ts';
+import type { Project } from '../../models/projects/project.ts';
+import { Run } from '../../models/runs/run.ts';
+import { type RunSpec, resolveRunSpec } from '../../models/runs/run-spec.ts';
+import { datasetsAsTheyAre } from '../../models/runs/spec-datasets.ts';
+import { TrainingConfig } from '../../models/settings/training-config.ts';
+import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
+import type { Env } from '../../platform/env.ts';
+import { UserError } from '../../platform/failure.ts';
+import { findPinned, findPinnedIndexModel } from '../../runs/pinned-model.ts';
+import { startAgain } from '../runs/actions.ts';
+import { findProject } from './find-project.ts';
+
+/**
+ * Adds a run to a project: afresh, or from the last checkpoint of its latest one. A project whose model is not there is refused before
+ * anything is written.
+ * @throws NotFoundError, UserError, RunAlreadyOpenError
+ */
+export async function startProject(id: number, fresh: boolean, env: Env, transaction: Transaction): Promise<Project> {
+  const project = await findProject(id, transaction);
+  // The latest run of a project comes without its spec.
+  const resumed = fresh || !project.latestRun ? null : await Run.findByPk(project.latestRun.id, { transaction });
+  const model = resumed ? await findPinned(env, resumed) : await findModel(env, project.base_model);
+  const index = resumed ? await findPinnedIndexModel(env, resumed) : await findIndexModel(env, project, model);
+  for (const found of [model, index]) if (found && !found.available) throw new UserError(found.errors.join(' '));
+  await startAgain({ kind: 'project', id }, fresh, () => projectSpec(project, env, transaction), transaction);
+  return await findProject(id, transaction);
+}
+
+/** What a run of a project is to do, with everything resolved as it is now. @throws OutputDirectoryError */
+async function projectSpec(project: Project, env: Env, transaction: Transaction): Promise<RunSpec> {
+  const ids = (project.traits ?? []).flatMap(({ datasets = [] }) => datasets.map(({ dataset_id }) => dataset_id));
+  const datasetsNow = await datasetsAsTheyAre(ids, transaction);
+  return resolveRunSpec(
+    {
+      training_type: project.training_type,
+      base_model: project.base_model,
+      embedding_model: project.embedding_model,
+      max_rows: project.max_rows,
+      threads: env.trainerThreads,
+      // Looked at again: a link may have been put there since the project was made.
+      output_directory: await resolveOutputDirectory(project.output_directory, env.outputRoots),
+      mixing: project.mixing,
+      traits: (project.traits ?? []).map(({ trait_type, weight_thousandths, datasets }) => ({
+        trait: trait_type,
+        weight_thousandths,
+        datasets: (datasets ?? []).map(({ dataset_id, percentage_thousandths, filters }) => ({
+          dataset_id,
+          percentage_thousandths,
+          filters,
+          dataset: datasetsNow.get(dataset_id),
+        })),
+      })),
+      hyperparameters: project.hyperparameters,
+    },
+    await TrainingConfig.current(transaction),
+  );
+}

@@ -1,0 +1,74 @@
+import { WHOLE } from '../../datasets/mixing.ts';
+import type { RowFilters } from '../../datasets/row-filters.ts';
+import type { TraitType } from '../../models/projects/trait-types.ts';
+import { UserError } from '../../platform/failure.ts';
+
+export interface TraitRequest {
+  trait_type: TraitType;
+  weight?: number | undefined;
+  datasets: { dataset_id: number; percentage: number; filters?: RowFilters | undefined }[];
+}
+
+export interface TraitShares {
+  trait_type: TraitType;
+  weight_thousandths: number;
+  datasets: { dataset_id: number; percentage_thousandths: number; filters: RowFilters }[];
+}
+
+const MOST_WEIGHT = 1000;
+
+/** Traits that take exactly one dataset. */
+const SINGLE: readonly TraitType[] = ['reasoning', 'coding'];
+
+/**
+ * The rules of the reference for a project's traits; percentages become whole thousandths, so that sums are exact.
+ * @throws UserError with a sentence that names trait, value and remedy.
+ */
+export function checkTraits(traits: TraitRequest[]): TraitShares[] {
+  if (traits.length === 0)
+    throw new UserError('traits is empty; give at least one of reasoning, coding, general_tools.');
+  const seenTraits = new Set<TraitType>();
+  const seenDatasets = new Map<number, TraitType>();
+  return traits.map(({ trait_type, weight = 1, datasets }) => {
+    if (seenTraits.has(trait_type))
+      throw new UserError(`The trait ${trait_type} is given twice; put its datasets into one.`);
+    seenTraits.add(trait_type);
+    if (datasets.length === 0)
+      throw new UserError(
+        `The trait ${trait_type} has no dataset; give it ${SINGLE.includes(trait_type) ? 'exactly one' : 'at least one'}.`,
+      );
+    if (SINGLE.includes(trait_type) && datasets.length !== 1) {
+      throw new UserError(`The trait ${trait_type} has ${datasets.length} datasets; it takes exactly one, at 100 %.`);
+    }
+    const shares = datasets.map(({ dataset_id, percentage, filters = {} }) => {
+      const earlier = seenDatasets.get(dataset_id);
+      if (earlier !== undefined)
+        throw new UserError(
+          `Dataset ${dataset_id} is used twice (in ${earlier} and ${trait_type}); a project takes a dataset once.`,
+        );
+      seenDatasets.set(dataset_id, trait_type);
+      const what = `percentage ${percentage} of dataset ${dataset_id} in ${trait_type}`;
+      return { dataset_id, percentage_thousandths: toThousandths(what, percentage, 100), filters };
+    });
+    const sum = shares.reduce((total, { percentage_thousandths }) => total + percentage_thousandths, 0);
+    if (sum !== WHOLE)
+      throw new UserError(
+        `The percentages of the trait ${trait_type} sum to ${sum / 1000} %; they must sum to exactly 100 %.`,
+      );
+    const weight_thousandths = toThousandths(`weight ${weight} of the trait ${trait_type}`, weight, MOST_WEIGHT);
+    return { trait_type, weight_thousandths, datasets: shares };
+  });
+}
+
+function toThousandths(what: string, value: number, most: number): number {
+  const thousandths = Math.round(value * 1000);
+  // What a decimal with three places differs from its nearest double by is far below this.
+  if (Math.abs(value * 1000 - thousandths) > 1e-6)
+    throw new UserError(`${what} has more than three decimals; round it.`);
+  if (thousandths < 1 || thousandths > most * 1000) throw new UserError(`${what} must be above 0 and at most ${most}.`);
+  return thousandths;
+}
+
+export function datasetIdsOf(shares: TraitShares[]): number[] {
+  return shares.flatMap(({ datasets }) => datasets.map(({ dataset_id }) => dataset_id));
+}

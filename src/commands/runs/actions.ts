@@ -1,0 +1,90 @@
+import type { Transaction } from 'sequelize';
+import { Job } from '../../models/jobs/job.ts';
+import { Project } from '../../models/projects/project.ts';
+import { createRun } from '../../models/runs/create-run.ts';
+import { DeletedRun } from '../../models/runs/deleted-run.ts';
+import { setPauseReasonInLine } from '../../models/runs/pause.ts';
+import { connection, Run } from '../../models/runs/run.ts';
+import type { RunSpec } from '../../models/runs/run-spec.ts';
+import { isFinal } from '../../models/runs/statuses.ts';
+import { transition } from '../../models/runs/transition.ts';
+import { ConflictError, UserError } from '../../platform/failure.ts';
+import { PAUSE_WAS_ASKED } from '../../workflows/contract.ts';
+import type { Orchestration } from '../workflows/client.ts';
+import { workflowOf } from '../workflows/run-workflow.ts';
+import { findRun, lockOwner, nameOf, type RunOwner, runsOf } from './owners.ts';
+
+/** Cancels the latest run. The row decides; the dispatcher tells the workflow, and the lease tells the worker. */
+export async function cancelLatest(owner: RunOwner): Promise<void> {
+  const run = await findRun(owner, undefined);
+  const request = { runId: run.id, to: 'cancelled', phase: 'finished', why: { reason: 'asked' } } as const;
+  if (!isFinal(run.status) && (await transition({ ...request, unlessIn: ['publishing'] }))) return;
+  const { status, phase } = await run.reload();
+  const state = isFinal(status) ? status : `being published (${phase})`;
+  throw new UserError(`${nameOf(owner.kind)} ${owner.id} is ${state} and cannot be cancelled any more.`);
+}
+
+/**
+ * Pauses the latest run, or lets it go on. A run that trains saves first and then leaves its worker: it shows why it is
+ * to pause at once, and the phase `paused` when it has.
+ * @throws UserError when there is nothing to pause or to resume
+ */
+export async function pauseLatest(owner: RunOwner, pause: boolean, orchestration: Orchestration): Promise<void> {
+  const run = await findRun(owner, undefined);
+  const name = `${nameOf(owner.kind)} ${owner.id}`;
+  if (!isFinal(run.status)) {
+    if (!pause && run.pause_reason === null) throw new UserError(`${name} is ${run.status} and not paused.`);
+    // One that only waits in the line is a row, and nothing else.
+    if (await setPauseReasonInLine(run.id, pause ? PAUSE_WAS_ASKED : null)) return;
+    if (await orchestration.pauseTraining(await workflowOf(run), pause)) return;
+    await run.reload();
+  }
+  throw new UserError(`${name} is ${run.status} and cannot be ${pause ? 'paused' : 'resumed'} any more.`);
+}
+
+/**
+ * Runs again. Not fresh: with the same settings and data as the latest run, which failed or was cancelled, from its last
+ * checkpoint. Fresh: from step 0, with `newSpec`.
+ * @throws RunAlreadyOpenError; UserError when it is completed, NotFoundError when it was deleted meanwhile
+ */
+export async function startAgain(
+  owner: RunOwner,
+  fresh: boolean,
+  newSpec: () => Promise<RunSpec>,
+  transaction: Transaction,
+): Promise<void> {
+  await lockOwner(owner, transaction);
+  const latest = await Run.findOne({ where: runsOf(owner), order: [['number', 'DESC']], transaction });
+  if (!fresh && latest?.status === 'completed') {
+    throw new UserError(
+      `${nameOf(owner.kind)} ${owner.id} is completed. To train it again from the start, send {"fresh": true}.`,
+    );
+  }
+  const resumes = fresh ? null : latest;
+  await createRun(owner, resumes?.spec ?? (await newSpec()), transaction, resumes);
+}
+
+/**
+ * Deletes a job or project with its runs. Their working files and figures are noted with it and removed behind the answer (see
+ * tidy.ts): there may be millions of rows. What was published stays: it is the user's.
+ * @throws ConflictError while a run has not ended
+ */
+export async function deleteOwner(owner: RunOwner): Promise<void> {
+  const sequelize = connection();
+  await sequelize.transaction(async (transaction) => {
+    await lockOwner(owner, transaction);
+    const found = await Run.findAll({ where: runsOf(owner), lock: true, transaction });
+    const open = found.find((run) => !isFinal(run.status) || (run.workflow_started_at && !run.workflow_closed_at));
+    if (open) {
+      throw new ConflictError(
+        `Run ${open.number} of ${owner.kind} ${owner.id} is ${isFinal(open.status) ? 'just ending' : open.status}. Cancel it, or wait for its end, then delete.`,
+      );
+    }
+    const left = found.map(({ id, workflow_id, spec }) => {
+      return { id, workflow_id, spec: { output_directory: spec.output_directory } };
+    });
+    await DeletedRun.bulkCreate(left, { transaction });
+    const where = { id: owner.id };
+    await (owner.kind === 'job' ? Job.destroy({ where, transaction }) : Project.destroy({ where, transaction }));
+  });
+}

@@ -1,0 +1,53 @@
+import { type HyperparameterChoices, resolveHyperparameters } from '../../models/runs/run-spec.ts';
+import type { TrainingConfig } from '../../models/settings/training-config.ts';
+import { UserError } from '../../platform/failure.ts';
+import type { TrainingType } from '../../trainer/training-types.ts';
+
+/** What a job or project asks for, completed from the configuration. */
+interface Wanted {
+  training_type: TrainingType | undefined;
+  base_model: string | undefined;
+  embedding_model: string | null | undefined;
+  hyperparameters: HyperparameterChoices;
+}
+
+/** Training type and base model, where they go together with each other and with the rest. @throws UserError */
+export function requireTrainable(wanted: Wanted, config: TrainingConfig): { type: TrainingType; model: string } {
+  const type = wanted.training_type ?? config.default_training_type;
+  const {
+    chunk_tokens = 0,
+    chunk_overlap = 0,
+    ...others
+  } = resolveHyperparameters(wanted.hyperparameters, type, config);
+  if (chunk_overlap >= chunk_tokens / 2)
+    throw new UserError(
+      `chunk_overlap is ${chunk_overlap}; it must be less than half of chunk_tokens (${chunk_tokens}).`,
+    );
+  if (others.eval_steps === 0 && others.early_stopping_patience)
+    throw new UserError('eval_steps is 0, so early_stopping_patience would see no evaluation. Leave one of them out.');
+  if (others.weights && type !== 'standard')
+    throw new UserError(
+      `weights is "${others.weights}", and says in what all weights are trained, by training_type "standard". Leave it out for "${type}".`,
+    );
+  requireAdapters(type, wanted.hyperparameters);
+  requireIndexed(type, wanted.embedding_model);
+  return { type, model: wanted.base_model ?? config.default_model };
+}
+
+/** Where there are no adapters, nothing is said by which layers get some, and by what becomes of them. @throws UserError */
+function requireAdapters(type: TrainingType, { merge, lora_target_modules }: HyperparameterChoices): void {
+  if (type === 'lora' || type === 'qlora') return;
+  const meaningless = lora_target_modules ? { lora_target_modules } : merge === false ? { merge } : {};
+  for (const [name, value] of Object.entries(meaningless))
+    throw new UserError(
+      `${name} is ${JSON.stringify(value)}, and training_type is ${type}, which trains no adapters. Leave it out, or send {"training_type": "lora"} or {"training_type": "qlora"}.`,
+    );
+}
+
+/** Only an index is made by an embedding model. @throws UserError */
+export function requireIndexed(type: TrainingType, embeddingModel: string | null | undefined): void {
+  if (type === 'rag' || embeddingModel === undefined || embeddingModel === null) return;
+  throw new UserError(
+    `embedding_model is ${JSON.stringify(embeddingModel)}, and training_type is ${type}, which makes no index. Leave it out, or send {"training_type": "rag"}.`,
+  );
+}

@@ -1,0 +1,62 @@
+import {
+  type CreationOptional,
+  DataTypes,
+  type InferAttributes,
+  type InferCreationAttributes,
+  Model,
+  type NonAttribute,
+  type Sequelize,
+} from 'sequelize';
+import type { TrainingType } from '../../trainer/training-types.ts';
+import type { ShownRun } from '../runs/latest-run.ts';
+import type { HyperparameterChoices } from '../runs/run-spec.ts';
+
+/** A training of one dataset. Status and progress are those of its latest run. */
+export class Job extends Model<InferAttributes<Job>, InferCreationAttributes<Job>> {
+  declare id: CreationOptional<number>;
+  declare name: string;
+  declare description: string | null;
+  declare dataset_id: number;
+  declare training_type: TrainingType;
+  declare model_name: string;
+  /** Of rag; null: the one that is installed, where the model above answers. */
+  declare embedding_model: CreationOptional<string | null>;
+  declare batch_size: number;
+  declare learning_rate: number;
+  declare epochs: number;
+  declare lora_r: number;
+  declare lora_alpha: number;
+  declare lora_dropout: number;
+  /** Those beyond the reference's own fields. */
+  declare hyperparameters: HyperparameterChoices;
+  declare latest_run_id: CreationOptional<number | null>;
+  declare created_at: CreationOptional<Date>;
+  declare updated_at: CreationOptional<Date>;
+  /** Present when asked for with LATEST_RUN. */
+  declare latestRun?: NonAttribute<ShownRun>;
+}
+
+export function initJob(sequelize: Sequelize): void {
+  Job.init(
+    {
+      id: { type: DataTypes.INTEGER, autoIncrement: true, primaryKey: true },
+      name: { type: DataTypes.STRING(255), allowNull: false },
+      description: DataTypes.TEXT,
+      dataset_id: { type: DataTypes.INTEGER, allowNull: false },
+      training_type: { type: DataTypes.STRING(16), allowNull: false },
+      model_name: { type: DataTypes.STRING(255), allowNull: false },
+      embedding_model: DataTypes.STRING(255),
+      batch_size: { type: DataTypes.INTEGER, allowNull: false },
+      learning_rate: { type: DataTypes.DOUBLE, allowNull: false },
+      epochs: { type: DataTypes.INTEGER, allowNull: false },
+      lora_r: { type: DataTypes.INTEGER, allowNull: false },
+      lora_alpha: { type: DataTypes.INTEGER, allowNull: false },
+      lora_dropout: { type: DataTypes.DOUBLE, allowNull: false },
+      hyperparameters: { type: DataTypes.JSONB, allowNull: false },
+      latest_run_id: DataTypes.INTEGER,
+      created_at: DataTypes.DATE,
+      updated_at: DataTypes.DATE,
+    },
+    { sequelize, tableName: 'jobs' },
+  );
+}

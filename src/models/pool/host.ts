@@ -1,0 +1,55 @@
+import {
+  type CreationOptional,
+  DataTypes,
+  type InferAttributes,
+  type InferCreationAttributes,
+  literal,
+  Model,
+  type Sequelize,
+} from 'sequelize';
+import { connection } from '../runs/run.ts';
+
+/** An agent that has not reported for so long is away. It reports every two seconds. */
+export const AWAY_MS = 15_000;
+
+/** A machine whose agent can start training workers. */
+export class Host extends Model<InferAttributes<Host>, InferCreationAttributes<Host>> {
+  declare name: string;
+  declare agent_pid: number;
+  /** What its workers may train on: `['cpu']`, or its accelerators, each for one worker. */
+  declare devices: CreationOptional<string[]>;
+  declare heartbeat_at: CreationOptional<Date>;
+  declare started_at: Date;
+
+  /** The hosts whose agents are there, the one that reported last first. The database's clock decides: theirs differ. */
+  static async present(): Promise<Host[]> {
+    return await Host.findAll({
+      where: literal(`heartbeat_at > now() - interval '${AWAY_MS} milliseconds'`),
+      order: [['heartbeat_at', 'DESC']],
+    });
+  }
+
+  /** Says that this host's agent is there. */
+  static async report(host: { name: string; agentPid: number; devices: string[]; startedAt: Date }): Promise<void> {
+    const { name, agentPid, devices, startedAt } = host;
+    const bind = [name, agentPid, JSON.stringify(devices), startedAt];
+    await connection().query(
+      `INSERT INTO hosts (name, agent_pid, devices, heartbeat_at, started_at) VALUES ($1, $2, $3, now(), $4)
+       ON CONFLICT (name) DO UPDATE SET (agent_pid, devices, heartbeat_at, started_at) = ($2, $3, now(), $4)`,
+      { bind },
+    );
+  }
+}
+
+export function initHost(sequelize: Sequelize): void {
+  Host.init(
+    {
+      name: { type: DataTypes.STRING(63), primaryKey: true },
+      agent_pid: { type: DataTypes.INTEGER, allowNull: false },
+      devices: { type: DataTypes.JSONB, allowNull: false, defaultValue: ['cpu'] },
+      heartbeat_at: { type: DataTypes.DATE, allowNull: false },
+      started_at: { type: DataTypes.DATE, allowNull: false },
+    },
+    { sequelize, tableName: 'hosts', timestamps: false },
+  );
+}

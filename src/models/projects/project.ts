@@ -1,0 +1,58 @@
+import {
+  type CreationOptional,
+  DataTypes,
+  type InferAttributes,
+  type InferCreationAttributes,
+  Model,
+  type NonAttribute,
+  type Sequelize,
+} from 'sequelize';
+import type { TrainingType } from '../../trainer/training-types.ts';
+import type { ShownRun } from '../runs/latest-run.ts';
+import type { HyperparameterChoices, MixingChoices } from '../runs/run-spec.ts';
+import type { ProjectTrait } from './project-trait.ts';
+
+/** A training of several traits, each a mixture of datasets. Status and progress are those of its latest run. */
+export class Project extends Model<InferAttributes<Project>, InferCreationAttributes<Project>> {
+  declare id: CreationOptional<number>;
+  declare name: string;
+  declare description: string | null;
+  declare base_model: string;
+  /** Of rag; null: the one that is installed, where the base model answers. */
+  declare embedding_model: CreationOptional<string | null>;
+  declare training_type: TrainingType;
+  /** Upper bound of the rows in the mixture. */
+  declare max_rows: number;
+  /** Absolute, under one of the output roots. */
+  declare output_directory: string;
+  /** Those that the user gave; the others come from the configuration when a run is made. */
+  declare hyperparameters: HyperparameterChoices;
+  declare mixing: CreationOptional<MixingChoices>;
+  declare latest_run_id: CreationOptional<number | null>;
+  declare created_at: CreationOptional<Date>;
+  declare updated_at: CreationOptional<Date>;
+  /** Present when asked for with LATEST_RUN and `include: {association: 'traits', include: ['datasets']}`. */
+  declare latestRun?: NonAttribute<ShownRun>;
+  declare traits?: NonAttribute<ProjectTrait[]>;
+}
+
+export function initProject(sequelize: Sequelize): void {
+  Project.init(
+    {
+      id: { type: DataTypes.INTEGER, autoIncrement: true, primaryKey: true },
+      name: { type: DataTypes.STRING(255), allowNull: false },
+      description: DataTypes.TEXT,
+      base_model: { type: DataTypes.STRING(255), allowNull: false },
+      embedding_model: DataTypes.STRING(255),
+      training_type: { type: DataTypes.STRING(16), allowNull: false },
+      max_rows: { type: DataTypes.INTEGER, allowNull: false },
+      output_directory: { type: DataTypes.TEXT, allowNull: false },
+      hyperparameters: { type: DataTypes.JSONB, allowNull: false },
+      mixing: { type: DataTypes.JSONB, allowNull: false, defaultValue: {} },
+      latest_run_id: DataTypes.INTEGER,
+      created_at: DataTypes.DATE,
+      updated_at: DataTypes.DATE,
+    },
+    { sequelize, tableName: 'projects' },
+  );
+}

@@ -1,0 +1,30 @@
+import type { MixtureSource } from '../../datasets/chosen-rows.ts';
+import { DatasetError } from '../../datasets/dataset-error.ts';
+import type { RowFilters } from '../../datasets/row-filters.ts';
+import { Dataset } from '../datasets/dataset.ts';
+import type { DatasetAsOf } from './run-spec.ts';
+
+/** A dataset of a mixture for the data engine, and what its file must be. */
+export interface FoundSource {
+  source: MixtureSource;
+  /** Of the file that its rows are read from. */
+  parquetSha256: string;
+}
+
+/**
+ * The datasets of a mixture, in the order of its shares: as the run was asked for where a share says so, else as they are.
+ * @throws DatasetError when one is gone, or has no mapping
+ */
+export async function findSources(
+  shares: { dataset_id: number; filters?: RowFilters | undefined; dataset?: DatasetAsOf | undefined }[],
+): Promise<FoundSource[]> {
+  const datasets = await Dataset.findAll({ where: { id: shares.map(({ dataset_id }) => dataset_id) } });
+  return shares.map(({ dataset_id: id, filters, dataset: asOf }) => {
+    const dataset = datasets.find((candidate) => candidate.id === id);
+    const { mapping, sha256, source_sha256 } = asOf ?? dataset ?? { mapping: null };
+    if (!dataset || !mapping || !sha256)
+      throw new DatasetError(`Dataset ${id} is not there, or has no mapping. Upload it again with a mapping.`);
+    const source = { id, parquetPath: dataset.parquet_path, sha256: source_sha256 ?? sha256, mapping, filters };
+    return { source, parquetSha256: sha256 };
+  });
+}

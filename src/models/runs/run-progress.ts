@@ -1,0 +1,264 @@
+import { Op, QueryTypes } from 'sequelize';
+import type { TokenCount } from '../../datasets/draft.ts';
+import type { CheckpointEvent, EvalEvent, PlanEvent, StepEvent, ValidationResult } from '../../trainer/protocol.ts';
+import type { Lease } from './lease.ts';
+import { connection, type TrainingRecord } from './run.ts';
+import { RunMetric } from './run-metric.ts';
+import type { RunPhase } from './statuses.ts';
+
+/** Training is shown as this part of a run's progress; exporting and validating are the rest. */
+const TRAINING_SHARE_PERCENT = 95;
+
+/**
+ * Every write below reaches the database only through this: it holds only while the lease is the latest. The lock lets an
+ * end of the run, or another claim, that is being written come first: nothing is written after it that was asked before.
+ */
+const HELD = "EXISTS (SELECT 1 FROM runs WHERE id = $runId AND lease_epoch = $epoch AND status = 'running' FOR SHARE)";
+
+function bindOf(lease: Lease) {
+  return { runId: lease.runId, epoch: lease.epoch };
+}
+
+async function write(sql: string, bind: Record<string, unknown>): Promise<boolean> {
+  const sequelize = connection();
+  const [rows] = await sequelize.query(`${sql} RETURNING 1`, { bind, type: QueryTypes.RAW });
+  return Array.isArray(rows) && rows.length > 0;
+}
+
+/** A step that is there already moves to the end of the stream with its new figures. */
+const UPSERT_STEPS = `INSERT INTO run_metrics (run_id, lease_epoch, step, epoch, loss, learning_rate, grad_norm, tokens, tokens_per_s, memory_bytes, device)
+     SELECT $runId, $doneBy, s.step, s.epoch, s.loss, s.learning_rate, s.grad_norm, s.tokens, s.tokens_per_s, s.memory_bytes, nullif(s.device, 'null')
+     FROM jsonb_to_recordset($steps::jsonb) AS s(step int, epoch float8, loss float8, learning_rate float8, grad_norm float8, tokens int8,
+       tokens_per_s float8, memory_bytes int8, device jsonb)
+     WHERE ${HELD}
+     ON CONFLICT (run_id, step) DO UPDATE SET lease_epoch = EXCLUDED.lease_epoch, epoch = EXCLUDED.epoch, loss = EXCLUDED.loss,
+       learning_rate = EXCLUDED.learning_rate, grad_norm = EXCLUDED.grad_norm, tokens = EXCLUDED.tokens,
+       tokens_per_s = EXCLUDED.tokens_per_s, memory_bytes = EXCLUDED.memory_bytes, device = EXCLUDED.device, eval_loss = NULL, seq = EXCLUDED.seq, xid = EXCLUDED.xid, created_at = now()`;
+
+/** Writes the latest step to the run's row and all given steps as metrics. False when the lease is not the latest. */
+export async function recordSteps(lease: Lease, steps: StepEvent[]): Promise<boolean> {
+  const last = steps.at(-1);
+  if (!last) return true;
+  const progress = last.total_steps ? (TRAINING_SHARE_PERCENT * last.step) / last.total_steps : 0;
+  const held = await write(
+    `UPDATE runs SET progress = $progress, current_step = $step, total_steps = $totalSteps, current_epoch = $currentEpoch,
+       current_loss = $loss, tokens_per_s = $tokensPerS, seconds_left = $secondsLeft, phase = 'training',
+       waiting_for = NULL, waiting_since = NULL, waiting_attempts = 0, updated_at = now()
+     WHERE id = $runId AND lease_epoch = $epoch AND status = 'running'`,
+    {
+      ...bindOf(lease),
+      progress: Math.min(progress, TRAINING_SHARE_PERCENT),
+      step: last.step,
+      totalSteps: last.total_steps,
+      currentEpoch: Math.ceil(last.epoch),
+      loss: last.loss,
+      tokensPerS: last.tokens_per_s,
+      secondsLeft: last.seconds_left,
+    },
+  );
+  if (!held) return false;
+  return await write(UPSERT_STEPS, { ...bindOf(lease), doneBy: lease.epoch, steps: JSON.stringify(steps) });
+}
+
+/**
+ * Keeps a held-out loss: over all traits as a figure of its step, which was written before, and each as an event. False when
+ * the lease is not the latest.
+ */
+export async function recordEval(lease: Lease, { step, trait, loss, rows }: EvalEvent, nth: number): Promise<boolean> {
+  if (trait === null) await setEvalLoss(lease, lease.epoch, step, loss);
+  return await recordEvent(lease, 'eval', { step, trait, loss, rows }, nth);
+}
+
+/** Keeps a held-out loss that the earlier claim `doneBy` measured and could not report; nothing when it is kept already. */
+export async function recordMissedEval(lease: Lease, doneBy: number, event: EvalEvent): Promise<void> {
+  const { step, trait, loss, rows } = event;
+  if (trait === null) await setEvalLoss(lease, doneBy, step, loss);
+  await write(
+    `INSERT INTO run_events (run_id, kind, data) SELECT $runId, 'eval', $data::jsonb WHERE ${HELD}
+     AND NOT EXISTS (SELECT 1 FROM run_events WHERE run_id = $runId AND kind = 'eval' AND data->>'step' = $step::text
+       AND data->>'trait' IS NOT DISTINCT FROM $trait::text)`,
+    {
+      ...bindOf(lease),
+      step: `${step}`,
+      trait,
+      data: JSON.stringify({ step, trait, loss, rows, lease_epoch: lease.epoch }),
+    },
+  );
+}
+
+/** The row keeps its place in the stream, where the event tells of the loss. */
+async function setEvalLoss(lease: Lease, doneBy: number, step: number, loss: number | null): Promise<void> {
+  await write(
+    `UPDATE run_metrics SET eval_loss = $loss WHERE run_id = $runId AND step = $step AND lease_epoch = $doneBy AND ${HELD}`,
+    { ...bindOf(lease), doneBy, step, loss },
+  );
+}
+
+/** Some steps of a run, both ends among them, as one of its claims did them. */
+export interface StepsOfClaim {
+  epoch: number;
+  from: number;
+  to: number;
+}
+
+/** Whether all these steps have their metrics, and from this claim. */
+export async function areRecorded(runId: number, { epoch, from, to }: StepsOfClaim): Promise<boolean> {
+  const where = { run_id: runId, lease_epoch: epoch, step: { [Op.between]: [from, to] } };
+  return (await RunMetric.count({ where })) === to - from + 1;
+}
+
+/** Writes steps that the earlier claim `doneBy` could not; those that it could stay as they are. */
+export async function recordMissedSteps(lease: Lease, doneBy: number, steps: StepEvent[]): Promise<void> {
+  if (steps.length === 0) return;
+  await write(`${UPSERT_STEPS} WHERE run_metrics.lease_epoch < EXCLUDED.lease_epoch`, {
+    ...bindOf(lease),
+    doneBy,
+    steps: JSON.stringify(steps),
+  });
+}
+
+/** Indexes a checkpoint that the claim `epoch` saved and could not report; one that is there stays as it is. */
+export async function recordMissedCheckpoint(lease: Lease, epoch: number, event: CheckpointEvent): Promise<void> {
+  await write(`${insertCheckpoint('$savedBy')} ON CONFLICT (run_id, lease_epoch, step) DO NOTHING`, {
+    ...bindOfCheckpoint(lease, event),
+    savedBy: epoch,
+  });
+}
+
+function insertCheckpoint(epoch: '$epoch' | '$savedBy'): string {
+  return `INSERT INTO checkpoints (run_id, lease_epoch, step, epoch, path, manifest_sha256, bytes, state)
+     SELECT $runId, ${epoch}, $step, $trainingEpoch, $path, $sha256, $bytes, 'complete' WHERE ${HELD}`;
+}
+
+function bindOfCheckpoint(lease: Lease, event: CheckpointEvent) {
+  return {
+    ...bindOf(lease),
+    step: event.step,
+    trainingEpoch: event.epoch,
+    path: event.path,
+    sha256: event.manifest_sha256,
+    bytes: event.bytes,
+  };
+}
+
+/** Indexes a checkpoint whose manifest is on disk. False when the lease is not the latest. */
+export async function recordCheckpoint(lease: Lease, event: CheckpointEvent, nth: number): Promise<boolean> {
+  const held = await write(
+    `${insertCheckpoint('$epoch')}
+     ON CONFLICT (run_id, lease_epoch, step) DO UPDATE SET path = EXCLUDED.path, manifest_sha256 = EXCLUDED.manifest_sha256,
+       bytes = EXCLUDED.bytes, state = 'complete'`,
+    bindOfCheckpoint(lease, event),
+  );
+  if (!held) return false;
+  return await recordEvent(lease, 'checkpoint', { step: event.step, bytes: event.bytes, seconds: event.seconds }, nth);
+}
+
+/** Marks a checkpoint that was removed or put aside. False when the lease is not the latest. */
+export async function markCheckpoint(lease: Lease, path: string, state: 'pruned' | 'quarantined'): Promise<boolean> {
+  return await write(`UPDATE checkpoints SET state = $state WHERE run_id = $runId AND path = $path AND ${HELD}`, {
+    ...bindOf(lease),
+    path,
+    state,
+  });
+}
+
+/** Says that an earlier claim put a checkpoint aside and could not report it; nothing when it is said already. */
+export async function recordMissedQuarantine(
+  lease: Lease,
+  { path, reason }: { path: string; reason: string },
+): Promise<void> {
+  await markCheckpoint(lease, path, 'quarantined');
+  await write(
+    `INSERT INTO run_events (run_id, kind, data) SELECT $runId, 'quarantined', $data::jsonb WHERE ${HELD}
+     AND NOT EXISTS (SELECT 1 FROM run_events WHERE run_id = $runId AND kind = 'quarantined' AND data->>'path' = $path)`,
+    { ...bindOf(lease), path, data: JSON.stringify({ path, reason, lease_epoch: lease.epoch }) },
+  );
+}
+
+/**
+ * Appends an event. With `nth`, the how-manieth of its claim it is: writing it again, since nobody heard whether it was
+ * written, changes nothing. False when the lease is not the latest.
+ */
+export async function recordEvent(
+  lease: Lease,
+  kind: string,
+  data: Record<string, unknown>,
+  nth?: number,
+): Promise<boolean> {
+  return await write(
+    `INSERT INTO run_events (run_id, kind, data, origin) SELECT $runId, $kind, $data::jsonb, $origin WHERE ${HELD}
+     ON CONFLICT (run_id, origin) DO UPDATE SET kind = EXCLUDED.kind`,
+    {
+      ...bindOf(lease),
+      kind,
+      data: JSON.stringify({ ...data, lease_epoch: lease.epoch }),
+      origin: nth === undefined ? null : `e${lease.epoch}:${nth}`,
+    },
+  );
+}
+
+/** Says which part of its work a trainer has reached. False when the lease is not the latest. */
+export async function recordPhase(lease: Lease, phase: RunPhase, nth: number): Promise<boolean> {
+  const held = await write(
+    `UPDATE runs SET phase = $phase, updated_at = now() WHERE id = $runId AND lease_epoch = $epoch AND status = 'running'`,
+    { ...bindOf(lease), phase },
+  );
+  return held && (await recordEvent(lease, 'phase', { phase }, nth));
+}
+
+/** The highest step of which the database knows a complete checkpoint; null when there is none. */
+export async function knownCheckpointStep(runId: number): Promise<number | null> {
+  const sequelize = connection();
+  const [row] = await sequelize.query<{ step: number | null }>(
+    `SELECT max(step) AS step FROM checkpoints WHERE run_id = $runId AND state = 'complete'`,
+    { bind: { runId }, type: QueryTypes.SELECT },
+  );
+  return row?.step ?? null;
+}
+
+/** Keeps what training gave. False when the lease is not the latest. */
+export async function recordResult(lease: Lease, result: TrainingRecord): Promise<boolean> {
+  return await write(
+    `UPDATE runs SET result = $result::jsonb, updated_at = now()
+     WHERE id = $runId AND lease_epoch = $epoch AND status = 'running'`,
+    { ...bindOf(lease), result: JSON.stringify(result) },
+  );
+}
+
+/** Keeps what validation found. False when the lease is not the latest. */
+export async function recordValidation(lease: Lease, validation: ValidationResult): Promise<boolean> {
+  return await write(
+    `UPDATE runs SET validation = $validation::jsonb, progress = 99, updated_at = now()
+     WHERE id = $runId AND lease_epoch = $epoch AND status = 'running'`,
+    { ...bindOf(lease), validation: JSON.stringify(validation) },
+  );
+}
+
+/** Says what training has before it, and keeps with the plan how many tokens the trainer found. */
+export async function recordPlan(lease: Lease, found: PlanEvent): Promise<boolean> {
+  const tokens: TokenCount = {
+    countedRows: found.rows,
+    examples: found.examples,
+    perEpoch: found.tokens,
+    truncatedRows: found.truncated_rows,
+    droppedRows: found.dropped_rows,
+    skippedRows: found.skipped_rows,
+    refusedRows: found.refused_rows ?? 0,
+    byDataset: found.tokens_by_dataset
+      .map(({ dataset_id, tokens: count }) => ({ datasetId: dataset_id, tokens: count }))
+      .sort((a, b) => a.datasetId - b.datasetId),
+  };
+  return await write(
+    `UPDATE runs SET current_step = 0, total_steps = $totalSteps, plan = jsonb_set(plan, '{tokens}', $tokens::jsonb), updated_at = now()
+     WHERE id = $runId AND lease_epoch = $epoch AND status = 'running'`,
+    { ...bindOf(lease), totalSteps: found.total_steps, tokens: JSON.stringify(tokens) },
+  );
+}
+
+/** Says where training goes on from: after a loss of the worker that is before the last step that was seen. */
+export async function recordPosition(lease: Lease, step: number): Promise<boolean> {
+  return await write(
+    `UPDATE runs SET current_step = $step, updated_at = now() WHERE id = $runId AND lease_epoch = $epoch AND status = 'running'`,
+    { ...bindOf(lease), step },
+  );
+}

@@ -1,0 +1,237 @@
+import { z } from 'zod';
+import type { MixtureSource, MixtureSpec } from '../../datasets/chosen-rows.ts';
+import { MIXING_POLICIES, SIMILAR_ROWS_CHOICES } from '../../datasets/mixing.ts';
+import { RowFiltersSchema } from '../../datasets/row-filters.ts';
+import { MappingSchema } from '../../datasets/rows/mapping.ts';
+import {
+  BAD_ROWS_CHOICES,
+  BATCHING_CHOICES,
+  type Hyperparameters,
+  HyperparametersSchema,
+  REASONING_CHOICES,
+  TOO_LONG_CHOICES,
+  TOOL_CALLS_CHOICES,
+  WEIGHTS_CHOICES,
+} from '../../trainer/protocol.ts';
+import { TRAINING_TYPES, type TrainingType } from '../../trainer/training-types.ts';
+import { LEARNING_RATES_IN_WORDS } from '../settings/learning-rates.ts';
+import type { TrainingConfig } from '../settings/training-config.ts';
+
+/** Hyperparameters that a user may choose; what is left out comes from the configuration or from DEFAULTS. */
+export const HyperparameterChoicesSchema = z.strictObject({
+  batch_size: z.int().min(1).max(64).optional(),
+  gradient_accumulation: z.int().min(1).max(1024).optional(),
+  learning_rate: z
+    .number()
+    .min(1e-6)
+    .max(1)
+    .describe(`Without one, that of the configuration, or else of the training type: ${LEARNING_RATES_IN_WORDS}`)
+    .optional(),
+  epochs: z.int().min(1).max(100).optional(),
+  lora_r: z.int().min(1).max(256).optional(),
+  lora_alpha: z.int().min(1).max(512).optional(),
+  lora_dropout: z.number().min(0).lt(1).optional(),
+  max_length: z.int().min(16).max(131_072).optional(),
+  seed: z.int().min(0).max(2_147_483_647).optional(),
+  save_steps: z.int().min(1).max(100_000).optional(),
+  max_steps: z.int().min(1).max(10_000_000).optional(),
+  too_long: z.enum(TOO_LONG_CHOICES).optional(),
+  batching: z.enum(BATCHING_CHOICES).optional(),
+  eval_steps: z.int().min(0).max(100_000).optional(),
+  early_stopping_patience: z.int().min(1).max(1_000).optional(),
+  compile: z.boolean().optional(),
+  chunk_tokens: z.int().min(16).max(8192).optional(),
+  chunk_overlap: z.int().min(0).max(4096).optional(),
+  merge: z.boolean().optional(),
+  lora_target_modules: z
+    .array(z.string().regex(/^[\w.-]{1,128}$/, 'give names of layers, such as "q_proj"'))
+    .min(1)
+    .max(64)
+    .optional(),
+  activation_checkpointing: z.boolean().optional(),
+  weights: z.enum(WEIGHTS_CHOICES).optional(),
+  reasoning: z.enum(REASONING_CHOICES).optional(),
+  tool_calls: z.enum(TOOL_CALLS_CHOICES).optional(),
+  on_bad_rows: z.enum(BAD_ROWS_CHOICES).optional(),
+});
+export type HyperparameterChoices = z.infer<typeof HyperparameterChoicesSchema>;
+
+/** How rows are mixed where datasets run out of them (mixing.ts), or have the same ones (chosen-rows.ts). */
+export const MixingChoicesSchema = z.strictObject({
+  policy: z.enum(MIXING_POLICIES).optional(),
+  max_repeats: z.int().min(2).max(100).optional(),
+  similar_rows: z.enum(SIMILAR_ROWS_CHOICES).optional(),
+});
+export type MixingChoices = z.infer<typeof MixingChoicesSchema>;
+
+/** A dataset as it was when a run was asked for. Hashes: of its canonical Parquet, and of the file as it was uploaded. */
+export const DatasetAsOfSchema = z.object({
+  name: z.string(),
+  mapping: MappingSchema.nullable(),
+  sha256: z.string(),
+  source_sha256: z.string().nullable(),
+});
+export type DatasetAsOf = z.infer<typeof DatasetAsOfSchema>;
+
+/** Everything needed to repeat a run, resolved when it was asked for: later changes of defaults do not reach it. */
+export const RunSpecSchema = z.object({
+  training_type: z.enum(TRAINING_TYPES),
+  base_model: z.string(),
+  /** Of rag: what makes the index. Null, or not there: the base model, or where that writes text the model that is installed. */
+  embedding_model: z.string().nullable().optional(),
+  /** Upper bound of the rows in the mixture; null takes all. */
+  max_rows: z.number().int().nullable(),
+  /** Absolute; the run's own folder `run-<number>` is made in it. */
+  output_directory: z.string(),
+  /** save_steps null: chosen from the number of steps (see saveStepsFor). */
+  hyperparameters: HyperparametersSchema.extend({ save_steps: z.number().int().nullable() }),
+  /** CPU threads of the trainer: a part of the result, since sums in another order round differently. */
+  threads: z.number().int(),
+  traits: z.array(
+    z.object({
+      trait: z.string(),
+      /** Not there: all traits count the same. */
+      weight_thousandths: z.number().int().optional(),
+      datasets: z.array(
+        z.object({
+          dataset_id: z.number().int(),
+          percentage_thousandths: z.number().int(),
+          filters: RowFiltersSchema.optional(),
+          /** Not there in runs of earlier versions: they read the dataset as it is. */
+          dataset: DatasetAsOfSchema.optional(),
+        }),
+      ),
+    }),
+  ),
+  /** Not there: the policy shrink. */
+  mixing: MixingChoicesSchema.optional(),
+  validation: z.object({ max_rows_per_trait: z.number().int(), max_new_tokens: z.number().int().nullable() }),
+  /**
+   * YYYY-MM-DD in UTC: when it was asked for. Chat templates that print today's date print this one, so that the same rows are the
+   * same tokens after midnight and on any host. Not there in runs of earlier versions.
+   */
+  today: z.iso.date().optional(),
+});
+export type RunSpec = z.infer<typeof RunSpecSchema>;
+
+/** Of a row, in tokens. */
+export const DEFAULT_MAX_LENGTH = 1024;
+
+const DEFAULTS = {
+  gradient_accumulation: 1,
+  max_length: DEFAULT_MAX_LENGTH,
+  seed: 42,
+  save_steps: null,
+  max_steps: null,
+  too_long: 'truncate',
+  batching: 'like_length',
+  eval_steps: null,
+  early_stopping_patience: null,
+  compile: false,
+  chunk_tokens: 200,
+  chunk_overlap: 20,
+  merge: true,
+  lora_target_modules: null,
+  activation_checkpointing: false,
+  reasoning: 'inline',
+  tool_calls: 'refuse',
+  on_bad_rows: 'refuse',
+} as const;
+/** An index is made by reading everything, once. */
+const READ_ONCE = { epochs: 1, max_steps: null } as const;
+/** An answer that is cut off before its last line cannot be right: the trainer knows how many tokens a model needs. */
+const VALIDATION = { max_rows_per_trait: 32, max_new_tokens: null };
+
+/** Puts together what the user chose, the configuration and the defaults. */
+export function resolveRunSpec(
+  chosen: {
+    training_type: TrainingType;
+    base_model: string;
+    embedding_model?: string | null;
+    max_rows: number | null;
+    output_directory: string;
+    traits: RunSpec['traits'];
+    mixing?: MixingChoices;
+    threads: number;
+    hyperparameters: HyperparameterChoices;
+  },
+  config: TrainingConfig,
+): RunSpec {
+  return {
+    ...chosen,
+    hyperparameters: resolveHyperparameters(chosen.hyperparameters, chosen.training_type, config),
+    validation: VALIDATION,
+    today: new Date().toISOString().slice(0, 10),
+  };
+}
+
+/** What the user chose, completed from the configuration and the defaults. */
+export function resolveHyperparameters(
+  chosen: HyperparameterChoices,
+  trainingType: TrainingType,
+  config: TrainingConfig,
+): RunSpec['hyperparameters'] {
+  return {
+    batch_size: config.default_batch_size,
+    learning_rate: config.learningRateOf(trainingType),
+    epochs: config.default_epochs,
+    lora_r: config.default_lora_r,
+    lora_alpha: config.default_lora_alpha,
+    lora_dropout: config.default_lora_dropout,
+    ...DEFAULTS,
+    ...chosen,
+    ...(trainingType === 'rag' ? READ_ONCE : {}),
+  };
+}
+
+/** What a mixture of these datasets is made from. `sources`: of all shares. */
+export function mixtureSpec(
+  { max_rows, traits, mixing = {}, seed }: Pick<RunSpec, 'max_rows' | 'traits' | 'mixing'> & { seed: number },
+  sources: MixtureSource[],
+): MixtureSpec {
+  return {
+    datasets: sources,
+    seed,
+    similarRows: mixing.similar_rows,
+    choices: {
+      maxRows: max_rows,
+      policy: mixing.policy,
+      maxRepeats: mixing.max_repeats,
+      traits: traits.map(({ trait, weight_thousandths, datasets }) => ({
+        trait,
+        weightThousandths: weight_thousandths,
+        datasets: datasets.map(({ dataset_id, percentage_thousandths }) => ({
+          datasetId: dataset_id,
+          percentageThousandths: percentage_thousandths,
+        })),
+      })),
+    },
+  };
+}
+
+/** Optimizer steps of a training on so many rows, as the trainer counts them. */
+export function stepsFor(rows: number, h: RunSpec['hyperparameters']): { perEpoch: number; total: number } {
+  const perEpoch = Math.ceil(Math.ceil(rows / h.batch_size) / h.gradient_accumulation);
+  return { perEpoch, total: Math.min(perEpoch * h.epochs, h.max_steps ?? Number.POSITIVE_INFINITY) };
+}
+
+/** The trainer's hyperparameters: ten checkpoints in a run, and never more than 200 steps to lose, unless chosen. */
+export function trainerHyperparameters(spec: RunSpec, rows: number): Hyperparameters {
+  const automatic = Math.min(200, Math.max(1, Math.ceil(stepsFor(rows, spec.hyperparameters).total / 10)));
+  return { ...spec.hyperparameters, save_steps: spec.hyperparameters.save_steps ?? automatic };
+}
+
+/** What decides how many rows are in memory at once, and how many a step takes. */
+export type BatchSplit = Pick<Hyperparameters, 'batch_size' | 'gradient_accumulation'>;
+
+/**
+ * The next smaller micro-batch with the same rows per step: half of it, or the largest part below that divides it.
+ * Null when it is one row already.
+ */
+export function splitBatch({ batch_size, gradient_accumulation }: BatchSplit): BatchSplit | null {
+  for (let smaller = Math.floor(batch_size / 2); smaller >= 1; smaller--) {
+    if (batch_size % smaller > 0) continue;
+    return { batch_size: smaller, gradient_accumulation: gradient_accumulation * (batch_size / smaller) };
+  }
+  return null;
+}

@@ -1,0 +1,130 @@
+import {
+  type CreationOptional,
+  DataTypes,
+  type InferAttributes,
+  type InferCreationAttributes,
+  Model,
+  type NonAttribute,
+  type Sequelize,
+} from 'sequelize';
+import type { TokenCount } from '../../datasets/draft.ts';
+import type { KeptPlan } from '../../datasets/mixture.ts';
+import type { TrainResult, ValidationResult } from '../../trainer/protocol.ts';
+import type { RunSpec } from './run-spec.ts';
+import type { RunPhase, RunStatus } from './statuses.ts';
+
+/** What training gave, and where the finished model waits to be validated and published. */
+export type TrainingRecord = TrainResult & { staging_path: string };
+
+/** The plan of a mixture, and its tokens, once the trainer has read them. */
+export type RunPlan = KeptPlan & { tokens?: TokenCount | null };
+
+/** One attempt at training, of a job or of a project. Its status is written by transition() alone. */
+export class Run extends Model<InferAttributes<Run>, InferCreationAttributes<Run>> {
+  declare id: CreationOptional<number>;
+  declare job_id: number | null;
+  declare project_id: number | null;
+  /** 1 for the first run of its job or project, then counting. */
+  declare number: number;
+  /** The run whose mixture and checkpoints this one goes on from; null starts at step 0. */
+  declare resumes_run_id: CreationOptional<number | null>;
+  declare spec: RunSpec;
+  declare status: RunStatus;
+  declare phase: RunPhase;
+  /** Percent, 0 to 100. */
+  declare progress: CreationOptional<number>;
+  declare current_step: CreationOptional<number>;
+  declare total_steps: CreationOptional<number | null>;
+  declare current_epoch: CreationOptional<number>;
+  declare current_loss: CreationOptional<number | null>;
+  declare tokens_per_s: CreationOptional<number | null>;
+  declare seconds_left: CreationOptional<number | null>;
+  /** Counts the claims of this run; a write by the holder of an older claim is refused. */
+  declare lease_epoch: CreationOptional<number>;
+  declare lease_expires_at: CreationOptional<Date | null>;
+  declare worker_id: CreationOptional<string | null>;
+  /** Why it is to hold no worker until it is resumed; null: it goes on. Written by its workflow alone, see pause.ts. */
+  declare pause_reason: CreationOptional<string | null>;
+  /** Why what is tried again and again does not succeed, see run-trouble.ts; null while all is well. */
+  declare waiting_for: CreationOptional<string | null>;
+  declare waiting_since: CreationOptional<Date | null>;
+  declare waiting_attempts: CreationOptional<number>;
+  declare error_class: CreationOptional<string | null>;
+  declare error_message: CreationOptional<string | null>;
+  /** The mixture's plan, as the data engine gave it. */
+  declare plan: CreationOptional<RunPlan | null>;
+  declare result: CreationOptional<TrainingRecord | null>;
+  declare validation: CreationOptional<ValidationResult | null>;
+  /** Where its model is being published, noted before it is; see finish-run.ts. */
+  declare publish_path: CreationOptional<string | null>;
+  /** The published model; null until it is there. */
+  declare output_path: CreationOptional<string | null>;
+  declare workflow_id: string;
+  /** When the queue let it begin; null: it is a row, and nothing is done for it yet. See line.ts. */
+  declare admitted_at: CreationOptional<Date | null>;
+  /** When it got its turn for a worker; null again once a worker has it. */
+  declare released_at: CreationOptional<Date | null>;
+  declare tidied_at: CreationOptional<Date | null>;
+  declare workflow_started_at: CreationOptional<Date | null>;
+  declare workflow_closed_at: CreationOptional<Date | null>;
+  /** Not a column: see withPlaces. */
+  declare queue_place?: NonAttribute<number | null>;
+  declare created_at: CreationOptional<Date>;
+  declare updated_at: CreationOptional<Date>;
+  declare started_at: CreationOptional<Date | null>;
+  declare finished_at: CreationOptional<Date | null>;
+}
+
+/** The database that the models are connected to. @throws Error before connectModels */
+export function connection(): Sequelize {
+  const { sequelize } = Run;
+  if (!sequelize) throw new Error('The models are not connected to a database.');
+  return sequelize;
+}
+
+export function initRun(sequelize: Sequelize): void {
+  Run.init(
+    {
+      id: { type: DataTypes.INTEGER, autoIncrement: true, primaryKey: true },
+      job_id: DataTypes.INTEGER,
+      project_id: DataTypes.INTEGER,
+      number: { type: DataTypes.INTEGER, allowNull: false },
+      resumes_run_id: DataTypes.INTEGER,
+      spec: { type: DataTypes.JSONB, allowNull: false },
+      status: { type: DataTypes.STRING(16), allowNull: false },
+      phase: { type: DataTypes.STRING(32), allowNull: false },
+      progress: { type: DataTypes.DOUBLE, allowNull: false, defaultValue: 0 },
+      current_step: { type: DataTypes.INTEGER, allowNull: false, defaultValue: 0 },
+      total_steps: DataTypes.INTEGER,
+      current_epoch: { type: DataTypes.INTEGER, allowNull: false, defaultValue: 0 },
+      current_loss: DataTypes.DOUBLE,
+      tokens_per_s: DataTypes.DOUBLE,
+      seconds_left: DataTypes.DOUBLE,
+      lease_epoch: { type: DataTypes.INTEGER, allowNull: false, defaultValue: 0 },
+      lease_expires_at: DataTypes.DATE,
+      worker_id: DataTypes.STRING(64),
+      pause_reason: DataTypes.TEXT,
+      waiting_for: DataTypes.TEXT,
+      waiting_since: DataTypes.DATE,
+      waiting_attempts: { type: DataTypes.INTEGER, allowNull: false, defaultValue: 0 },
+      error_class: DataTypes.STRING(64),
+      error_message: DataTypes.TEXT,
+      plan: DataTypes.JSONB,
+      result: DataTypes.JSONB,
+      validation: DataTypes.JSONB,
+      publish_path: DataTypes.TEXT,
+      output_path: DataTypes.TEXT,
+      workflow_id: { type: DataTypes.TEXT, allowNull: false },
+      admitted_at: DataTypes.DATE,
+      released_at: DataTypes.DATE,
+      tidied_at: DataTypes.DATE,
+      workflow_started_at: DataTypes.DATE,
+      workflow_closed_at: DataTypes.DATE,
+      created_at: DataTypes.DATE,
+      updated_at: DataTypes.DATE,
+      started_at: DataTypes.DATE,
+      finished_at: DataTypes.DATE,
+    },
+    { sequelize, tableName: 'runs' },
+  );
+}

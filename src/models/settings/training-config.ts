@@ -1,0 +1,62 @@
+import {
+  type CreationOptional,
+  DataTypes,
+  type InferAttributes,
+  type InferCreationAttributes,
+  Model,
+  type Sequelize,
+  type Transaction,
+} from 'sequelize';
+import type { TrainingType } from '../../trainer/training-types.ts';
+import { LEARNING_RATES } from './learning-rates.ts';
+
+/** The one row of defaults and limits; a migration puts it there. */
+export class TrainingConfig extends Model<InferAttributes<TrainingConfig>, InferCreationAttributes<TrainingConfig>> {
+  declare id: number;
+  declare max_concurrent_workers: number;
+  declare default_model: string;
+  declare default_training_type: TrainingType;
+  declare default_batch_size: number;
+  /** Of every training type where it was chosen; else each type has its own. */
+  declare default_learning_rate: number;
+  declare learning_rate_is_chosen: CreationOptional<boolean>;
+  declare default_epochs: number;
+  declare default_lora_r: number;
+  declare default_lora_alpha: number;
+  declare default_lora_dropout: number;
+  declare auto_start_workers: boolean;
+  declare created_at: CreationOptional<Date>;
+  declare updated_at: CreationOptional<Date>;
+
+  /** The row. */
+  static async current(transaction: Transaction | null = null): Promise<TrainingConfig> {
+    return await TrainingConfig.findByPk(1, { rejectOnEmpty: true, transaction });
+  }
+
+  /** What a training of this type learns with unless it names a rate: what was set for all types, else what suits the type. */
+  learningRateOf(type: TrainingType): number {
+    return this.learning_rate_is_chosen ? this.default_learning_rate : LEARNING_RATES[type];
+  }
+}
+
+export function initTrainingConfig(sequelize: Sequelize): void {
+  TrainingConfig.init(
+    {
+      id: { type: DataTypes.INTEGER, primaryKey: true },
+      max_concurrent_workers: { type: DataTypes.INTEGER, allowNull: false },
+      default_model: { type: DataTypes.STRING(255), allowNull: false },
+      default_training_type: { type: DataTypes.STRING(16), allowNull: false },
+      default_batch_size: { type: DataTypes.INTEGER, allowNull: false },
+      default_learning_rate: { type: DataTypes.DOUBLE, allowNull: false },
+      learning_rate_is_chosen: DataTypes.BOOLEAN,
+      default_epochs: { type: DataTypes.INTEGER, allowNull: false },
+      default_lora_r: { type: DataTypes.INTEGER, allowNull: false },
+      default_lora_alpha: { type: DataTypes.INTEGER, allowNull: false },
+      default_lora_dropout: { type: DataTypes.DOUBLE, allowNull: false },
+      auto_start_workers: { type: DataTypes.BOOLEAN, allowNull: false },
+      created_at: DataTypes.DATE,
+      updated_at: DataTypes.DATE,
+    },
+    { sequelize, tableName: 'training_config' },
+  );
+}

@@ -1,0 +1,19 @@
+/** What a user gave has to be changed: the same again fails the same way. The message is a sentence that says what and how. */
+export class UserError extends Error {}
+
+/** What was asked about is not there. */
+export class NotFoundError extends UserError {}
+
+/** `what`: a word for it, such as Dataset. */
+export function notFound(what: string, id: number): NotFoundError {
+  return new NotFoundError(`${what} ${id} not found.`);
+}
+
+/** What was asked for contradicts something that is there, and may be done once that has changed. */
+export class ConflictError extends UserError {}
+
+/** Something around the service is away or not as it must be. The same again may succeed later, maybe after a person mended it. */
+export class TransientError extends Error {}
+
+/** The service cannot do it yet. The message says when to ask again. */
+export class NotYetError extends TransientError {}

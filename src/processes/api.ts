@@ -1,0 +1,49 @@
+import { once } from 'node:events';
+import { requireSafeAddress } from '../api/http/guard.ts';
+import { listen } from '../api/http/http-server.ts';
+import { forgetOldKeys } from '../api/http/idempotency.ts';
+import { createApi } from '../api/server.ts';
+import { makeFolders } from '../commands/datasets/storage.ts';
+import { sweepFiles } from '../commands/datasets/sweep.ts';
+import { connectOrchestration } from '../commands/workflows/client.ts';
+import { connectModels } from '../models/database.ts';
+import type { Env } from '../platform/env.ts';
+import { createLogger } from '../platform/logger.ts';
+import { requireDatabaseUrl } from '../platform/postgres/database-url.ts';
+import { runUntilStopped } from '../platform/process-lifecycle.ts';
+import { BundleReaders } from '../retrieval/bundle-readers.ts';
+
+const DRAIN_MS = 2_000;
+const TIDY_UP_EVERY_MS = 600_000;
+/** A person waits for it, for ten seconds at most. */
+const STATEMENT_TIMEOUT_MS = 8_000;
+
+/** The process that answers HTTP. It starts, and answers, also while the database or Temporal is away. */
+export async function main(env: Env): Promise<void> {
+  requireSafeAddress(env);
+  const logger = createLogger('api', env.logLevel);
+  const sequelize = connectModels(requireDatabaseUrl(env), { statementTimeoutMs: STATEMENT_TIMEOUT_MS });
+  const orchestration = connectOrchestration(env);
+  await makeFolders(env);
+  const bundles = new BundleReaders();
+  const server = await listen(createApi({ env, orchestration, logger, sequelize, bundles }), env.port, env.host);
+  // A database that is away now is there at the next time.
+  const tidyUp = () => void Promise.all([forgetOldKeys(sequelize), sweepFiles(env)]).catch(() => {});
+  const tidying = setInterval(tidyUp, TIDY_UP_EVERY_MS);
+  tidyUp();
+  const address = server.address();
+  await runUntilStopped({
+    ...(typeof address === 'object' && address ? { port: address.port } : {}),
+    stop: async () => {
+      clearInterval(tidying);
+      const closed = once(server, 'close');
+      server.close();
+      server.closeIdleConnections();
+      const drain = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+      await closed;
+      clearTimeout(drain);
+      bundles.close();
+      await Promise.all([orchestration.close(), sequelize.close()]);
+    },
+  });
+}

@@ -1,0 +1,65 @@
+import { Worker as TemporalWorker } from '@temporalio/worker';
+import { createCheckOutput } from '../../activities/outputs/check-output.ts';
+import { createHostActivities } from '../../activities/pool/host.ts';
+import { connectModels } from '../../models/database.ts';
+import { AgentPlace } from '../../models/pool/agent-place.ts';
+import { Host } from '../../models/pool/host.ts';
+import { devicesOf } from '../../platform/devices.ts';
+import type { Env } from '../../platform/env.ts';
+import { createLogger } from '../../platform/logger.ts';
+import { requireDatabaseUrl } from '../../platform/postgres/database-url.ts';
+import { runUntilStopped } from '../../platform/process-lifecycle.ts';
+import { ensureTrainerPython } from '../../platform/python.ts';
+import { workerConnection } from '../../platform/temporal/connection.ts';
+import { hostQueue } from '../../workflows/contract.ts';
+import { installTemporalLogger } from '../orchestrator/orchestrator.ts';
+import { stopTimeMs, WorkerProcesses } from './worker-processes.ts';
+
+const REPORT_EVERY_MS = 2_000;
+/** Beyond the workers' end, for the connections. */
+const CLOSE_MS = 1_000;
+
+/** The agent of one machine: starts, watches and stops its training workers. */
+export async function main(env: Env): Promise<void> {
+  const logger = createLogger('host', env.logLevel);
+  installTemporalLogger(env.logLevel);
+  const databaseUrl = requireDatabaseUrl(env);
+  const sequelize = connectModels(databaseUrl);
+  const startedAt = new Date();
+  const place = new AgentPlace(databaseUrl, { hostName: env.hostName, startedAt });
+  await place.take();
+  const connection = await workerConnection(env);
+  const python = () => ensureTrainerPython({ env, onProgress: (line) => logger.info(line) });
+  const devices = await devicesOf(env);
+  const processes = new WorkerProcesses(env, devices, logger);
+  const worker = await TemporalWorker.create({
+    connection,
+    namespace: env.temporalNamespace,
+    identity: `host-${env.hostName}`,
+    taskQueue: hostQueue(env.hostName),
+    activities: { ...createHostActivities(env.hostName, processes, createCheckOutput(env, python)) },
+    shutdownGraceTime: '2s',
+  });
+  const report = async () => {
+    // Without its place it must not write over what another agent reports.
+    if (place.isHeld) await Host.report({ name: env.hostName, agentPid: process.pid, devices, startedAt });
+  };
+  await report();
+  const timer = setInterval(() => void report().catch(() => {}), REPORT_EVERY_MS);
+  processes.start();
+  const running = worker.run();
+  // Made now, so that the first run does not wait for it; a failure is told by the run that needs it.
+  void python().catch((error: unknown) => logger.warn({ err: error }, 'The Python of the trainer is not ready.'));
+  await runUntilStopped({
+    running: Promise.race([running, place.lost]),
+    stop: async () => {
+      clearInterval(timer);
+      worker.shutdown();
+      await processes.stop();
+      await running;
+      await place.release();
+      await Promise.all([connection.close(), sequelize.close()]);
+    },
+    timeLimitMs: stopTimeMs(env) + CLOSE_MS,
+  });
+}

@@ -1,0 +1,105 @@
+import { constants, setPriority } from 'node:os';
+import { DefaultLogger, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { failing } from '../../activities/failing.ts';
+import { keepAlive } from '../../activities/keep-alive.ts';
+import {
+  createDataActivities,
+  createLineActivities,
+  createOrchestrationActivities,
+} from '../../activities/orchestration.ts';
+import { connectOrchestration } from '../../commands/workflows/client.ts';
+import { connectModels } from '../../models/database.ts';
+import { BUILT } from '../../platform/built-files.ts';
+import type { Env } from '../../platform/env.ts';
+import { createLogger } from '../../platform/logger.ts';
+import { requireDatabaseUrl } from '../../platform/postgres/database-url.ts';
+import { runUntilStopped } from '../../platform/process-lifecycle.ts';
+import { workerConnection } from '../../platform/temporal/connection.ts';
+import { setUpOutsideTemporal } from '../../platform/temporal/set-up.ts';
+import { DATA_QUEUE, LINE_QUEUE, ORCHESTRATION_QUEUE } from '../../workflows/contract.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { PoolKeeper } from './pool-keeper.ts';
+import { Reconciler } from './reconciler.ts';
+import { Repeating } from './repeating.ts';
+import { Tidying } from './tidy.ts';
+
+/** Runs that are ready and wait for their turn: twice as many as workers at most (line.ts). */
+const MOST_IN_LINE = 200;
+const DISPATCH_EVERY_MS = 500;
+const LOOK_AFTER_POOL_EVERY_MS = 1_000;
+const RECONCILE_EVERY_MS = 5_000;
+const TIDY_EVERY_MS = 60_000;
+const AFTER_FAILURE_MS = 3_000;
+
+/** The process that runs workflows and light activities, and dispatches committed runs. */
+export async function main(env: Env): Promise<void> {
+  const logger = createLogger('orchestrator', env.logLevel);
+  // A person waits for the API, nobody for the start of a training: on a busy machine the API goes first. Before any
+  // thread is started: on Linux each has a priority of its own, and gets that of the one which starts it.
+  setPriority(constants.priority.PRIORITY_LOW);
+  installTemporalLogger(env.logLevel);
+  // Not one try and a warning: without them every run would be refused, again and again, for a search attribute.
+  await setUpOutsideTemporal(env, (sentence) => logger.warn(sentence));
+  const connection = await workerConnection(env);
+  const sequelize = connectModels(requireDatabaseUrl(env));
+  const orchestration = connectOrchestration(env);
+  const common = {
+    connection,
+    namespace: env.temporalNamespace,
+    shutdownGraceTime: '5s',
+    interceptors: { activity: [failing(env), keepAlive()] },
+  } satisfies Partial<WorkerOptions>;
+  const line = createLineActivities();
+  const workers = await Promise.all([
+    Worker.create({
+      ...common,
+      taskQueue: ORCHESTRATION_QUEUE,
+      workflowBundle: { codePath: BUILT.workflows },
+      activities: createOrchestrationActivities(env, line),
+      maxConcurrentActivityTaskExecutions: 8,
+    }),
+    Worker.create({
+      ...common,
+      taskQueue: LINE_QUEUE,
+      activities: line,
+      maxConcurrentActivityTaskExecutions: MOST_IN_LINE,
+    }),
+    Worker.create({
+      ...common,
+      taskQueue: DATA_QUEUE,
+      activities: createDataActivities(env),
+      maxConcurrentActivityTaskExecutions: 4,
+    }),
+  ]);
+  const dispatcher = new Dispatcher(env, orchestration, logger);
+  const reconciler = new Reconciler(env, orchestration, logger);
+  const poolKeeper = new PoolKeeper(orchestration, logger);
+  const loopOf = (name: string, everyMs: number, pass: () => Promise<void>) =>
+    new Repeating({ name, pass, everyMs, afterFailureMs: AFTER_FAILURE_MS, logger });
+  const loops = [
+    loopOf('Dispatching', DISPATCH_EVERY_MS, () => dispatcher.sweep()),
+    loopOf('Reconciling', RECONCILE_EVERY_MS, () => reconciler.look()),
+    loopOf('Tidying up', TIDY_EVERY_MS, () => new Tidying(env, logger).pass()),
+    loopOf('Looking after the pool', LOOK_AFTER_POOL_EVERY_MS, () => poolKeeper.look()),
+  ];
+  for (const loop of loops) loop.start();
+  const running = Promise.all(workers.map((worker) => worker.run())).then(() => {});
+  await runUntilStopped({
+    running,
+    stop: async () => {
+      for (const worker of workers) worker.shutdown();
+      await Promise.all(loops.map((loop) => loop.stop()));
+      await running;
+      await Promise.all([orchestration.close(), connection.close(), sequelize.close()]);
+    },
+  });
+}
+
+/** The SDK's own log lines: warnings and worse, on standard error, unless debugging. */
+export function installTemporalLogger(level: string): void {
+  Runtime.install({
+    logger: new DefaultLogger(level === 'debug' || level === 'trace' ? 'DEBUG' : 'WARN'),
+    // Each process ends by its own order of shutdown, not by the runtime's.
+    shutdownSignals: [],
+  });
+}
