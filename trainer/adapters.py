@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from .failures import BadInput
+from .failures import BadInput, first_line
 from .language import language_prefix
 
 # Classes of transformers that choose experts.
@@ -172,8 +172,6 @@ def _ends_in(name: str, ending: str) -> bool:
 def add_trained_lora(model, adapter: Path):
     """The model with the adapter of a directory upon it."""
     from peft import PeftModel
-
-    from .models import first_line
 
     try:
         return PeftModel.from_pretrained(model, adapter)

@@ -135,3 +135,7 @@ def as_failure(error: BaseException) -> TrainerFailure:
     if isinstance(error, ValueError) and not isinstance(error, UnicodeError):
         return BadInput(f"The training cannot be done as asked: {error}")
     return TrainerFailure(f"{type(error).__name__}: {error}")
+
+
+def first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

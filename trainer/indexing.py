@@ -13,7 +13,7 @@ from .closeness import least_cosine
 from .contents import content_of
 from .device import require_given_gpus
 from .events import Events
-from .failures import BadInput, Stopped
+from .failures import BadInput, Stopped, first_line
 from .fingerprint import fingerprint_of
 from .going_on import require_same_model
 from .passages import Chunking, chunk_all
@@ -148,7 +148,6 @@ def load_embedder(run: RunFile, threads: int):
     import torch
 
     from .embedding import Embedder
-    from .models import first_line
 
     require_given_gpus()
     torch.set_num_threads(threads)
@@ -163,7 +162,7 @@ def require_answers(run: RunFile) -> None:
     """Raises BadInput, before anything is embedded, where the model that is to answer writes no text or has no tokenizer."""
     from .answering import require_text_model
     from .embedding import writes_text
-    from .models import config_of, first_line, load_tokenizer
+    from .models import config_of, load_tokenizer
     from .quantization import require_loaded_by_transformers
 
     if not writes_text(run.model_path):

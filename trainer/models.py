@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .base_config import class_of, last_line, whole_config
-from .failures import BadInput
+from .failures import BadInput, first_line
 from .rendering import default_template
 from .safetensors_files import files_of
 from .templates import ChatTemplate
@@ -194,7 +194,3 @@ def parameters_of(model) -> tuple[int, int]:
     """How many weights are trained, and how many there are. Of 4 bits, two are in each byte of a tensor."""
     counts = [(p.requires_grad, math.prod(p.quant_state.shape) if getattr(p, "quant_state", None) else p.numel()) for p in model.parameters()]
     return sum(count for is_trained, count in counts if is_trained), sum(count for _, count in counts)
-
-
-def first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

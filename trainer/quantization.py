@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from .base_config import config_in
-from .failures import BadInput
-from .models import first_line
+from .failures import BadInput, first_line
 
 # Where configurations say it: compressed-tensors had a name of its own once.
 _PLACES = ("quantization_config", "compression_config")

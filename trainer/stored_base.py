@@ -8,8 +8,7 @@ from pathlib import Path
 
 from .base_config import config_in
 from .dequantising import METHODS, Weight, weights_of
-from .failures import BadInput, is_of_the_machine
-from .models import first_line
+from .failures import BadInput, first_line, is_of_the_machine
 from .quantization import method_of, quantization_in
 from .safetensors_files import Tensors, bytes_of, dtype_name
 
