@@ -86,9 +86,12 @@ class Others:
 
     def _failure(self, within_s: float) -> TrainerFailure | None:
         """Of the process that ended badly, if there is one."""
-        wait([process.sentinel for process, _, _ in self._processes], within_s)
+        ending = wait([process.sentinel for process, _, _ in self._processes], within_s)
         for process, heard, _ in self._processes:
-            process.join(0)
+            if process.sentinel not in ending:
+                continue
+            # Its files are closed, this one among them, a moment before it can be asked how it ended: the more memory it had, the longer.
+            process.join()
             if not process.exitcode:
                 continue
             try:
