@@ -66,12 +66,12 @@ describe('the file calls of a process', function () {
     if (!other) return this.skip();
     try {
       const code = `
-        const { makeFolders } = await import('./src/api/datasets/storage.ts');
+        const { makeFolders } = await import('./src/commands/datasets/storage.ts');
         const { RunFolder } = await import('./src/runs/run-folder.ts');
         const home = ${JSON.stringify(own)};
         await makeFolders({ home });
         const spec = { output_directory: home + '/out' };
-        const { makeFolder, writeDurably } = await import('./src/durable-files.ts');
+        const { makeFolder, writeDurably } = await import('./src/platform/durable-files.ts');
         const folder = new RunFolder({ home }, { id: 7, workflow_id: 'job-7-run-1', spec });
         await folder.make();
         const staging = folder.paths.staging(1);

@@ -95,7 +95,7 @@ describe('the room of uploads', function () {
   });
 
   it('is given once: those that together are too much are refused before they are sent', async () => {
-    // Before, each of them was compared with the same free bytes. Let DiskRoom.give (src/commands/datasets/disk-room.ts) not
+    // Before, each of them was compared with the same free bytes. Let DiskRoom.give (src/api/datasets/disk-room.ts) not
     // count what it gave, and all are taken.
     await onSmallDisk(incoming(), `${(KEEP_FREE_BYTES + ROOM_BYTES) / 1024}k`, async () => {
       const asked = Array.from({ length: 5 }, () => begin({ 'Content-Length': 15 * MIB }));

@@ -59,7 +59,7 @@ describe('a COMMIT whose answer is lost', function () {
   });
 
   it('of an upload without a key leaves the files of the row, and the sweeper finds that it is there', async () => {
-    // Remove the files in src/commands/datasets/upload.ts when `once` throws, as it was before, and the row has none.
+    // Remove the files in src/api/datasets/upload.ts when `once` throws, as it was before, and the row has none.
     const lost = proxy.lostCommits;
     proxy.loseCommits();
     const answer = await api.upload('rows.csv', csvRows(20));
