@@ -5,8 +5,8 @@ import sys
 import time
 from pathlib import Path
 
+from trainer.each_process import Setup, set_up_torch, trainer_of
 from trainer.run_file import read_run_file
-from trainer.training import Setup, gpu_bytes, set_up_torch, trainer_of
 
 run = read_run_file(Path(sys.argv[1]))
 set_up_torch(run, run.threads)
@@ -14,7 +14,7 @@ set_up_torch(run, run.threads)
 import torch
 
 from trainer.all_rows import encode_all
-from trainer.device import memory_bytes
+from trainer.device import gpu_bytes, memory_bytes
 from trainer.encoding import Example
 from trainer.held_out import HeldOutRow, losses_of
 from trainer.models import load_tokenizer
