@@ -1,6 +1,7 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { readStream, type StreamEntry, type StreamPlace } from '../../models/runs/run-stream.ts';
 import { isDatabaseAway } from '../../platform/postgres/database-away.ts';
+import { sentEvent } from '../http/sent-event.ts';
 import type { HorizonWatch } from './horizon-watch.ts';
 
 const LOOK_EVERY_MS = 500;
@@ -43,7 +44,7 @@ async function* events(runId: number, place: StreamPlace, { signal, horizon }: S
     // Decided together with what could be shown: of a run that is over and of which nothing is held back, that was all.
     if (!look.run || (look.run.isOver && !look.isHeldBack)) {
       const { status, errorMessage } = look.run ?? { status: 'deleted', errorMessage: null };
-      return yield `event: end\ndata: ${JSON.stringify({ status, error_message: errorMessage })}\n\n`;
+      return yield sentEvent('end', { status, error_message: errorMessage });
     }
     await horizon.see(look);
     if (performance.now() - saidAt > QUIET_MS) {
@@ -54,9 +55,8 @@ async function* events(runId: number, place: StreamPlace, { signal, horizon }: S
   }
 }
 
-/** JSON has no raw line breaks, so one data line holds it. */
 function format({ xid, seq, kind, data, created_at }: StreamEntry): string {
-  return `id: ${xid}-${seq}\nevent: ${kind}\ndata: ${JSON.stringify({ ...data, at: created_at.toISOString() })}\n\n`;
+  return sentEvent(kind, { ...data, at: created_at.toISOString() }, `${xid}-${seq}`);
 }
 
 /** The place that an event's id names. */

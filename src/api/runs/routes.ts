@@ -14,6 +14,7 @@ import type { Endpoints } from '../http/endpoint.ts';
 import { badRequest } from '../http/errors.ts';
 import { leavingOf } from '../http/request.ts';
 import { date, IdParams, pageQuery } from '../http/shared-schema.ts';
+import { answerStream } from './answer-stream.ts';
 import { eventStream, placeOf } from './event-stream.ts';
 import { archiveOutput, findMixture, mixtureFile, mixtureIsGone, readLog, readReport } from './files.ts';
 import { HorizonWatch } from './horizon-watch.ts';
@@ -275,10 +276,10 @@ function addRunsOf(
         );
       const run = await findRun({ kind, id }, query.run);
       if (stream) {
-        const events = await streamAnswer(dependencies, run, body, leavingOf(ctx));
+        const answer = await streamAnswer(dependencies, run, body, leavingOf(ctx));
         ctx.type = 'text/event-stream';
         ctx.set('X-Accel-Buffering', 'no');
-        return Readable.from(events);
+        return Readable.from(answerStream(answer));
       }
       return await slowly({ runId: run.id, body }, () => queryBundle(dependencies, run, body));
     },

@@ -1,10 +1,10 @@
 import type { Run } from '../../models/runs/run.ts';
 import type { Env } from '../../platform/env.ts';
-import { NotFoundError, NotYetError, TransientError, UserError } from '../../platform/failure.ts';
+import { NotFoundError, NotYetError, UserError } from '../../platform/failure.ts';
 import { exists } from '../../platform/files.ts';
 import { findTrainerPython } from '../../platform/python.ts';
-import type { BundleEvent, BundleQuestion } from '../../retrieval/bundle-protocol.ts';
-import { type BundlePlace, UnreadableBundle } from '../../retrieval/bundle-reader.ts';
+import type { BundleQuestion } from '../../retrieval/bundle-protocol.ts';
+import type { BundlePlace } from '../../retrieval/bundle-reader.ts';
 import type { BundleReaders } from '../../retrieval/bundle-readers.ts';
 import { findPinned, findPinnedIndexModel } from '../../runs/pinned-model.ts';
 
@@ -19,39 +19,17 @@ interface Dependencies {
  */
 export async function queryBundle(dependencies: Dependencies, run: Run, asked: BundleQuestion) {
   const { place, names } = await placeOf(dependencies, run, asked);
-  const { results, answer = null } = await dependencies.bundles.ask(place, asked).catch((error: unknown) => {
-    throw error instanceof UnreadableBundle ? new UserError(error.message) : error;
-  });
+  const { results, answer = null } = await dependencies.bundles.ask(place, asked);
   return { run_number: run.number, ...names, results, answer };
 }
 
 /**
- * The same as Server-Sent Events: `chunks`, `text` as it is said, and `answer`, or `error`. `left`: nobody listens any more.
- * @throws as above, where that is known before the bundle is read
+ * The same as it is told: the chunks, the answer as it is said, and the whole of it. `left`: nobody listens any more.
+ * @throws as above, where that is known before the bundle is read; what follows of it, in `told`, is UnreadableBundle or TransientError
  */
 export async function streamAnswer(dependencies: Dependencies, run: Run, asked: BundleQuestion, left: AbortSignal) {
   const { place, names } = await placeOf(dependencies, run, asked);
-  return eventsOf(dependencies.bundles.stream(place, asked, left), { run_number: run.number, ...names });
-}
-
-async function* eventsOf(told: AsyncGenerator<BundleEvent>, about: object): AsyncGenerator<string> {
-  // Loading the models may take minutes, so the client hears at once that the question was taken.
-  yield ': reading\n\n';
-  try {
-    for await (const event of told) {
-      if ('results' in event) yield format('chunks', { ...about, ...event });
-      else if ('text' in event) yield format('text', event);
-      else yield format('answer', event.answer);
-    }
-  } catch (error) {
-    if (!(error instanceof UnreadableBundle || error instanceof TransientError)) throw error;
-    yield format('error', { detail: error.message });
-  }
-}
-
-/** JSON has no raw line breaks, so one data line holds it. */
-function format(event: string, data: object): string {
-  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+  return { about: { run_number: run.number, ...names }, told: dependencies.bundles.stream(place, asked, left) };
 }
 
 /** Where the bundle and its models are. The base model has to be there for answers alone. */
