@@ -1,0 +1,118 @@
+"""What is loaded before copies are made of a process (warm.py), and what must not have happened by then."""
+
+import ctypes
+import gc
+import os
+import sys
+from pathlib import Path
+
+from . import libraries
+
+_PACKAGE = Path(__file__).parent
+_CUDA_ERROR_NOT_INITIALIZED = 3
+
+
+class CannotFork(Exception):
+    """Copies of this process could not be used. The message says why."""
+
+
+class Origin:
+    """What the libraries of this process were loaded from: other packages, or other code of ours, ask for another process."""
+
+    def __init__(self):
+        self._then = self._now()
+
+    def change(self) -> str | None:
+        """What is not what it was when this was made; None, where all is."""
+        now = self._now()
+        changed = sorted(path for path in now.keys() | self._then.keys() if now.get(path) != self._then.get(path))
+        return f"{changed[0]} has changed since the libraries were loaded" if changed else None
+
+    @staticmethod
+    def _now() -> dict[str, int]:
+        # To install, update or remove a package changes the folder of all packages. That of the project changes with whatever lies in it.
+        folders = [path for path in sys.path if path and Path(path).resolve() != _PACKAGE.parent]
+        code = [str(path) for path in _PACKAGE.rglob("*.py") if "tests" not in path.parts]
+        return {path: _changed_at(path) for path in [sys.executable, *folders, *code]}
+
+
+def _changed_at(path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
+
+
+def load(what: str) -> None:
+    """Loads what commands of a kind need: `trainings`, `answers` (query.py) or `tokenizers`. Raises CannotFork."""
+    if what == "tokenizers":
+        load_for_tokenizers()
+    else:
+        libraries.prepare()
+        # To ask whether there is a GPU must not initialise CUDA: https://docs.pytorch.org/docs/stable/notes/multiprocessing.html
+        os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
+        import torch
+
+        if torch.version.hip:
+            raise CannotFork("nobody has looked at how copies of a process use a GPU through ROCm")
+        if what == "answers" or torch.cuda.is_available():
+            load_for_answers()
+        else:
+            load_for_trainings()
+    _require_no_gpu()
+    # Memory in which the collector writes is not shared with the copies.
+    gc.collect()
+    gc.freeze()
+
+
+def load_for_tokenizers() -> None:
+    libraries.load_for_tokenizers()
+    from . import row_tokens, template_facts, token_lengths  # noqa: F401
+
+
+def load_for_answers() -> None:
+    """Also what trainings have where there is a GPU: bitsandbytes initialises CUDA there when it is imported, and so do peft and the Trainer, which import it."""
+    from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer  # noqa: F401
+
+    from . import query  # noqa: F401
+
+
+def load_for_trainings() -> None:
+    libraries.load()
+    import matplotlib.figure  # noqa: F401
+    import tensorboardX.event_file_writer  # noqa: F401
+
+    # Not pyarrow: it starts a thread (of jemalloc).
+    from . import evaluation, export, indexing, models, report, reporting, retrieval, tasks, training, validation  # noqa: F401
+
+
+def _require_no_gpu() -> None:
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        raise CannotFork("CUDA was initialised while the libraries were loaded")
+    try:
+        # What is not loaded is not loaded by this either.
+        driver = ctypes.CDLL("libcuda.so.1", mode=os.RTLD_NOLOAD | os.RTLD_NOW)
+    except OSError:
+        driver = None
+    if driver is not None and driver.cuDeviceGetCount(ctypes.byref(ctypes.c_int())) != _CUDA_ERROR_NOT_INITIALIZED:
+        raise CannotFork("the CUDA driver was initialised while the libraries were loaded (cuInit)")
+    if device := next((target for target in _open_files() if target.startswith(("/dev/nvidia-uvm", "/dev/kfd"))), None):
+        raise CannotFork(f"{device} was opened while the libraries were loaded")
+
+
+def _open_files() -> list[str]:
+    found = []
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            found.append(os.readlink(f"/proc/self/fd/{name}"))
+        except OSError:
+            continue  # That of the listing itself.
+    return found
+
+
+def draw_anew() -> None:
+    """For a copy: no random number of another copy. (Python's own generator does so by itself, and torch's has the same seed in every fresh process.)"""
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed()
