@@ -43,14 +43,21 @@ def _changed_at(path: str) -> int:
         return 0
 
 
-def load(what: str) -> None:
-    """Loads what commands of a kind need: `trainings`, `answers` (query.py) or `tokenizers`. Raises CannotFork."""
+def load(what: str) -> dict[str, str | None]:
+    """Loads what commands of a kind need: `trainings`, `answers` (query.py) or `tokenizers`. Raises CannotFork.
+
+    Returns the environment variables that libraries have set meanwhile, as they do in every process that loads them.
+    """
     if what == "tokenizers":
-        load_for_tokenizers()
+        libraries.prepare_for_tokenizers()
     else:
         libraries.prepare()
         # To ask whether there is a GPU must not initialise CUDA: https://docs.pytorch.org/docs/stable/notes/multiprocessing.html
         os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
+    before = dict(os.environ)
+    if what == "tokenizers":
+        load_for_tokenizers()
+    else:
         import torch
 
         if torch.version.hip:
@@ -63,10 +70,12 @@ def load(what: str) -> None:
     # Memory in which the collector writes is not shared with the copies.
     gc.collect()
     gc.freeze()
+    return {name: os.environ.get(name) for name in before.keys() | os.environ.keys() if before.get(name) != os.environ.get(name)}
 
 
 def load_for_tokenizers() -> None:
-    libraries.load_for_tokenizers()
+    from transformers import AutoTokenizer  # noqa: F401
+
     from . import row_tokens, template_facts, token_lengths  # noqa: F401
 
 
@@ -112,7 +121,8 @@ def _open_files() -> list[str]:
 
 
 def draw_anew() -> None:
-    """For a copy: no random number of another copy. (Python's own generator does so by itself, and torch's has the same seed in every fresh process.)"""
-    numpy = sys.modules.get("numpy")
-    if numpy is not None:
+    """For a copy: the random numbers of no other one, as in fresh processes, which draw their seeds. (Python's own generator does so by itself after a fork.)"""
+    if numpy := sys.modules.get("numpy"):
         numpy.random.seed()
+    if torch := sys.modules.get("torch"):
+        torch.default_generator.seed()

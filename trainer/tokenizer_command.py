@@ -26,7 +26,7 @@ def parser_of(module: str, description: str | None, encodes: bool = True) -> arg
 
 def template_of(arguments: argparse.Namespace) -> ChatTemplate:
     """Ends the process, with the reason on standard error, where the model's tokenizer cannot be loaded. Exit codes: failures.py."""
-    libraries.load_for_tokenizers()
+    libraries.prepare_for_tokenizers()
     from .models import load_tokenizer
 
     try:

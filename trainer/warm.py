@@ -42,7 +42,7 @@ class _Copy(Exception):
 
 
 def main(arguments: list[str]) -> int:
-    environment = dict(os.environ)
+    environment: dict[str, str | None] = dict(os.environ)
     # What a library prints while it is loaded is none of our messages.
     channel = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, _BEYOND_STREAMS)
     os.dup2(2, 1)
@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
     die_with_parent(os.getppid())
     server = _Server(preloading.Origin(), channel)
     try:
-        preloading.load(arguments[0])
+        environment.update(preloading.load(arguments[0]))
     except preloading.CannotFork as why:
         server.say({"away": str(why)})
         return 0
@@ -161,13 +161,13 @@ def _close(fds) -> None:
         os.close(fd)
 
 
-def _run(request: dict, environment: dict[str, str], set_title) -> int:
+def _run(request: dict, environment: dict[str, str | None], set_title) -> int:
     """What `python -u -m MODULE ARGUMENTS` does in a process of its own. Returns its exit code."""
     # Its own group, as a process that is started has: it is ended with all that it starts.
     os.setsid()
     _take_streams(request["streams"])
     os.environ.clear()
-    os.environ.update(environment)
+    os.environ.update({name: value for name, value in environment.items() if value is not None})
     preloading.draw_anew()
     module, arguments = request["module"], request["arguments"]
     # Lists of processes show what it does, and not what it is a copy of.
