@@ -16,11 +16,10 @@ from dataclasses import dataclass, field
 from .encoding import encode_row, is_text
 from .failures import BadInput
 from .forms import Choices
-from .rendering import default_template
 from .rows import Conversation
 from .supervision import die_with_parent
 from .templates import ChatTemplate
-from .tokens import beginning_of
+from .tokens import beginning_of, default_template
 
 MOST_REASONS = 5
 MOST_PROCESSES = 16

@@ -1,6 +1,7 @@
 """What the files of a base model say that it is, and the class of transformers that loads it: one that writes text, from its beginning to its end."""
 
 import json
+import re
 from pathlib import Path
 
 from .embedding import WRITERS
@@ -9,6 +10,11 @@ from .safetensors_files import INDEX, SINGLE, shards_of, uses_index
 
 CONFIG = "config.json"
 ADAPTER_CONFIG = "adapter_config.json"
+# What an export takes from its base, beside weights and config.json: what reads texts and images, and the licence.
+COPIED = re.compile(
+    r"tokenizer.*\.(json|model)|tokenizer_config\.json|special_tokens_map\.json|added_tokens\.json|vocab\.(json|txt)|merges\.txt|.*\.model|tekken\.json"
+    r"|chat_template.*|additional_chat_templates|(pre|video_pre)?processor_config\.json|(LICENSE|LICENCE|NOTICE|USE_POLICY).*"
+)
 
 
 def whole_config(path: Path):
@@ -30,6 +36,10 @@ def whole_config(path: Path):
 def config_in(model: Path) -> dict:
     """config.json as it is written. Raises BadInput."""
     return _json_in(model / CONFIG)
+
+
+def write_json(path: Path, value: dict) -> None:
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def class_of(path: Path):

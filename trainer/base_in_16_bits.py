@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .base_config import CONFIG, config_in
+from .base_config import CONFIG, COPIED, config_in, write_json
 from .events import Events, fsync
-from .export import COPIED, write_json
 from .fingerprint import fingerprint_of
 from .quantization import quantization_in, without_quantization
 from .room import in_gb, require_room

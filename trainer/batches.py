@@ -2,9 +2,9 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from .encoding import IGNORED
-from .ranks import Rank
 
 # like_length: rows of a step are about as long as each other, so that little is computed on padding. random: any rows.
 BATCHING = ("like_length", "random")
@@ -13,6 +13,18 @@ BATCHING = ("like_length", "random")
 # each epoch, also where there are few (as transformers does it).
 MOST_POOL_STEPS = 50
 LEAST_POOLS = 4
+
+
+@dataclass(frozen=True)
+class Rank:
+    """Which process of how many."""
+
+    number: int = 0
+    count: int = 1
+
+    def share(self, rows: list) -> list:
+        """Its rows of a batch, of which it may have none. Neighbours are of like length, so every process has some of each."""
+        return rows[self.number :: self.count]
 
 
 class LikeLengths:

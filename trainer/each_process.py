@@ -7,8 +7,9 @@ from pathlib import Path
 
 from . import libraries
 from .device import on_gpu
+from .batches import Rank
 from .optimisation import arguments, rate_share, rounded_adamw
-from .ranks import Rank, decided_by_one, join, saved_by_all
+from .ranks import decided_by_one, join, saved_by_all
 from .rows import read_conversations
 from .run_file import RunFile
 from .ways import ROUNDED, Ways

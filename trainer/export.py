@@ -5,25 +5,19 @@ whatever library.
 """
 
 import json
-import re
 import shutil
 import tempfile
 from pathlib import Path
 
 from .card import model_card
 from .checkpoints import sha256_of, write_manifest
-from .base_config import CONFIG
+from .base_config import CONFIG, COPIED, write_json
 from .failures import BadInput
 from .run_file import RunFile
 from .safetensors_files import files_of
 
 GENERATION_CONFIG = "generation_config.json"
 TEMPLATE = "chat_template.jinja"
-# Beside weights and config.json: what reads texts and images, and the licence.
-COPIED = re.compile(
-    r"tokenizer.*\.(json|model)|tokenizer_config\.json|special_tokens_map\.json|added_tokens\.json|vocab\.(json|txt)|merges\.txt|.*\.model|tekken\.json"
-    r"|chat_template.*|additional_chat_templates|(pre|video_pre)?processor_config\.json|(LICENSE|LICENCE|NOTICE|USE_POLICY).*"
-)
 
 
 def export(run: RunFile, model, tokenizer) -> tuple[list[dict], str]:
@@ -137,10 +131,6 @@ def _has_template(base: Path) -> bool:
         return bool(json.loads((base / "tokenizer_config.json").read_text(encoding="utf-8")).get("chat_template"))
     except FileNotFoundError:
         return False
-
-
-def write_json(path: Path, value: dict) -> None:
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _weights_sha256(directory: Path) -> str:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from .base_config import class_of, last_line, whole_config
 from .failures import BadInput, first_line
-from .rendering import default_template
 from .safetensors_files import files_of
 from .templates import ChatTemplate
+from .tokens import default_template
 
 PROCESSOR_TEMPLATE = "chat_template.json"
 

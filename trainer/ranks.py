@@ -10,11 +10,11 @@ import signal
 import sys
 import threading
 import traceback
-from dataclasses import dataclass
 from datetime import timedelta
 from multiprocessing.connection import wait
 from pathlib import Path
 
+from .batches import Rank
 from .events import Events
 from .failures import TrainerFailure, as_failure, failure_of
 from .supervision import die_with_parent
@@ -23,18 +23,6 @@ from .supervision import die_with_parent
 _LONGEST_WAIT = timedelta(days=1)
 # How long rank 0, which lost the connection, waits for whoever ended it to be gone.
 _GONE_WITHIN_S = 10.0
-
-
-@dataclass(frozen=True)
-class Rank:
-    """Which process of how many."""
-
-    number: int = 0
-    count: int = 1
-
-    def share(self, rows: list) -> list:
-        """Its rows of a batch, of which it may have none. Neighbours are of like length, so every process has some of each."""
-        return rows[self.number :: self.count]
 
 
 class Others:

@@ -10,7 +10,7 @@ from .failures import BadInput
 from .language import language_prefix
 from .layout import plain
 from .looking_back import refused_if_it_fails, require_looks_back
-from .ranks import Rank
+from .batches import Rank
 from .room import in_gb, require_room
 from .run_file import RunFile
 from .safetensors_files import files_of

@@ -7,7 +7,6 @@ from datetime import date, datetime, time
 from functools import cached_property
 
 from .failures import BadInput
-from .tokens import beginning_of
 
 # ChatML, for models that bring no template of their own, with the token in place of <|im_end|> that they end a text by: it is
 # one token, and where they stop.
@@ -15,15 +14,6 @@ DEFAULT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}{{ eos_token }}\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-
-
-def default_template(tokenizer) -> str:
-    """For a model that brings none: texts of it begin as those that it was pre-trained on. (What a template of its own does not write is missing in use, too.)"""
-    beginning = beginning_of(tokenizer)
-    written = "".join(tokenizer.convert_ids_to_tokens(beginning))
-    is_read = tuple(tokenizer.backend_tokenizer.encode(written, add_special_tokens=False).ids) == beginning
-    return f"{written}{DEFAULT_TEMPLATE}" if is_read else DEFAULT_TEMPLATE
-
 
 _MARKS = re.compile(r"\{%-?\s*generation\s*-?%\}")
 _OF_DICTS = frozenset(dir(dict))

@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 from .pieces import Piece, Pieces, Tokens
+from .rendering import DEFAULT_TEMPLATE
 from .words import whole, words_of
 
 
@@ -11,6 +12,14 @@ def beginning_of(tokenizer) -> tuple[int, ...]:
     """The tokens that a tokenizer itself puts before every text, most often a BOS: its models know no text without them. None with many."""
     text, given = (tokenizer.backend_tokenizer.encode("x", add_special_tokens=added).ids for added in (False, True))
     return tuple(next((given[:start] for start in range(len(given)) if given[start : start + len(text)] == text), []))
+
+
+def default_template(tokenizer) -> str:
+    """For a model that brings none: texts of it begin as those that it was pre-trained on. (What a template of its own does not write is missing in use, too.)"""
+    beginning = beginning_of(tokenizer)
+    written = "".join(tokenizer.convert_ids_to_tokens(beginning))
+    is_read = tuple(tokenizer.backend_tokenizer.encode(written, add_special_tokens=False).ids) == beginning
+    return f"{written}{DEFAULT_TEMPLATE}" if is_read else DEFAULT_TEMPLATE
 
 
 def tokens_of(tokenizer, text: str, answers: list[int]) -> Tokens:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .answer_loss import NOT_IN_PIECES
+from .batches import Rank
 from .checkpoints import checkpoint_of, newest_complete, problem_with, remove_unfinished, sha256_of
 from .device import DeviceFigures, device_name, gpu_bytes, require_given_gpus
 from .each_process import Setup, follow, set_up_torch, trainer_of
@@ -12,7 +13,7 @@ from .failures import BadInput, Stopped
 from .fingerprint import fingerprint_of
 from .going_on import arithmetic, differences, require_same_model
 from .optimisation import steps_of
-from .ranks import Others, Rank, decided_by_one, saved_by_all
+from .ranks import Others, decided_by_one, saved_by_all
 from .rows import Conversation
 from .run_file import RunFile
 from .supervision import Commands

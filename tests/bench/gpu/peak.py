@@ -18,7 +18,7 @@ from trainer.device import gpu_bytes, memory_bytes
 from trainer.encoding import Example
 from trainer.held_out import HeldOutRow, losses_of
 from trainer.models import load_tokenizer
-from trainer.ranks import Rank
+from trainer.batches import Rank
 from trainer.rows import read_conversations
 from trainer.ways import ways_of
 
