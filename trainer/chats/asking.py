@@ -4,7 +4,8 @@ import re
 
 from .messages import said_in
 from .rendering import Refused
-from .templates import ChatTemplate, closing_of, opened_thought
+from .templates import ChatTemplate
+from .thoughts import closing_of, opened_thought
 
 # What the model is asked with, what it is to answer with, and what the template marks in both, by its characters.
 Part = tuple[str, str, list[tuple[int, int]]]

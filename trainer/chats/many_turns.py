@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from .asking import found_in
 from .rendering import Refused
-from .templates import ChatTemplate, thought_end
+from .templates import ChatTemplate
+from .thoughts import thought_end
 
 _CLOSING_TAG = re.compile(r"</[^<>]*>?")
 

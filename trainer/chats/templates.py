@@ -8,11 +8,8 @@ from os.path import commonprefix
 
 from ..platform.failures import BadInput
 from .rendering import NO_CHATS, Refused, Renderer
+from .thoughts import opened_thought, thought_end
 
-# Tags of thoughts go by the word in them, since models to come have tags of their own: <think>, <thought>, [THINK], <|START_THINKING|>.
-_OPENS_THOUGHT = re.compile(r"(?P<tag>[<\[]\|?(?!/)[^<>\[\]|/]*(?:think|thought|reason)[^<>\[\]|/]*\|?[>\]])\s*$", re.IGNORECASE)
-_CLOSES_THOUGHT = re.compile(r"</(?:\w+:)?(?:think|thinking|thought|thoughts|reasoning)(?::\w+)?>")
-_BEGINS_THOUGHT = re.compile(r"\s*" + _CLOSES_THOUGHT.pattern.replace("</", "<", 1))
 _TAG = re.compile(r"<[^<>]*>|\[[^\[\]]*\]")
 _SWITCHES_THOUGHTS = re.compile(r"(enable_|use_)?(think|thinking|reasoning)")
 
@@ -221,28 +218,6 @@ class ChatTemplate:
                     text = self.ended(self.render([_user(_ASKED), _calling(form)], _TOOLS if with_tools else None), True, with_tools)
                     found += [token] if (token := self._renderer.last_token(text)) else []
         return list(dict.fromkeys(self._renderer.added_tokens[token] for token in found))
-
-
-def opened_thought(asked: str) -> tuple[str, str] | None:
-    """Of a text that asks for an answer by opening a thought: what is before it, and its tag."""
-    found = _OPENS_THOUGHT.search(asked)
-    return (asked[: found.start()], found["tag"]) if found else None
-
-
-def begins_thought(answer: str) -> bool:
-    """Whether a model that was not asked to begins by opening a thought."""
-    return _BEGINS_THOUGHT.match(answer) is not None
-
-
-def thought_end(text: str) -> str | None:
-    """The tag that ends a thought in a text."""
-    found = _CLOSES_THOUGHT.search(text)
-    return found[0] if found else None
-
-
-def closing_of(tag: str) -> str:
-    """<think> is closed by </think>, [THINK] by [/THINK], <|START_THINKING|> by <|END_THINKING|>."""
-    return tag.replace("START", "END") if "START" in tag else f"{tag[0]}/{tag[1:]}"
 
 
 def _user(text: str) -> dict:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from ..chats.answers import seen
 from ..chats.forms import Choices
 from ..chats.messages import said_in
-from ..chats.templates import ChatTemplate, begins_thought, opened_thought, thought_end
+from ..chats.templates import ChatTemplate
+from ..chats.thoughts import begins_thought, opened_thought, thought_end
 from ..datasets.rows import Conversation
 from ..platform.failures import BadInput
 from ..platform.memory import as_many_as_fit

@@ -11,11 +11,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from ..chats import answers, asking, forms, many_turns, messages, rendering, shown, templates, turn_by_turn
-from ..datasets import rows
 from ..datasets.rows import Conversation
 from ..platform.failures import CheckpointLost
-from ..tokens import all_rows, encoding, pieces, tokens, words
 from ..tokens.all_rows import Data, encode_all
 from ..tokens.encoding import IGNORED
 from .checkpoints import Checkpoint, sha256_of
@@ -24,7 +21,8 @@ from .run_file import RunFile
 # What a tokenizer and a chat template are made of, whatever else is in a model's directory.
 _TOKENIZER_SUFFIXES = (".json", ".jinja", ".model", ".txt")
 _COUNTS = ("truncated", "dropped", "skipped", "refused", "reasons", "notes", "is_begun")
-_CODE = (all_rows, answers, asking, encoding, forms, many_turns, messages, pieces, rendering, rows, shown, templates, tokens, turn_by_turn, words)
+# Folders of the trainer whose code makes tokens of rows.
+_CODE = ("chats", "datasets", "tokens")
 
 
 def encode_once(run: RunFile, tokenizer, read: Callable[[], list[Conversation]], data_sha256: str) -> Data:
@@ -78,7 +76,7 @@ def _key(run: RunFile, data_sha256: str) -> str:
         "data": data_sha256,
         "tokenizer": {str(path.relative_to(run.model_path)): sha256_of(path) for path in tokenizer_files},
         "options": [hyper.max_length, hyper.too_long, hyper.on_bad_rows, *vars(run.choices).values()],
-"code": [sha256_of(Path(module.__file__)) for module in _CODE] + [sha256_of(Path(__file__))],
+        "code": [sha256_of(path) for path in sorted(path for folder in _CODE for path in (Path(__file__).parents[1] / folder).rglob("*.py"))] + [sha256_of(Path(__file__))],
         "versions": [version("transformers"), version("tokenizers"), version("Jinja2")],
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]

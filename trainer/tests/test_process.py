@@ -61,7 +61,6 @@ class Process(unittest.TestCase):
 class Validation(unittest.TestCase):
     def test_a_good_output_and_damaged_ones(self):
         from ..datasets.rows import read_conversations
-        from ..platform.events import Events
         from ..runs.run_file import read_run_file
         from ..validation.validation import validate
         from .support import Recorder, train_here

@@ -17,7 +17,7 @@ from ..platform.failures import BadInput, Stopped
 from ..platform.supervision import Commands
 from ..retrieval.passages import Chunking, Passage, chunks_of
 from ..runs.run_file import read_run_file
-from .support import HYPERPARAMETERS, ROOT, Recorder, model_path, shared, stop_at, write_run_file
+from .support import HYPERPARAMETERS, Recorder, model_path, shared, stop_at, write_run_file
 
 WORDS = ["apple", "bridge", "candle", "desert", "engine", "forest", "garden", "harbor", "island", "jacket", "kettle", "ladder"]
 

@@ -2,7 +2,7 @@
 
 from .calls import read_calls, without_foreign_arguments
 from .content import read_content, result_text
-from .fields import FORMATS, Fields, RowProblem, is_blank, is_empty, number_text, to_json
+from .fields import FORMATS, Fields, RowProblem, is_blank, is_empty, to_json
 
 _ROLES = {name: role for role, names in FORMATS["roles"].items() for name in names}
 _NAMES = FORMATS["message"]
