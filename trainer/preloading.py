@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from . import libraries
+from .platform import libraries
 
 _PACKAGE = Path(__file__).parent
 _CUDA_ERROR_NOT_INITIALIZED = 3
@@ -55,6 +55,7 @@ def load(what: str) -> dict[str, str | None]:
         # To ask whether there is a GPU must not initialise CUDA: https://docs.pytorch.org/docs/stable/notes/multiprocessing.html
         os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
     before = dict(os.environ)
+    gc.disable()
     if what == "tokenizers":
         load_for_tokenizers()
     else:
@@ -68,8 +69,8 @@ def load(what: str) -> dict[str, str | None]:
             load_for_trainings()
     _require_no_gpu()
     # Memory in which the collector writes is not shared with the copies.
-    gc.collect()
     gc.freeze()
+    gc.enable()
     return {name: os.environ.get(name) for name in before.keys() | os.environ.keys() if before.get(name) != os.environ.get(name)}
 
 
@@ -83,7 +84,7 @@ def load_for_answers() -> None:
     """Also what trainings have where there is a GPU: bitsandbytes initialises CUDA there when it is imported, and so do peft and the Trainer, which import it."""
     from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer  # noqa: F401
 
-    from . import query  # noqa: F401
+    from .bundle import query  # noqa: F401
 
 
 def load_for_trainings() -> None:
@@ -92,7 +93,13 @@ def load_for_trainings() -> None:
     import tensorboardX.event_file_writer  # noqa: F401
 
     # Not pyarrow: it starts a thread (of jemalloc).
-    from . import evaluation, export, indexing, models, report, reporting, retrieval, tasks, training, validation  # noqa: F401
+    from . import tasks  # noqa: F401
+    from .base_models import models  # noqa: F401
+    from .evaluation import evaluation  # noqa: F401
+    from .outputs import export, report  # noqa: F401
+    from .retrieval import indexing, retrieval  # noqa: F401
+    from .training import reporting, training  # noqa: F401
+    from .validation import validation  # noqa: F401
 
 
 def _require_no_gpu() -> None:

@@ -27,8 +27,9 @@ import sys
 import traceback
 from importlib.util import find_spec
 
-from . import libraries, preloading
-from .supervision import die_with_parent
+from . import preloading
+from .platform import libraries
+from .platform.supervision import die_with_parent
 
 _PLACES = {"stdin": 0, "stdout": 1, "stderr": 2, "events": 3}
 _BEYOND_STREAMS = 10

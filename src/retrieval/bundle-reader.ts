@@ -41,7 +41,7 @@ export class BundleReader {
       ...['--bundle', bundlePath, '--model', modelPath],
       ...(answeringModelPath === null ? [] : ['--answering-model', answeringModelPath]),
     ];
-    const command = { python, module: 'trainer.query', arguments: given, logFile: null, hasEvents: false };
+    const command = { python, module: 'trainer.bundle.query', arguments: given, logFile: null, hasEvents: false };
     this.#process = start(command).then(reading);
     this.#turn = this.#next(ReadySchema, READY_WITHIN_MS);
     this.#turn.catch(() => {});

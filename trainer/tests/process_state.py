@@ -71,7 +71,8 @@ def at_start() -> dict:
 
 
 def with_libraries() -> dict:
-    from .. import libraries, preloading
+    from .. import preloading
+    from ..platform import libraries
 
     libraries.prepare()
     preloading.load_for_trainings()

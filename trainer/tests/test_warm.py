@@ -2,7 +2,7 @@ import subprocess
 import sys
 import unittest
 
-from ..failures import STOPPED, Stopped
+from ..platform.failures import STOPPED, Stopped
 from .copies import Warm, train_fresh
 from .support import ROOT, Trainings, stop_at, train_here
 from .test_resume import CHOICES, TABLE, hyperparameters_of, write_uneven_rows
@@ -60,7 +60,7 @@ class Preloading(unittest.TestCase):
 
     def test_what_is_loaded_beside_a_gpu_leaves_it_alone(self):
         # bitsandbytes asks each GPU what it can do, which initialises CUDA, when it is imported.
-        code = "import sys; from trainer import libraries, preloading; libraries.prepare(); preloading.load_for_answers(); print('torch' in sys.modules, 'bitsandbytes' in sys.modules)"
+        code = "import sys; from trainer import preloading; from trainer.platform import libraries; libraries.prepare(); preloading.load_for_answers(); print('torch' in sys.modules, 'bitsandbytes' in sys.modules)"
         self.assertEqual(self.loaded(code), "True False\n")
 
     def test_tokenizers_need_no_torch(self):
