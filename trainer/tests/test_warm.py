@@ -1,7 +1,13 @@
+import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
+from pathlib import Path
+from unittest import mock
 
+from .. import preloading
 from ..platform.failures import STOPPED, Stopped
 from .copies import Warm, train_fresh
 from .support import ROOT, Trainings, stop_at, train_here
@@ -55,13 +61,31 @@ class MixedAttempts(Trainings):
 class Preloading(unittest.TestCase):
     """What is loaded before copies are made."""
 
-    def loaded(self, code: str) -> str:
-        return subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    def loaded(self, code: str, **variables: str) -> str:
+        return subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={**os.environ, **variables}, check=True, capture_output=True, text=True).stdout
 
     def test_what_is_loaded_beside_a_gpu_leaves_it_alone(self):
         # bitsandbytes asks each GPU what it can do, which initialises CUDA, when it is imported.
         code = "import sys; from trainer import preloading; from trainer.platform import libraries; libraries.prepare(); preloading.load_for_answers(); print('torch' in sys.modules, 'bitsandbytes' in sys.modules)"
         self.assertEqual(self.loaded(code), "True False\n")
+
+    def test_other_packages_or_other_code_are_noticed(self):
+        with tempfile.TemporaryDirectory() as packages, mock.patch.object(sys, "path", [*sys.path, packages]):
+            origin = preloading.Origin()
+            self.assertIsNone(origin.change())
+            Path(packages, "new").mkdir()
+            self.assertIn(packages, origin.change())
+
+    @unittest.skipUnless(shutil.which("cc"), "there is no cc to build a driver with")
+    def test_a_driver_that_was_initialised_is_noticed(self):
+        # With a driver that says what NVIDIA's says before and after cuInit: 3, and 0.
+        code = "from trainer import preloading\ntry:\n  preloading.load('tokenizers')\n  print('ready')\nexcept preloading.CannotFork as why:\n  print(why)"
+        for says, expected in ((3, "ready"), (0, "the CUDA driver was initialised while the libraries were loaded (cuInit)")):
+            with self.subTest(says=says), tempfile.TemporaryDirectory() as folder:
+                library = f"{folder}/libcuda.so.1"
+                source = f"int cuDeviceGetCount(int *count) {{ *count = 1; return {says}; }}".encode()
+                subprocess.run(["cc", "-shared", "-fPIC", "-Wl,-soname,libcuda.so.1", "-o", library, "-xc", "-"], input=source, check=True)
+                self.assertEqual(self.loaded(code, LD_PRELOAD=library).strip(), expected)
 
     def test_tokenizers_need_no_torch(self):
         code = "import sys; from trainer import preloading; preloading.load('tokenizers'); print(sys.modules['torch'])"
