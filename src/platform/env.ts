@@ -39,6 +39,7 @@ const EnvSchema = z.object({
     .optional(),
   MTM_DEVICES_PER_RUN: z.coerce.number().int().min(1).max(16).default(1),
   MTM_TRAINER_THREADS: z.coerce.number().int().min(1).default(availableParallelism()),
+  MTM_WARM_TRAINERS: z.enum(['true', 'false']).default('true'),
   MTM_ENVIRONMENT: text.default('production'),
   MTM_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   MTM_HEARTBEAT_TIMEOUT_MS: z.coerce.number().int().min(3_000).max(600_000).default(30_000),
@@ -98,6 +99,8 @@ export interface Env {
   devicesPerRun: number;
   /** CPU threads of the trainer of a run that is asked for now; kept with the run. */
   trainerThreads: number;
+  /** Trainers are copies of a process that has their libraries loaded, where that can be done. */
+  warmTrainers: boolean;
   environment: string;
   logLevel: string;
   /** How long a silent training worker is believed alive; lease and watchdog derive from it. */
@@ -165,6 +168,7 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
     devices: devicesFrom(e.MTM_DEVICES, source.CUDA_VISIBLE_DEVICES),
     devicesPerRun: e.MTM_DEVICES_PER_RUN,
     trainerThreads: e.MTM_TRAINER_THREADS,
+    warmTrainers: e.MTM_WARM_TRAINERS === 'true',
     environment: e.MTM_ENVIRONMENT,
     logLevel: e.MTM_LOG_LEVEL,
     heartbeatTimeoutMs: e.MTM_HEARTBEAT_TIMEOUT_MS,
@@ -222,6 +226,7 @@ export function toVariables(env: Env): Record<string, string> {
     MTM_DEVICES: env.devices?.join(',') ?? '',
     MTM_DEVICES_PER_RUN: String(env.devicesPerRun),
     MTM_TRAINER_THREADS: String(env.trainerThreads),
+    MTM_WARM_TRAINERS: String(env.warmTrainers),
     MTM_ENVIRONMENT: env.environment,
     MTM_LOG_LEVEL: env.logLevel,
     MTM_HEARTBEAT_TIMEOUT_MS: String(env.heartbeatTimeoutMs),

@@ -13,6 +13,7 @@ const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
   pool: async (args) => (await import('./pool.ts')).main(args),
   queue: async (args) => (await import('./queue/main.ts')).main(args),
   metrics: async (args) => (await import('./metrics.ts')).main(args),
+  start: async (args) => (await import('./start/main.ts')).main(args),
   overhead: async (args) => (await import('./overhead.ts')).main(args),
 };
 

@@ -46,7 +46,7 @@ export function createTrainModel(context: TrainingWorkerContext) {
         const result = TrainResultSchema.parse(
           await runTrainer({
             python: await context.python(),
-            start: context.startTrainer,
+            start: context.startPython,
             folder,
             file,
             hold,

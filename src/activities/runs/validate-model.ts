@@ -37,7 +37,7 @@ export function createValidateModel(context: TrainingWorkerContext) {
           const validation = ValidationResultSchema.parse(
             await runTrainer({
               python: await context.python(),
-              start: context.startTrainer,
+              start: context.startPython,
               folder,
               file: {
                 ...(await commonFields(env, run, lease, heldOutRows > 0)),
