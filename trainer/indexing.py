@@ -15,6 +15,7 @@ from .device import require_given_gpus
 from .events import Events
 from .failures import BadInput, Stopped, first_line
 from .fingerprint import fingerprint_of
+from .known_models import KnownModel
 from .going_on import require_same_model
 from .passages import Chunking, chunk_all
 from .rows import Conversation
@@ -39,7 +40,7 @@ def index(run: RunFile, conversations: list[Conversation], held_out: list[Conver
     """
     root = run.work_dir / "checkpoints"
     identity = {**identity_of(run, sha256_of(run.train)), "held_out_sha256": sha256_of(run.held_out) if run.held_out else None}
-    fingerprint = fingerprint_of(run.embedder_path)
+    fingerprint = KnownModel(run.cache_dir, run.embedder_path).once("fingerprint", lambda: fingerprint_of(run.embedder_path))
     resume = newest_complete(root, run.lease_epoch, identity, run.known_checkpoint_step, events)
     if resume:
         require_same_model(resume, fingerprint, run.embedder_name, run.embedder_path)
@@ -55,7 +56,7 @@ def index(run: RunFile, conversations: list[Conversation], held_out: list[Conver
 
     if resume is None:
         for path in {run.embedder_path, run.model_path}:
-            require_numbers(path)
+            KnownModel(run.cache_dir, path).once("has numbers alone", lambda path=path: require_numbers(path))
     embedder = load_embedder(run, threads)
     if run.answers:
         require_answers(run)

@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+from functools import cache
 
 # Nothing is ever fetched: what a run needs is on this machine, or the run says what is missing. No bars in the log.
 _SETTINGS = {
@@ -41,6 +42,7 @@ def load() -> None:
             gc.enable()
 
 
+@cache
 def versions() -> dict[str, str]:
     from importlib.metadata import version
 

@@ -9,6 +9,7 @@ import type { RunFolder } from '../../runs/run-folder.ts';
 import { type StartTrainer, startTrainer, type TrainerExit } from '../../trainer/process.ts';
 import { EXIT_CODES, type RunFile, type TrainerEvent } from '../../trainer/protocol.ts';
 import { FAILURE_TYPES } from '../../workflows/contract.ts';
+import { Beginning } from './beginning.ts';
 import { EventDelivery, type WriteDelivery } from './event-delivery.ts';
 import { StallWatch } from './stall-watch.ts';
 import { type Hold, LeaseLost, SAVE_BEFORE, Stopped, type StopReason } from './under-lease.ts';
@@ -50,6 +51,7 @@ export async function runTrainer(options: {
     stalled = sentence;
     trainer.kill();
   });
+  const beginning = new Beginning(hold.claimedAtMs);
   const start = file.hyperparameters.compile ? startTrainer : options.start;
   const trainer = await start({
     python: options.python,
@@ -58,7 +60,7 @@ export async function runTrainer(options: {
     onEvent: (event) => {
       stallWatch.heard(event);
       show(event, hold);
-      delivery.add(event);
+      delivery.add(beginning.heard(event));
     },
   }).catch((error: unknown) => {
     stallWatch.stop();
