@@ -159,12 +159,10 @@ def _read(folder: Path) -> dict[str, Layer]:
         _require_as_written(folder, manifest)
         layers = _layers_in(folder / _WEIGHTS)
         os.utime(folder)
-    except FileNotFoundError as error:
-        if not folder.exists():
-            return {}
-        raise _Damaged(f"{Path(error.filename).name} is missing") from error
     except Exception as error:
-        raise _Damaged(str(error)) from error
+        if not folder.is_dir():
+            return {}
+        raise _Damaged(f"{Path(error.filename).name} is missing" if isinstance(error, FileNotFoundError) else str(error)) from error
     return layers
 
 

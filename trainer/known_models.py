@@ -1,5 +1,6 @@
 """What was found out about the files of a model, for as long as they are the same files: to read all of them again takes seconds to minutes."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -58,7 +59,9 @@ class KnownModel:
             draft.write_text(json.dumps({"model": str(self._model), "files": states, "facts": facts}), encoding="utf-8")
             draft.rename(self._file)
         except OSError:
-            draft.unlink(missing_ok=True)  # It is found out again, which is no reason to end a training.
+            # It is found out again, which is no reason to end a training.
+            with contextlib.suppress(OSError):
+                draft.unlink()
 
 
 def state_of(path: Path) -> list[int]:
