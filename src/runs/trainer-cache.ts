@@ -7,7 +7,7 @@ import { cacheDir } from './run-paths.ts';
 /** Who trains with a model again does so within weeks. */
 const UNUSED_DAYS = 30;
 const DAY_MS = 24 * 3_600_000;
-/** Of what would be free without them, weights in 4 bits take so much at most; trainer/four_bits.py keeps none that would take more. */
+/** Of what would be free without them, weights in 4 bits take so much at most; trainer/base_models/four_bits.py keeps none that would take more. */
 const LARGEST_SHARE = 0.1;
 
 interface Kept {

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
 
-from .. import four_bits
-from ..failures import Stopped
+from ..base_models import four_bits
+from ..platform.failures import Stopped
 from .architectures import make, named
 from .support import Recorder, Trainings, model_path, stop_at, train_here, warnings
 
@@ -21,7 +21,7 @@ def loaded(model: Path, cache: Path | None, events: Recorder | None = None):
     """The model in 4 bits, and how many of its layers were quantised for that."""
     from bitsandbytes import functional
 
-    from ..models import load_model
+    from ..base_models.models import load_model
 
     with mock.patch.object(functional, "quantize_4bit", wraps=functional.quantize_4bit) as quantise:
         with four_bits.kept_in_4_bits(cache, model, events or Recorder()):
@@ -51,7 +51,7 @@ def bits_of(model) -> dict:
 @contextmanager
 def long_ago():
     """For whoever asks how long ago a file was written: nothing was written just now."""
-    with mock.patch("trainer.known_models._SETTLED_S", -3600.0):
+    with mock.patch("trainer.base_models.known_models._SETTLED_S", -3600.0):
         yield
 
 
@@ -177,7 +177,7 @@ class FourBits(Trainings):
         self.assertNotIn("quantising", names)
 
     def test_of_several_processes_one_keeps_them(self):
-        from ..models import load_model
+        from ..base_models.models import load_model
 
         with four_bits.kept_in_4_bits(self.cache, model_path(), None):
             load_model(model_path(), quantize=True)

@@ -2,8 +2,8 @@ import os
 import shutil
 from unittest import mock
 
-from .. import training
-from ..known_models import KnownModel
+from ..base_models.known_models import KnownModel
+from ..training import training
 from .support import Trainings, model_path, train_here
 
 
@@ -24,7 +24,7 @@ class KnownModels(Trainings):
 
     def age(self) -> None:
         """As if the files had been there for long."""
-        settled = mock.patch("trainer.known_models._SETTLED_S", -3600.0)
+        settled = mock.patch("trainer.base_models.known_models._SETTLED_S", -3600.0)
         settled.start()
         self.addCleanup(settled.stop)
 
@@ -94,5 +94,5 @@ class KnownModels(Trainings):
         self.age()
         options = {"cache_dir": str(self.cache), "model": {"name": "tiny/known", "path": str(self.model)}}
         train_here(self.fresh("first"), **options)
-        with mock.patch.object(training, "fingerprint_of", side_effect=AssertionError), mock.patch("trainer.models.require_numbers", side_effect=AssertionError):
+        with mock.patch.object(training, "fingerprint_of", side_effect=AssertionError), mock.patch("trainer.base_models.models.require_numbers", side_effect=AssertionError):
             train_here(self.fresh("second"), **options)
