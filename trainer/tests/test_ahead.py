@@ -35,33 +35,33 @@ class LoadedAhead(Trainings):
         with self.assertRaises(Stopped):
             train_here(self.saved, stop_at(6))
 
-    def go_on(self, name: str, change=lambda newest: None, known: int = 7):
+    def go_on(self, name: str, change=lambda newest: None):
+        """From what was saved, once `change` was done to the newest checkpoint. Nobody looks at that before the base model is being loaded.
+        The events, and how often that was loaded."""
         work = self.work / name
         shutil.copytree(self.saved, work)
         change(work / "checkpoints" / "e1" / "checkpoint-7")
-        with mock.patch.object(models, "load_model", wraps=models.load_model) as load:
-            result, events = train_here(work, lease_epoch=2, known_checkpoint_step=known)
-        self.assertEqual(result["weights_sha256"], self.whole["weights_sha256"])
-        return events, load.call_count
-
-    def test_while_it_is_verified(self):
-        # Wait for the checkpoint before the base model is loaded, and it waits for the model, which comes never.
         is_loading = threading.Event()
-        find, load = training.newest_complete, models.load_model
+        find, load, loads = training.newest_complete, models.load_model, []
 
         def find_late(*arguments):
             self.assertTrue(is_loading.wait(WITHIN_S))
             return find(*arguments)
 
         def load_and_tell(*arguments, **options):
+            loads.append(options)
             is_loading.set()
             return load(*arguments, **options)
 
         with mock.patch.object(training, "newest_complete", find_late), mock.patch.object(models, "load_model", load_and_tell):
-            work = self.work / "late"
-            shutil.copytree(self.saved, work)
-            result, _ = train_here(work, lease_epoch=2, known_checkpoint_step=7)
+            result, events = train_here(work, lease_epoch=2, known_checkpoint_step=7)
         self.assertEqual(result["weights_sha256"], self.whole["weights_sha256"])
+        return events, len(loads)
+
+    def test_while_it_is_verified(self):
+        # Wait for the checkpoint before the base model is loaded, and it waits for the model, which comes never.
+        events, loads = self.go_on("late")
+        self.assertEqual(([event["step"] for event in events.of("resumed")], loads), ([7], 1))
 
     def test_what_was_loaded_for_one_that_does_not_count_is_used_where_it_fits(self):
         def flip(newest):
