@@ -40,7 +40,10 @@ def _load_the_rest() -> None:
     from .outputs import export, report  # noqa: F401
     from .retrieval import indexing, retrieval  # noqa: F401
     from .training import reporting, training  # noqa: F401
+    from .training.loaded_late import load_late
     from .validation import validation  # noqa: F401
+
+    load_late()
 
 
 def _serve() -> dict | None:

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -85,9 +85,12 @@ async function compare({ name, atMost, threads, model, old, python, work, pairs 
   const now = await warmTrainers(python);
   const found: { before: Resumed[]; now: Resumed[] } = { before: [], now: [] };
   try {
-    const goOn = (trainers: Trainers) => resume(saved, join(work, 'goes-on'), join(work, 'cache'), trainers);
-    // The attempt that is interrupted has left what is kept of a model; and the disk's cache has both builds.
+    const goesOn = join(work, 'goes-on');
+    const goOn = (trainers: Trainers) => resume(saved, goesOn, join(work, 'cache'), trainers);
+    // As the attempt that was interrupted leaves it, where the same build goes on: what is kept of the model, and tokens. The other build has its own.
     await goOn(now);
+    for (const name of (await readdir(join(goesOn, 'work'))).filter((found) => found.startsWith('tokens-')))
+      await copyFile(join(goesOn, 'work', name), join(saved, 'work', name));
     await goOn(before);
     for (let pair = 0; pair < pairs; pair++) {
       const sides = [['before', before] as const, ['now', now] as const];
