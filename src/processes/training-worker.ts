@@ -12,7 +12,7 @@ import { createLogger } from '../platform/logger.ts';
 import { requireDatabaseUrl } from '../platform/postgres/database-url.ts';
 import { processStart } from '../platform/process-identity.ts';
 import { runUntilStopped } from '../platform/process-lifecycle.ts';
-import { ensureTrainerPython } from '../platform/python.ts';
+import { trainerPythonOf } from '../platform/python.ts';
 import { workerConnection } from '../platform/temporal/connection.ts';
 import { lastClaimOf } from '../runs/run-folder.ts';
 import { type StartTrainer, startTrainer } from '../trainer/process.ts';
@@ -37,11 +37,12 @@ export async function main(env: Env, args: string[]): Promise<void> {
   const stopping = new AbortController();
   let stopGraceMs = STOP_GRACE_MS;
   const report = createReport(workerId);
+  const python = trainerPythonOf({ env, onProgress: (line) => logger.info(line) });
   const trainers = trainersOf(env);
   await report.takePlace();
   const context: TrainingWorkerContext = {
     env,
-    python: () => ensureTrainerPython({ env, onProgress: (line) => logger.info(line) }),
+    python,
     startTrainer: trainers.start,
     leaseOptions: (runId) => ({
       runId,

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import mmap
 import os
 import shutil
 import struct
@@ -208,6 +209,17 @@ class TokenCache(Trainings):
         first = self.encode(rows, on_bad_rows="skip")
         self.assertEqual((dict(first.notes), first.refused, len(first.reasons)), ({"inline": 1}, 1, 1))
         self.assertEqual(self.encode([], on_bad_rows="skip"), first)
+
+    def test_tokens_stay_in_the_file(self):
+        # Read the arrays of the file as numpy does, and each process has all tokens in memory.
+        import numpy
+
+        self.encode(self.conversations)
+        for name in ("input_ids", "labels"):
+            whole = self.encode([]).rows[0][name]
+            while isinstance(whole, numpy.ndarray):
+                whole = whole.base
+            self.assertIsInstance(whole, mmap.mmap)
 
     def test_damage_is_encoded_anew(self):
         first = self.encode(self.conversations)

@@ -8,6 +8,7 @@ from unittest import mock
 
 from ..base_models import four_bits
 from ..platform.failures import Stopped
+from ..platform.safetensors_files import header_of
 from .architectures import make, named
 from .support import Recorder, Trainings, model_path, stop_at, train_here, warnings
 
@@ -86,8 +87,8 @@ class FourBits(Trainings):
         with long_ago():
             loaded(model, self.cache)
         file = model / "model.safetensors"
-        before, data = file.stat(), bytearray(file.read_bytes())
-        data[-2] ^= 1
+        before, data, header = file.stat(), bytearray(file.read_bytes()), header_of(file)
+        data[header.data_begins + header.tensors["model.layers.0.mlp.up_proj.weight"].begin + 1001] ^= 1
         file.write_bytes(data)
         # As if nothing had happened. The time of that is what tells.
         os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
