@@ -33,7 +33,7 @@ def encode_once(run: RunFile, tokenizer, read: Callable[[], list[Conversation]],
     hyper = run.hyperparameters
     path = run.work_dir / f"tokens-{_key(run, data_sha256)}.npz"
     try:
-        return _read(path)
+        return read_tokens(path)
     except FileNotFoundError:
         pass
     except (OSError, ValueError, KeyError, EOFError, struct.error, zipfile.BadZipFile):
@@ -102,7 +102,7 @@ def _write(path: Path, data: Data) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _read(path: Path) -> Data:
+def read_tokens(path: Path) -> Data:
     """Tokens stay in the file until they are used, and several processes have them in memory once. Raises ValueError where they are not what was written."""
     import numpy
 

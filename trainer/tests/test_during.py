@@ -214,12 +214,14 @@ class TokenCache(Trainings):
         # Read the arrays of the file as numpy does, and each process has all tokens in memory.
         import numpy
 
+        from ..runs.token_cache import read_tokens
+
         self.encode(self.conversations)
-        for name in ("input_ids", "labels"):
-            whole = self.encode([]).rows[0][name]
-            while isinstance(whole, numpy.ndarray):
-                whole = whole.base
-            self.assertIsInstance(whole, mmap.mmap)
+        [cache] = self.work.glob("tokens-*")
+        for array in read_tokens(cache).rows[0].values():
+            while isinstance(array, numpy.ndarray):
+                array = array.base
+            self.assertIsInstance(array, mmap.mmap)
 
     def test_damage_is_encoded_anew(self):
         first = self.encode(self.conversations)
