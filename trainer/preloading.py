@@ -99,7 +99,10 @@ def load_for_trainings() -> None:
     from .outputs import export, report  # noqa: F401
     from .retrieval import indexing, retrieval  # noqa: F401
     from .training import reporting, training  # noqa: F401
+    from .training.loaded_late import load_late
     from .validation import validation  # noqa: F401
+
+    load_late()
 
 
 def _require_no_gpu() -> None:

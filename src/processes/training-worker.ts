@@ -12,7 +12,7 @@ import { createLogger } from '../platform/logger.ts';
 import { requireDatabaseUrl } from '../platform/postgres/database-url.ts';
 import { processStart } from '../platform/process-identity.ts';
 import { runUntilStopped } from '../platform/process-lifecycle.ts';
-import { ensureTrainerPython } from '../platform/python.ts';
+import { trainerPythonOf } from '../platform/python.ts';
 import { workerConnection } from '../platform/temporal/connection.ts';
 import { lastClaimOf } from '../runs/run-folder.ts';
 import { WarmPython } from '../trainer/warm-python.ts';
@@ -36,7 +36,7 @@ export async function main(env: Env, args: string[]): Promise<void> {
   const stopping = new AbortController();
   let stopGraceMs = STOP_GRACE_MS;
   const report = createReport(workerId);
-  const python = () => ensureTrainerPython({ env, onProgress: (line) => logger.info(line) });
+  const python = trainerPythonOf({ env, onProgress: (line) => logger.info(line) });
   await report.takePlace();
   const log = (sentence: string) => logger.info(sentence);
   const warm = new WarmPython({ libraries: 'trainings', isOn: env.warmTrainers, idleMs: null, log });

@@ -114,6 +114,8 @@ export interface RunFile {
   known_manifest_sha256?: string | undefined;
   /** YYYY-MM-DD, what chat templates take for today. Not there, as in runs from before: whatever day it is. */
   today?: string | undefined;
+  /** Where is kept what the next training with the same model need not do again. Not there: nowhere. */
+  cache_dir?: string | undefined;
   /** max_new_tokens null: as many as most answers need several times over, and more where a model thinks first (trainer/evaluation/generation.py). */
   validation: { max_rows_per_trait: number; max_new_tokens: number | null };
 }
@@ -203,6 +205,13 @@ const TrainerEventSchema = z.discriminatedUnion('type', [
     seconds: z.number(),
   }),
   z.object({ type: z.literal('pruned'), step, path: z.string() }),
+  z.object({
+    type: z.literal('spans'),
+    /** From the trainer's start until now: its first step, or its first comparison. */
+    seconds: z.number(),
+    /** Parts of that time, which may lie within one another: from when, counted from the trainer's start, and how long. */
+    spans: z.array(z.object({ name: z.string(), from_s: z.number(), seconds: z.number() })),
+  }),
   z.object({ type: z.literal('log'), level: z.enum(['info', 'warning']), message: z.string() }),
   z.object({ type: z.literal('done'), result: z.record(z.string(), z.unknown()) }),
   z.object({
@@ -230,6 +239,7 @@ function storable(_key: string, value: unknown): unknown {
 
 export type PlanEvent = Extract<TrainerEvent, { type: 'plan' }>;
 export type StepEvent = Extract<TrainerEvent, { type: 'step' }>;
+export type SpansEvent = Extract<TrainerEvent, { type: 'spans' }>;
 export type EvalEvent = Extract<TrainerEvent, { type: 'eval' }>;
 export type CheckpointEvent = Extract<TrainerEvent, { type: 'checkpoint' }>;
 

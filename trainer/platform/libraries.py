@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+from functools import cache
 
 # Nothing is ever fetched: what a run needs is on this machine, or the run says what is missing. No bars in the log.
 _SETTINGS = {
@@ -50,6 +51,7 @@ def prepare_for_tokenizers() -> None:
     sys.modules.setdefault("torch", None)
 
 
+@cache
 def versions() -> dict[str, str]:
     from importlib.metadata import version
 

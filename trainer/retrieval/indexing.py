@@ -7,6 +7,7 @@ import time
 from collections import deque
 from pathlib import Path
 
+from ..base_models.known_models import KnownModel
 from ..bundle.contents import content_of
 from ..bundle.fingerprint import fingerprint_of
 from ..datasets.rows import Conversation
@@ -39,9 +40,12 @@ def index(run: RunFile, conversations: list[Conversation], held_out: list[Conver
     Raises Stopped after a stop command, once the checkpoint is durable.
     """
     root = run.work_dir / "checkpoints"
-    identity = {**identity_of(run, sha256_of(run.train)), "held_out_sha256": sha256_of(run.held_out) if run.held_out else None}
-    fingerprint = fingerprint_of(run.embedder_path)
-    resume = newest_complete(root, run.lease_epoch, identity, run.known_checkpoint_step, events)
+    with events.spans.of("data"):
+        identity = {**identity_of(run, sha256_of(run.train)), "held_out_sha256": sha256_of(run.held_out) if run.held_out else None}
+    with events.spans.of("fingerprint"):
+        fingerprint = KnownModel(run.cache_dir, run.embedder_path).once("fingerprint", lambda: fingerprint_of(run.embedder_path))
+    with events.spans.of("checkpoint"):
+        resume = newest_complete(root, run.lease_epoch, identity, run.known_checkpoint_step, events)
     if resume:
         require_same_model(resume, fingerprint, run.embedder_name, run.embedder_path)
     # From here on an earlier claim publishes nothing any more: it looks for this folder before it does.
@@ -55,14 +59,17 @@ def index(run: RunFile, conversations: list[Conversation], held_out: list[Conver
     from ..base_models.models import require_numbers
 
     if resume is None:
-        for path in {run.embedder_path, run.model_path}:
-            require_numbers(path)
-    embedder = load_embedder(run, threads)
+        with events.spans.of("numbers"):
+            for path in {run.embedder_path, run.model_path}:
+                KnownModel(run.cache_dir, path).once("has numbers alone", lambda path=path: require_numbers(path))
+    with events.spans.of("model"):
+        embedder = load_embedder(run, threads)
     if run.answers:
         require_answers(run)
     # One that began when texts were indexed without their questions ends so.
     chunking = chunking_of(run, embedder, with_questions=resume is None or resume.manifest.get("with_questions", False))
-    chunks, again = chunk_all(embedder.tokenizer, [*conversations, *held_out], chunking)
+    with events.spans.of("chunks"):
+        chunks, again = chunk_all(embedder.tokenizer, [*conversations, *held_out], chunking)
     if not chunks:
         raise BadInput("No row of the data has a text or an answer. Check the data's mapping.")
     lengths = [len(ids) for ids in embedder.tokenizer([content_of(chunk) for chunk in chunks], verbose=False)["input_ids"]]
@@ -106,6 +113,7 @@ def index(run: RunFile, conversations: list[Conversation], held_out: list[Conver
         tokens += sum(lengths[number] for number in of_step)
         recent.append((time.monotonic(), tokens))
         tokens_per_s = (tokens - recent[0][1]) / max(recent[-1][0] - recent[0][0], 1e-6)
+        events.spans.tell(events)
         events.send(
             "step",
             step=step,

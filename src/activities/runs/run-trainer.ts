@@ -10,6 +10,7 @@ import { startTrainer, type TrainerExit } from '../../trainer/process.ts';
 import { EXIT_CODES, type RunFile, type TrainerEvent } from '../../trainer/protocol.ts';
 import { type StartPython, startPython } from '../../trainer/python-process.ts';
 import { FAILURE_TYPES } from '../../workflows/contract.ts';
+import { Beginning } from './beginning.ts';
 import { EventDelivery, type WriteDelivery } from './event-delivery.ts';
 import { StallWatch } from './stall-watch.ts';
 import { type Hold, LeaseLost, SAVE_BEFORE, Stopped, type StopReason } from './under-lease.ts';
@@ -51,10 +52,11 @@ export async function runTrainer(options: {
     stalled = sentence;
     trainer.kill();
   });
+  const beginning = new Beginning(hold.claimedAtMs);
   const onEvent = (event: TrainerEvent) => {
     stallWatch.heard(event);
     show(event, hold);
-    delivery.add(event);
+    delivery.add(beginning.heard(event));
   };
   const logFile = join(folder.paths.logs, `${file.task}.log`);
   // torch.compile has to be known before the libraries are loaded.

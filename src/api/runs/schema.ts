@@ -160,9 +160,10 @@ export const EventsHeaders = z.object({
 export const EventSchema = z
   .object({
     id: z.string().optional().openapi({ description: 'For Last-Event-ID' }),
-    event: z
-      .string()
-      .openapi({ description: 'status, phase, step, checkpoint, log, … or, at the end of the run, end' }),
+    event: z.string().openapi({
+      description:
+        'status, phase, step, checkpoint, log, … or, at the end of the run, end. spans, at the first step of each attempt and before the first comparison of a validation, says where the time went until then: each has a name, from_s (0 is when the trainer said hello), and seconds; they may lie within one another.',
+    }),
     data: z.string().openapi({ description: 'JSON' }),
   })
   .openapi('RunEvent', { example: { id: '812-93', event: 'step', data: '{"step": 7, "loss": 0.749}' } });

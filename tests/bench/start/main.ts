@@ -1,5 +1,6 @@
 /** Each measures one thing, an old build and this one side by side. */
 const PARTS: Record<string, (args: string[]) => Promise<void>> = {
+  'first-step': async (args) => (await import('./first-step.ts')).main(args),
   kill: async (args) => (await import('./kill.ts')).main(args),
   runs: async (args) => (await import('./runs.ts')).main(args),
   memory: async (args) => (await import('./memory.ts')).main(args),
