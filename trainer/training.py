@@ -47,8 +47,10 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     from .evaluator import Evaluator
     from .measured import Record
     from .models import load_tokenizer, parameters_of, require_fit, require_numbers
-    from .rehearsal import rehearsal, rehearse_the_end
+    from .memory import Room
+    from .rehearsal import checkpoint_bytes, rehearsal, rehearse_the_end
     from .reporting import reporter
+    from .saving import Saver
     from .tensorboard import TensorBoard
     from .token_cache import encode_once, require_same_tokens, tokens_sha256
 
@@ -110,7 +112,8 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
         board = TensorBoard(run.work_dir / "tensorboard", run.lease_epoch, resume.step if resume else None)
         figures = DeviceFigures()
         figures.start()
-        report = reporter(run, events, commands, total_steps, facts, root, model.config.get_text_config().vocab_size, evaluator, early_stopping, board, figures)
+        saver, room = Saver(), Room(checkpoint_bytes(model, ways.optimizer))
+        report = reporter(run, events, commands, total_steps, facts, root, trainer, saver, room, evaluator, early_stopping, board, figures)
         for callback in [*saved_by_all(rank), report, *decided_by_one(rank)]:
             trainer.add_callback(callback)
         if resume is None:
@@ -124,7 +127,8 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
                 trainer._load_from_checkpoint(str(resume.path))
                 trainer.state.global_step = resume.step
             else:
-                trainer.train(resume_from_checkpoint=str(resume.path) if resume else None)
+                with saver:
+                    trainer.train(resume_from_checkpoint=str(resume.path) if resume else None)
         except BaseException:
             # On a full disk it takes the room for a whole one. Nobody else writes to the folder of this claim.
             remove_unfinished(directory.glob("checkpoint-*"))
