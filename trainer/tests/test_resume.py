@@ -4,9 +4,9 @@ import shutil
 from pathlib import Path
 from unittest import mock
 
-from .. import rendering
-from ..checkpoints import MANIFEST
-from ..failures import BadInput, CheckpointLost, LeaseLost, Stopped
+from ..chats import rendering
+from ..platform.failures import BadInput, CheckpointLost, LeaseLost, Stopped
+from ..runs.checkpoints import MANIFEST
 from .support import HYPERPARAMETERS, Trainings, model_path, start, stop_at, train_here, warnings, write_run_file
 
 # What may be chosen of a training, and trainings of which each pair of choices is in one: whoever adds a choice adds what it
@@ -91,13 +91,16 @@ class Resume(Trainings):
         whole, _ = train_here(self.fresh("whole"))
         work = self.fresh("killed")
         trainer = start(write_run_file(work))
+        saved = False
         for line in trainer.stdout:
-            if line.startswith("step  5/"):
+            saved = saved or line.startswith("checkpoint of step 3,")
+            if saved and line.startswith("step "):
                 trainer.kill()
                 break
         trainer.communicate()
+        newest = max(int(manifest.parent.name.rpartition("-")[2]) for manifest in work.glob("checkpoints/e1/*/manifest.json"))
         rest, events = train_here(work, lease_epoch=2, known_checkpoint_step=3)
-        self.assertEqual([event["step"] for event in events.of("resumed")], [3])
+        self.assertEqual([event["step"] for event in events.of("resumed")], [newest])
         self.assertEqual(rest["weights_sha256"], whole["weights_sha256"])
 
     def test_a_day_later_it_goes_on_with_the_same_tokens(self):

@@ -11,12 +11,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
-from .. import checkpoints
-from ..checkpoints import MANIFEST, Checkpoint, problem_with
-from ..encoding import Example
-from ..failures import Diverged, MachineFailed, Stopped, as_failure
-from ..memory import available_bytes
-from ..saving import SavePlan
+from ..platform.failures import Diverged, MachineFailed, Stopped, as_failure
+from ..platform.memory import available_bytes
+from ..runs import checkpoints
+from ..runs.checkpoints import MANIFEST, Checkpoint, problem_with
+from ..runs.saving import SavePlan
+from ..tokens.encoding import Example
 from .architectures import make, named
 from .support import HYPERPARAMETERS, Recorder, Trainings, stop_at, train_here
 
