@@ -7,6 +7,7 @@ import tempfile
 import threading
 import time
 import unittest
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
@@ -52,6 +53,30 @@ def until(condition) -> None:
         time.sleep(0.001)
 
 
+@contextmanager
+def written_once_told(step: int):
+    """What is written behind the steps is begun when this step is told: by then the weights are others. Gives what must hear of events."""
+    from transformers import Trainer
+
+    told = threading.Event()
+
+    def heard(event, commands):
+        if event["type"] == "step" and event["step"] == step:
+            told.set()
+
+    def late(*arguments, save=Trainer.save_model, **named):
+        if is_saving():
+            until(told.is_set)
+        return save(*arguments, **named)
+
+    with mock.patch.object(Trainer, "save_model", late):
+        yield heard
+
+
+def is_saving() -> bool:
+    return threading.current_thread().name.startswith("saving")
+
+
 class SavingBehind(Trainings):
     """Checkpoints are written while the next steps are taken."""
 
@@ -86,7 +111,8 @@ class SavingBehind(Trainings):
                 else:
                     options["hyperparameters"].update(model)
                 behind, at_once = self.fresh("behind"), self.fresh("at once")
-                _, events = train_here(behind, **options)
+                with written_once_told(5) as heard:
+                    _, events = train_here(behind, heard, **options)
                 with without_memory():
                     _, other_events = train_here(at_once, **options)
                 first, last = events.of("checkpoint")
@@ -214,7 +240,7 @@ def killed_before(call: str, end: str, work: Path) -> int:
     pid = os.fork()
     if pid == 0:
         def kill(event, arguments):
-            if event == call and threading.current_thread().name.startswith("saving") and str(arguments[0]).endswith(end):
+            if event == call and is_saving() and str(arguments[0]).endswith(end):
                 os.kill(os.getpid(), signal.SIGKILL)
 
         try:
