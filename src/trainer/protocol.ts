@@ -202,7 +202,10 @@ const TrainerEventSchema = z.discriminatedUnion('type', [
     path: z.string(),
     manifest_sha256: z.string(),
     bytes: step,
+    /** From its step until it was durable. */
     seconds: z.number(),
+    /** So long of them the training stood still. Events of older trainers have none: it stood still all the time. */
+    waited_seconds: z.number().optional(),
   }),
   z.object({ type: z.literal('pruned'), step, path: z.string() }),
   z.object({

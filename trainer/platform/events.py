@@ -43,11 +43,11 @@ class Events:
 
     def make_durable(self) -> None:
         """What was told is in the kept file after a loss of power as well: whoever goes on from a checkpoint reads there what led to it."""
-        with self._lock:
-            if self._kept is None:
-                return
-            os.fsync(self._kept.fileno())
-        fsync(Path(self._kept.name).parent)
+        kept = self._kept
+        if kept is None:
+            return
+        os.fsync(kept.fileno())  # Whoever tells of the next steps meanwhile need not wait.
+        fsync(Path(kept.name).parent)
 
     def _keep_line(self, line: str) -> None:
         try:
@@ -101,7 +101,7 @@ def line_for_people(type: str, data: dict) -> str:
         case "log":
             return data["message"]
         case "checkpoint":
-            return f"checkpoint of step {data['step']}, {data['bytes'] / 1e6:,.1f} MB in {data['seconds']:.1f} s: {data['path']}"
+            return f"checkpoint of step {data['step']}, {data['bytes'] / 1e6:,.1f} MB in {data['seconds']:.1f} s, of which training waited {data['waited_seconds']:.1f} s: {data['path']}"
         case "resumed":
             return f"Going on from the checkpoint of step {data['step']}: {data['path']}"
         case "done" if "final_step" in data["result"]:

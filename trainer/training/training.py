@@ -62,8 +62,10 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
             from ..evaluation.evaluation import EarlyStopping, HeldOut
             from ..evaluation.evaluator import Evaluator
             from ..evaluation.measured import Record
+            from ..platform.memory import Room
+            from ..runs.saving import Saver
             from ..runs.token_cache import encode_once, require_same_tokens, tokens_sha256
-            from .rehearsal import rehearsal, rehearse_the_end
+            from .rehearsal import checkpoint_bytes, rehearsal, rehearse_the_end
             from .reporting import reporter
             from .tensorboard import TensorBoard
 
@@ -133,7 +135,8 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
         board = TensorBoard(run.work_dir / "tensorboard", run.lease_epoch, resume.step if resume else None)
         figures = DeviceFigures()
         figures.start()
-        report = reporter(run, events, commands, total_steps, facts, root, model.config.get_text_config().vocab_size, evaluator, early_stopping, board, figures)
+        saver, room = Saver(), Room(checkpoint_bytes(model, ways.optimizer))
+        report = reporter(run, events, commands, total_steps, facts, root, trainer, saver, room, evaluator, early_stopping, board, figures)
         for callback in [spans_of_first_step(events), *saved_by_all(rank), report, *decided_by_one(rank)]:
             trainer.add_callback(callback)
         if resume is None:
@@ -148,7 +151,8 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
                 trainer._load_from_checkpoint(str(resume.path))
                 trainer.state.global_step = resume.step
             else:
-                trainer.train(resume_from_checkpoint=str(resume.path) if resume else None)
+                with saver:
+                    trainer.train(resume_from_checkpoint=str(resume.path) if resume else None)
         except BaseException:
             # On a full disk it takes the room for a whole one. Nobody else writes to the folder of this claim.
             remove_unfinished(directory.glob("checkpoint-*"))

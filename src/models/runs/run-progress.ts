@@ -150,7 +150,8 @@ export async function recordCheckpoint(lease: Lease, event: CheckpointEvent, nth
     bindOfCheckpoint(lease, event),
   );
   if (!held) return false;
-  return await recordEvent(lease, 'checkpoint', { step: event.step, bytes: event.bytes, seconds: event.seconds }, nth);
+  const { step, bytes, seconds, waited_seconds } = event;
+  return await recordEvent(lease, 'checkpoint', { step, bytes, seconds, waited_seconds }, nth);
 }
 
 /** Marks a checkpoint that was removed or put aside. False when the lease is not the latest. */
