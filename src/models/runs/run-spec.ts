@@ -15,7 +15,7 @@ import {
 } from '../../trainer/protocol.ts';
 import { TRAINING_TYPES, type TrainingType } from '../../trainer/training-types.ts';
 import { LEARNING_RATES_IN_WORDS } from '../settings/learning-rates.ts';
-import type { TrainingConfig } from '../settings/training-config.ts';
+import { learningRateOf, type TrainingDefaults } from '../settings/training-config.ts';
 
 /** Hyperparameters that a user may choose; what is left out comes from the configuration or from DEFAULTS. */
 export const HyperparameterChoicesSchema = z.strictObject({
@@ -155,7 +155,7 @@ export function resolveRunSpec(
     threads: number;
     hyperparameters: HyperparameterChoices;
   },
-  config: TrainingConfig,
+  config: TrainingDefaults,
 ): RunSpec {
   return {
     ...chosen,
@@ -169,11 +169,11 @@ export function resolveRunSpec(
 export function resolveHyperparameters(
   chosen: HyperparameterChoices,
   trainingType: TrainingType,
-  config: TrainingConfig,
+  config: TrainingDefaults,
 ): RunSpec['hyperparameters'] {
   return {
     batch_size: config.default_batch_size,
-    learning_rate: config.learningRateOf(trainingType),
+    learning_rate: learningRateOf(config, trainingType),
     epochs: config.default_epochs,
     lora_r: config.default_lora_r,
     lora_alpha: config.default_lora_alpha,
