@@ -9,10 +9,11 @@ import sys
 import traceback
 from pathlib import Path
 
-from . import by_hand, failures, libraries, tasks
-from .events import Events
-from .failures import Stopped, as_failure
-from .supervision import Commands, obey_interrupt, obey_stdin
+from . import by_hand, tasks
+from .platform import failures, libraries
+from .platform.events import Events
+from .platform.failures import Stopped, as_failure
+from .platform.supervision import Commands, obey_interrupt, obey_stdin
 
 MORE = """
 example, from nothing but this package's requirements:

@@ -16,15 +16,15 @@ from pathlib import Path
 from typing import get_args
 
 from . import tasks
-from .checkpoints import MANIFEST, all_checkpoints, comparable
-from .checks import require_writable
-from .events import Events
-from .failures import BadInput, Stopped, TrainerFailure
-from .hyperparameters import Hyperparameters
-from .rows import Conversation, read_file
-from .run_file import PROTOCOL, TRAINING_TYPES, RunFile, run_file_of
-from .supervision import Commands
-from .training import identity_of
+from .datasets.rows import Conversation, read_file
+from .platform.events import Events
+from .platform.failures import BadInput, Stopped, TrainerFailure
+from .platform.supervision import Commands
+from .runs.checkpoints import MANIFEST, all_checkpoints, comparable
+from .runs.checks import require_writable
+from .runs.hyperparameters import Hyperparameters
+from .runs.run_file import PROTOCOL, TRAINING_TYPES, RunFile, run_file_of
+from .training.training import identity_of
 
 # As the service has them.
 DEFAULTS = {
@@ -110,7 +110,7 @@ def train(chosen: argparse.Namespace, events: Events, commands: Commands) -> Non
 
 def find_embedding_model(chosen: argparse.Namespace, path: Path) -> dict | None:
     """The model that makes the index of a rag run; None where the one in `path` does, or where nothing is indexed."""
-    from .embedding import writes_text
+    from .bundle.embedding import writes_text
 
     if chosen.type != "rag" and chosen.embedding_model:
         raise BadInput(f"embedding_model is {chosen.embedding_model!r}, and the type is {chosen.type}: only rag makes an index. Leave it out.")

@@ -6,10 +6,10 @@ import os
 import sys
 from pathlib import Path
 
-from . import model_cache
-from .checkpoints import sha256_of
-from .failures import BadInput
-from .gguf_model import convert
+from .base_models import model_cache
+from .base_models.gguf_model import convert
+from .platform.failures import BadInput
+from .runs.checkpoints import sha256_of
 
 
 def main() -> None:

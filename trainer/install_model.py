@@ -13,9 +13,9 @@ import sys
 import zipfile
 from pathlib import Path
 
-from . import model_cache
-from .gguf_model import convert
-from .published_form import as_published
+from .base_models import model_cache
+from .base_models.gguf_model import convert
+from .base_models.published_form import as_published
 
 SMOLLM2 = {
     "name": "HuggingFaceTB/SmolLM2-135M-Instruct-dequantized-q4_1",
@@ -94,7 +94,7 @@ def tiny_tokenizer():
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
-    from .rendering import DEFAULT_TEMPLATE
+    from .chats.rendering import DEFAULT_TEMPLATE
 
     backend = Tokenizer(models.BPE())
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

@@ -6,12 +6,12 @@ import sys
 from collections.abc import Iterator
 from itertools import chain, islice
 
-from .encoding import IGNORED, Example, encode_uncut
-from .failures import DONE
-from .forms import NOTES, Choices
-from .rows import conversation_of
-from .templates import ChatTemplate
+from .chats.forms import NOTES, Choices
+from .chats.templates import ChatTemplate
+from .datasets.rows import conversation_of
+from .platform.failures import DONE
 from .tokenizer_command import choices_of, parser_of, template_of
+from .tokens.encoding import IGNORED, Example, encode_uncut
 
 
 def main() -> int:

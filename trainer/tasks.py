@@ -4,12 +4,12 @@ import os
 from importlib.metadata import version
 from pathlib import Path
 
-from .checks import require_writable
-from .events import Events
-from .failures import BadInput
-from .rows import Conversation, read_conversations
-from .run_file import PROTOCOL, RunFile, read_run_file
-from .supervision import Commands
+from .datasets.rows import Conversation, read_conversations
+from .platform.events import Events
+from .platform.failures import BadInput
+from .platform.supervision import Commands
+from .runs.checks import require_writable
+from .runs.run_file import PROTOCOL, RunFile, read_run_file
 
 
 def run(path: Path, events: Events, commands: Commands) -> dict:
@@ -30,10 +30,10 @@ def train(run_file: RunFile, events: Events, commands: Commands) -> dict:
         raise BadInput(f"The data file {str(run_file.train)!r} has no rows.")
     held_out = _held_out(run_file)
     if run_file.training_type == "rag":
-        from .indexing import index
+        from .retrieval.indexing import index
 
         return index(run_file, conversations, held_out, events, commands)
-    from .training import train
+    from .training.training import train
 
     return train(run_file, conversations, held_out, events, commands)
 
@@ -42,9 +42,9 @@ def validate(run_file: RunFile, events: Events) -> dict:
     events.send("phase", phase="loading_data", message=None)
     held_out = _held_out(run_file)
     if run_file.training_type == "rag":
-        from .retrieval import validate
+        from .retrieval.retrieval import validate
     else:
-        from .validation import validate
+        from .validation.validation import validate
     return validate(run_file, held_out, events)
 
 

@@ -5,10 +5,10 @@ import json
 import re
 import sys
 
-from .answers import seen
-from .failures import DONE, BadInput
-from .forms import EMPTY_THOUGHT, INLINE, SWITCHED, Choices
-from .templates import ChatTemplate
+from .chats.answers import seen
+from .chats.forms import EMPTY_THOUGHT, INLINE, SWITCHED, Choices
+from .chats.templates import ChatTemplate
+from .platform.failures import DONE, BadInput
 from .tokenizer_command import parser_of, template_of
 
 # Texts that no template has in itself.

@@ -4,12 +4,12 @@ tools, a JSON line with its tokens as training on that model sees them. Needs no
 import json
 import sys
 
-from .encoding import encode_row
-from .failures import DONE
-from .forms import NOTES, Choices
-from .rows import conversation_of
-from .templates import ChatTemplate
+from .chats.forms import NOTES, Choices
+from .chats.templates import ChatTemplate
+from .datasets.rows import conversation_of
+from .platform.failures import DONE
 from .tokenizer_command import choices_of, parser_of, template_of
+from .tokens.encoding import encode_row
 
 
 def main() -> int:

@@ -5,10 +5,10 @@ import os
 import sys
 from pathlib import Path
 
-from .encoding import TOO_LONG
-from .failures import BadInput
-from .forms import REASONING, TOOL_CALLS, Choices
-from .templates import ChatTemplate
+from .chats.forms import REASONING, TOOL_CALLS, Choices
+from .chats.templates import ChatTemplate
+from .platform.failures import BadInput
+from .tokens.encoding import TOO_LONG
 
 
 def parser_of(module: str, description: str | None, encodes: bool = True) -> argparse.ArgumentParser:
@@ -27,7 +27,7 @@ def parser_of(module: str, description: str | None, encodes: bool = True) -> arg
 def template_of(arguments: argparse.Namespace) -> ChatTemplate:
     """Ends the process, with the reason on standard error, where the model's tokenizer cannot be loaded. Exit codes: failures.py."""
     os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
-    from .models import load_tokenizer
+    from .base_models.models import load_tokenizer
 
     try:
         return ChatTemplate(load_tokenizer(arguments.model), arguments.today)

@@ -17,8 +17,8 @@ import signal
 import socket
 import sys
 
-from . import libraries
-from .supervision import die_with_parent
+from .platform import libraries
+from .platform.supervision import die_with_parent
 
 
 def main() -> int:
@@ -35,7 +35,12 @@ def _load_the_rest() -> None:
     import pyarrow.parquet  # noqa: F401
     import tensorboardX.event_file_writer  # noqa: F401
 
-    from . import evaluation, export, indexing, models, report, reporting, retrieval, training, validation  # noqa: F401
+    from .base_models import models  # noqa: F401
+    from .evaluation import evaluation  # noqa: F401
+    from .outputs import export, report  # noqa: F401
+    from .retrieval import indexing, retrieval  # noqa: F401
+    from .training import reporting, training  # noqa: F401
+    from .validation import validation  # noqa: F401
 
 
 def _serve() -> dict | None:

@@ -16,7 +16,7 @@ const WELL_KNOWN = [
 /** The trainer's file of what tells models that write text from those that make embeddings. */
 const TEXT_MODELS = z
   .object({ architectures_end_with: z.array(z.string()), unless_they_have: z.string() })
-  .parse(JSON.parse(readFileSync(join(PROJECT_ROOT, 'trainer', 'text_models.json'), 'utf8')));
+  .parse(JSON.parse(readFileSync(join(PROJECT_ROOT, 'trainer', 'bundle', 'text_models.json'), 'utf8')));
 /** What says how a model's states become one vector: who has it was made for embeddings. */
 const POOLING = TEXT_MODELS.unless_they_have;
 const ArchitecturesSchema = z.object({ architectures: z.array(z.string()).nullish() }).catch({});

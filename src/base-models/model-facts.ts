@@ -21,7 +21,7 @@ export interface ModelFacts {
   /** Tokens that it reads at once. */
   context_length: number | null;
   license: string | null;
-  /** Its own; or the default that the trainer takes where it has none: ChatML (DEFAULT_TEMPLATE in trainer/rendering.py). */
+  /** Its own; or the default that the trainer takes where it has none: ChatML (DEFAULT_TEMPLATE in trainer/chats/rendering.py). */
   chat_template: 'own' | 'default';
   /** How its weights are stored in fewer bits than 16, if they are. */
   quantization: string | null;

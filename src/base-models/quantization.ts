@@ -5,7 +5,7 @@ import { PROJECT_ROOT } from '../platform/env.ts';
 import type { Problem } from './model-files.ts';
 
 /** Those whose weights the trainer writes out in 16 bits. Held to it by the trainer's tests. */
-const METHODS = readFileSync(join(PROJECT_ROOT, 'trainer', 'quantization_methods.txt'), 'utf8')
+const METHODS = readFileSync(join(PROJECT_ROOT, 'trainer', 'base_models', 'quantization_methods.txt'), 'utf8')
   .trim()
   .split(/\s+/);
 const NAMELESS = 'a method without a name';
@@ -26,7 +26,7 @@ const ConfigSchema = z
 
 /**
  * How a model's weights are stored in fewer bits than 16, as its config.json says and transformers calls it; null where they are
- * not. (quantization_in and method_of in trainer/quantization.py.)
+ * not. (quantization_in and method_of in trainer/base_models/quantization.py.)
  */
 export function quantizationOf(config: unknown): string | null {
   const parsed = ConfigSchema.parse(config);

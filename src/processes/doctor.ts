@@ -32,7 +32,7 @@ const TORCH_TIMEOUT_MS = 120_000;
 /** Of gRPC. */
 const NOT_FOUND = 5;
 
-/** What `python -m trainer.device` says. */
+/** What `python -m trainer.platform.device` says. */
 const TorchSchema = z.object({ torch: z.string(), given: z.number(), usable: z.number(), why: z.string() });
 
 /** `npm run doctor`: what is there, what is missing, and the remedy. Exit code 1 when something keeps it from working. */
@@ -204,7 +204,7 @@ async function gpu(env: Env): Promise<Finding> {
 }
 
 async function askTorch(python: string, devices: string[]): Promise<z.infer<typeof TorchSchema>> {
-  const { stdout, stderr, exitCode } = await execa(python, ['-m', 'trainer.device'], {
+  const { stdout, stderr, exitCode } = await execa(python, ['-m', 'trainer.platform.device'], {
     cwd: PROJECT_ROOT,
     env: childEnv(deviceVariables(devices.join(','))),
     reject: false,

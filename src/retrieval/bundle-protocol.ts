@@ -27,7 +27,7 @@ export const AnswerSchema = z.object({
 
 const failed = z.object({ error: z.string() });
 
-/** A line of `trainer/query.py` for a question. */
+/** A line of `trainer/bundle/query.py` for a question. */
 export const BundleReplySchema = z.union([
   z.object({ results: z.array(FoundChunkSchema), answer: AnswerSchema.optional() }),
   failed,
@@ -44,7 +44,7 @@ export type BundleEvent = z.infer<typeof BundleEventSchema>;
 /** One line of a streamed answer. `left`: nobody waits for the rest, as was said. */
 export const StreamLineSchema = z.union([BundleEventSchema, z.object({ left: z.literal(true) }), failed]);
 
-/** As `trainer/query.py` takes it. */
+/** As `trainer/bundle/query.py` takes it. */
 export interface BundleQuestion {
   question: string;
   top_k: number;

@@ -114,7 +114,7 @@ export interface RunFile {
   known_manifest_sha256?: string | undefined;
   /** YYYY-MM-DD, what chat templates take for today. Not there, as in runs from before: whatever day it is. */
   today?: string | undefined;
-  /** max_new_tokens null: as many as most answers need several times over, and more where a model thinks first (trainer/generation.py). */
+  /** max_new_tokens null: as many as most answers need several times over, and more where a model thinks first (trainer/evaluation/generation.py). */
   validation: { max_rows_per_trait: number; max_new_tokens: number | null };
 }
 
@@ -321,7 +321,7 @@ export const ValidationResultSchema = z.object({
       verdict: z.enum(VERDICTS),
       base: figures,
       tuned: figures,
-      /** From 0 to 1, of answers that are numbers, JSON objects or code (trainer/scorers.py); null for free text. */
+      /** From 0 to 1, of answers that are numbers, JSON objects or code (trainer/validation/scorers.py); null for free text. */
       by_format: z.object({ scorer: z.string(), rows: step, base: z.number(), tuned: z.number() }).nullable(),
       loss_difference: difference.optional(),
       /** Of the score by format, or else of exact matches; null where nothing was asked. */

@@ -118,7 +118,7 @@ __attribute__((constructor)) static void begin(void) {
 static const char *ours(int at, const char *path, char *room, int *which) {
   if (!control || !path) return NULL;
   int held, length_of_held = 0;
-  /* What lies in a folder that a process holds, by which it is named whatever takes its place (trainer/places.py). */
+  /* What lies in a folder that a process holds, by which it is named whatever takes its place (trainer/platform/places.py). */
   if (sscanf(path, "/proc/self/fd/%d%n", &held, &length_of_held) == 1 && path[length_of_held] == '/')
     return ours(held, path + length_of_held + 1, room, which);
   if (path[0] != '/') {

@@ -146,7 +146,7 @@ describe('dialects of data files', function () {
     const code = `
 import json, sys
 from pathlib import Path
-from trainer.rows import read_file
+from trainer.datasets.rows import read_file
 print(json.dumps([[row.messages for row in read_file(Path(path), "skip").conversations] for path in sys.argv[1:]]))`;
     const paths = files.map(({ file }) => join(DIALECTS, file));
     const { stdout } = await execa(python, ['-c', code, ...paths], { cwd: PROJECT_ROOT });

@@ -31,7 +31,7 @@ describe('a model whose chat template writes the day', function () {
   });
 
   it('is trained with the same weights by workers of another time zone, where it is another day', async () => {
-    // Take the trainer's clock in place of the run's day (_now in trainer/rendering.py), and the rest is trained on other texts.
+    // Take the trainer's clock in place of the run's day (_now in trainer/chats/rendering.py), and the rest is trained on other texts.
     const datasetId = Number((await service.upload('rows.csv', csvRows(80))).body.id);
     const first = jobsOf(service, datasetId);
     const options = { model_name: DATED, epochs: 4, save_steps: 10 };

@@ -116,7 +116,7 @@ describe('a run that cannot go on just now', function () {
   });
 
   it('since the disk is full is paused with that reason, and goes on by itself when there is room', async () => {
-    // Let _NO_ROOM of trainer/failures.py be empty and the run fails.
+    // Let _NO_ROOM of trainer/platform/failures.py be empty and the run fails.
     const runs = join(service.env.home, 'runs');
     await onSmallDisk(runs, '600k', async (disk) => {
       const id = await jobs.create();

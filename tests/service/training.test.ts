@@ -234,7 +234,7 @@ describe('a training through the whole service', function () {
   });
 
   it('goes on after SIGKILL of its worker and ends with the weights of an undisturbed run', async () => {
-    // Its trainer has three ends in trainer/supervision.py (standard input, PDEATHSIG, the lease), and the broken pipe of its
+    // Its trainer has three ends in trainer/platform/supervision.py (standard input, PDEATHSIG, the lease), and the broken pipe of its
     // next event: any one is enough, so taking one out is not seen here (trainer/tests/test_process.py sees the first).
     const undisturbed = await jobs.ended(await jobs.create({ epochs: 4 }));
     assert.equal(undisturbed.status, 'completed', String(undisturbed.error_message));
@@ -261,7 +261,7 @@ describe('a training through the whole service', function () {
   });
 
   it('lets a worker that was stopped for too long write nothing: its run goes on elsewhere, to the same weights', async () => {
-    // Let lease_is_over (trainer/supervision.py) be false and the trainer trains on.
+    // Let lease_is_over (trainer/platform/supervision.py) be false and the trainer trains on.
     const undisturbed = await jobs.ended(await jobs.create({ epochs: 4 }));
     const second = await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
     assert.equal(second.status, 200, JSON.stringify(second.body));

@@ -29,8 +29,8 @@ async function directoryOf(env: Env, name: string): Promise<string> {
   const hash = createHash('sha256');
   for (const file of [
     'install_model.py',
-    'model_cache.py',
-    'rendering.py',
+    'base_models/model_cache.py',
+    'chats/rendering.py',
     'requirements.txt',
     'requirements-torch.txt',
   ])

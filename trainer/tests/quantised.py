@@ -26,7 +26,7 @@ def by_bitsandbytes(base: Path, target: Path, kind: str, **saved) -> Path:
     import torch
     from transformers import BitsAndBytesConfig
 
-    from ..models import class_of
+    from ..base_models.models import class_of
 
     shutil.copytree(base, target, ignore=shutil.ignore_patterns("*.safetensors*"))
     config = BitsAndBytesConfig(**BITSANDBYTES[kind], bnb_4bit_compute_dtype=torch.bfloat16)

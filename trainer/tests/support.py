@@ -10,10 +10,10 @@ from contextlib import redirect_stderr
 from functools import cache
 from pathlib import Path
 
-from ..events import Events
-from ..run_file import read_run_file
-from ..rows import read_conversations
-from ..supervision import Commands
+from ..datasets.rows import read_conversations
+from ..platform.events import Events
+from ..platform.supervision import Commands
+from ..runs.run_file import read_run_file
 
 ROOT = Path(__file__).parents[2]
 HYPERPARAMETERS = {
@@ -107,7 +107,7 @@ def ending_early(held_out: Path, **chosen) -> dict:
 
 
 def train_here(work_dir: Path, on_event=lambda event, commands: None, **changes) -> tuple[dict, Recorder]:
-    from ..training import train
+    from ..training.training import train
 
     run = read_run_file(write_run_file(work_dir, **changes))
     commands = Commands()

@@ -7,9 +7,9 @@ import tempfile
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
-from ..failures import Stopped
-from ..rows import read_conversations
-from ..run_file import read_run_file
+from ..datasets.rows import read_conversations
+from ..platform.failures import Stopped
+from ..runs.run_file import read_run_file
 from .architectures import ARCHITECTURES, Architecture, make
 from .support import HYPERPARAMETERS, Recorder, stop_at, train_here, write_run_file
 
@@ -43,7 +43,7 @@ def main() -> None:
 def about(base: Path) -> list[str]:
     from transformers import AutoConfig
 
-    from ..safetensors_files import files_of, header_of
+    from ..platform.safetensors_files import files_of, header_of
 
     return [f"`{AutoConfig.from_pretrained(base).architectures[0]}`", str(sum(len(header_of(file).tensors) for file in files_of(base)))]
 
@@ -58,7 +58,7 @@ def outcome(architecture: Architecture, base: Path, folder: Path, training_type:
 
 def go_all_the_way(base: Path, folder: Path, training_type: str, in_16_bits: Path | None = None) -> str:
     """`in_16_bits`: of a base that is stored in fewer, the same model, in whose layout the export is to be."""
-    from ..validation import validate
+    from ..validation.validation import validate
 
     changes = {
         "training_type": training_type,
@@ -87,7 +87,7 @@ def go_all_the_way(base: Path, folder: Path, training_type: str, in_16_bits: Pat
 
 def described(model: Path) -> dict[str, tuple]:
     """Name, type and shape of each tensor in the files."""
-    from ..safetensors_files import files_of, header_of
+    from ..platform.safetensors_files import files_of, header_of
 
     return {name: (each.dtype, each.shape) for file in files_of(model) for name, each in header_of(file).tensors.items()}
 
@@ -97,8 +97,8 @@ def compared(base: Path, output: Path, training_type: str, is_untied: bool = Fal
     import torch
     import transformers
 
-    from ..adapters import add_trained_lora
-    from ..models import load_model
+    from ..base_models.adapters import add_trained_lora
+    from ..base_models.models import load_model
 
     if not is_untied and described(base) != described(output):
         return "its files have other tensors than the base's"

@@ -4,12 +4,12 @@ import sys
 import unittest
 from unittest import mock
 
-from .. import all_rows
-from ..all_rows import encode_all
-from ..failures import BadInput
-from ..forms import Choices
-from ..models import load_tokenizer
-from ..rows import Conversation
+from ..base_models.models import load_tokenizer
+from ..chats.forms import Choices
+from ..datasets.rows import Conversation
+from ..platform.failures import BadInput
+from ..tokens import all_rows
+from ..tokens.all_rows import encode_all
 from .support import model_path
 
 

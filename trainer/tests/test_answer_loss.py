@@ -1,7 +1,7 @@
 import unittest
 from contextlib import contextmanager
 
-from ..encoding import IGNORED
+from ..tokens.encoding import IGNORED
 from .support import model_path
 
 SIZES = {"vocab_size": 101, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64}
@@ -66,7 +66,7 @@ class Loss(unittest.TestCase):
         # Take the decoder's output to the head without the model's own code, and all but llama's, phi's and mamba's are others.
         import torch
 
-        from ..answer_loss import AnswerLoss
+        from ..evaluation.answer_loss import AnswerLoss
 
         inputs, learnt = batch()
         for name in FAMILIES:
@@ -87,7 +87,7 @@ class Loss(unittest.TestCase):
     def test_of_each_row_the_loss_is_told(self):
         import torch
 
-        from ..answer_loss import AnswerLoss
+        from ..evaluation.answer_loss import AnswerLoss
 
         inputs, _ = batch()
         model = family("gemma2").eval()
@@ -106,7 +106,7 @@ class Loss(unittest.TestCase):
     def test_where_a_decoder_is_not_found_all_logits_are_made(self):
         from unittest.mock import patch
 
-        from ..answer_loss import AnswerLoss
+        from ..evaluation.answer_loss import AnswerLoss
 
         inputs, learnt = batch()
         model = family("llama")
@@ -118,10 +118,10 @@ class Loss(unittest.TestCase):
     def test_adapters_on_four_bits_learn_the_same_in_pieces(self):
         import torch
 
-        from ..answer_loss import AnswerLoss
-        from ..adapters import add_lora
-        from ..models import load_model
-        from ..hyperparameters import Hyperparameters
+        from ..base_models.adapters import add_lora
+        from ..base_models.models import load_model
+        from ..evaluation.answer_loss import AnswerLoss
+        from ..runs.hyperparameters import Hyperparameters
         from .support import HYPERPARAMETERS
 
         inputs, learnt = batch()

@@ -8,7 +8,7 @@ import unittest
 import warnings
 from pathlib import Path
 
-from .. import failures
+from ..platform import failures
 from .support import HYPERPARAMETERS, model_path, write_run_file
 
 ROWS = [{"prompt": f"question {number}", "completion": "answer"} for number in range(4)]

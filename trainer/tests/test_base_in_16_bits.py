@@ -5,13 +5,13 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from .. import base_in_16_bits
-from ..base_in_16_bits import PREFIX, remove_copies, write_out
-from ..failures import BadInput, DiskFull, Stopped
-from ..rows import read_conversations
-from ..run_file import read_run_file
-from ..stored_base import StoredBase
-from ..validation import validate
+from ..base_models import base_in_16_bits
+from ..base_models.base_in_16_bits import PREFIX, remove_copies, write_out
+from ..base_models.stored_base import StoredBase
+from ..datasets.rows import read_conversations
+from ..platform.failures import BadInput, DiskFull, Stopped
+from ..runs.run_file import read_run_file
+from ..validation.validation import validate
 from .architectures import ARCHITECTURES, make
 from .quantised import by_awq, by_bitsandbytes, by_bitsandbytes_one_by_one, by_compressed_tensors, by_fp8, by_mxfp4
 from .support import HYPERPARAMETERS, Recorder, model_path, stop_at, train_here, write_run_file

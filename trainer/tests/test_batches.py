@@ -1,7 +1,7 @@
 import random
 import unittest
 
-from ..batches import LikeLengths
+from ..tokens.batches import LikeLengths
 
 
 class Order(unittest.TestCase):

@@ -4,17 +4,17 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from ..all_rows import encode_all
-from ..checkpoints import MANIFEST, all_checkpoints
-from ..encoding import IGNORED, encode
-from ..failures import CheckpointLost, Stopped
-from ..forms import Choices
-from ..held_out import by_trait
-from ..models import load_tokenizer
-from ..rendering import DEFAULT_TEMPLATE
+from ..base_models.models import load_tokenizer
+from ..chats.forms import Choices
+from ..chats.rendering import DEFAULT_TEMPLATE
+from ..chats.templates import ChatTemplate
+from ..datasets.rows import Conversation
+from ..evaluation.held_out import by_trait
+from ..platform.failures import CheckpointLost, Stopped
 from ..row_tokens import tokens_of
-from ..rows import Conversation
-from ..templates import ChatTemplate
+from ..runs.checkpoints import MANIFEST, all_checkpoints
+from ..tokens.all_rows import encode_all
+from ..tokens.encoding import IGNORED, encode
 from . import packages
 from .support import HYPERPARAMETERS, model_path, stop_at, train_here
 

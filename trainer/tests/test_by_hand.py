@@ -11,8 +11,8 @@ import unittest
 from pathlib import Path
 from unittest.mock import patch
 
-from .. import failures
 from ..__main__ import main, parse
+from ..platform import failures
 from .support import ROOT, shared
 
 NAME = "mtm/tiny-random-llama"

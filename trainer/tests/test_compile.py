@@ -7,7 +7,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from ..failures import Stopped
+from ..platform.failures import Stopped
 from .support import HYPERPARAMETERS, ROOT, stop_at, train_here, write_run_file
 
 # AVX2 on every x86: with AVX512, g++ 12 was seen to fail at what torch makes of a training.

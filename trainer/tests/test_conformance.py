@@ -3,16 +3,17 @@ import unittest
 from copy import deepcopy
 from unittest.mock import patch
 
-from .. import answers
-from ..encoding import encode_row
-from ..failures import BadInput
-from ..forms import Choices, Form
-from ..many_turns import at_once
-from ..rows import Conversation
-from ..templates import ChatTemplate
-from ..turn_by_turn import parts_of_turns
+from ..chats import answers
+from ..chats.forms import Choices, Form
+from ..chats.many_turns import at_once
+from ..chats.templates import ChatTemplate
+from ..chats.turn_by_turn import parts_of_turns
+from ..datasets.rows import Conversation
+from ..platform.failures import BadInput
+from ..tokens.encoding import encode_row
 from . import packages, twins
-from .conformance import CONVERSATIONS, DAY, TOOLS, all_outcomes, assistant, call, result, system, user
+from .conformance import all_outcomes
+from .conversations import CONVERSATIONS, DAY, TOOLS, assistant, call, result, system, user
 
 
 class Conformance(unittest.TestCase):

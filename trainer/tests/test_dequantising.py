@@ -3,12 +3,12 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from ..base_in_16_bits import write_out
-from ..dequantising import from_4_bits
-from ..failures import BadInput
-from ..indexing import require_answers
-from ..run_file import read_run_file
-from ..stored_base import StoredBase
+from ..base_models.base_in_16_bits import write_out
+from ..base_models.dequantising import from_4_bits
+from ..base_models.stored_base import StoredBase
+from ..platform.failures import BadInput
+from ..retrieval.indexing import require_answers
+from ..runs.run_file import read_run_file
 from .architectures import ARCHITECTURES, make
 from .quantised import by_awq, by_bitsandbytes, by_bitsandbytes_one_by_one, by_compressed_tensors, by_fp8, by_mxfp4, by_preset
 from .support import model_path, write_run_file
@@ -174,9 +174,9 @@ class Dequantising(unittest.TestCase):
             require_answers(run.upon(self.work / "awq"))
 
     def test_the_service_knows_the_same_methods(self):
-        from ..dequantising import METHODS
+        from ..base_models.dequantising import METHODS
 
-        self.assertEqual((Path(__file__).parents[1] / "quantization_methods.txt").read_text().split(), sorted(METHODS))
+        self.assertEqual((Path(__file__).parents[1] / "base_models" / "quantization_methods.txt").read_text().split(), sorted(METHODS))
 
 
 def load_plain(model: Path) -> dict:

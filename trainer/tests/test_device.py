@@ -9,8 +9,8 @@ import unittest
 from pathlib import Path
 from unittest.mock import patch
 
-from .. import failures
-from ..device import given_gpus
+from ..platform import failures
+from ..platform.device import given_gpus
 from .support import HYPERPARAMETERS, ROOT, write_run_file
 from .test_rag import embedder_path
 
@@ -49,6 +49,6 @@ class Given(unittest.TestCase):
 
     def test_what_the_doctor_reads(self):
         environment = {**os.environ, "CUDA_VISIBLE_DEVICES": NOBODYS}
-        told = subprocess.run([sys.executable, "-m", "trainer.device"], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        told = subprocess.run([sys.executable, "-m", "trainer.platform.device"], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
         said = json.loads(told.stdout)
         self.assertEqual((said["given"], said["usable"]), (1, 0))

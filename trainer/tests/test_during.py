@@ -9,11 +9,11 @@ import unittest
 from pathlib import Path
 from types import SimpleNamespace
 
-from ..device import DeviceFigures, figures_of
-from ..failures import BadInput, Stopped, as_failure
-from ..forms import Choices
-from ..optimisation import accelerations
-from ..rows import Conversation
+from ..chats.forms import Choices
+from ..datasets.rows import Conversation
+from ..platform.device import DeviceFigures, figures_of
+from ..platform.failures import BadInput, Stopped, as_failure
+from ..training.optimisation import accelerations
 from .support import HYPERPARAMETERS, Trainings, ending_early, model_path, shared, stop_at, train_here, warnings
 
 
@@ -38,9 +38,9 @@ class During(Trainings):
                 self.assertEqual(events.of("eval"), [event for event in all_events.of("eval") if event["step"] > 5])
 
     def test_held_out_loss_is_told_of_each_trait_and_over_all(self):
-        from ..models import load_model, load_tokenizer
-        from ..rows import read_conversations
-        from ..held_out import by_trait, losses_of, mean_loss
+        from ..base_models.models import load_model, load_tokenizer
+        from ..datasets.rows import read_conversations
+        from ..evaluation.held_out import by_trait, losses_of, mean_loss
 
         hyperparameters = {**HYPERPARAMETERS, "eval_steps": 5}
         _, events = train_here(self.work, training_type="standard", hyperparameters=hyperparameters)
@@ -53,7 +53,7 @@ class During(Trainings):
             self.assertAlmostEqual(last[trait], mean_loss(losses_of(model, tokenizer.pad_token_id, rows, 2)), places=2)
 
     def test_unless_it_was_chosen_it_costs_little(self):
-        from ..evaluation import every
+        from ..evaluation.evaluation import every
 
         hyper = SimpleNamespace(eval_steps=None, batch_size=4, gradient_accumulation=2, evaluation_is_chosen=False)
         # 8 rows cost as 2.7 that are trained on: 5 % of 800 allow 15 times, one of them before the first step, and 10 after it are the most.
@@ -163,14 +163,14 @@ class RowsOtherwise(unittest.TestCase):
 
 class TokenCache(Trainings):
     def setUp(self):
-        from ..rows import read_conversations
+        from ..datasets.rows import read_conversations
 
         super().setUp()
         self.conversations = read_conversations(shared() / "train.jsonl")
 
     def encode(self, conversations, data_sha256="1", model=None, **options):
-        from ..models import load_tokenizer
-        from ..token_cache import encode_once
+        from ..base_models.models import load_tokenizer
+        from ..runs.token_cache import encode_once
 
         choices = Choices(**{name: options.pop(name) for name in ("reasoning", "tool_calls", "today") if name in options})
         hyper = SimpleNamespace(**{"max_length": 64, "too_long": "truncate", "on_bad_rows": "refuse", **options})

@@ -3,13 +3,13 @@ import unittest
 from copy import copy, deepcopy
 from pathlib import Path
 
-from ..all_rows import encode_all
-from ..encoding import IGNORED, encode
-from ..failures import BadInput
-from ..models import load_tokenizer
-from ..rendering import DEFAULT_TEMPLATE
-from ..rows import Conversation
-from ..templates import ChatTemplate
+from ..base_models.models import load_tokenizer
+from ..chats.rendering import DEFAULT_TEMPLATE
+from ..chats.templates import ChatTemplate
+from ..datasets.rows import Conversation
+from ..platform.failures import BadInput
+from ..tokens.all_rows import encode_all
+from ..tokens.encoding import IGNORED, encode
 from .support import model_path
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -9,13 +9,14 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from .. import export, failures
-from ..checkpoints import MANIFEST, problem_with
-from ..encoding import Example
-from ..failures import BadInput, Diverged, MachineFailed, Stopped, as_failure
-from ..run_file import read_run_file
-from ..saving import LONGEST_S, SavePlan
-from ..validation import validate
+from ..outputs import export
+from ..platform import failures
+from ..platform.failures import BadInput, Diverged, MachineFailed, Stopped, as_failure
+from ..runs.checkpoints import MANIFEST, problem_with
+from ..runs.run_file import read_run_file
+from ..runs.saving import LONGEST_S, SavePlan
+from ..tokens.encoding import Example
+from ..validation.validation import validate
 from .support import HYPERPARAMETERS, ROOT, Recorder, Trainings, stop_at, train_here, write_run_file
 
 

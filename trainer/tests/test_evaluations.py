@@ -3,7 +3,7 @@ import shutil
 from pathlib import Path
 from unittest import mock
 
-from ..failures import Stopped
+from ..platform.failures import Stopped
 from .support import HYPERPARAMETERS, Recorder, Trainings, ending_early, model_path, shared, stop_at, train_here, warnings
 
 OFTEN = {**HYPERPARAMETERS, "eval_steps": 2}
@@ -28,7 +28,7 @@ def evaluated(*told: Recorder) -> list[int]:
 
 def evaluations_that(raises):
     """What evaluates, which raises this. (A training tries its model before that, with a few tokens.)"""
-    from ..answer_loss import AnswerLoss
+    from ..evaluation.answer_loss import AnswerLoss
 
     return mock.patch.object(AnswerLoss, "of_rows", side_effect=raises)
 
@@ -51,9 +51,9 @@ class Evaluations(Trainings):
 
     def test_the_curve_begins_with_the_base(self):
         # Leave HeldOut.losses with the adapters as they are, and what goes on without a record takes a tuned model for its base.
-        from ..held_out import by_trait, losses_of, mean_loss
-        from ..models import load_model, load_tokenizer
-        from ..rows import read_conversations
+        from ..base_models.models import load_model, load_tokenizer
+        from ..datasets.rows import read_conversations
+        from ..evaluation.held_out import by_trait, losses_of, mean_loss
 
         model, tokenizer = load_model(model_path()).eval(), load_tokenizer(model_path())
         rows = by_trait(read_conversations(shared() / "held_out.jsonl"), tokenizer, 64, 1024, 3)

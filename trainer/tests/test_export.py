@@ -6,7 +6,7 @@ import weakref
 from pathlib import Path
 from unittest import mock
 
-from ..layout import Layout
+from ..outputs.layout import Layout
 from .architectures import make, named
 from .support import HYPERPARAMETERS, model_path, train_here
 from .table import compared, described, go_all_the_way

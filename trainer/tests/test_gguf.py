@@ -5,7 +5,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from ..checkpoints import sha256_of
+from ..runs.checkpoints import sha256_of
 from .support import model_path
 
 # llama.cpp's names of what transformers calls otherwise.
@@ -75,7 +75,7 @@ class Gguf(unittest.TestCase):
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         # A random model knows no language.
-        with mock.patch("trainer.gguf_model.MOST_LOSS", float("inf")):
+        with mock.patch("trainer.base_models.gguf_model.MOST_LOSS", float("inf")):
             gguf = self.write()
             folder = self.imported(gguf)
         self.assertEqual((folder / "refs" / "main").read_text(), sha256_of(gguf))
@@ -102,7 +102,7 @@ class Gguf(unittest.TestCase):
         config.rope_parameters = scaled
         frequencies, _ = ROPE_INIT_FUNCTIONS["llama3"](config, "cpu")
         plain = 10_000.0 ** -(numpy.arange(0, 2 * len(frequencies), 2) / (2 * len(frequencies)))
-        with mock.patch("trainer.gguf_model.MOST_LOSS", float("inf")):
+        with mock.patch("trainer.base_models.gguf_model.MOST_LOSS", float("inf")):
             gguf = self.write(slowed_down=(plain / frequencies.numpy()).astype(numpy.float32))
             folder = self.imported(gguf)
         imported = AutoConfig.from_pretrained(folder / "snapshots" / sha256_of(gguf))

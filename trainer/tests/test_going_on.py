@@ -3,10 +3,10 @@ import shutil
 from pathlib import Path
 from unittest import mock
 
-from ..checkpoints import MANIFEST
-from ..failures import BadInput, Stopped
-from ..fingerprint import fingerprint_of
-from ..optimisation import rate_share
+from ..bundle.fingerprint import fingerprint_of
+from ..platform.failures import BadInput, Stopped
+from ..runs.checkpoints import MANIFEST
+from ..training.optimisation import rate_share
 from .support import HYPERPARAMETERS, Trainings, model_path, stop_at, train_here, warnings
 
 
@@ -27,8 +27,8 @@ class GoingOn(Trainings):
 
     def test_checkpoints_of_an_older_version_go_on_as_they_began(self):
         # Let ways_in give the ways of now, and the weights are others.
-        from .. import training
-        from ..ways import Ways
+        from ..training import training
+        from ..training.ways import Ways
 
         def as_before(manifest):
             ways = manifest.pop("ways")

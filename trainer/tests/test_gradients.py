@@ -20,8 +20,8 @@ class Gradients(unittest.TestCase):
 
     def with_adapters(self, model):
         """Adapters that are the same at every call, and have an effect: new ones add nothing, and half of them have no gradient."""
-        from ..adapters import add_lora
-        from ..hyperparameters import Hyperparameters
+        from ..base_models.adapters import add_lora
+        from ..runs.hyperparameters import Hyperparameters
 
         model = add_lora(model, Hyperparameters(**{**HYPERPARAMETERS, "lora_dropout": 0.0})).train()
         generator = self.torch.Generator().manual_seed(1)
@@ -42,7 +42,7 @@ class Gradients(unittest.TestCase):
             model(input_ids=self.ids)
 
     def quantized(self):
-        from ..models import load_model
+        from ..base_models.models import load_model
 
         return load_model(model_path(), quantize=True)
 
@@ -88,7 +88,7 @@ class Batches(unittest.TestCase):
         """Of each row, the sum over its answer's tokens."""
         import torch
 
-        from ..batches import collate
+        from ..tokens.batches import collate
 
         batch = collate(0)(rows)
         with torch.no_grad():
@@ -97,9 +97,9 @@ class Batches(unittest.TestCase):
         return each.sum(dim=1).tolist()
 
     def examples(self) -> list[dict]:
-        from ..encoding import encode
-        from ..models import load_tokenizer
-        from ..rows import Conversation
+        from ..base_models.models import load_tokenizer
+        from ..datasets.rows import Conversation
+        from ..tokens.encoding import encode
 
         tokenizer = load_tokenizer(model_path())
         examples = [encode(tokenizer, Conversation(row, "all"), 256).examples[0] for row in ROWS]
@@ -107,7 +107,7 @@ class Batches(unittest.TestCase):
 
     def test_a_padded_row_has_the_loss_that_it_has_alone(self):
         # Leave attention_mask out and pad on the left, and it has not.
-        from ..models import load_model
+        from ..base_models.models import load_model
 
         rows = self.examples()
         self.assertGreater(len(rows[-1]["input_ids"]), 2 * len(rows[0]["input_ids"]))
@@ -122,8 +122,8 @@ class Batches(unittest.TestCase):
 
     def test_small_batches_accumulated_are_one_large_batch(self):
         # Divide the sum of the batches' means by their number, as was once done everywhere, and both assertions fail.
-        from ..encoding import IGNORED
-        from ..models import load_model
+        from ..base_models.models import load_model
+        from ..tokens.encoding import IGNORED
 
         examples = self.examples()
         tokens = [sum(label != IGNORED for label in row["labels"]) for row in examples]

@@ -4,8 +4,8 @@ import unittest
 from copy import copy
 from pathlib import Path
 
-from ..hyperparameters import Hyperparameters
-from ..rows import Conversation
+from ..datasets.rows import Conversation
+from ..runs.hyperparameters import Hyperparameters
 from .support import HYPERPARAMETERS, Recorder, Trainings, model_path, shared, train_here, write_run_file
 
 
@@ -18,12 +18,12 @@ class ByTrait(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        from ..models import load_tokenizer
+        from ..base_models.models import load_tokenizer
 
         cls.tokenizer = load_tokenizer(model_path())
 
     def rows_of(self, conversations: list[Conversation], longest: int = 64, template: str | None = None):
-        from ..held_out import by_trait
+        from ..evaluation.held_out import by_trait
 
         tokenizer = copy(self.tokenizer)
         tokenizer.chat_template = template or tokenizer.chat_template
@@ -81,7 +81,7 @@ class ByTrait(unittest.TestCase):
         self.assertEqual([row.question.expected for row in self.rows_of([answered("a", "")])["all"]], [""])
 
     def test_a_row_that_the_template_refuses_is_named(self):
-        from ..failures import BadInput
+        from ..platform.failures import BadInput
 
         with self.assertRaisesRegex(BadInput, "Row 1 of the held-out data: The model's chat template refuses"):
             self.rows_of([answered("a", "one")], template="{{ raise_exception('no') }}")
@@ -89,7 +89,7 @@ class ByTrait(unittest.TestCase):
 
 class Compared(Trainings):
     def validated(self, held_out: list[dict], **changes) -> dict:
-        from ..supervision import Commands
+        from ..platform.supervision import Commands
         from ..tasks import run
 
         path = self.work / "held_out.jsonl"
@@ -110,7 +110,7 @@ class Compared(Trainings):
 
     def test_what_a_template_refuses_is_told_before_anything_is_trained(self):
         # Let evaluation.HeldOut take no rows where eval_steps is 0, and it is told by the validation.
-        from ..failures import BadInput
+        from ..platform.failures import BadInput
 
         model = self.work / "strict"
         shutil.copytree(model_path(), model)
@@ -171,8 +171,8 @@ class Compared(Trainings):
         self.assertEqual([(trait["rows"], trait["asked"]) for trait in told["traits"]], [(2, 2)])
 
         # Nor does a long one leave little room to a short one beside it.
-        from ..models import load_model, load_tokenizer
-        from ..generation import generate
+        from ..base_models.models import load_model, load_tokenizer
+        from ..evaluation.generation import generate
 
         loaded, hyper = (load_model(model), load_tokenizer(model)), Hyperparameters(**{**HYPERPARAMETERS, "batch_size": 8})
         short = generate(*loaded, [asked(1)], 30, hyper)

@@ -13,9 +13,9 @@ class Language(unittest.TestCase):
 
     def test_what_reads_images_is_not_trained(self):
         # Leave `exclude` out of adapters.targets_of, or train_language_alone empty, and what reads images is among them.
-        from ..adapters import add_lora
-        from ..language import train_language_alone
-        from ..hyperparameters import Hyperparameters
+        from ..base_models.adapters import add_lora
+        from ..base_models.language import train_language_alone
+        from ..runs.hyperparameters import Hyperparameters
 
         for name in ("gemma3", "qwen3_5", "llava"):
             with self.subTest(name):
@@ -26,7 +26,7 @@ class Language(unittest.TestCase):
 
     def test_what_chooses_experts_is_not_trained(self):
         # Leave the names out of adapters._ROUTERS, or the count of outputs out of linear_layers, and it is in Llama 4, PhiMoE, Hunyuan, or beside Qwen's shared expert.
-        from ..adapters import expert_parameters, linear_layers
+        from ..base_models.adapters import expert_parameters, linear_layers
 
         mixtures = 0
         for architecture in ARCHITECTURES:
@@ -40,7 +40,7 @@ class Language(unittest.TestCase):
 
     def test_what_is_read_past_a_layer_is_not_trained(self):
         # Leave read_past out of adapters._takes, and its adapter has no effect.
-        from ..adapters import targets_of
+        from ..base_models.adapters import targets_of
 
         self.assertEqual(targets_of(built(named("mamba")), None).modules, ["in_proj", "x_proj"])
 
@@ -48,8 +48,8 @@ class Language(unittest.TestCase):
         # Leave drop_out out of adapters.add_lora, and none has any.
         import torch
 
-        from ..adapters import add_lora
-        from ..hyperparameters import Hyperparameters
+        from ..base_models.adapters import add_lora
+        from ..runs.hyperparameters import Hyperparameters
 
         model = add_lora(built(named("qwen3_moe")), Hyperparameters(**{**HYPERPARAMETERS, "lora_dropout": 0.25}))
         dropped = {name.split(".")[-3]: layer.p for name, layer in model.named_modules() if isinstance(layer, torch.nn.Dropout) and ".lora_dropout." in name}

@@ -1,7 +1,7 @@
 import unittest
 
-from ..hyperparameters import Hyperparameters
-from ..memory import as_many_as_fit
+from ..platform.memory import as_many_as_fit
+from ..runs.hyperparameters import Hyperparameters
 from .support import HYPERPARAMETERS, model_path
 
 
@@ -40,10 +40,10 @@ class Memory(unittest.TestCase):
         # Take as_many_as_fit out of held_out.losses_of, or of generation.generate, and this ends by an error.
         import torch
 
-        from ..encoding import Example
-        from ..held_out import HeldOutRow, losses_of, mean_loss
-        from ..models import load_model, load_tokenizer
-        from ..generation import generate
+        from ..base_models.models import load_model, load_tokenizer
+        from ..evaluation.generation import generate
+        from ..evaluation.held_out import HeldOutRow, losses_of, mean_loss
+        from ..tokens.encoding import Example
 
         model, tokenizer = load_model(model_path()).eval(), load_tokenizer(model_path())
         hyper = Hyperparameters(**{**HYPERPARAMETERS, "batch_size": 8, "max_length": 1024})
@@ -70,8 +70,8 @@ class Memory(unittest.TestCase):
 
         import torch
 
-        from .. import models
-        from ..supervision import Commands
+        from ..base_models import models
+        from ..platform.supervision import Commands
         from ..tasks import run
         from .support import Recorder, train_here, write_run_file
 

@@ -29,8 +29,8 @@ class Models(unittest.TestCase):
         import torch
         from peft import PeftModel
 
-        from .. import models
-        from ..models import load_model
+        from ..base_models import models
+        from ..base_models.models import load_model
         from .support import model_path
 
         self.training_type = "lora"
@@ -47,9 +47,9 @@ class Models(unittest.TestCase):
 
     def test_weights_of_four_bits_are_counted_one_by_one(self):
         # Count the elements of tensors, and a model of 135 million parameters has 81 million.
-        from ..adapters import add_lora
-        from ..models import load_model, parameters_of
-        from ..hyperparameters import Hyperparameters
+        from ..base_models.adapters import add_lora
+        from ..base_models.models import load_model, parameters_of
+        from ..runs.hyperparameters import Hyperparameters
         from .support import model_path
 
         trained, total = parameters_of(load_model(model_path()))
@@ -62,7 +62,7 @@ class Models(unittest.TestCase):
         # Let computes_in_bf16 always be true, and on a CPU without AVX512 the second takes 70 times as long.
         import torch
 
-        from ..models import load_model
+        from ..base_models.models import load_model
         from .support import model_path
 
         chosen = load_model(model_path(), quantize=True).get_input_embeddings().weight.dtype
@@ -74,8 +74,8 @@ class Models(unittest.TestCase):
 
     def test_a_gpu_without_instructions_for_bf16_computes_in_float32(self):
         # Ask torch without `including_emulation`, and a T4 or a V100, which writes it out, is taken to have them.
-        from ..models import computes_in_bf16
-        from ..optimisation import accelerations
+        from ..base_models.models import computes_in_bf16
+        from ..training.optimisation import accelerations
 
         for has_instructions in (True, False):
             with mock.patch("torch.cuda.is_available", return_value=True), mock.patch("torch.cuda.is_bf16_supported", lambda including_emulation=True: including_emulation or has_instructions):

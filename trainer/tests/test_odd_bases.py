@@ -4,9 +4,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from ..failures import BadInput, Stopped
-from ..rows import read_conversations
-from ..run_file import read_run_file
+from ..datasets.rows import read_conversations
+from ..platform.failures import BadInput, Stopped
+from ..runs.run_file import read_run_file
 from .support import HYPERPARAMETERS, Recorder, model_path, stop_at, train_here, write_run_file
 from .table import compared, described
 
@@ -35,7 +35,7 @@ class OddBases(unittest.TestCase):
 
     def trained(self, training_type: str = "qlora", **chosen) -> tuple[Path, Recorder, dict]:
         """The output, what was told, and what the validation found."""
-        from ..validation import validate
+        from ..validation.validation import validate
 
         work = self.work / f"{training_type}-{len(list(self.work.iterdir()))}"
         work.mkdir()
@@ -81,7 +81,7 @@ class OddBases(unittest.TestCase):
 
     def test_the_template_of_a_processor_is_the_one_of_the_model(self):
         # In chat_template.json of older models with images. Trained with ChatML, it was exported beside a template that it never saw.
-        from ..models import load_tokenizer
+        from ..base_models.models import load_tokenizer
 
         own = "{% for message in messages %}[{{ message.role }}]{{ message.content }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}"
         (self.base / "chat_template.jinja").unlink()
@@ -93,7 +93,7 @@ class OddBases(unittest.TestCase):
 
     def test_an_adapter_on_the_output_alone_changes_the_model(self):
         # Of a model that ties it, the changed matrix is one that the base does not have: it was called the base, to the bit.
-        from ..exported import unchanged
+        from ..validation.exported import unchanged
 
         output, _, found = self.trained(lora_target_modules=["lm_head"], learning_rate=0.01)
         self.assertTrue(found["weights_changed"], found["summary"])

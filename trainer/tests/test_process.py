@@ -5,7 +5,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from .. import failures
+from ..platform import failures
 from .support import HYPERPARAMETERS, ROOT, start, write_run_file
 
 
@@ -60,10 +60,9 @@ class Process(unittest.TestCase):
 
 class Validation(unittest.TestCase):
     def test_a_good_output_and_damaged_ones(self):
-        from ..events import Events
-        from ..run_file import read_run_file
-        from ..rows import read_conversations
-        from ..validation import validate
+        from ..datasets.rows import read_conversations
+        from ..runs.run_file import read_run_file
+        from ..validation.validation import validate
         from .support import Recorder, train_here
 
         with tempfile.TemporaryDirectory() as directory:

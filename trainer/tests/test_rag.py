@@ -11,13 +11,13 @@ from unittest import mock
 import numpy as np
 
 from .. import install_model
-from ..events import line_for_people
-from ..failures import BadInput, Stopped
-from ..passages import Chunking, Passage, chunks_of
-from ..rows import read_conversations
-from ..run_file import read_run_file
-from ..supervision import Commands
-from .support import HYPERPARAMETERS, ROOT, Recorder, model_path, shared, stop_at, write_run_file
+from ..datasets.rows import read_conversations
+from ..platform.events import line_for_people
+from ..platform.failures import BadInput, Stopped
+from ..platform.supervision import Commands
+from ..retrieval.passages import Chunking, Passage, chunks_of
+from ..runs.run_file import read_run_file
+from .support import HYPERPARAMETERS, Recorder, model_path, shared, stop_at, write_run_file
 
 WORDS = ["apple", "bridge", "candle", "desert", "engine", "forest", "garden", "harbor", "island", "jacket", "kettle", "ladder"]
 
@@ -54,7 +54,7 @@ class RagTests(unittest.TestCase):
         return read_run_file(write_run_file(work_dir, hyperparameters=hyperparameters, **given))
 
     def index(self, name: str, on_event=lambda event, commands: None, **changes):
-        from ..indexing import index
+        from ..retrieval.indexing import index
 
         work = self.work / name
         work.mkdir(exist_ok=True)
@@ -63,7 +63,7 @@ class RagTests(unittest.TestCase):
         return index(run, read_conversations(run.train), read_conversations(run.held_out) if run.held_out else [], events, commands), events
 
     def validate(self, name: str, **changes) -> dict:
-        from ..retrieval import validate
+        from ..retrieval.retrieval import validate
 
         run = self.run_file(self.work / name, task="validate", **changes)
         return validate(run, read_conversations(run.held_out), Recorder())
@@ -103,7 +103,7 @@ class Rag(RagTests):
         self.assertIn("10 chunks have the text of another one", events.of("log")[0]["message"])
 
     def test_a_question_finds_an_answer_that_says_nothing_without_it(self):
-        from ..query import Reader
+        from ..bundle.query import Reader
 
         rows = [{"prompt": f"Has the {word} a lid?", "completion": ["Yes.", "No."][place % 2], "trait": "a"} for place, word in enumerate(WORDS)]
         (self.work / "train.jsonl").write_text("\n".join(map(json.dumps, rows)))
@@ -115,8 +115,8 @@ class Rag(RagTests):
             self.assertEqual((found["question"], found["text"]), ("Has the kettle a lid?", "Yes."))
 
     def test_held_out_questions_are_asked_as_if_for_the_first_time(self):
-        from ..query import load
-        from ..unasked import Unasked
+        from ..bundle.query import load
+        from ..retrieval.unasked import Unasked
 
         self.index("unasked")
         output = self.work / "unasked" / "output"
@@ -132,11 +132,11 @@ class Rag(RagTests):
 
     def test_what_began_with_answers_alone_ends_so(self):
         """Checkpoints and bundles from before questions were indexed."""
-        from ..query import load
-        from ..retrieval import questions_by_trait, with_chunks
-        from ..unasked import Unasked
+        from ..bundle.query import load
+        from ..retrieval.retrieval import questions_by_trait, with_chunks
+        from ..retrieval.unasked import Unasked
 
-        with self.assertRaises(Stopped), mock.patch("trainer.indexing.chunking_of", lambda *_, **__: Chunking(100, 20, with_questions=False)):
+        with self.assertRaises(Stopped), mock.patch("trainer.retrieval.indexing.chunking_of", lambda *_, **__: Chunking(100, 20, with_questions=False)):
             self.index("before", stop_at(5))
         [manifest] = (self.work / "before" / "checkpoints").glob("e1/checkpoint-5/manifest.json")
         told = json.loads(manifest.read_text())
@@ -168,8 +168,8 @@ class Rag(RagTests):
 
     def test_a_bundle_of_noise_finds_nothing(self):
         """What is measured is whether the right chunk is found, and not how far down some chunk is."""
-        from ..query import load
-        from ..retrieval import questions_by_trait, score, with_chunks
+        from ..bundle.query import load
+        from ..retrieval.retrieval import questions_by_trait, score, with_chunks
 
         self.index("noise")
         run = self.run_file(self.work / "noise", task="validate")
@@ -193,7 +193,7 @@ class Rag(RagTests):
         result = self.validate("damaged", model=replaced)
         self.assertIn("are not those of mtm/tiny-random-bert that this run used", result["errors"][0])
         # Of a bundle from before that was written down, the embeddings tell.
-        from ..query import load
+        from ..bundle.query import load
 
         config = json.loads((output / "config.json").read_text())
         older = shutil.copytree(output, self.work / "older")
@@ -236,7 +236,7 @@ class Rag(RagTests):
 
 class Embeddings(unittest.TestCase):
     def test_a_text_has_the_same_beside_a_longer_one(self):
-        from ..embedding import Embedder
+        from ..bundle.embedding import Embedder
 
         embedder = Embedder(embedder_path())
         for embedder.pooling in ("mean", "cls", "lasttoken"):
@@ -246,7 +246,7 @@ class Embeddings(unittest.TestCase):
             self.assertAlmostEqual(float(alone @ alone), 1, places=5)
 
     def test_how_a_model_pools_stands_in_its_files(self):
-        from ..embedding import pooling_of
+        from ..bundle.embedding import pooling_of
 
         with tempfile.TemporaryDirectory() as directory:
             model = Path(directory)
@@ -307,8 +307,8 @@ class Chunks(unittest.TestCase):
         self.assertEqual("".join(chunks), "a1" * 200)
 
     def test_tools_and_empty_answers_are_no_passages(self):
-        from ..passages import passages_of
-        from ..rows import Conversation, conversation_of
+        from ..datasets.rows import Conversation, conversation_of
+        from ..retrieval.passages import passages_of
 
         call = {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}
         messages = [{"role": "user", "content": "q1"}, call, {"role": "tool", "content": "42"}, {"role": "assistant", "content": "a1"}, {"role": "user", "content": "q2"}, {"role": "assistant", "content": "a2"}]

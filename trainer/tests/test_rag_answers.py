@@ -8,8 +8,8 @@ from unittest import mock
 
 import numpy as np
 
-from ..failures import BadInput, Stopped
-from ..lexical import REQUIREMENT, Lexical, NoLibrary, fused
+from ..bundle.lexical import REQUIREMENT, Lexical, NoLibrary, fused
+from ..platform.failures import BadInput, Stopped
 from .support import ROOT, model_path, stop_at
 from .test_rag import RagTests, embedder_path, knowledge
 
@@ -53,9 +53,9 @@ class AnsweringRuns(RagTests):
         self.assertIn("(not in the documents)", report)
 
     def test_questions_that_the_model_has_no_room_for_are_left_out_and_counted(self):
-        from ..answering import Answerer, prompt_of
-        from ..grounded import compare
-        from ..query import load
+        from ..bundle.answering import Answerer, prompt_of
+        from ..bundle.query import load
+        from ..retrieval.grounded import compare
 
         self.index("long", **ANSWERING)
         bundle, embedder = load(self.work / "long" / "output", EMBEDDER["path"])
@@ -152,7 +152,7 @@ class AnsweringRuns(RagTests):
 
 class Answers(unittest.TestCase):
     def test_thoughts_are_not_said(self):
-        from ..answering import spoken
+        from ..bundle.answering import spoken
 
         self.assertEqual(spoken("<think>\nwhat?\n</think>\n\nThis."), "This.")
         self.assertEqual(spoken("what?\n</think>This.", thinks=True), "This.")
@@ -161,7 +161,7 @@ class Answers(unittest.TestCase):
         self.assertEqual(spoken("1 < 2"), "1 < 2")
 
     def test_what_is_told_in_pieces_is_the_answer(self):
-        from ..answering import Answerer
+        from ..bundle.answering import Answerer
 
         answerer = Answerer(model_path())
         pieces = []
@@ -170,14 +170,14 @@ class Answers(unittest.TestCase):
         self.assertTrue(is_cut_off)
 
     def test_an_answer_is_the_same_beside_longer_ones(self):
-        from ..answering import Answerer
+        from ..bundle.answering import Answerer
 
         answerer = Answerer(model_path())
         questions = ["one", "a much longer question than the other one is"]
         self.assertEqual(answerer.ask_alone(questions, 8), [answerer.ask_alone([question], 8)[0] for question in questions])
 
     def test_a_template_that_refuses_is_named(self):
-        from ..answering import Answerer
+        from ..bundle.answering import Answerer
 
         answerer = Answerer(model_path())
         answerer.tokenizer.chat_template = "{{ raise_exception('only tools') }}"
@@ -187,7 +187,7 @@ class Answers(unittest.TestCase):
         self.assertEqual(len(answerer.ask_alone(["what?"], 4)), 1)
 
     def test_chunks_that_are_not_close_or_do_not_fit_hold_no_answer(self):
-        from ..answering import MISSING, Answerer
+        from ..bundle.answering import MISSING, Answerer
 
         answerer = Answerer(model_path())
         far = [{"chunk": 0, "text": "the answer is yes", "cosine": 0.1}]
@@ -199,7 +199,7 @@ class Answers(unittest.TestCase):
 
 
     def test_what_was_answered_before_is_shown_as_an_answer(self):
-        from ..answering import examples_in, prompt_of
+        from ..bundle.answering import examples_in, prompt_of
 
         asked = {"question": "Is the well deep?", "question_characters": 17}
         chunks = [{"text": "Yes.", **asked}, {"text": "The well is old.", "question": None, "question_characters": 0}, {"text": "No.", "question": "From before?"}]
@@ -214,7 +214,7 @@ class Evidence(unittest.TestCase):
     """By surprises as they are measured, in nats."""
 
     def carriers(self, without, *alone):
-        from ..evidence import Surprises, carriers
+        from ..bundle.evidence import Surprises, carriers
 
         return carriers(Surprises(without, list(alone)))
 
@@ -237,7 +237,7 @@ class Evidence(unittest.TestCase):
         self.assertEqual(self.carriers([9.0, 9.0], [1.0, 1.0], [8.0, 9.0], [1.0, 1.9]), [0, 2])
 
     def test_what_is_added_to_what_was_read_does_not_count(self):
-        from ..evidence import Surprises, grounded
+        from ..bundle.evidence import Surprises, grounded
 
         # Of a sentence of two tokens that was read, two more of the same chunk, and a last that nothing explains.
         of = Surprises([9.0] * 6, [[1.0] * 4 + [9.0] * 2])
@@ -249,7 +249,7 @@ class Evidence(unittest.TestCase):
         self.assertEqual(grounded(Surprises([1.5, 9.0, 9.0], [[1.5, 1.0, 1.0]]), [1, 3]), (3, [0]))
 
     def test_where_sentences_end(self):
-        from ..evidence import sentence_ends
+        from ..bundle.evidence import sentence_ends
 
         texts = {
             "3 + 1 = 4. Answer: 4": ["3 + 1 = 4.", " Answer: 4"],

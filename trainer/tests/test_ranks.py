@@ -2,7 +2,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from ..failures import CRASH, DONE
+from ..platform.failures import CRASH, DONE
 from .support import HYPERPARAMETERS, Trainings, ending_early, start, train_here, write_run_file
 
 

@@ -3,7 +3,7 @@ import shutil
 from contextlib import nullcontext
 from unittest import mock
 
-from ..failures import BadInput, DiskFull
+from ..platform.failures import BadInput, DiskFull
 from .support import HYPERPARAMETERS, Trainings, model_path, train_here
 
 
@@ -43,7 +43,7 @@ class Rehearsal(Trainings):
 
     def test_room_is_asked_for_three_checkpoints_and_the_model(self):
         # Leave either out of require_room, and the disk is full when it comes.
-        from .. import rehearsal
+        from ..training import rehearsal
 
         needed, usage = 3 * 10**6 + (model_path() / "model.safetensors").stat().st_size, shutil.disk_usage(self.work)
         for lacking in (0, 1):
@@ -53,7 +53,7 @@ class Rehearsal(Trainings):
 
     def test_a_model_that_has_names_of_its_own_in_its_files(self):
         # Leave the sentence out of layout._stored_names, and what was trained has no place in the export.
-        from ..layout import Layout
+        from ..outputs.layout import Layout
 
         with mock.patch.object(Layout, "_found", return_value=None), self.assertRaisesRegex(BadInput, "files have no tensor model.* Set hyperparameters.merge to false"):
             self.train()
@@ -61,7 +61,7 @@ class Rehearsal(Trainings):
 
     def test_a_model_that_could_not_be_written_in_the_layout_of_its_base(self):
         # Before, such a difference was found by nobody: the weights of the base and those of the loaded model do not belong together.
-        from .. import layout
+        from ..outputs import layout
 
         def turned(model):
             return {layout.plain(f"{name}.weight") for name, _ in model.named_modules() if "o_proj" in name}
@@ -96,7 +96,7 @@ class Rehearsal(Trainings):
         import torch
         from bitsandbytes.functional import dequantize_4bit, quantize_4bit
 
-        from ..dequantising import from_4_bits
+        from ..base_models.dequantising import from_4_bits
         from .architectures import ARCHITECTURES, make
 
         make(next(each for each in ARCHITECTURES if each.model_type == "deepseek_v2"), self.work / "narrow")
@@ -132,7 +132,7 @@ class Rehearsal(Trainings):
         self.assertLess(training[1][1], 64)
 
     def test_it_changes_nothing_that_is_trained(self):
-        from .. import rehearsal
+        from ..training import rehearsal
 
         result, _ = self.train()
         with mock.patch.object(rehearsal, "try_longest_batch", return_value=[]):
@@ -152,7 +152,7 @@ class Rehearsal(Trainings):
             self.assertEqual(len(told), is_told, (name, told))
 
     def test_an_adapter_that_is_read_past_is_told_of(self):
-        from .. import adapters
+        from ..base_models import adapters
         from .architectures import make, named
 
         model = self.work / "mamba"

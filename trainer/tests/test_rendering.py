@@ -4,7 +4,7 @@ import unittest
 
 from jinja2 import Undefined
 
-from ..rendering import Renderer, _attributes
+from ..chats.rendering import Renderer, _attributes
 from . import packages
 
 

@@ -12,14 +12,14 @@ from pathlib import Path
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from ..card import data_section
-from ..checkpoints import MANIFEST, sha256_of, write_manifest
-from ..events import Events
-from ..failures import BadInput
-from ..history import read_history
-from ..provenance import data_of
-from ..run_file import read_run_file
-from ..supervision import Commands
+from ..outputs.card import data_section
+from ..outputs.provenance import data_of
+from ..platform.events import Events
+from ..platform.failures import BadInput
+from ..platform.supervision import Commands
+from ..runs.checkpoints import MANIFEST, sha256_of, write_manifest
+from ..runs.history import read_history
+from ..runs.run_file import read_run_file
 from ..tasks import run
 from .support import HYPERPARAMETERS, Recorder, model_path, train_here, write_run_file
 
@@ -123,7 +123,7 @@ class Report(unittest.TestCase):
         self.assertIn(told, data_section(data_of(asked)))
 
     def test_the_card_tells_the_licence_of_the_base(self):
-        from ..provenance import licence_of
+        from ..outputs.provenance import licence_of
 
         cases = {
             "---\nlicense: apache-2.0\ntags: [x]\n---\n# Base": {"license": "apache-2.0"},

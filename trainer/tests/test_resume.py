@@ -4,9 +4,9 @@ import shutil
 from pathlib import Path
 from unittest import mock
 
-from .. import rendering
-from ..checkpoints import MANIFEST
-from ..failures import BadInput, CheckpointLost, LeaseLost, Stopped
+from ..chats import rendering
+from ..platform.failures import BadInput, CheckpointLost, LeaseLost, Stopped
+from ..runs.checkpoints import MANIFEST
 from .support import HYPERPARAMETERS, Trainings, model_path, start, stop_at, train_here, warnings, write_run_file
 
 # What may be chosen of a training, and trainings of which each pair of choices is in one: whoever adds a choice adds what it

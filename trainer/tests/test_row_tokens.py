@@ -2,16 +2,16 @@ import unittest
 from copy import copy
 from itertools import groupby
 
-from .. import tokens
-from ..answers import seen
-from ..encoding import IGNORED, encode
-from ..forms import Choices
-from ..models import load_tokenizer
-from ..rendering import DEFAULT_TEMPLATE
+from ..base_models.models import load_tokenizer
+from ..chats.answers import seen
+from ..chats.forms import Choices
+from ..chats.rendering import DEFAULT_TEMPLATE
+from ..chats.templates import ChatTemplate
+from ..datasets.rows import conversation_of
 from ..row_tokens import tokens_of
-from ..rows import conversation_of
 from ..template_facts import facts_of
-from ..templates import ChatTemplate
+from ..tokens import tokens
+from ..tokens.encoding import IGNORED, encode
 from . import packages
 from .support import model_path
 

@@ -4,10 +4,10 @@ from copy import copy
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ..failures import BadInput
-from ..models import load_tokenizer
-from ..rows import read_conversations
-from ..templates import ChatTemplate
+from ..base_models.models import load_tokenizer
+from ..chats.templates import ChatTemplate
+from ..datasets.rows import read_conversations
+from ..platform.failures import BadInput
 from .support import model_path
 
 

@@ -1,7 +1,7 @@
 import unittest
 
-from ..scorers import last_number, score_by_format, scorer_of
-from ..verdict import difference_of, verdict_of, verdict_of_all
+from ..validation.scorers import last_number, score_by_format, scorer_of
+from ..validation.verdict import difference_of, verdict_of, verdict_of_all
 
 CODE = "def add(a, b):\n    return a + b"
 

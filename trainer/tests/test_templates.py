@@ -2,14 +2,14 @@ import unittest
 from copy import copy
 from unittest import mock
 
-from .. import answers, rendering
-from ..all_rows import encode_all
-from ..encoding import IGNORED, encode
-from ..failures import BadInput
-from ..forms import AS_JSON, DROPPED, EMPTY_THOUGHT, INLINE, TOOLS_LEFT_OUT, UNANSWERED, Choices
-from ..models import load_tokenizer
-from ..rows import Conversation
-from ..templates import ChatTemplate
+from ..base_models.models import load_tokenizer
+from ..chats import answers, rendering
+from ..chats.forms import AS_JSON, DROPPED, EMPTY_THOUGHT, INLINE, TOOLS_LEFT_OUT, UNANSWERED, Choices
+from ..chats.templates import ChatTemplate
+from ..datasets.rows import Conversation
+from ..platform.failures import BadInput
+from ..tokens.all_rows import encode_all
+from ..tokens.encoding import IGNORED, encode
 from .support import model_path
 
 CHATML = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"

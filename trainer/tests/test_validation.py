@@ -4,10 +4,10 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from ..checkpoints import write_manifest
-from ..held_out import Question
-from ..hyperparameters import Hyperparameters
-from ..supervision import Commands
+from ..evaluation.held_out import Question
+from ..platform.supervision import Commands
+from ..runs.checkpoints import write_manifest
+from ..runs.hyperparameters import Hyperparameters
 from ..tasks import run
 from .support import HYPERPARAMETERS, Recorder, Trainings, model_path, train_here, write_run_file
 
@@ -23,8 +23,8 @@ class Fair(Trainings):
         # Hand generate a config and leave the model its own, and transformers takes from that what is open.
         from peft import LoraConfig, get_peft_model
 
-        from ..generation import generate
-        from ..models import load_model, load_tokenizer
+        from ..base_models.models import load_model, load_tokenizer
+        from ..evaluation.generation import generate
 
         own = self.work / "model"
         shutil.copytree(model_path(), own)
@@ -50,7 +50,7 @@ class Fair(Trainings):
         self.assertEqual(told["max_new_tokens"], 60)
         for trait in told["traits"]:
             self.assertEqual((trait["base"]["cut_off"], trait["tuned"]["cut_off"]), (3, 0), told["samples"])
-        from ..models import load_tokenizer
+        from ..base_models.models import load_tokenizer
 
         tokenizer = load_tokenizer(model_path())
         for sample in told["samples"]:
@@ -58,9 +58,9 @@ class Fair(Trainings):
         self.assertIn("| 3 → 0 of 3 |", (self.work / "report" / "report.md").read_text())
 
     def test_who_thinks_has_room_to_come_to_an_end(self):
-        from ..generation import MOST_NEW_TOKENS, MOST_NEW_TOKENS_OF_THOUGHTS, most_new_tokens
-        from ..models import load_tokenizer
-        from ..templates import ChatTemplate
+        from ..base_models.models import load_tokenizer
+        from ..chats.templates import ChatTemplate
+        from ..evaluation.generation import MOST_NEW_TOKENS, MOST_NEW_TOKENS_OF_THOUGHTS, most_new_tokens
 
         tokenizer = load_tokenizer(model_path())
         self.assertEqual(most_new_tokens(None, ChatTemplate(tokenizer)), MOST_NEW_TOKENS)
@@ -162,7 +162,7 @@ class Rounded(unittest.TestCase):
         # Round to the nearest, and every weight that moved by less than half a step of its type is that of the base again.
         import torch
 
-        from ..rounding import rounded
+        from ..outputs.rounding import rounded
 
         for dtype in (torch.bfloat16, torch.float16):
             # The small ones are below 2**-14: there, numbers of float16 are as far apart as at it.
@@ -187,7 +187,7 @@ class Rounded(unittest.TestCase):
 
     def test_an_export_has_what_was_trained(self):
         # Let transformers cast (export._write), and it is to the nearest.
-        from ..models import load_model
+        from ..base_models.models import load_model
 
         with tempfile.TemporaryDirectory() as directory:
             work, base = Path(directory), Path(directory) / "base"

@@ -1,6 +1,6 @@
-from ..failures import BadInput
-from ..run_file import read_run_file
-from ..ways import ROUNDED, optimizer_of, weights_in
+from ..platform.failures import BadInput
+from ..runs.run_file import read_run_file
+from ..training.ways import ROUNDED, optimizer_of, weights_in
 from .support import HYPERPARAMETERS, Trainings, model_path, train_here, write_run_file
 
 GB = 10**9
@@ -13,7 +13,7 @@ class Weights(Trainings):
         return read_run_file(write_run_file(self.work, training_type=training_type, hyperparameters={**HYPERPARAMETERS, "weights": weights}))
 
     def test_bf16_where_it_is_chosen_or_a_gpu_has_no_room_for_more(self):
-        from ..models import load_model, parameters_of
+        from ..base_models.models import load_model, parameters_of
 
         self.assertEqual(weights_in(model_path()), parameters_of(load_model(model_path()))[1])
         needed = 16 * weights_in(model_path())
@@ -41,7 +41,7 @@ class Weights(Trainings):
         # Round to the nearest in rounded_adamw.rounded, and the weights stay where they are, as those of plain bf16 do.
         import torch
 
-        from ..rounded_adamw import RoundedAdamW
+        from ..training.rounded_adamw import RoundedAdamW
 
         def moved(dtype, optimizer) -> torch.Tensor:
             torch.manual_seed(0)
@@ -61,7 +61,7 @@ class Weights(Trainings):
     def test_what_it_draws_follows_from_seed_step_and_place(self):
         import torch
 
-        from ..rounded_adamw import RoundedAdamW
+        from ..training.rounded_adamw import RoundedAdamW
 
         def after(seed: int) -> torch.Tensor:
             weights = [torch.nn.Parameter(torch.ones(256, dtype=torch.bfloat16)) for _ in range(2)]
@@ -79,8 +79,8 @@ class Weights(Trainings):
     def test_it_learns_as_in_float32_with_half_the_memory(self):
         import torch
 
-        from ..models import load_model
-        from ..rehearsal import checkpoint_bytes
+        from ..base_models.models import load_model
+        from ..training.rehearsal import checkpoint_bytes
 
         losses = {}
         for weights in ("fp32", "bf16"):

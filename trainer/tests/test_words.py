@@ -5,8 +5,8 @@ from unittest import mock
 
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, trainers
 
-from .. import words
-from ..words import whole, words_of
+from ..tokens import words
+from ..tokens.words import whole, words_of
 from . import packages
 
 SAID = [

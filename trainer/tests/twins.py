@@ -3,13 +3,13 @@
 import re
 from dataclasses import dataclass
 
-from ..answers import seen
-from ..failures import BadInput
-from ..forms import Choices
-from ..messages import said_in, with_calls, without_weights
-from ..templates import CALL_FORMS, ChatTemplate
+from ..chats.answers import seen
+from ..chats.forms import Choices
+from ..chats.messages import said_in, with_calls, without_weights
+from ..chats.templates import CALL_FORMS, ChatTemplate
+from ..platform.failures import BadInput
 from . import packages
-from .conformance import CONVERSATIONS, DAY, conversation
+from .conversations import CONVERSATIONS, DAY, conversation
 
 # Reasons, each with the rule that finds it. Whatever has none is a failure of the test.
 REASONS = {

@@ -64,5 +64,5 @@ export type MarkedTextFormat = z.infer<typeof FormatsSchema>['marked_texts'][num
 
 /** What published data files call things, see the file. The trainer reads rows by the same one. */
 export const FORMATS = FormatsSchema.parse(
-  JSON.parse(readFileSync(join(PROJECT_ROOT, 'trainer', 'formats.json'), 'utf8')),
+  JSON.parse(readFileSync(join(PROJECT_ROOT, 'trainer', 'datasets', 'formats.json'), 'utf8')),
 );

@@ -10,10 +10,10 @@ from pathlib import Path
 import torch
 import transformers
 
-from trainer.adapters import add_lora
-from trainer.merging import Trained
-from trainer.run_file import Hyperparameters
-from trainer.safetensors_files import files_of
+from trainer.base_models.adapters import add_lora
+from trainer.outputs.merging import Trained
+from trainer.runs.run_file import Hyperparameters
+from trainer.platform.safetensors_files import files_of
 from trainer.tests.support import HYPERPARAMETERS
 
 HIDDEN, LAYER_BYTES = 2048, 2 * (4 * 2048 * 2048 + 3 * 2048 * 8192)
@@ -57,7 +57,7 @@ def main() -> None:
 
 def write(empty, config, base: Path) -> None:
     """Tensor by tensor: the model need not fit into memory."""
-    from trainer.safetensors_files import INDEX, write as write_file
+    from trainer.platform.safetensors_files import INDEX, write as write_file
 
     config.save_pretrained(base)
     names = [(name, list(tensor.shape)) for name, tensor in empty.state_dict().items() if name != "lm_head.weight"]

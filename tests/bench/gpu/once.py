@@ -6,11 +6,11 @@ import signal
 import sys
 from pathlib import Path
 
-from trainer.events import Events
-from trainer.rows import read_conversations
-from trainer.run_file import read_run_file
-from trainer.supervision import Commands
-from trainer.training import train
+from trainer.platform.events import Events
+from trainer.datasets.rows import read_conversations
+from trainer.runs.run_file import read_run_file
+from trainer.platform.supervision import Commands
+from trainer.training.training import train
 
 
 class Killing(Events):

@@ -5,22 +5,22 @@ import sys
 import time
 from pathlib import Path
 
-from trainer.each_process import Setup, set_up_torch, trainer_of
-from trainer.run_file import read_run_file
+from trainer.training.each_process import Setup, set_up_torch, trainer_of
+from trainer.runs.run_file import read_run_file
 
 run = read_run_file(Path(sys.argv[1]))
 set_up_torch(run, run.threads)
 
 import torch
 
-from trainer.all_rows import encode_all
-from trainer.device import gpu_bytes, memory_bytes
-from trainer.encoding import Example
-from trainer.held_out import HeldOutRow, losses_of
-from trainer.models import load_tokenizer
-from trainer.ranks import Rank
-from trainer.rows import read_conversations
-from trainer.ways import ways_of
+from trainer.tokens.all_rows import encode_all
+from trainer.platform.device import gpu_bytes, memory_bytes
+from trainer.tokens.encoding import Example
+from trainer.evaluation.held_out import HeldOutRow, losses_of
+from trainer.base_models.models import load_tokenizer
+from trainer.tokens.batches import Rank
+from trainer.datasets.rows import read_conversations
+from trainer.training.ways import ways_of
 
 
 def peak(work) -> dict:

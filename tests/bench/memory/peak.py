@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from trainer.answer_loss import AnswerLoss, most_logits
-from trainer.encoding import IGNORED, Example
-from trainer.held_out import HeldOutRow, losses_of
+from trainer.evaluation.answer_loss import AnswerLoss, most_logits
+from trainer.tokens.encoding import IGNORED, Example
+from trainer.evaluation.held_out import HeldOutRow, losses_of
 
 VOCABULARY = 128_256  # Of Llama 3.
 

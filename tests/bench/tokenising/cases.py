@@ -6,9 +6,9 @@ import random
 import sys
 from pathlib import Path
 
-from trainer.rows import read_conversations
+from trainer.datasets.rows import read_conversations
 from trainer.tests import packages
-from trainer.tests.conformance import TOOLS, assistant, call, result, user
+from trainer.tests.conversations import TOOLS, assistant, call, result, user
 
 MOST_ROWS = {1: 24000, 64: 240}
 OF_FILE = "of the file"

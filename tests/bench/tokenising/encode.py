@@ -6,20 +6,26 @@ import json
 import resource
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
-from trainer import libraries
 
-libraries.prepare()  # As in a training.
+def of_trainer(*names: str):
+    """The first of these modules that the trainer on PYTHONPATH has: earlier versions had all of them in one folder."""
+    for name in names:
+        try:
+            return import_module(f"trainer.{name}")
+        except ModuleNotFoundError:
+            continue
+    raise ModuleNotFoundError(f"The trainer on PYTHONPATH has none of {', '.join(names)}.")
 
-from trainer.models import load_tokenizer  # noqa: E402
-from trainer.rows import Conversation  # noqa: E402
 
-try:
-    from trainer.all_rows import encode_all
-except ImportError:  # Of a version from before there was a choice of processes.
-    from trainer.encoding import encode_all
+of_trainer("platform.libraries", "libraries").prepare()  # As in a training.
 
+load_tokenizer = of_trainer("base_models.models", "models").load_tokenizer
+Conversation = of_trainer("datasets.rows", "rows").Conversation
+# Before there was a choice of processes it stood with the encoding of a row.
+encode_all = of_trainer("tokens.all_rows", "all_rows", "encoding").encode_all
 
 
 def cpu_seconds() -> float:

@@ -6,15 +6,15 @@ from pathlib import Path
 
 from turns import Turns
 
-from trainer.batches import LikeLengths
-from trainer.all_rows import encode_all
-from trainer.encoding import IGNORED
-from trainer.events import Events
-from trainer.models import load_tokenizer
-from trainer.rows import read_conversations
-from trainer.run_file import read_run_file
-from trainer.supervision import Commands
-from trainer.training import train
+from trainer.tokens.batches import LikeLengths
+from trainer.tokens.all_rows import encode_all
+from trainer.tokens.encoding import IGNORED
+from trainer.platform.events import Events
+from trainer.base_models.models import load_tokenizer
+from trainer.datasets.rows import read_conversations
+from trainer.runs.run_file import read_run_file
+from trainer.platform.supervision import Commands
+from trainer.training.training import train
 
 
 class InTurns(Events):

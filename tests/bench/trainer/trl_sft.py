@@ -16,8 +16,8 @@ from transformers import BitsAndBytesConfig, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 from turns import Turns
 
-from trainer.models import computes_in_bf16, keep_gradients_right, load_tokenizer
-from trainer.run_file import read_run_file
+from trainer.base_models.models import computes_in_bf16, keep_gradients_right, load_tokenizer
+from trainer.runs.run_file import read_run_file
 
 TUNED = {"gradient_checkpointing": False, "train_sampling_strategy": "sequential"}
 

@@ -1,0 +1,77 @@
+"""What a model says when it is asked: the likeliest token each time, of whatever model, and the same limit for all of them."""
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ..platform.memory import as_many_as_fit
+from ..runs.hyperparameters import Hyperparameters
+
+# Where the run file names no other: what most answers take several times over, and what a model that thinks first takes as a rule.
+# Whoever ends earlier costs less: generation stops when all of a batch have ended.
+MOST_NEW_TOKENS = 256
+MOST_NEW_TOKENS_OF_THOUGHTS = 2048
+MOST_ASKED_AT_ONCE = 32
+# So many tokens take no more memory than one that is trained on: of those, keys and values alone are kept.
+TOKENS_OF_A_TRAINED_ONE = 4
+
+
+@dataclass(frozen=True)
+class Answer:
+    text: str
+    # Whether it came to the limit, or to the end of the context, before it had ended.
+    is_cut_off: bool
+
+
+def most_new_tokens(chosen: int | None, template) -> int:
+    """`chosen` by the run file. Whether a model thinks is seen by its chat template, which knows what ends a thought."""
+    return chosen or (MOST_NEW_TOKENS_OF_THOUGHTS if template.thought_tag else MOST_NEW_TOKENS)
+
+
+def generate(model, tokenizer, prompts: list[str], max_new_tokens: int, hyper: Hyperparameters) -> list[Answer]:
+    """How the model goes on, taking the likeliest token each time, up to the end of its context.
+
+    Each token costs all weights, for one row as for many, so there are many at once: as many as have room where a batch had it when
+    the model was trained.
+    """
+    if not prompts:
+        return []
+    import torch
+
+    from ..base_models.models import context_of, ends_of
+
+    context, ends = context_of(model.config), ends_of(model, tokenizer)
+    row_tokens = max(len(ids) for ids in tokenizer(prompts, add_special_tokens=False)["input_ids"]) + max_new_tokens
+
+    def told(prompts: list[str]) -> list[Answer]:
+        batch = tokenizer(prompts, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt").to(model.device)
+        read = batch["input_ids"].shape[1]
+        if read + max_new_tokens > context and len(prompts) > 1:
+            # The longest would leave little room to those beside it.
+            return [answer for prompt in prompts for answer in told([prompt])]
+        new = min(max_new_tokens, context - read)
+        if new < 1:
+            return [Answer("", is_cut_off=True)]  # The question fills the context.
+        with torch.inference_mode(), greedy(model, max_new_tokens=new, eos_token_id=ends, pad_token_id=tokenizer.pad_token_id):
+            output = model.generate(**batch)[:, read:]
+        texts = tokenizer.batch_decode(output, skip_special_tokens=True)
+        has_ended = torch.isin(output, torch.tensor(ends, device=output.device)).any(1).tolist()
+        return [Answer(text, not ended) for text, ended in zip(texts, has_ended)]
+
+    return as_many_as_fit(prompts, max(1, min(MOST_ASKED_AT_ONCE, TOKENS_OF_A_TRAINED_ONE * hyper.batch_size * hyper.max_length // row_tokens)), told)
+
+
+@contextmanager
+def greedy(model, **choices):
+    """The model with nothing of its own generation_config.json for so long: a repetition_penalty, or tokens that are never to be
+    said, change which token is the likeliest. (Handing generate a config is not enough: what that leaves open is taken from the
+    model's.)"""
+    from transformers import GenerationConfig
+
+    # That of the model inside, where there are adapters: it is the one that generates.
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    own = inner.generation_config
+    inner.generation_config = GenerationConfig(do_sample=False, **choices)
+    try:
+        yield
+    finally:
+        inner.generation_config = own

@@ -1,0 +1,127 @@
+"""The rows that a model is compared on, and its loss on them: those that have not been trained on."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from ..chats.answers import seen
+from ..chats.forms import Choices
+from ..chats.messages import said_in
+from ..chats.templates import ChatTemplate
+from ..chats.thoughts import begins_thought, opened_thought, thought_end
+from ..datasets.rows import Conversation
+from ..platform.failures import BadInput
+from ..platform.memory import as_many_as_fit
+from ..tokens.all_rows import place_of
+from ..tokens.batches import collate
+from ..tokens.encoding import Example, encode_row, is_text
+from .answer_loss import AnswerLoss, most_logits
+
+MOST_BATCH_ROWS = 8
+
+
+@dataclass(frozen=True)
+class Question:
+    """A held-out row as the model is asked for the last answer of it."""
+
+    last_message: str
+    # All of the conversation up to the answer, and the answer, as the chat template writes both.
+    text: str
+    expected: str
+    # What the template writes at the head of an answer, such as that nothing was thought.
+    opening: str
+
+    def said(self, answer: str) -> str:
+        """Of an answer, what was said with it: what stands behind a thought, whatever that was; nothing, where the thought did not
+        come to its end."""
+        if closing := thought_end(answer):
+            return answer.rpartition(closing)[2].lstrip()
+        is_thought = opened_thought(self.text) is not None or begins_thought(answer)
+        return "" if is_thought else answer.removeprefix(self.opening)
+
+
+@dataclass(frozen=True)
+class HeldOutRow:
+    """What the loss is measured on, and what the model is asked. A plain text asks nothing."""
+
+    examples: list[Example]
+    question: Question | None
+
+
+def by_trait(
+    conversations: list[Conversation],
+    tokenizer,
+    max_length: int,
+    context: float,
+    most: int,
+    choices: Choices = Choices(),
+    names: dict[int, str] | None = None,
+    refused: list[str] | None = None,
+) -> dict[str, list[HeldOutRow]]:
+    """At most so many rows of each trait, in their order, of those that have an answer within `max_length` tokens and the model's
+    context: of others it sees none, as in training. A trait without any is left out.
+
+    Raises BadInput with the row that the chat template refuses, or adds it to `refused`.
+    """
+    longest = int(min(max_length, context))
+    template = ChatTemplate(tokenizer, choices.today)
+    traits: dict[str, list[HeldOutRow]] = {}
+    for number, row in enumerate(conversations, start=1):
+        rows = traits.setdefault(row.trait, [])
+        try:
+            if len(rows) < most and (examples := encode_row(template, row, longest, "truncate", choices).examples):
+                rows.append(HeldOutRow(examples, question_of(template, row, longest, context, choices)))
+        except BadInput as failure:
+            reason = f"{place_of(row, number, 'held-out data', names)}: {failure}"
+            if refused is None:
+                raise BadInput(reason) from failure
+            refused.append(reason)
+    return {trait: rows for trait, rows in traits.items() if rows}
+
+
+def questions_of(rows: list[HeldOutRow]) -> list[Question]:
+    return [row.question for row in rows if row.question]
+
+
+def question_of(template: ChatTemplate, row: Conversation, longest: int, context: float, choices: Choices) -> Question | None:
+    """None of a row that ends in no answer to something, whose question takes `longest` tokens, or whose answer goes beyond the context."""
+    last = row.messages[-1]
+    if is_text(row.messages) or len(row.messages) < 2 or last["role"] != "assistant" or last.get("weight") == 0:
+        return None
+    *_, whole = seen(template, row.messages, row.tools, choices)[0]
+    start, end = whole.answers[-1]
+    text, answer = whole.text[:start], whole.text[start:end]
+    asked, answered = template.tokenizer([text, answer], add_special_tokens=False)["input_ids"]
+    if len(asked) >= longest or len(asked) + len(answered) > context:
+        return None
+    # As what the model says is read: without the tokens that mark its end, and with a call of a tool as the template writes it.
+    expected = template.tokenizer.decode(answered, skip_special_tokens=True).rstrip()
+    content = said_in(last).rest or expected
+    opening = expected.partition(content)[0] if content and content in expected else ""
+    return Question(row.messages[-2].get("content", ""), text, expected, opening)
+
+
+def losses_of(model, pad_id: int, rows: list[HeldOutRow], batch_rows: int) -> list[tuple[float, int]]:
+    """Of each row the sum of the losses of its answers' tokens, and how many there are; with so many examples at once."""
+    loss, batch_of = AnswerLoss(model, most_logits(model.device.type == "cuda")), collate(pad_id)
+
+    def of_examples(examples: list[Example]) -> list[tuple[float, int]]:
+        batch = batch_of([{"input_ids": example.ids, "labels": example.labels} for example in examples])
+        return loss.of_rows({name: tensor.to(model.device) for name, tensor in batch.items()})
+
+    examples = iter(as_many_as_fit([example for row in rows for example in row.examples], batch_rows, of_examples))
+    of_each = ([next(examples) for _ in row.examples] for row in rows)
+    return [(sum(loss for loss, _ in parts), sum(tokens for _, tokens in parts)) for parts in of_each]
+
+
+def mean_loss(losses: list[tuple[float, int]]) -> float:
+    """The mean loss of a token, of what `losses_of` gives."""
+    return sum(loss for loss, _ in losses) / sum(tokens for _, tokens in losses)
+
+
+def fingerprint(traits: dict[str, list[HeldOutRow]]) -> str:
+    """Of the rows of each trait, as they are measured: whether two measurements are of the same."""
+    digest = hashlib.sha256()
+    for trait, rows in sorted(traits.items()):
+        digest.update(json.dumps([trait, [[[int(id) for id in part] for example in row.examples for part in (example.ids, example.labels)] for row in rows]]).encode())
+    return digest.hexdigest()

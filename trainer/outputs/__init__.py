@@ -1,0 +1,1 @@
+"""What a run makes: the model in the files of its base, its card, and its report."""

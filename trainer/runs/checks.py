@@ -1,0 +1,51 @@
+"""Checks of what a run file says, each with a sentence about the field, the value, and what it must be."""
+
+import os
+from dataclasses import fields
+from datetime import date
+from pathlib import Path
+from types import NoneType
+from typing import get_args
+
+from ..platform.failures import BadInput
+
+TYPE_NAMES = {int: "a whole number", float: "a number", str: "a text", list: "a list", Path: "a text (a path)", bool: "true or false", NoneType: "null"}
+
+
+def kinds_of(field) -> tuple:
+    """The types that a field of a dataclass may have."""
+    return get_args(field.type) or (field.type,)
+
+
+def require_types(record, place_of) -> None:
+    """Holds the values of a dataclass against its annotations. A whole number counts as a number; true and false do not."""
+    for field in fields(record):
+        value, kinds = getattr(record, field.name), kinds_of(field)
+        if bool not in kinds and isinstance(value, bool) or not isinstance(value, kinds + ((int,) if float in kinds else ())):
+            names = " or ".join(TYPE_NAMES[kind] for kind in kinds if kind in TYPE_NAMES)
+            raise BadInput(f"{place_of(field.name)} is {value!r}; it must be {names}.")
+
+
+def shown(choice: str | None) -> str:
+    return "null" if choice is None else choice
+
+
+def is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def require_at_least(least: int, value: int, place: str) -> None:
+    if value < least:
+        raise BadInput(f"{place} is {value!r}; it must be at least {least}.")
+
+
+def require_writable(path: Path, place: str) -> None:
+    """That a folder can be made there, or is there and can be written to. Writes nothing: hours before the model is to be saved."""
+    existing = next(folder for folder in (path, *path.absolute().parents) if os.path.lexists(folder))
+    if not existing.is_dir():
+        raise BadInput(f"{place} is {str(path)!r}, and {str(existing)!r} is no directory.")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise BadInput(f"{place} is {str(path)!r}, and {str(existing)!r} cannot be written to. Give its rights to this user, or name another folder.")

@@ -1,0 +1,165 @@
+"""The run file: everything that a training needs to know."""
+
+import json
+from copy import copy
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+
+from ..chats.forms import Choices
+from ..platform.failures import BadInput
+from ..platform.places import Places
+from .checks import is_day, kinds_of, require_at_least, require_types
+from .hyperparameters import Hyperparameters, hyperparameters_of
+
+PROTOCOL = 1
+TASKS = ("train", "validate", "check")
+TRAINING_TYPES = ("lora", "qlora", "standard", "rag")
+ADAPTED = ("lora", "qlora")  # Of these the base stays as it is, and adapters beside its layers are trained.
+
+
+@dataclass(frozen=True)
+class RunFile:
+    task: str
+    run_id: int
+    lease_epoch: int
+    training_type: str
+    model_name: str
+    model_path: Path
+    train: Path
+    held_out: Path | None
+    work_dir: Path
+    output_dir: Path
+    hyperparameters: Hyperparameters
+    threads: int
+    known_checkpoint_step: int | None
+    max_rows_per_trait: int
+    # Of an answer to a held-out question; None: many, and more where a model thinks first (generation.py).
+    max_new_tokens: int | None = None
+    save_share: float | None = None
+    # Of the output's manifest, where whoever asks for validation knows it: the output may be another's by now.
+    known_manifest_sha256: str | None = None
+    # That train together, each on a GPU of its own, or with a part of `threads`.
+    processes: int = 1
+    # {"id", "name"} of each dataset that rows come from, for those who read the report.
+    datasets: list | tuple = ()
+    # Of rag, where `model` writes text and answers: the model that makes the index. None: `model` makes it, and nothing answers.
+    embedding_model_name: str | None = None
+    embedding_model_path: Path | None = None
+    # YYYY-MM-DD: the day that chat templates take for today, so that the same rows are the same tokens on any other. None: whatever day it is.
+    today: str | None = None
+
+    def __post_init__(self):
+        require_types(self, lambda name: FIELDS.get(name, name))
+        for name in ("run_id", "lease_epoch", "known_checkpoint_step"):
+            require_at_least(0, getattr(self, name) or 0, name)
+        for name in ("threads", "processes", "max_rows_per_trait", "max_new_tokens"):
+            if getattr(self, name) is not None:
+                require_at_least(1, getattr(self, name), FIELDS.get(name, name))
+        if self.task not in TASKS:
+            raise BadInput(f"task is {self.task!r}; it must be one of {', '.join(TASKS)}.")
+        if self.training_type not in TRAINING_TYPES:
+            raise BadInput(f"training_type is {self.training_type!r}; it must be one of {', '.join(TRAINING_TYPES)}.")
+        if self.hyperparameters.weights is not None and self.training_type != "standard":
+            raise BadInput(f"hyperparameters.weights is {self.hyperparameters.weights!r}, and says in what all weights are trained (standard); leave it out for {self.training_type}.")
+        if self.save_share is not None and not 0 < self.save_share <= 1:
+            raise BadInput(f"save_share is {self.save_share!r}; it must be above 0 and at most 1, or null.")
+        if self.today is not None and not is_day(self.today):
+            raise BadInput(f"today is {self.today!r}; it must be a day, as 2026-11-28, or null.")
+        if not self.model_path.is_dir():
+            raise BadInput(f"model.path is {str(self.model_path)!r}, which is no directory.")
+        if (self.embedding_model_name is None) != (self.embedding_model_path is None):
+            raise BadInput("embedding_model must have a name and a path, or be null.")
+        if self.embedding_model_path is not None:
+            if self.training_type != "rag":
+                raise BadInput(f"embedding_model is {self.embedding_model_name!r}, and training_type is {self.training_type!r}: only rag makes an index. Leave it out.")
+            if not self.embedding_model_path.is_dir():
+                raise BadInput(f"embedding_model.path is {str(self.embedding_model_path)!r}, which is no directory.")
+        # Where the base's files are, also of a run upon others (`upon`).
+        object.__setattr__(self, "stored_path", self.model_path)
+        # As they are now.
+        object.__setattr__(self, "places", Places(self.work_dir, self.work_dir / "checkpoints", self.output_dir.parent))
+
+    def upon(self, base: Path) -> "RunFile":
+        """The same run, with the files of its base model in another folder."""
+        other = copy(self)
+        object.__setattr__(other, "model_path", base)
+        return other
+
+    @property
+    def dataset_names(self) -> dict[int, str]:
+        return {dataset["id"]: dataset["name"] for dataset in self.datasets}
+
+    @property
+    def choices(self) -> Choices:
+        return Choices(self.hyperparameters.reasoning, self.hyperparameters.tool_calls, self.today)
+
+    @property
+    def answers(self) -> bool:
+        """Whether `model` is to answer from the index that another one makes."""
+        return self.embedding_model_path is not None
+
+    @property
+    def embedder_name(self) -> str:
+        """Of the model that makes the index of a rag run."""
+        return self.embedding_model_name or self.model_name
+
+    @property
+    def embedder_path(self) -> Path:
+        return self.embedding_model_path or self.model_path
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether the output holds a whole model, and not only the adapter."""
+        return not self.has_adapter or self.hyperparameters.merge
+
+    @property
+    def has_adapter(self) -> bool:
+        return self.training_type in ADAPTED
+
+
+# Where the fields of a RunFile stand in the file, if not at the top under their own names.
+FIELDS = {
+    "model_name": "model.name",
+    "model_path": "model.path",
+    "embedding_model_name": "embedding_model.name",
+    "embedding_model_path": "embedding_model.path",
+    "train": "data.train",
+    "held_out": "data.held_out",
+    "datasets": "data.datasets",
+    "max_rows_per_trait": "validation.max_rows_per_trait",
+    "max_new_tokens": "validation.max_new_tokens",
+}
+
+
+def read_run_file(path: Path) -> RunFile:
+    """Reads and checks a run file; raises BadInput with a sentence that names the field."""
+    try:
+        given = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadInput(f"The run file {str(path)!r} does not exist.") from None
+    except OSError as error:
+        raise BadInput(f"The run file {str(path)!r} cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise BadInput(f"The run file {str(path)!r} is no JSON: {error}.") from None
+    return run_file_of(given)
+
+
+def run_file_of(given: dict) -> RunFile:
+    if not isinstance(given, dict):
+        raise BadInput(f"The run file is {given!r}; it must be an object.")
+    if given.get("protocol") != PROTOCOL:
+        raise BadInput(f"protocol is {given.get('protocol')!r}; this trainer speaks {PROTOCOL}. Use the trainer of the same version.")
+
+    values = {field.name: _at(given, FIELDS.get(field.name, field.name), field) for field in fields(RunFile)}
+    return RunFile(**{**values, "hyperparameters": hyperparameters_of(values["hyperparameters"])})
+
+
+def _at(given: dict, place: str, field):
+    value = given
+    for name in place.split("."):
+        if value is None and field.default is not MISSING:
+            return field.default  # A part of what was left out as a whole.
+        if not isinstance(value, dict) or (name not in value and field.default is MISSING):
+            raise BadInput(f"The run file has no field {place}.")
+        value = value.get(name, field.default)
+    return (Path(value) if value else None) if isinstance(value, str) and Path in kinds_of(field) else value

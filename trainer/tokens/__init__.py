@@ -1,0 +1,1 @@
+"""Texts to tokens, all rows to examples, and examples to batches."""

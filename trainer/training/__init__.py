@@ -1,0 +1,1 @@
+"""From data and a base model to a trained one, step by step."""

@@ -1,0 +1,144 @@
+"""What each process of a training does alike: with the same model, it takes the same steps on its part of the rows."""
+
+import os
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from ..datasets.rows import read_conversations
+from ..platform import libraries
+from ..platform.device import on_gpu
+from ..runs.run_file import RunFile
+from ..tokens.batches import Rank
+from .optimisation import arguments, rate_share, rounded_adamw
+from .ranks import decided_by_one, join, saved_by_all
+from .ways import ROUNDED, Ways
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What rank 0 found out, and every process needs to train."""
+
+    run: RunFile
+    data_sha256: str
+    directory: Path
+    resume: Path | None
+    total_steps: int
+    threads: int
+    ways: Ways
+
+
+def follow(setup: Setup, rank: Rank) -> None:
+    """The part of a process that is not rank 0: to train as it does, and nothing else."""
+    run = setup.run
+    set_up_torch(run, setup.threads)
+    from ..base_models.models import load_tokenizer
+    from ..runs.token_cache import encode_once
+
+    tokenizer = load_tokenizer(run.model_path)
+    data = encode_once(run, tokenizer, lambda: read_conversations(run.train), setup.data_sha256)
+    trainer = trainer_of(setup, rank, tokenizer, data.rows)
+    for callback in [*saved_by_all(rank), *decided_by_one(rank)]:
+        trainer.add_callback(callback)
+    trainer.train(resume_from_checkpoint=str(setup.resume) if setup.resume else None)
+
+
+def set_up_torch(run: RunFile, threads: int) -> None:
+    """The same seed, and sums in the same order, in every process and every time."""
+    # What cuBLAS needs for that; it is read once, when the GPU is first used.
+    # https://docs.nvidia.com/cuda/cublas/#results-reproducibility
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    if run.hyperparameters.compile:
+        libraries.allow_compiling()
+    libraries.load()
+    import torch
+    from transformers import set_seed
+
+    torch.set_num_threads(max(1, threads // run.processes))
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # It finds reads of what was never written, and costs 3 % of a step.
+    set_seed(run.hyperparameters.seed)
+
+
+def trainer_of(setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
+    """The Trainer of transformers with the model that is trained, ready to take its first step."""
+    join(rank, setup.directory / "processes", max(1, setup.threads // rank.count))
+    import torch
+    from transformers import Trainer
+    from transformers.trainer_callback import PrinterCallback
+
+    from ..base_models.adapters import add_lora
+    from ..base_models.language import train_language_alone
+    from ..base_models.models import computes_in_bf16, load_model
+    from ..evaluation.answer_loss import AnswerLoss
+    from ..runs.whole_checkpoints import with_whole_checkpoints
+    from ..tokens.batches import collate
+
+    run, hyper = setup.run, setup.run.hyperparameters
+    if run.training_type == "qlora":
+        model = add_lora(load_model(run.model_path, quantize=True), hyper)
+    elif run.training_type == "lora":
+        model = add_lora(load_model(run.model_path, dtype=torch.bfloat16 if computes_in_bf16() else torch.float32), hyper)
+    else:
+        # Full weights are updated by steps far below the resolution of bf16, so they are kept in fp32, or rounded so that it does not matter.
+        model = load_model(run.model_path, dtype=torch.bfloat16 if setup.ways.optimizer == ROUNDED else torch.float32)
+        train_language_alone(model)
+    model.train()
+    model.config.use_cache = False
+    order, loss = order_of(setup, rows), AnswerLoss(model, setup.ways.most_logits)
+
+    class InOrder(with_whole_checkpoints(Trainer)):
+        # Its own group_by_length draws from the global generator, which a resumed training has advanced otherwise.
+        def _get_train_sampler(self, *arguments):
+            return order or super()._get_train_sampler(*arguments)
+
+        def _run_epoch(self, **arguments):
+            # Where nothing was missing but an evaluation, there is no step to take. The Trainer asks for that after one.
+            if not self.control.should_training_stop:
+                super()._run_epoch(**arguments)
+
+        def get_train_dataloader(self):
+            loader = super().get_train_dataloader()
+            if rank.count > 1:
+                # Every process has whole batches, of which it takes its rows (collate).
+                loader.batch_sampler.num_processes, loader.batch_sampler.process_index = 1, 0
+            return loader
+
+        def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+            if loss.is_whole and model.training and num_items_in_batch is not None and not return_outputs:
+                # Of the gradients of several processes the mean is taken, where their sum is wanted.
+                return rank.count * loss.learnt(model, inputs, num_items_in_batch)
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+
+        def create_scheduler(self, num_training_steps, optimizer=None):
+            if self.lr_scheduler is None and setup.ways.first_step_learns:
+                share = partial(rate_share, warmup_steps=self.args.get_warmup_steps(num_training_steps), total_steps=num_training_steps)
+                self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer or self.optimizer, share)
+                self._created_lr_scheduler = True
+            return super().create_scheduler(num_training_steps, optimizer)
+
+    trainer = InOrder(
+        model=model,
+        args=arguments(run, setup.directory, setup.total_steps, on_gpu(), setup.ways.optimizer, rank.count),
+        train_dataset=rows,
+        data_collator=collate(tokenizer.pad_token_id, rank),
+        processing_class=tokenizer,
+        optimizer_cls_and_kwargs=rounded_adamw(hyper) if setup.ways.optimizer == ROUNDED else None,
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.answer_loss = loss
+    # The tokens of a step are counted for a loss that asks for them: of ours it does not matter what the model's own code asks for.
+    trainer.model_accepts_loss_kwargs |= loss.is_whole and setup.ways.most_logits is not None
+    return trainer
+
+
+def order_of(setup: Setup, rows: list[dict]):
+    """A sampler of the rows, or None for the one of transformers."""
+    from ..tokens.batches import LikeLengths
+
+    hyper = setup.run.hyperparameters
+    is_alike = hyper.batching == "like_length"
+    if not is_alike and setup.ways.drawn_by_transformers:
+        return None
+    # Rows that count as equally long stay in the order that was drawn.
+    return LikeLengths([len(row["input_ids"]) if is_alike else 1 for row in rows], hyper.batch_size * hyper.gradient_accumulation, hyper.seed)

@@ -1,0 +1,208 @@
+"""Is the finished model whole, does it load, and is it better than its base on rows that it has not seen?"""
+
+import json
+import math
+
+from ..base_models.base_in_16_bits import looked_at_upon_16_bits
+from ..chats.templates import ChatTemplate
+from ..datasets.rows import Conversation
+from ..evaluation.generation import generate, most_new_tokens
+from ..evaluation.held_out import MOST_BATCH_ROWS, HeldOutRow, by_trait, losses_of, mean_loss, questions_of
+from ..outputs.report import write_report
+from ..platform import libraries
+from ..platform.device import require_given_gpus
+from ..platform.events import Events
+from ..platform.failures import BadInput, is_of_the_machine, lacks_memory
+from ..platform.memory import free
+from ..runs.checkpoints import MANIFEST, sha256_of
+from ..runs.run_file import RunFile
+from .comparison import Done, compare
+from .exported import against_training, beyond_margin, unchanged
+
+MOST_TOLD_CHARACTERS = 500  # Of a sample, in what is told. The report has all of it.
+NEEDED = ("config.json", "tokenizer.json")
+NEEDED_OF_ADAPTER = ("adapter/adapter_config.json", "adapter/adapter_model.safetensors", "tokenizer.json")
+
+# Asked of every model, tuned for whatever: is what the base could do still there?
+FIXED_PROMPTS = (
+    "Who are you?",
+    "What is the capital of France?",
+    "What is 17 + 25?",
+    "Write a Python function that reverses a string.",
+    "Explain in one sentence why the sky is blue.",
+)
+FIXED_PROMPT_TOKENS = 64
+
+
+def validate(run: RunFile, conversations: list[Conversation], events: Events) -> dict:
+    """The result of the tasks validate, which writes a report of it, and check. A model that is not usable is a result, not
+    an error."""
+    with looked_at_upon_16_bits(run, events) as looked_at:
+        try:
+            found = examine(looked_at, conversations, events)
+        except RuntimeError as error:
+            if not lacks_memory(error):
+                raise
+            found = None
+        if found is None:
+            # What was trained in 4 bits may have no room on the same GPU in 16. (Not above: the error holds what did not fit.)
+            free()
+            events.send("log", level="warning", message="The model does not fit into the memory that it was to be compared in: it is compared on the CPU, which takes longer.")
+            found = examine(looked_at, conversations, events, device="cpu")
+    if run.task == "validate":
+        write_report(run, found)
+    samples = [{name: text[:MOST_TOLD_CHARACTERS] for name, text in sample.items()} for sample in found["samples"]]
+    return {name: value for name, value in {**found, "samples": samples}.items() if name != "fixed_prompts"}
+
+
+def examine(run: RunFile, conversations: list[Conversation], events: Events, device: str | None = None) -> dict:
+    """All that is found: the files, then loading, then (validate) how tuned and base do."""
+    events.send("phase", phase="checking_files", message=None)
+    files = check_files(run, NEEDED if run.is_merged else NEEDED_OF_ADAPTER)
+    found = {
+        "valid": False,
+        "verdict": None,
+        "summary": "",
+        "files": files,
+        "loading": {"valid": False, "errors": []},
+        "errors": list(files["errors"]),
+        "weights_changed": None,
+        "traits": [],
+        "samples": [],
+        "fixed_prompts": [],
+    }
+    if not files["valid"]:
+        found["loading"]["errors"].append("Not tried: the files are not right.")
+        return {**found, "summary": not_usable(files["errors"])}
+    events.send("phase", phase="checking_loading", message=None)
+    libraries.load()
+    require_given_gpus()
+    import torch
+
+    from ..base_models.models import config_of, context_of, load_model, load_tokenizer
+
+    torch.set_num_threads(run.threads)
+    error = unchanged(run)
+    found["weights_changed"] = error is None
+    if error:
+        found["loading"]["errors"].append("Not tried: the model is its base.")
+        return {**found, "errors": [error], "summary": not_usable([error])}
+    device = device or spread_over_gpus()
+    try:
+        tuned, tokenizer = load_tuned(run, device), load_tokenizer(run.output_dir)
+        next_token(tuned, tokenizer)
+    except (BadInput, RuntimeError) as error:
+        if is_of_the_machine(error):
+            raise
+        return unusable(found, str(error))
+    found["loading"]["valid"] = found["valid"] = True
+    if run.task == "check":
+        return found
+
+    max_length = run.hyperparameters.max_length
+    refused = [] if run.hyperparameters.on_bad_rows == "skip" else None
+    context = context_of(config_of(run.model_path))
+    traits = by_trait(conversations, tokenizer, max_length, context, run.max_rows_per_trait, run.choices, run.dataset_names, refused)
+    events.send("phase", phase="evaluating_tuned", message=None)
+    of_tuned = evaluate(tuned, tokenizer, traits, run)
+    del tuned
+    if beyond := beyond_numbers(of_tuned):
+        return unusable(found, f"The model loads, and its loss on held-out rows of {beyond} is not a number.")
+    events.send("phase", phase="evaluating_base", message=None)
+    of_base = evaluate(load_model(run.model_path, device=device), tokenizer, traits, run)
+    if beyond := beyond_numbers(of_base):
+        raise BadInput(f"The loss of the base model {run.model_name} on held-out rows of {beyond} is not a number: get its files again.")
+    base_losses, tuned_losses = ({trait: done.losses for trait, done in of_model["traits"].items()} for of_model in (of_base, of_tuned))
+    fixed = zip(FIXED_PROMPTS, of_base["fixed_prompts"], of_tuned["fixed_prompts"])
+    compared = {
+        **compare(traits, of_base["traits"], of_tuned["traits"]),
+        "max_new_tokens": most_new_tokens(run.max_new_tokens, ChatTemplate(tokenizer)),
+        "against_training": against_training(run, traits, base_losses, tuned_losses),
+        "fixed_prompts": [{"prompt": prompt, "base": base, "tuned": tuned} for prompt, base, tuned in fixed],
+    }
+    if error := beyond_margin(compared["against_training"]):
+        return {**found, **compared, "valid": False, "errors": [error], "verdict": None, "summary": not_usable([error])}
+    if left_out := sorted({row.trait for row in conversations} - traits.keys()):
+        compared["summary"] += f" Not compared on {', '.join(left_out)}: no held-out row has an answer within max_length ({max_length} tokens) and the model's context."
+    return {**found, **compared}
+
+
+def spread_over_gpus() -> str | None:
+    """Where several GPUs train together, they hold the model together. (accelerate puts layers one behind the other.)"""
+    import torch
+
+    return "auto" if torch.cuda.device_count() > 1 else None
+
+
+def beyond_numbers(of_model: dict) -> str:
+    """The traits on whose rows the loss is infinite or no number, which neither JSON nor a comparison can hold."""
+    return ", ".join(trait for trait, done in of_model["traits"].items() if not math.isfinite(mean_loss(done.losses)))
+
+
+def unusable(found: dict, error: str) -> dict:
+    return {**found, "valid": False, "loading": {"valid": False, "errors": [error]}, "errors": [error], "summary": not_usable([error])}
+
+
+def not_usable(errors: list[str]) -> str:
+    return f"The trained model is not usable: {' '.join(errors)}"
+
+
+def load_tuned(run: RunFile, device: str | None):
+    """The model of the output: as it is, or the adapter upon its base."""
+    from ..base_models.adapters import add_trained_lora
+    from ..base_models.models import load_model
+
+    if run.is_merged:
+        return load_model(run.output_dir, device=device)
+    return add_trained_lora(load_model(run.model_path, device=device), run.output_dir / "adapter")
+
+
+def check_files(run: RunFile, needed: tuple[str, ...]) -> dict:
+    """Every file of the manifest, there and unchanged, and the manifest itself where it is known."""
+    errors: list[str] = []
+    path = run.output_dir / MANIFEST
+    try:
+        files = json.loads(path.read_text(encoding="utf-8"))["files"]
+    except FileNotFoundError:
+        return {"valid": False, "files_checked": [], "errors": [f"{MANIFEST} is missing, so the output was never finished or was removed."]}
+    except (ValueError, KeyError):
+        return {"valid": False, "files_checked": [], "errors": [f"{MANIFEST} does not read."]}
+    if run.known_manifest_sha256 not in (None, sha256_of(path)):
+        errors.append(f"{MANIFEST} is not the one that this training wrote: the folder holds another model, or was changed on purpose.")
+    for name in [*needed, *files]:
+        path = run.output_dir / name
+        if not path.is_file():
+            errors.append(f"{name} is missing.")
+        elif name in files and (path.stat().st_size != files[name]["bytes"] or sha256_of(path) != files[name]["sha256"]):
+            errors.append(f"{name} is not the file that the training wrote.")
+    return {"valid": not errors, "files_checked": sorted({*needed, *files}), "errors": sorted(set(errors))}
+
+
+def next_token(model, tokenizer) -> None:
+    """One step of generation: a model that loads may still not run."""
+    import torch
+
+    text = ChatTemplate(tokenizer).render([{"role": "user", "content": "Hello"}], answer_next=True)
+    ids = tokenizer(text, add_special_tokens=False, return_tensors="pt").to(model.device)
+    with torch.inference_mode():
+        logits = model.eval()(**ids).logits
+    if not torch.isfinite(logits[0, -1]).all():
+        raise RuntimeError("The model loads, and its output is not a number.")
+
+
+def evaluate(model, tokenizer, traits: dict[str, list[HeldOutRow]], run: RunFile) -> dict:
+    """What one model does: {"traits": {trait: Done}, "fixed_prompts": answers}."""
+    model.eval()
+    template = ChatTemplate(tokenizer, run.today)
+    fixed = [template.render([{"role": "user", "content": prompt}], answer_next=True) for prompt in FIXED_PROMPTS]
+    limit = most_new_tokens(run.max_new_tokens, template)
+
+    def done(rows: list[HeldOutRow]) -> Done:
+        answers = generate(model, tokenizer, [question.text for question in questions_of(rows)], limit, run.hyperparameters)
+        # As many rows at once as fitted into memory when it was trained.
+        return Done(losses_of(model, tokenizer.pad_token_id, rows, min(MOST_BATCH_ROWS, run.hyperparameters.batch_size)), answers)
+
+    return {
+        "traits": {trait: done(rows) for trait, rows in traits.items()},
+        "fixed_prompts": [answer.text for answer in generate(model, tokenizer, fixed, FIXED_PROMPT_TOKENS, run.hyperparameters)],
+    }
