@@ -1,5 +1,5 @@
 import type { Attributes, Transaction } from 'sequelize';
-import { WHOLE } from '../../datasets/mixing.ts';
+import { WHOLE } from '../../datasets/shares.ts';
 import { addJob, groundOfJob, type NewJobRow } from '../../models/jobs/add-job.ts';
 import type { Job } from '../../models/jobs/job.ts';
 import type { WithLatestRun } from '../../models/runs/latest-run.ts';

@@ -1,8 +1,10 @@
 import { z } from 'zod';
-import type { MixtureSource, MixtureSpec } from '../../datasets/chosen-rows.ts';
-import { MIXING_POLICIES, SIMILAR_ROWS_CHOICES } from '../../datasets/mixing.ts';
+import type { MixtureSpec } from '../../datasets/chosen-rows.ts';
+import type { MixtureSource } from '../../datasets/chosen-tables.ts';
+import { SIMILAR_ROWS_CHOICES } from '../../datasets/mixing.ts';
 import { RowFiltersSchema } from '../../datasets/row-filters.ts';
 import { MappingSchema } from '../../datasets/rows/mapping.ts';
+import { MIXING_POLICIES } from '../../datasets/shares.ts';
 import {
   BAD_ROWS_CHOICES,
   BATCHING_CHOICES,
@@ -12,7 +14,7 @@ import {
   TOO_LONG_CHOICES,
   TOOL_CALLS_CHOICES,
   WEIGHTS_CHOICES,
-} from '../../trainer/protocol.ts';
+} from '../../trainer/hyperparameters.ts';
 import { TRAINING_TYPES, type TrainingType } from '../../trainer/training-types.ts';
 import { LEARNING_RATES_IN_WORDS } from '../settings/learning-rates.ts';
 import { learningRateOf, type TrainingDefaults } from '../settings/training-config.ts';
@@ -56,7 +58,7 @@ export const HyperparameterChoicesSchema = z.strictObject({
 });
 export type HyperparameterChoices = z.infer<typeof HyperparameterChoicesSchema>;
 
-/** How rows are mixed where datasets run out of them (mixing.ts), or have the same ones (chosen-rows.ts). */
+/** How rows are mixed where datasets run out of them (shares.ts), or have the same ones (rows-in-common.ts). */
 export const MixingChoicesSchema = z.strictObject({
   policy: z.enum(MIXING_POLICIES).optional(),
   max_repeats: z.int().min(2).max(100).optional(),
