@@ -11,6 +11,7 @@ export interface TrainerExit extends ProcessEnd {
   result: Record<string, unknown> | null;
 }
 
+/** A trainer, and the ways to end it. Who does so, when and why: src/activities/runs/run-trainer.ts. */
 export interface TrainerProcess {
   pid: number;
   /** Resolves when the process has ended and every event it sent was handed over. Rejects when it sent what is none. */

@@ -1,6 +1,6 @@
 /** `npm run bench -- NAME`: measures the running service on this machine, and prints what it saw. */
 const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
-  api: async () => (await import('./api.ts')).main(),
+  api: async (args) => (await import('./api/main.ts')).main(args),
   data: async (args) => (await import('./data/main.ts')).main(args),
   trainer: async (args) => (await import('./trainer/main.ts')).main(args),
   models: async (args) => (await import('./models.ts')).main(args),

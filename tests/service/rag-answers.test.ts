@@ -3,7 +3,7 @@ import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { killWorkerAndTrainer } from '../../examples/demo/kill.ts';
 import { folderOf } from '../../src/base-models/model-cache.ts';
-import type { ValidationResult } from '../../src/trainer/protocol.ts';
+import type { ValidationResult } from '../../src/trainer/results.ts';
 import { type Jobs, jobsOf, stepsIn } from '../support/jobs.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 import { putTinyModel } from '../support/tiny-models.ts';

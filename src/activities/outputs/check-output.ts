@@ -5,8 +5,9 @@ import { trainerHyperparameters } from '../../models/runs/run-spec.ts';
 import type { Env } from '../../platform/env.ts';
 import { RunFolder } from '../../runs/run-folder.ts';
 import { startTrainer } from '../../trainer/process.ts';
-import { EXIT_CODES, type RunFile, type ValidationResult, ValidationResultSchema } from '../../trainer/protocol.ts';
+import { EXIT_CODES, type RunFile } from '../../trainer/protocol.ts';
 import type { StartPython } from '../../trainer/python-process.ts';
+import { type ValidationResult, ValidationResultSchema } from '../../trainer/results.ts';
 import type { RunRef } from '../../workflows/contract.ts';
 import { commonFields, knownManifestSha256 } from '../runs/train-model.ts';
 

@@ -6,7 +6,7 @@ import { trainerHyperparameters } from '../../models/runs/run-spec.ts';
 import { exists } from '../../platform/files.ts';
 import { RunFolder } from '../../runs/run-folder.ts';
 import type { RunPaths } from '../../runs/run-paths.ts';
-import { type ValidationResult, ValidationResultSchema } from '../../trainer/protocol.ts';
+import { type ValidationResult, ValidationResultSchema } from '../../trainer/results.ts';
 import { FAILURE_TYPES, type GaveWay, type RunRef } from '../../workflows/contract.ts';
 import { currentSplit } from './batch-split.ts';
 import type { Delivery } from './event-delivery.ts';
