@@ -6,7 +6,6 @@ const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
   models: async (args) => (await import('./models.ts')).main(args),
   readers: async () => (await import('./readers/main.ts')).main(),
   tokenising: async (args) => (await import('./tokenising/main.ts')).main(args),
-  start: async (args) => (await import('./start/main.ts')).main(args),
   export: async (args) => (await import('./export/main.ts')).main(args),
   gpu: async (args) => (await import('./gpu/main.ts')).main(args),
   memory: async () => (await import('./memory/main.ts')).main(),

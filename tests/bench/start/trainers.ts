@@ -4,7 +4,9 @@ import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { childEnv } from '../../../src/platform/env.ts';
-import { WarmTrainer } from '../../../src/trainer/warm-trainer.ts';
+import { startTrainer } from '../../../src/trainer/process.ts';
+import type { TrainerEvent } from '../../../src/trainer/protocol.ts';
+import { WarmPython } from '../../../src/trainer/warm-python.ts';
 
 /** An event of a trainer of any version. */
 export type AnyEvent = { type: string } & Record<string, unknown>;
@@ -46,21 +48,23 @@ export function freshTrainers(python: string, dir: string): Trainers {
 
 /** Copies of a process that is ready, as a worker of this build starts them. */
 export async function warmTrainers(python: string): Promise<Trainers> {
-  const warm = new WarmTrainer(python);
+  const warm = new WarmPython({
+    libraries: 'trainings',
+    isOn: true,
+    idleMs: null,
+    log: (sentence) => console.log(sentence),
+  });
+  warm.warmUp(python);
   return {
     close: () => warm.close(),
     run: async (runFile, logFile, onEvent) => {
       let wasKilled = false;
-      const trainer = await warm.start({
-        python,
-        runFile,
-        logFile,
-        onEvent: (event) => {
-          if (wasKilled || onEvent(event) !== false) return;
-          wasKilled = true;
-          trainer.kill();
-        },
-      });
+      const heard = (event: TrainerEvent) => {
+        if (wasKilled || onEvent(event) !== false) return;
+        wasKilled = true;
+        trainer.kill();
+      };
+      const trainer = await startTrainer({ python, runFile, logFile, onEvent: heard }, warm.start);
       const { code, error } = await trainer.exited;
       if (code !== 0 && !wasKilled)
         throw new Error(`The trainer ended with code ${code}: ${error?.message ?? `see ${logFile}`}`);
