@@ -217,7 +217,11 @@ def _write(draft: Path, layers: dict[str, Layer]) -> None:
     # Layers may share a table of codes, which is written for each.
     tensors = {f"{name}:{part}": tensor.clone() if "code" in part else tensor for name, layer in layers.items() for part, tensor in layer.tensors.items()}
     file = draft / _WEIGHTS
+    file.touch()
+    mode = file.stat().st_mode
     save_file(tensors, file, metadata={"layers": json.dumps(told)})
+    # The library's own is for its owner alone, and other hosts may train as another user.
+    file.chmod(mode)
     fsync(file)
     _write_manifest(draft, {"sha256": sha256_of(file), "bytes": file.stat().st_size, "state": state_of(file), "is_settled": False})
 

@@ -38,7 +38,8 @@ class KnownModel:
         if fact in known:
             return known[fact]
         found = find()
-        if is_settled(before.values(), now) and self._states() == before:
+        # Of files that changed meanwhile it is kept as of those before, which are nobody's any more.
+        if is_settled(before.values(), now):
             self._write(before, {**self._read(before), fact: found})
         return found
 

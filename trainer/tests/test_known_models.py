@@ -69,7 +69,8 @@ class KnownModels(Trainings):
         # Take is_settled out of once: what is written again within a tick of the clock has the same times.
         self.assertEqual([self.ask(), self.ask()], [1, 2])
 
-    def test_what_changes_while_it_is_looked_at_is_not_kept(self):
+    def test_what_changes_while_it_is_looked_at_is_not_known(self):
+        # Write it with the states of afterwards, and it is.
         self.age()
         config = self.model / "config.json"
         KnownModel(self.cache, self.model).once("a fact", lambda: config.write_text(config.read_text() + " "))
