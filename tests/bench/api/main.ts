@@ -1,5 +1,6 @@
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import autocannon from 'autocannon';
 import Table from 'cli-table3';
 import pg from 'pg';
 import { csvRows } from '../../support/rows.ts';
@@ -10,6 +11,8 @@ import { startBareServer } from './start-bare-server.ts';
 
 const READERS = 50;
 const WRITERS = 20;
+/** Whose starts are waited for. Of what is measured there are more than are started in an hour. */
+const RUNS = 200;
 /** Of the bare server's figures. */
 const READS_AT_LEAST = 0.8;
 const CREATIONS_AT_LEAST = 0.5;
@@ -44,13 +47,13 @@ export async function main(args: string[]): Promise<void> {
         headers: { 'Content-Type': 'application/json' },
         body: JSON.stringify(asked),
       };
+      await sayWhatBecomesOfRuns(client, { ...post, url: ours, connections: WRITERS });
       await fetch(bare.url, post);
       const one = { ours: `${ours}/${job.id}`, bare: `${bare.url}/1` };
       const reads = await inTurns(one, { connections: READERS }, rounds, seconds);
       show(`GET /jobs/{id}, ${READERS} connections`, reads);
       const creations = await inTurns({ ours, bare: bare.url }, { ...post, connections: WRITERS }, rounds, seconds);
       show(`POST /jobs/, ${WRITERS} connections`, creations);
-      await sayWhatBecameOfRuns(client);
       judge([...compared('GET', reads, READS_AT_LEAST), ...compared('POST', creations, CREATIONS_AT_LEAST)]);
     } finally {
       bare.stop();
@@ -91,8 +94,9 @@ function compared(method: string, { ours, bare }: Sides, atLeast: number): Bound
   ];
 }
 
-/** Waits until every run that was asked for is started, once. */
-async function sayWhatBecameOfRuns(client: pg.Client): Promise<void> {
+/** Many jobs at once, and whether each of their runs is started, and once. */
+async function sayWhatBecomesOfRuns(client: pg.Client, post: autocannon.Options): Promise<void> {
+  await autocannon({ ...post, amount: RUNS });
   const asked = performance.now();
   const { rows } = await until(
     'every run to be started',
