@@ -217,6 +217,8 @@ setInterval(() => {}, 1000);`,
       .next()
       .then(({ value }) => [String(value)]);
     const pids = JSON.parse(String(line)) as number[];
+    // Standing still, they do not see their standard input end.
+    for (const pid of pids) process.kill(pid, 'SIGSTOP');
     started.kill('SIGKILL');
     for (const pid of pids) await until(`${pid} to be gone`, () => isGone(pid), 5_000);
     assert.deepEqual(
