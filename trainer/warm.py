@@ -59,11 +59,13 @@ def main(arguments: list[str]) -> int:
     except preloading.CannotFork as why:
         server.say({"away": str(why)})
         return 0
+    request = None
     try:
         server.serve()
-        return 0
     except _Copy as copy:
-        return _run(copy.request, environment, setproctitle)
+        # Not while it is handled: what fails in a copy would be shown as a consequence.
+        request = copy.request
+    return 0 if request is None else _run(request, environment, setproctitle)
 
 
 class _Server:
@@ -122,6 +124,7 @@ class _Server:
                 theirs["stdout"] = theirs["stderr"] = os.open(request["log"], os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
             for name in (() if request["log"] else ("stdout", "stderr")) + (("events",) if request["events"] else ()):
                 ours[name], theirs[name] = os.pipe2(os.O_CLOEXEC)
+            leads, lead = os.pipe2(os.O_CLOEXEC)
             parent = os.getpid()
             pid = os.fork()
         except OSError:
@@ -130,9 +133,15 @@ class _Server:
         if pid == 0:
             # First of all: what has no parent any more must not go on.
             die_with_parent(parent)
+            # Its own group, as a process that is started has: it is ended with all that it starts.
+            os.setsid()
             self._leave_behind()
-            _close(ours.values())
+            _close([leads, lead, *ours.values()])
             raise _Copy({**request, "streams": theirs})
+        # Until it leads a group, a kill of the group would find none. Read when its end is closed.
+        os.close(lead)
+        os.read(leads, 1)
+        os.close(leads)
         self._running.add(pid)
         self._pipes[pid] = {*theirs.values(), *ours.values()}
         self.say({"id": request["id"], "pid": pid, "fds": ours})
@@ -164,8 +173,6 @@ def _close(fds) -> None:
 
 def _run(request: dict, environment: dict[str, str | None], set_title) -> int:
     """What `python -u -m MODULE ARGUMENTS` does in a process of its own. Returns its exit code."""
-    # Its own group, as a process that is started has: it is ended with all that it starts.
-    os.setsid()
     _take_streams(request["streams"])
     os.environ.clear()
     os.environ.update({name: value for name, value in environment.items() if value is not None})

@@ -44,7 +44,7 @@ export class WarmPython {
       : process.platform !== 'linux'
         ? `a process cannot be copied safely on ${process.platform}`
         : null;
-    if (this.#whyNot !== null) this.#tell(this.#whyNot);
+    if (this.#whyNot !== null) this.#tellNone(this.#whyNot);
   }
 
   /** The process, where there is one. */
@@ -63,7 +63,8 @@ export class WarmPython {
     clearTimeout(this.#idle);
     const started = await warm.start(command);
     if (!('refused' in started)) return started;
-    if (this.#warm === warm && !warm.isOver) this.#replace(command.python, started.refused);
+    if (this.#warm === warm && warm.wasReady && !warm.isOver) this.#replace(command.python, started.refused);
+    if (this.#warm) this.#waitIdle(this.#warm);
     return await startPython(command);
   };
 
@@ -90,7 +91,7 @@ export class WarmPython {
   }
 
   #replace(python: string, why: string): void {
-    this.#tell(why);
+    this.#options.log(`The process that has libraries for ${this.#options.libraries} loaded is replaced: ${why}.`);
     this.#warm?.retire();
     this.#begin(python);
   }
@@ -100,9 +101,14 @@ export class WarmPython {
     this.#warm = warm;
     void warm.gone.then((how) => {
       if (this.#isClosed || this.#warm !== warm) return;
-      if (!warm.wasReady) this.#notBefore = performance.now() + AGAIN_AFTER_MS;
-      this.#tell(`the process that has them loaded ended (${how})`);
-      if (warm.wasReady && this.#options.idleMs === null) this.#begin(python);
+      const { libraries, idleMs, log } = this.#options;
+      if (!warm.wasReady) {
+        this.#notBefore = performance.now() + AGAIN_AFTER_MS;
+        this.#tellNone(`the process that was to have them ended (${how})`);
+        return;
+      }
+      log(`The process that has libraries for ${libraries} loaded ended (${how}).`);
+      if (idleMs === null) this.#begin(python);
     });
     return warm;
   }
@@ -118,7 +124,7 @@ export class WarmPython {
     }, idleMs).unref();
   }
 
-  #tell(why: string): void {
+  #tellNone(why: string): void {
     this.#options.log(`Libraries for ${this.#options.libraries} are loaded by each process that needs them: ${why}.`);
   }
 }

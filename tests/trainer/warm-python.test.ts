@@ -8,7 +8,7 @@ import { findModel } from '../../src/base-models/find-model.ts';
 import { childEnv, PROJECT_ROOT } from '../../src/platform/env.ts';
 import { processStart } from '../../src/platform/process-identity.ts';
 import { ensureTrainerPython } from '../../src/platform/python.ts';
-import type { PythonProcess } from '../../src/trainer/python-process.ts';
+import { killGroup, type PythonProcess } from '../../src/trainer/python-process.ts';
 import { WarmPython, type WarmPythonOptions } from '../../src/trainer/warm-python.ts';
 import { parentOf } from '../support/processes.ts';
 import { TINY_MODEL, testEnv, until } from '../support/service.ts';
@@ -183,6 +183,18 @@ describe('a process that has libraries loaded', function () {
     for (const pid of pids) await until(`${pid} to be gone`, () => isGone(pid), 10_000);
   });
 
+  it('makes copies that can be killed from the first moment on', async () => {
+    // Let trainer/warm.py not wait until a copy leads its group, and some of them live on.
+    const warm = warmPython();
+    for (let n = 0; n < 20; n++) {
+      const { pid, ended, stdout, stderr } = await warm.start({ python, ...waiting });
+      killGroup(pid);
+      assert.deepEqual(await ended, { code: null, signal: 'SIGKILL' });
+      stdout?.destroy();
+      stderr?.destroy();
+    }
+  });
+
   it('dies with whoever started it, and so do its copies; no file is left', async () => {
     const temporary = join(home, 'temporary');
     await mkdir(temporary);
@@ -205,6 +217,8 @@ setInterval(() => {}, 1000);`,
       .next()
       .then(({ value }) => [String(value)]);
     const pids = JSON.parse(String(line)) as number[];
+    // Standing still, they do not see their standard input end.
+    for (const pid of pids) process.kill(pid, 'SIGSTOP');
     started.kill('SIGKILL');
     for (const pid of pids) await until(`${pid} to be gone`, () => isGone(pid), 5_000);
     assert.deepEqual(

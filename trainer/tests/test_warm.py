@@ -24,7 +24,7 @@ class MixedAttempts(Trainings):
         cls.addClassCleanup(cls.warm.close)
 
     def test_a_run_of_copies_and_others_is_exact(self):
-        # Let preloading.load draw from a generator, set a number of threads or a dtype, and leave set_up_torch's out: weights differ.
+        # Let preloading.load change what torch computes in (set_default_dtype), and weights differ.
         rows = write_uneven_rows(self.work / "rows.jsonl")
         data = {"train": str(rows), "held_out": str(rows)}
         for number, row in enumerate(TABLE):
