@@ -41,8 +41,8 @@ interface Measured {
 }
 
 /**
- * What a checkpoint costs: `python -m trainer run.json` with one after every so many steps, of this build and of an earlier one
- * (a worktree that is made and removed here), in turns. It is compared within a training, which other work on the machine hits less than the
+ * What a checkpoint costs: `python -m trainer run.json` with one after every so many steps, of this build and of an earlier one,
+ * in turns. It is compared within a training, which other work on the machine hits less than the
  * difference of two: by how much the steps from the checkpoint's until it was durable took longer than those from there to the next checkpoint.
  */
 export async function checkpointOverhead(
@@ -58,10 +58,10 @@ export async function checkpointOverhead(
   const env = await testEnv();
   const dir = await mkdtemp(join(tmpdir(), 'mtm-bench-overhead-'));
   const builds = { before: join(dir, 'before'), now: PROJECT_ROOT };
-  await execa('git', ['worktree', 'add', '--detach', builds.before, before], { cwd: PROJECT_ROOT });
   try {
+    await unpack(before, builds.before);
     const python = await ensureTrainerPython({ env, onProgress: (line) => console.log(line) });
-    await tellMachine(python, builds, threads);
+    await tellMachine(python, before, threads);
     for (const name of names) {
       const training = TRAININGS[name] as Training;
       const model = training.model === 'tiny' ? await tiny(env) : await smollm2(python, env.toolsDir);
@@ -86,15 +86,24 @@ export async function checkpointOverhead(
       );
     }
   } finally {
-    await execa('git', ['worktree', 'remove', '--force', builds.before], { cwd: PROJECT_ROOT, reject: false });
     await rm(dir, { recursive: true, force: true });
     await rm(env.home, { recursive: true, force: true });
   }
 }
 
-async function tellMachine(python: string, builds: { before: string; now: string }, threads: number): Promise<void> {
+/** The trainer of a commit, which needs no building. */
+async function unpack(commit: string, dir: string): Promise<void> {
+  await mkdir(dir);
+  const archive = join(dir, 'trainer.tar');
+  await execa('git', ['archive', '-o', archive, commit, 'trainer'], { cwd: PROJECT_ROOT });
+  await execa('tar', ['-xf', archive, '-C', dir]);
+}
+
+async function tellMachine(python: string, before: string, threads: number): Promise<void> {
   const commits = await Promise.all(
-    Object.values(builds).map(async (cwd) => (await execa('git', ['log', '-1', '--format=%h'], { cwd })).stdout),
+    [before, 'HEAD'].map(
+      async (commit) => (await execa('git', ['rev-parse', '--short', commit], { cwd: PROJECT_ROOT })).stdout,
+    ),
   );
   const versions =
     'from importlib.metadata import version as v; print(*(f"{n} {v(n)}" for n in ("torch", "transformers", "peft")), sep=", ")';

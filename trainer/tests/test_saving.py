@@ -36,13 +36,15 @@ def without_memory():
     return mock.patch("psutil.virtual_memory", return_value=SimpleNamespace(available=0))
 
 
-def waits_for_a_save(thread: int) -> bool:
+def where_it_waits(thread: int) -> set[str]:
+    """The functions that a thread is in, where it waits for a save; none where it does not."""
     frame = sys._current_frames().get(thread)
-    names = []
+    frames = []
     while frame is not None:
-        names.append((frame.f_code.co_name, Path(frame.f_code.co_filename).name))
+        frames.append((frame.f_code.co_name, Path(frame.f_code.co_filename).name))
         frame = frame.f_back
-    return any(file == "saving.py" and name in ("wait", "__exit__") for name, file in names)
+    waits = any(file == "saving.py" and name in ("wait", "__exit__") for name, file in frames)
+    return {name for name, _ in frames} if waits else set()
 
 
 def until(condition) -> None:
@@ -88,7 +90,8 @@ class SavingBehind(Trainings):
 
         def heard(event, commands):
             if event["type"] == "checkpoint" and event["step"] == step:
-                until(lambda: waits_for_a_save(training))
+                until(lambda: where_it_waits(training))
+                self.waited_in = where_it_waits(training)
                 self.told_meanwhile = [each["step"] for each in told.of("step")]
             told.sent.append(event)
             on_event(event, commands)
@@ -174,7 +177,7 @@ class SavingBehind(Trainings):
         self.assertIsNone(problem_with(self.work / "checkpoints" / "e1" / "checkpoint-3", {}))
 
     def test_a_loss_beyond_hope_names_the_checkpoint_that_was_being_written(self):
-        # Take the wait out of Reporter.require_hope, and it counts before it counts as one.
+        # Take the wait out of Reporter.require_hope, and one is named that may not come to be.
         data = self.work / "rows.jsonl"
         data.write_text('{"prompt": "a", "completion": "b"}\n' * 8 + f'{{"prompt": "{"x" * 200}", "completion": "beyond max_length"}}\n')
         alone = {"batch_size": 1, "gradient_accumulation": 1, "save_steps": 1, "batching": "random"}
@@ -183,25 +186,24 @@ class SavingBehind(Trainings):
         self.assertIsInstance(error, Diverged)
         self.assertRegex(str(error), "The loss became nan at step 3. The last checkpoint from before is that of step 2 ")
         self.assertEqual(self.told_meanwhile, [1, 2])
+        self.assertIn("require_hope", self.waited_in)
 
     def test_a_failed_write_is_told_at_the_next_step(self):
-        # Take saver.look out of Reporter.on_step_end, and steps are taken to the next save.
+        # Take saver.look out of Reporter.on_step_end, and steps are taken to the next save; remove_unfinished out of save, and half a checkpoint takes room until then.
         folder = self.work / "checkpoints" / "e1" / "checkpoint-3"
-        begun = threading.Event()
+        told = []
 
         def fail(path, fsync=checkpoints.fsync):
             if path.parent == folder:
-                begun.set()
+                until(lambda: 4 in told)
                 raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
             fsync(path)
-
-        told = []
 
         def heard(event, commands):
             if event["type"] == "step":
                 told.append(event["step"])
                 if event["step"] == 4:
-                    until(lambda: begun.is_set() and not folder.exists())
+                    until(lambda: not folder.exists())
 
         with mock.patch.object(checkpoints, "fsync", fail), self.assertRaises(OSError) as raised:
             train_here(self.work, heard, hyperparameters={**NO_EVALUATION, "epochs": 20, "save_steps": 3, "batch_size": 2})
