@@ -10,22 +10,19 @@ export interface Load {
 
 export type Sides = Record<'ours' | 'bare', Load>;
 
-/** So long each is asked before anything counts: connections open, and code is compiled, once. */
-const WARM_UP_SECONDS = 3;
-
 /**
  * Two servers under the same load, in turns, so that what else the machine does meets both alike; which is first changes from round
- * to round. Medians of the rounds.
+ * to round. Medians of the rounds. Before anything counts, each answers `warmUp` requests: connections open, and V8 compiles a
+ * function for good only after thousands of calls, which a server has behind it for nearly all of its life.
  * @throws Error when an answer is no success: errors may be fast
  */
 export async function inTurns(
   urls: Record<keyof Sides, string>,
   options: Omit<autocannon.Options, 'url' | 'duration'>,
-  rounds: number,
-  seconds: number,
+  { warmUp, rounds, seconds }: { warmUp: number; rounds: number; seconds: number },
 ): Promise<Sides> {
   const loads: Record<keyof Sides, Load[]> = { ours: [], bare: [] };
-  for (const url of Object.values(urls)) await load({ ...options, url, duration: WARM_UP_SECONDS });
+  for (const url of Object.values(urls)) await load({ ...options, url, amount: warmUp });
   for (let round = 0; round < rounds; round++) {
     for (const side of round % 2 === 0 ? (['ours', 'bare'] as const) : (['bare', 'ours'] as const))
       loads[side].push(await load({ ...options, url: urls[side], duration: seconds }));

@@ -12,7 +12,9 @@ import { startBareServer } from './start-bare-server.ts';
 const READERS = 50;
 const WRITERS = 20;
 /** Whose starts are waited for. Of what is measured there are more than are started in an hour. */
-const RUNS = 200;
+const RUNS = 100;
+const WARM_UP_READS = 30_000;
+const WARM_UP_CREATIONS = 5_000;
 /** Of the bare server's figures. */
 const READS_AT_LEAST = 0.8;
 const CREATIONS_AT_LEAST = 0.5;
@@ -50,9 +52,13 @@ export async function main(args: string[]): Promise<void> {
       await sayWhatBecomesOfRuns(client, { ...post, url: ours, connections: WRITERS });
       await fetch(bare.url, post);
       const one = { ours: `${ours}/${job.id}`, bare: `${bare.url}/1` };
-      const reads = await inTurns(one, { connections: READERS }, rounds, seconds);
+      const reads = await inTurns(one, { connections: READERS }, { warmUp: WARM_UP_READS, rounds, seconds });
       show(`GET /jobs/{id}, ${READERS} connections`, reads);
-      const creations = await inTurns({ ours, bare: bare.url }, { ...post, connections: WRITERS }, rounds, seconds);
+      const creations = await inTurns(
+        { ours, bare: bare.url },
+        { ...post, connections: WRITERS },
+        { warmUp: WARM_UP_CREATIONS, rounds, seconds },
+      );
       show(`POST /jobs/, ${WRITERS} connections`, creations);
       judge([...compared('GET', reads, READS_AT_LEAST), ...compared('POST', creations, CREATIONS_AT_LEAST)]);
     } finally {
