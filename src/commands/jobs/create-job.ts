@@ -83,6 +83,7 @@ async function specOf(
       embedding_model: job.embedding_model,
       max_rows: null,
       threads: env.trainerThreads,
+      validationMaxNewTokens: env.validationMaxNewTokens,
       output_directory: await resolveOutputDirectory(`job-${job.id}`, env.outputRoots),
       traits: [{ trait: JOB_TRAIT, datasets: [share] }],
       hyperparameters: {

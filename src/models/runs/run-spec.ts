@@ -141,8 +141,7 @@ const DEFAULTS = {
 } as const;
 /** An index is made by reading everything, once. */
 const READ_ONCE = { epochs: 1, max_steps: null } as const;
-/** An answer that is cut off before its last line cannot be right: the trainer knows how many tokens a model needs. */
-const VALIDATION = { max_rows_per_trait: 32, max_new_tokens: null };
+const VALIDATED_ROWS_PER_TRAIT = 32;
 
 /** Puts together what the user chose, the configuration and the defaults. */
 export function resolveRunSpec(
@@ -155,14 +154,17 @@ export function resolveRunSpec(
     traits: RunSpec['traits'];
     mixing?: MixingChoices;
     threads: number;
+    /** Undefined: the trainer knows how many tokens a model needs. An answer that is cut off before its last line cannot be right. */
+    validationMaxNewTokens?: number | undefined;
     hyperparameters: HyperparameterChoices;
   },
   config: TrainingDefaults,
 ): RunSpec {
+  const { validationMaxNewTokens, ...rest } = chosen;
   return {
-    ...chosen,
+    ...rest,
     hyperparameters: resolveHyperparameters(chosen.hyperparameters, chosen.training_type, config),
-    validation: VALIDATION,
+    validation: { max_rows_per_trait: VALIDATED_ROWS_PER_TRAIT, max_new_tokens: validationMaxNewTokens ?? null },
     today: new Date().toISOString().slice(0, 10),
   };
 }

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { execa } from 'execa';
 import pg from 'pg';
-import { childEnv, type Env, PROJECT_ROOT, toVariables } from '../../../src/platform/env.ts';
+import { childEnv, type Env, PROJECT_ROOT } from '../../../src/platform/env.ts';
+import { toVariables } from '../../../src/platform/env-variables.ts';
 import { choosePort } from '../../../src/platform/ports.ts';
 import { startPostgres } from '../../../src/platform/postgres/postgres.ts';
 import { startTemporal } from '../../../src/platform/temporal/temporal.ts';
@@ -33,7 +34,9 @@ const STOPPED_WITHIN_MS = 60_000;
 
 /** Starts `mtm start` of a build, and returns once it is healthy. */
 export async function startBuild(build: Build, changes: Partial<Env> = {}): Promise<BuildService> {
-  const env = { ...(await testEnv()), python: build.python, port: await choosePort(0), ...changes };
+  // As long answers as an earlier build asks for, which knows no such setting.
+  const same = { validationMaxNewTokens: undefined };
+  const env = { ...(await testEnv()), ...same, python: build.python, port: await choosePort(0), ...changes };
   const stops: (() => Promise<unknown>)[] = [() => rm(env.home, { recursive: true, force: true })];
   const stop = async () => {
     for (const end of stops.splice(0).reverse()) await end();
