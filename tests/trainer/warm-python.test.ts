@@ -62,7 +62,8 @@ describe('a process that has libraries loaded', function () {
       warm.start({ python, ...HELP }),
       warm.start({ python, ...HELP, arguments: ['--no-such-option'] }),
     ]);
-    assert.deepEqual([await parentOf(one.pid), await parentOf(other.pid)], [warm.pid, warm.pid]);
+    // The others may have ended by now.
+    assert.equal(await parentOf(one.pid), warm.pid);
     const helped = await endOf(other);
     assert.equal(helped.code, 0);
     assert.match(helped.said, /^usage: python -m trainer\.token_lengths/);
