@@ -14,6 +14,7 @@ from .runs.run_file import PROTOCOL, RunFile, read_run_file
 
 def run(path: Path, events: Events, commands: Commands) -> dict:
     """Does what the run file at `path` says. Returns the result of `done`."""
+    events.spans  # noqa: B018: they begin here.
     run_file = read_run_file(path)
     events.send("hello", protocol=PROTOCOL, pid=os.getpid(), task=run_file.task, versions={"torch": version("torch"), "transformers": version("transformers")})
     return train(run_file, events, commands) if run_file.task == "train" else validate(run_file, events)
@@ -25,7 +26,8 @@ def train(run_file: RunFile, events: Events, commands: Commands) -> dict:
     require_writable(run_file.output_dir, "output_dir")
     events.send("phase", phase="loading_data", message=None)
     events.keep(run_file.work_dir / "events" / f"e{run_file.lease_epoch}.jsonl")
-    conversations = read_conversations(run_file.train)
+    with events.spans.of("data"):
+        conversations = read_conversations(run_file.train)
     if not conversations:
         raise BadInput(f"The data file {str(run_file.train)!r} has no rows.")
     held_out = _held_out(run_file)
@@ -40,7 +42,8 @@ def train(run_file: RunFile, events: Events, commands: Commands) -> dict:
 
 def validate(run_file: RunFile, events: Events) -> dict:
     events.send("phase", phase="loading_data", message=None)
-    held_out = _held_out(run_file)
+    with events.spans.of("data"):
+        held_out = _held_out(run_file)
     if run_file.training_type == "rag":
         from .retrieval.retrieval import validate
     else:

@@ -1,12 +1,12 @@
 """What the commands have in common that look at a model's tokenizer and chat template. They need no weights."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 from .chats.forms import REASONING, TOOL_CALLS, Choices
 from .chats.templates import ChatTemplate
+from .platform import libraries
 from .platform.failures import BadInput
 from .tokens.encoding import TOO_LONG
 
@@ -26,7 +26,7 @@ def parser_of(module: str, description: str | None, encodes: bool = True) -> arg
 
 def template_of(arguments: argparse.Namespace) -> ChatTemplate:
     """Ends the process, with the reason on standard error, where the model's tokenizer cannot be loaded. Exit codes: failures.py."""
-    os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
+    libraries.prepare_for_tokenizers()
     from .base_models.models import load_tokenizer
 
     try:

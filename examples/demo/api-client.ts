@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { z } from 'zod';
 import { WorkerPoolSchema } from '../../src/api/pool/schema.ts';
 import { ProjectSchema } from '../../src/api/projects/schema.ts';
-import { ValidationResultSchema } from '../../src/trainer/protocol.ts';
+import { ValidationResultSchema } from '../../src/trainer/results.ts';
 
 const DatasetIdSchema = z.object({ id: z.int(), row_count: z.int(), usable_row_count: z.int() });
 const WatchedProjectSchema = ProjectSchema.extend({ validation: ValidationResultSchema.nullable() });

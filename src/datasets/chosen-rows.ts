@@ -1,6 +1,8 @@
-import type { DuckDBConnection, DuckDBIntegerVector } from '@duckdb/node-api';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { COLUMNS, type MixtureSource, numbersOf, type SharedSource } from './chosen-tables.ts';
 import { conversationsOf } from './conversations.ts';
 import { DatasetError } from './dataset-error.ts';
+import { chooseHeldOut, heldOutByDataset, withHeldOut } from './held-out-rows.ts';
 import {
   type DatasetShare,
   type MixtureChoices,
@@ -10,14 +12,17 @@ import {
   type SimilarRowsChoice,
 } from './mixing.ts';
 import { randomIntegers, sample } from './random.ts';
+import {
+  chosenConversations,
+  rowsOfEarlierDatasets,
+  type SimilarRows,
+  similarBetween,
+  similarHeldOut,
+  warningsOf,
+} from './rows-in-common.ts';
 import { findSimilarRows } from './similar-rows.ts';
 import { literal } from './sql.ts';
-import { conversationsSql, type RowSource, trainableRowsSql } from './trainable-rows.ts';
-
-export interface MixtureSource extends RowSource {
-  /** Of the file that was uploaded: the choice of rows depends on it, and on nothing of this machine. */
-  sha256: string;
-}
+import { trainableRowsSql } from './trainable-rows.ts';
 
 /** Everything that decides which rows a mixture has. */
 export interface MixtureSpec {
@@ -28,29 +33,10 @@ export interface MixtureSpec {
   similarRows?: SimilarRowsChoice | undefined;
 }
 
-/** Rows that occur more than once in a mixture, in a way that is easily overlooked. */
-export interface SimilarRows {
-  /** Rows of a dataset that may not be chosen, since an earlier one has them. */
-  leftOut: { datasetId: number; rows: number }[];
-  /** What was found among the rows that were chosen; null when there were too many to look at. */
-  chosen: {
-    /** Training rows of a dataset of which an earlier one has the same, or not the same but a similar one. */
-    between: { datasetId: number; otherDatasetId: number; same: number; similar: number }[];
-    /** Held-out rows that were replaced since they are among the training rows, and those that resemble a training row. */
-    heldOut: { replaced: number; similar: number };
-  } | null;
-}
-
 export interface ChosenRows {
   plan: MixturePlan;
   similarRows: SimilarRows | null;
   shares: SharedSource[];
-}
-
-export interface SharedSource {
-  trait: string;
-  share: DatasetShare;
-  source: MixtureSource;
 }
 
 /**
@@ -100,27 +86,6 @@ export async function chooseRows(
       : null,
   };
   return { plan: { ...plan, warnings: [...plan.warnings, ...warningsOf(found)] }, similarRows: found, shares };
-}
-
-/** Of each dataset, the numbers of the rows that are the same as, or similar to, one of an earlier dataset. */
-async function rowsOfEarlierDatasets(connection: DuckDBConnection, datasets: MixtureSource[]): Promise<Set<number>[]> {
-  const conversations: string[] = [];
-  for (const [i, source] of datasets.entries()) {
-    const rows = await conversationsSql(connection, source);
-    conversations.push(`SELECT ${idOf(`${i}`, 'row')} AS id, ${i} AS part, messages FROM (${rows})`);
-  }
-  await findSimilarRows(connection, conversations.join(' UNION ALL '));
-  const found: Set<number>[] = [];
-  for (const i of datasets.keys()) {
-    const rows = `SELECT DISTINCT (id & 4294967295)::INTEGER FROM similar_rows WHERE id >> 32 = ${i}`;
-    found.push(new Set(await numbersOf(connection, rows)));
-  }
-  return found;
-}
-
-/** A row of a share, or of a dataset, as one number. */
-function idOf(share: string, row: string): string {
-  return `((${share}::BIGINT << 32) | ${row}::BIGINT)`;
 }
 
 /**
@@ -176,20 +141,6 @@ function drawPlaces({ rows, heldOut, allocated }: DatasetShare, random: (below: 
   };
 }
 
-async function numbersOf(connection: DuckDBConnection, sql: string): Promise<Int32Array> {
-  const parts: Int32Array[] = [];
-  const result = await connection.stream(sql);
-  for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk())
-    parts.push(Int32Array.from((chunk.getColumnVector(0) as DuckDBIntegerVector).toArray() as number[]));
-  const numbers = new Int32Array(parts.reduce((total, { length }) => total + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    numbers.set(part, at);
-    at += part.length;
-  }
-  return numbers;
-}
-
 /** The chosen rows with their conversations, as the table `conversations`, and `shares`; and `train`, which are some of them. */
 async function readConversations(connection: DuckDBConnection, shares: SharedSource[], most: number): Promise<void> {
   await connection.run(
@@ -213,61 +164,6 @@ async function readConversations(connection: DuckDBConnection, shares: SharedSou
   );
 }
 
-const COLUMNS = 'messages, tools, trait, dataset_id, row_number::BIGINT AS row_number, share, position';
-
-/** For findSimilarRows: held-out candidates are compared with training rows of all shares, also of their own. */
-function chosenConversations(shares: number): string {
-  return `SELECT DISTINCT ${idOf('share', 'row_number')} AS id, CASE WHEN is_train THEN share ELSE share + ${shares} END AS part, messages FROM conversations`;
-}
-
-/** The table `held_out`, and `candidates`: those for it, with whether they were taken out for being among the training rows. */
-async function chooseHeldOut(connection: DuckDBConnection, takesOutSimilar: boolean): Promise<void> {
-  const isSimilar = takesOutSimilar
-    ? `OR EXISTS (FROM ${SIMILAR_TO_TRAINING} WHERE id = ${idOf('candidate.share', 'candidate.row_number')})`
-    : '';
-  await connection.run(
-    `CREATE TABLE candidates_to_hold_out AS
-       SELECT ${COLUMNS}, held_out AS wanted, row_number() OVER (PARTITION BY share ORDER BY position) AS nth,
-         EXISTS (FROM conversations WHERE is_train AND messages = candidate.messages) ${isSimilar} AS is_trained_on
-       FROM conversations AS candidate JOIN shares USING (share) WHERE NOT is_train`,
-  );
-  await connection.run(
-    `CREATE TABLE held_out AS SELECT ${COLUMNS} FROM candidates_to_hold_out WHERE NOT is_trained_on
-       QUALIFY row_number() OVER (PARTITION BY share ORDER BY position) <= wanted`,
-  );
-}
-
-/** Pairs of a held-out candidate and a training row; not those of two candidates. */
-const SIMILAR_TO_TRAINING = `(SELECT id, other FROM similar_rows
-  WHERE id IN (SELECT ${idOf('share', 'row_number')} FROM conversations WHERE NOT is_train)
-    AND other IN (SELECT ${idOf('share', 'row_number')} FROM conversations WHERE is_train))`;
-
-async function heldOutByDataset(connection: DuckDBConnection): Promise<Map<number, number>> {
-  const found = await connection.runAndReadAll('SELECT dataset_id, count(*)::INTEGER AS rows FROM held_out GROUP BY 1');
-  return new Map(found.getRowObjectsJson().map(({ dataset_id, rows }) => [Number(dataset_id), Number(rows)]));
-}
-
-/** The plan with the rows that could be held out: fewer where the others are trained on as well. */
-function withHeldOut(plan: MixturePlan, found: Map<number, number>): MixturePlan {
-  const traits = plan.traits.map((trait) => {
-    const datasets = trait.datasets.map((share) => ({ ...share, heldOut: found.get(share.datasetId) ?? 0 }));
-    return { ...trait, datasets, heldOut: datasets.reduce((sum, { heldOut }) => sum + heldOut, 0) };
-  });
-  const missing = plan.traits
-    .flatMap(({ datasets }) => datasets)
-    .filter(({ datasetId, heldOut }) => (found.get(datasetId) ?? 0) < heldOut)
-    .map(
-      ({ datasetId, heldOut }) =>
-        `Only ${found.get(datasetId) ?? 0} of ${heldOut} rows of dataset ${datasetId} are held out: others are also, or nearly, among the training rows.`,
-    );
-  return {
-    ...plan,
-    traits,
-    heldOutRows: traits.reduce((sum, { heldOut }) => sum + heldOut, 0),
-    warnings: [...plan.warnings, ...missing],
-  };
-}
-
 /** What of the training rows is not used. */
 async function unusedWarnings(connection: DuckDBConnection, shares: SharedSource[]): Promise<string[]> {
   const found = await connection.runAndReadAll(
@@ -279,52 +175,4 @@ async function unusedWarnings(connection: DuckDBConnection, shares: SharedSource
     const id = shares[Number(share)]?.share.datasetId;
     return `Of dataset ${id}, training makes no use of ${part}, which ${rows} training rows have.`;
   });
-}
-
-async function similarBetween(
-  connection: DuckDBConnection,
-  shares: SharedSource[],
-): Promise<NonNullable<SimilarRows['chosen']>['between']> {
-  const trained = `(SELECT ${idOf('share', 'row_number')} FROM conversations WHERE is_train)`;
-  const found = await connection.runAndReadAll(
-    `SELECT share, other_share, count(*) FILTER (same)::INTEGER AS same, count(*) FILTER (NOT same)::INTEGER AS "similar" FROM (
-         SELECT id >> 32 AS share, other >> 32 AS other_share, bool_or(same) AS same FROM similar_rows
-         WHERE id IN ${trained} AND other IN ${trained} GROUP BY id, other >> 32)
-       GROUP BY ALL ORDER BY ALL`,
-  );
-  const idOfShare = (share: unknown) => shares[Number(share)]?.share.datasetId ?? 0;
-  return found.getRowObjectsJson().map(({ share, other_share, same, similar }) => ({
-    datasetId: idOfShare(share),
-    otherDatasetId: idOfShare(other_share),
-    same: Number(same),
-    similar: Number(similar),
-  }));
-}
-
-async function similarHeldOut(connection: DuckDBConnection): Promise<NonNullable<SimilarRows['chosen']>['heldOut']> {
-  const found = await connection.runAndReadAll(
-    `SELECT (SELECT count(*) FROM candidates_to_hold_out WHERE is_trained_on AND nth <= wanted)::INTEGER AS replaced,
-       (SELECT count(*) FROM held_out WHERE ${idOf('share', 'row_number')} IN (SELECT id FROM ${SIMILAR_TO_TRAINING}))::INTEGER AS "similar"`,
-  );
-  const [row] = found.getRowObjectsJson();
-  return { replaced: Number(row?.replaced), similar: Number(row?.similar) };
-}
-
-function warningsOf({ leftOut, chosen }: SimilarRows): string[] {
-  const left = leftOut.map(
-    ({ datasetId, rows }) =>
-      `${rows} rows of dataset ${datasetId} are left out: an earlier dataset has them, or similar ones.`,
-  );
-  if (!chosen) return [...left, 'Similar rows are looked for when the run begins: here they are too many.'];
-  const shared = chosen.between.map(
-    ({ datasetId, otherDatasetId, same, similar }) =>
-      `Of dataset ${datasetId}, ${same} training rows are also in dataset ${otherDatasetId}, and ${similar} are similar to one there. With mixing.similar_rows "drop" they are left out.`,
-  );
-  const held =
-    chosen.heldOut.similar === 0
-      ? []
-      : [
-          `${chosen.heldOut.similar} held-out rows are similar to a training row, so validation looks better than it is. With mixing.similar_rows "drop" they are replaced.`,
-        ];
-  return [...left, ...shared, ...held];
 }

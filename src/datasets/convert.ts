@@ -1,25 +1,24 @@
 import { rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { isDiskFull, readBytes, requireRoom, sha256OfFile } from '../platform/files.ts';
+import { isDiskFull, readBytes, sha256OfFile } from '../platform/files.ts';
 import { noteTexts } from './conversations.ts';
 import { countRows, type RowCounts } from './count-rows.ts';
-import { beginsAsJson, readCsv, readGoodCsvRows } from './csv.ts';
+import { readCsv, readGoodCsvRows } from './csv.ts';
 import { DatasetError } from './dataset-error.ts';
 import { type Detected, detectMapping } from './detect-mapping.ts';
 import { withDuckDb } from './duckdb.ts';
 import { type BadRows, badRowsNote, type OnBadRows, requireMostGood } from './good-rows.ts';
 import { goodJsonRows, readJson } from './json.ts';
-import { rowsInOneObject } from './json-shape.ts';
 import { conversationsOfTrees, isMessageTree } from './message-trees.ts';
 import { readParquet } from './parquet.ts';
-import { lineEnds, plainText } from './plain-text.ts';
+import { type PlainSource, plainSource } from './plain-source.ts';
+import { lineEnds } from './plain-text.ts';
 import { withProgress } from './progress.ts';
 import { LONGEST_ROW_BYTES, type Reading, RowTooLong } from './reading.ts';
 import { checkMapping, type Mapping } from './rows/mapping.ts';
 import { kindOf, type SourceKind } from './source-kind.ts';
 import { identifier, literal } from './sql.ts';
-import { packingOf, unpack } from './unpack.ts';
 import { watchRows } from './watched-rows.ts';
 
 export interface ConvertRequest {
@@ -84,14 +83,6 @@ export async function convert(request: ConvertRequest, onProgress: (percent: num
     const notes = [...source.notes, ...(reading.notes ?? []), ...treeNotes];
     return { kind, columns, mapping, alternatives, ...counts, sha256, notes: note === null ? notes : [...notes, note] };
   });
-}
-
-interface PlainSource {
-  kind: SourceKind;
-  path: string;
-  notes: string[];
-  /** Whether a cell may hold a NUL, which no text in the file showed. */
-  mayHaveNul: boolean;
 }
 
 type Reader = (connection: DuckDBConnection, path: string, longestRowBytes: number) => Promise<Reading>;
@@ -183,32 +174,6 @@ function checkColumns(columns: string[], mapping: Mapping | null): void {
   if (columns.includes('file_row_number'))
     throw new DatasetError('file has a column named "file_row_number", which is taken. Give it another name.');
   if (mapping) checkMapping(mapping, columns);
-}
-
-/** The source unpacked and as UTF-8, where it is not both already; refused when it is not what its name says. */
-async function plainSource(sourcePath: string, kind: SourceKind, workDir: string): Promise<PlainSource> {
-  await requireRoom(workDir, 0);
-  const packing = await packingOf(sourcePath);
-  const path = packing ? `${workDir}/unpacked` : sourcePath;
-  if (packing) await unpack(sourcePath, packing, path);
-  const isParquet = (await readBytes(path, 4)).toString('latin1') === 'PAR1';
-  if (isParquet !== (kind === 'parquet')) {
-    throw new DatasetError(
-      isParquet
-        ? `file is named as ${kind.toUpperCase()} and holds Parquet. Name it .parquet and upload it again.`
-        : 'file is named .parquet and is none: it does not begin as Parquet does. Name it after what it is, or write it again.',
-    );
-  }
-  if (isParquet) return { kind, path, notes: [], mayHaveNul: true };
-  const text = await plainText(path, `${workDir}/text`);
-  const inObject = kind === 'json' ? await rowsInOneObject(text.path, `${workDir}/rows`) : null;
-  if (inObject !== null) {
-    const notes = [...text.notes, inObject];
-    return { kind, path: `${workDir}/rows`, notes, mayHaveNul: text.hasNulEscape };
-  }
-  if (kind === 'csv' && (await beginsAsJson(text.path)))
-    throw new DatasetError('file is named as CSV and holds JSON. Name it .json or .jsonl and upload it again.');
-  return { kind, path: text.path, notes: text.notes, mayHaveNul: kind === 'json' && text.hasNulEscape };
 }
 
 async function writeParquet(

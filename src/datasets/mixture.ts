@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ifThere, sha256OfFile } from '../platform/files.ts';
-import type { SimilarRows } from './chosen-rows.ts';
 import type { MixturePlan } from './mixing.ts';
+import type { SimilarRows } from './rows-in-common.ts';
 
 const part = z.object({ file: z.string(), rows: z.number().int(), sha256: z.string() });
 const ManifestSchema = z.object({

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { askTokenizer, UnusableTokenizer } from '../trainer/ask-tokenizer.ts';
-import type { Hyperparameters, TooLongChoice } from '../trainer/protocol.ts';
+import type { Hyperparameters, TooLongChoice } from '../trainer/hyperparameters.ts';
 import { DatasetError } from './dataset-error.ts';
 
 /** A base model's tokenizer with its chat template, and how it is to be used. */

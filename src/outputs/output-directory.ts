@@ -4,6 +4,7 @@ import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { makeFolder } from '../platform/durable-files.ts';
 import { UserError } from '../platform/failure.ts';
 import { ifThere, ifUsable, isNotUsable, isWithin } from '../platform/files.ts';
+import { SharedLook } from '../platform/shared-look.ts';
 
 /** An output directory that may not be used; the message says why, and what may. */
 export class OutputDirectoryError extends UserError {}
@@ -55,16 +56,16 @@ async function look(requested: string, roots: string[]): Promise<{ real: string;
   if (/%[0-9a-f]{2}/i.test(requested)) throw refuse('has a %-encoded character; write the character itself');
   if (requested.split('/').includes('..')) throw refuse('has ".." in it');
 
-  const realRoots = await Promise.all(roots.map(realRoot));
-  const [first] = realRoots;
+  const realOnes = await Promise.all(roots.map((root) => realRoots.at(root)));
+  const [first] = realOnes;
   const wanted = isAbsolute(requested) ? resolve(requested) : resolve(first ?? '/', requested);
-  const ancestor = await nearestExisting(wanted);
+  const ancestor = await nearestExisting(wanted, realOnes);
   const real = join(ancestor.real, relative(ancestor.path, wanted));
   // A root itself is no output directory.
-  const root = realRoots.find((candidate) => real !== candidate && isWithin(real, candidate));
+  const root = realOnes.find((candidate) => real !== candidate && isWithin(real, candidate));
   if (root === undefined) throw refuse('is outside the allowed directories');
   // With the last slash it must be a directory: one look for both.
-  await access(`${ancestor.real}/`, constants.W_OK | constants.X_OK).catch((error: NodeJS.ErrnoException) => {
+  await writable.at(`${ancestor.real}/`).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOTDIR') throw refuse(`cannot be made: ${ancestor.path} is no directory`);
     throw isNotUsable(error) ? refuse('is not writable by the service') : error;
   });
@@ -86,8 +87,13 @@ async function realRoot(root: string): Promise<string> {
 }
 
 /** The path itself, or the closest folder above it that is there. A dangling link counts as there: it leads elsewhere. */
-async function nearestExisting(path: string): Promise<{ path: string; real: string }> {
+const realRoots = new SharedLook(realRoot);
+const writable = new SharedLook((path) => access(path, constants.W_OK | constants.X_OK));
+
+/** `known`: real paths that were found a moment ago. */
+async function nearestExisting(path: string, known: string[]): Promise<{ path: string; real: string }> {
   for (let candidate = path; ; candidate = dirname(candidate)) {
+    if (known.includes(candidate)) return { path: candidate, real: candidate };
     if (await ifUsable(lstat(candidate))) {
       const real = await ifUsable(realpath(candidate));
       if (real === null)

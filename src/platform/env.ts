@@ -39,6 +39,8 @@ const EnvSchema = z.object({
     .optional(),
   MTM_DEVICES_PER_RUN: z.coerce.number().int().min(1).max(16).default(1),
   MTM_TRAINER_THREADS: z.coerce.number().int().min(1).default(availableParallelism()),
+  MTM_WARM_TRAINERS: z.enum(['true', 'false']).default('true'),
+  MTM_VALIDATION_MAX_NEW_TOKENS: z.coerce.number().int().min(1).optional(),
   MTM_ENVIRONMENT: text.default('production'),
   MTM_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   MTM_HEARTBEAT_TIMEOUT_MS: z.coerce.number().int().min(3_000).max(600_000).default(30_000),
@@ -98,6 +100,10 @@ export interface Env {
   devicesPerRun: number;
   /** CPU threads of the trainer of a run that is asked for now; kept with the run. */
   trainerThreads: number;
+  /** Trainers are copies of a process that has their libraries loaded, where that can be done. */
+  warmTrainers: boolean;
+  /** Most tokens of each answer in the validation of a run that is asked for now; kept with the run. Undefined: the trainer decides. */
+  validationMaxNewTokens: number | undefined;
   environment: string;
   logLevel: string;
   /** How long a silent training worker is believed alive; lease and watchdog derive from it. */
@@ -165,6 +171,8 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
     devices: devicesFrom(e.MTM_DEVICES, source.CUDA_VISIBLE_DEVICES),
     devicesPerRun: e.MTM_DEVICES_PER_RUN,
     trainerThreads: e.MTM_TRAINER_THREADS,
+    warmTrainers: e.MTM_WARM_TRAINERS === 'true',
+    validationMaxNewTokens: e.MTM_VALIDATION_MAX_NEW_TOKENS,
     environment: e.MTM_ENVIRONMENT,
     logLevel: e.MTM_LOG_LEVEL,
     heartbeatTimeoutMs: e.MTM_HEARTBEAT_TIMEOUT_MS,
@@ -202,41 +210,6 @@ function listOf(text: string): string[] {
     .split(',')
     .map((part) => part.trim())
     .filter(Boolean);
-}
-
-/** The variables from which loadEnv gives these settings again: for processes that we start. */
-export function toVariables(env: Env): Record<string, string> {
-  return {
-    MTM_HOME: env.home,
-    MTM_HOST: env.host,
-    MTM_PORT: String(env.port),
-    MTM_API_KEYS: env.apiKeys.join(','),
-    MTM_ALLOWED_HOSTS: env.allowedHosts.join(','),
-    MTM_TRUST_NETWORK: String(env.trustNetwork),
-    MTM_TOOLS: env.toolsDir,
-    MTM_PYTHON: env.python ?? '',
-    MTM_PIP_ARGS: env.pipArgs.join(' '),
-    MTM_OUTPUT_ROOTS: env.outputRoots.join(':'),
-    MTM_MODEL_ROOTS: env.modelRoots.join(':'),
-    MTM_HOST_NAME: env.hostName,
-    MTM_DEVICES: env.devices?.join(',') ?? '',
-    MTM_DEVICES_PER_RUN: String(env.devicesPerRun),
-    MTM_TRAINER_THREADS: String(env.trainerThreads),
-    MTM_ENVIRONMENT: env.environment,
-    MTM_LOG_LEVEL: env.logLevel,
-    MTM_HEARTBEAT_TIMEOUT_MS: String(env.heartbeatTimeoutMs),
-    MTM_CHECKPOINT_PERCENT: String(env.checkpointPercent),
-    MTM_STALL_TIMEOUT_MS: String(env.stallTimeoutMs),
-    MTM_GIVE_UP_AFTER_MS: String(env.giveUpAfterMs),
-    MTM_KEEP_WORK_DAYS: String(env.keepWorkDays),
-    MTM_STOP_GRACE_MS: String(env.stopGraceMs),
-    MTM_MAX_UPLOAD_BYTES: String(env.maxUploadBytes),
-    DATABASE_URL: env.databaseUrl ?? '',
-    TEMPORAL_ADDRESS: env.temporalAddress ?? '',
-    TEMPORAL_NAMESPACE: env.temporalNamespace,
-    HF_HUB_CACHE: env.modelCache,
-    OLLAMA_MODELS: env.ollamaStore,
-  };
 }
 
 /** Environment for a child process of the service: what we were given, with `overrides` on top. */

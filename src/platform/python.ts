@@ -66,6 +66,15 @@ export async function ensureTrainerPython({ env, onProgress }: PythonOptions): P
   return await ensurePythonEnvironment({ env, onProgress, what, requirements: TRAINER_REQUIREMENTS });
 }
 
+/** Asks for the trainer's Python as ensureTrainerPython does, and looks for it again only where it is gone: to look starts a process. */
+export function trainerPythonOf(options: PythonOptions): () => Promise<string> {
+  let found: string | null = null;
+  return async () => {
+    if (found === null || !(await exists(found))) found = await ensureTrainerPython(options);
+    return found;
+  };
+}
+
 /**
  * A virtual environment with these requirements under MTM_TOOLS, made on first need. Processes that ask at the same time
  * make it once; one that was interrupted is made anew.

@@ -25,7 +25,7 @@ export async function main(env: Env): Promise<void> {
   const sequelize = connectModels(requireDatabaseUrl(env), { statementTimeoutMs: STATEMENT_TIMEOUT_MS });
   const orchestration = connectOrchestration(env);
   await makeFolders(env);
-  const bundles = new BundleReaders();
+  const bundles = new BundleReaders({ isWarm: env.warmTrainers, log: (sentence) => logger.info(sentence) });
   const server = await listen(createApi({ env, orchestration, logger, sequelize, bundles }), env.port, env.host);
   // A database that is away now is there at the next time.
   const tidyUp = () => void Promise.all([forgetOldKeys(sequelize), sweepFiles(env)]).catch(() => {});
@@ -42,7 +42,7 @@ export async function main(env: Env): Promise<void> {
       const drain = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
       await closed;
       clearTimeout(drain);
-      bundles.close();
+      await bundles.close();
       await Promise.all([orchestration.close(), sequelize.close()]);
     },
   });

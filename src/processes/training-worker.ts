@@ -12,11 +12,10 @@ import { createLogger } from '../platform/logger.ts';
 import { requireDatabaseUrl } from '../platform/postgres/database-url.ts';
 import { processStart } from '../platform/process-identity.ts';
 import { runUntilStopped } from '../platform/process-lifecycle.ts';
-import { ensureTrainerPython } from '../platform/python.ts';
+import { trainerPythonOf } from '../platform/python.ts';
 import { workerConnection } from '../platform/temporal/connection.ts';
 import { lastClaimOf } from '../runs/run-folder.ts';
-import { type StartTrainer, startTrainer } from '../trainer/process.ts';
-import { WarmTrainer } from '../trainer/warm-trainer.ts';
+import { WarmPython } from '../trainer/warm-python.ts';
 import { TRAINING_QUEUE, type TrainingActivities } from '../workflows/contract.ts';
 import { installTemporalLogger } from './orchestrator/orchestrator.ts';
 
@@ -37,12 +36,19 @@ export async function main(env: Env, args: string[]): Promise<void> {
   const stopping = new AbortController();
   let stopGraceMs = STOP_GRACE_MS;
   const report = createReport(workerId);
-  const trainers = trainersOf(env);
+  const python = trainerPythonOf({ env, onProgress: (line) => logger.info(line) });
   await report.takePlace();
+  const log = (sentence: string) => logger.info(sentence);
+  const warm = new WarmPython({ libraries: 'trainings', isOn: env.warmTrainers, idleMs: null, log });
+  // The first run says what is wrong with a Python that cannot be made.
+  void python().then(
+    (found) => warm.warmUp(found),
+    () => {},
+  );
   const context: TrainingWorkerContext = {
     env,
-    python: () => ensureTrainerPython({ env, onProgress: (line) => logger.info(line) }),
-    startTrainer: trainers.start,
+    python,
+    startPython: warm.start,
     leaseOptions: (runId) => ({
       runId,
       workerId,
@@ -82,7 +88,7 @@ export async function main(env: Env, args: string[]): Promise<void> {
       stopping.abort();
       worker.shutdown();
       await running;
-      await trainers.close();
+      await warm.close();
       clearInterval(timer);
       await report.settled();
       await report.now('stopped', null);
@@ -90,20 +96,6 @@ export async function main(env: Env, args: string[]): Promise<void> {
     },
     timeLimitMs: Math.max(STOP_GRACE_MS, env.stopGraceMs) + 60_000,
   });
-}
-
-/** On the CPU, trainers that have their libraries from the one before. A GPU cannot be used in a copy of a process. */
-function trainersOf(env: Env): { start: StartTrainer; close: () => Promise<void> } {
-  const isOnCpu = env.devices?.every((device) => device === 'cpu') === true;
-  if (!isOnCpu || process.platform !== 'linux') return { start: startTrainer, close: async () => {} };
-  let warm: WarmTrainer | undefined;
-  return {
-    start: async (options) => {
-      warm ??= new WarmTrainer(options.python);
-      return await warm.start(options);
-    },
-    close: async () => await warm?.close(),
-  };
 }
 
 /** Writes what this worker does into its row, where GET /workers/ and the host agent read it, and obeys what it says. */

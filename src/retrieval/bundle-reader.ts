@@ -1,9 +1,8 @@
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { execa } from 'execa';
+import { text } from 'node:stream/consumers';
 import { z } from 'zod';
-import { childEnv, PROJECT_ROOT } from '../platform/env.ts';
 import { TransientError, UserError } from '../platform/failure.ts';
+import { killGroup, type PythonProcess, type StartPython } from '../trainer/python-process.ts';
 import {
   type BundleEvent,
   type BundleQuestion,
@@ -25,7 +24,7 @@ export interface BundlePlace {
 /** A bundle, or a question, that cannot be answered: damaged, or its model is not the one that made it. Its message is for the user. */
 export class UnreadableBundle extends UserError {}
 
-/** Exit code of `trainer/bundle/query.py` where it has said what is wrong with the bundle or its model. */
+/** Exit code of `trainer/query.py` where it has said what is wrong with the bundle or its model. */
 const UNREADABLE = 20;
 const FIND_WITHIN_MS = 60_000;
 /** A large model on a slow disk, or on a CPU: until it has read all chunks it says nothing. */
@@ -33,34 +32,23 @@ const READY_WITHIN_MS = 10 * 60_000;
 
 /** A process that has a bundle and its models in memory, and answers one question after another. */
 export class BundleReader {
-  readonly #child;
-  readonly #lines: AsyncIterator<string>;
+  readonly #process: Promise<Reading>;
   #turn: Promise<unknown>;
   #isOver = false;
 
-  constructor({ python, bundlePath, modelPath, answeringModelPath }: BundlePlace) {
-    this.#child = execa(
-      python,
-      [
-        join(PROJECT_ROOT, 'trainer', 'bundle', 'query.py'),
-        ...['--bundle', bundlePath, '--model', modelPath],
-        ...(answeringModelPath === null ? [] : ['--answering-model', answeringModelPath]),
-      ],
-      {
-        env: childEnv({ HF_HUB_OFFLINE: '1', PYTHONDONTWRITEBYTECODE: '1', PYTHONUTF8: '1', TQDM_DISABLE: '1' }),
-        buffer: { stdout: false },
-        reject: false,
-      },
-    );
-    this.#child.stdin.on('error', () => {});
-    this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
+  constructor(start: StartPython, { python, bundlePath, modelPath, answeringModelPath }: BundlePlace) {
+    const given = [
+      ...['--bundle', bundlePath, '--model', modelPath],
+      ...(answeringModelPath === null ? [] : ['--answering-model', answeringModelPath]),
+    ];
+    const command = { python, module: 'trainer.bundle.query', arguments: given, logFile: null, hasEvents: false };
+    this.#process = start(command).then(reading);
     this.#turn = this.#next(ReadySchema, READY_WITHIN_MS);
     this.#turn.catch(() => {});
-    void this.#child.then(() => {
+    const over = () => {
       this.#isOver = true;
-    });
-    // It ends with us: its standard input closes.
-    this.#child.unref();
+    };
+    void this.#process.then(({ ended }) => ended).then(over, over);
   }
 
   get isOver(): boolean {
@@ -70,7 +58,7 @@ export class BundleReader {
   /** The best chunks, and the answer where one is asked for. @throws UnreadableBundle; TransientError when it does not answer; Error when the process died */
   async ask(question: BundleQuestion): Promise<BundleReply> {
     return await this.#inTurn(async () => {
-      this.#send({ ...question, stream: false });
+      await this.#send({ ...question, stream: false });
       return saidOf(await this.#next(BundleReplySchema, question.answer ? READY_WITHIN_MS : FIND_WITHIN_MS));
     });
   }
@@ -84,8 +72,8 @@ export class BundleReader {
     let wake = () => {};
     const told = this.#inTurn(async () => {
       if (left.aborted) return;
-      this.#send({ ...question, answer: true, stream: true });
-      const leave = () => this.#send({ leave: true });
+      await this.#send({ ...question, answer: true, stream: true });
+      const leave = () => void this.#send({ leave: true });
       left.addEventListener('abort', leave, { once: true });
       try {
         for (;;) {
@@ -120,7 +108,13 @@ export class BundleReader {
   /** Ends it when what was asked is answered. */
   close(): void {
     this.#isOver = true;
-    void this.#turn.catch(() => {}).then(() => this.#child.stdin.end());
+    void this.#turn
+      .catch(() => {})
+      .then(() => this.#process)
+      .then(
+        ({ stdin }) => stdin.end(),
+        () => {},
+      );
   }
 
   /** One question after another; one that cannot be answered keeps no other from it. */
@@ -134,33 +128,46 @@ export class BundleReader {
     return result;
   }
 
-  #send(asked: object): void {
-    this.#child.stdin.write(`${JSON.stringify(asked)}\n`);
+  async #send(asked: object): Promise<void> {
+    (await this.#process).stdin.write(`${JSON.stringify(asked)}\n`);
   }
 
   async #next<T>(schema: z.ZodType<T>, withinMs: number): Promise<T> {
+    const { pid, lines, stderr, ended } = await this.#process;
     let isLate = false;
     const late = setTimeout(() => {
       isLate = true;
-      this.#child.kill('SIGKILL');
+      killGroup(pid);
     }, withinMs);
     try {
-      const { value, done } = await this.#lines.next();
+      const { value, done } = await lines.next();
       if (!done) return schema.parse(JSON.parse(value));
     } catch (error) {
-      this.#child.kill('SIGKILL');
+      killGroup(pid);
       this.#isOver = true;
       throw error;
     } finally {
       clearTimeout(late);
     }
     this.#isOver = true;
-    const { exitCode, stderr } = await this.#child;
-    const said = stderr.trim().split('\n').at(-1) ?? '';
+    const { code, signal } = await ended;
+    const said = (await stderr).trim().split('\n').at(-1) ?? '';
     if (isLate) throw new TransientError(`The model of this bundle did not answer within ${withinMs / 1000} s.`);
-    if (exitCode === UNREADABLE) throw new UnreadableBundle(said);
-    throw new Error(`The reader of a bundle ended (exit code ${exitCode}): ${said}`);
+    if (code === UNREADABLE) throw new UnreadableBundle(said);
+    throw new Error(`The reader of a bundle ended (${signal ?? `exit code ${code}`}): ${said}`);
   }
+}
+
+/** A process that reads a bundle, and what it writes. */
+interface Reading extends Pick<PythonProcess, 'pid' | 'stdin' | 'ended'> {
+  lines: AsyncIterator<string>;
+  stderr: Promise<string>;
+}
+
+function reading({ pid, stdin, stdout, stderr, ended }: PythonProcess): Reading {
+  if (!stdout || !stderr) throw new Error('A reader of a bundle without output.');
+  stdin.on('error', () => {});
+  return { pid, stdin, ended, lines: createInterface({ input: stdout })[Symbol.asyncIterator](), stderr: text(stderr) };
 }
 
 /** @throws UnreadableBundle where the reader says why it cannot answer */

@@ -1,3 +1,4 @@
+import { WarmPython } from '../trainer/warm-python.ts';
 import type { BundleEvent, BundleQuestion, BundleReply } from './bundle-protocol.ts';
 import { type BundlePlace, BundleReader } from './bundle-reader.ts';
 
@@ -14,6 +15,11 @@ interface Kept {
 export class BundleReaders {
   /** The one that was asked last is the last. */
   readonly #readers = new Map<string, Kept>();
+  readonly #warm: WarmPython;
+
+  constructor({ isWarm, log }: { isWarm: boolean; log: (sentence: string) => void }) {
+    this.#warm = new WarmPython({ libraries: 'answers', isOn: isWarm, idleMs: IDLE_MS, log });
+  }
 
   /** What a bundle says to a question. @throws UnreadableBundle */
   async ask(place: BundlePlace, question: BundleQuestion): Promise<BundleReply> {
@@ -25,8 +31,9 @@ export class BundleReaders {
     return this.#readerOf(place).stream(question, left);
   }
 
-  close(): void {
+  async close(): Promise<void> {
     for (const key of [...this.#readers.keys()]) this.#end(key);
+    await this.#warm.close();
   }
 
   #readerOf(place: BundlePlace): BundleReader {
@@ -34,7 +41,7 @@ export class BundleReaders {
     const kept = this.#readers.get(key);
     this.#readers.delete(key);
     clearTimeout(kept?.idle);
-    const reader = kept && !kept.reader.isOver ? kept.reader : new BundleReader(place);
+    const reader = kept && !kept.reader.isOver ? kept.reader : new BundleReader(this.#warm.start, place);
     this.#readers.set(key, { reader, idle: setTimeout(() => this.#end(key), IDLE_MS).unref() });
     for (const [oldest] of [...this.#readers].slice(0, -MOST_READERS)) this.#end(oldest);
     return reader;

@@ -1,5 +1,6 @@
-import { execa } from 'execa';
-import { childEnv, PROJECT_ROOT } from '../platform/env.ts';
+import { text } from 'node:stream/consumers';
+import { loadEnv } from '../platform/env.ts';
+import { KEPT_IDLE_MS, WarmPython } from './warm-python.ts';
 
 /** The model's tokenizer or chat template is not usable: the message is the trainer's sentence. */
 export class UnusableTokenizer extends Error {}
@@ -14,24 +15,31 @@ interface TokenizerCommand {
   input?: string;
 }
 
+/** Of this process: whoever asks once often asks again. */
+let warm: WarmPython | undefined;
+
+function tokenizers(): WarmPython {
+  const log = (sentence: string) => console.error(sentence);
+  warm ??= new WarmPython({ libraries: 'tokenizers', isOn: loadEnv().warmTrainers, idleMs: KEPT_IDLE_MS, log });
+  return warm;
+}
+
 /**
- * What the command writes. To start one takes about two seconds.
+ * What the command writes. The first one takes seconds, those that follow soon after it a tenth of one.
  * @throws UnusableTokenizer
  */
-export async function askTokenizer({
-  python,
-  module,
-  modelPath,
-  options = [],
-  input,
-}: TokenizerCommand): Promise<string> {
-  const { stdout, stderr, exitCode, signal } = await execa(python, ['-m', `trainer.${module}`, modelPath, ...options], {
-    cwd: PROJECT_ROOT,
-    env: childEnv({ PYTHONDONTWRITEBYTECODE: '1', PYTHONUTF8: '1' }),
-    ...(input === undefined ? { stdin: 'ignore' } : { input }),
-    reject: false,
-  });
+export async function askTokenizer(command: TokenizerCommand): Promise<string> {
+  const { python, module, modelPath, options = [], input = '' } = command;
+  const given = { python, module: `trainer.${module}`, arguments: [modelPath, ...options] };
+  const asked = await tokenizers().start({ ...given, logFile: null, hasEvents: false });
+  // One that has ended, or has no use for it, takes no input: how it ended says why.
+  asked.stdin.on('error', () => {}).end(input);
+  const [stdout, stderr, { code, signal }] = await Promise.all([
+    asked.stdout ? text(asked.stdout) : '',
+    asked.stderr ? text(asked.stderr) : '',
+    asked.ended,
+  ]);
   if (signal) throw new Error(`The tokenizer was ended by ${signal}.`);
-  if (exitCode !== 0) throw new UnusableTokenizer(stderr.trim().split('\n').at(-1) || `exit code ${exitCode}`);
-  return stdout;
+  if (code !== 0) throw new UnusableTokenizer(stderr.trim().split('\n').at(-1) || `exit code ${code}`);
+  return stdout.trimEnd();
 }

@@ -1,15 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import { Readable, type Writable } from 'node:stream';
-import { childEnv, PROJECT_ROOT } from '../platform/env.ts';
+import type { Readable } from 'node:stream';
 import { eventIn, type TrainerEvent } from './protocol.ts';
-
-/** How a process ended: one of both. */
-export interface ProcessEnd {
-  code: number | null;
-  signal: NodeJS.Signals | null;
-}
+import { killGroup, type ProcessEnd, type PythonProcess, type StartPython, startPython } from './python-process.ts';
 
 /** How a trainer ended. Which codes mean what: EXIT_CODES. */
 export interface TrainerExit extends ProcessEnd {
@@ -19,6 +11,7 @@ export interface TrainerExit extends ProcessEnd {
   result: Record<string, unknown> | null;
 }
 
+/** A trainer, and the ways to end it. Who does so, when and why: src/activities/runs/run-trainer.ts. */
 export interface TrainerProcess {
   pid: number;
   /** Resolves when the process has ended and every event it sent was handed over. Rejects when it sent what is none. */
@@ -40,58 +33,29 @@ export interface TrainerOptions {
   onEvent: (event: TrainerEvent) => void;
 }
 
-/** A trainer that runs, in a process group of its own, and how to talk with it. */
-export interface RunningTrainer {
-  pid: number;
-  /** It dies when this closes, as it does when this process dies. */
-  commands: Writable;
-  events: Readable;
-  ended: Promise<ProcessEnd>;
-}
-
 export type StartTrainer = (options: TrainerOptions) => Promise<TrainerProcess>;
 
-/** Starts `python -m trainer <runFile>`. */
-export async function startTrainer(options: TrainerOptions): Promise<TrainerProcess> {
-  const log = await open(options.logFile, 'a');
-  let child: ChildProcess;
-  try {
-    child = spawn(options.python, ['-u', '-m', 'trainer', options.runFile, '--events-fd', '3', '--supervised'], {
-      cwd: PROJECT_ROOT,
-      detached: true,
-      stdio: ['pipe', log.fd, log.fd, 'pipe'],
-      env: childEnv({ PYTHONDONTWRITEBYTECODE: '1' }),
-    });
-  } finally {
-    await log.close();
-  }
-  const { pid, stdin } = child;
-  const events = child.stdio[3];
-  const ended = new Promise<ProcessEnd>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', (code, signal) => resolve({ code, signal }));
-  });
-  if (pid === undefined || !stdin || !(events instanceof Readable)) {
-    await ended;
-    throw new Error(`${options.python} could not be started.`);
-  }
-  return supervise({ pid, commands: stdin, events, ended }, options);
+/** Starts `python -m trainer <runFile>`, by itself or, with another `start`, as a copy of a process that has its libraries loaded. */
+export async function startTrainer(
+  { python, runFile, logFile, onEvent }: TrainerOptions,
+  start: StartPython = startPython,
+): Promise<TrainerProcess> {
+  const given = [runFile, '--events-fd', '3', '--supervised'];
+  return supervise(await start({ python, module: 'trainer', arguments: given, logFile, hasEvents: true }), onEvent);
 }
 
-export function supervise(
-  { pid, commands, events, ended }: RunningTrainer,
-  { onEvent }: Pick<TrainerOptions, 'onEvent'>,
-): TrainerProcess {
+function supervise({ pid, stdin, events, ended }: PythonProcess, onEvent: TrainerOptions['onEvent']): TrainerProcess {
   // A trainer that is gone cannot be told anything; how it ended is told by `exited`.
-  commands.on('error', () => {});
+  stdin.on('error', () => {});
   const kill = () => killGroup(pid);
   // What a dead trainer left running would hold the events open.
   void ended.then(kill, kill);
+  if (!events) throw new Error('A trainer without events.');
   return {
     pid,
     exited: handleEvents(events, onEvent, kill).then(async (last) => ({ ...(await ended), ...last })),
-    stop: () => commands.write('stop\n'),
-    prolongLease: (goodForMs) => commands.write(`lease ${Math.max(0, Math.floor(goodForMs))}\n`),
+    stop: () => stdin.write('stop\n'),
+    prolongLease: (goodForMs) => stdin.write(`lease ${Math.max(0, Math.floor(goodForMs))}\n`),
     kill,
   };
 }
@@ -128,14 +92,5 @@ function parseEvent(line: string): TrainerEvent | Error {
     return eventIn(line);
   } catch (cause) {
     return new Error(`The trainer sent a line that is no event of this protocol: ${line.slice(0, 200)}`, { cause });
-  }
-}
-
-/** SIGKILL to the whole group; a group that is gone is what was wanted. */
-function killGroup(pid: number): void {
-  try {
-    process.kill(-pid, 'SIGKILL');
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
   }
 }

@@ -1,6 +1,6 @@
 /** `npm run bench -- NAME`: measures the running service on this machine, and prints what it saw. */
 const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
-  api: async () => (await import('./api.ts')).main(),
+  api: async (args) => (await import('./api/main.ts')).main(args),
   data: async (args) => (await import('./data/main.ts')).main(args),
   trainer: async (args) => (await import('./trainer/main.ts')).main(args),
   models: async (args) => (await import('./models.ts')).main(args),
@@ -13,6 +13,7 @@ const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
   pool: async (args) => (await import('./pool.ts')).main(args),
   queue: async (args) => (await import('./queue/main.ts')).main(args),
   metrics: async (args) => (await import('./metrics.ts')).main(args),
+  start: async (args) => (await import('./start/main.ts')).main(args),
   overhead: async (args) => (await import('./overhead.ts')).main(args),
 };
 

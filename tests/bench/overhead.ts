@@ -14,6 +14,7 @@ import type { RunFile } from '../../src/trainer/protocol.ts';
 import { median } from '../support/figures.ts';
 import { type ApiClient, clientOf, TINY_MODEL, testEnv, until } from '../support/service.ts';
 import { putTinyModel } from '../support/tiny-models.ts';
+import { BEFORE, checkpointOverhead } from './checkpoint-overhead.ts';
 
 const MOST_MORE_PERCENT = { without: 1, with: 3.5 };
 const ROWS = 3_000;
@@ -40,6 +41,9 @@ interface Span {
  * that it chooses and with none, against `python -m trainer run.json` by hand with none. In turns, and the service is down
  * while the trainer runs by hand, so that nothing of it counts there. The trainer leaves one CPU core to others, as one
  * does that trains on a GPU; with --threads it takes as many as it is given, on both sides.
+ *
+ * `npm run bench -- overhead --checkpoints 20 [--before COMMIT] [--models NAME,NAME] [--pairs N] [--threads T]`: what a checkpoint
+ * costs the trainer alone, against an earlier build (`checkpoint-overhead.ts`).
  */
 export async function main(args: string[]): Promise<void> {
   const { values } = parseArgs({
@@ -48,8 +52,15 @@ export async function main(args: string[]): Promise<void> {
       pairs: { type: 'string', default: '3' },
       minutes: { type: 'string', default: '3' },
       threads: { type: 'string', default: String(Math.max(1, availableParallelism() - 1)) },
+      checkpoints: { type: 'string' },
+      before: { type: 'string', default: BEFORE },
+      models: { type: 'string', default: 'tiny-standard,smollm2-qlora' },
     },
   });
+  if (values.checkpoints) {
+    const { checkpoints, pairs, threads, models, before } = values;
+    return await checkpointOverhead(Number(checkpoints), before, models.split(','), Number(pairs), Number(threads));
+  }
   const { heartbeatTimeoutMs } = loadEnv();
   const env: Env = { ...(await testEnv()), heartbeatTimeoutMs, trainerThreads: Number(values.threads) };
   try {

@@ -1,6 +1,7 @@
 import { execa } from 'execa';
 import { BUILT } from '../../src/platform/built-files.ts';
-import { childEnv, PROJECT_ROOT, toVariables } from '../../src/platform/env.ts';
+import { childEnv, PROJECT_ROOT } from '../../src/platform/env.ts';
+import { toVariables } from '../../src/platform/env-variables.ts';
 import type { Target } from './faults.ts';
 import { type Strike, signal } from './strikes.ts';
 import { uploadThrough } from './uploads.ts';

@@ -55,6 +55,14 @@ export const FAULTS: readonly Fault[] = [
     aim: strikes.killTrainer,
   },
   {
+    name: 'kill warm process',
+    does: 'SIGKILL of the process that trainers are copies of: before, while or after it makes one',
+    kind: 'holder',
+    moments: [...WHILE_HELD, 'loading', 'loading'],
+    crashesTrainer: true,
+    aim: strikes.killWarmProcess,
+  },
+  {
     name: 'kill worker',
     does: 'SIGKILL of the training worker that holds the run',
     kind: 'holder',

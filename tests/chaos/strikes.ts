@@ -4,7 +4,7 @@ import { isFinal, type RunStatus } from '../../src/models/runs/statuses.ts';
 import { processStart } from '../../src/platform/process-identity.ts';
 import type { OutsideServer } from '../support/servers.ts';
 import { until } from '../support/service.ts';
-import { trainersOf } from '../support/trainers.ts';
+import { trainersOf, warmProcessOf } from '../support/trainers.ts';
 import type { Target } from './faults.ts';
 import { completeCheckpoints, tear } from './tear.ts';
 import { DISK_SIZE } from './world.ts';
@@ -48,6 +48,13 @@ export async function workerOf({ world, run }: Target): Promise<number | null> {
 
 export async function killTrainer(target: Target): Promise<Strike | null> {
   const pid = await trainerOf(target);
+  return pid === null ? null : { inject: async () => signal(pid, 'SIGKILL'), heal: nothing };
+}
+
+/** With the trainer that is a copy of it, if there is one by then; and while it makes one, if there is not. */
+export async function killWarmProcess(target: Target): Promise<Strike | null> {
+  const worker = await workerOf(target);
+  const pid = worker === null ? null : await warmProcessOf(worker);
   return pid === null ? null : { inject: async () => signal(pid, 'SIGKILL'), heal: nothing };
 }
 

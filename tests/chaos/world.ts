@@ -5,7 +5,7 @@ import { setTimeout as after } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import pg from 'pg';
 import type { Env } from '../../src/platform/env.ts';
-import { toVariables } from '../../src/platform/env.ts';
+import { toVariables } from '../../src/platform/env-variables.ts';
 import { ServiceProcess } from '../../src/processes/start/service-process.ts';
 import { LossyProxy } from '../support/lossy-proxy.ts';
 import { processesOf } from '../support/processes.ts';

@@ -7,9 +7,9 @@ import type { Converted } from '../../src/datasets/convert.ts';
 import { DatasetError } from '../../src/datasets/dataset-error.ts';
 import type { OnBadRows } from '../../src/datasets/good-rows.ts';
 import { ingestDataset } from '../../src/datasets/ingest.ts';
-import { WHOLE } from '../../src/datasets/mixing.ts';
 import { previewRows } from '../../src/datasets/preview.ts';
 import type { Mapping } from '../../src/datasets/rows/mapping.ts';
+import { WHOLE } from '../../src/datasets/shares.ts';
 import { writeMixture } from '../../src/datasets/write-mixture.ts';
 
 describe('ingesting a file', function () {

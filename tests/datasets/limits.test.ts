@@ -6,8 +6,8 @@ import { gzipSync } from 'node:zlib';
 import type { DataProcessOptions } from '../../src/datasets/data-process.ts';
 import { DatasetError } from '../../src/datasets/dataset-error.ts';
 import { ingestDataset } from '../../src/datasets/ingest.ts';
-import { WHOLE } from '../../src/datasets/mixing.ts';
 import { previewRows } from '../../src/datasets/preview.ts';
+import { WHOLE } from '../../src/datasets/shares.ts';
 import { writeMixture } from '../../src/datasets/write-mixture.ts';
 import { until } from '../support/service.ts';
 

@@ -3,14 +3,14 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { MixtureSource } from '../../src/datasets/chosen-rows.ts';
+import type { MixtureSource } from '../../src/datasets/chosen-tables.ts';
 import { withDuckDb } from '../../src/datasets/duckdb.ts';
 import { ingestDataset } from '../../src/datasets/ingest.ts';
 import type { SimilarRowsChoice } from '../../src/datasets/mixing.ts';
-import { WHOLE } from '../../src/datasets/mixing.ts';
 import { MIXTURE_PARTS, readMixturePlan } from '../../src/datasets/mixture.ts';
 import { readMixtureRows } from '../../src/datasets/mixture-rows.ts';
 import { randomIntegers } from '../../src/datasets/random.ts';
+import { WHOLE } from '../../src/datasets/shares.ts';
 import { findSimilarRows } from '../../src/datasets/similar-rows.ts';
 import { writeMixture } from '../../src/datasets/write-mixture.ts';
 

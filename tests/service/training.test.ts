@@ -10,6 +10,11 @@ import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, TINY_MODEL, until } from '../support/service.ts';
 import { trainerOf } from '../support/trainers.ts';
 
+interface Validated {
+  traits: { trait: string; rows: number }[];
+  max_new_tokens: number;
+}
+
 describe('a training through the whole service', function () {
   this.timeout(360_000);
   let service: TestService;
@@ -81,7 +86,8 @@ describe('a training through the whole service', function () {
     const output = String(project.output_path);
     await Promise.all(['config.json', 'model.safetensors', 'tokenizer.json'].map((name) => access(join(output, name))));
     assert.equal(await readlink(join(dirname(output), 'latest')), `project-${id}-run-1`);
-    const { traits } = project.validation as { traits: { trait: string; rows: number }[] };
+    const { traits, max_new_tokens } = project.validation as Validated;
+    assert.equal(max_new_tokens, service.env.validationMaxNewTokens);
     assert.deepEqual(traits.map(({ trait }) => trait).sort(), ['coding', 'general_tools', 'reasoning']);
     const checked = await service.call('POST', `/projects/${id}/validate`);
     assert.deepEqual([checked.status, checked.body.valid], [200, true]);

@@ -40,7 +40,7 @@ export async function startTestApi(
   await makeFolders(env);
   const orchestration = connectOrchestration(env);
   const { sequelize } = database;
-  const bundles = new BundleReaders();
+  const bundles = new BundleReaders({ isWarm: env.warmTrainers, log: (sentence) => logger.info(sentence) });
   const dependencies = { env, orchestration, logger, sequelize, bundles };
   const limits = answerWithinMs === undefined ? {} : { answerWithinMs };
   const server = await listen(createApi({ ...dependencies, ...limits }), 0, '127.0.0.1');
@@ -71,7 +71,7 @@ export async function startTestApi(
     close: async () => {
       server.closeAllConnections();
       server.close();
-      bundles.close();
+      await bundles.close();
       await orchestration.close();
     },
   };

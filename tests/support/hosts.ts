@@ -1,6 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { toVariables } from '../../src/platform/env.ts';
+import { toVariables } from '../../src/platform/env-variables.ts';
 import { ServiceProcess } from '../../src/processes/start/service-process.ts';
 import { processesOf } from './processes.ts';
 import { type ApiClient, type TestService, until } from './service.ts';

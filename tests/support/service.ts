@@ -27,6 +27,8 @@ export async function testEnv(): Promise<Env> {
     modelCache: join(home, 'models'),
     ollamaStore: join(home, 'ollama'),
     heartbeatTimeoutMs: 5_000,
+    // A model of random weights ends no answer by itself: it would say as many tokens as it may, which took most of the time of most runs.
+    validationMaxNewTokens: 8,
     hostName: 'test-host',
   };
 }

@@ -1,27 +1,36 @@
 import { createHash } from 'node:crypto';
-import { cp, mkdir, readFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lock } from 'proper-lockfile';
 import { type Env, PROJECT_ROOT } from '../../src/platform/env.ts';
 import { installModel } from '../../src/processes/model-command.ts';
 
-/**
- * Puts a tiny model into the cache directory of a test's service. It is made once, under MTM_TOOLS: loading the libraries
- * for it would take longer than many a test.
- */
-export async function putTinyModel(
-  env: Env,
-  name: 'tiny-random' | 'tiny-embedder' | 'smollm2-135m' | 'minilm',
-): Promise<void> {
-  const made = await directoryOf(env, name);
-  await mkdir(made, { recursive: true });
-  const release = await lock(made, { retries: { forever: true, minTimeout: 100, maxTimeout: 1_000 } });
+type TinyModel = 'tiny-random' | 'tiny-embedder' | 'smollm2-135m' | 'minilm';
+
+/** Puts a tiny model into the cache directory of a test's service. */
+export async function putTinyModel(env: Env, name: TinyModel): Promise<void> {
+  await cp(await made(env, name), env.modelCache, { recursive: true });
+}
+
+/** The directory of the tiny model that writes text. */
+export async function tinyModel(env: Env): Promise<string> {
+  const cache = await made(env, 'tiny-random');
+  const model = (await readdir(cache)).find((name) => name.startsWith('models--')) ?? '';
+  const snapshots = join(cache, model, 'snapshots');
+  return join(snapshots, (await readdir(snapshots))[0] ?? '');
+}
+
+/** A cache directory with the model, which is made once, under MTM_TOOLS: loading the libraries for it would take longer than many a test. */
+async function made(env: Env, name: TinyModel): Promise<string> {
+  const dir = await directoryOf(env, name);
+  await mkdir(dir, { recursive: true });
+  const release = await lock(dir, { retries: { forever: true, minTimeout: 100, maxTimeout: 1_000 } });
   try {
-    await installModel({ ...env, modelCache: made }, name);
+    await installModel({ ...env, modelCache: dir }, name);
   } finally {
     await release();
   }
-  await cp(made, env.modelCache, { recursive: true });
+  return dir;
 }
 
 /** Another one when what makes it has changed. */

@@ -1,3 +1,5 @@
+import { readdir } from 'node:fs/promises';
+import { commandLine } from '../../src/platform/process-identity.ts';
 import { parentOf, processesOf } from './processes.ts';
 
 export interface FoundTrainer {
@@ -23,4 +25,14 @@ export async function trainerOf(home: string): Promise<number> {
   const [trainer] = trainers;
   if (!trainer || trainers.length > 1) throw new Error(`${trainers.length} trainers are running, not one.`);
   return trainer.pid;
+}
+
+/** The process that the trainers of a worker, or the readers of an API, are copies of; null while there is none. */
+export async function warmProcessOf(parent: number): Promise<number | null> {
+  for (const name of await readdir('/proc')) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || !(await commandLine(pid)).includes('-m trainer.warm')) continue;
+    if ((await parentOf(pid)) === parent) return pid;
+  }
+  return null;
 }

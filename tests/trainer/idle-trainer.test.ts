@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PROJECT_ROOT } from '../../src/platform/env.ts';
 import { startTrainer } from '../../src/trainer/process.ts';
-import { PROTOCOL_VERSION, TrainResultSchema, ValidationResultSchema } from '../../src/trainer/protocol.ts';
+import { PROTOCOL_VERSION } from '../../src/trainer/protocol.ts';
+import { TrainResultSchema, ValidationResultSchema } from '../../src/trainer/results.ts';
 
 describe('the trainer of the benches that does nothing', () => {
   let dir: string;

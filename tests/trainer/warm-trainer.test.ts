@@ -8,7 +8,7 @@ import { processStart } from '../../src/platform/process-identity.ts';
 import { ensureTrainerPython } from '../../src/platform/python.ts';
 import { type StartTrainer, startTrainer } from '../../src/trainer/process.ts';
 import { EXIT_CODES, type TrainerEvent } from '../../src/trainer/protocol.ts';
-import { WarmTrainer } from '../../src/trainer/warm-trainer.ts';
+import { WarmPython } from '../../src/trainer/warm-python.ts';
 import { processesOf } from '../support/processes.ts';
 import { TINY_MODEL, testEnv, until } from '../support/service.ts';
 import { putTinyModel } from '../support/tiny-models.ts';
@@ -23,7 +23,10 @@ describe('a warm trainer', function () {
   let env: Env;
   let python: string;
   let dir: string;
-  let warm: WarmTrainer;
+  let warm: WarmPython;
+  const said: string[] = [];
+  const warmPython = (isOn = true) =>
+    new WarmPython({ libraries: 'trainings', isOn, idleMs: null, log: (sentence) => said.push(sentence) });
   let model: { name: string; path: string };
 
   before(async () => {
@@ -34,7 +37,8 @@ describe('a warm trainer', function () {
     assert.ok(found.path);
     model = { name: TINY_MODEL, path: found.path };
     dir = await mkdtemp(join(tmpdir(), 'mtm-test-'));
-    warm = new WarmTrainer(python);
+    warm = warmPython();
+    warm.warmUp(python);
   });
   after(async () => {
     await warm?.close();
@@ -64,7 +68,7 @@ describe('a warm trainer', function () {
     return { trainer, events, logFile, runFile };
   }
 
-  const startWarm: StartTrainer = (options) => warm.start(options);
+  const startWarm: StartTrainer = (options) => startTrainer(options, warm.start);
 
   it('trains to the weights of one that loads its libraries by itself, run after run', async () => {
     // Take setsid out of trainer/warm.py and kill ends nothing; take dup2(events_fd, 0) out and no command is heard.
@@ -115,8 +119,8 @@ describe('a warm trainer', function () {
   it('that cannot be started leaves it to each run', async () => {
     const failing = join(dir, 'python');
     await writeFile(failing, `#!/bin/sh\ncase "$*" in *warm*) exit 3;; esac\nexec '${python}' "$@"\n`, { mode: 0o755 });
-    const cold = new WarmTrainer(failing);
-    const starter: StartTrainer = (options) => cold.start({ ...options, python: failing });
+    const cold = warmPython();
+    const starter: StartTrainer = (options) => startTrainer({ ...options, python: failing }, cold.start);
     assert.equal((await (await start(starter, 'cold')).trainer.exited).code, EXIT_CODES.done);
     await cold.close();
   });

@@ -110,8 +110,9 @@ class EarlyStopping:
     def is_over(self) -> bool:
         return self.patience is not None and self.without_improvement >= self.patience
 
-    def write_into(self, checkpoint: Path) -> None:
-        (checkpoint / self.FILE).write_text(json.dumps(asdict(self)), encoding="utf-8")
+    def as_text(self) -> str:
+        """What its file in a checkpoint holds."""
+        return json.dumps(asdict(self))
 
     @classmethod
     def read_from(cls, checkpoint: Path, patience: int | None) -> "EarlyStopping":

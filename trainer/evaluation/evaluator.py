@@ -1,13 +1,11 @@
 """Makes the evaluations of a training: each is told, kept, and left out where there is no room for it. A training does not end by one."""
 
-from pathlib import Path
-
 from ..platform.events import Events
 from ..platform.failures import lacks_memory
 from ..platform.memory import free
 from .evaluation import EarlyStopping, HeldOut, overall
 from .held_out import mean_loss
-from .measured import Record
+from .measured import FILE, Record
 
 
 class Evaluator:
@@ -71,11 +69,12 @@ class Evaluator:
             "Lower learning_rate, train for fewer epochs, or check that the rows to train on are like those held out."
         )
 
-    def keep_in(self, checkpoint: Path) -> None:
-        """Writes what a training that goes on from this checkpoint needs to know."""
-        self._record.measured.write_into(checkpoint, self._early_stopping.best_step)
+    def kept(self) -> dict[str, str]:
+        """What a training that goes on from a checkpoint of now needs to know, as files of it."""
+        files = {FILE: self._record.measured.as_text(self._early_stopping.best_step)}
         if self._early_stopping.patience is not None:
-            self._early_stopping.write_into(checkpoint)
+            files[EarlyStopping.FILE] = self._early_stopping.as_text()
+        return files
 
     def _may_try(self, step: int) -> bool:
         """Not for a third time what the trainer was killed in twice, as the kernel does where memory is short: it would go on so for ever."""

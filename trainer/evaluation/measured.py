@@ -48,11 +48,11 @@ class Measured:
         else:
             self.left_out.add(step)
 
-    def write_into(self, checkpoint: Path, best_step: int | None) -> None:
-        """The base's, the latest, and those of the best."""
+    def as_text(self, best_step: int | None) -> str:
+        """What its file in a checkpoint holds: the base's, the latest, and those of the best."""
         kept = {0, max(self.by_step, default=0), best_step}
         losses = {step: losses for step, losses in self.by_step.items() if step in kept}
-        (checkpoint / FILE).write_text(json.dumps({"rows": self.rows, "by_step": losses}), encoding="utf-8")
+        return json.dumps({"rows": self.rows, "by_step": losses})
 
 
 class Record:

@@ -5,13 +5,12 @@
 
 import json
 import os
-import resource
 import shutil
 import subprocess
-import sys
 import threading
 
 from .failures import BadInput, lacks_memory
+from .memory import most_resident_bytes
 
 LOOK_EVERY_S = 5.0
 LOOK_TIMEOUT_S = 10.0
@@ -91,7 +90,7 @@ def memory_bytes() -> int:
 
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return most_resident_bytes()
 
 
 def figures_of(line: str) -> dict[str, float | None]:

@@ -5,7 +5,10 @@ import math
 import os
 import sys
 import threading
+from functools import cached_property
 from pathlib import Path
+
+from .spans import Spans
 
 
 class Events:
@@ -33,13 +36,18 @@ class Events:
                 self._stream.write(line)
                 self._stream.flush()
 
+    @cached_property
+    def spans(self) -> Spans:
+        """Of this training or validation, which begins when they are first asked for."""
+        return Spans()
+
     def make_durable(self) -> None:
         """What was told is in the kept file after a loss of power as well: whoever goes on from a checkpoint reads there what led to it."""
-        with self._lock:
-            if self._kept is None:
-                return
-            os.fsync(self._kept.fileno())
-        fsync(Path(self._kept.name).parent)
+        kept = self._kept
+        if kept is None:
+            return
+        os.fsync(kept.fileno())  # Whoever tells of the next steps meanwhile need not wait.
+        fsync(Path(kept.name).parent)
 
     def _keep_line(self, line: str) -> None:
         try:
@@ -87,10 +95,13 @@ def line_for_people(type: str, data: dict) -> str:
             loss = "no number" if data["loss"] is None else f"{data['loss']:.4f}"
             whose = f"at step {data['step']}" if data["step"] else "of the base"
             return f"held-out loss {loss} {whose}, {data['trait'] or 'over all'} ({data['rows']} rows)"
+        case "spans":
+            parts = [f"{span['name'].replace('_', ' ')} {span['seconds']:.1f} s" for span in data["spans"]]
+            return f"Until now it took {data['seconds']:.1f} s: {', '.join(parts)}."
         case "log":
             return data["message"]
         case "checkpoint":
-            return f"checkpoint of step {data['step']}, {data['bytes'] / 1e6:,.1f} MB in {data['seconds']:.1f} s: {data['path']}"
+            return f"checkpoint of step {data['step']}, {data['bytes'] / 1e6:,.1f} MB in {data['seconds']:.1f} s, of which training waited {data['waited_seconds']:.1f} s: {data['path']}"
         case "resumed":
             return f"Going on from the checkpoint of step {data['step']}: {data['path']}"
         case "done" if "final_step" in data["result"]:

@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+from functools import cache
 
 # Nothing is ever fetched: what a run needs is on this machine, or the run says what is missing. No bars in the log.
 _SETTINGS = {
@@ -41,6 +42,16 @@ def load() -> None:
             gc.enable()
 
 
+def prepare_for_tokenizers() -> None:
+    """Where nothing but tokenizers is wanted. Without torch, which transformers would load as well: it takes most of the time, and a tokenizer does the
+    same without it."""
+    # That there is no torch is what transformers would say.
+    os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1", TRANSFORMERS_NO_ADVISORY_WARNINGS="1")
+    # For whoever looks it is not installed.
+    sys.modules.setdefault("torch", None)
+
+
+@cache
 def versions() -> dict[str, str]:
     from importlib.metadata import version
 

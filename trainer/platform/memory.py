@@ -1,12 +1,17 @@
-"""A finished model is compared in as much memory as there is: lack of it is no reason to fail after a training of days."""
+"""How much memory there is. A finished model is compared in as much as that: lack of it is no reason to fail after a training of days."""
 
+import resource
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from .failures import lacks_memory
+from .room import in_gb
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+_MARGIN = 1.1  # Of what is counted: the writing itself takes some.
 
 
 def as_many_as_fit(items: list[Item], most: int, compute: Callable[[list[Item]], list[Result]]) -> list[Result]:
@@ -41,3 +46,55 @@ def free() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+class Room:
+    """For a copy of so many bytes in the host's memory, beside what this process takes at its most without one."""
+
+    def __init__(self, size: int):
+        self._size = size
+        self._most: int | None = None
+
+    def is_enough(self) -> bool:
+        """To be asked between steps, when there is no copy: what a step takes is free then, and not to be had."""
+        import psutil
+
+        self._most = self._most or most_resident_bytes()
+        between_steps = psutil.Process().memory_info().rss
+        self._free = available_bytes() - max(0, self._most - between_steps)
+        return self._free >= _MARGIN * self._size
+
+    def __str__(self) -> str:
+        return f"A copy of what a checkpoint holds takes {in_gb(self._size)} of memory, and {in_gb(max(0, self._free))} can be had."
+
+
+def most_resident_bytes() -> int:
+    """The most that this process had of the host's memory so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def available_bytes(cgroups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
+    """What this process may still take of the host's memory, by what the machine has and by the limits of its control groups (containers have some)."""
+    import psutil
+
+    groups = own.read_text(encoding="utf-8").splitlines() if own.is_file() else []
+    limits = [left for group in groups for left in _left_in(cgroups, *group.split(":", 2)[1:])]
+    return min([psutil.virtual_memory().available, *limits])
+
+
+def _left_in(cgroups: Path, controllers: str, group: str) -> list[int]:
+    """Of a group of version 2 (no controllers are named) or 1, and of all above it; nothing of groups that have no limit."""
+    if controllers not in ("", "memory"):
+        return []
+    root = cgroups / controllers
+    limit, used, cached = ("memory.max", "memory.current", "") if controllers == "" else ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_")
+    own = root / group.lstrip("/")
+    left = []
+    for folder in [own, *own.parents][: len(own.relative_to(root).parts) + 1]:
+        if not (folder / limit).is_file() or (most := (folder / limit).read_text().strip()) == "max":
+            continue
+        # What it has of files is given up where memory is short.
+        stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        files = int(stat.get(f"{cached}inactive_file", 0)) + int(stat.get(f"{cached}active_file", 0))
+        left.append(int(most) - int((folder / used).read_text()) + files)
+    return left

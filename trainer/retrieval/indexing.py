@@ -5,8 +5,10 @@ import math
 import shutil
 import time
 from collections import deque
+from functools import partial
 from pathlib import Path
 
+from ..base_models.known_models import KnownModel
 from ..bundle.contents import content_of
 from ..bundle.fingerprint import fingerprint_of
 from ..datasets.rows import Conversation
@@ -18,7 +20,7 @@ from ..platform.supervision import Commands
 from ..runs.checkpoints import newest_complete, publish, remove_unfinished, sha256_of, write_manifest
 from ..runs.going_on import require_same_model
 from ..runs.run_file import RunFile
-from ..runs.saving import SavePlan
+from ..runs.saving import SavePlan, Saver
 from ..training.training import identity_of
 from .closeness import least_cosine
 from .passages import Chunking, chunk_all
@@ -39,9 +41,12 @@ def index(run: RunFile, conversations: list[Conversation], held_out: list[Conver
     Raises Stopped after a stop command, once the checkpoint is durable.
     """
     root = run.work_dir / "checkpoints"
-    identity = {**identity_of(run, sha256_of(run.train)), "held_out_sha256": sha256_of(run.held_out) if run.held_out else None}
-    fingerprint = fingerprint_of(run.embedder_path)
-    resume = newest_complete(root, run.lease_epoch, identity, run.known_checkpoint_step, events)
+    with events.spans.of("data"):
+        identity = {**identity_of(run, sha256_of(run.train)), "held_out_sha256": sha256_of(run.held_out) if run.held_out else None}
+    with events.spans.of("fingerprint"):
+        fingerprint = KnownModel(run.cache_dir, run.embedder_path).once("fingerprint", lambda: fingerprint_of(run.embedder_path))
+    with events.spans.of("checkpoint"):
+        resume = newest_complete(root, run.lease_epoch, identity, run.known_checkpoint_step, events)
     if resume:
         require_same_model(resume, fingerprint, run.embedder_name, run.embedder_path)
     # From here on an earlier claim publishes nothing any more: it looks for this folder before it does.
@@ -55,14 +60,17 @@ def index(run: RunFile, conversations: list[Conversation], held_out: list[Conver
     from ..base_models.models import require_numbers
 
     if resume is None:
-        for path in {run.embedder_path, run.model_path}:
-            require_numbers(path)
-    embedder = load_embedder(run, threads)
+        with events.spans.of("numbers"):
+            for path in {run.embedder_path, run.model_path}:
+                KnownModel(run.cache_dir, path).once("has numbers alone", lambda path=path: require_numbers(path))
+    with events.spans.of("model"):
+        embedder = load_embedder(run, threads)
     if run.answers:
         require_answers(run)
     # One that began when texts were indexed without their questions ends so.
     chunking = chunking_of(run, embedder, with_questions=resume is None or resume.manifest.get("with_questions", False))
-    chunks, again = chunk_all(embedder.tokenizer, [*conversations, *held_out], chunking)
+    with events.spans.of("chunks"):
+        chunks, again = chunk_all(embedder.tokenizer, [*conversations, *held_out], chunking)
     if not chunks:
         raise BadInput("No row of the data has a text or an answer. Check the data's mapping.")
     lengths = [len(ids) for ids in embedder.tokenizer([content_of(chunk) for chunk in chunks], verbose=False)["input_ids"]]
@@ -95,40 +103,47 @@ def index(run: RunFile, conversations: list[Conversation], held_out: list[Conver
         done = [np.load(resume.path / EMBEDDINGS, allow_pickle=False)]
         events.send("resumed", step=resume.step, lease_epoch=resume.lease_epoch, path=str(resume.path))
     facts = {**identity, "model_fingerprint": fingerprint, "with_questions": chunking.with_questions, "threads": threads, "lease_epoch": run.lease_epoch}
-    plan = SavePlan(hyper.save_steps, run.save_share)
+    saver = Saver()
+    saver.plan = SavePlan(hyper.save_steps, run.save_share)
     tokens = sum(lengths[number] for number in order[: (resume.step if resume else 0) * per_step])
     recent = deque([(time.monotonic(), tokens)], maxlen=20)
     events.send("phase", phase="training", message=None)
-    for step in range((resume.step if resume else 0) + 1, total_steps + 1):
-        of_step = order[(step - 1) * per_step : step * per_step]
-        for start in range(0, len(of_step), hyper.batch_size):
-            done.append(embedder.embed([content_of(chunks[number]) for number in of_step[start : start + hyper.batch_size]]))
-        tokens += sum(lengths[number] for number in of_step)
-        recent.append((time.monotonic(), tokens))
-        tokens_per_s = (tokens - recent[0][1]) / max(recent[-1][0] - recent[0][0], 1e-6)
-        events.send(
-            "step",
-            step=step,
-            total_steps=total_steps,
-            epoch=step / total_steps,
-            loss=None,
-            learning_rate=None,
-            grad_norm=None,
-            tokens=tokens,
-            tokens_per_s=tokens_per_s,
-            seconds_left=(sum(lengths) - tokens) / max(tokens_per_s, 1e-6),
-        )
-        asked = commands.stop.is_set() or commands.checkpoint.is_set()
-        if asked or step == total_steps or plan.due(step):
-            commands.checkpoint.clear()
-            since = time.monotonic()
-            done = [np.concatenate(done)]
-            run.places.require()
-            _save(directory / f"checkpoint-{step}", done[0])
-            publish(directory / f"checkpoint-{step}", root, {**facts, "step": step, "epoch": step / total_steps}, commands, events, since)
-            plan.saved(time.monotonic() - since)
-        if commands.stop.is_set() and step < total_steps:
-            raise Stopped()
+    with saver:
+        for step in range((resume.step if resume else 0) + 1, total_steps + 1):
+            of_step = order[(step - 1) * per_step : step * per_step]
+            for start in range(0, len(of_step), hyper.batch_size):
+                done.append(embedder.embed([content_of(chunks[number]) for number in of_step[start : start + hyper.batch_size]]))
+            tokens += sum(lengths[number] for number in of_step)
+            recent.append((time.monotonic(), tokens))
+            tokens_per_s = (tokens - recent[0][1]) / max(recent[-1][0] - recent[0][0], 1e-6)
+            events.spans.tell(events)
+            events.send(
+                "step",
+                step=step,
+                total_steps=total_steps,
+                epoch=step / total_steps,
+                loss=None,
+                learning_rate=None,
+                grad_norm=None,
+                tokens=tokens,
+                tokens_per_s=tokens_per_s,
+                seconds_left=(sum(lengths) - tokens) / max(tokens_per_s, 1e-6),
+            )
+            saver.look()
+            stop = commands.stop.is_set()
+            if stop or commands.checkpoint.is_set() or step == total_steps or saver.plan.due(step):
+                commands.checkpoint.clear()
+                since = time.monotonic()
+                done = [np.concatenate(done)]
+                run.places.require()
+                saved = {**facts, "step": step, "epoch": step / total_steps}
+                save = partial(_save, directory / f"checkpoint-{step}", done[0], root, saved, commands, events, since)
+                if stop or step == total_steps:
+                    saver.at_once(save, since)
+                else:
+                    saver.behind(save, since)
+            if stop and step < total_steps:
+                raise Stopped()
 
     events.send("phase", phase="exporting", message=None)
     embeddings = np.empty_like(done[0])
@@ -193,12 +208,13 @@ def _by_dataset(chunks: list[dict], lengths: list[int]) -> list[dict]:
     return [{"dataset_id": dataset, "tokens": count} for dataset, count in tokens.items()]
 
 
-def _save(path: Path, embeddings) -> None:
+def _save(path: Path, embeddings, root: Path, facts: dict, commands: Commands, events: Events, since: float, waited: float | None) -> None:
     import numpy as np
 
     try:
         path.mkdir()
         np.save(path / EMBEDDINGS, embeddings)
+        publish(path, root, facts, commands, events, since, waited)
     except BaseException:
         # On a full disk it takes the room for a whole one.
         remove_unfinished([path])

@@ -57,10 +57,11 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events) -> 
     require_given_gpus()
     torch.set_num_threads(run.threads)
     try:
-        bundle, embedder = load(run.output_dir, str(run.embedder_path))
-        if run.answers:
-            require_named(bundle.config["answering"]["model"], run.model_path)
-        answerer = load_answerer(run.model_path, lambda: _tell_of_cpu(events)) if run.answers else None
+        with events.spans.of("model"):
+            bundle, embedder = load(run.output_dir, str(run.embedder_path))
+            if run.answers:
+                require_named(bundle.config["answering"]["model"], run.model_path)
+            answerer = load_answerer(run.model_path, lambda: _tell_of_cpu(events)) if run.answers else None
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         if lacks_memory(error):
             raise
@@ -71,6 +72,7 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events) -> 
             answerer.ask_alone(["Hello"], max_new_tokens=1)
         return {**found, "summary": "The bundle is whole, and its model is the one that made it."}
 
+    events.spans.tell(events)
     events.send("phase", phase="evaluating_tuned", message=None)
     by_trait = questions_by_trait(conversations)
     bundle = Unasked(run.output_dir, embedder, {question for asked in by_trait.values() for question, _ in asked})

@@ -130,11 +130,11 @@ def require_latest_claim(root: Path, lease_epoch: int) -> None:
         raise LeaseLost(f"Another worker trains this run now (lease epoch {max(epochs)}; this one is {lease_epoch}).")
 
 
-def publish(path: Path, root: Path, facts: dict, commands: Commands, events: Events, since: float, best_step: int | None = None) -> None:
+def publish(path: Path, root: Path, facts: dict, commands: Commands, events: Events, since: float, waited: float | None, best_step: int | None = None) -> None:
     """Vouches for a checkpoint that was saved, tells of it, and removes those that it makes superfluous.
 
-    `facts`: with step, epoch and lease_epoch; `since`: of the monotonic clock, when saving began; `best_step`: one that is never
-    superfluous. Raises LeaseLost where the run is another's by now: a process that was stopped goes on in the middle of its work.
+    `facts`: with step, epoch and lease_epoch; `since`: of the monotonic clock, when saving began; `waited`: the seconds of it in which the
+    training stood still, or None, where it does so to the end; `best_step`: one that is never superfluous. Raises LeaseLost where the run is another's by now: a process that was stopped goes on in the middle of its work.
     """
     if commands.lease_is_over():
         raise LeaseLost("The lease of this run ran out before its checkpoint was published.")
@@ -142,7 +142,7 @@ def publish(path: Path, root: Path, facts: dict, commands: Commands, events: Eve
     events.make_durable()
     sha256, size = write_manifest(path, facts)
     seconds = time.monotonic() - since
-    events.send("checkpoint", step=facts["step"], epoch=facts["epoch"], path=str(path), manifest_sha256=sha256, bytes=size, seconds=seconds)
+    events.send("checkpoint", step=facts["step"], epoch=facts["epoch"], path=str(path), manifest_sha256=sha256, bytes=size, seconds=seconds, waited_seconds=seconds if waited is None else waited)
     prune(root, events, best_step)
 
 

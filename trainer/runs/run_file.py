@@ -47,6 +47,8 @@ class RunFile:
     embedding_model_path: Path | None = None
     # YYYY-MM-DD: the day that chat templates take for today, so that the same rows are the same tokens on any other. None: whatever day it is.
     today: str | None = None
+    # Where is kept what the next training with this model need not do again. None: nowhere.
+    cache_dir: Path | None = None
 
     def __post_init__(self):
         require_types(self, lambda name: FIELDS.get(name, name))

@@ -6,6 +6,7 @@ Named by the hash of all that decides the tokens: what is found under the name i
 import hashlib
 import json
 import os
+import struct
 import zipfile
 from collections import Counter
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from .run_file import RunFile
 
 # What a tokenizer and a chat template are made of, whatever else is in a model's directory.
 _TOKENIZER_SUFFIXES = (".json", ".jinja", ".model", ".txt")
+_LENGTHS_IN_ZIP = 26  # Where a file's own header in an archive has the lengths of its name and of what follows that.
 _COUNTS = ("truncated", "dropped", "skipped", "refused", "reasons", "notes", "is_begun")
 # Folders of the trainer whose code makes tokens of rows.
 _CODE = ("chats", "datasets", "tokens")
@@ -31,10 +33,10 @@ def encode_once(run: RunFile, tokenizer, read: Callable[[], list[Conversation]],
     hyper = run.hyperparameters
     path = run.work_dir / f"tokens-{_key(run, data_sha256)}.npz"
     try:
-        return _read(path)
+        return read_tokens(path)
     except FileNotFoundError:
         pass
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, EOFError, struct.error, zipfile.BadZipFile):
         path.unlink(missing_ok=True)  # Damaged: written anew.
     data = encode_all(tokenizer, read(), hyper.max_length, hyper.too_long, run.choices, hyper.on_bad_rows, run.dataset_names, run.threads)
     for old in run.work_dir.glob("tokens-*"):
@@ -45,12 +47,14 @@ def encode_once(run: RunFile, tokenizer, read: Callable[[], list[Conversation]],
 
 def tokens_sha256(data: Data) -> str:
     """Of all ids and labels, in their order."""
-    digest = hashlib.sha256()
-    for row in data.rows:
-        for name in ("input_ids", "labels"):
-            digest.update(row[name].tobytes())
-            digest.update(b"|")
-    return digest.hexdigest()
+    if data.sha256 is None:
+        digest = hashlib.sha256()
+        for row in data.rows:
+            for name in ("input_ids", "labels"):
+                digest.update(row[name].tobytes())
+                digest.update(b"|")
+        data.sha256 = digest.hexdigest()
+    return data.sha256
 
 
 def require_same_tokens(resume: Checkpoint, data: Data) -> None:
@@ -88,27 +92,43 @@ def _write(path: Path, data: Data) -> None:
 
     lengths = [len(row["input_ids"]) for row in data.rows]
     ids, labels = (numpy.concatenate([numpy.empty(0, numpy.int32)] + [row[name] for row in data.rows]) for name in ("input_ids", "labels"))
-    counts = {name: getattr(data, name) for name in _COUNTS} | {"tokens": list(data.tokens.items())}
+    counts = {name: getattr(data, name) for name in _COUNTS} | {"tokens": list(data.tokens.items()), "sha256": tokens_sha256(data)}
     partial = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         with partial.open("wb") as file:
-            numpy.savez(file, ids=ids, is_learnt=labels != IGNORED, lengths=numpy.array(lengths, numpy.int64), counts=json.dumps(counts))
+            numpy.savez(file, ids=ids, labels=labels, lengths=numpy.array(lengths, numpy.int64), counts=json.dumps(counts))
         partial.rename(path)
     except OSError:
         partial.unlink(missing_ok=True)
 
 
-def _read(path: Path) -> Data:
+def read_tokens(path: Path) -> Data:
+    """Tokens stay in the file until they are used, and several processes have them in memory once. Raises ValueError where they are not what was written."""
     import numpy
 
     with path.open("rb") as file, numpy.load(file, allow_pickle=False) as kept:
-        ids, is_learnt, lengths = kept["ids"], kept["is_learnt"], kept["lengths"]
-        counts = json.loads(str(kept["counts"]))
-    labels = numpy.where(is_learnt, ids, numpy.int32(IGNORED))
+        lengths, counts = kept["lengths"], json.loads(str(kept["counts"]))
+        ids, labels = (_mapped(path, file, kept.zip.getinfo(f"{name}.npy")) for name in ("ids", "labels"))
     data = Data(**{name: counts[name] for name in _COUNTS})
     data.notes = Counter(data.notes)
     data.tokens.update(dict(counts["tokens"]))
     ends = lengths.cumsum()
     for start, end in zip(ends - lengths, ends):
         data.rows.append({"input_ids": ids[start:end], "labels": labels[start:end]})
+    if tokens_sha256(data) != counts["sha256"]:
+        raise ValueError(f"{path} does not hold the tokens that were written.")
     return data
+
+
+def _mapped(path: Path, file, member: zipfile.ZipInfo):
+    """An array of a file of numpy.savez, which stores arrays as they are, behind a header of the archive's and one of numpy's."""
+    import numpy
+    from numpy.lib import format as npy
+
+    file.seek(member.header_offset + _LENGTHS_IN_ZIP)
+    name_bytes, extra_bytes = struct.unpack("<HH", file.read(4))
+    file.seek(name_bytes + extra_bytes, os.SEEK_CUR)
+    npy.read_magic(file)
+    shape, _, dtype = npy.read_array_header_1_0(file)
+    # A plain array: each row is a part of it, and parts of a memmap are slow to make.
+    return numpy.memmap(path, dtype, "r", file.tell(), shape).view(numpy.ndarray) if shape[0] else numpy.empty(shape, dtype)

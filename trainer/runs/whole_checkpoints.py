@@ -1,8 +1,11 @@
 """Checkpoints that give a model back as it was, whatever its architecture."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
-from ..platform.failures import CheckpointLost
+from ..platform.failures import CheckpointLost, lacks_memory
+from .checkpoint_copy import copy_of
 
 ADAPTERS = "adapter_model.safetensors"
 
@@ -15,9 +18,34 @@ def with_whole_checkpoints(kind: type) -> type:
     """
 
     class WithWholeCheckpoints(kind):
+        # Whether the checkpoints that it is asked for are written later, from a copy, by `take_unwritten`.
+        writes_later = False
+        _unwritten = None
+        # Of a copy (checkpoint_copy.py): what it holds in place of what the model is by now.
+        weights = rng_states = None
+
+        def take_unwritten(self) -> Callable[[], None] | None:
+            """What writes the checkpoint that was asked for last. None: it is written."""
+            unwritten, self._unwritten = self._unwritten, None
+            return unwritten
+
+        def _save_checkpoint(self, model, trial):
+            if self.writes_later and (still := _copy_if_it_fits(self)) is not None:
+                self._unwritten = lambda: kind._save_checkpoint(still, model, trial)
+            else:
+                super()._save_checkpoint(model, trial)
+
+        def _save_rng_state(self, output_dir):
+            if self.rng_states is None:
+                return super()._save_rng_state(output_dir)
+            import torch
+
+            torch.save(self.rng_states, os.path.join(output_dir, "rng_state.pth"))
+
         def _save(self, output_dir=None, state_dict=None):
             from transformers import GenerationConfig, PreTrainedModel
 
+            state_dict = state_dict or self.weights
             if not isinstance(self.model, PreTrainedModel) or hasattr(self.model, "peft_config"):
                 return super()._save(output_dir, state_dict)
             save, generation_config = self.model.save_pretrained, self.model.generation_config
@@ -48,6 +76,15 @@ def with_whole_checkpoints(kind: type) -> type:
 def adapters_of(model) -> dict:
     """Those that are trained, by the names that they have in files."""
     return {name.replace(".default", ""): parameter for name, parameter in model.named_parameters() if ".lora_" in name}
+
+
+def _copy_if_it_fits(trainer):
+    try:
+        return copy_of(trainer)
+    except (RuntimeError, MemoryError) as error:
+        if not lacks_memory(error):
+            raise
+    return None
 
 
 def _load_adapters(model, file: Path) -> None:

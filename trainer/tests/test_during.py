@@ -1,5 +1,6 @@
 import hashlib
 import json
+import mmap
 import os
 import shutil
 import struct
@@ -208,6 +209,19 @@ class TokenCache(Trainings):
         first = self.encode(rows, on_bad_rows="skip")
         self.assertEqual((dict(first.notes), first.refused, len(first.reasons)), ({"inline": 1}, 1, 1))
         self.assertEqual(self.encode([], on_bad_rows="skip"), first)
+
+    def test_tokens_stay_in_the_file(self):
+        # Read the arrays of the file as numpy does, and each process has all tokens in memory.
+        import numpy
+
+        from ..runs.token_cache import read_tokens
+
+        self.encode(self.conversations)
+        [cache] = self.work.glob("tokens-*")
+        for array in read_tokens(cache).rows[0].values():
+            while isinstance(array, numpy.ndarray):
+                array = array.base
+            self.assertIsInstance(array, mmap.mmap)
 
     def test_damage_is_encoded_anew(self):
         first = self.encode(self.conversations)

@@ -46,6 +46,8 @@ class Data:
     tokens: Counter = field(default_factory=Counter)
     # Whether some begin with what the tokenizer puts before every text because this trainer puts it there: earlier ones did not.
     is_begun: bool = False
+    # Of all tokens, once somebody asked for it (token_cache.py): no row is added then.
+    sha256: str | None = field(default=None, compare=False)
 
     def add(self, other: "Data") -> None:
         self.rows += other.rows

@@ -1,18 +1,22 @@
 """What each process of a training does alike: with the same model, it takes the same steps on its part of the rows."""
 
 import os
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from ..base_models.four_bits import kept_in_4_bits
 from ..datasets.rows import read_conversations
 from ..platform import libraries
-from ..platform.device import on_gpu
+from ..platform.device import gpu_bytes, on_gpu
+from ..platform.events import Events
+from ..runs.checkpoints import Checkpoint
 from ..runs.run_file import RunFile
 from ..tokens.batches import Rank
 from .optimisation import arguments, rate_share, rounded_adamw
 from .ranks import decided_by_one, join, saved_by_all
-from .ways import ROUNDED, Ways
+from .ways import ROUNDED, Ways, ways_in, ways_of
 
 
 @dataclass(frozen=True)
@@ -60,28 +64,46 @@ def set_up_torch(run: RunFile, threads: int) -> None:
     set_seed(run.hyperparameters.seed)
 
 
-def trainer_of(setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
-    """The Trainer of transformers with the model that is trained, ready to take its first step."""
+def trainer_of(setup: Setup, rank: Rank, tokenizer, rows: list[dict], events: Events | None = None, base=None):
+    """The Trainer of transformers with the model that is trained, ready to take its first step. `base`: of load_base, where it is loaded already."""
     join(rank, setup.directory / "processes", max(1, setup.threads // rank.count))
+    if base is None:
+        base = load_base(setup.run, setup.ways, events)
+    with events.spans.of("trainer") if events else nullcontext():
+        return _trainer_upon(base, setup, rank, tokenizer, rows)
+
+
+def load_base(run: RunFile, ways: Ways, events: Events | None):
+    """The base model as it is trained, or as adapters are beside it. Of several processes, one has `events`."""
+    import torch
+
+    from ..base_models.models import computes_in_bf16, load_model
+
+    with events.spans.of("model") if events else nullcontext():
+        if run.training_type == "qlora":
+            with kept_in_4_bits(run.cache_dir, run.model_path, events):
+                return load_model(run.model_path, quantize=True)
+        if run.training_type == "lora":
+            return load_model(run.model_path, dtype=torch.bfloat16 if computes_in_bf16() else torch.float32)
+        # Full weights are updated by steps far below the resolution of bf16, so they are kept in fp32, or rounded so that it does not matter.
+        return load_model(run.model_path, dtype=torch.bfloat16 if ways.optimizer == ROUNDED else torch.float32)
+
+
+def _trainer_upon(model, setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
     import torch
     from transformers import Trainer
     from transformers.trainer_callback import PrinterCallback
 
     from ..base_models.adapters import add_lora
     from ..base_models.language import train_language_alone
-    from ..base_models.models import computes_in_bf16, load_model
     from ..evaluation.answer_loss import AnswerLoss
     from ..runs.whole_checkpoints import with_whole_checkpoints
     from ..tokens.batches import collate
 
     run, hyper = setup.run, setup.run.hyperparameters
-    if run.training_type == "qlora":
-        model = add_lora(load_model(run.model_path, quantize=True), hyper)
-    elif run.training_type == "lora":
-        model = add_lora(load_model(run.model_path, dtype=torch.bfloat16 if computes_in_bf16() else torch.float32), hyper)
+    if run.has_adapter:
+        model = add_lora(model, hyper)
     else:
-        # Full weights are updated by steps far below the resolution of bf16, so they are kept in fp32, or rounded so that it does not matter.
-        model = load_model(run.model_path, dtype=torch.bfloat16 if setup.ways.optimizer == ROUNDED else torch.float32)
         train_language_alone(model)
     model.train()
     model.config.use_cache = False
@@ -130,6 +152,43 @@ def trainer_of(setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
     # The tokens of a step are counted for a loss that asks for them: of ours it does not matter what the model's own code asks for.
     trainer.model_accepts_loss_kwargs |= loss.is_whole and setup.ways.most_logits is not None
     return trainer
+
+
+class BaseAhead:
+    """A base model that is loaded while the checkpoint is looked at that it is going to be trained on from."""
+
+    def __init__(self, threads: int, manifest: dict | None):
+        self.threads, self._manifest = threads, manifest
+        self._ways: Ways | None = None
+        self._was_tried = False
+        self._model = None
+
+    @staticmethod
+    def of(run: RunFile, expected: Checkpoint | None) -> "BaseAhead":
+        """By what `expected` says of itself, which may be damaged: it is compared with what was verified, before the model is used."""
+        try:
+            return BaseAhead(int(expected.threads), expected.manifest)
+        except Exception:  # noqa: BLE001: whoever verifies it says what is wrong.
+            return BaseAhead(run.threads, None)
+
+    def load(self, run: RunFile, events: Events) -> None:
+        # Several processes meet first, and then load.
+        if run.processes > 1:
+            return
+        self._was_tried = True
+        try:
+            self._ways = ways_in(self._manifest) if self._manifest else ways_of(run, gpu_bytes())
+            self._model = load_base(run, self._ways, events)
+        except Exception:  # noqa: BLE001: it is loaded again when it is its turn, and fails again.
+            self._ways = None
+
+    def is_for(self, threads: int, ways: Ways) -> bool:
+        """Whether torch was set up for a training in these ways, and no number was drawn for one in others."""
+        return threads == self.threads and (self._ways == ways or not self._was_tried)
+
+    def model_for(self, threads: int, ways: Ways):
+        model, self._model = self._model, None
+        return model if self.is_for(threads, ways) else None
 
 
 def order_of(setup: Setup, rows: list[dict]):

@@ -10,10 +10,11 @@ from ..evaluation.evaluator import Evaluator
 from ..platform.device import DeviceFigures, memory_bytes
 from ..platform.events import Events
 from ..platform.failures import Diverged
+from ..platform.memory import Room
 from ..platform.supervision import Commands
-from ..runs.checkpoints import all_checkpoints, publish
+from ..runs.checkpoints import all_checkpoints, publish, remove_unfinished
 from ..runs.run_file import RunFile
-from ..runs.saving import SavePlan
+from ..runs.saving import SavePlan, Saver
 from .tensorboard import TensorBoard
 
 HOPELESS_FACTOR = 2.0  # Well-meant trainings start near ln(vocabulary), or far below, and fall.
@@ -27,14 +28,18 @@ def reporter(
     total_steps: int,
     facts: dict,
     root: Path,
-    vocab_size: int,
+    trainer,
+    saver: Saver,
+    room: Room,
     evaluator: Evaluator,
     early_stopping: EarlyStopping,
     board: TensorBoard,
     figures: DeviceFigures,
 ):
-    """The callback that transformers' Trainer calls; `facts` go into the manifest of each checkpoint under `root`."""
+    """The callback that transformers' Trainer calls; `facts` go into the manifest of each checkpoint under `root`, and `room` is for a copy of one."""
     from transformers import TrainerCallback
+
+    vocab_size = trainer.model.config.get_text_config().vocab_size
 
     class Reporter(TrainerCallback):
         """In the order in which it is called: on_step_end, on_log, and on_save where it asked for it."""
@@ -42,6 +47,7 @@ def reporter(
         def __init__(self):
             self.last_loss: float | None = None
             self.hopeless = 0
+            self.has_told_of_room = False
             self.recent: deque = deque(maxlen=20)
             self.evaluates_once_saved = False
 
@@ -50,18 +56,19 @@ def reporter(
             # It may be that an evaluation was missing, and nothing else.
             control.should_training_stop = early_stopping.is_over or state.global_step >= total_steps
             self.recent.append((time.monotonic(), state.num_input_tokens_seen, state.global_step))
-            self.plan = SavePlan(run.hyperparameters.save_steps, run.save_share)
+            saver.plan = SavePlan(run.hyperparameters.save_steps, run.save_share)
             return control
 
         def on_step_end(self, args, state, control, **_):
+            saver.look()
             last = state.global_step >= total_steps
-            asked = commands.stop.is_set() or commands.checkpoint.is_set()
+            stop = commands.stop.is_set()
             # Where memory is short, the kernel ends the trainer without a word: before it is known that an evaluation fits, all is saved.
             untried = evaluator.due(state.global_step) and not evaluator.has_fitted
-            if last or asked or untried or self.plan.due(state.global_step):
+            if last or stop or commands.checkpoint.is_set() or untried or saver.plan.due(state.global_step):
                 commands.checkpoint.clear()
                 control.should_save = True
-            if commands.stop.is_set():
+            if stop:
                 control.should_training_stop = True
             return control
 
@@ -79,8 +86,20 @@ def reporter(
                 control.should_save = is_best or early_stopping.is_over
             self.saving_since = time.monotonic()
             if control.should_save:
+                saver.wait()
                 run.places.require()
+                # Where the training waits for it anyway, nothing need be copied. Of several processes each writes a part.
+                waits = self.evaluates_once_saved or control.should_training_stop or state.global_step >= total_steps or args.world_size > 1
+                trainer.writes_later = not waits and self.has_room()
             return control
+
+        def has_room(self) -> bool:
+            if room.is_enough():
+                return True
+            if not self.has_told_of_room:
+                self.has_told_of_room = True
+                events.send("log", level="info", message=f"{room} The training stands still while a checkpoint is written.")
+            return False
 
         def tell(self, state, logs: dict) -> None:
             self.recent.append((time.monotonic(), state.num_input_tokens_seen, state.global_step))
@@ -108,6 +127,7 @@ def reporter(
 
         def evaluate(self, step: int, model, control) -> bool:
             """Whether patience has its best so far in it. Training ends when there was no better one for too long."""
+            saver.wait()  # That it fits is known of one without the copy of a checkpoint beside it.
             is_best = evaluator.measure(step, model, board)
             if early_stopping.is_over and step < total_steps:
                 control.should_training_stop = True
@@ -126,17 +146,34 @@ def reporter(
                 what = f"The loss has been above {HOPELESS_FACTOR * math.log(vocab_size):.1f}, far worse than guessing, for {HOPELESS_STEPS} steps (now {loss:.1f} at step {step})."
             if what is None:
                 return
+            saver.wait()
             saved = [checkpoint for checkpoint in all_checkpoints(root) if checkpoint.step <= step - self.hopeless]
             good = f"The last checkpoint from before is that of step {saved[0].step} ({saved[0].path})." if saved else "There is no checkpoint from before."
             raise Diverged(f"{what} {good} Lower learning_rate (now {run.hyperparameters.learning_rate}) or check the data, then start the run afresh.")
 
         def on_save(self, args, state, control, model=None, **_):
             path = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            evaluator.keep_in(path)
-            board.flush()  # These steps are not done again.
+            write, kept = trainer.take_unwritten(), evaluator.kept()
             saved = {**facts, "step": state.global_step, "epoch": float(state.epoch or 0.0)}
-            publish(path, root, saved, commands, events, self.saving_since, early_stopping.best_step)
-            self.plan.saved(time.monotonic() - self.saving_since)
+            since, best_step = self.saving_since, early_stopping.best_step
+
+            def save(waited: float | None) -> None:
+                try:
+                    if write is not None:
+                        write()
+                    for name, text in kept.items():
+                        (path / name).write_text(text, encoding="utf-8")
+                    board.flush()  # These steps are not done again.
+                    publish(path, root, saved, commands, events, since, waited, best_step)
+                except BaseException:
+                    # On a full disk it takes the room for a whole one.
+                    remove_unfinished([path])
+                    raise
+
+            if write is None:
+                saver.at_once(save, since)
+            else:
+                saver.behind(save, since)
             # Whoever asked it to stop waits. A training that goes on from here does it first.
             if self.evaluates_once_saved and (state.global_step >= total_steps or not control.should_training_stop):
                 self.evaluate(state.global_step, model, control)

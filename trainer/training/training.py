@@ -3,18 +3,21 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..base_models.known_models import KnownModel
 from ..bundle.fingerprint import fingerprint_of
 from ..datasets.rows import Conversation
 from ..evaluation.answer_loss import NOT_IN_PIECES
+from ..platform.beside import beside
 from ..platform.device import DeviceFigures, device_name, gpu_bytes, require_given_gpus
 from ..platform.events import Events
 from ..platform.failures import BadInput, Stopped
 from ..platform.supervision import Commands
-from ..runs.checkpoints import checkpoint_of, newest_complete, problem_with, remove_unfinished, sha256_of
+from ..runs.checkpoints import Checkpoint, all_checkpoints, checkpoint_of, newest_complete, problem_with, remove_unfinished, sha256_of
 from ..runs.going_on import arithmetic, differences, require_same_model
 from ..runs.run_file import RunFile
 from ..tokens.batches import Rank
-from .each_process import Setup, follow, set_up_torch, trainer_of
+from .each_process import BaseAhead, Setup, follow, set_up_torch, trainer_of
+from .first_step import spans_of_first_step
 from .optimisation import steps_of
 from .ranks import Others, decided_by_one, saved_by_all
 from .ways import ways_in, ways_of
@@ -27,45 +30,67 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     """
     root = run.work_dir / "checkpoints"
     hyper = run.hyperparameters
-    identity = identity_of(run, sha256_of(run.train))
-    fingerprint = fingerprint_of(run.model_path)
-    resume = newest_complete(root, run.lease_epoch, identity, run.known_checkpoint_step, events)
-    if resume:
-        require_same_model(resume, fingerprint, run.model_name, run.model_path)
-    # From here on an earlier claim publishes nothing any more: it looks for this folder before it does.
+    with events.spans.of("data"):
+        identity = identity_of(run, sha256_of(run.train))
+    with events.spans.of("fingerprint"):
+        fingerprint = KnownModel(run.cache_dir, run.model_path).once("fingerprint", lambda: fingerprint_of(run.model_path))
     directory = root / f"e{run.lease_epoch}"
-    directory.mkdir(parents=True, exist_ok=True)
+
+    def find_checkpoint() -> Checkpoint | None:
+        with events.spans.of("checkpoint"):
+            resume = newest_complete(root, run.lease_epoch, identity, run.known_checkpoint_step, events)
+            if resume:
+                require_same_model(resume, fingerprint, run.model_name, run.model_path)
+            # From here on an earlier claim publishes nothing any more: it looks for this folder before it does.
+            directory.mkdir(parents=True, exist_ok=True)
+            return resume
+
+    with beside(find_checkpoint) as found:
+        # What is going to be found, as far as that needs no hashes. Nothing of it counts before they are right.
+        expected = next(iter(all_checkpoints(root)), None) or found()
+
+        events.send("phase", phase="loading_model", message=None)
+        ahead = BaseAhead.of(run, expected)
+        with events.spans.of("imports"):
+            set_up_torch(run, ahead.threads)
+            # Not by every process of several: each would take memory of the first GPU.
+            require_given_gpus()
+
+            from ..base_models.base_config import require_text_writer, require_whole_files
+            from ..base_models.base_in_16_bits import upon_16_bits
+            from ..base_models.models import load_tokenizer, parameters_of, require_fit, require_numbers
+            from ..evaluation.evaluation import EarlyStopping, HeldOut
+            from ..evaluation.evaluator import Evaluator
+            from ..evaluation.measured import Record
+            from ..platform.memory import Room
+            from ..runs.saving import Saver
+            from ..runs.token_cache import encode_once, require_same_tokens, tokens_sha256
+            from .rehearsal import checkpoint_bytes, rehearsal, rehearse_the_end
+            from .reporting import reporter
+            from .tensorboard import TensorBoard
+
+        require_text_writer(run.model_path)
+        require_whole_files(run.model_path)
+        run = upon_16_bits(run, events)
+        with events.spans.of("tokens"):
+            tokenizer = load_tokenizer(run.model_path)
+            data = encode_once(run, tokenizer, lambda: conversations, identity["data_sha256"])
+        if not data.rows:
+            why = f" {data.refused} rows cannot be learnt: {data.reasons[0]}" if data.refused else ""
+            raise BadInput(f"No row of the training data has an answer within max_length. Raise max_length or check the data's mapping.{why}")
+        if expected:
+            ahead.load(run, events)
+        resume = found()
     threads = resume.threads if resume else run.threads
-
-    events.send("phase", phase="loading_model", message=None)
-    set_up_torch(run, threads)
-    # Not by every process of several: each would take memory of the first GPU.
-    require_given_gpus()
-
-    from ..base_models.base_config import require_text_writer, require_whole_files
-    from ..base_models.base_in_16_bits import upon_16_bits
-    from ..base_models.models import load_tokenizer, parameters_of, require_fit, require_numbers
-    from ..evaluation.evaluation import EarlyStopping, HeldOut
-    from ..evaluation.evaluator import Evaluator
-    from ..evaluation.measured import Record
-    from ..runs.token_cache import encode_once, require_same_tokens, tokens_sha256
-    from .rehearsal import rehearsal, rehearse_the_end
-    from .reporting import reporter
-    from .tensorboard import TensorBoard
-
-    require_text_writer(run.model_path)
-    require_whole_files(run.model_path)
-    run = upon_16_bits(run, events)
-    tokenizer = load_tokenizer(run.model_path)
-    data = encode_once(run, tokenizer, lambda: conversations, identity["data_sha256"])
-    if not data.rows:
-        why = f" {data.refused} rows cannot be learnt: {data.reasons[0]}" if data.refused else ""
-        raise BadInput(f"No row of the training data has an answer within max_length. Raise max_length or check the data's mapping.{why}")
+    ways = ways_in(resume.manifest) if resume else ways_of(run, gpu_bytes())
+    if not ahead.is_for(threads, ways):
+        set_up_torch(run, threads)
     if resume:
         require_same_tokens(resume, data)
     require_fit(run.model_path, tokenizer, data.rows, hyper.max_length)
     if resume is None:
-        require_numbers(run.model_path)
+        with events.spans.of("numbers"):
+            KnownModel(run.cache_dir, run.model_path).once("has numbers alone", lambda: require_numbers(run.model_path))
     for message in differences(resume, run) if resume else ():
         events.send("log", level="warning", message=message)
     per_epoch, total_steps = steps_of(len(data.rows), hyper)
@@ -78,12 +103,11 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     evaluator = Evaluator(held_out, record, early_stopping, events, resume.step if resume else None)
     # Trained to its end before: only the export was lost. train() would take one more step.
     is_trained = resume is not None and not evaluator.is_missing() and (resume.step >= total_steps or early_stopping.is_over)
-    ways = ways_in(resume.manifest) if resume else ways_of(run, gpu_bytes())
     setup = Setup(run, identity["data_sha256"], directory, resume.path if resume else None, total_steps, threads, ways)
     rank = Rank(0, 1 if is_trained else run.processes)
 
     with Others(rank.count, events, follow, setup):
-        trainer = trainer_of(setup, rank, tokenizer, data.rows)
+        trainer = trainer_of(setup, rank, tokenizer, data.rows, events, ahead.model_for(threads, ways))
         model = trainer.model
         trainable, total = parameters_of(model)
         if not trainer.answer_loss.is_whole:
@@ -111,11 +135,13 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
         board = TensorBoard(run.work_dir / "tensorboard", run.lease_epoch, resume.step if resume else None)
         figures = DeviceFigures()
         figures.start()
-        report = reporter(run, events, commands, total_steps, facts, root, model.config.get_text_config().vocab_size, evaluator, early_stopping, board, figures)
-        for callback in [*saved_by_all(rank), report, *decided_by_one(rank)]:
+        saver, room = Saver(), Room(checkpoint_bytes(model, ways.optimizer))
+        report = reporter(run, events, commands, total_steps, facts, root, trainer, saver, room, evaluator, early_stopping, board, figures)
+        for callback in [spans_of_first_step(events), *saved_by_all(rank), report, *decided_by_one(rank)]:
             trainer.add_callback(callback)
         if resume is None:
-            rehearse_the_end(run, model, tokenizer, ways.optimizer, events)
+            with events.spans.of("rehearsal"):
+                rehearse_the_end(run, model, tokenizer, ways.optimizer, events)
             trainer.add_callback(rehearsal(run, trainer, data.rows, rank, ways.optimizer, events))
         if resume:
             events.send("resumed", step=resume.step, lease_epoch=resume.lease_epoch, path=str(resume.path))
@@ -125,7 +151,8 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
                 trainer._load_from_checkpoint(str(resume.path))
                 trainer.state.global_step = resume.step
             else:
-                trainer.train(resume_from_checkpoint=str(resume.path) if resume else None)
+                with saver:
+                    trainer.train(resume_from_checkpoint=str(resume.path) if resume else None)
         except BaseException:
             # On a full disk it takes the room for a whole one. Nobody else writes to the folder of this claim.
             remove_unfinished(directory.glob("checkpoint-*"))

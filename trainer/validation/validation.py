@@ -58,7 +58,8 @@ def validate(run: RunFile, conversations: list[Conversation], events: Events) ->
 def examine(run: RunFile, conversations: list[Conversation], events: Events, device: str | None = None) -> dict:
     """All that is found: the files, then loading, then (validate) how tuned and base do."""
     events.send("phase", phase="checking_files", message=None)
-    files = check_files(run, NEEDED if run.is_merged else NEEDED_OF_ADAPTER)
+    with events.spans.of("files"):
+        files = check_files(run, NEEDED if run.is_merged else NEEDED_OF_ADAPTER)
     found = {
         "valid": False,
         "verdict": None,
@@ -75,21 +76,24 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events, dev
         found["loading"]["errors"].append("Not tried: the files are not right.")
         return {**found, "summary": not_usable(files["errors"])}
     events.send("phase", phase="checking_loading", message=None)
-    libraries.load()
-    require_given_gpus()
-    import torch
+    with events.spans.of("imports"):
+        libraries.load()
+        require_given_gpus()
+        import torch
 
-    from ..base_models.models import config_of, context_of, load_model, load_tokenizer
+        from ..base_models.models import config_of, context_of, load_model, load_tokenizer
 
-    torch.set_num_threads(run.threads)
-    error = unchanged(run)
+        torch.set_num_threads(run.threads)
+    with events.spans.of("changed_weights"):
+        error = unchanged(run)
     found["weights_changed"] = error is None
     if error:
         found["loading"]["errors"].append("Not tried: the model is its base.")
         return {**found, "errors": [error], "summary": not_usable([error])}
     device = device or spread_over_gpus()
     try:
-        tuned, tokenizer = load_tuned(run, device), load_tokenizer(run.output_dir)
+        with events.spans.of("model"):
+            tuned, tokenizer = load_tuned(run, device), load_tokenizer(run.output_dir)
         next_token(tuned, tokenizer)
     except (BadInput, RuntimeError) as error:
         if is_of_the_machine(error):
@@ -102,7 +106,9 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events, dev
     max_length = run.hyperparameters.max_length
     refused = [] if run.hyperparameters.on_bad_rows == "skip" else None
     context = context_of(config_of(run.model_path))
-    traits = by_trait(conversations, tokenizer, max_length, context, run.max_rows_per_trait, run.choices, run.dataset_names, refused)
+    with events.spans.of("tokens"):
+        traits = by_trait(conversations, tokenizer, max_length, context, run.max_rows_per_trait, run.choices, run.dataset_names, refused)
+    events.spans.tell(events)
     events.send("phase", phase="evaluating_tuned", message=None)
     of_tuned = evaluate(tuned, tokenizer, traits, run)
     del tuned

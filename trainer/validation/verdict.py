@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 SEED = 0
 RESAMPLES = 10_000
+# Numbers of rows: in a few megabytes, and ten times as fast as one resample at a time.
+DRAWN_AT_ONCE = 1 << 18
 CONFIDENCE = 0.95
 # With fewer rows that differ, chance alone puts all of them on one side more often than once in twenty times.
 LEAST_ROWS = 6
@@ -46,8 +48,11 @@ def difference_of(base: list[tuple[float, int]], tuned: list[tuple[float, int]])
     sums = numpy.array([after - before for (before, _), (after, _) in zip(base, tuned, strict=True)])
     weights = numpy.array([weight for _, weight in base], dtype=float)
     generator = numpy.random.default_rng(SEED)
-    draws = (generator.integers(len(sums), size=len(sums)) for _ in range(RESAMPLES))
-    means = [sums[drawn].sum() / weights[drawn].sum() for drawn in draws]
+    at_once = max(1, DRAWN_AT_ONCE // len(sums))
+    means = []
+    for first in range(0, RESAMPLES, at_once):
+        drawn = generator.integers(len(sums), size=(min(at_once, RESAMPLES - first), len(sums)))
+        means.extend(sums[drawn].sum(axis=1) / weights[drawn].sum(axis=1))
     low, high = numpy.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return Difference(float(sums.sum() / weights.sum()), float(low), float(high), len(sums), int(numpy.count_nonzero(sums)))
 

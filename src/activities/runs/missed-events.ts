@@ -5,13 +5,13 @@ import { createInterface } from 'node:readline';
 import type { Lease } from '../../models/runs/lease.ts';
 import {
   areRecorded,
-  markCheckpoint,
   recordMissedCheckpoint,
   recordMissedEval,
   recordMissedQuarantine,
   recordMissedSteps,
   type StepsOfClaim,
-} from '../../models/runs/run-progress.ts';
+} from '../../models/runs/missed-progress.ts';
+import { markCheckpoint } from '../../models/runs/run-progress.ts';
 import { exists, ifThere } from '../../platform/files.ts';
 import { eventIn, type StepEvent, type TrainerEvent } from '../../trainer/protocol.ts';
 

@@ -6,9 +6,11 @@ import { recordEvent } from '../../models/runs/run-progress.ts';
 import { duration } from '../../platform/duration.ts';
 import { TransientError } from '../../platform/failure.ts';
 import type { RunFolder } from '../../runs/run-folder.ts';
-import { type StartTrainer, startTrainer, type TrainerExit } from '../../trainer/process.ts';
+import { startTrainer, type TrainerExit } from '../../trainer/process.ts';
 import { EXIT_CODES, type RunFile, type TrainerEvent } from '../../trainer/protocol.ts';
+import { type StartPython, startPython } from '../../trainer/python-process.ts';
 import { FAILURE_TYPES } from '../../workflows/contract.ts';
+import { Beginning } from './beginning.ts';
 import { EventDelivery, type WriteDelivery } from './event-delivery.ts';
 import { StallWatch } from './stall-watch.ts';
 import { type Hold, LeaseLost, SAVE_BEFORE, Stopped, type StopReason } from './under-lease.ts';
@@ -24,7 +26,7 @@ const MOST_CRASHES = 3;
 export async function runTrainer(options: {
   python: string;
   /** How a trainer is started, unless torch.compile is used in it. */
-  start: StartTrainer;
+  start: StartPython;
   folder: RunFolder;
   file: RunFile;
   hold: Hold;
@@ -50,20 +52,21 @@ export async function runTrainer(options: {
     stalled = sentence;
     trainer.kill();
   });
-  const start = file.hyperparameters.compile ? startTrainer : options.start;
-  const trainer = await start({
-    python: options.python,
-    runFile,
-    logFile: join(folder.paths.logs, `${file.task}.log`),
-    onEvent: (event) => {
-      stallWatch.heard(event);
-      show(event, hold);
-      delivery.add(event);
+  const beginning = new Beginning(hold.claimedAtMs);
+  const onEvent = (event: TrainerEvent) => {
+    stallWatch.heard(event);
+    show(event, hold);
+    delivery.add(beginning.heard(event));
+  };
+  const logFile = join(folder.paths.logs, `${file.task}.log`);
+  // torch.compile has to be known before the libraries are loaded.
+  const start = file.hyperparameters.compile ? startPython : options.start;
+  const trainer = await startTrainer({ python: options.python, runFile, logFile, onEvent }, start).catch(
+    (error: unknown) => {
+      stallWatch.stop();
+      throw error;
     },
-  }).catch((error: unknown) => {
-    stallWatch.stop();
-    throw error;
-  });
+  );
   hold.onProlonged(trainer.prolongLease);
   let graceTimer: NodeJS.Timeout | undefined;
   const onStop = () => {

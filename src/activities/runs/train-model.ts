@@ -19,8 +19,9 @@ import type { RunPhase } from '../../models/runs/statuses.ts';
 import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import type { Env } from '../../platform/env.ts';
 import { RunFolder } from '../../runs/run-folder.ts';
-import { type RunPaths, runPaths } from '../../runs/run-paths.ts';
-import { PROTOCOL_VERSION, type RunFile, type TrainerEvent, TrainResultSchema } from '../../trainer/protocol.ts';
+import { cacheDir, type RunPaths, runPaths } from '../../runs/run-paths.ts';
+import { PROTOCOL_VERSION, type RunFile, type TrainerEvent } from '../../trainer/protocol.ts';
+import { TrainResultSchema } from '../../trainer/results.ts';
 import { FAILURE_TYPES, type GaveWay, type RunRef } from '../../workflows/contract.ts';
 import { afterOutOfMemory, currentSplit } from './batch-split.ts';
 import type { Delivery } from './event-delivery.ts';
@@ -46,7 +47,7 @@ export function createTrainModel(context: TrainingWorkerContext) {
         const result = TrainResultSchema.parse(
           await runTrainer({
             python: await context.python(),
-            start: context.startTrainer,
+            start: context.startPython,
             folder,
             file,
             hold,
@@ -103,6 +104,7 @@ export async function commonFields(env: Env, run: Run, lease: Pick<Lease, 'epoch
     embedding_model: index,
     data: { train: files.train, held_out: hasHeldOut ? files.heldOut : null, datasets: await namesOf(run) },
     work_dir: files.dir,
+    cache_dir: cacheDir(env),
     threads,
     validation,
     today,
@@ -146,6 +148,7 @@ async function record(lease: Lease, files: RunPaths, delivery: Delivery, nth: nu
       if (event.level === 'warning') return await recordEvent(lease, 'warning', { message: event.message }, nth);
       return await recordAsEvent(lease, event, nth);
     case 'hello':
+    case 'spans':
     case 'error':
       return await recordAsEvent(lease, event, nth);
     case 'done':

@@ -1,12 +1,12 @@
 import type { Env } from '../../platform/env.ts';
-import type { StartTrainer } from '../../trainer/process.ts';
+import type { StartPython } from '../../trainer/python-process.ts';
 
 /** What the activities of one training worker process share. */
 export interface TrainingWorkerContext {
   env: Env;
   /** An interpreter with the trainer's requirements, made when it is not there yet. */
   python(): Promise<string>;
-  startTrainer: StartTrainer;
+  startPython: StartPython;
   leaseOptions(runId: number): {
     runId: number;
     workerId: string;

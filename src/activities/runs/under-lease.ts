@@ -32,6 +32,8 @@ export type Progress = Record<string, string | number | string[] | null>;
 /** What the work under a lease knows of it. */
 export interface Hold extends Claim {
   lease: Lease;
+  /** When the run was claimed, of performance.now(). */
+  claimedAtMs: number;
   /** Aborted, with a StopReason, once the work must end. */
   stop: AbortSignal;
   /** For how long the work may go on, were the lease not renewed any more. Negative: it must have ended. */
@@ -152,6 +154,7 @@ function keepAlive(
   context.cancellationSignal.addEventListener('abort', onCancelled, { once: true });
   const hold: Hold = {
     lease,
+    claimedAtMs: acknowledgedAt,
     epoch: lease.epoch,
     requireInForce: () => {
       if (stop.signal.aborted) throw new Stopped(`The work was stopped: ${String(stop.signal.reason)}.`);

@@ -1,13 +1,15 @@
 import { ApplicationFailure } from '@temporalio/activity';
+import type { Lease } from '../../models/runs/lease.ts';
 import type { Run } from '../../models/runs/run.ts';
 import { recordEvent, recordValidation } from '../../models/runs/run-progress.ts';
 import { trainerHyperparameters } from '../../models/runs/run-spec.ts';
 import { exists } from '../../platform/files.ts';
 import { RunFolder } from '../../runs/run-folder.ts';
 import type { RunPaths } from '../../runs/run-paths.ts';
-import { type ValidationResult, ValidationResultSchema } from '../../trainer/protocol.ts';
+import { type ValidationResult, ValidationResultSchema } from '../../trainer/results.ts';
 import { FAILURE_TYPES, type GaveWay, type RunRef } from '../../workflows/contract.ts';
 import { currentSplit } from './batch-split.ts';
+import type { Delivery } from './event-delivery.ts';
 import { openRun } from './open-run.ts';
 import { readMixture } from './prepare-data.ts';
 import { runTrainer } from './run-trainer.ts';
@@ -37,7 +39,7 @@ export function createValidateModel(context: TrainingWorkerContext) {
           const validation = ValidationResultSchema.parse(
             await runTrainer({
               python: await context.python(),
-              start: context.startTrainer,
+              start: context.startPython,
               folder,
               file: {
                 ...(await commonFields(env, run, lease, heldOutRows > 0)),
@@ -51,10 +53,7 @@ export function createValidateModel(context: TrainingWorkerContext) {
               hold,
               stopGraceMs: () => 0,
               stallTimeoutMs: context.stallTimeoutMs,
-              write: async (delivery, nth) =>
-                Array.isArray(delivery) || delivery.type !== 'phase'
-                  ? true
-                  : await recordEvent(lease, 'validation', { step: delivery.phase }, nth),
+              write: (delivery, nth) => record(lease, delivery, nth),
             }),
           );
           // What was found, or not, where a link led says nothing about the model.
@@ -72,6 +71,15 @@ export function createValidateModel(context: TrainingWorkerContext) {
       ),
     );
   };
+}
+
+/** Writes what the trainer reports. False when the lease is not the latest any more. */
+async function record(lease: Lease, delivery: Delivery, nth: number): Promise<boolean> {
+  if (Array.isArray(delivery)) return true;
+  if (delivery.type === 'phase') return await recordEvent(lease, 'validation', { step: delivery.phase }, nth);
+  if (delivery.type !== 'spans') return true;
+  const { seconds, spans } = delivery;
+  return await recordEvent(lease, 'spans', { seconds, spans }, nth);
 }
 
 /** Where the trained model lies: as a rule not published yet, unless the row is of a backup from before that. */

@@ -14,6 +14,7 @@ import { searchOf } from '../http/list-query.ts';
 import { IdParams } from '../http/shared-schema.ts';
 import { DiskRoom } from './disk-room.ts';
 import { presentDataset, presentUpload } from './present.ts';
+import { ProfileQuery, ProfileSchema, ValidateRequest, ValidationSchema } from './profile-schema.ts';
 import { TokensQuery, TokensSchema } from './row-tokens.ts';
 import {
   DatasetListQuery,
@@ -23,12 +24,8 @@ import {
   DatasetUpload,
   PreviewQuery,
   PreviewSchema,
-  ProfileQuery,
-  ProfileSchema,
   UploadListSchema,
   UploadParams,
-  ValidateRequest,
-  ValidationSchema,
 } from './schema.ts';
 import { uploadDataset } from './upload.ts';
 import { Uploads } from './uploads.ts';

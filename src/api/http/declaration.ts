@@ -28,6 +28,9 @@ export interface ApiDependencies {
  */
 export type Once = (create: (transaction: Transaction) => Promise<unknown>, fingerprint?: string) => Promise<unknown>;
 
+/** The same for what one statement creates: it needs a transaction only beside the key, where there is one. */
+export type OnceByOneStatement = (create: (transaction: Transaction | null) => Promise<unknown>) => Promise<unknown>;
+
 interface Request<Params, Query, Body> {
   params: Params;
   query: Query;
@@ -36,6 +39,7 @@ interface Request<Params, Query, Body> {
   /** What the client sent as Idempotency-Key, of which `once` makes use by itself. @throws ApiError 422 */
   idempotencyKey: () => string | undefined;
   once: Once;
+  onceByOneStatement: OnceByOneStatement;
   slowly: Slowly;
 }
 

@@ -4,7 +4,13 @@ import type { Sequelize } from 'sequelize';
 import { z } from 'zod';
 import type { Slowly } from '../../platform/long-answers.ts';
 import { ANSWER_WITHIN_MS, LongAnswers, StillAtWork } from '../../platform/long-answers.ts';
-import { type ApiDependencies, BASE_PATH, type Declaration, type Once } from './declaration.ts';
+import {
+  type ApiDependencies,
+  BASE_PATH,
+  type Declaration,
+  type Once,
+  type OnceByOneStatement,
+} from './declaration.ts';
 import { documentEndpoint } from './document-endpoint.ts';
 import { createOnce } from './idempotency.ts';
 import { check, readJson } from './request.ts';
@@ -40,16 +46,17 @@ export class Endpoints {
       const query = check(endpoint.query as Q, ctx.query, 'query');
       const sent = endpoint.body ? await readJson(ctx, endpoint.bodyOptional === true) : { value: undefined, text: '' };
       const body = check(endpoint.body as B, sent.value, 'body');
-      const scope = `${ctx.method} ${endpoint.path} ${JSON.stringify(params ?? {})}`;
       const idempotencyKey = () => keyOf(ctx);
-      const once = this.#onceFor(ctx, { scope, text: sent.text, body });
+      const once = this.#onceFor(ctx, { path: endpoint.path, params, text: sent.text, body });
+      const onceByOneStatement: OnceByOneStatement = (create) =>
+        idempotencyKey() === undefined ? create(null) : once(create);
       const deadline = performance.now() + this.#answerWithinMs;
       const slowly: Slowly = (what, work) =>
         this.#longAnswers.answer([endpoint.path, what], Math.max(0, deadline - performance.now()), work);
       // Before: the handler of a download answers with a part of it, or that nothing has changed, where it is asked to.
       ctx.status = success.status;
       const result = await endpoint
-        .handle({ params, query, body, ctx, idempotencyKey, once, slowly })
+        .handle({ params, query, body, ctx, idempotencyKey, once, onceByOneStatement, slowly })
         .catch((error: unknown) => {
           if (error instanceof StillAtWork) return error;
           throw error;
@@ -65,8 +72,12 @@ export class Endpoints {
   }
 
   /** `text`: the body as it was sent; `body`: as it was understood. */
-  #onceFor(ctx: Context, { scope, text, body }: { scope: string; text: string; body: unknown }): Once {
+  #onceFor(
+    ctx: Context,
+    { path, params, text, body }: { path: string; params: unknown; text: string; body: unknown },
+  ): Once {
     return async (create, fingerprint = text) => {
+      const scope = `${ctx.method} ${path} ${JSON.stringify(params ?? {})}`;
       const formerScope = `${ctx.method} ${ctx.path.replace(/\/$/, '')}`;
       const formerly = {
         scopes: [formerScope, `${formerScope}/`],
@@ -92,7 +103,9 @@ function answerLater(ctx: Context, { message, progressPercent }: StillAtWork): v
   ctx.body = { detail: message, progress_percent: progressPercent } satisfies z.input<typeof StillAtWorkSchema>;
 }
 
+const Created = z.object({ id: z.int() });
+
 function locationOf(location: string, created: unknown): string {
-  const { id } = z.object({ id: z.int() }).parse(created);
+  const { id } = Created.parse(created);
   return BASE_PATH + location.replace('{id}', String(id));
 }

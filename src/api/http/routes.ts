@@ -1,4 +1,4 @@
-import Router from '@koa/router';
+import Router, { type RouterContext } from '@koa/router';
 import type Koa from 'koa';
 import type { Context, Next } from 'koa';
 import type { Env } from '../../platform/env.ts';
@@ -17,8 +17,8 @@ export interface Route extends Access {
  * with the request. What matches no route needs one as well: nothing is open but what is declared so.
  */
 export class Routes {
-  // Case-sensitive: a path has one spelling, beside its last slash.
-  readonly #router = new Router({ sensitive: true });
+  /** A router tries one route after the other: there is one for each family of paths. */
+  readonly #routers = new Map<string, Router>();
   readonly #env: Env;
 
   constructor(env: Env) {
@@ -26,14 +26,23 @@ export class Routes {
   }
 
   add({ method, path, handle, ...access }: Route): void {
-    this.#router[method](path, requireAccess(this.#env, access), this.#checkMethod, handle);
+    this.#routerOf(path)[method](path, requireAccess(this.#env, access), this.#checkMethod, handle);
   }
 
   /** Has an application answer at these routes, and refuse everything else. What says 404 comes after it. */
   addTo(app: Koa): void {
-    app.use(this.#router.routes());
+    const dispatch = new Map([...this.#routers].map(([family, router]) => [family, router.routes()]));
+    app.use((ctx, next) => dispatch.get(familyOf(ctx.path))?.(ctx as RouterContext, next) ?? next());
     app.use(requireAccess(this.#env, {}));
     app.use(this.#checkMethod);
+  }
+
+  #routerOf(path: string): Router {
+    const family = familyOf(path);
+    // Case-sensitive: a path has one spelling, beside its last slash.
+    const router = this.#routers.get(family) ?? new Router({ sensitive: true });
+    this.#routers.set(family, router);
+    return router;
   }
 
   /**
@@ -41,7 +50,7 @@ export class Routes {
    * DELETE /projects/plan is no deletion of a project "plan".
    */
   readonly #checkMethod = async (ctx: Context, next: Next): Promise<void> => {
-    const matching = this.#router.stack.filter((layer) => layer.match(ctx.path));
+    const matching = (ctx as RouterContext).matched ?? [];
     const literal = matching.filter(({ paramNames }) => paramNames.length === 0);
     const methods = new Set((literal.length > 0 ? literal : matching).flatMap((layer) => layer.methods));
     if (methods.size === 0 || methods.has(ctx.method)) return await next();
@@ -51,4 +60,10 @@ export class Routes {
       throw new ApiError(405, `${ctx.method} is not allowed on ${ctx.path}; allowed: ${allowed}.`);
     ctx.status = 204;
   };
+}
+
+/** `jobs` of /api/v1/jobs/1, `docs` of /docs/1. */
+function familyOf(path: string): string {
+  const [, first = '', , third = ''] = path.split('/', 4);
+  return first === 'api' ? third : first;
 }

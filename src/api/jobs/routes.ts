@@ -25,7 +25,8 @@ export function addJobs(endpoints: Endpoints, { env, orchestration }: ApiDepende
     success: { status: 201, description: 'The job', schema: JobSchema, location: '/jobs/{id}' },
     creates: true,
     errors: { 400: 'Invalid dataset or parameters' },
-    handle: ({ body, once }) => once(async (transaction) => presentJob(await createJob(body, env, transaction))),
+    handle: ({ body, onceByOneStatement }) =>
+      onceByOneStatement(async (transaction) => presentJob(await createJob(body, env, transaction))),
   });
 
   endpoints.add({

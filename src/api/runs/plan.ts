@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { SimilarRows } from '../../datasets/chosen-rows.ts';
-import { MIXING_POLICIES } from '../../datasets/mixing.ts';
+import type { SimilarRows } from '../../datasets/rows-in-common.ts';
+import { MIXING_POLICIES } from '../../datasets/shares.ts';
 import type { RunPlan } from '../../models/runs/run.ts';
 import { type RunSpec, stepsFor } from '../../models/runs/run-spec.ts';
 import { idField } from '../http/shared-schema.ts';

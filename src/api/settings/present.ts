@@ -1,5 +1,5 @@
 import { Worker } from '../../models/pool/worker.ts';
-import type { TrainingConfig } from '../../models/settings/training-config.ts';
+import { learningRateOf, type TrainingConfig } from '../../models/settings/training-config.ts';
 import { date } from '../http/shared-schema.ts';
 
 export async function presentConfig(config: TrainingConfig) {
@@ -12,7 +12,7 @@ export async function presentConfig(config: TrainingConfig) {
     default_model: config.default_model,
     default_training_type: config.default_training_type,
     default_batch_size: config.default_batch_size,
-    default_learning_rate: config.learningRateOf(config.default_training_type),
+    default_learning_rate: learningRateOf(config, config.default_training_type),
     default_epochs: config.default_epochs,
     default_lora_r: config.default_lora_r,
     default_lora_alpha: config.default_lora_alpha,

@@ -3,7 +3,7 @@ import type { Tokenizer } from '../../datasets/tokenizer.ts';
 import type { Env } from '../../platform/env.ts';
 import { NotYetError, UserError } from '../../platform/failure.ts';
 import { findTrainerPython } from '../../platform/python.ts';
-import type { Hyperparameters } from '../../trainer/protocol.ts';
+import type { Hyperparameters } from '../../trainer/hyperparameters.ts';
 
 /**
  * What counts a base model's tokens.

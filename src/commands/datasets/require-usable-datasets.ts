@@ -10,14 +10,18 @@ export async function requireUsableDatasets(ids: number[], transaction: Transact
     raw: true,
     transaction,
   });
-  for (const id of ids) {
-    const dataset = datasets.find((candidate) => candidate.id === id);
-    if (!dataset)
-      throw new UserError(`dataset_id ${id} is no dataset. Upload one with POST /datasets/, or see GET /datasets/.`);
-    if (dataset.usable_row_count === 0) {
-      throw new UserError(
-        `Dataset ${id} (${dataset.name}) has no row that gives a conversation; its columns are ${dataset.columns.join(', ')}. Upload it again with a mapping that names prompt and answer.`,
-      );
-    }
-  }
+  for (const id of ids) requireUsable(id, datasets.find((dataset) => dataset.id === id) ?? null);
+}
+
+/** @throws UserError as above */
+export function requireUsable<D extends Pick<Dataset, 'name' | 'columns' | 'usable_row_count'>>(
+  id: number,
+  dataset: D | null,
+): D {
+  if (!dataset)
+    throw new UserError(`dataset_id ${id} is no dataset. Upload one with POST /datasets/, or see GET /datasets/.`);
+  if (dataset.usable_row_count > 0) return dataset;
+  throw new UserError(
+    `Dataset ${id} (${dataset.name}) has no row that gives a conversation; its columns are ${dataset.columns.join(', ')}. Upload it again with a mapping that names prompt and answer.`,
+  );
 }

@@ -4,7 +4,7 @@ import type { Env } from '../../platform/env.ts';
 import { NotFoundError, UserError } from '../../platform/failure.ts';
 import { exists } from '../../platform/files.ts';
 import type { Slowly } from '../../platform/long-answers.ts';
-import type { Hyperparameters } from '../../trainer/protocol.ts';
+import type { Hyperparameters } from '../../trainer/hyperparameters.ts';
 import { findTokenizer } from '../base-models/find-tokenizer.ts';
 import { fileIsGone, withoutTokens } from './dataset-rows.ts';
 

@@ -1,14 +1,20 @@
-import type { Transaction } from 'sequelize';
-import { WHOLE } from '../../datasets/mixing.ts';
-import { Job } from '../../models/jobs/job.ts';
-import { createRun } from '../../models/runs/create-run.ts';
-import { type HyperparameterChoices, type RunSpec, resolveRunSpec } from '../../models/runs/run-spec.ts';
-import { datasetsAsTheyAre } from '../../models/runs/spec-datasets.ts';
-import { TrainingConfig } from '../../models/settings/training-config.ts';
+import type { Attributes, Transaction } from 'sequelize';
+import { WHOLE } from '../../datasets/shares.ts';
+import { addJob, groundOfJob, type NewJobRow } from '../../models/jobs/add-job.ts';
+import type { Job } from '../../models/jobs/job.ts';
+import type { WithLatestRun } from '../../models/runs/latest-run.ts';
+import {
+  type DatasetAsOf,
+  type HyperparameterChoices,
+  type RunSpec,
+  resolveRunSpec,
+} from '../../models/runs/run-spec.ts';
+import { datasetAsOf, datasetsAsTheyAre } from '../../models/runs/spec-datasets.ts';
+import { learningRateOf, TrainingConfig, type TrainingDefaults } from '../../models/settings/training-config.ts';
 import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import type { Env } from '../../platform/env.ts';
 import type { TrainingType } from '../../trainer/training-types.ts';
-import { requireUsableDatasets } from '../datasets/require-usable-datasets.ts';
+import { requireUsable } from '../datasets/require-usable-datasets.ts';
 import { requireTrainable } from '../runs/require-trainable.ts';
 
 /** A job as it is asked for. */
@@ -25,40 +31,50 @@ export interface NewJob extends HyperparameterChoices {
 const JOB_TRAIT = 'all';
 
 /** Adds a job and its first run. What the request leaves out comes from the configuration. */
-export async function createJob(body: NewJob, env: Env, transaction: Transaction): Promise<Job> {
-  const config = await TrainingConfig.current(transaction);
+export async function createJob(
+  body: NewJob,
+  env: Env,
+  transaction: Transaction | null,
+): Promise<WithLatestRun<Attributes<Job>>> {
   const { name, description, dataset_id, training_type: type, model_name: model, embedding_model, ...chosen } = body;
+  const { jobId, config, dataset } = await groundOfJob(dataset_id, transaction);
   const wanted = { training_type: type, base_model: model, embedding_model, hyperparameters: chosen };
   const trainable = requireTrainable(wanted, config);
-  await requireUsableDatasets([dataset_id], transaction);
+  const usable = requireUsable(dataset_id, dataset);
   const { batch_size, learning_rate, epochs, lora_r, lora_alpha, lora_dropout, ...others } = chosen;
-  const job = await Job.create(
-    {
-      name,
-      description: description ?? null,
-      dataset_id,
-      training_type: trainable.type,
-      model_name: trainable.model,
-      embedding_model: embedding_model ?? null,
-      batch_size: batch_size ?? config.default_batch_size,
-      learning_rate: learning_rate ?? config.learningRateOf(trainable.type),
-      epochs: epochs ?? config.default_epochs,
-      lora_r: lora_r ?? config.default_lora_r,
-      lora_alpha: lora_alpha ?? config.default_lora_alpha,
-      lora_dropout: lora_dropout ?? config.default_lora_dropout,
-      hyperparameters: others,
-    },
-    { transaction },
-  );
-  job.latestRun = await createRun({ kind: 'job', id: job.id }, await jobSpec(job, env, transaction), transaction);
-  return job;
+  const job = {
+    id: jobId,
+    name,
+    description: description ?? null,
+    dataset_id,
+    training_type: trainable.type,
+    model_name: trainable.model,
+    embedding_model: embedding_model ?? null,
+    batch_size: batch_size ?? config.default_batch_size,
+    learning_rate: learning_rate ?? learningRateOf(config, trainable.type),
+    epochs: epochs ?? config.default_epochs,
+    lora_r: lora_r ?? config.default_lora_r,
+    lora_alpha: lora_alpha ?? config.default_lora_alpha,
+    lora_dropout: lora_dropout ?? config.default_lora_dropout,
+    hyperparameters: others,
+  };
+  return await addJob(job, await specOf(job, env, config, datasetAsOf(usable)), transaction);
 }
 
 /** What a run of a job is to do, with what is resolved as it is now. */
 export async function jobSpec(job: Job, env: Env, transaction: Transaction): Promise<RunSpec> {
   const config = await TrainingConfig.current(transaction);
   const datasets = await datasetsAsTheyAre([job.dataset_id], transaction);
-  const share = { dataset_id: job.dataset_id, percentage_thousandths: WHOLE, dataset: datasets.get(job.dataset_id) };
+  return await specOf(job, env, config, datasets.get(job.dataset_id));
+}
+
+async function specOf(
+  job: NewJobRow,
+  env: Env,
+  config: TrainingDefaults,
+  dataset: DatasetAsOf | undefined,
+): Promise<RunSpec> {
+  const share = { dataset_id: job.dataset_id, percentage_thousandths: WHOLE, dataset };
   const { batch_size, learning_rate, epochs, lora_r, lora_alpha, lora_dropout } = job;
   return resolveRunSpec(
     {
@@ -67,6 +83,7 @@ export async function jobSpec(job: Job, env: Env, transaction: Transaction): Pro
       embedding_model: job.embedding_model,
       max_rows: null,
       threads: env.trainerThreads,
+      validationMaxNewTokens: env.validationMaxNewTokens,
       output_directory: await resolveOutputDirectory(`job-${job.id}`, env.outputRoots),
       traits: [{ trait: JOB_TRAIT, datasets: [share] }],
       hyperparameters: {

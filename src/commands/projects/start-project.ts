@@ -40,6 +40,7 @@ async function projectSpec(project: Project, env: Env, transaction: Transaction)
       embedding_model: project.embedding_model,
       max_rows: project.max_rows,
       threads: env.trainerThreads,
+      validationMaxNewTokens: env.validationMaxNewTokens,
       // Looked at again: a link may have been put there since the project was made.
       output_directory: await resolveOutputDirectory(project.output_directory, env.outputRoots),
       mixing: project.mixing,

@@ -1,5 +1,5 @@
-import { WHOLE } from '../../datasets/mixing.ts';
 import type { RowFilters } from '../../datasets/row-filters.ts';
+import { WHOLE } from '../../datasets/shares.ts';
 import type { TraitType } from '../../models/projects/trait-types.ts';
 import { UserError } from '../../platform/failure.ts';
 

@@ -1,5 +1,5 @@
 import { type HyperparameterChoices, resolveHyperparameters } from '../../models/runs/run-spec.ts';
-import type { TrainingConfig } from '../../models/settings/training-config.ts';
+import type { TrainingDefaults } from '../../models/settings/training-config.ts';
 import { UserError } from '../../platform/failure.ts';
 import type { TrainingType } from '../../trainer/training-types.ts';
 
@@ -12,7 +12,7 @@ interface Wanted {
 }
 
 /** Training type and base model, where they go together with each other and with the rest. @throws UserError */
-export function requireTrainable(wanted: Wanted, config: TrainingConfig): { type: TrainingType; model: string } {
+export function requireTrainable(wanted: Wanted, config: TrainingDefaults): { type: TrainingType; model: string } {
   const type = wanted.training_type ?? config.default_training_type;
   const {
     chunk_tokens = 0,

@@ -11,7 +11,7 @@ import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
 import type { Env } from '../../platform/env.ts';
 import { TransientError, UserError } from '../../platform/failure.ts';
 import { lazyConnection } from '../../platform/temporal/connection.ts';
-import { type ValidationResult, ValidationResultSchema } from '../../trainer/protocol.ts';
+import { type ValidationResult, ValidationResultSchema } from '../../trainer/results.ts';
 import {
   balanceWorkersUpdate,
   FAILURE_TYPES,

@@ -11,7 +11,11 @@ import type { TrainingType } from '../../trainer/training-types.ts';
 import type { ShownRun } from '../runs/latest-run.ts';
 import type { HyperparameterChoices } from '../runs/run-spec.ts';
 
-/** A training of one dataset. Status and progress are those of its latest run. */
+/**
+ * A training of one dataset. Status and progress are those of its latest run. A field more: a column by a new migration, here,
+ * in add-job.ts, and in src/api/jobs what may be asked for and what is shown (schema.ts, present.ts). What decides the training
+ * is a hyperparameter instead: trainer/hyperparameters.ts and runs/run-spec.ts.
+ */
 export class Job extends Model<InferAttributes<Job>, InferCreationAttributes<Job>> {
   declare id: CreationOptional<number>;
   declare name: string;

@@ -7,7 +7,10 @@ import {
   type Sequelize,
 } from 'sequelize';
 
-/** A checkpoint that the holder of the run's lease reported. The manifests on disk are the truth; this is their index. */
+/**
+ * A checkpoint that the holder of the run's lease reported. The manifests on disk are the truth; this is their index. The files are
+ * removed by the trainer (trainer/runs/checkpoints.py) and, of a run that has ended, by src/runs/run-folder.ts.
+ */
 export class Checkpoint extends Model<InferAttributes<Checkpoint>, InferCreationAttributes<Checkpoint>> {
   declare id: CreationOptional<number>;
   declare run_id: number;

@@ -5,18 +5,34 @@ import type { RunSpec } from './run-spec.ts';
 /** Its job or project has a run that has not ended. */
 export class RunAlreadyOpenError extends Error {}
 
-/** The run, its first event, and its place as the owner's latest, in one round trip: a person waits for it. */
-const INSERT = (kind: 'job' | 'project') => `
-  WITH run AS (
-    INSERT INTO runs (${kind}_id, number, resumes_run_id, spec, status, phase, workflow_id, created_at, updated_at)
-    SELECT $ownerId::int, next.number, $resumesRunId::int, $spec::jsonb, 'pending', 'waiting',
-      '${kind}-' || $ownerId || '-run-' || next.number, now(), now()
-    FROM (SELECT coalesce(max(number), 0) + 1 AS number FROM runs WHERE ${kind}_id = $ownerId::int) AS next
+/**
+ * The rows of a new run, as parts of a statement: itself (`run`), with the next number of its owner, and its first event. Beside
+ * them, who writes it makes `run` the owner's latest.
+ */
+export function runParts(
+  kind: 'job' | 'project',
+  { ownerId, resumesRunId, spec }: Record<'ownerId' | 'resumesRunId' | 'spec', string>,
+): string {
+  return `
+  next AS MATERIALIZED (
+    SELECT nextval(pg_get_serial_sequence('runs', 'id'))::int AS id, coalesce(max(number), 0) + 1 AS number
+    FROM runs WHERE ${kind}_id = ${ownerId}::int
+  ), run AS (
+    INSERT INTO runs (id, ${kind}_id, number, resumes_run_id, spec, status, phase, workflow_id, created_at, updated_at)
+    OVERRIDING SYSTEM VALUE
+    SELECT next.id, ${ownerId}::int, next.number, ${resumesRunId}::int, ${spec}::jsonb, 'pending', 'waiting',
+      '${kind}-' || ${ownerId}::int || '-run-' || next.number, now(), now()
+    FROM next
     RETURNING *
   ), event AS (
     INSERT INTO run_events (run_id, kind, data)
     SELECT id, 'status', jsonb_build_object('status', status, 'phase', phase) FROM run
-  ), latest AS (
+  )`;
+}
+
+/** In one round trip: a person waits for it. */
+const INSERT = (kind: 'job' | 'project') => `
+  WITH ${runParts(kind, { ownerId: '$ownerId', resumesRunId: '$resumesRunId', spec: '$spec' })}, latest AS (
     UPDATE ${kind}s SET latest_run_id = run.id FROM run WHERE ${kind}s.id = $ownerId::int
   )
   SELECT * FROM run`;

@@ -1,4 +1,4 @@
-import type { MixtureSource } from '../../datasets/chosen-rows.ts';
+import type { MixtureSource } from '../../datasets/chosen-tables.ts';
 import { DatasetError } from '../../datasets/dataset-error.ts';
 import type { RowFilters } from '../../datasets/row-filters.ts';
 import { Dataset } from '../datasets/dataset.ts';

@@ -1,32 +1,17 @@
-import { Op, QueryTypes } from 'sequelize';
+import { QueryTypes } from 'sequelize';
 import type { TokenCount } from '../../datasets/draft.ts';
-import type { CheckpointEvent, EvalEvent, PlanEvent, StepEvent, ValidationResult } from '../../trainer/protocol.ts';
+import type { CheckpointEvent, EvalEvent, PlanEvent, StepEvent } from '../../trainer/protocol.ts';
+import type { ValidationResult } from '../../trainer/results.ts';
+import { bindOf, HELD, write } from './held-write.ts';
 import type { Lease } from './lease.ts';
 import { connection, type TrainingRecord } from './run.ts';
-import { RunMetric } from './run-metric.ts';
 import type { RunPhase } from './statuses.ts';
 
 /** Training is shown as this part of a run's progress; exporting and validating are the rest. */
 const TRAINING_SHARE_PERCENT = 95;
 
-/**
- * Every write below reaches the database only through this: it holds only while the lease is the latest. The lock lets an
- * end of the run, or another claim, that is being written come first: nothing is written after it that was asked before.
- */
-const HELD = "EXISTS (SELECT 1 FROM runs WHERE id = $runId AND lease_epoch = $epoch AND status = 'running' FOR SHARE)";
-
-function bindOf(lease: Lease) {
-  return { runId: lease.runId, epoch: lease.epoch };
-}
-
-async function write(sql: string, bind: Record<string, unknown>): Promise<boolean> {
-  const sequelize = connection();
-  const [rows] = await sequelize.query(`${sql} RETURNING 1`, { bind, type: QueryTypes.RAW });
-  return Array.isArray(rows) && rows.length > 0;
-}
-
 /** A step that is there already moves to the end of the stream with its new figures. */
-const UPSERT_STEPS = `INSERT INTO run_metrics (run_id, lease_epoch, step, epoch, loss, learning_rate, grad_norm, tokens, tokens_per_s, memory_bytes, device)
+export const UPSERT_STEPS = `INSERT INTO run_metrics (run_id, lease_epoch, step, epoch, loss, learning_rate, grad_norm, tokens, tokens_per_s, memory_bytes, device)
      SELECT $runId, $doneBy, s.step, s.epoch, s.loss, s.learning_rate, s.grad_norm, s.tokens, s.tokens_per_s, s.memory_bytes, nullif(s.device, 'null')
      FROM jsonb_to_recordset($steps::jsonb) AS s(step int, epoch float8, loss float8, learning_rate float8, grad_norm float8, tokens int8,
        tokens_per_s float8, memory_bytes int8, device jsonb)
@@ -69,68 +54,22 @@ export async function recordEval(lease: Lease, { step, trait, loss, rows }: Eval
   return await recordEvent(lease, 'eval', { step, trait, loss, rows }, nth);
 }
 
-/** Keeps a held-out loss that the earlier claim `doneBy` measured and could not report; nothing when it is kept already. */
-export async function recordMissedEval(lease: Lease, doneBy: number, event: EvalEvent): Promise<void> {
-  const { step, trait, loss, rows } = event;
-  if (trait === null) await setEvalLoss(lease, doneBy, step, loss);
-  await write(
-    `INSERT INTO run_events (run_id, kind, data) SELECT $runId, 'eval', $data::jsonb WHERE ${HELD}
-     AND NOT EXISTS (SELECT 1 FROM run_events WHERE run_id = $runId AND kind = 'eval' AND data->>'step' = $step::text
-       AND data->>'trait' IS NOT DISTINCT FROM $trait::text)`,
-    {
-      ...bindOf(lease),
-      step: `${step}`,
-      trait,
-      data: JSON.stringify({ step, trait, loss, rows, lease_epoch: lease.epoch }),
-    },
-  );
-}
-
 /** The row keeps its place in the stream, where the event tells of the loss. */
-async function setEvalLoss(lease: Lease, doneBy: number, step: number, loss: number | null): Promise<void> {
+export async function setEvalLoss(lease: Lease, doneBy: number, step: number, loss: number | null): Promise<void> {
   await write(
     `UPDATE run_metrics SET eval_loss = $loss WHERE run_id = $runId AND step = $step AND lease_epoch = $doneBy AND ${HELD}`,
     { ...bindOf(lease), doneBy, step, loss },
   );
 }
 
-/** Some steps of a run, both ends among them, as one of its claims did them. */
-export interface StepsOfClaim {
-  epoch: number;
-  from: number;
-  to: number;
-}
-
-/** Whether all these steps have their metrics, and from this claim. */
-export async function areRecorded(runId: number, { epoch, from, to }: StepsOfClaim): Promise<boolean> {
-  const where = { run_id: runId, lease_epoch: epoch, step: { [Op.between]: [from, to] } };
-  return (await RunMetric.count({ where })) === to - from + 1;
-}
-
-/** Writes steps that the earlier claim `doneBy` could not; those that it could stay as they are. */
-export async function recordMissedSteps(lease: Lease, doneBy: number, steps: StepEvent[]): Promise<void> {
-  if (steps.length === 0) return;
-  await write(`${UPSERT_STEPS} WHERE run_metrics.lease_epoch < EXCLUDED.lease_epoch`, {
-    ...bindOf(lease),
-    doneBy,
-    steps: JSON.stringify(steps),
-  });
-}
-
-/** Indexes a checkpoint that the claim `epoch` saved and could not report; one that is there stays as it is. */
-export async function recordMissedCheckpoint(lease: Lease, epoch: number, event: CheckpointEvent): Promise<void> {
-  await write(`${insertCheckpoint('$savedBy')} ON CONFLICT (run_id, lease_epoch, step) DO NOTHING`, {
-    ...bindOfCheckpoint(lease, event),
-    savedBy: epoch,
-  });
-}
-
-function insertCheckpoint(epoch: '$epoch' | '$savedBy'): string {
+/** A checkpoint that a claim saved, as a row. */
+export function insertCheckpoint(epoch: '$epoch' | '$savedBy'): string {
   return `INSERT INTO checkpoints (run_id, lease_epoch, step, epoch, path, manifest_sha256, bytes, state)
      SELECT $runId, ${epoch}, $step, $trainingEpoch, $path, $sha256, $bytes, 'complete' WHERE ${HELD}`;
 }
 
-function bindOfCheckpoint(lease: Lease, event: CheckpointEvent) {
+/** What that statement needs to be given. */
+export function bindOfCheckpoint(lease: Lease, event: CheckpointEvent) {
   return {
     ...bindOf(lease),
     step: event.step,
@@ -150,7 +89,8 @@ export async function recordCheckpoint(lease: Lease, event: CheckpointEvent, nth
     bindOfCheckpoint(lease, event),
   );
   if (!held) return false;
-  return await recordEvent(lease, 'checkpoint', { step: event.step, bytes: event.bytes, seconds: event.seconds }, nth);
+  const { step, bytes, seconds, waited_seconds } = event;
+  return await recordEvent(lease, 'checkpoint', { step, bytes, seconds, waited_seconds }, nth);
 }
 
 /** Marks a checkpoint that was removed or put aside. False when the lease is not the latest. */
@@ -160,19 +100,6 @@ export async function markCheckpoint(lease: Lease, path: string, state: 'pruned'
     path,
     state,
   });
-}
-
-/** Says that an earlier claim put a checkpoint aside and could not report it; nothing when it is said already. */
-export async function recordMissedQuarantine(
-  lease: Lease,
-  { path, reason }: { path: string; reason: string },
-): Promise<void> {
-  await markCheckpoint(lease, path, 'quarantined');
-  await write(
-    `INSERT INTO run_events (run_id, kind, data) SELECT $runId, 'quarantined', $data::jsonb WHERE ${HELD}
-     AND NOT EXISTS (SELECT 1 FROM run_events WHERE run_id = $runId AND kind = 'quarantined' AND data->>'path' = $path)`,
-    { ...bindOf(lease), path, data: JSON.stringify({ path, reason, lease_epoch: lease.epoch }) },
-  );
 }
 
 /**

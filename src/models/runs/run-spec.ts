@@ -1,8 +1,10 @@
 import { z } from 'zod';
-import type { MixtureSource, MixtureSpec } from '../../datasets/chosen-rows.ts';
-import { MIXING_POLICIES, SIMILAR_ROWS_CHOICES } from '../../datasets/mixing.ts';
+import type { MixtureSpec } from '../../datasets/chosen-rows.ts';
+import type { MixtureSource } from '../../datasets/chosen-tables.ts';
+import { SIMILAR_ROWS_CHOICES } from '../../datasets/mixing.ts';
 import { RowFiltersSchema } from '../../datasets/row-filters.ts';
 import { MappingSchema } from '../../datasets/rows/mapping.ts';
+import { MIXING_POLICIES } from '../../datasets/shares.ts';
 import {
   BAD_ROWS_CHOICES,
   BATCHING_CHOICES,
@@ -12,10 +14,10 @@ import {
   TOO_LONG_CHOICES,
   TOOL_CALLS_CHOICES,
   WEIGHTS_CHOICES,
-} from '../../trainer/protocol.ts';
+} from '../../trainer/hyperparameters.ts';
 import { TRAINING_TYPES, type TrainingType } from '../../trainer/training-types.ts';
 import { LEARNING_RATES_IN_WORDS } from '../settings/learning-rates.ts';
-import type { TrainingConfig } from '../settings/training-config.ts';
+import { learningRateOf, type TrainingDefaults } from '../settings/training-config.ts';
 
 /** Hyperparameters that a user may choose; what is left out comes from the configuration or from DEFAULTS. */
 export const HyperparameterChoicesSchema = z.strictObject({
@@ -56,7 +58,7 @@ export const HyperparameterChoicesSchema = z.strictObject({
 });
 export type HyperparameterChoices = z.infer<typeof HyperparameterChoicesSchema>;
 
-/** How rows are mixed where datasets run out of them (mixing.ts), or have the same ones (chosen-rows.ts). */
+/** How rows are mixed where datasets run out of them (shares.ts), or have the same ones (rows-in-common.ts). */
 export const MixingChoicesSchema = z.strictObject({
   policy: z.enum(MIXING_POLICIES).optional(),
   max_repeats: z.int().min(2).max(100).optional(),
@@ -139,8 +141,7 @@ const DEFAULTS = {
 } as const;
 /** An index is made by reading everything, once. */
 const READ_ONCE = { epochs: 1, max_steps: null } as const;
-/** An answer that is cut off before its last line cannot be right: the trainer knows how many tokens a model needs. */
-const VALIDATION = { max_rows_per_trait: 32, max_new_tokens: null };
+const VALIDATED_ROWS_PER_TRAIT = 32;
 
 /** Puts together what the user chose, the configuration and the defaults. */
 export function resolveRunSpec(
@@ -153,14 +154,17 @@ export function resolveRunSpec(
     traits: RunSpec['traits'];
     mixing?: MixingChoices;
     threads: number;
+    /** Undefined: the trainer knows how many tokens a model needs. An answer that is cut off before its last line cannot be right. */
+    validationMaxNewTokens?: number | undefined;
     hyperparameters: HyperparameterChoices;
   },
-  config: TrainingConfig,
+  config: TrainingDefaults,
 ): RunSpec {
+  const { validationMaxNewTokens, ...rest } = chosen;
   return {
-    ...chosen,
+    ...rest,
     hyperparameters: resolveHyperparameters(chosen.hyperparameters, chosen.training_type, config),
-    validation: VALIDATION,
+    validation: { max_rows_per_trait: VALIDATED_ROWS_PER_TRAIT, max_new_tokens: validationMaxNewTokens ?? null },
     today: new Date().toISOString().slice(0, 10),
   };
 }
@@ -169,11 +173,11 @@ export function resolveRunSpec(
 export function resolveHyperparameters(
   chosen: HyperparameterChoices,
   trainingType: TrainingType,
-  config: TrainingConfig,
+  config: TrainingDefaults,
 ): RunSpec['hyperparameters'] {
   return {
     batch_size: config.default_batch_size,
-    learning_rate: config.learningRateOf(trainingType),
+    learning_rate: learningRateOf(config, trainingType),
     epochs: config.default_epochs,
     lora_r: config.default_lora_r,
     lora_alpha: config.default_lora_alpha,

@@ -9,7 +9,7 @@ import {
 } from 'sequelize';
 import type { TokenCount } from '../../datasets/draft.ts';
 import type { KeptPlan } from '../../datasets/mixture.ts';
-import type { TrainResult, ValidationResult } from '../../trainer/protocol.ts';
+import type { TrainResult, ValidationResult } from '../../trainer/results.ts';
 import type { RunSpec } from './run-spec.ts';
 import type { RunPhase, RunStatus } from './statuses.ts';
 

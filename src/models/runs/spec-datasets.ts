@@ -15,7 +15,9 @@ export async function datasetsAsTheyAre(ids: number[], transaction: Transaction)
     lock: transaction.LOCK.SHARE,
     transaction,
   });
-  return new Map(
-    found.map(({ id, name, mapping, sha256, source_sha256 }) => [id, { name, mapping, sha256, source_sha256 }]),
-  );
+  return new Map(found.map((dataset) => [dataset.id, datasetAsOf(dataset)]));
+}
+
+export function datasetAsOf({ name, mapping, sha256, source_sha256 }: DatasetAsOf): DatasetAsOf {
+  return { name, mapping, sha256, source_sha256 };
 }

@@ -1,4 +1,5 @@
 import {
+  type Attributes,
   type CreationOptional,
   DataTypes,
   type InferAttributes,
@@ -32,11 +33,14 @@ export class TrainingConfig extends Model<InferAttributes<TrainingConfig>, Infer
   static async current(transaction: Transaction | null = null): Promise<TrainingConfig> {
     return await TrainingConfig.findByPk(1, { rejectOnEmpty: true, transaction });
   }
+}
 
-  /** What a training of this type learns with unless it names a rate: what was set for all types, else what suits the type. */
-  learningRateOf(type: TrainingType): number {
-    return this.learning_rate_is_chosen ? this.default_learning_rate : LEARNING_RATES[type];
-  }
+/** What jobs and projects are completed from. */
+export type TrainingDefaults = Omit<Attributes<TrainingConfig>, 'created_at' | 'updated_at'>;
+
+/** What a training of this type learns with unless it names a rate: what was set for all types, else what suits the type. */
+export function learningRateOf(config: TrainingDefaults, type: TrainingType): number {
+  return config.learning_rate_is_chosen ? config.default_learning_rate : LEARNING_RATES[type];
 }
 
 export function initTrainingConfig(sequelize: Sequelize): void {

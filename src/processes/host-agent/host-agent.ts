@@ -11,6 +11,7 @@ import { requireDatabaseUrl } from '../../platform/postgres/database-url.ts';
 import { runUntilStopped } from '../../platform/process-lifecycle.ts';
 import { ensureTrainerPython } from '../../platform/python.ts';
 import { workerConnection } from '../../platform/temporal/connection.ts';
+import { KEPT_IDLE_MS, WarmPython } from '../../trainer/warm-python.ts';
 import { hostQueue } from '../../workflows/contract.ts';
 import { installTemporalLogger } from '../orchestrator/orchestrator.ts';
 import { stopTimeMs, WorkerProcesses } from './worker-processes.ts';
@@ -31,13 +32,15 @@ export async function main(env: Env): Promise<void> {
   const connection = await workerConnection(env);
   const python = () => ensureTrainerPython({ env, onProgress: (line) => logger.info(line) });
   const devices = await devicesOf(env);
+  const log = (sentence: string) => logger.info(sentence);
+  const warm = new WarmPython({ libraries: 'trainings', isOn: env.warmTrainers, idleMs: KEPT_IDLE_MS, log });
   const processes = new WorkerProcesses(env, devices, logger);
   const worker = await TemporalWorker.create({
     connection,
     namespace: env.temporalNamespace,
     identity: `host-${env.hostName}`,
     taskQueue: hostQueue(env.hostName),
-    activities: { ...createHostActivities(env.hostName, processes, createCheckOutput(env, python)) },
+    activities: { ...createHostActivities(env.hostName, processes, createCheckOutput(env, python, warm.start)) },
     shutdownGraceTime: '2s',
   });
   const report = async () => {
@@ -57,6 +60,7 @@ export async function main(env: Env): Promise<void> {
       worker.shutdown();
       await processes.stop();
       await running;
+      await warm.close();
       await place.release();
       await Promise.all([connection.close(), sequelize.close()]);
     },

@@ -10,6 +10,7 @@ import { ifThere } from '../../platform/files.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { mixturesDir } from '../../runs/mixture-store.ts';
 import { RunFolder } from '../../runs/run-folder.ts';
+import { tidyTrainerCache } from '../../runs/trainer-cache.ts';
 
 /** No statement takes long, however much a run left. */
 const ROWS_AT_ONCE = 20_000;
@@ -22,8 +23,8 @@ const MOST_LOG_BYTES = 32 * 1024 ** 2;
 const KEEP_WORKERS_DAYS = 30;
 
 /**
- * Removes what nobody needs any more: what deleted runs left, what a published run was trained with, mixtures that no run has,
- * logs and rows of workers that ended long ago. Each part by itself: one that fails keeps no other from its work.
+ * Removes what nobody needs any more: what deleted runs left, what a published run was trained with, mixtures that no run has, what trainers
+ * kept of models that nobody trains with any more, logs and rows of workers that ended long ago. Each part by itself: one that fails keeps no other from its work.
  */
 export class Tidying {
   readonly #env: Env;
@@ -39,6 +40,7 @@ export class Tidying {
       () => this.#deletedRuns(),
       () => this.#publishedRuns(),
       () => this.#mixtures(),
+      () => tidyTrainerCache(this.#env),
       () => this.#logs(),
       () => this.#workers(),
     ]) {

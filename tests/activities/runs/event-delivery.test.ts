@@ -176,7 +176,7 @@ describe('what a trainer tells', function () {
 
   it('and did again, and could not write, takes the place of what was done before, in the order of the steps', async () => {
     // Put the newest first in earlierEpochs (src/activities/runs/missed-events.ts) and later steps come first; let
-    // recordMissedSteps (src/models/runs/run-progress.ts) do nothing where a step is there and those of claim 1 stay.
+    // recordMissedSteps (src/models/runs/missed-progress.ts) do nothing where a step is there and those of claim 1 stay.
     const runId = await queuedRun();
     const dir = join(database.home, `events-${runId}`);
     await mkdir(dir);

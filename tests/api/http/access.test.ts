@@ -183,7 +183,7 @@ describe('access', function () {
   });
 
   it('to an event stream may come with the query, since a browser’s EventSource sends no headers', async () => {
-    // Take takesKeyFromQuery out of src/api/runs/routes.ts.
+    // Take takesKeyFromQuery out of src/api/runs/progress-routes.ts.
     const path = `${BASE}/projects/1/events`;
     // The project was not started: with a key it says so.
     assert.equal(await send('GET', `${path}?access_token=${KEY}`, {}), 400);

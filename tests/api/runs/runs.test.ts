@@ -180,6 +180,15 @@ describe('the runs of a job', function () {
     const told = await events(`/jobs/${id}/events`);
     const resumed = told.find(({ event }) => event === 'resumed');
     assert.ok(Number(resumed?.data.step) >= 20, 'it began at the checkpoint');
+    // Of the training and of the validation, each by one claim: from when it was claimed.
+    const spans = told.filter(({ event }) => event === 'spans').map(({ data }) => data.spans as { name: string }[]);
+    assert.deepEqual(
+      spans.map((of) => [...of.slice(0, 3).map(({ name }) => name), of.some(({ name }) => name === 'model')]),
+      [
+        ['claim', 'spawn', 'data', true],
+        ['claim', 'spawn', 'data', true],
+      ],
+    );
     const metrics = (await call('GET', `/jobs/${id}/metrics`)).body;
     assert.equal(metrics.steps, done.total_steps, 'the loss curve is whole');
     const runs = (await call('GET', `/jobs/${id}/runs`)).body.items as Record<string, unknown>[];

@@ -133,7 +133,7 @@ describe('the life of a run', () => {
     });
 
     it('that ran out are taken over, and every write of the old holder is refused', async () => {
-      // Take "lease_epoch = $epoch" out of HELD (src/models/runs/run-progress.ts) and the old holder writes.
+      // Take "lease_epoch = $epoch" out of HELD (src/models/runs/held-write.ts) and the old holder writes.
       const run = await runIn('queued');
       const old = await claim(run.id, 'old', 0);
       const now = await claim(run.id, 'new');
@@ -167,7 +167,7 @@ describe('the life of a run', () => {
     });
 
     it('let an end that is being written come before what their holder writes meanwhile', async () => {
-      // Take FOR SHARE out of HELD (src/models/runs/run-progress.ts) and the event comes after the end.
+      // Take FOR SHARE out of HELD (src/models/runs/held-write.ts) and the event comes after the end.
       const run = await runIn('queued');
       const lease = await claim(run.id, 'a');
       let isDone = false;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, rm, statfs, truncate, utimes, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { QueryTypes } from 'sequelize';
 import { Checkpoint } from '../../../src/models/runs/checkpoint.ts';
 import { DeletedRun } from '../../../src/models/runs/deleted-run.ts';
@@ -10,7 +10,7 @@ import { RunMetric } from '../../../src/models/runs/run-metric.ts';
 import type { Env } from '../../../src/platform/env.ts';
 import { ifThere } from '../../../src/platform/files.ts';
 import { Tidying } from '../../../src/processes/orchestrator/tidy.ts';
-import { runPaths } from '../../../src/runs/run-paths.ts';
+import { cacheDir, runPaths } from '../../../src/runs/run-paths.ts';
 import { startTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { captureLog, WARN } from '../../support/log-lines.ts';
 import { buildRun } from '../../support/runs.ts';
@@ -66,6 +66,42 @@ describe('tidying up', function () {
       return (await connection().query<{ n: number }>(sql, { type: QueryTypes.SELECT })).map(({ n }) => n);
     };
   }
+
+  it('removes what trainers kept of models that nobody trains with any more, and of weights in 4 bits those of long ago while all take too much', async () => {
+    // Take the order of last use out of tidyTrainerCache, its share of the disk, or either age, and another one is left.
+    const cache = cacheDir(env);
+    const keep = async (name: string, usedAgoDays: number, bytes = 10) => {
+      const isFolder = name.startsWith('four-bits');
+      if (isFolder) await mkdir(join(cache, name), { recursive: true });
+      const file = isFolder ? join(cache, name, 'weights.safetensors') : join(cache, name);
+      await mkdir(dirname(file), { recursive: true });
+      await writeFile(file, '');
+      // Without taking the room: what is asked for is the size.
+      await truncate(file, bytes);
+      const usedAt = new Date(Date.now() - usedAgoDays * DAY_MS);
+      await utimes(join(cache, name), usedAt, usedAt);
+    };
+    const { bavail, bsize } = await statfs(env.home);
+    await keep('models/a.json', 31);
+    await keep('models/b.json', 29);
+    await keep('models/b.json.77', 2);
+    await keep('four-bits/unused', 31);
+    await keep('four-bits/half-made.77', 2);
+    await keep('four-bits/being-made.78', 0.5);
+    await keep('four-bits/earlier', 20, Math.round(0.5 * bavail * bsize));
+    await keep('four-bits/later', 10);
+    assert.deepEqual(await pass(), []);
+    const left = await readdir(cache, { recursive: true });
+    assert.deepEqual(left.filter((name) => !name.endsWith('.safetensors')).sort(), [
+      'four-bits',
+      'four-bits/being-made.78',
+      'four-bits/later',
+      'models',
+      'models/b.json',
+    ]);
+    await rm(cache, { recursive: true });
+    assert.deepEqual(await pass(), []);
+  });
 
   it('removes figures, events and files of a deleted run, never many rows with one statement', async () => {
     // Take LIMIT out of deleteInBatches (src/processes/orchestrator/tidy.ts), and one statement removes all 45,000.

@@ -1,0 +1,36 @@
+import type { TrainerEvent } from '../../trainer/protocol.ts';
+
+/** Measures what happens before a trainer can: from the claim of its run until it is started, and until it says hello. */
+export class Beginning {
+  readonly #claimedAtMs: number;
+  readonly #startedAtMs = performance.now();
+  #helloAtMs = this.#startedAtMs;
+
+  /** Begins when the trainer is about to be started. @param claimedAtMs of performance.now() */
+  constructor(claimedAtMs: number) {
+    this.#claimedAtMs = claimedAtMs;
+  }
+
+  /** The event, to the spans of which these two are added: they lie before the trainer's own, which begin at 0. */
+  heard(event: TrainerEvent): TrainerEvent {
+    if (event.type === 'hello') this.#helloAtMs = performance.now();
+    if (event.type !== 'spans') return event;
+    const before = [
+      {
+        name: 'claim',
+        from_s: this.#seconds(this.#claimedAtMs),
+        seconds: this.#seconds(this.#startedAtMs, this.#claimedAtMs),
+      },
+      {
+        name: 'spawn',
+        from_s: this.#seconds(this.#startedAtMs),
+        seconds: this.#seconds(this.#helloAtMs, this.#startedAtMs),
+      },
+    ];
+    return { ...event, spans: [...before, ...event.spans] };
+  }
+
+  #seconds(atMs: number, sinceMs = this.#helloAtMs): number {
+    return Math.round(atMs - sinceMs) / 1_000;
+  }
+}

@@ -1,0 +1,62 @@
+import { z } from 'zod';
+
+/** What is done with a row of more tokens than max_length: its end is cut off, it is left out, or it becomes several. */
+export const TOO_LONG_CHOICES = ['truncate', 'drop', 'split'] as const;
+export type TooLongChoice = (typeof TOO_LONG_CHOICES)[number];
+
+/** Whether the rows of a step are about as long as each other, so that little is computed on padding. */
+export const BATCHING_CHOICES = ['like_length', 'random'] as const;
+
+/** In what all weights are trained: bf16 takes half the memory, and is rounded so that nothing is lost. */
+export const WEIGHTS_CHOICES = ['fp32', 'bf16'] as const;
+
+/** What is done with thoughts that a model's chat template has no place for: learnt in the text of the answer, or left out. */
+export const REASONING_CHOICES = ['inline', 'drop'] as const;
+/** What is done with calls of tools that it cannot show: the row is refused, or they are written as JSON in the text. */
+export const TOOL_CALLS_CHOICES = ['refuse', 'json'] as const;
+/** What is done with rows that cannot be learnt: the run is refused, or they are left out and counted. */
+export const BAD_ROWS_CHOICES = ['refuse', 'skip'] as const;
+
+/** Everything that decides the weights. Two trainings with equal values end with equal weights on the CPU. */
+export const HyperparametersSchema = z.object({
+  batch_size: z.number().int(),
+  gradient_accumulation: z.number().int(),
+  learning_rate: z.number(),
+  epochs: z.number().int(),
+  lora_r: z.number().int(),
+  lora_alpha: z.number().int(),
+  lora_dropout: z.number(),
+  /** Longest row in tokens; longer ones are cut and counted. */
+  max_length: z.number().int(),
+  seed: z.number().int(),
+  /** Optimizer steps between checkpoints. */
+  save_steps: z.number().int(),
+  /** Most optimizer steps; null means as many as the epochs give. */
+  max_steps: z.number().int().nullable(),
+  /** Not there, as in runs from before there was a choice: truncate. */
+  too_long: z.enum(TOO_LONG_CHOICES).optional(),
+  /** Likewise: random. */
+  batching: z.enum(BATCHING_CHOICES).optional(),
+  /** Steps between evaluations on held-out rows; null: so that it costs little; 0: never. No evaluation changes a weight. */
+  eval_steps: z.number().int().nullable().optional(),
+  /** Evaluations without a better one after which training ends and the best model is exported; null: it goes on. */
+  early_stopping_patience: z.number().int().nullable().optional(),
+  /** torch.compile: slow to begin, faster where steps are many and alike. */
+  compile: z.boolean().optional(),
+  /** Of rag: the size of a chunk, and what two that follow each other have in common, in tokens. Not there: 200 and 20. */
+  chunk_tokens: z.number().int().optional(),
+  chunk_overlap: z.number().int().optional(),
+  /** Whether the output of lora or qlora holds the merged model beside the adapter. Not there: it does. */
+  merge: z.boolean().optional(),
+  /** Of lora and qlora: names of the layers that get adapters; null, or not there: every linear layer but the output's. */
+  lora_target_modules: z.array(z.string()).nullable().optional(),
+  /** Activations are computed twice instead of kept: less memory, more time, the same result. */
+  activation_checkpointing: z.boolean().optional(),
+  /** Of standard: in what all weights are trained; null, or not there: fp32, unless a GPU has no room for that. */
+  weights: z.enum(WEIGHTS_CHOICES).nullable().optional(),
+  /** Not there: inline, refuse and refuse. */
+  reasoning: z.enum(REASONING_CHOICES).optional(),
+  tool_calls: z.enum(TOOL_CALLS_CHOICES).optional(),
+  on_bad_rows: z.enum(BAD_ROWS_CHOICES).optional(),
+});
+export type Hyperparameters = z.infer<typeof HyperparametersSchema>;
