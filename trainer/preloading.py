@@ -98,7 +98,7 @@ def load_for_trainings() -> None:
     from .evaluation import evaluation  # noqa: F401
     from .outputs import export, report  # noqa: F401
     from .retrieval import indexing, retrieval  # noqa: F401
-    from .training import reporting, training  # noqa: F401
+    from .training import after_each_step, training  # noqa: F401
     from .training.loaded_late import load_late
     from .validation import validation  # noqa: F401
 

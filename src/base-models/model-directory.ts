@@ -10,7 +10,7 @@ const TOKENIZERS = ['tokenizer.json', 'tokenizer.model'];
 
 /** Those for which the pinned transformers has code, so that a model's own is not needed. Held to it by the trainer's tests. */
 const MODEL_TYPES = new Set(
-  readFileSync(join(PROJECT_ROOT, 'trainer', 'base_models', 'model_types.txt'), 'utf8').split(/\s+/),
+  readFileSync(join(PROJECT_ROOT, 'trainer', 'base_models', 'transformers_model_types.txt'), 'utf8').split(/\s+/),
 );
 
 const ConfigSchema = z.looseObject({

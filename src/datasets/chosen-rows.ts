@@ -10,7 +10,7 @@ import {
   planMixture,
   requestFor,
   type SimilarRowsChoice,
-} from './mixing.ts';
+} from './mixing-rule.ts';
 import { randomIntegers, sample } from './random.ts';
 import {
   chosenConversations,

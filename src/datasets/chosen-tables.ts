@@ -1,5 +1,5 @@
 import type { DuckDBConnection, DuckDBIntegerVector } from '@duckdb/node-api';
-import type { DatasetShare } from './mixing.ts';
+import type { DatasetShare } from './mixing-rule.ts';
 import type { RowSource } from './trainable-rows.ts';
 
 /** A dataset that rows are chosen from. */

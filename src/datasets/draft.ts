@@ -3,7 +3,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { chooseRows, type MixtureSpec } from './chosen-rows.ts';
 import type { SharedSource } from './chosen-tables.ts';
 import { withDuckDb } from './duckdb.ts';
-import type { MixturePlan } from './mixing.ts';
+import type { MixturePlan } from './mixing-rule.ts';
 import { withProgress } from './progress.ts';
 import type { SimilarRows } from './rows-in-common.ts';
 import { type Tokenizer, tokenLengths } from './tokenizer.ts';

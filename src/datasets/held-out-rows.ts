@@ -1,6 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { COLUMNS, idOf } from './chosen-tables.ts';
-import type { MixturePlan } from './mixing.ts';
+import type { MixturePlan } from './mixing-rule.ts';
 
 /** The table `held_out`, and `candidates`: those for it, with whether they were taken out for being among the training rows. */
 export async function chooseHeldOut(connection: DuckDBConnection, takesOutSimilar: boolean): Promise<void> {

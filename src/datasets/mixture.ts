@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ifThere, sha256OfFile } from '../platform/files.ts';
-import type { MixturePlan } from './mixing.ts';
+import type { MixturePlan } from './mixing-rule.ts';
 import type { SimilarRows } from './rows-in-common.ts';
 
 const part = z.object({ file: z.string(), rows: z.number().int(), sha256: z.string() });

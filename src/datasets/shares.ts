@@ -1,5 +1,7 @@
 import { DatasetError } from './dataset-error.ts';
 
+// With mixing-rule.ts, which has its version: a change of what comes out here is a new version there.
+
 /** 100 % in thousandths of a percent. */
 export const WHOLE = 100_000;
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { MixtureSpec } from '../datasets/chosen-rows.ts';
 import { READING_VERSION } from '../datasets/conversation-files.ts';
 import type { DataProcessOptions } from '../datasets/data-process.ts';
-import { MIXING_VERSION } from '../datasets/mixing.ts';
+import { MIXING_VERSION } from '../datasets/mixing-rule.ts';
 import { isWholeMixture } from '../datasets/mixture.ts';
 import { RANDOM_VERSION } from '../datasets/random.ts';
 import { writeMixture } from '../datasets/write-mixture.ts';

@@ -9,7 +9,7 @@ export function runsDir({ home }: Pick<Env, 'home'>): string {
   return join(home, 'runs');
 }
 
-/** What trainers keep for one another (trainer/base_models/four_bits.py, known_models.py): nothing that could not be made again. */
+/** What trainers keep for one another (trainer/base_models/four_bits.py, file_facts.py): nothing that could not be made again. */
 export function cacheDir({ home }: Pick<Env, 'home'>): string {
   return join(home, 'cache');
 }

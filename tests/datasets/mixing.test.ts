@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { DatasetError } from '../../src/datasets/dataset-error.ts';
-import { type MixturePlan, type MixtureRequest, planMixture } from '../../src/datasets/mixing.ts';
+import { type MixturePlan, type MixtureRequest, planMixture } from '../../src/datasets/mixing-rule.ts';
 import { largestRemainder, MIXING_POLICIES, WHOLE } from '../../src/datasets/shares.ts';
 
 function request(maxRows: number | null, ...traits: [rows: number, percent: number][][]): MixtureRequest {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { MixtureSource } from '../../src/datasets/chosen-tables.ts';
 import { withDuckDb } from '../../src/datasets/duckdb.ts';
 import { ingestDataset } from '../../src/datasets/ingest.ts';
-import type { SimilarRowsChoice } from '../../src/datasets/mixing.ts';
+import type { SimilarRowsChoice } from '../../src/datasets/mixing-rule.ts';
 import { MIXTURE_PARTS, readMixturePlan } from '../../src/datasets/mixture.ts';
 import { readMixtureRows } from '../../src/datasets/mixture-rows.ts';
 import { randomIntegers } from '../../src/datasets/random.ts';

@@ -20,7 +20,7 @@ from ..platform.room import in_gb
 from ..platform.safetensors_files import files_of
 from ..runs.checkpoints import MANIFEST, sha256_of
 from ..runs.going_on import arithmetic
-from .known_models import KnownModel, is_settled, state_of
+from .file_facts import KnownModel, is_settled, state_of
 
 
 FOLDER = "four-bits"

@@ -8,7 +8,7 @@ from collections import deque
 from functools import partial
 from pathlib import Path
 
-from ..base_models.known_models import KnownModel
+from ..base_models.file_facts import KnownModel
 from ..bundle.contents import content_of
 from ..bundle.fingerprint import fingerprint_of
 from ..datasets.rows import Conversation

@@ -1,6 +1,7 @@
 """Checkpoints that can be trusted: a manifest with the hash of every file, written last.
 
 A checkpoint is work_dir/checkpoints/e<lease epoch>/checkpoint-<step>/. Without a manifest that verifies it does not count.
+Of a training that is over, the service removes them (src/runs/run-folder.ts).
 """
 
 import contextlib

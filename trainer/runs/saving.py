@@ -1,4 +1,5 @@
-"""When to save a checkpoint, often enough to lose little and seldom enough to cost little, and who waits for it: the next steps do not."""
+"""The schedule of checkpoints, often enough to lose little and seldom enough to cost little, and who waits for one: the next steps do not. (What else asks for one:
+training/after_each_step.py.)"""
 
 import time
 from collections.abc import Callable

@@ -96,7 +96,7 @@ class Ends(Trainings):
         self.assertIsInstance(as_failure(raised.exception), MachineFailed)
 
     def test_nothing_is_written_where_a_link_leads_that_was_put_in_place_of_a_folder(self):
-        # Take places.require out of reporting.py and the checkpoints from step 4 on lie elsewhere; out of places.fresh, the model.
+        # Take places.require out of after_each_step.py and the checkpoints from step 4 on lie elsewhere; out of places.fresh, the model.
         elsewhere = self._elsewhere()
         for place, step in (("checkpoints", 4), ("out", 6)):
             work = self.fresh(place)

@@ -52,7 +52,7 @@ def bits_of(model) -> dict:
 @contextmanager
 def long_ago():
     """For whoever asks how long ago a file was written: nothing was written just now."""
-    with mock.patch("trainer.base_models.known_models._SETTLED_S", -3600.0):
+    with mock.patch("trainer.base_models.file_facts._SETTLED_S", -3600.0):
         yield
 
 

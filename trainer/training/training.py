@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..base_models.known_models import KnownModel
+from ..base_models.file_facts import KnownModel
 from ..bundle.fingerprint import fingerprint_of
 from ..datasets.rows import Conversation
 from ..evaluation.answer_loss import NOT_IN_PIECES
@@ -66,7 +66,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
             from ..runs.saving import Saver
             from ..runs.token_cache import encode_once, require_same_tokens, tokens_sha256
             from .rehearsal import checkpoint_bytes, rehearsal, rehearse_the_end
-            from .reporting import reporter
+            from .after_each_step import reporter
             from .tensorboard import TensorBoard
 
         require_text_writer(run.model_path)

@@ -15,7 +15,7 @@ import {
 } from '../http/shared-schema.ts';
 import { RUN_FIELDS, runFields } from '../runs/schema.ts';
 
-/** The reference's example. */
+/** The reference's example. Where else a field has to be added: src/models/jobs/job.ts. */
 const CHOSEN = {
   name: 'My Training Job',
   description: 'Fine-tuning with custom data',

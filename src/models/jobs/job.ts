@@ -12,9 +12,10 @@ import type { ShownRun } from '../runs/latest-run.ts';
 import type { HyperparameterChoices } from '../runs/run-spec.ts';
 
 /**
- * A training of one dataset. Status and progress are those of its latest run. A field more: a column by a new migration, here,
- * in add-job.ts, and in src/api/jobs what may be asked for and what is shown (schema.ts, present.ts). What decides the training
- * is a hyperparameter instead: trainer/hyperparameters.ts and runs/run-spec.ts.
+ * A training of one dataset. Status and progress are those of its latest run. A field more: a column by a new migration (named in
+ * src/models/migrate.ts), here, in add-job.ts, in src/commands/jobs/create-job.ts, which takes what it does not name for a
+ * hyperparameter, and in src/api/jobs what may be asked for and what is shown (schema.ts, present.ts). What decides the training is a
+ * hyperparameter: src/models/runs/run-spec.ts, src/trainer/hyperparameters.ts and trainer/runs/hyperparameters.py.
  */
 export class Job extends Model<InferAttributes<Job>, InferCreationAttributes<Job>> {
   declare id: CreationOptional<number>;

@@ -7,7 +7,7 @@ import {
   type NonAttribute,
   type Sequelize,
 } from 'sequelize';
-import { EQUAL_WEIGHT } from '../../datasets/mixing.ts';
+import { EQUAL_WEIGHT } from '../../datasets/mixing-rule.ts';
 import type { TraitDataset } from './trait-dataset.ts';
 import type { TraitType } from './trait-types.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { MixtureSpec } from '../../datasets/chosen-rows.ts';
 import type { MixtureSource } from '../../datasets/chosen-tables.ts';
-import { SIMILAR_ROWS_CHOICES } from '../../datasets/mixing.ts';
+import { SIMILAR_ROWS_CHOICES } from '../../datasets/mixing-rule.ts';
 import { RowFiltersSchema } from '../../datasets/row-filters.ts';
 import { MappingSchema } from '../../datasets/rows/mapping.ts';
 import { MIXING_POLICIES } from '../../datasets/shares.ts';

@@ -19,6 +19,7 @@ type Along = Partial<
   >
 >;
 
+/** What a run becomes. Every end of a run passes here: finishRun, a cancel, the dispatcher and the reconciler. */
 export interface TransitionRequest {
   runId: number;
   to: RunStatus;

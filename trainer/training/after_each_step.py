@@ -1,4 +1,5 @@
-"""What happens after each step: it is told, saved when it is time, and evaluated when it is time."""
+"""What happens after each step: it is told, saved when it is time (runs/saving.py has the schedule; a stop, the last step and evaluations ask for more), evaluated when it
+is time, and the end of all where the loss is beyond hope."""
 
 import math
 import time

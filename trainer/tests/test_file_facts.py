@@ -2,7 +2,7 @@ import os
 import shutil
 from unittest import mock
 
-from ..base_models.known_models import KnownModel
+from ..base_models.file_facts import KnownModel
 from ..training import training
 from .support import Trainings, model_path, train_here
 
@@ -24,7 +24,7 @@ class KnownModels(Trainings):
 
     def age(self) -> None:
         """As if the files had been there for long."""
-        settled = mock.patch("trainer.base_models.known_models._SETTLED_S", -3600.0)
+        settled = mock.patch("trainer.base_models.file_facts._SETTLED_S", -3600.0)
         settled.start()
         self.addCleanup(settled.stop)
 
@@ -33,7 +33,7 @@ class KnownModels(Trainings):
         self.assertEqual([self.ask(), self.ask(), self.ask("another"), self.ask(), self.ask("another")], [1, 1, 2, 1, 2])
 
     def test_each_change_is_seen(self):
-        # Take a size, a time or the inode out of known_models.state_of, or the names, and one of these is not.
+        # Take a size, a time or the inode out of file_facts.state_of, or the names, and one of these is not.
         self.age()
         weights = self.model / "model.safetensors"
 
