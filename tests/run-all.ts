@@ -21,9 +21,7 @@ interface Count {
 const SLOWEST = 10;
 
 /** At once, since they wait for processes and their timeouts much of the time. More would wait for each other on two cores. */
-const FILES_AT_ONCE = 2;
-/** Processes among which the trainer's tests are divided: beside the others each gets a small part of a core, and in the end they are alone. */
-const TRAINER_PARTS = 2;
+const FILES_AT_ONCE = 3;
 /** The longest ones first, so that none of them runs alone at the end. */
 const SPECS = ['tests/{chaos,fuzz}/*.test.ts', 'tests/service/*.test.ts', 'tests/!(chaos|fuzz|service)/**/*.test.ts'];
 
@@ -35,17 +33,17 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.once(signal, () => void servers.stop().finally(() => process.exit(1)));
 const scratch = await mkdtemp(join(tmpdir(), 'mtm-test-'));
 const files = process.argv.slice(2);
-const suites: [name: string, run: () => Promise<Count>][] =
+const suites =
   files.length > 0
-    ? [['node', () => runMocha(files)]]
-    : [
-        ['node', () => runMocha(['--parallel', '--jobs', String(FILES_AT_ONCE), ...SPECS])],
-        ...Array.from({ length: TRAINER_PARTS }, (_, part) => trainerSuite(part)),
-      ];
+    ? { node: () => runMocha(files) }
+    : {
+        node: () => runMocha(['--parallel', '--jobs', String(FILES_AT_ONCE), ...SPECS]),
+        trainer: waitFor(runUnittest()),
+      };
 
 try {
   const total = { passed: 0, failed: 0, failing: [] as string[], tests: [] as { name: string; seconds: number }[] };
-  for (const [name, run] of suites) {
+  for (const [name, run] of Object.entries(suites)) {
     console.log(`\n== ${name}`);
     const { passed, failed, failing = [], tests = [] } = await run();
     total.passed += passed;
@@ -89,26 +87,24 @@ async function runMocha(args: string[]): Promise<Count> {
   return await readCount(report, exitCode);
 }
 
-/** Begins at once, beside the other suite, which waits much of the time; what it prints comes when it is its turn. */
-function trainerSuite(part: number): [name: string, run: () => Promise<Count>] {
-  const running = runUnittest(part);
-  const run = async () => {
-    const { said, count } = await running;
-    console.log(said);
-    return count;
-  };
-  return [`trainer, part ${part + 1} of ${TRAINER_PARTS}`, run];
-}
-
-async function runUnittest(part: number): Promise<{ said: string; count: Count }> {
-  const report = join(scratch, `unittest-${part}.json`);
-  const { exitCode, all } = await execa(python, ['-m', 'trainer.tests', report, String(part), String(TRAINER_PARTS)], {
+/** Beside the first files of the other suite, which mostly wait; what it prints comes when it is its turn. */
+async function runUnittest(): Promise<{ said: string; count: Count }> {
+  const report = join(scratch, 'unittest.json');
+  const { exitCode, all } = await execa(python, ['-m', 'trainer.tests', report], {
     cwd: PROJECT_ROOT,
     stdin: 'ignore',
     all: true,
     reject: false,
   });
   return { said: all, count: await readCount(report, exitCode) };
+}
+
+function waitFor(running: Promise<{ said: string; count: Count }>): () => Promise<Count> {
+  return async () => {
+    const { said, count } = await running;
+    console.log(said);
+    return count;
+  };
 }
 
 /** A suite that ends without its report, or with a bad exit code and no failed test, counts as one failure. */

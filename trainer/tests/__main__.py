@@ -1,5 +1,3 @@
-"""python -m trainer.tests [REPORT [PART PARTS]]: all tests, or of so many parts one (0, 1 …). What was counted is written into REPORT, as JSON."""
-
 import json
 import os
 import sys
@@ -24,10 +22,7 @@ class Timed(unittest.TextTestResult):
         super().stopTest(test)
 
 
-modules = list(unittest.defaultTestLoader.discover(str(Path(__file__).parent), top_level_dir=str(Path(__file__).parents[2])))
-part, parts = map(int, sys.argv[2:4] or (0, 1))
-# One that cannot be imported is a test that fails, of a part like any other.
-suite = unittest.TestSuite(modules[part::parts])
+suite = unittest.defaultTestLoader.discover(str(Path(__file__).parent), top_level_dir=str(Path(__file__).parents[2]))
 result = unittest.TextTestRunner(verbosity=2, resultclass=Timed).run(suite)
 failed = len(result.failures) + len(result.errors) + len(result.skipped)
 if len(sys.argv) > 1:
