@@ -160,6 +160,7 @@ def reporter(
 
             def save(waited: float | None) -> None:
                 try:
+                    run.places.require()
                     if write is not None:
                         write()
                     for name, text in kept.items():
@@ -167,6 +168,8 @@ def reporter(
                     board.flush()  # These steps are not done again.
                     publish(path, root, saved, commands, events, since, waited, best_step)
                 except BaseException:
+                    # Whatever it failed with where a link has come meanwhile is not the cause; and nothing is removed where that leads.
+                    run.places.require()
                     # On a full disk it takes the room for a whole one.
                     remove_unfinished([path])
                     raise
