@@ -55,8 +55,13 @@ export async function warmTrainers(python: string): Promise<Trainers> {
     log: (sentence) => console.log(sentence),
   });
   warm.warmUp(python);
+  // A warm process keeps nobody waiting for it, and here there is nothing else.
+  const awake = setInterval(() => {}, 60_000);
   return {
-    close: () => warm.close(),
+    close: async () => {
+      await warm.close();
+      clearInterval(awake);
+    },
     run: async (runFile, logFile, onEvent) => {
       let wasKilled = false;
       const heard = (event: TrainerEvent) => {
