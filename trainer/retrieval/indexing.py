@@ -16,8 +16,9 @@ from ..outputs.card import model_card
 from ..platform.device import require_given_gpus
 from ..platform.events import Events
 from ..platform.failures import BadInput, Stopped, first_line
+from ..platform.places import Places
 from ..platform.supervision import Commands
-from ..runs.checkpoints import newest_complete, publish, remove_unfinished, sha256_of, write_manifest
+from ..runs.checkpoints import newest_complete, publish, sha256_of, whole_or_none, write_manifest
 from ..runs.going_on import require_same_model
 from ..runs.run_file import RunFile
 from ..runs.saving import SavePlan, Saver
@@ -137,7 +138,7 @@ def index(run: RunFile, conversations: list[Conversation], held_out: list[Conver
                 done = [np.concatenate(done)]
                 run.places.require()
                 saved = {**facts, "step": step, "epoch": step / total_steps}
-                save = partial(_save, directory / f"checkpoint-{step}", done[0], root, saved, commands, events, since)
+                save = partial(_save, directory / f"checkpoint-{step}", run.places, done[0], root, saved, commands, events, since)
                 if stop or step == total_steps:
                     saver.at_once(save, since)
                 else:
@@ -208,17 +209,13 @@ def _by_dataset(chunks: list[dict], lengths: list[int]) -> list[dict]:
     return [{"dataset_id": dataset, "tokens": count} for dataset, count in tokens.items()]
 
 
-def _save(path: Path, embeddings, root: Path, facts: dict, commands: Commands, events: Events, since: float, waited: float | None) -> None:
+def _save(path: Path, places: Places, embeddings, root: Path, facts: dict, commands: Commands, events: Events, since: float, waited: float | None) -> None:
     import numpy as np
 
-    try:
+    with whole_or_none(path, places):
         path.mkdir()
         np.save(path / EMBEDDINGS, embeddings)
         publish(path, root, facts, commands, events, since, waited)
-    except BaseException:
-        # On a full disk it takes the room for a whole one.
-        remove_unfinished([path])
-        raise
 
 
 def _named(name: str, path: Path) -> dict:

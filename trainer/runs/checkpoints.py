@@ -9,12 +9,13 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..platform.events import Events, fsync
 from ..platform.failures import BadInput, CheckpointLost, LeaseLost
+from ..platform.places import Places
 from ..platform.supervision import Commands
 
 MANIFEST = "manifest.json"
@@ -187,6 +188,22 @@ def _once_known_is_there(root: Path, known_step: int | None) -> list[Checkpoint]
         if known_step is None or any(checkpoint.step >= known_step for checkpoint in found) or time.monotonic() > deadline:
             return found
         time.sleep(0.25)
+
+
+@contextlib.contextmanager
+def whole_or_none(path: Path, places: Places) -> Iterator[None]:
+    """While a checkpoint is written within this, which may be behind the steps, so that a link comes meanwhile. Where it fails nothing is left.
+
+    Raises BadInput where a link has come: whatever the writing failed with is not the cause then, and nothing is removed where the link leads.
+    """
+    places.require()
+    try:
+        yield
+    except BaseException:
+        places.require()
+        # On a full disk it takes the room for a whole one.
+        remove_unfinished([path])
+        raise
 
 
 def remove_unfinished(checkpoints: Iterable[Path]) -> None:

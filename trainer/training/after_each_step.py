@@ -13,7 +13,7 @@ from ..platform.events import Events
 from ..platform.failures import Diverged
 from ..platform.memory import Room
 from ..platform.supervision import Commands
-from ..runs.checkpoints import all_checkpoints, publish, remove_unfinished
+from ..runs.checkpoints import all_checkpoints, publish, whole_or_none
 from ..runs.run_file import RunFile
 from ..runs.saving import SavePlan, Saver
 from .tensorboard import TensorBoard
@@ -159,20 +159,13 @@ def reporter(
             since, best_step = self.saving_since, early_stopping.best_step
 
             def save(waited: float | None) -> None:
-                try:
-                    run.places.require()
+                with whole_or_none(path, run.places):
                     if write is not None:
                         write()
                     for name, text in kept.items():
                         (path / name).write_text(text, encoding="utf-8")
                     board.flush()  # These steps are not done again.
                     publish(path, root, saved, commands, events, since, waited, best_step)
-                except BaseException:
-                    # Whatever it failed with where a link has come meanwhile is not the cause; and nothing is removed where that leads.
-                    run.places.require()
-                    # On a full disk it takes the room for a whole one.
-                    remove_unfinished([path])
-                    raise
 
             if write is None:
                 saver.at_once(save, since)
