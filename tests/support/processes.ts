@@ -47,3 +47,13 @@ export async function residentBytes(pid: number, when: 'now' | 'at most'): Promi
   const kib = (when === 'now' ? /VmRSS:\s+(\d+)/ : /VmHWM:\s+(\d+)/).exec(status)?.[1];
   return kib === undefined ? null : 1024 * Number(kib);
 }
+
+/** Time of a core that a process has had so far, with its threads; null when there is none. */
+export async function cpuMs(pid: number): Promise<number | null> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
+  if (stat === null) return null;
+  // The name, in brackets, may have blanks. Behind it `state` is field 3, and utime and stime are 14 and 15, in ticks of
+  // which proc(5) has 100 a second.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return 10 * (Number(fields[11]) + Number(fields[12]));
+}
