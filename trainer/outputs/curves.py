@@ -9,7 +9,7 @@ from ..runs.history import History
 SMOOTHED_PART, LEAST_SMOOTHED, MOST_SMOOTHED = 25, 5, 100
 
 # Room for every label. To have it found out (layout="constrained"), the picture is drawn twice.
-_MARGINS = {"left": 0.1, "right": 0.98, "top": 0.98, "bottom": 0.09, "hspace": 0.08}
+_MARGINS = {"left": 0.1, "right": 0.98, "top": 0.98, "bottom": 0.09, "hspace": 0.12}
 
 
 def draw(history: History) -> bytes | None:
