@@ -35,10 +35,13 @@ export interface PythonProcess {
 
 export type StartPython = (command: PythonCommand) => Promise<PythonProcess>;
 
-/** How every Python of ours is started: nothing is fetched, nothing is written beside the sources, texts are UTF-8 in every locale. */
+/**
+ * How every Python of ours is started: nothing is fetched, nothing is written beside the sources, texts are UTF-8 in every locale. Threads that wait
+ * for others sleep: by themselves they spin for milliseconds each time, which on cores that several trainers share is what the others wait for.
+ */
 export function pythonSpawnOptions(): SpawnOptions & { env: NodeJS.ProcessEnv } {
   const settings = { PYTHONDONTWRITEBYTECODE: '1', PYTHONUTF8: '1', HF_HUB_OFFLINE: '1', TQDM_DISABLE: '1' };
-  return { cwd: PROJECT_ROOT, env: childEnv(settings) };
+  return { cwd: PROJECT_ROOT, env: childEnv(settings, { OMP_WAIT_POLICY: 'passive' }) };
 }
 
 export function pythonArguments({ module, arguments: given }: Pick<PythonCommand, 'module' | 'arguments'>): string[] {

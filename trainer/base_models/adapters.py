@@ -44,6 +44,8 @@ def add_lora(model, hyperparameters):
         task_type="CAUSAL_LM",
     )
     adapted = get_peft_model(model, config)
+    # A card beside every adapter that is saved: nobody reads that of a checkpoint, and the finished model has one of ours.
+    adapted.create_or_update_model_card = lambda output_dir: None
     if targets.as_tensors:
         drop_out(adapted, hyperparameters.lora_dropout)
     return adapted

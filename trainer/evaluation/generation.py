@@ -13,6 +13,8 @@ MOST_NEW_TOKENS_OF_THOUGHTS = 2048
 MOST_ASKED_AT_ONCE = 32
 # So many tokens take no more memory than one that is trained on: of those, keys and values alone are kept.
 TOKENS_OF_A_TRAINED_ONE = 4
+# Where they take no more than this, they have room whatever was trained.
+LITTLE_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ def generate(model, tokenizer, prompts: list[str], max_new_tokens: int, hyper: H
     """How the model goes on, taking the likeliest token each time, up to the end of its context.
 
     Each token costs all weights, for one row as for many, so there are many at once: as many as have room where a batch had it when
-    the model was trained.
+    the model was trained, and of small models as many as take little.
     """
     if not prompts:
         return []
@@ -57,7 +59,15 @@ def generate(model, tokenizer, prompts: list[str], max_new_tokens: int, hyper: H
         has_ended = torch.isin(output, torch.tensor(ends, device=output.device)).any(1).tolist()
         return [Answer(text, not ended) for text, ended in zip(texts, has_ended)]
 
-    return as_many_as_fit(prompts, max(1, min(MOST_ASKED_AT_ONCE, TOKENS_OF_A_TRAINED_ONE * hyper.batch_size * hyper.max_length // row_tokens)), told)
+    have_room = max(TOKENS_OF_A_TRAINED_ONE * hyper.batch_size * hyper.max_length, LITTLE_BYTES // _token_bytes(model))
+    return as_many_as_fit(prompts, max(1, min(MOST_ASKED_AT_ONCE, have_room // row_tokens)), told)
+
+
+def _token_bytes(model) -> int:
+    """What keys and values of a token take at most: twice what goes from layer to layer, in models whose heads are wider together."""
+    config = model.config.get_text_config()
+    width, layers = getattr(config, "hidden_size", None), getattr(config, "num_hidden_layers", None)
+    return 2 * 2 * width * layers * model.dtype.itemsize if width and layers else LITTLE_BYTES
 
 
 @contextmanager

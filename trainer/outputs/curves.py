@@ -8,6 +8,9 @@ from ..runs.history import History
 # So many-th of all steps are averaged: no fewer than makes a difference, no more than shows the course.
 SMOOTHED_PART, LEAST_SMOOTHED, MOST_SMOOTHED = 25, 5, 100
 
+# Room for every label. To have it found out (layout="constrained"), the picture is drawn twice.
+_MARGINS = {"left": 0.1, "right": 0.98, "top": 0.98, "bottom": 0.09, "hspace": 0.12}
+
 
 def draw(history: History) -> bytes | None:
     """A PNG of the training loss, the losses on held-out rows and the learning rate by step. None where nothing was trained."""
@@ -17,8 +20,8 @@ def draw(history: History) -> bytes | None:
 
     steps = sorted(history.steps)
     losses = [_number(history.steps[step]["loss"]) for step in steps]
-    figure = Figure(figsize=(9, 6), dpi=110, layout="constrained")
-    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    figure = Figure(figsize=(9, 6), dpi=110)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1), gridspec_kw=_MARGINS)
     width = min(len(steps) // SMOOTHED_PART, MOST_SMOOTHED)
     above.plot(steps, losses, color="black", alpha=0.3 if width >= LEAST_SMOOTHED else 1, label="training", marker="." if len(steps) == 1 else None)
     if width >= LEAST_SMOOTHED:

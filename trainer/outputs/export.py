@@ -40,7 +40,6 @@ def _write(run: RunFile, output: Path, model, tokenizer) -> tuple[list[dict], st
         # Whoever loads the adapter elsewhere has the base under its name, not under our path.
         model.peft_config["default"].base_model_name_or_path = run.model_name
         model.save_pretrained(adapter, save_embedding_layers=False)
-        (adapter / "README.md").unlink(missing_ok=True)
     weights = sha256_of(output / "adapter" / "adapter_model.safetensors") if run.has_adapter else _weights_sha256(output)
     write_beside_weights(run, output, model, tokenizer, is_tied=not untied)
     (output / "README.md").write_text(model_card(run), encoding="utf-8")

@@ -108,6 +108,16 @@ class Export(unittest.TestCase):
         self.assertEqual(json.loads((output / "config.json").read_text())["tie_word_embeddings"], False)
         self.assertIsNone(compared(base, output, "qlora", is_untied=True))
 
+    def test_an_adapter_is_saved_without_a_card(self):
+        # peft writes one with every checkpoint, and the finished model has ours.
+        from ..base_models.adapters import add_lora
+        from ..base_models.models import load_model
+        from ..runs.hyperparameters import Hyperparameters
+
+        with tempfile.TemporaryDirectory() as folder:
+            add_lora(load_model(model_path()), Hyperparameters(**HYPERPARAMETERS)).save_pretrained(folder, save_embedding_layers=False)
+            self.assertEqual({path.name for path in Path(folder).iterdir()}, {"adapter_config.json", "adapter_model.safetensors"})
+
     def test_a_router_gets_an_adapter_where_it_is_asked_for_alone(self):
         # Left to peft, "all-linear" adapts what chooses the experts, and refuses the service's own default for dropout.
         from safetensors import safe_open

@@ -3,6 +3,7 @@ import shutil
 import tempfile
 import unittest
 from pathlib import Path
+from unittest.mock import patch
 
 from ..evaluation.held_out import Question
 from ..platform.supervision import Commands
@@ -56,6 +57,20 @@ class Fair(Trainings):
         for sample in told["samples"]:
             self.assertGreater(len(tokenizer(sample["base"])["input_ids"]), len(tokenizer(sample["expected"])["input_ids"]) + 20)
         self.assertIn("| 3 → 0 of 3 |", (self.work / "report" / "report.md").read_text())
+
+    def test_of_a_small_model_many_are_asked_at_once_however_short_the_rows_were(self):
+        # Go by the rows of the training alone, and each token of each answer costs all weights.
+        from ..base_models.models import load_model, load_tokenizer
+        from ..evaluation import generation
+
+        model, tokenizer = load_model(model_path()).eval(), load_tokenizer(model_path())
+        hyper = Hyperparameters(**{**HYPERPARAMETERS, "batch_size": 1, "max_length": 4})
+        own = model.generate
+        for little, expected in ((generation.LITTLE_BYTES, [3]), (0, [1, 1, 1])):
+            asked = []
+            with patch.object(generation, "LITTLE_BYTES", little), patch.object(model, "generate", lambda **batch: asked.append(len(batch["input_ids"])) or own(**batch)):
+                generation.generate(model, tokenizer, ["question 1", "question 2", "question 3"], 4, hyper)
+            self.assertEqual(asked, expected)
 
     def test_who_thinks_has_room_to_come_to_an_end(self):
         from ..base_models.models import load_tokenizer

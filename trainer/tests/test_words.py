@@ -6,7 +6,7 @@ from unittest import mock
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, trainers
 
 from ..tokens import words
-from ..tokens.words import whole, words_of
+from ..tokens.words import Encoder, whole, words_of
 from . import packages
 
 SAID = [
@@ -53,6 +53,15 @@ class WordByWord(unittest.TestCase):
         with mock.patch.object(words, "_MOST_CHARACTERS", 300):
             self.assert_same(packages.smollm2().backend_tokenizer, texts(50))
         self.assertLess(sum(map(len, words_of(packages.smollm2().backend_tokenizer)._known)), 300 + 2 * max(map(len, texts(50))))
+
+    def test_it_is_not_tried_for_few_texts(self):
+        # Trying takes a tenth of a second, in each training and each validation.
+        backend = deepcopy(packages.smollm2().backend_tokenizer)
+        encoder, few = Encoder(backend), "Is it far?"
+        with mock.patch.object(words, "_WORTH_TRYING", 3 * len(few)), mock.patch.object(words, "words_of", wraps=words_of) as tried:
+            for is_tried in (False, False, False, True):
+                self.assertEqual(encoder.tokens_of(few).ids, whole(backend, few).ids)
+                self.assertEqual(tried.called, is_tried)
 
     def test_no_word_is_made_tokens_of_twice(self):
         found = words_of(deepcopy(packages.smollm2().backend_tokenizer))

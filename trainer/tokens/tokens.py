@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from ..chats.rendering import DEFAULT_TEMPLATE
 from .pieces import Piece, Pieces, Tokens
-from .words import whole, words_of
+from .words import encoder_of
 
 
 @lru_cache(maxsize=8)
@@ -41,8 +41,7 @@ def _encoded(tokenizer, text: str) -> Tokens:
     backend = tokenizer.backend_tokenizer
     if backend.truncation is not None:
         backend.no_truncation()
-    words = words_of(backend)
-    return words.tokens_of(text) if words else whole(backend, text)
+    return encoder_of(backend).tokens_of(text)
 
 
 def _is_within_a_token(tokens: Tokens, place: int) -> bool:

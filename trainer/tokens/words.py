@@ -5,7 +5,7 @@ from bisect import bisect_left, bisect_right
 from functools import lru_cache
 from itertools import product
 
-from .pieces import Piece, Pieces
+from .pieces import Piece, Pieces, Tokens
 
 # Before a single blank, and between a letter or digit and what is none: there most tokenizers divide a text, whatever else stands in it.
 _MARK = r"[!-&(-/:-@\[-`{-~]"
@@ -22,6 +22,8 @@ _TRIED = [
 _MOST_CHARACTERS = 400_000
 # Of added tokens in a text: the next one may well begin as it does, as where each answer of a conversation has a text of its own.
 _MANY = 16
+# Of so many characters a tokenizer makes tokens in about the time that trying takes (a tenth of a second).
+_WORTH_TRYING = 50_000
 # To find one of Gemma's 6,000 takes longer than to make tokens of the text.
 _MOST_ADDED = 2000
 
@@ -119,6 +121,25 @@ def whole(backend, text: str) -> Piece:
     """A text as the tokenizer's own code gives it, at half of what a call of the tokenizer costs beside that for a short one."""
     encoded = backend.encode(text, add_special_tokens=False)
     return Piece(encoded.ids, encoded.offsets, len(text))
+
+
+@lru_cache(maxsize=8)
+def encoder_of(backend) -> "Encoder":
+    return Encoder(backend)
+
+
+class Encoder:
+    """Makes tokens of texts: of the first ones as the tokenizer itself does, until there are so many that it is worth trying whether words will do."""
+
+    def __init__(self, backend):
+        self._backend, self._characters = backend, 0
+
+    def tokens_of(self, text: str) -> Tokens:
+        if self._characters < _WORTH_TRYING:
+            self._characters += len(text)
+            return whole(self._backend, text)
+        words = words_of(self._backend)
+        return words.tokens_of(text) if words else whole(self._backend, text)
 
 
 @lru_cache(maxsize=8)

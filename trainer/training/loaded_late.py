@@ -8,6 +8,9 @@ from ..platform import libraries
 _ARCHITECTURES = ("llama", "mistral", "qwen2", "qwen3", "gemma3", "phi3")
 _MODULES = (
     "encodings.cp437",  # Of the names in archives, as numpy and torch write them.
+    "encodings.utf_8_sig",
+    "matplotlib.backends.backend_agg",
+    "numpy.ctypeslib",
     "peft.tuners.lora.bnb",
     "peft.utils.transformers_weight_conversion",
     "torch.utils.serialization",
@@ -22,10 +25,15 @@ def load_late() -> None:
         import_module(name)
     from transformers.conversion_mapping import get_checkpoint_conversion_mapping
 
+    from PIL import Image
+
     from ..base_models import adapters, four_bits, language, models  # noqa: F401
+    from ..outputs import merging  # noqa: F401
     from ..runs import token_cache, whole_checkpoints  # noqa: F401
     from . import each_process, first_step, looking_back, rehearsal  # noqa: F401
 
+    # The formats of pictures.
+    Image.preinit()
     # A thousand patterns are compiled for the first model, whichever it is.
     get_checkpoint_conversion_mapping("llama")
     libraries.versions()
