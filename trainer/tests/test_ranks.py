@@ -3,22 +3,23 @@ import json
 from pathlib import Path
 
 from ..platform.failures import CRASH, DONE
-from .support import HYPERPARAMETERS, Trainings, ending_early, start, train_here, write_run_file
+from .copies import warm
+from .support import HYPERPARAMETERS, Trainings, ending_early, train_here, write_run_file
 
 
 class Ranks(Trainings):
     """A training by two processes."""
 
     def train(self, work: Path, at_step=None, end=lambda trainer: None, **changes) -> int:
-        """In processes of its own; `end` is called once it tells of a step. Returns the exit code."""
-        trainer = start(write_run_file(work, processes=2, threads=2, **changes))
-        for line in trainer.stdout:
-            if at_step and line.startswith(f"step {at_step:>2}/"):
-                end(trainer)
-                at_step = None
-        trainer.communicate()
-        self.assertIsNone(at_step, "it ended before that step")
-        return trainer.returncode
+        """In processes of its own, the first of which is a copy of a warm one, and the second always a fresh one; `end` is called once it tells of a step. Returns the
+        exit code."""
+        with warm().start(str(write_run_file(work, processes=2, threads=2, **changes)), log=work / "log", events=True) as trainer:
+            for event in trainer.told():
+                if at_step and event["type"] == "step" and event["step"] == at_step:
+                    end(trainer)
+                    at_step = None
+            self.assertIsNone(at_step, "it ended before that step")
+            return trainer.wait()
 
     def test_steps_and_weights_are_those_of_one_process(self):
         import torch
