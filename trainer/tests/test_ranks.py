@@ -66,9 +66,10 @@ class Ranks(Trainings):
             others.extend(children(trainer))
             trainer.kill()
 
-        self.assertEqual(self.train(work, 5, kill_second, **in_bf16), CRASH)
+        # Right behind a save, which all wait for: where this process is slow to hear of a step, the next save is two steps away.
+        self.assertEqual(self.train(work, 4, kill_second, **in_bf16), CRASH)
         self.assertEqual([event["message"] for event in events_of(work, "error")], ["Process 1 of the 2 of this training ended by signal 9."])
-        self.train(work, 8, kill_first, lease_epoch=2, known_checkpoint_step=3, **in_bf16)
+        self.train(work, 7, kill_first, lease_epoch=2, known_checkpoint_step=3, **in_bf16)
         self.assertEqual(psutil.wait_procs(others, timeout=10)[1], [])
         self.assertEqual(self.train(work, lease_epoch=3, known_checkpoint_step=6, **in_bf16), DONE)
         self.assertEqual([event["step"] for event in events_of(work, "resumed")], [3, 6])
