@@ -157,7 +157,7 @@ def all_outcomes(tokenizer=None) -> dict[tuple[str, str], Outcome]:
     """By template and kind of conversation; with SmolLM2's tokenizer unless another is given."""
     found = {}
     for name, text in packages.templates().items():
-        template = ChatTemplate(packages.with_template(text, tokenizer), DAY)
+        template = packages.chat_template(text, tokenizer)
         for kind in CONVERSATIONS:
             found[name, kind] = outcome(template, conversation(kind))
         for kind, calls in AS_TEXT.items():

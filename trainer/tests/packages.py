@@ -4,11 +4,15 @@ import re
 import shutil
 import tempfile
 import zipfile
+from contextlib import suppress
 from copy import copy
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 from .. import install_model
+from ..chats.templates import ChatTemplate
+from ..platform.failures import BadInput
+from .conversations import DAY
 from .support import ROOT
 
 TRL = {"requirement": "trl==1.16.0", "sha256": "c4726e139dd40e1a41661511c639c8a68416782b2e3e8c0befebd77bb7ba0396"}
@@ -71,6 +75,22 @@ def twins() -> dict[str, tuple[str, str]]:
     """Of TRL's templates that have one: the template, and its twin."""
     found = trl_templates()
     return {name: (text, found[f"{name}_training"]) for name, text in found.items() if f"{name}_training" in found}
+
+
+def chat_template(text: str, tokenizer=None) -> ChatTemplate:
+    """One that has seen no conversation yet. What a template says of itself takes longer to find out than to encode a conversation: that is kept."""
+    template = copy(_known_template(text, tokenizer))
+    template.known_shapes = {}
+    return template
+
+
+@cache
+def _known_template(text: str, tokenizer) -> ChatTemplate:
+    template = ChatTemplate(with_template(text, tokenizer), DAY)
+    for fact in (name for name, value in vars(ChatTemplate).items() if isinstance(value, cached_property)):
+        with suppress(BadInput):  # Of those that refuse everything.
+            getattr(template, fact)
+    return template
 
 
 def with_template(text: str, tokenizer=None):

@@ -59,10 +59,8 @@ def by_fp8(target: Path, block: list[int] | None = None) -> dict:
             # Powers of two: what they make is exact in bf16.
             scales = 2.0 ** torch.randint(-5, -2, steps, generator=generator)
             stored = (tensors[f"{layer}.weight"].float() * 16).to(torch.float8_e4m3fn)
-            whole = stored.float()
-            for row in range(rows):
-                for column in range(columns):
-                    whole[row, column] *= scales[row // block[0], column // block[1]] if block else scales
+            of_each = scales[torch.arange(rows)[:, None] // block[0], torch.arange(columns) // block[1]] if block else scales
+            whole = stored.float() * of_each
             expected[f"{layer}.weight"] = whole.bfloat16()
             tensors |= {f"{layer}.weight": stored, f"{layer}.weight_scale_inv": scales, f"{layer}.activation_scale": torch.tensor(1.5)}
 
@@ -82,13 +80,11 @@ def by_mxfp4(target: Path) -> dict:
             experts, inputs, outputs = tensors.pop(name).shape
             blocks = torch.randint(0, 256, (experts, outputs, inputs // 32, 16), dtype=torch.uint8, generator=generator)
             scales = torch.randint(118, 124, (experts, outputs, inputs // 32), dtype=torch.uint8, generator=generator)
-            whole = torch.empty(experts, inputs, outputs)
-            for expert in range(experts):
-                for output in range(outputs):
-                    for place in range(inputs):
-                        byte = int(blocks[expert, output, place // 32, place % 32 // 2])
-                        whole[expert, place, output] = values[byte >> 4 if place % 2 else byte & 15] * 2.0 ** (int(scales[expert, output, place // 32]) - 127)
-            expected[name] = whole.bfloat16()
+            place = torch.arange(inputs)
+            byte = blocks[:, :, place // 32, place % 32 // 2].long()
+            numbers = torch.tensor(values)[torch.where(place % 2 == 1, byte >> 4, byte & 15)]
+            whole = numbers * 2.0 ** (scales[:, :, place // 32].float() - 127)
+            expected[name] = whole.mT.contiguous().bfloat16()
             tensors |= {f"{name}_blocks": blocks, f"{name}_scales": scales}
 
     base = target.with_name(f"{target.name}-before")

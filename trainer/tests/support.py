@@ -2,20 +2,25 @@
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
 import unittest
 from contextlib import redirect_stderr
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
+from unittest import mock
 
 from ..datasets.rows import read_conversations
 from ..platform.events import Events
+from ..platform.failures import Stopped
 from ..platform.supervision import Commands
 from ..runs.run_file import read_run_file
 
 ROOT = Path(__file__).parents[2]
+NAME = "mtm/tiny-random-llama"
 HYPERPARAMETERS = {
     "batch_size": 2, "gradient_accumulation": 2, "learning_rate": 1e-3, "epochs": 2, "lora_r": 4, "lora_alpha": 8,
     "lora_dropout": 0.1, "max_length": 64, "seed": 1, "save_steps": 3, "max_steps": None,
@@ -44,6 +49,14 @@ def _made(path: Path) -> Path:
     return path
 
 
+@cache
+def hub() -> Path:
+    """A cache of Hugging Face's with the model, by its name."""
+    folder = _made(shared() / "hub")
+    (folder / f"models--{NAME.replace('/', '--')}").symlink_to(shared() / "installed")
+    return folder
+
+
 def model_path() -> Path:
     installed = shared() / "installed"
     return installed / "snapshots" / (installed / "refs" / "main").read_text()
@@ -63,10 +76,14 @@ class Trainings(unittest.TestCase):
         return path
 
 
+# For tests that validate: 64 tokens to each of the prompts that every model is asked take longer than all else, and most tests do not read them.
+few_words = mock.patch("trainer.validation.validation.FIXED_PROMPT_TOKENS", 4)
+
+
 def write_run_file(work_dir: Path, /, **changes) -> Path:
     run = {
         "protocol": 1, "task": "train", "run_id": 1, "lease_epoch": 1, "training_type": "qlora",
-        "model": {"name": "mtm/tiny-random-llama", "path": str(model_path())},
+        "model": {"name": NAME, "path": str(model_path())},
         "data": {"train": str(shared() / "train.jsonl"), "held_out": str(shared() / "held_out.jsonl")},
         "work_dir": str(work_dir), "output_dir": str(work_dir / "output"), "hyperparameters": HYPERPARAMETERS,
         "threads": 1, "save_share": None, "known_checkpoint_step": None, "validation": {"max_rows_per_trait": 3, "max_new_tokens": 4},
@@ -114,6 +131,40 @@ def train_here(work_dir: Path, on_event=lambda event, commands: None, **changes)
     events = Recorder(lambda event: on_event(event, commands))
     held_out = read_conversations(run.held_out) if run.held_out else []
     return train(run, read_conversations(run.train), held_out, events, commands), events
+
+
+def train_once(work_dir: Path, **changes) -> tuple[dict, Recorder]:
+    """As train_here, of a training that nobody disturbs. Many tests compare with the same one: it is done once in this process, and what it left is copied."""
+    return _copied("whole", work_dir, lambda folder: train_here(folder, **changes), changes)
+
+
+def stop_once(work_dir: Path, last: int, **changes) -> None:
+    """What a training leaves that is asked for a stop at that step (stop_at). Done once as well."""
+
+    def stopped(folder: Path) -> tuple[dict, Recorder]:
+        try:
+            train_here(folder, stop_at(last), **changes)
+        except Stopped:
+            return {}, Recorder()
+        raise AssertionError(f"it came to its end before step {last}")
+
+    _copied(f"stopped at {last}", work_dir, stopped, changes)
+
+
+_kept: dict[tuple[str, str], tuple[Path, dict, list[dict]]] = {}
+
+
+def _copied(end: str, work_dir: Path, train, changes: dict) -> tuple[dict, Recorder]:
+    key = end, json.dumps({"training_type": "qlora", "hyperparameters": HYPERPARAMETERS, **changes}, sort_keys=True)
+    if key not in _kept:
+        folder = _made(shared() / f"training-{len(_kept) + 1}")
+        result, events = train(folder)
+        _kept[key] = folder, result, events.sent
+    folder, result, sent = deepcopy(_kept[key])
+    shutil.copytree(folder, work_dir, dirs_exist_ok=True)
+    events = Recorder()
+    events.sent = sent
+    return result, events
 
 
 def stop_at(last: int):

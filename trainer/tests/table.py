@@ -11,7 +11,7 @@ from ..datasets.rows import read_conversations
 from ..platform.failures import Stopped
 from ..runs.run_file import read_run_file
 from .architectures import ARCHITECTURES, Architecture, make
-from .support import HYPERPARAMETERS, Recorder, stop_at, train_here, write_run_file
+from .support import HYPERPARAMETERS, Recorder, few_words, stop_at, train_here, write_run_file
 
 TYPES = ("qlora", "standard")
 STEPS = 4
@@ -56,6 +56,7 @@ def outcome(architecture: Architecture, base: Path, folder: Path, training_type:
         return f"no: {type(error).__name__}: {' '.join(str(error).split())[:160]}"
 
 
+@few_words
 def go_all_the_way(base: Path, folder: Path, training_type: str, in_16_bits: Path | None = None) -> str:
     """`in_16_bits`: of a base that is stored in fewer, the same model, in whose layout the export is to be."""
     from ..validation.validation import validate

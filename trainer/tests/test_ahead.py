@@ -5,10 +5,10 @@ from unittest import mock
 
 from ..base_models import models
 from ..platform.beside import beside
-from ..platform.failures import BadInput, CheckpointLost, Stopped
+from ..platform.failures import BadInput, CheckpointLost
 from ..runs.checkpoints import MANIFEST
 from ..training import training
-from .support import Trainings, stop_at, train_here
+from .support import Trainings, stop_once, train_here, train_once
 
 WITHIN_S = 120
 
@@ -31,9 +31,8 @@ class LoadedAhead(Trainings):
     def setUp(self):
         super().setUp()
         self.saved = self.fresh("saved")
-        self.whole, _ = train_here(self.fresh("whole"))
-        with self.assertRaises(Stopped):
-            train_here(self.saved, stop_at(6))
+        self.whole, _ = train_once(self.fresh("whole"))
+        stop_once(self.saved, 6)
 
     def go_on(self, name: str, change=lambda newest: None):
         """From what was saved, once `change` was done to the newest checkpoint. Nobody looks at that before the base model is being loaded.

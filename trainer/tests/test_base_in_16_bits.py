@@ -14,18 +14,24 @@ from ..runs.run_file import read_run_file
 from ..validation.validation import validate
 from .architectures import ARCHITECTURES, make
 from .quantised import by_awq, by_bitsandbytes, by_bitsandbytes_one_by_one, by_compressed_tensors, by_fp8, by_mxfp4
-from .support import HYPERPARAMETERS, Recorder, model_path, stop_at, train_here, write_run_file
+from .support import HYPERPARAMETERS, Recorder, few_words, model_path, stop_at, stop_once, train_here, write_run_file
 from .table import compared, go_all_the_way
 
 
 class BaseIn16Bits(unittest.TestCase):
     """A base in fewer bits than 16 goes all the way as any other. Before, it was refused."""
 
+    @classmethod
+    def setUpClass(cls):
+        directory = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(directory.cleanup)
+        cls.made = by_bitsandbytes(model_path(), Path(directory.name) / "stored", "nf4")
+
     def setUp(self):
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         self.work = Path(directory.name)
-        self.stored = by_bitsandbytes(model_path(), self.work / "stored", "nf4")
+        self.stored = shutil.copytree(self.made, self.work / "stored")
         self.changes = {"model": {"name": "mtm/x-bnb-4bit", "path": str(self.stored)}, "hyperparameters": {**HYPERPARAMETERS, "max_steps": 4, "eval_steps": 4}}
 
     def folder(self, name: str) -> Path:
@@ -35,6 +41,7 @@ class BaseIn16Bits(unittest.TestCase):
     def copies(self, folder: Path) -> list[Path]:
         return sorted(folder.glob(f"{PREFIX}*"))
 
+    @few_words
     def looked_at(self, folder: Path, task: str = "validate", **changes) -> dict:
         run = read_run_file(write_run_file(folder, **{**self.changes, **changes, "task": task}))
         return validate(run, read_conversations(run.held_out), Recorder())
@@ -102,8 +109,7 @@ class BaseIn16Bits(unittest.TestCase):
         self.assertEqual(sum("is stored in fewer bits (bitsandbytes). It is written out in 16 bits: 0.00 GB" in message for message in told), 1, told)
         for is_gone in (False, True):
             folder = self.folder(f"resumed-{is_gone}")
-            with self.assertRaises(Stopped):
-                train_here(folder, stop_at(2), **self.changes)
+            stop_once(folder, 2, **self.changes)
             (copy,) = self.copies(folder)
             if is_gone:
                 # Half of one, as a trainer that was killed leaves it.

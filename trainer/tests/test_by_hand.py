@@ -13,9 +13,8 @@ from unittest.mock import patch
 
 from ..__main__ import main, parse
 from ..platform import failures
-from .support import ROOT, shared
-
-NAME = "mtm/tiny-random-llama"
+from .copies import warm
+from .support import NAME, ROOT, hub, shared
 
 
 class ByHand(unittest.TestCase):
@@ -26,9 +25,7 @@ class ByHand(unittest.TestCase):
         self.addCleanup(directory.cleanup)
         self.work = Path(directory.name)
         self.output = self.work / "tuned"
-        self.cache = self.work / "cache"
-        self.cache.mkdir()
-        (self.cache / f"models--{NAME.replace('/', '--')}").symlink_to(shared() / "installed")
+        self.cache = hub()
 
     def command(self, *more: str, data: Path | None = None) -> list[str]:
         given = ["--data", str(data or shared() / "train.jsonl"), "--model", NAME, "--output", str(self.output), "--threads", "1"]
@@ -48,34 +45,37 @@ class ByHand(unittest.TestCase):
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def interrupted(self, at: str, by: signal.Signals) -> tuple[int, str, str]:
-        """Exit code, and the rest of both outputs, of a process that gets a signal once it told a line that begins so."""
-        command = [sys.executable, "-m", "trainer", *self.command("--epochs", "20")]
+    def fresh(self, *command: str) -> subprocess.Popen:
+        """As a person starts it, which loads its libraries by itself."""
         environment = {**os.environ, "HF_HUB_CACHE": str(self.cache)}
-        trainer = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for line in trainer.stdout:
-            if line.startswith(at):
-                trainer.send_signal(by)
-                break
-        out, err = trainer.communicate()
-        return trainer.returncode, out, err
+        return subprocess.Popen([sys.executable, "-m", "trainer", *command], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def interrupted(self, start, at: str, by: signal.Signals) -> tuple[int, str, str]:
+        """Exit code, and the rest of both outputs, of a process that gets a signal once it told a line that begins so."""
+        with start(*self.command("--epochs", "8")) as trainer:
+            for line in trainer.stdout:
+                if line.startswith(at):
+                    os.kill(trainer.pid, by)
+                    break
+            out, err = trainer.stdout.read(), trainer.stderr.read()
+            return trainer.wait(), out, err
 
     def test_interrupted_and_gone_on_with(self):
         # The default of save_steps is far away: what is gone on from is what Ctrl-C saved.
-        code, out, err = self.interrupted("step", signal.SIGINT)
+        code, out, err = self.interrupted(self.fresh, "step", signal.SIGINT)
         self.assertEqual(code, failures.STOPPED, out + err)
         self.assertIn("The same command goes on from there.", out)
 
         with self.subTest("other choices are refused, and nothing is lost"):
-            code, _, err = self.call(self.command("--epochs", "20", "--learning-rate", "0.001"))
+            code, _, err = self.call(self.command("--epochs", "8", "--learning-rate", "0.001"))
             self.assertEqual(code, failures.BAD_INPUT)
             self.assertRegex(err, r"another training, with learning_rate 0.005, not 0.001. Choose the same to go on, or name another output")
 
-        code, out, err = self.call(self.command("--epochs", "20"))
+        code, out, err = self.call(self.command("--epochs", "8"))
         self.assertEqual(code, failures.DONE, err)
         step = int(re.search(r"has this training up to step (\d+): it goes on from there \(lease epoch 2\)", out)[1])
         self.assertIn(f"Going on from the checkpoint of step {step}", out)
-        self.assertEqual(re.findall(r"^step +(\d+)/200 ", out, re.MULTILINE)[0], str(step + 1))
+        self.assertEqual(re.findall(r"^step +(\d+)/80 ", out, re.MULTILINE)[0], str(step + 1))
         table = out[out.index("trait") :].splitlines()
         self.assertEqual(table[-1], f"The tuned model is in {self.output / 'model'}.")
         before, after = map(float, re.search(r"(\d\.\d{3}) +(\d\.\d{3})", table[1]).groups())
@@ -83,14 +83,14 @@ class ByHand(unittest.TestCase):
 
         with self.subTest("nothing is to be saved while it compares: a signal ends it"):
             # Leave the handler of training, and it compares to the end.
-            code, out, err = self.interrupted("Checking files", signal.SIGTERM)
+            code, out, err = self.interrupted(warm().start, "Checking files", signal.SIGTERM)
             self.assertEqual(code, -signal.SIGTERM, out + err)
 
         with self.subTest("a checkpoint that is damaged is no reason to begin again"):
             for file in (self.output / "checkpoints").rglob("optimizer.pt"):
                 file.write_bytes(b"")
             for _ in range(2):
-                self.assertEqual(self.call(self.command("--epochs", "20"))[0], failures.CHECKPOINT_LOST)
+                self.assertEqual(self.call(self.command("--epochs", "8"))[0], failures.CHECKPOINT_LOST)
 
     def test_what_is_held_out_is_drawn_and_not_trained_on(self):
         rows = [{"prompt": f"{number}?", "completion": "yes"} for number in range(40)]

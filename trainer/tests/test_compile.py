@@ -8,11 +8,23 @@ from pathlib import Path
 from unittest import mock
 
 from ..platform.failures import Stopped
-from .support import HYPERPARAMETERS, ROOT, stop_at, train_here, write_run_file
+from .support import HYPERPARAMETERS, NAME, ROOT, model_path, stop_at, train_here, write_run_file
 
 # AVX2 on every x86: with AVX512, g++ 12 was seen to fail at what torch makes of a training.
 BITS = 256
 TRAINER = f"import sys, torch._inductor.config as inductor; inductor.cpp.simdlen = {BITS}; from trainer.__main__ import main; sys.exit(main(sys.argv[1:]))"
+
+
+def of_one_layer(model: Path) -> Path:
+    """Of two, the second is compiled as the first is, which takes as long again."""
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(model_path(), model)
+    tensors = load_file(model / "model.safetensors")
+    save_file({name: tensor for name, tensor in tensors.items() if ".layers.1." not in name}, model / "model.safetensors", {"format": "pt"})
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 1}))
+    return model
 
 
 class Compiled(unittest.TestCase):
@@ -28,6 +40,7 @@ class Compiled(unittest.TestCase):
             (work / "rows.jsonl").write_text("\n".join(json.dumps({"prompt": f"question {i}", "completion": "yes"}) for i in range(10, 34)))
             options = {
                 "training_type": "standard",
+                "model": {"name": NAME, "path": str(of_one_layer(work / "model"))},
                 "data": {"train": str(work / "rows.jsonl"), "held_out": None},
                 "hyperparameters": {**HYPERPARAMETERS, "compile": True, "gradient_accumulation": 1, "epochs": 1},
             }

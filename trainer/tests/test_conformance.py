@@ -34,7 +34,7 @@ class Conformance(unittest.TestCase):
         turns = [message for turn in range(4) for message in (user(f"And the {turn}th, is it far?"), assistant(f"It is {turn} miles from here."))]
         alike = 0
         for name, text in packages.templates().items():
-            template = ChatTemplate(packages.with_template(text), DAY)
+            template = packages.chat_template(text)
             for messages in (turns, [system("Count in miles."), *turns]):
                 with self.subTest(template=name, system=len(messages) > 8):
                     places = [place for place, message in enumerate(messages) if message["role"] == "assistant"]
@@ -58,7 +58,7 @@ class Conformance(unittest.TestCase):
         rows[2] = [{**message, **({"weight": 1} if message.get("weight") == 2 else {})} for message in rows[2]]
         taken = 0
         for name, text in packages.templates().items():
-            template = ChatTemplate(packages.with_template(text), DAY)
+            template = packages.chat_template(text)
             for number, messages in enumerate(rows):
                 with self.subTest(template=name, row=number):
                     row = Conversation(messages, "all", TOOLS if number == 1 else None)
@@ -98,7 +98,7 @@ class Conformance(unittest.TestCase):
         ]
         for choices in (Choices(today=DAY), Choices(reasoning="drop", tool_calls="json", today=DAY)):
             for name, text in packages.templates().items():
-                template = ChatTemplate(packages.with_template(text), DAY)
+                template = packages.chat_template(text)
                 for number, row in enumerate(rows):
                     try:
                         whole = said(template, row, choices)

@@ -15,7 +15,7 @@ from ..datasets.rows import Conversation
 from ..platform.device import DeviceFigures, figures_of
 from ..platform.failures import BadInput, Stopped, as_failure
 from ..training.optimisation import accelerations
-from .support import HYPERPARAMETERS, Trainings, ending_early, model_path, shared, stop_at, train_here, warnings
+from .support import HYPERPARAMETERS, Trainings, ending_early, model_path, shared, stop_at, stop_once, train_here, train_once, warnings
 
 
 class During(Trainings):
@@ -27,12 +27,11 @@ class During(Trainings):
             with self.subTest(training_type):
                 never = {**HYPERPARAMETERS, "eval_steps": 0}
                 often = {**HYPERPARAMETERS, "eval_steps": 2}
-                without, events = train_here(self.fresh(f"{training_type}-without"), training_type=training_type, hyperparameters=never)
+                without, events = train_once(self.fresh(f"{training_type}-without"), training_type=training_type, hyperparameters=never)
                 self.assertEqual(events.of("eval"), [])
-                whole, all_events = train_here(self.fresh(f"{training_type}-whole"), training_type=training_type, hyperparameters=often)
+                whole, all_events = train_once(self.fresh(f"{training_type}-whole"), training_type=training_type, hyperparameters=often)
                 work = self.fresh(f"{training_type}-stopped")
-                with self.assertRaises(Stopped):
-                    train_here(work, stop_at(4), training_type=training_type, hyperparameters=often)
+                stop_once(work, 4, training_type=training_type, hyperparameters=often)
                 rest, events = train_here(work, training_type=training_type, hyperparameters=often, lease_epoch=2, known_checkpoint_step=3)
                 self.assertEqual(whole["weights_sha256"], without["weights_sha256"])
                 self.assertEqual(rest["weights_sha256"], without["weights_sha256"])
@@ -67,13 +66,12 @@ class During(Trainings):
         self.assertEqual(every(hyper, total_steps=100, rows=24), 7)
 
     def test_each_step_tells_memory(self):
-        _, events = train_here(self.work)
+        _, events = train_once(self.work)
         for event in events.of("step"):
             self.assertGreater(event["memory_bytes"], 50 * 1024**2)
 
     def test_tensorboard_has_every_step_once_also_after_resuming(self):
-        with self.assertRaises(Stopped):
-            train_here(self.work, stop_at(4))
+        stop_once(self.work, 4)
         shutil.rmtree(self.work / "checkpoints" / "e1" / "checkpoint-5")  # It goes on from step 3.
         _, events = train_here(self.work, lease_epoch=2, known_checkpoint_step=3)
         first, second = sorted((self.work / "tensorboard").iterdir())
@@ -94,15 +92,18 @@ class EarlyStopping(Trainings):
 
     def setUp(self):
         super().setUp()
-        self.patient = ending_early(self.work / "held_out.jsonl")
+        self.patient = ending_early(shared() / "rising.jsonl")
 
     def train(self, name: str, on_event=lambda event, commands: None, **changes):
         (self.work / name).mkdir(exist_ok=True)
         return train_here(self.work / name, on_event, **{**self.patient, **changes})
 
+    def whole(self):
+        return train_once(self.work / "whole", **self.patient)
+
     def test_it_ends_and_the_best_is_exported(self):
         # Let prune forget the best and the last is exported; take out _take_best and the weights are not the best's.
-        result, events = self.train("whole")
+        result, events = self.whole()
         losses = {event["step"]: event["loss"] for event in events.of("eval") if event["trait"] is None}
         best = min(losses, key=losses.get)
         self.assertTrue(result["stopped_early"])
@@ -116,7 +117,7 @@ class EarlyStopping(Trainings):
 
     def test_interrupted_it_ends_at_the_same_step_with_the_same_model(self):
         # Leave EarlyStopping.write_into out and it goes on for longer.
-        whole, _ = self.train("whole")
+        whole, _ = self.whole()
         with self.assertRaises(Stopped):
             self.train("stopped", stop_at(whole["final_step"] - 2))
         rest, _ = self.train("stopped", lease_epoch=2, known_checkpoint_step=2)
@@ -129,7 +130,7 @@ class EarlyStopping(Trainings):
         self.assertEqual({**without_files(again), "train_loss": whole["train_loss"]}, without_files(whole))
 
     def test_without_the_checkpoint_of_the_best_it_says_what_is_exported(self):
-        whole, _ = self.train("whole")
+        whole, _ = self.whole()
         shutil.rmtree(self.work / "whole" / "checkpoints" / "e1" / f"checkpoint-{whole['exported_step']}")
         again, events = self.train("whole", lease_epoch=2, known_checkpoint_step=2)
         self.assertEqual(again["exported_step"], whole["final_step"])

@@ -3,48 +3,57 @@ import os
 import resource
 import shutil
 import subprocess
-import sys
 import tempfile
 import unittest
 from pathlib import Path
 from unittest import mock
 
+import psutil
+
 from ..outputs import export
 from ..platform import failures
-from ..platform.failures import BadInput, Diverged, MachineFailed, Stopped, as_failure
+from ..platform.failures import BadInput, Diverged, MachineFailed, as_failure
 from ..runs.checkpoints import MANIFEST, problem_with
 from ..runs.run_file import read_run_file
 from ..runs.saving import LONGEST_S, SavePlan
 from ..tokens.encoding import Example
 from ..validation.validation import validate
-from .support import HYPERPARAMETERS, ROOT, Recorder, Trainings, stop_at, train_here, write_run_file
+from .copies import warm
+from .support import HYPERPARAMETERS, Recorder, Trainings, stop_once, train_here, train_once, write_run_file
 
 
 class Ends(Trainings):
     """How a training ends that cannot go on as it is, and how it then goes on."""
 
-    def run_trainer(self, run_file: Path, **options) -> subprocess.CompletedProcess:
-        return subprocess.run([sys.executable, "-u", "-m", "trainer", str(run_file)], cwd=ROOT, capture_output=True, text=True, **options)
+    def run_trainer(self, run_file: Path, more_bytes: int | None = None) -> tuple[int, str]:
+        """In a process of its own, a copy of a warm one, which may have so much more memory than that has. Its exit code, and the end of what it said."""
+        log = Path(tempfile.mkdtemp()) / "log"
+        self.addCleanup(shutil.rmtree, log.parent)
+        with warm().start(str(run_file), log=log) as trainer:
+            if more_bytes is not None:
+                most = psutil.Process(trainer.pid).memory_info().data + more_bytes
+                resource.prlimit(trainer.pid, resource.RLIMIT_DATA, (most, most))
+            return trainer.wait(), log.read_text(encoding="utf-8")[-4000:]
 
     def test_out_of_memory_has_a_code_of_its_own(self):
         # Let failures.py not know torch's word for it and it counts as a crash.
         # The rows of a step as one batch need more than this process may have.
-        limit = 2 * 1024**3
+        # (With so little more it ends within its first layer, and not behind attention, which takes a minute for those rows.)
+        more_bytes = 384 * 1024**2
         rows = {**HYPERPARAMETERS, "batch_size": 64, "gradient_accumulation": 1, "max_length": 8192}
         data = self.work / "long.jsonl"
         data.write_text('{"prompt": "a", "completion": "' + "word " * 3000 + '"}\n', encoding="utf-8")
         data.write_text(data.read_text() * 64)
         run_file = write_run_file(self.work, hyperparameters=rows, data={"train": str(data), "held_out": None})
-        ended = self.run_trainer(run_file, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit, limit)))
-        self.assertEqual(ended.returncode, failures.OUT_OF_MEMORY, ended.stdout[-2000:] + ended.stderr[-2000:])
+        code, said = self.run_trainer(run_file, more_bytes)
+        self.assertEqual(code, failures.OUT_OF_MEMORY, said)
 
     def test_a_checkpoint_fits_the_same_rows_per_step_in_smaller_batches(self):
         # Take `rows_per_step` out of checkpoints.comparable and the checkpoint is put aside.
-        whole, events = train_here(self.fresh("whole"))
+        whole, events = train_once(self.fresh("whole"))
         losses = [event["loss"] for event in events.of("step")]
         work = self.fresh("split")
-        with self.assertRaises(Stopped):
-            train_here(work, stop_at(4))
+        stop_once(work, 4)
         split = {**HYPERPARAMETERS, "batch_size": 1, "gradient_accumulation": HYPERPARAMETERS["batch_size"] * HYPERPARAMETERS["gradient_accumulation"]}
         rest, events = train_here(work, hyperparameters=split, lease_epoch=2, known_checkpoint_step=3)
         self.assertEqual([event["step"] for event in events.of("resumed")], [5])
@@ -88,7 +97,7 @@ class Ends(Trainings):
 
     def test_what_cannot_be_read_says_nothing_about_a_model(self):
         # Before, the trained model was found to be not usable, which ends its run.
-        train_here(self.work)
+        train_once(self.work)
         run_file = read_run_file(write_run_file(self.work, task="validate"))
         failed = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         with mock.patch("transformers.AutoModelForCausalLM.from_pretrained", side_effect=failed), self.assertRaises(BadInput) as raised:
@@ -149,12 +158,12 @@ class Ends(Trainings):
             return
         try:
             run_file = write_run_file(self.work, output_dir=str(self._elsewhere() / "output"))
-            ended = self.run_trainer(run_file)
-            self.assertEqual(ended.returncode, failures.DISK_FULL, ended.stdout[-2000:] + ended.stderr[-2000:])
+            code, said = self.run_trainer(run_file)
+            self.assertEqual(code, failures.DISK_FULL, said)
             self.assertTrue(all((path / MANIFEST).exists() for path in (self.work / "checkpoints" / "e1").iterdir()))
             subprocess.run(["mount", "-o", "remount,size=100m", str(self.work)], check=True)
             write_run_file(self.work, output_dir=str(self._elsewhere() / "output"), lease_epoch=2)
-            self.assertEqual(self.run_trainer(run_file).returncode, failures.DONE)
+            self.assertEqual(self.run_trainer(run_file)[0], failures.DONE)
         finally:
             subprocess.run(["umount", str(self.work)], check=True)
 

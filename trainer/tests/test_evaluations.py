@@ -4,7 +4,7 @@ from pathlib import Path
 from unittest import mock
 
 from ..platform.failures import Stopped
-from .support import HYPERPARAMETERS, Recorder, Trainings, ending_early, model_path, shared, stop_at, train_here, warnings
+from .support import HYPERPARAMETERS, Recorder, Trainings, ending_early, model_path, shared, stop_at, stop_once, train_here, train_once, warnings
 
 OFTEN = {**HYPERPARAMETERS, "eval_steps": 2}
 
@@ -58,7 +58,7 @@ class Evaluations(Trainings):
         model, tokenizer = load_model(model_path()).eval(), load_tokenizer(model_path())
         rows = by_trait(read_conversations(shared() / "held_out.jsonl"), tokenizer, 64, 1024, 3)
         for training_type, places in (("standard", 4), ("qlora", 1)):
-            _, events = train_here(self.fresh(training_type), training_type=training_type, hyperparameters=OFTEN)
+            _, events = train_once(self.fresh(training_type), training_type=training_type, hyperparameters=OFTEN)
             self.assertEqual(evaluated(events), [0, 2, 4, 6, 8, 10, 12])
             self.assertEqual([event["step"] for event in events.of("eval") + events.of("step")][0], 0)
             for event in events.of("eval")[:2]:
@@ -88,7 +88,7 @@ class Evaluations(Trainings):
         # Let lack of memory out of Evaluator.measure, and the training ends.
         import torch
 
-        without, _ = train_here(self.fresh("without"), hyperparameters={**OFTEN, "eval_steps": 0})
+        without, _ = train_once(self.fresh("without"), hyperparameters={**OFTEN, "eval_steps": 0})
         with evaluations_that(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")):
             result, events = train_here(self.fresh("short"), hyperparameters={**OFTEN, "early_stopping_patience": 1})
         self.assertEqual(result["weights_sha256"], without["weights_sha256"])
@@ -119,7 +119,7 @@ class Evaluations(Trainings):
 
     def test_asked_to_stop_it_evaluates_when_it_goes_on(self):
         # Evaluate once it was told to stop, and whoever told it waits.
-        whole, events = train_here(self.fresh("whole"), hyperparameters=OFTEN)
+        whole, events = train_once(self.fresh("whole"), hyperparameters=OFTEN)
         work = self.fresh("stopped")
         told: list[dict] = []
 
@@ -136,7 +136,7 @@ class Evaluations(Trainings):
 
     def test_what_kills_the_trainer_twice_is_left_out(self):
         # Begin it however often it was begun before, and a run whose evaluation has no room never gets beyond it.
-        whole, _ = train_here(self.fresh("whole"), hyperparameters=OFTEN)
+        whole, _ = train_once(self.fresh("whole"), hyperparameters=OFTEN)
         work = self.fresh("killed")
         self.killed(work, killed_at("step", 1), hyperparameters=OFTEN)
         with evaluations_that(Killed()):
@@ -152,8 +152,7 @@ class Evaluations(Trainings):
     def test_a_run_that_goes_on_elsewhere_tells_of_the_base_again(self):
         # Keep what was measured in the folder of the run alone, and the curve of the next one begins nowhere.
         chosen = {"training_type": "standard", "hyperparameters": OFTEN}
-        with self.assertRaises(Stopped):
-            train_here(self.fresh("first"), stop_at(6), **chosen)
+        stop_once(self.fresh("first"), 6, **chosen)
         work = self.fresh("second")
         shutil.copytree(self.work / "first" / "checkpoints" / "e1", work / "checkpoints" / "e0")
         _, events = train_here(work, known_checkpoint_step=7, **chosen)

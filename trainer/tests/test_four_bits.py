@@ -10,7 +10,7 @@ from ..base_models import four_bits
 from ..platform.failures import Stopped
 from ..platform.safetensors_files import header_of
 from .architectures import make, named
-from .support import Recorder, Trainings, model_path, stop_at, train_here, warnings
+from .support import Recorder, Trainings, model_path, stop_at, train_here, train_once, warnings
 
 # A plain one; one whose layers lie the other way round in its files; some whose files have other tensors than the model in memory; experts; layers that are
 # no attention; images beside.
@@ -164,7 +164,7 @@ class FourBits(Trainings):
                 self.assertEqual(self.kept, [])
 
     def test_a_training_ends_with_the_same_weights(self):
-        whole, events = train_here(self.fresh("whole"))
+        whole, events = train_once(self.fresh("whole"))
         self.assertIn("model", [span["name"] for span in events.of("spans")[0]["spans"]])
         options = {"cache_dir": str(self.cache)}
         with long_ago():

@@ -7,7 +7,7 @@ from ..bundle.fingerprint import fingerprint_of
 from ..platform.failures import BadInput, Stopped
 from ..runs.checkpoints import MANIFEST
 from ..training.optimisation import rate_share
-from .support import HYPERPARAMETERS, Trainings, model_path, stop_at, train_here, warnings
+from .support import HYPERPARAMETERS, Trainings, model_path, stop_at, stop_once, train_here, warnings
 
 
 class GoingOn(Trainings):
@@ -79,7 +79,8 @@ class GoingOn(Trainings):
         self.assertNotEqual(fingerprint_of(model), first)
 
     def test_other_versions_are_told(self):
-        work = self.stopped()
+        work = self.fresh("stopped")
+        stop_once(work, 4)
 
         def older(manifest):
             manifest["versions"].update(torch="2.12.0", device="NVIDIA H100")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..datasets.rows import Conversation
 from ..runs.hyperparameters import Hyperparameters
-from .support import HYPERPARAMETERS, Recorder, Trainings, model_path, shared, train_here, write_run_file
+from .support import HYPERPARAMETERS, Recorder, Trainings, few_words, model_path, shared, train_here, write_run_file
 
 
 def answered(prompt: str, answer: str, trait: str = "all") -> Conversation:
@@ -88,6 +88,7 @@ class ByTrait(unittest.TestCase):
 
 
 class Compared(Trainings):
+    @few_words
     def validated(self, held_out: list[dict], **changes) -> dict:
         from ..platform.supervision import Commands
         from ..tasks import run

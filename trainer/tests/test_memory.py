@@ -73,7 +73,7 @@ class Memory(unittest.TestCase):
         from ..base_models import models
         from ..platform.supervision import Commands
         from ..tasks import run
-        from .support import Recorder, train_here, write_run_file
+        from .support import Recorder, few_words, train_here, write_run_file
 
         load = models.load_model
 
@@ -88,7 +88,7 @@ class Memory(unittest.TestCase):
                 choices = {"hyperparameters": {**HYPERPARAMETERS, "merge": merge, "max_steps": 2}}
                 train_here(work, **choices, lease_epoch=1 + (not merge))
                 events = Recorder()
-                with patch.object(models, "load_model", on_a_small_gpu):
+                with patch.object(models, "load_model", on_a_small_gpu), few_words:
                     told = run(write_run_file(work, task="validate", **choices), events, Commands())
                 self.assertTrue(told["valid"], told["errors"])
                 self.assertEqual(len(told["traits"]), 2)

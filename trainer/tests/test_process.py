@@ -6,6 +6,7 @@ import unittest
 from pathlib import Path
 
 from ..platform import failures
+from .copies import warm
 from .support import HYPERPARAMETERS, ROOT, start, write_run_file
 
 
@@ -27,16 +28,19 @@ class Process(unittest.TestCase):
         self.assertEqual((ended.returncode, ended.stdout.splitlines()[-1]), (failures.BAD_INPUT, "False"), ended.stderr)
         self.assertIn("The fields foo, bar make no conversation", ended.stderr)
 
-    def long_training(self):
+    def long_training(self, fresh: bool = False):
+        """One in a process that loads its libraries by itself, or in a copy of one that has them: the code that it runs from its first line on is the same."""
         hyperparameters = {**HYPERPARAMETERS, "epochs": 500, "save_steps": 10_000}
-        trainer = start(write_run_file(self.work, hyperparameters=hyperparameters), supervised=True)
+        run_file = write_run_file(self.work, hyperparameters=hyperparameters)
+        trainer = start(run_file, supervised=True) if fresh else warm().start(str(run_file), "--supervised")
+        self.addCleanup(trainer.__exit__, None, None, None)
         for line in trainer.stdout:
             if line.startswith("step"):
                 return trainer
         self.fail("It ended before its first step.")
 
     def test_stop_saves_and_says_so(self):
-        trainer = self.long_training()
+        trainer = self.long_training(fresh=True)
         trainer.stdin.write("stop\n")
         trainer.stdin.flush()
         output = trainer.stdout.read()
@@ -63,12 +67,13 @@ class Validation(unittest.TestCase):
         from ..datasets.rows import read_conversations
         from ..runs.run_file import read_run_file
         from ..validation.validation import validate
-        from .support import Recorder, train_here
+        from .support import Recorder, few_words, train_once
 
         with tempfile.TemporaryDirectory() as directory:
             work = Path(directory)
-            train_here(work)
+            train_once(work)
 
+            @few_words
             def check(task="validate"):
                 run = read_run_file(write_run_file(work, task=task))
                 return validate(run, read_conversations(run.held_out), Recorder())

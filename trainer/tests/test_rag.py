@@ -17,6 +17,7 @@ from ..platform.failures import BadInput, Stopped
 from ..platform.supervision import Commands
 from ..retrieval.passages import Chunking, Passage, chunks_of
 from ..runs.run_file import read_run_file
+from .copies import Copy, warm
 from .support import HYPERPARAMETERS, Recorder, model_path, shared, stop_at, write_run_file
 
 WORDS = ["apple", "bridge", "candle", "desert", "engine", "forest", "garden", "harbor", "island", "jacket", "kettle", "ladder"]
@@ -67,6 +68,19 @@ class RagTests(unittest.TestCase):
 
         run = self.run_file(self.work / name, task="validate", **changes)
         return validate(run, read_conversations(run.held_out), Recorder())
+
+    def reader(self, name: str, *arguments: str) -> Copy:
+        """What reads the bundle, in a copy of a warm process, as the service has it. (The bundle's own query.py, in fresh processes: where it answers by itself.)"""
+        given = ["--bundle", str(self.work / name / "output"), "--model", str(embedder_path()), *arguments]
+        return warm().start(*given, module="trainer.bundle.query")
+
+    def said(self, reader: Copy, lines: str = "") -> tuple[int, str, str]:
+        """Exit code and both outputs, once it was given these lines."""
+        with reader:
+            reader.stdin.write(lines)
+            reader.stdin.close()
+            out, err = reader.stdout.read(), reader.stderr.read()
+            return reader.wait(), out, err
 
 
 class Rag(RagTests):
@@ -216,8 +230,9 @@ class Rag(RagTests):
         self.assertEqual(len(once.stdout.splitlines()), 3)
         self.assertIn(knowledge(6)["completion"], once.stdout.splitlines()[0])
         lines = [json.dumps({"question": knowledge(number)["completion"], "top_k": 2}) for number in (3, 4)]
-        served = subprocess.run(command, input="\n".join(lines), capture_output=True, text=True, cwd=self.work, check=True)
-        ready, *answers = [json.loads(line) for line in served.stdout.splitlines()]
+        code, served, _ = self.said(self.reader("asked"), "\n".join(lines))
+        self.assertEqual(code, 0)
+        ready, *answers = [json.loads(line) for line in served.splitlines()]
         self.assertEqual(ready, {"chunks": 40})
         self.assertEqual([answer["results"][0]["text"] for answer in answers], [knowledge(number)["completion"] for number in (3, 4)])
         self.assertEqual(len(answers[0]["results"]), 2)

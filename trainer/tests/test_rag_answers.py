@@ -71,13 +71,15 @@ class AnsweringRuns(RagTests):
     def test_its_query_script_answers_by_itself(self):
         self.index("asked", **ANSWERING)
         output = self.work / "asked" / "output"
-        command = [sys.executable, str(output / "query.py"), "--model", EMBEDDER["path"], "--answering-model", WRITER["path"], "--max-answer-tokens", "4"]
+        named = ["--answering-model", WRITER["path"], "--max-answer-tokens", "4"]
+        command = [sys.executable, str(output / "query.py"), "--model", EMBEDDER["path"], *named]
         once = subprocess.run([*command, "--answer", knowledge(6)["completion"]], capture_output=True, text=True, cwd=self.work, check=True)
         self.assertEqual(once.stdout, "This is not in the documents.\n")
         asked = {"question": knowledge(3)["completion"], "top_k": 2, "answer": True, "max_answer_tokens": 4}
         lines = [json.dumps({**asked, **more}) for more in ({}, {"stream": True}, {"search": "hybrid", "answer": False}, {"search": "words"})]
-        served = subprocess.run(command, input="\n".join(lines), capture_output=True, text=True, cwd=self.work, check=True)
-        _, whole, *streamed, hybrid, wrong = [json.loads(line) for line in served.stdout.splitlines()]
+        code, served, _ = self.said(self.reader("asked", *named), "\n".join(lines))
+        self.assertEqual(code, 0)
+        _, whole, *streamed, hybrid, wrong = [json.loads(line) for line in served.splitlines()]
         missing = {"text": None, "in_documents": False, "chunks": [], "is_cut_off": False}
         self.assertEqual((len(whole["results"]), whole["answer"]), (2, missing))
         self.assertEqual((streamed[0]["results"], streamed[-1]["answer"]), (whole["results"], missing))
@@ -88,8 +90,7 @@ class AnsweringRuns(RagTests):
 
     def test_whoever_leaves_ends_the_answer(self):
         self.index("left", **ANSWERING)
-        command = [sys.executable, str(self.work / "left" / "output" / "query.py"), "--model", EMBEDDER["path"], "--answering-model", WRITER["path"]]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as reader:
+        with self.reader("left", "--answering-model", WRITER["path"]) as reader:
 
             def said() -> dict:
                 return json.loads(reader.stdout.readline())
@@ -121,21 +122,20 @@ class AnsweringRuns(RagTests):
         other = shutil.copytree(model_path(), self.work / "other")
         config = json.loads((other / "config.json").read_text())
         (other / "config.json").write_text(json.dumps({**config, "rope_theta": 2.0}))
-        command = [sys.executable, str(self.work / "others" / "output" / "query.py"), "--model", EMBEDDER["path"], "--answering-model", str(other)]
-        asked = ["--max-answer-tokens", "2", "--answer", "what?"]
-        refused = subprocess.run([*command, *asked], capture_output=True, text=True)
-        self.assertEqual(refused.returncode, 20)
-        self.assertIn(f"The files of the model in {str(other)!r} are not those of {WRITER['name']} that this run used.", refused.stderr)
-        subprocess.run([*command, "--any-answering-model", *asked], check=True, capture_output=True)
+        asked = ["--answering-model", str(other), "--max-answer-tokens", "2", "--answer", "what?"]
+        code, _, refused = self.said(self.reader("others", *asked))
+        self.assertEqual(code, 20)
+        self.assertIn(f"The files of the model in {str(other)!r} are not those of {WRITER['name']} that this run used.", refused)
+        code, _, refused = self.said(self.reader("others", "--any-answering-model", *asked))
+        self.assertEqual(code, 0, refused)
         result = self.validate("others", **{**ANSWERING, "model": {**WRITER, "path": str(other)}})
         self.assertEqual((result["valid"], len(result["errors"])), (False, 1))
 
     def test_a_bundle_without_a_model_that_answers_says_so(self):
         self.index("silent")
-        command = [sys.executable, str(self.work / "silent" / "output" / "query.py"), "--model", EMBEDDER["path"], "--answer", "what?"]
-        refused = subprocess.run(command, capture_output=True, text=True)
-        self.assertEqual(refused.returncode, 20)
-        self.assertIn("names no model that answers. Name one that writes text with --answering-model", refused.stderr)
+        code, _, refused = self.said(self.reader("silent", "--answer", "what?"))
+        self.assertEqual(code, 20)
+        self.assertIn("names no model that answers. Name one that writes text with --answering-model", refused)
 
     def test_what_cannot_be_is_told(self):
         cases = {

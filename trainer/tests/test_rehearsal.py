@@ -4,7 +4,7 @@ from contextlib import nullcontext
 from unittest import mock
 
 from ..platform.failures import BadInput, DiskFull
-from .support import HYPERPARAMETERS, Trainings, model_path, train_here
+from .support import HYPERPARAMETERS, Trainings, model_path, train_here, train_once
 
 
 class Rehearsal(Trainings):
@@ -134,7 +134,7 @@ class Rehearsal(Trainings):
     def test_it_changes_nothing_that_is_trained(self):
         from ..training import rehearsal
 
-        result, _ = self.train()
+        result, _ = train_once(self.work)
         with mock.patch.object(rehearsal, "try_longest_batch", return_value=[]):
             without, _ = train_here(self.fresh("other"))
         self.assertEqual(result["weights_sha256"], without["weights_sha256"])

@@ -21,7 +21,7 @@ from ..runs.checkpoints import MANIFEST, sha256_of, write_manifest
 from ..runs.history import read_history
 from ..runs.run_file import read_run_file
 from ..tasks import run
-from .support import HYPERPARAMETERS, Recorder, model_path, train_here, write_run_file
+from .support import HYPERPARAMETERS, Recorder, few_words, model_path, train_here, train_once, write_run_file
 
 # As many as a verdict needs.
 ENOUGH = {"max_rows_per_trait": 6, "max_new_tokens": 4}
@@ -35,6 +35,7 @@ def train(work: Path, **changes) -> None:
     run(write_run_file(work, **changes), events, Commands())
 
 
+@few_words
 def validate(work: Path, task="validate", **changes) -> dict:
     return run(write_run_file(work, task=task, **changes), Recorder(), Commands())
 
@@ -158,7 +159,7 @@ class Report(unittest.TestCase):
 
     def test_an_adapter_alone(self):
         # Count `merge` among what decides the weights (checkpoints._comparable), and it begins again at step 0.
-        train_here(self.work)
+        train_once(self.work)
         alone = {"hyperparameters": {**HYPERPARAMETERS, "merge": False}}
         result, events = train_here(self.work, lease_epoch=2, known_checkpoint_step=12, **alone)
         self.assertEqual([event["step"] for event in events.of("resumed")], [12])
@@ -173,7 +174,7 @@ class Report(unittest.TestCase):
 
     def test_a_loss_that_is_no_number_is_told(self):
         # Compare them all the same, and the trainer crashes: JSON has no NaN.
-        train_here(self.work)
+        train_once(self.work)
         broken = self.work / "broken"
         shutil.copytree(model_path(), broken)
         with safe_open(broken / "model.safetensors", "pt") as file:
@@ -190,7 +191,7 @@ class Report(unittest.TestCase):
         self.assertIn("its output is not a number", told["summary"])
 
     def test_damaged_and_swapped_files_are_named(self):
-        train_here(self.work)
+        train_once(self.work)
         other = self.work / "other"
         other.mkdir()
         train_here(other, hyperparameters={**HYPERPARAMETERS, "seed": 2})

@@ -1,13 +1,16 @@
 import itertools
 import json
 import shutil
+import signal
+from functools import cache
 from pathlib import Path
 from unittest import mock
 
 from ..chats import rendering
 from ..platform.failures import BadInput, CheckpointLost, LeaseLost, Stopped
 from ..runs.checkpoints import MANIFEST
-from .support import HYPERPARAMETERS, Trainings, model_path, start, stop_at, train_here, warnings, write_run_file
+from .copies import warm
+from .support import HYPERPARAMETERS, Trainings, model_path, shared, start, stop_at, stop_once, train_here, train_once, warnings, write_run_file
 
 # What may be chosen of a training, and trainings of which each pair of choices is in one: whoever adds a choice adds what it
 # needs here. All are interrupted and compared. (rag: test_rag. compile, which takes long: test_compile.)
@@ -50,10 +53,12 @@ def hyperparameters_of(chosen: dict) -> dict:
     return {**HYPERPARAMETERS, "max_length": SHORT, "weights": weights, **{name: chosen[name] for name in named}, "lora_target_modules": layers, **EVALUATED[chosen["evaluated"]]}
 
 
-def write_uneven_rows(path: Path) -> Path:
+@cache
+def uneven_rows() -> Path:
     """Conversations of one to three turns with answers of one to four words: 29 to 112 tokens."""
     turns = lambda i: ((f"question {i} {turn}", f"answer {i} " * (1 + i % 4)) for turn in range(1 + i % 3))  # noqa: E731
-    rows = [{"messages": [{"role": role, "content": text} for turn in turns(i) for role, text in zip(("user", "assistant"), turn)]} for i in range(24)]
+    rows = [{"messages": [{"role": role, "content": text} for turn in turns(i) for role, text in zip(("user", "assistant"), turn)]} for i in range(14)]
+    path = shared() / "uneven.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 
@@ -62,20 +67,19 @@ class Resume(Trainings):
     """A training that was interrupted ends with the weights of one that was not, to the bit."""
 
     def test_stop_and_go_on_is_exact(self):
-        rows = write_uneven_rows(self.work / "rows.jsonl")
+        rows = uneven_rows()
         data = {"train": str(rows), "held_out": str(rows)}
         for row in TABLE:
             chosen = dict(zip(CHOICES, row, strict=True))
             with self.subTest(**chosen):
                 options = {"training_type": chosen["type"].partition(",")[0], "data": data, "hyperparameters": hyperparameters_of(chosen)}
-                whole, events = train_here(self.fresh(f"{row}-whole"), **options)
+                whole, events = train_once(self.fresh(f"{row}-whole"), **options)
                 plan = events.of("plan")[0]
                 self.assertGreater(*{"truncate": (plan["truncated_rows"], 0), "drop": (plan["dropped_rows"], 0), "split": (plan["examples"], plan["rows"])}[chosen["too_long"]])
                 middle = plan["steps_per_epoch"] // 2
                 last = middle if chosen["stopped_in"] == "first epoch" else middle + plan["steps_per_epoch"]
                 work = self.fresh(f"{row}-stopped")
-                with self.assertRaises(Stopped):
-                    train_here(work, stop_at(last), **options)
+                stop_once(work, last, **options)
                 rest, events = train_here(work, lease_epoch=2, known_checkpoint_step=last, **options)
                 # It is told to stop while it tells of a step, and hears it after the next.
                 self.assertEqual([event["step"] for event in events.of("resumed")], [last + 1])
@@ -88,16 +92,16 @@ class Resume(Trainings):
             self.assertEqual(missing, set(), f"of {first} and {second}")
 
     def test_sigkill_and_go_on_is_exact(self):
-        whole, _ = train_here(self.fresh("whole"))
+        whole, _ = train_once(self.fresh("whole"))
         work = self.fresh("killed")
-        trainer = start(write_run_file(work))
-        saved = False
-        for line in trainer.stdout:
-            saved = saved or line.startswith("checkpoint of step 3,")
-            if saved and line.startswith("step "):
-                trainer.kill()
-                break
-        trainer.communicate()
+        with warm().start(str(write_run_file(work)), log=work / "log", events=True) as trainer:
+            saved = False
+            for event in trainer.told():
+                saved = saved or event["type"] == "checkpoint"
+                if saved and event["type"] == "step":
+                    trainer.kill()
+                    break
+            self.assertEqual(trainer.wait(), -signal.SIGKILL)
         newest = max(int(manifest.parent.name.rpartition("-")[2]) for manifest in work.glob("checkpoints/e1/*/manifest.json"))
         rest, events = train_here(work, lease_epoch=2, known_checkpoint_step=3)
         self.assertEqual([event["step"] for event in events.of("resumed")], [newest])
@@ -126,7 +130,7 @@ class Resume(Trainings):
 
     def test_lost_export_is_made_again_without_training(self):
         work = self.fresh("exported")
-        whole, _ = train_here(work)
+        whole, _ = train_once(work)
         shutil.rmtree(work / "output")
         again, events = train_here(work, lease_epoch=2, known_checkpoint_step=12)
         self.assertEqual(events.of("step"), [])
@@ -134,7 +138,7 @@ class Resume(Trainings):
 
     def test_only_the_newest_two_are_kept(self):
         work = self.fresh("pruned")
-        train_here(work)
+        train_once(work)
         self.assertEqual(sorted(path.name for path in (work / "checkpoints" / "e1").iterdir()), ["checkpoint-12", "checkpoint-9"])
 
     def test_damage_is_put_aside_and_the_one_before_is_used(self):
@@ -156,7 +160,7 @@ class Resume(Trainings):
             "a bit is flipped": flip,
         }
         whole = self.fresh("damage")
-        result, _ = train_here(whole)
+        result, _ = train_once(whole)
         for name, damage in damages.items():
             with self.subTest(name):
                 work = self.work / name
@@ -176,7 +180,7 @@ class Resume(Trainings):
     def test_from_less_than_was_saved_it_says_so(self):
         # Take the warning out of checkpoints.newest_complete: on a network disk that shows the newest late it was so, in silence.
         work = self.fresh("less")
-        train_here(work)
+        train_once(work)
         shutil.rmtree(work / "checkpoints" / "e1" / "checkpoint-12")
         _, events = train_here(work, lease_epoch=2, known_checkpoint_step=12)
         self.assertEqual([event["step"] for event in events.of("resumed")], [9])

@@ -19,7 +19,7 @@ from ..runs.checkpoints import MANIFEST, Checkpoint, problem_with
 from ..runs.saving import SavePlan
 from ..tokens.encoding import Example
 from .architectures import make, named
-from .support import HYPERPARAMETERS, Recorder, Trainings, stop_at, train_here
+from .support import HYPERPARAMETERS, Recorder, Trainings, stop_at, train_here, train_once
 
 # Checkpoints of steps 3, 6 and 9 are written while the next steps are taken; that of 12 is the last.
 NO_EVALUATION = {**HYPERPARAMETERS, "eval_steps": 0}
@@ -137,7 +137,7 @@ class SavingBehind(Trainings):
         for training_type in TYPES:
             with self.subTest(training_type):
                 work = self.fresh(training_type)
-                whole, _ = train_here(work, **chosen(training_type))
+                whole, _ = train_once(work, **chosen(training_type))
                 shutil.rmtree(work / "checkpoints" / "e1" / "checkpoint-12")
                 shutil.rmtree(work / "output")
                 rest, events = train_here(work, lease_epoch=2, known_checkpoint_step=9, **chosen(training_type))
@@ -218,7 +218,7 @@ class SavingBehind(Trainings):
         if sys.platform != "linux":
             print("not tried: a training in a copy of this process needs Linux")
             return
-        whole, _ = train_here(self.fresh("whole"), hyperparameters=NO_EVALUATION)
+        whole, _ = train_once(self.fresh("whole"), hyperparameters=NO_EVALUATION)
         # The call of the thread that saves, right before which all is killed; and what it goes on from.
         calls = {
             "nothing is written": ("os.mkdir", "checkpoint-9", 6),

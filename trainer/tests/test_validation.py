@@ -10,9 +10,10 @@ from ..platform.supervision import Commands
 from ..runs.checkpoints import write_manifest
 from ..runs.hyperparameters import Hyperparameters
 from ..tasks import run
-from .support import HYPERPARAMETERS, Recorder, Trainings, model_path, train_here, write_run_file
+from .support import HYPERPARAMETERS, Recorder, Trainings, few_words, model_path, train_here, train_once, write_run_file
 
 
+@few_words
 def validate(work: Path, **changes) -> dict:
     return run(write_run_file(work, task="validate", **changes), Recorder(), Commands())
 
@@ -97,7 +98,7 @@ class TheTrainedOne(Trainings):
     """What is validated is the model that was trained: not its base, and not another."""
 
     def trained(self, name: str, **changes) -> Path:
-        train_here(self.fresh(name), **changes)
+        train_once(self.fresh(name), **changes)
         return self.work / name
 
     def test_a_model_that_is_its_base_is_no_result(self):

@@ -8,52 +8,46 @@ from pathlib import Path
 from unittest import mock
 
 from .. import preloading
-from ..platform.failures import STOPPED, Stopped
-from .copies import Warm, train_fresh
-from .support import ROOT, Trainings, stop_at, train_here
-from .test_resume import CHOICES, TABLE, hyperparameters_of, write_uneven_rows
+from ..platform.failures import STOPPED
+from .copies import train_fresh, warm
+from .support import ROOT, Trainings, stop_once, train_here, train_once
+from .test_resume import CHOICES, TABLE, hyperparameters_of, uneven_rows
 
 
 @unittest.skipUnless(sys.platform == "linux", "copies of a process are made on Linux alone")
 class MixedAttempts(Trainings):
     """It does not show in what a run makes which of its attempts were copies of a warm process."""
 
-    @classmethod
-    def setUpClass(cls):
-        cls.warm = Warm()
-        cls.addClassCleanup(cls.warm.close)
-
     def test_a_run_of_copies_and_others_is_exact(self):
         # Let preloading.load change what torch computes in (set_default_dtype), and weights differ.
-        rows = write_uneven_rows(self.work / "rows.jsonl")
+        rows = uneven_rows()
         data = {"train": str(rows), "held_out": str(rows)}
         for number, row in enumerate(TABLE):
             chosen = dict(zip(CHOICES, row, strict=True))
             with self.subTest(**chosen):
                 options = {"training_type": chosen["type"].partition(",")[0], "data": data, "hyperparameters": hyperparameters_of(chosen)}
-                whole, events = train_here(self.fresh(f"{row}-whole"), **options)
+                whole, events = train_once(self.fresh(f"{row}-whole"), **options)
                 plan = events.of("plan")[0]
                 last = plan["steps_per_epoch"] // 2 + (0 if chosen["stopped_in"] == "first epoch" else plan["steps_per_epoch"])
                 work = self.fresh(f"{row}-stopped")
                 # It is heard after the next step.
                 again = {"lease_epoch": 2, "known_checkpoint_step": last, **options}
                 if number % 2:
-                    with self.assertRaises(Stopped):
-                        train_here(work, stop_at(last), **options)
-                    code, rest, events = self.warm.train(work, **again)
+                    stop_once(work, last, **options)
+                    code, rest, events = warm().train(work, **again)
                     self.assertEqual(code, 0)
                 else:
-                    code, _, events = self.warm.train(work, last, **options)
+                    code, _, events = warm().train(work, last, **options)
                     self.assertEqual(code, STOPPED)
                     rest, events = train_here(work, **again)
                 self.assertGreaterEqual(events.of("resumed")[0]["step"], last)
                 self.assertEqual({**rest, "files": None}, {**whole, "files": None})
 
     def test_so_is_one_of_copies_and_processes_of_their_own(self):
-        whole = train_fresh(self.fresh("whole"))
+        whole, _ = train_once(self.fresh("whole"))
         work = self.fresh("stopped")
-        self.assertEqual(self.warm.train(work, 2)[0], STOPPED)
-        self.assertEqual(self.warm.train(work, 5, lease_epoch=2, known_checkpoint_step=2)[0], STOPPED)
+        self.assertEqual(warm().train(work, 2)[0], STOPPED)
+        self.assertEqual(warm().train(work, 5, lease_epoch=2, known_checkpoint_step=2)[0], STOPPED)
         rest = train_fresh(work, lease_epoch=3, known_checkpoint_step=5)
         self.assertEqual({**rest, "files": None}, {**whole, "files": None})
 
@@ -93,5 +87,6 @@ class Preloading(unittest.TestCase):
 
     def test_nothing_runs_beside_the_libraries_when_a_copy_is_made(self):
         # Import pyarrow in preloading.py, and there is a thread of jemalloc. Those of OpenBLAS end before a fork by themselves.
-        code = "from trainer import preloading; preloading.load('trainings'); import os; os.fork() or os._exit(0); os.wait(); print(len(os.listdir('/proc/self/task')))"
-        self.assertEqual(self.loaded(code), "1\n")
+        with warm().start(module="trainer.tests.waiting") as copy:
+            self.assertEqual(copy.stdout.readline(), "here\n")
+            self.assertEqual(len(os.listdir(f"/proc/{warm().pid}/task")), 1)

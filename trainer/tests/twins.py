@@ -37,7 +37,7 @@ class Compared:
 def compared() -> dict[tuple[str, str], Compared]:
     found = {}
     for name, (text, twin) in packages.twins().items():
-        template, marking = (ChatTemplate(packages.with_template(each), DAY) for each in (text, twin))
+        template, marking = (packages.chat_template(each) for each in (text, twin))
         for kind in CONVERSATIONS:
             if kind != "an answer of weight 0":  # Twins know no weights.
                 found[name, kind] = compare(template, marking, kind)
