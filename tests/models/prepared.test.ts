@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { ForeignKeyConstraintError } from 'sequelize';
 import { Job } from '../../src/models/jobs/job.ts';
-import { prepare, rowFromJson, rowsOf } from '../../src/models/prepared.ts';
+import { keysOf, prepare, rowFromJson, rowsOf } from '../../src/models/prepared.ts';
 import { Run } from '../../src/models/runs/run.ts';
 import { isDatabaseAway } from '../../src/platform/postgres/database-away.ts';
 import { type StoppableDatabase, startStoppableDatabase } from '../support/database.ts';
@@ -43,6 +43,18 @@ describe('a prepared statement', () => {
     const inTransaction = database.sequelize.transaction((transaction) => rowsOf(breaks, [404], transaction));
     await assert.rejects(inTransaction, ForeignKeyConstraintError);
     assert.deepEqual(await rowsOf(prepare('SELECT 1 AS one'), [], null), [{ one: 1 }]);
+  });
+
+  // Have keysOf give each key once and nothing more, and all seven are planned anew.
+  it('is planned once, for few keys as for many', async () => {
+    const find = prepare('SELECT id FROM jobs WHERE id = ANY ($1::int[])');
+    const plans = prepare('SELECT generic_plans > 0 AS "isPlanned" FROM pg_prepared_statements WHERE name = $1');
+    await database.sequelize.transaction(async (transaction) => {
+      for (let i = 0; i < 7; i++)
+        assert.equal((await rowsOf(find, [keysOf([Number(run.job_id), 404])], transaction)).length, 1);
+      assert.deepEqual(await rowsOf(plans, [find.name], transaction), [{ isPlanned: true }]);
+    });
+    assert.deepEqual(await rowsOf(find, [keysOf([])], null), []);
   });
 
   it('says that the database is away, and goes on when it is there again', async () => {

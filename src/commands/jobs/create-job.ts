@@ -58,7 +58,8 @@ export async function createJob(
     lora_dropout: lora_dropout ?? config.default_lora_dropout,
     hyperparameters: others,
   };
-  return await addJob(job, await specOf(job, env, config, datasetAsOf(usable)), transaction);
+  const spec = await specOf(job, env, config, datasetAsOf(usable));
+  return await addJob({ job, spec }, transaction);
 }
 
 /** What a run of a job is to do, with what is resolved as it is now. */
