@@ -102,6 +102,7 @@ export async function ensurePythonEnvironment(
     onProgress(`Making ${what} in ${dir}, once.`);
     await execa(command, ['-m', 'venv', dir]);
     for (const file of requirements) await pipInstall(python, file, env, onProgress);
+    await compileAll(python, dir);
     await writeFile(ready, `${new Date().toISOString()}\n`);
     onProgress(`Made ${what}.`);
     return python;
@@ -138,6 +139,7 @@ async function pipInstall(python: string, file: string, env: Env, onProgress: (l
     'pip',
     'install',
     '--no-input',
+    '--no-compile',
     '--disable-pip-version-check',
     '--progress-bar',
     'off',
@@ -156,4 +158,10 @@ async function pipInstall(python: string, file: string, env: Env, onProgress: (l
   throw new TransientError(
     `pip could not install ${file}:\n${lines}\nMTM_PIP_ARGS passes options to pip, for example an index with CPU builds of torch.`,
   );
+}
+
+/** Compiles what was installed, on all cores: pip does it on one, for as long as it takes to install it. */
+async function compileAll(python: string, dir: string): Promise<void> {
+  // As with pip, a module that this Python cannot compile is no failure: packages have some for other versions.
+  await execa(python, ['-m', 'compileall', '-q', '-j', '0', '-x', '[/\\\\]tests[/\\\\]', dir], { reject: false });
 }
