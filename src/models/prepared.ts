@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import pg from 'pg';
 import type { Attributes, Model, ModelStatic, Sequelize, Transaction } from 'sequelize';
+import { batched } from '../platform/batched.ts';
+import { isRefused } from '../platform/postgres/sql-state.ts';
 import { connection } from './runs/run.ts';
 
 /**
@@ -16,6 +18,19 @@ export interface Prepared {
 export function prepare(text: string): Prepared {
   // PostgreSQL cuts names off at 63 bytes.
   return { name: createHash('sha256').update(text).digest('hex').slice(0, 32), text };
+}
+
+/** PostgreSQL takes a list whose values it does not know for so long. */
+const EXPECTED_KEYS = 10;
+
+/**
+ * Keys for `= ANY ($1)`, each once. Of a shorter list a plan of its own looks cheaper to PostgreSQL than the one that it has, and it
+ * would make one each time, which takes longer than to find the rows: so a key is said again.
+ */
+export function keysOf(keys: number[]): number[] {
+  const all = [...new Set(keys)];
+  while (all.length > 0 && all.length < EXPECTED_KEYS) all.push(all[0] as number);
+  return all;
 }
 
 /** @throws what Sequelize's own queries throw */
@@ -42,6 +57,21 @@ export async function rowsOf<Row>(
     else await manager.destroyConnection(client);
     return inTermsOfSequelize(error);
   }
+}
+
+/**
+ * What each of many requests does, for all that come at the same time by one statement; in a transaction, for its own alone. See
+ * `batched`.
+ */
+export function batchedOutsideTransactions<Asked, Found>(
+  work: (asked: Asked[], transaction: Transaction | null) => Promise<Found[]>,
+): (asked: Asked, transaction: Transaction | null) => Promise<Found> {
+  const outside = batched((asked: Asked[]) => work(asked, null), isRefused);
+  return async (asked, transaction) => {
+    if (!transaction) return await outside(asked);
+    const [found] = await work([asked], transaction);
+    return found as Found;
+  };
 }
 
 /** Sequelize has the connection of a transaction, and the rule by which errors of pg become its own, and declares neither. */

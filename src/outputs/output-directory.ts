@@ -16,10 +16,16 @@ const LONGEST_NAME_BYTES = 255;
 /**
  * The real path of an output directory that lies under one of `roots` and can be written: an existing directory, or one
  * that can be made. A relative path is taken under the first root. Makes nothing but the roots themselves.
+ * @param realOnes of the roots, where they were just looked up
  * @throws OutputDirectoryError with a sentence for the user.
  */
-export async function resolveOutputDirectory(requested: string, roots: string[]): Promise<string> {
-  return (await look(requested, roots)).real;
+export async function resolveOutputDirectory(requested: string, roots: string[], realOnes?: string[]): Promise<string> {
+  return (await look(requested, roots, realOnes)).real;
+}
+
+/** The real paths of output roots, which are made where they are not there. @throws OutputDirectoryError */
+export async function realRootsOf(roots: string[]): Promise<string[]> {
+  return await Promise.all(roots.map((root) => realRoots.at(root)));
 }
 
 /**
@@ -38,7 +44,11 @@ function shown(requested: string): string {
   return JSON.stringify(requested.length > 200 ? `${requested.slice(0, 200)}…` : requested);
 }
 
-async function look(requested: string, roots: string[]): Promise<{ real: string; exists: boolean }> {
+async function look(
+  requested: string,
+  roots: string[],
+  knownRoots?: string[],
+): Promise<{ real: string; exists: boolean }> {
   const refuse = (why: string) =>
     new OutputDirectoryError(
       `output_directory ${shown(requested)} ${why}. Use a directory under ${roots.join(' or ')}.`,
@@ -56,19 +66,25 @@ async function look(requested: string, roots: string[]): Promise<{ real: string;
   if (/%[0-9a-f]{2}/i.test(requested)) throw refuse('has a %-encoded character; write the character itself');
   if (requested.split('/').includes('..')) throw refuse('has ".." in it');
 
-  const realOnes = await Promise.all(roots.map((root) => realRoots.at(root)));
+  const realOnes = knownRoots ?? (await realRootsOf(roots));
   const [first] = realOnes;
   const wanted = isAbsolute(requested) ? resolve(requested) : resolve(first ?? '/', requested);
+  // Most are not there yet, and the folder above them is: it is looked at meanwhile.
+  const above = dirname(wanted);
+  const isAboveWritable = writable.at(`${above}/`);
+  isAboveWritable.catch(() => {});
   const ancestor = await nearestExisting(wanted, realOnes);
   const real = join(ancestor.real, relative(ancestor.path, wanted));
   // A root itself is no output directory.
   const root = realOnes.find((candidate) => real !== candidate && isWithin(real, candidate));
   if (root === undefined) throw refuse('is outside the allowed directories');
   // With the last slash it must be a directory: one look for both.
-  await writable.at(`${ancestor.real}/`).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOTDIR') throw refuse(`cannot be made: ${ancestor.path} is no directory`);
-    throw isNotUsable(error) ? refuse('is not writable by the service') : error;
-  });
+  await (ancestor.real === above ? isAboveWritable : writable.at(`${ancestor.real}/`)).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOTDIR') throw refuse(`cannot be made: ${ancestor.path} is no directory`);
+      throw isNotUsable(error) ? refuse('is not writable by the service') : error;
+    },
+  );
   return { real, exists: ancestor.path === wanted };
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { ForeignKeyConstraintError } from 'sequelize';
 import { Job } from '../../src/models/jobs/job.ts';
-import { prepare, rowFromJson, rowsOf } from '../../src/models/prepared.ts';
+import { keysOf, prepare, rowFromJson, rowsOf } from '../../src/models/prepared.ts';
 import { Run } from '../../src/models/runs/run.ts';
 import { isDatabaseAway } from '../../src/platform/postgres/database-away.ts';
 import { type StoppableDatabase, startStoppableDatabase } from '../support/database.ts';
@@ -43,6 +43,24 @@ describe('a prepared statement', () => {
     const inTransaction = database.sequelize.transaction((transaction) => rowsOf(breaks, [404], transaction));
     await assert.rejects(inTransaction, ForeignKeyConstraintError);
     assert.deepEqual(await rowsOf(prepare('SELECT 1 AS one'), [], null), [{ one: 1 }]);
+  });
+
+  // Have keysOf give each key once and nothing more, and all seven are planned anew.
+  it('is planned once, for few keys as for many', async () => {
+    const find = prepare('SELECT id FROM numbers WHERE id = ANY ($1::int[])');
+    const plans = prepare('SELECT generic_plans > 0 AS "isPlanned" FROM pg_prepared_statements WHERE name = $1');
+    await database.sequelize.transaction(async (transaction) => {
+      // Of a small table each plan costs the same.
+      for (const sql of [
+        'CREATE TEMPORARY TABLE numbers ON COMMIT DROP AS SELECT generate_series(1, 10000) AS id',
+        'CREATE UNIQUE INDEX ON numbers (id)',
+        'ANALYZE numbers',
+      ])
+        await database.sequelize.query(sql, { transaction });
+      for (let i = 0; i < 7; i++) assert.deepEqual(await rowsOf(find, [keysOf([7])], transaction), [{ id: 7 }]);
+      assert.deepEqual(await rowsOf(plans, [find.name], transaction), [{ isPlanned: true }]);
+    });
+    assert.deepEqual(keysOf([]), []);
   });
 
   it('says that the database is away, and goes on when it is there again', async () => {

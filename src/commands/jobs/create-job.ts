@@ -11,7 +11,7 @@ import {
 } from '../../models/runs/run-spec.ts';
 import { datasetAsOf, datasetsAsTheyAre } from '../../models/runs/spec-datasets.ts';
 import { learningRateOf, TrainingConfig, type TrainingDefaults } from '../../models/settings/training-config.ts';
-import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
+import { realRootsOf, resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import type { Env } from '../../platform/env.ts';
 import type { TrainingType } from '../../trainer/training-types.ts';
 import { requireUsable } from '../datasets/require-usable-datasets.ts';
@@ -37,7 +37,10 @@ export async function createJob(
   transaction: Transaction | null,
 ): Promise<WithLatestRun<Attributes<Job>>> {
   const { name, description, dataset_id, training_type: type, model_name: model, embedding_model, ...chosen } = body;
-  const { jobId, config, dataset } = await groundOfJob(dataset_id, transaction);
+  const [{ jobId, config, dataset }, roots] = await Promise.all([
+    groundOfJob(dataset_id, transaction),
+    realRootsOf(env.outputRoots),
+  ]);
   const wanted = { training_type: type, base_model: model, embedding_model, hyperparameters: chosen };
   const trainable = requireTrainable(wanted, config);
   const usable = requireUsable(dataset_id, dataset);
@@ -58,7 +61,8 @@ export async function createJob(
     lora_dropout: lora_dropout ?? config.default_lora_dropout,
     hyperparameters: others,
   };
-  return await addJob(job, await specOf(job, env, config, datasetAsOf(usable)), transaction);
+  const spec = await specOf(job, env, config, datasetAsOf(usable), roots);
+  return await addJob({ job, spec }, transaction);
 }
 
 /** What a run of a job is to do, with what is resolved as it is now. */
@@ -73,6 +77,7 @@ async function specOf(
   env: Env,
   config: TrainingDefaults,
   dataset: DatasetAsOf | undefined,
+  roots?: string[],
 ): Promise<RunSpec> {
   const share = { dataset_id: job.dataset_id, percentage_thousandths: WHOLE, dataset };
   const { batch_size, learning_rate, epochs, lora_r, lora_alpha, lora_dropout } = job;
@@ -84,7 +89,7 @@ async function specOf(
       max_rows: null,
       threads: env.trainerThreads,
       validationMaxNewTokens: env.validationMaxNewTokens,
-      output_directory: await resolveOutputDirectory(`job-${job.id}`, env.outputRoots),
+      output_directory: await resolveOutputDirectory(`job-${job.id}`, env.outputRoots, roots),
       traits: [{ trait: JOB_TRAIT, datasets: [share] }],
       hyperparameters: {
         ...job.hyperparameters,

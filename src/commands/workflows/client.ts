@@ -1,6 +1,5 @@
 import {
   Client,
-  type Connection,
   isGrpcServiceError,
   WithStartWorkflowOperation,
   WorkflowUpdateFailedError,
@@ -11,6 +10,7 @@ import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
 import type { Env } from '../../platform/env.ts';
 import { TransientError, UserError } from '../../platform/failure.ts';
 import { lazyConnection } from '../../platform/temporal/connection.ts';
+import { callsUntil } from '../../platform/temporal/deadlines.ts';
 import { type ValidationResult, ValidationResultSchema } from '../../trainer/results.ts';
 import {
   balanceWorkersUpdate,
@@ -57,30 +57,35 @@ const CHECK_TIMEOUT_MS = 600_000;
 
 export function connectOrchestration(env: Env): Orchestration {
   const { connection, close } = lazyConnection(env);
-  const client = new Client({ connection, namespace: env.temporalNamespace });
-  const within: Within = (timeoutMs, call) => withDeadline(connection, timeoutMs, call);
-
-  const ping = () => within(PING_TIMEOUT_MS, () => client.workflowService.getSystemInfo({}));
-  /** For calls that take long when all is well: a Temporal that is away is told at once. */
-  const withinOnceReachable: Within = async (timeoutMs, call) => {
-    await ping();
-    return await within(timeoutMs, call);
+  const clientUntil = (deadlineMs: () => number) =>
+    new Client({ connection: callsUntil(connection, deadlineMs), namespace: env.temporalNamespace });
+  const within: Within = async (timeoutMs, calls) => {
+    const untilMs = Date.now() + timeoutMs;
+    return await calls(clientUntil(() => untilMs)).catch(explain);
   };
+  const ping = () => within(PING_TIMEOUT_MS, (client) => client.workflowService.getSystemInfo({}));
+  const withinOnceReachable: Within = async (timeoutMs, calls) => {
+    await ping();
+    return await within(timeoutMs, calls);
+  };
+  const eachWithin = (timeoutMs: number) => clientUntil(() => Date.now() + timeoutMs);
 
   return {
-    ...trainingsOf(client, env, within, withinOnceReachable),
+    ...trainingsOf(env, { within, withinOnceReachable, eachWithin }),
 
     controlPool: async (command, waitMs, key) => {
       const untilMs = Date.now() + waitMs;
       await ping();
       // One that failed before is done again, under another id: Temporal would tell the same failure for ever.
       for (let attempt = 1; ; attempt++) {
-        const start = () => startPoolUpdate(client, command, key === undefined ? null : `${key} ${attempt}`);
+        const updateKey = key === undefined ? null : `${key} ${attempt}`;
+        const start = (client: Client) => startPoolUpdate(client, command, updateKey);
         const update = await within(untilMs - Date.now(), start).catch((error) => {
           throw error instanceof OrchestrationUnavailableError ? new OrchestrationUnavailableError(MAY_BE_DONE) : error;
         });
         try {
-          await within(untilMs - Date.now(), () => update.result());
+          // Of the same client, so with the same deadline.
+          await update.result().catch(explain);
           return true;
         } catch (error) {
           // Temporal has it: that it does not say more by now, or is away, changes nothing about that.
@@ -93,7 +98,7 @@ export function connectOrchestration(env: Env): Orchestration {
     },
 
     checkOutput: (runId, host) =>
-      withinOnceReachable(CHECK_TIMEOUT_MS, async () => {
+      withinOnceReachable(CHECK_TIMEOUT_MS, async (client) => {
         const result = await client.workflow.execute<typeof checkOutputWorkflow>('checkOutputWorkflow', {
           workflowId: `check-run-${runId}`,
           taskQueue: ORCHESTRATION_QUEUE,
@@ -151,22 +156,18 @@ const BUSY_CODE = 8;
 /** INVALID_ARGUMENT. */
 const REFUSED_CODE = 3;
 
-/** Runs a call with a deadline and tells "Temporal is away" from every other failure. */
-async function withDeadline<T>(connection: Connection, timeoutMs: number, call: () => Promise<T>): Promise<T> {
-  try {
-    return await connection.withDeadline(Date.now() + timeoutMs, call);
-  } catch (error) {
-    const grpc = error instanceof Error && error.cause ? error.cause : error;
-    const away = isGrpcServiceError(grpc) && AWAY_CODES.includes(grpc.code);
-    if (away || error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) {
-      throw new OrchestrationUnavailableError('Temporal does not answer.', { cause: error });
-    }
-    if (!isGrpcServiceError(grpc)) throw error;
-    if (grpc.code === REFUSED_CODE)
-      throw new RefusedByTemporalError(`Temporal does not take this: ${grpc.details}`, { cause: error });
-    const why = grpc.code === BUSY_CODE ? 'Temporal has more to do than it may' : 'Temporal answered with an error';
-    throw new TransientError(`${why} (${grpc.details}).`, { cause: error });
+/** Tells "Temporal is away" from every other failure of a call. */
+function explain(error: unknown): never {
+  const grpc = error instanceof Error && error.cause ? error.cause : error;
+  const away = isGrpcServiceError(grpc) && AWAY_CODES.includes(grpc.code);
+  if (away || error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) {
+    throw new OrchestrationUnavailableError('Temporal does not answer.', { cause: error });
   }
+  if (!isGrpcServiceError(grpc)) throw error;
+  if (grpc.code === REFUSED_CODE)
+    throw new RefusedByTemporalError(`Temporal does not take this: ${grpc.details}`, { cause: error });
+  const why = grpc.code === BUSY_CODE ? 'Temporal has more to do than it may' : 'Temporal answered with an error';
+  throw new TransientError(`${why} (${grpc.details}).`, { cause: error });
 }
 
 /** The sentence at the bottom of a failed update, and whether it is the user's to act on. */

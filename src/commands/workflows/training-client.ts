@@ -58,12 +58,21 @@ const PAUSE_TIMEOUT_MS = 3_000;
 const PAGE_TIMEOUT_MS = 10_000;
 const PAGE_SIZE = 1_000;
 
-/** Runs a call with a deadline; rejects with OrchestrationUnavailableError while Temporal is away. */
-export type Within = <T>(timeoutMs: number, call: () => Promise<T>) => Promise<T>;
+/** Runs calls of a client that has a deadline; rejects with OrchestrationUnavailableError while Temporal is away. */
+export type Within = <T>(timeoutMs: number, calls: (client: Client) => Promise<T>) => Promise<T>;
 
-export function trainingsOf(client: Client, env: Env, within: Within, withinOnceReachable: Within): Trainings {
+/** How Temporal is called. */
+export interface Calls {
+  within: Within;
+  /** For calls that take long when all is well: a Temporal that is away is told at once. */
+  withinOnceReachable: Within;
+  /** A client each of whose calls has so long by itself. */
+  eachWithin(timeoutMs: number): Client;
+}
+
+export function trainingsOf(env: Env, { within, withinOnceReachable, eachWithin }: Calls): Trainings {
   const start = (options: WorkflowStartOptions<typeof trainingWorkflow>) =>
-    within(CALL_TIMEOUT_MS, async () => {
+    within(CALL_TIMEOUT_MS, async (client) => {
       try {
         await client.workflow.start<typeof trainingWorkflow>('trainingWorkflow', options);
       } catch (error) {
@@ -82,7 +91,7 @@ export function trainingsOf(client: Client, env: Env, within: Within, withinOnce
       }),
 
     pauseTraining: (run, pause) =>
-      withinOnceReachable(PAUSE_TIMEOUT_MS, async () => {
+      withinOnceReachable(PAUSE_TIMEOUT_MS, async (client) => {
         // A run that was just committed may have no workflow yet.
         const startWorkflowOperation = new WithStartWorkflowOperation<typeof trainingWorkflow>(
           'trainingWorkflow',
@@ -100,7 +109,7 @@ export function trainingsOf(client: Client, env: Env, within: Within, withinOnce
       }),
 
     cancelTraining: (workflowId) =>
-      within(CALL_TIMEOUT_MS, async () => {
+      within(CALL_TIMEOUT_MS, async (client) => {
         try {
           await client.workflow.getHandle(workflowId).cancel();
           return true;
@@ -112,6 +121,7 @@ export function trainingsOf(client: Client, env: Env, within: Within, withinOnce
 
     openTrainings: async function* () {
       const query = "WorkflowType = 'trainingWorkflow' AND ExecutionStatus = 'Running'";
+      const client = eachWithin(PAGE_TIMEOUT_MS);
       const listed = client.workflow.list({ query, pageSize: PAGE_SIZE })[Symbol.asyncIterator]();
       for (let isMore = true; isMore; ) {
         const page: OpenTraining[] = [];
@@ -129,7 +139,7 @@ export function trainingsOf(client: Client, env: Env, within: Within, withinOnce
     },
 
     trainingState: ({ runId, workflowId }) =>
-      within(CALL_TIMEOUT_MS, async () => {
+      within(CALL_TIMEOUT_MS, async (client) => {
         const handle = client.workflow.getHandle(workflowId);
         try {
           const { status, typedSearchAttributes } = await handle.describe();

@@ -1,6 +1,6 @@
 import type { Attributes, Transaction } from 'sequelize';
 import type { Dataset } from '../datasets/dataset.ts';
-import { prepare, rowFromJson, rowsOf } from '../prepared.ts';
+import { batchedOutsideTransactions, keysOf, prepare, rowFromJson, rowsOf } from '../prepared.ts';
 import { runParts } from '../runs/create-run.ts';
 import { SHOWN_OF_RUN, type ShownRun, type WithLatestRun } from '../runs/latest-run.ts';
 import { Run } from '../runs/run.ts';
@@ -13,22 +13,43 @@ export interface Ground {
   /** Nobody else gets it. */
   jobId: number;
   config: TrainingDefaults;
-  dataset: Pick<Dataset, 'name' | 'columns' | 'usable_row_count' | 'mapping' | 'sha256' | 'source_sha256'> | null;
+  dataset: ChosenDataset | null;
 }
+
+const OF_DATASET = [
+  'id',
+  'name',
+  'columns',
+  'usable_row_count',
+  'mapping',
+  'sha256',
+  'source_sha256',
+] as const satisfies (keyof Attributes<Dataset>)[];
+type ChosenDataset = Pick<Attributes<Dataset>, (typeof OF_DATASET)[number]>;
 
 const GROUND = prepare(`
-  SELECT nextval(pg_get_serial_sequence('jobs', 'id'))::int AS "jobId", to_json(config) AS config, to_json(dataset) AS dataset
-  FROM training_config AS config
-  LEFT JOIN (SELECT id, name, columns, usable_row_count, mapping, sha256, source_sha256 FROM datasets WHERE id = $1) AS dataset ON true
-  WHERE config.id = 1`);
+  SELECT to_json(config) AS config,
+    (SELECT json_agg(nextval((SELECT pg_get_serial_sequence('jobs', 'id')))) FROM generate_series(1, $2::int)) AS "jobIds",
+    (SELECT json_agg(dataset) FROM (SELECT ${OF_DATASET.join(', ')} FROM datasets WHERE id = ANY($1::int[])) AS dataset) AS datasets
+  FROM training_config AS config WHERE config.id = 1`);
 
-export async function groundOfJob(datasetId: number, transaction: Transaction | null): Promise<Ground> {
-  const [ground] = await rowsOf<Ground>(GROUND, [datasetId], transaction);
+/** @param datasetIds of so many jobs */
+async function groundOfJobs(datasetIds: number[], transaction: Transaction | null): Promise<Ground[]> {
+  const values = [keysOf(datasetIds), datasetIds.length];
+  const [ground] = await rowsOf<{ config: TrainingDefaults; jobIds: number[]; datasets: ChosenDataset[] | null }>(
+    GROUND,
+    values,
+    transaction,
+  );
   if (!ground) throw new Error('The configuration has no row; `mtm migrate` puts it there.');
-  return ground;
+  const { config, jobIds } = ground;
+  const datasets = new Map(ground.datasets?.map((dataset) => [dataset.id, dataset]));
+  return jobIds.map((jobId, index) => ({ jobId, config, dataset: datasets.get(datasetIds[index] ?? 0) ?? null }));
 }
 
-/** What a job is made with, in the order in which the statement below takes it. */
+export const groundOfJob = batchedOutsideTransactions(groundOfJobs);
+
+/** What a job is made with. */
 const CHOSEN = [
   'id',
   'name',
@@ -47,27 +68,44 @@ const CHOSEN = [
 ] as const satisfies (keyof Attributes<Job>)[];
 export type NewJobRow = Pick<Attributes<Job>, (typeof CHOSEN)[number]>;
 
-const [SPEC, ...VALUES] = ['spec', ...CHOSEN].map((_name, index) => `$${index + 1}`);
+/** With what its first run is to do. */
+export interface NewJob {
+  job: NewJobRow;
+  spec: RunSpec;
+}
+interface AddedJob {
+  job: Attributes<Job>;
+  run: ShownRun;
+}
 
+const RUNS = 'json_to_recordset($2::json) AS asked (owner_id int, resumes_run_id int, spec jsonb)';
 const INSERT = prepare(`
-  WITH ${runParts('job', { ownerId: VALUES[0] ?? '', resumesRunId: 'NULL', spec: SPEC ?? '' })}, job AS (
+  WITH ${runParts('job', RUNS)}, job AS (
     INSERT INTO jobs (${CHOSEN.join(', ')}, latest_run_id, created_at, updated_at) OVERRIDING SYSTEM VALUE
-    SELECT ${VALUES.join(', ')}, next.id, date_trunc('milliseconds', now()), date_trunc('milliseconds', now()) FROM next
+    SELECT ${CHOSEN.map((name) => `chosen.${name}`).join(', ')}, next.id,
+      date_trunc('milliseconds', now()), date_trunc('milliseconds', now())
+    FROM json_populate_recordset(NULL::jobs, $1::json) AS chosen JOIN next ON next.owner_id = chosen.id
     RETURNING *
   )
-  SELECT to_json(job) AS job, to_json(shown) AS run FROM job, (SELECT ${SHOWN_OF_RUN.join(', ')} FROM run) AS shown`);
+  SELECT to_json(job) AS job, to_json(shown) AS run
+  FROM job JOIN (SELECT ${SHOWN_OF_RUN.join(', ')} FROM run) AS shown ON shown.id = job.latest_run_id`);
+
+async function addJobs(jobs: NewJob[], transaction: Transaction | null): Promise<WithLatestRun<Attributes<Job>>[]> {
+  const chosen = JSON.stringify(jobs.map(({ job }) => job));
+  const runs = JSON.stringify(jobs.map(({ job, spec }) => ({ owner_id: job.id, spec })));
+  const rows = await rowsOf<AddedJob>(INSERT, [chosen, runs], transaction);
+  const added = new Map(
+    rows.map(({ job, run }) => [job.id, { ...rowFromJson(Job, job), latestRun: rowFromJson(Run, run) }]),
+  );
+  return jobs.map(({ job: { id } }) => {
+    const found = added.get(id);
+    if (!found) throw new Error(`The job ${id} was not added.`);
+    return found;
+  });
+}
 
 /**
  * Adds a job and its first run, by one statement: all of it or nothing, without a transaction as well.
  * @throws ForeignKeyConstraintError when its dataset was deleted meanwhile
  */
-export async function addJob(
-  job: NewJobRow,
-  spec: RunSpec,
-  transaction: Transaction | null,
-): Promise<WithLatestRun<Attributes<Job>>> {
-  const values = CHOSEN.map((name) => job[name]);
-  const [added] = await rowsOf<{ job: Attributes<Job>; run: ShownRun }>(INSERT, [spec, ...values], transaction);
-  if (!added) throw new Error(`The job ${job.id} was not added.`);
-  return { ...rowFromJson(Job, added.job), latestRun: rowFromJson(Run, added.run) };
-}
+export const addJob = batchedOutsideTransactions(addJobs);

@@ -6,22 +6,21 @@ import type { RunSpec } from './run-spec.ts';
 export class RunAlreadyOpenError extends Error {}
 
 /**
- * The rows of a new run, as parts of a statement: itself (`run`), with the next number of its owner, and its first event. Beside
- * them, who writes it makes `run` the owner's latest.
+ * The rows of new runs, as parts of a statement: themselves (`run`), each with the next number of its owner, and their first
+ * events. Beside them, who writes them makes each `run` its owner's latest.
+ * @param asked a relation `asked` with `owner_id`, `resumes_run_id` and `spec`
  */
-export function runParts(
-  kind: 'job' | 'project',
-  { ownerId, resumesRunId, spec }: Record<'ownerId' | 'resumesRunId' | 'spec', string>,
-): string {
+export function runParts(kind: 'job' | 'project', asked: string): string {
   return `
   next AS MATERIALIZED (
-    SELECT nextval(pg_get_serial_sequence('runs', 'id'))::int AS id, coalesce(max(number), 0) + 1 AS number
-    FROM runs WHERE ${kind}_id = ${ownerId}::int
+    SELECT nextval(pg_get_serial_sequence('runs', 'id'))::int AS id, asked.*,
+      (SELECT coalesce(max(number), 0) + 1 FROM runs WHERE ${kind}_id = owner_id) AS number
+    FROM ${asked}
   ), run AS (
     INSERT INTO runs (id, ${kind}_id, number, resumes_run_id, spec, status, phase, workflow_id, created_at, updated_at)
     OVERRIDING SYSTEM VALUE
-    SELECT next.id, ${ownerId}::int, next.number, ${resumesRunId}::int, ${spec}::jsonb, 'pending', 'waiting',
-      '${kind}-' || ${ownerId}::int || '-run-' || next.number, now(), now()
+    SELECT id, owner_id, number, resumes_run_id, spec, 'pending', 'waiting',
+      '${kind}-' || owner_id || '-run-' || number, now(), now()
     FROM next
     RETURNING *
   ), event AS (
@@ -30,9 +29,11 @@ export function runParts(
   )`;
 }
 
+const ASKED = '(SELECT $ownerId::int AS owner_id, $resumesRunId::int AS resumes_run_id, $spec::jsonb AS spec) AS asked';
+
 /** In one round trip: a person waits for it. */
 const INSERT = (kind: 'job' | 'project') => `
-  WITH ${runParts(kind, { ownerId: '$ownerId', resumesRunId: '$resumesRunId', spec: '$spec' })}, latest AS (
+  WITH ${runParts(kind, ASKED)}, latest AS (
     UPDATE ${kind}s SET latest_run_id = run.id FROM run WHERE ${kind}s.id = $ownerId::int
   )
   SELECT * FROM run`;

@@ -3,6 +3,7 @@ import { Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection } from '@temporalio/worker';
 import type { Env } from '../env.ts';
+import { withoutAsyncContext } from './deadlines.ts';
 
 /**
  * How to reach Temporal: TEMPORAL_* variables or a profile file, as every Temporal tool reads them (address, TLS, API
@@ -29,10 +30,12 @@ export function lazyConnection(env: Env, { retries = true } = {}): ClientConnect
   // throws where nobody can catch it and ends the process.
   const untilClosed: Interceptor = (options, nextCall) =>
     new InterceptingCall(closed ? CANCELLED_CALL : nextCall(options));
-  const connection = Connection.lazy({
-    ...connectionOptions(env),
-    interceptors: [...(retries ? [makeGrpcRetryInterceptor(defaultGrpcRetryOptions())] : []), untilClosed],
-  });
+  const connection = withoutAsyncContext(
+    Connection.lazy({
+      ...connectionOptions(env),
+      interceptors: [...(retries ? [makeGrpcRetryInterceptor(defaultGrpcRetryOptions())] : []), untilClosed],
+    }),
+  );
   return {
     connection,
     close: async () => {

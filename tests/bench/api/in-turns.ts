@@ -12,28 +12,36 @@ export type Sides = Record<'ours' | 'bare', Load>;
 
 /**
  * Two servers under the same load, in turns, so that what else the machine does meets both alike; which is first changes from round
- * to round. Medians of the rounds. Before anything counts, each answers `warmUp` requests: connections open, and V8 compiles a
+ * to round. Medians of the rounds. Of several URLs each connection asks for one after the other, beginning with one of its own. Before anything counts, each answers `warmUp` requests: connections open, and V8 compiles a
  * function for good only after thousands of calls, which a server has behind it for nearly all of its life.
  * @throws Error when an answer is no success: errors may be fast
  */
 export async function inTurns(
-  urls: Record<keyof Sides, string>,
+  urls: Record<keyof Sides, string[]>,
   options: Omit<autocannon.Options, 'url' | 'duration'>,
   { warmUp, rounds, seconds }: { warmUp: number; rounds: number; seconds: number },
 ): Promise<Sides> {
   const loads: Record<keyof Sides, Load[]> = { ours: [], bare: [] };
-  for (const url of Object.values(urls)) await load({ ...options, url, amount: warmUp });
+  for (const each of Object.values(urls)) await load(each, { ...options, amount: warmUp });
   for (let round = 0; round < rounds; round++) {
     for (const side of round % 2 === 0 ? (['ours', 'bare'] as const) : (['bare', 'ours'] as const))
-      loads[side].push(await load({ ...options, url: urls[side], duration: seconds }));
+      loads[side].push(await load(urls[side], { ...options, duration: seconds }));
   }
   return { ours: medians(loads.ours), bare: medians(loads.bare) };
 }
 
-async function load(options: autocannon.Options): Promise<Load> {
-  const { requests, latency, non2xx, errors, timeouts } = await autocannon(options);
+async function load(urls: string[], options: Omit<autocannon.Options, 'url'>): Promise<Load> {
+  const [url = ''] = urls;
+  const paths = urls.map((each) => ({ path: new URL(each).pathname }));
+  let connection = 0;
+  const setupClient = (client: autocannon.Client) => {
+    const first = connection++ % paths.length;
+    client.setRequests([...paths.slice(first), ...paths.slice(0, first)]);
+  };
+  const several = paths.length > 1 ? { setupClient } : {};
+  const { requests, latency, non2xx, errors, timeouts } = await autocannon({ ...options, ...several, url });
   const failed = non2xx + errors + timeouts;
-  if (failed > 0) throw new Error(`${failed} of ${requests.total} requests to ${options.url} failed.`);
+  if (failed > 0) throw new Error(`${failed} of ${requests.total} requests to ${url} failed.`);
   return { requestsPerS: requests.average, p50Ms: latency.p50, p99Ms: latency.p99 };
 }
 
