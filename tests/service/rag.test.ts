@@ -147,7 +147,7 @@ describe('a run of the type rag', function () {
       await fetch(`${service.apiUrl}/api/v1${path}`, {
         method: 'POST',
         headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify({ ...asked, answer: true, stream: true, max_answer_tokens: 1024 }),
+        body: JSON.stringify({ ...asked, answer: true, stream: true, max_answer_tokens: 2048 }),
         ...(signal && { signal }),
       });
     await service.call('POST', path, { ...asked, answer: true, max_answer_tokens: 1 });
