@@ -212,7 +212,7 @@ function listOf(text: string): string[] {
     .filter(Boolean);
 }
 
-/** Environment for a child process of the service: what we were given, with `overrides` on top, and `defaults` where it says nothing. */
-export function childEnv(overrides: Record<string, string>, defaults: Record<string, string> = {}): NodeJS.ProcessEnv {
-  return { ...defaults, ...process.env, ...overrides };
+/** Environment for a child process of the service: what we were given, with `overrides` on top. */
+export function childEnv(overrides: Record<string, string>): NodeJS.ProcessEnv {
+  return { ...process.env, ...overrides };
 }

@@ -36,12 +36,17 @@ export interface PythonProcess {
 export type StartPython = (command: PythonCommand) => Promise<PythonProcess>;
 
 /**
- * How every Python of ours is started: nothing is fetched, nothing is written beside the sources, texts are UTF-8 in every locale. Threads that wait
- * for others sleep: by themselves they spin for milliseconds each time, which on cores that several trainers share is what the others wait for.
+ * How often a thread of a trainer looks whether others have done their part before it sleeps. libgomp looks 300,000 times, for milliseconds, which
+ * on cores that several trainers share is what the others wait for; one that sleeps at once makes a trainer that has them for itself slower. This
+ * is what libgomp itself does in a process with more threads than cores. (Measured: docs/benchmarks.md, "Threads that wait".)
  */
+const SPINS = '1000';
+
+/** How every Python of ours is started: nothing is fetched, nothing is written beside the sources, texts are UTF-8 in every locale. */
 export function pythonSpawnOptions(): SpawnOptions & { env: NodeJS.ProcessEnv } {
-  const settings = { PYTHONDONTWRITEBYTECODE: '1', PYTHONUTF8: '1', HF_HUB_OFFLINE: '1', TQDM_DISABLE: '1' };
-  return { cwd: PROJECT_ROOT, env: childEnv(settings, { OMP_WAIT_POLICY: 'passive' }) };
+  const env = childEnv({ PYTHONDONTWRITEBYTECODE: '1', PYTHONUTF8: '1', HF_HUB_OFFLINE: '1', TQDM_DISABLE: '1' });
+  // libgomp takes it before OMP_WAIT_POLICY: who chose that is to have it.
+  return { cwd: PROJECT_ROOT, env: env.OMP_WAIT_POLICY ? env : { GOMP_SPINCOUNT: SPINS, ...env } };
 }
 
 export function pythonArguments({ module, arguments: given }: Pick<PythonCommand, 'module' | 'arguments'>): string[] {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execa } from 'execa';
-import { childEnv, PROJECT_ROOT } from '../../src/platform/env.ts';
+import { PROJECT_ROOT } from '../../src/platform/env.ts';
 
 /** SIGKILL of a worker and of a warm process, a loss of power, a full disk, answers to COMMITs that are lost, and file calls that fail; all of one spec, so that one undisturbed run serves all. */
 const SEED = 'ci-28241';
@@ -17,7 +17,6 @@ describe('runs that faults hit at random moments', function () {
     const args = ['--runs', String(RUNS), '--seed', SEED];
     const { exitCode, all } = await execa(process.execPath, ['--import', 'tsx', 'tests/chaos/main.ts', ...args], {
       cwd: PROJECT_ROOT,
-      env: childEnv({ OMP_WAIT_POLICY: 'passive' }),
       reject: false,
       all: true,
       timeout: LIMIT_MS,

@@ -10,8 +10,7 @@ import { report, together, violationsIn, writeReport } from './report.ts';
  * real stack, then every invariant (docs/reliability.md). The same seed gives the same schedule; `--case` runs one of its
  * runs alone; several `--seed` are N runs of each; with `--only`, faults of these names alone are drawn; `--sweep files` stops a
  * worker at each of its file calls in turn. `--results FILE` keeps what came of a batch, and `--add FILE` puts that of an
- * earlier one into the report as well. Started with OMP_WAIT_POLICY=passive: several trainers on few cores would
- * spend their time spinning for each other's.
+ * earlier one into the report as well.
  */
 const { values } = parseArgs({
   options: {

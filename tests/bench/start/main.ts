@@ -4,6 +4,7 @@ const PARTS: Record<string, (args: string[]) => Promise<void>> = {
   kill: async (args) => (await import('./kill.ts')).main(args),
   runs: async (args) => (await import('./runs.ts')).main(args),
   memory: async (args) => (await import('./memory.ts')).main(args),
+  threads: async (args) => (await import('./threads.ts')).main(args),
 };
 
 /** `npm run bench -- start [PART] [options]`: how long it takes until something is trained. Without a part, all of them. */
