@@ -62,7 +62,10 @@ export async function startPostgres(options: { home: string; port: number }): Pr
   });
   const start = await processStart(server.pid);
   // SIGTERM would wait for clients to leave; SIGINT ends their sessions and shuts down in order.
-  const stop = () => stopPostmaster(server.pid, start);
+  const stop = async () => {
+    const found = await readPidFile(data);
+    await stopPostmaster(server.pid, start, found?.pid === server.pid ? found.memory : null);
+  };
   const url = `postgres://${USER}:${password}@127.0.0.1:${port}/${DATABASE}`;
   const outcome = await Promise.race([untilAnswers(url), server.ended.then(() => 'ended' as const)]);
   if (outcome !== 'answers') {
@@ -183,13 +186,15 @@ function hasProcess(pid: number): boolean {
   }
 }
 
-/** In order, with the sessions that are open; then by force. */
-async function stopPostmaster(pid: number, start: string | null): Promise<void> {
-  if (start === null || (await processStart(pid)) !== start) return;
-  process.kill(pid, 'SIGINT');
-  const deadline = performance.now() + 5_000;
-  while ((await processStart(pid)) === start && performance.now() < deadline) await after(30);
-  await endProcess(pid, start, 0);
+/** In order, with the sessions that are open; then by force. Returns when its other processes, which write as well, have ended too. */
+async function stopPostmaster(pid: number, start: string | null, memory: SharedMemory | null): Promise<void> {
+  if (start !== null && (await processStart(pid)) === start) {
+    process.kill(pid, 'SIGINT');
+    const deadline = performance.now() + 5_000;
+    while ((await processStart(pid)) === start && performance.now() < deadline) await after(30);
+    await endProcess(pid, start, 0);
+  }
+  if (memory) await untilUnused(memory);
 }
 
 /**
@@ -214,8 +219,7 @@ export async function endPostgresLeftover(home: string): Promise<boolean> {
     const isUnused = await untilUnused(memory);
     if (isUnused && hasProcess(pid)) await rm(join(data, 'postmaster.pid'), { force: true });
   } else if ((await commandLine(pid)).includes(data)) {
-    await stopPostmaster(pid, start);
-    await untilUnused(memory);
+    await stopPostmaster(pid, start, memory);
   }
   // Another process has its pid by now: the server is dead, which PostgreSQL cannot know.
   else if (noted?.pid === pid && noted.start !== start) await rm(join(data, 'postmaster.pid'), { force: true });

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as after } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { startPostgres } from '../../../src/platform/postgres/postgres.ts';
 import { processStart } from '../../../src/platform/process-identity.ts';
 import { until } from '../../support/service.ts';
@@ -36,6 +36,13 @@ describe('the embedded PostgreSQL', function () {
 
   const writePidFile = (pid: number) =>
     writeFile(pidFile(), `${pid}\n${join(home, 'postgres', 'data')}\n1700000000\n5432\n\n127.0.0.1\n0 0\nready\n`);
+
+  /** The server that runs, and one of its other processes. */
+  async function processes(): Promise<{ pid: number; child: number }> {
+    const pid = Number((await readFile(pidFile(), 'utf8')).split('\n')[0]);
+    const child = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ').map(Number)[0];
+    return { pid, child: child || assert.fail() };
+  }
 
   it('starts where its pid is another process’s by now, and leaves that alone', async () => {
     const pid = await leavePidFile();
@@ -72,17 +79,29 @@ describe('the embedded PostgreSQL', function () {
   it('starts after a SIGKILL of the server, whose other processes end a moment later', async () => {
     // Take untilUnused out of src/platform/postgres/postgres.ts and it ends at its start: their memory is still in use.
     const killed = await startPostgres({ home, port: 0 });
-    const pid = Number((await readFile(pidFile(), 'utf8')).split('\n')[0]);
-    const child = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ').map(Number)[0];
-    assert.ok(child);
+    const { pid, child } = await processes();
     process.kill(child, 'SIGSTOP');
     process.kill(pid, 'SIGKILL');
     await killed.ended;
     const starting = startPostgres({ home, port: 0 });
     // What it reads first: from then on it waits for the child.
-    await Promise.race([starting.catch(() => {}), after(500)]);
+    await Promise.race([starting.catch(() => {}), delay(500)]);
     process.kill(child, 'SIGCONT');
     await (await starting).stop();
+  });
+
+  it('has stopped once its other processes have ended, also where it is ended by force', async () => {
+    // Take untilUnused out of stopPostmaster, and its files still change under who removes or copies them.
+    const postgres = await startPostgres({ home, port: 0 });
+    const { child } = await processes();
+    // In order it waits for this one.
+    process.kill(child, 'SIGSTOP');
+    const stopping = postgres.stop();
+    await postgres.ended;
+    assert.equal(await Promise.race([stopping, delay(500, 'goes on')]), 'goes on');
+    process.kill(child, 'SIGCONT');
+    await stopping;
+    assert.equal(await processStart(child), null);
   });
 
   it('makes no new password where the one that the database knows cannot be read', async () => {
