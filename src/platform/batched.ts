@@ -10,7 +10,7 @@ interface Waiting<Asked, Found> {
 /**
  * Does at once what is asked for in the same turn of the event loop: under load one round trip serves many, and alone nobody
  * waits. Nothing is kept: `work` begins after everybody whom it serves has asked.
- * @param work gives what there is for each, in the order in which they asked; or does nothing and rejects
+ * @param work resolves with a result for each, in the order in which they asked; or changes nothing and rejects
  * @param isFaultOfOne of such an error, which only the ones that cause it are to get: each is done by itself then
  */
 export function batched<Asked, Found>(

@@ -46,7 +46,7 @@ class Warm:
         return Copy(self, started["pid"], ends)
 
     def train(self, work_dir: Path, stop_after: int | None = None, **changes) -> tuple[int, dict | None, Recorder]:
-        """Returns its exit code, the result where it has one, and what it told. `stop_after`: it is told to stop when it tells of that step."""
+        """Returns its exit code, the result where it has one, and its events. `stop_after`: the step at whose event it is asked to stop."""
         events = Recorder()
         with self.start(str(write_run_file(work_dir, **changes)), "--supervised", log=work_dir / "log", events=True) as copy:
             for event in copy.told():

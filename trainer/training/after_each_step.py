@@ -1,5 +1,5 @@
-"""What happens after each step: it is told, saved when it is time (runs/saving.py has the schedule; a stop, the last step and evaluations ask for more), evaluated when it
-is time, and the end of all where the loss is beyond hope."""
+"""What happens after each step: its event; a checkpoint when one is due (runs/saving.py has the schedule; a stop, the last step and evaluations ask for more); an
+evaluation when one is due; and the end of the training where the loss is beyond hope."""
 
 import math
 import time

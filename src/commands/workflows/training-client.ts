@@ -64,7 +64,7 @@ export type Within = <T>(timeoutMs: number, calls: (client: Client) => Promise<T
 /** How Temporal is called. */
 export interface Calls {
   within: Within;
-  /** For calls that take long when all is well: a Temporal that is away is told at once. */
+  /** For calls that take long when all is well: rejects at once while Temporal is away. */
   withinOnceReachable: Within;
   /** A client each of whose calls has so long by itself. */
   eachWithin(timeoutMs: number): Client;
