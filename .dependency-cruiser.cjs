@@ -22,6 +22,15 @@ const NEVER = [
   { from: 'models', to: 'workflows', why: 'rows know nothing of Temporal' },
 ];
 
+/** Of the page: a screen is made of parts, both read by api, and no screen knows another. */
+const PAGE = [
+  { from: '^web/src/(parts|api)/', to: '^web/src/(screens/|screens\\.tsx|app\\.tsx)' },
+  { from: '^web/src/api/', to: '^web/src/parts/' },
+  { from: '^web/src/screens/([^/]+)/', to: '^web/src/screens/(?!$1/)' },
+  { from: '^web/', to: '^src/' },
+  { from: '^src/', to: '^web/' },
+];
+
 const folder = (names) => `^src/(${names.join('|')})/`;
 
 module.exports = {
@@ -32,6 +41,12 @@ module.exports = {
       severity: 'error',
       from: { path: folder(names) },
       to: { path: folder(LAYERS.slice(0, index + 1).flat()) },
+    })),
+    ...PAGE.map(({ from, to }, index) => ({
+      name: `page-${index + 1}`,
+      severity: 'error',
+      from: { path: from },
+      to: { path: to },
     })),
     ...NEVER.map(({ from, to, why }) => ({
       name: `${from}-without-${to}`,

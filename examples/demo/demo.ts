@@ -191,7 +191,7 @@ function showPlaces(project: WatchedProject, service: RunningService): void {
   console.log(`
 Output        ${project.output_path}
 Report        ${service.apiUrl}/api/v1/projects/${project.id}/report.md
-API page      ${service.apiUrl}/docs
+Page          ${service.apiUrl}/projects/${project.id}
 Temporal UI   ${service.temporalUiUrl ?? service.temporalAddress}
 The service ends with the demo; \`npm start\` brings it and all of this back.
 `);

@@ -8,24 +8,19 @@ import { logBrokenAnswers, renderErrors } from './http/errors.ts';
 import { checkSender, securityHeaders } from './http/guard.ts';
 import { addDocs } from './http/openapi.ts';
 import { addJobs } from './jobs/routes.ts';
+import { addPage } from './page/routes.ts';
 import { addWorkers } from './pool/routes.ts';
 import { addProjects } from './projects/routes.ts';
 import { addRuns } from './runs/routes.ts';
+import { addSession } from './session/routes.ts';
 import { addConfig } from './settings/routes.ts';
 
-/** The whole API as a Koa application. The models must be connected. */
+/** The whole API as a Koa application, with the page. The models must be connected. */
 export function createApi(dependencies: ApiDependencies): Koa {
   const { env, logger } = dependencies;
-  const endpoints = new Endpoints(dependencies);
-  addHealth(endpoints, dependencies);
-  addDatasets(endpoints, dependencies);
-  addJobs(endpoints, dependencies);
-  addProjects(endpoints, dependencies);
-  addRuns(endpoints, dependencies);
-  addModels(endpoints, dependencies);
-  addConfig(endpoints);
-  addWorkers(endpoints, dependencies);
+  const endpoints = declareEndpoints(dependencies);
   addDocs(endpoints);
+  addPage(endpoints.routes);
 
   const app = new Koa();
   app.on('error', logBrokenAnswers(logger));
@@ -34,4 +29,19 @@ export function createApi(dependencies: ApiDependencies): Koa {
   app.use(checkSender(env));
   endpoints.routes.addTo(app);
   return app;
+}
+
+/** Everything under /api/v1. */
+export function declareEndpoints(dependencies: ApiDependencies): Endpoints {
+  const endpoints = new Endpoints(dependencies);
+  addHealth(endpoints, dependencies);
+  addSession(endpoints, dependencies);
+  addDatasets(endpoints, dependencies);
+  addJobs(endpoints, dependencies);
+  addProjects(endpoints, dependencies);
+  addRuns(endpoints, dependencies);
+  addModels(endpoints, dependencies);
+  addConfig(endpoints);
+  addWorkers(endpoints, dependencies);
+  return endpoints;
 }

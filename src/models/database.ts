@@ -74,6 +74,8 @@ export function connectModels(
   Project.belongsTo(Run, { as: 'latestRun', foreignKey: 'latest_run_id', constraints: false });
   Project.hasMany(ProjectTrait, { as: 'traits', foreignKey: 'project_id' });
   ProjectTrait.hasMany(TraitDataset, { as: 'datasets', foreignKey: 'trait_id' });
+  Run.belongsTo(Job, { as: 'job', foreignKey: 'job_id', constraints: false });
+  Run.belongsTo(Project, { as: 'project', foreignKey: 'project_id', constraints: false });
   Run.hasMany(Checkpoint, { as: 'checkpoints', foreignKey: 'run_id' });
   return sequelize;
 }

@@ -8,6 +8,8 @@ export const BUILT = {
   /** The commands of `mtm`. */
   main: join(DIST, 'main.js'),
   dataProcess: join(DIST, 'data-process-main.js'),
+  /** The folder of the page's files. */
+  page: join(DIST, 'web'),
   /** The workflows, bundled for Temporal's sandbox. */
   workflows: join(DIST, 'workflows.js'),
 } as const;

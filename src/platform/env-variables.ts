@@ -9,6 +9,7 @@ export function toVariables(env: Env): Record<string, string> {
     MTM_API_KEYS: env.apiKeys.join(','),
     MTM_ALLOWED_HOSTS: env.allowedHosts.join(','),
     MTM_TRUST_NETWORK: String(env.trustNetwork),
+    MTM_TEMPORAL_UI_URL: env.temporalUiUrl ?? '',
     MTM_TOOLS: env.toolsDir,
     MTM_PYTHON: env.python ?? '',
     MTM_PIP_ARGS: env.pipArgs.join(' '),

@@ -26,6 +26,7 @@ const EnvSchema = z.object({
   MTM_POSTGRES_PORT: port.default(5433),
   MTM_TEMPORAL_PORT: port.default(7233),
   MTM_TEMPORAL_UI_PORT: port.default(8233),
+  MTM_TEMPORAL_UI_URL: z.url({ protocol: /^https?$/ }).optional(),
   MTM_TOOLS: text.default(join(PROJECT_ROOT, '.tools')),
   MTM_PYTHON: text.optional(),
   MTM_PIP_ARGS: z.string().default(''),
@@ -82,6 +83,8 @@ export interface Env {
   postgresPort: number;
   temporalPort: number;
   temporalUiPort: number;
+  /** Where people find Temporal's Web UI, where the service does not start it itself. */
+  temporalUiUrl: string | undefined;
   /** Where missing programs (Temporal, the trainer's Python) are installed. */
   toolsDir: string;
   /** A Python interpreter that already has the trainer's requirements. */
@@ -162,6 +165,7 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
     postgresPort: e.MTM_POSTGRES_PORT,
     temporalPort: e.MTM_TEMPORAL_PORT,
     temporalUiPort: e.MTM_TEMPORAL_UI_PORT,
+    temporalUiUrl: e.MTM_TEMPORAL_UI_URL?.replace(/\/$/, ''),
     toolsDir: resolve(e.MTM_TOOLS),
     python: e.MTM_PYTHON,
     pipArgs: e.MTM_PIP_ARGS.split(/\s+/).filter(Boolean),

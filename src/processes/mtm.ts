@@ -23,6 +23,10 @@ const COMMANDS: Record<string, Command> = {
     does: 'model list | model install smollm2-135m',
     run: async (env, args) => (await import('./model-command.ts')).main(env, args),
   },
+  openapi: {
+    does: 'print the OpenAPI document of the API; nothing has to run for it',
+    run: async (env) => (await import('./openapi-command.ts')).main(env),
+  },
   api: {
     does: 'run the API alone (needs DATABASE_URL)',
     run: async (env) => (await import('./api.ts')).main(env),

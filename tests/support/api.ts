@@ -33,7 +33,11 @@ export interface ApiOnly {
 export async function startTestApi(
   database: TestDatabase,
   changes: Partial<Env> = {},
-  { logger = createLogger('api', 'silent'), answerWithinMs }: { logger?: Logger; answerWithinMs?: number } = {},
+  {
+    logger = createLogger('api', 'silent'),
+    answerWithinMs,
+    port = 0,
+  }: { logger?: Logger; answerWithinMs?: number; port?: number } = {},
 ): Promise<ApiOnly> {
   const env = { ...(await testEnv()), home: database.home, temporalAddress: '127.0.0.1:1', ...changes };
   await mkdir(env.home, { recursive: true });
@@ -43,7 +47,7 @@ export async function startTestApi(
   const bundles = new BundleReaders({ isWarm: env.warmTrainers, log: (sentence) => logger.info(sentence) });
   const dependencies = { env, orchestration, logger, sequelize, bundles };
   const limits = answerWithinMs === undefined ? {} : { answerWithinMs };
-  const server = await listen(createApi({ ...dependencies, ...limits }), 0, '127.0.0.1');
+  const server = await listen(createApi({ ...dependencies, ...limits }), port, '127.0.0.1');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const send = async (path: string, init: RequestInit): Promise<Answer> => {
     const response = await fetch(`${url}/api/v1${path}`, init);

@@ -1,13 +1,14 @@
 /**
- * `npm run pictures -- CHROMIUM`: brings five runs of a real service to where a person may find them (under way, interrupted
- * twice, paused, failed, completed), and takes the pictures of docs/web-ui.md from the Temporal Web UI with a real browser.
- * Needs what the project does not: `npm install --no-save playwright-core@1.65.1`, and pngquant on the PATH.
+ * `npm run pictures`: brings five runs of a real service to where a person may find them (under way, interrupted twice,
+ * paused, failed, completed), and takes the pictures of docs/web-ui.md from the Temporal Web UI with a real browser.
+ * Needs pngquant on the PATH.
  */
 import assert from 'node:assert/strict';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { PROJECT_ROOT } from '../../src/platform/env.ts';
+import { findChromium, NO_CHROMIUM, startBrowser } from '../support/browser.ts';
 import { settledPool, shownWorkers } from '../support/hosts.ts';
 import { type Jobs, jobsOf } from '../support/jobs.ts';
 import { csvRows } from '../support/rows.ts';
@@ -25,31 +26,8 @@ const LONG = { epochs: 100 };
 /** What is in them is in a frame, so only their heading can be waited for. */
 const DETAILS = /Current Details/;
 
-/** What is used of playwright-core. */
-interface Page {
-  goto(url: string, options: { waitUntil: 'load' }): Promise<unknown>;
-  url(): string;
-  getByText(text: string | RegExp): { first(): { waitFor(options: { timeout: number }): Promise<void> } };
-  waitForTimeout(ms: number): Promise<void>;
-  setViewportSize(size: { width: number; height: number }): Promise<void>;
-  addInitScript(script: string): Promise<void>;
-  evaluate(script: string): Promise<unknown>;
-  screenshot(options: { path: string }): Promise<unknown>;
-}
-interface Playwright {
-  chromium: {
-    launch(options: { executablePath: string; args: string[] }): Promise<{
-      newPage(options: { viewport: { width: number; height: number } }): Promise<Page>;
-      close(): Promise<void>;
-    }>;
-  };
-}
-
-const [executablePath] = process.argv.slice(2);
-if (!executablePath) throw new Error('Say where a Chromium is: npm run pictures -- /usr/bin/chromium');
-// Not by its name in the statement: it is not there for whoever checks types.
-const library: string = 'playwright-core';
-const { chromium } = (await import(library)) as Playwright;
+const executablePath = await findChromium();
+if (executablePath === null) throw new Error(NO_CHROMIUM);
 
 await rm(HOME, { recursive: true, force: true });
 const { service, remove } = await startServiceWithServers({
@@ -119,7 +97,7 @@ async function takePictures(
   ids: Record<'completed' | 'failed' | 'paused' | 'interrupted' | 'underWay', number>,
 ) {
   await mkdir(PICTURES, { recursive: true });
-  const browser = await chromium.launch({ executablePath: String(executablePath), args: ['--no-sandbox'] });
+  const browser = await startBrowser(String(executablePath));
   try {
     const page = await browser.newPage({ viewport: { width: WIDTH, height: 900 } });
     // As the button of the list's columns keeps them.

@@ -10,6 +10,9 @@ const HealthSchema = z
     version: z.string(),
     environment: z.string(),
     components: z.object({ database: z.enum(['up', 'down']), temporal: z.enum(['up', 'down']) }),
+    workflows_url: z.string().nullable().openapi({
+      description: "Where Temporal's Web UI has the workflows of runs; a run's is below it, by its workflow_id",
+    }),
   })
   .openapi('Health', {
     example: {
@@ -17,11 +20,13 @@ const HealthSchema = z
       version: '1.0.0',
       environment: 'production',
       components: { database: 'up', temporal: 'up' },
+      workflows_url: 'http://127.0.0.1:8233/namespaces/default/workflows',
     },
   });
 
 /** Always 200, so that a probe tells a slow part from a dead API; `status` and `components` say which part is away. */
 function createHealth({ env, orchestration }: ApiDependencies) {
+  const workflows_url = env.temporalUiUrl ? `${env.temporalUiUrl}/namespaces/${env.temporalNamespace}/workflows` : null;
   return async () => {
     const [database, temporal] = await Promise.all([databaseAnswers(), orchestration.isHealthy()]);
     return {
@@ -29,6 +34,7 @@ function createHealth({ env, orchestration }: ApiDependencies) {
       version: VERSION,
       environment: env.environment,
       components: { database: database ? 'up' : 'down', temporal: temporal ? 'up' : 'down' },
+      workflows_url,
     };
   };
 }

@@ -63,25 +63,62 @@ export interface Access {
   takesKeyFromQuery?: boolean;
 }
 
-/** Asks for one of MTM_API_KEYS, where there are any. Keys are compared by their hashes, in constant time. */
+/** Asks for one of MTM_API_KEYS, where there are any. */
 export function requireAccess(env: Env, { open = false, takesKeyFromQuery = false }: Access): Middleware {
-  const hashes = open ? [] : env.apiKeys.map(sha256);
   return async (ctx: Context, next: Next) => {
-    if (hashes.length === 0) return await next();
-    const given = sha256(keyOf(ctx, takesKeyFromQuery) ?? '');
-    const matches = hashes.filter((hash) => timingSafeEqual(hash, given));
-    if (matches.length === 0) {
+    if (!open && !holdsKey(env, ctx, takesKeyFromQuery)) {
       ctx.set('WWW-Authenticate', 'Bearer');
-      throw new ApiError(401, 'Send one of the API keys of this service: Authorization: Bearer <key>.');
+      throw new ApiError(
+        401,
+        'Send one of the API keys of this service: Authorization: Bearer <key>. In a browser, sign in on the page.',
+      );
     }
     await next();
   };
 }
 
+/** Whether a request has one of the keys, or needs none since there are none. */
+export function holdsKey(env: Env, ctx: Context, takesKeyFromQuery = false): boolean {
+  return env.apiKeys.length === 0 || isKey(env, keyOf(ctx, takesKeyFromQuery) ?? '');
+}
+
+/** Keys are compared by their hashes, in constant time. */
+export function isKey(env: Env, key: string): boolean {
+  const given = sha256(key);
+  return env.apiKeys.filter((known) => timingSafeEqual(sha256(known), given)).length > 0;
+}
+
 function keyOf(ctx: Context, takesKeyFromQuery: boolean): string | undefined {
   const [, fromHeader] = ctx.get('Authorization').match(/^Bearer +(\S+)$/i) ?? [];
   const { access_token: fromQuery } = takesKeyFromQuery ? ctx.query : {};
-  return fromHeader ?? (typeof fromQuery === 'string' ? fromQuery : undefined);
+  return fromHeader ?? (typeof fromQuery === 'string' ? fromQuery : keyOfSession(ctx));
+}
+
+/** Holds the key of a browser that signed in, as base64url: a key may have characters that cookies do not. */
+const SESSION_COOKIE = 'mtm_key';
+const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
+
+/** For this browser and until it is closed; no script reads it, and no other site has it sent. */
+export function keepKey(ctx: Context, key: string): void {
+  ctx.cookies.set(SESSION_COOKIE, Buffer.from(key).toString('base64url'), { httpOnly: true, sameSite: 'strict' });
+}
+
+export function forgetKey(ctx: Context): void {
+  ctx.cookies.set(SESSION_COOKIE, null, { httpOnly: true, sameSite: 'strict' });
+}
+
+/**
+ * A browser sends a cookie by itself, also for a page of another port of this host, which counts as the same site. So the cookie counts
+ * where the page is ours alone: by Sec-Fetch-Site where a browser says it, and for what changes something by Origin, which
+ * all send then, and which checkSender has compared.
+ */
+function keyOfSession(ctx: Context): string | undefined {
+  const cookie = ctx.cookies.get(SESSION_COOKIE);
+  if (cookie === undefined) return undefined;
+  const site = ctx.get('Sec-Fetch-Site');
+  const isOurPage = site === '' || site === 'same-origin' || site === 'none';
+  const isOurChange = SAFE_METHODS.includes(ctx.method) || ctx.get('Origin') !== '';
+  return isOurPage && isOurChange ? Buffer.from(cookie, 'base64url').toString() : undefined;
 }
 
 function sha256(text: string): Buffer {

@@ -21,14 +21,14 @@ const PAGE = `<!doctype html>
 /** A file of its own: the page's security policy lets no inline script run. */
 const PAGE_SCRIPT = `SwaggerUIBundle({ url: '${BASE_PATH}/openapi.json', dom_id: '#ui' });\n`;
 
-/** Adds the OpenAPI document, made once of what the endpoints have declared by now, and a page that shows it without the internet. */
-export function addDocs({ registry, routes }: Endpoints): void {
+/** The OpenAPI document of what the endpoints have declared by now. */
+export function describeApi({ registry }: Endpoints): object {
   registry.registerComponent('securitySchemes', SECURITY_SCHEME, {
     type: 'http',
     scheme: 'bearer',
     description: 'One of MTM_API_KEYS, where the service has any.',
   });
-  const document = new OpenApiGeneratorV31(registry.definitions).generateDocument({
+  return new OpenApiGeneratorV31(registry.definitions).generateDocument({
     openapi: '3.1.0',
     info: {
       title: 'Model Training Manager',
@@ -38,6 +38,12 @@ export function addDocs({ registry, routes }: Endpoints): void {
     servers: [{ url: '/' }],
     security: [{}, { [SECURITY_SCHEME]: [] }],
   });
+}
+
+/** Adds the OpenAPI document, made once, and a page that shows it without the internet. */
+export function addDocs(endpoints: Endpoints): void {
+  const { routes } = endpoints;
+  const document = describeApi(endpoints);
   // What can be asked for is no secret.
   const show = (path: string, answer: (ctx: Context) => Promise<void> | void) =>
     routes.add({ method: 'get', path, open: true, handle: answer });

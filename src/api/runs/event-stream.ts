@@ -1,5 +1,11 @@
 import { setTimeout as after } from 'node:timers/promises';
-import { readStream, type StreamEntry, type StreamPlace } from '../../models/runs/run-stream.ts';
+import {
+  readStream,
+  STREAM_START,
+  type StreamEntry,
+  type StreamPlace,
+  streamHorizon,
+} from '../../models/runs/run-stream.ts';
 import { isDatabaseAway } from '../../platform/postgres/database-away.ts';
 import { sentEvent } from '../http/sent-event.ts';
 import type { HorizonWatch } from './horizon-watch.ts';
@@ -11,10 +17,11 @@ const BATCH = 500;
 /** A client that lost its connection comes again after so long. */
 const RETRY_MS = 2_000;
 
-/** `signal`: the client is gone. */
+/** `signal`: the client is gone. `onlyNewSteps`: it has seen the steps before this stream. */
 interface StreamOptions {
   signal: AbortSignal;
   horizon: HorizonWatch;
+  onlyNewSteps?: boolean;
 }
 
 /**
@@ -29,12 +36,15 @@ export async function* eventStream(runId: number, place: StreamPlace, options: S
   }
 }
 
-async function* events(runId: number, place: StreamPlace, { signal, horizon }: StreamOptions): AsyncGenerator<string> {
+async function* events(runId: number, place: StreamPlace, options: StreamOptions): AsyncGenerator<string> {
+  const { signal, horizon, onlyNewSteps } = options;
+  const stepsFrom = onlyNewSteps ? await streamHorizon() : STREAM_START.xid;
   let last = place;
   let saidAt = performance.now();
+  // Said first: whoever hears it and then reads the curves misses no step between the two.
   yield `retry: ${RETRY_MS}\n\n`;
   while (!signal.aborted) {
-    const look = await readStream(runId, last, BATCH);
+    const look = await readStream(runId, last, BATCH, stepsFrom);
     for (const entry of look.entries) {
       yield format(entry);
       last = entry;

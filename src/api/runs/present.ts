@@ -1,3 +1,4 @@
+import type { OwnedRun } from '../../models/runs/all-runs.ts';
 import type { ShownRun, WithLatestRun } from '../../models/runs/latest-run.ts';
 import type { Run } from '../../models/runs/run.ts';
 import { date } from '../http/shared-schema.ts';
@@ -55,6 +56,30 @@ export function presentRun({ latestRun: run }: WithLatestRun<object>) {
 /** One run of a job or project, as its list shows it. `numbers`: by id, of the runs of the same owner. */
 export function presentOneRun(run: Run, numbers: Map<number, number>) {
   return {
+    ...presentWithoutSpec(run),
+    resumes_run_number: run.resumes_run_id === null ? null : (numbers.get(run.resumes_run_id) ?? null),
+    spec: run.spec,
+    plan: run.plan === null ? null : presentPlan(run.plan, run.spec),
+  };
+}
+
+/** A run in the list of all, with what it is of. */
+export function presentListedRun(run: OwnedRun) {
+  const owner = run.job ?? run.project;
+  if (!owner) throw new Error(`Run ${run.id} is of no job and of no project.`);
+  return {
+    ...presentWithoutSpec(run),
+    owner: { kind: run.job ? ('job' as const) : ('project' as const), id: owner.id, name: owner.name },
+    is_latest: owner.latest_run_id === run.id,
+    training_type: owner.training_type,
+    base_model: 'base_model' in owner ? owner.base_model : owner.model_name,
+    tokens_per_s: run.tokens_per_s,
+    seconds_left: run.seconds_left,
+  };
+}
+
+function presentWithoutSpec(run: Run) {
+  return {
     id: run.id,
     number: run.number,
     status: run.status,
@@ -70,11 +95,8 @@ export function presentOneRun(run: Run, numbers: Map<number, number>) {
     pause_reason: run.pause_reason,
     ...presentWaiting(run),
     workflow_id: run.workflow_id,
-    resumes_run_number: run.resumes_run_id === null ? null : (numbers.get(run.resumes_run_id) ?? null),
     ...presentOutput(run),
     ...presentVerdict(run.validation),
-    spec: run.spec,
-    plan: run.plan === null ? null : presentPlan(run.plan, run.spec),
     created_at: date(run.created_at),
     started_at: date(run.started_at),
     completed_at: date(run.finished_at),

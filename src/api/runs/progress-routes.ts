@@ -1,14 +1,17 @@
 import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { findRun } from '../../commands/runs/owners.ts';
+import { readCurves } from '../../models/runs/run-curves.ts';
 import { readMetrics, STREAM_START } from '../../models/runs/run-stream.ts';
 import type { Env } from '../../platform/env.ts';
 import type { Endpoints } from '../http/endpoint.ts';
 import { leavingOf } from '../http/request.ts';
+import { CurvesQuery, CurvesSchema } from './curves-schema.ts';
 import { eventStream, placeOf } from './event-stream.ts';
 import { readLog } from './files.ts';
 import type { HorizonWatch } from './horizon-watch.ts';
 import { MetricsQuery, MetricsSchema } from './metrics-schema.ts';
+import { presentCurves } from './present-curves.ts';
 import type { RunsOfKind } from './runs-of-kind.ts';
 import { EventSchema, EventsHeaders, EventsQuery, LogsQuery, STREAM_PLACE } from './schema.ts';
 
@@ -35,7 +38,8 @@ export function addRunProgress(
       ctx.type = 'text/event-stream';
       ctx.set('X-Accel-Buffering', 'no');
       const place = seen === undefined ? STREAM_START : placeOf(seen);
-      return Readable.from(eventStream(run.id, place, { signal: leavingOf(ctx), horizon }));
+      const options = { signal: leavingOf(ctx), horizon, onlyNewSteps: query.steps === 'new' };
+      return Readable.from(eventStream(run.id, place, options));
     },
   });
 
@@ -49,6 +53,19 @@ export function addRunProgress(
     handle: async ({ params: { id }, query }) => {
       const run = await findRun({ kind, id }, query.run);
       return { run_number: run.number, ...(await readMetrics(run.id, query.points)) };
+    },
+  });
+
+  endpoints.add({
+    ...common,
+    path: `${path}/curves`,
+    summary: 'The curves of a run over all of its attempts, in buckets of steps that keep extremes',
+    query: CurvesQuery,
+    success: { status: 200, description: 'The curves', schema: CurvesSchema },
+    errors,
+    handle: async ({ params: { id }, query: { run: number, from_step: fromStep, to_step: toStep, points } }) => {
+      const run = await findRun({ kind, id }, number);
+      return presentCurves(run.number, await readCurves(run.id, { fromStep, toStep, points }));
     },
   });
 

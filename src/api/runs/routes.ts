@@ -7,6 +7,7 @@ import type { ApiDependencies } from '../http/declaration.ts';
 import { sendDownload } from '../http/download.ts';
 import type { Endpoints } from '../http/endpoint.ts';
 import { date, pageQuery } from '../http/shared-schema.ts';
+import { addAllRuns } from './all-runs.ts';
 import { archiveOutput, readReport } from './files.ts';
 import { HorizonWatch } from './horizon-watch.ts';
 import { addRunMixture } from './mixture-routes.ts';
@@ -45,6 +46,7 @@ const REPORT_FILES = [
 /** The same endpoints for the runs of jobs and of projects. */
 export function addRuns(endpoints: Endpoints, dependencies: ApiDependencies): void {
   const horizon = new HorizonWatch(dependencies.logger);
+  addAllRuns(endpoints);
   for (const kind of ['job', 'project'] as const) addRunsOf(kind, endpoints, dependencies, horizon);
 }
 

@@ -73,7 +73,8 @@ export const RUN_FIELDS = {
   completed_at: null,
 };
 
-const RUN = {
+/** A run under way, as an example. */
+export const RUN = {
   id: 1,
   number: 1,
   status: 'running' as const,
@@ -144,6 +145,9 @@ export const EventsQuery = z.strictObject({
     .regex(STREAM_PLACE, 'must be the id of an event, like 812-93')
     .optional()
     .openapi({ description: 'Id of the last event seen; the header Last-Event-ID says the same', example: '812-93' }),
+  steps: z.enum(['all', 'new']).default('all').openapi({
+    description: 'new: of steps those alone that are done from now on; what was before is in the curves',
+  }),
   access_token: z.string().optional().openapi({
     description: "An API key, for clients that cannot send Authorization, such as a browser's EventSource",
   }),

@@ -30,12 +30,14 @@ export async function interruptionsOf(runId: number): Promise<string[]> {
   return untold > 0 ? [`${untold} earlier ones are in the run's events.`, ...told] : told;
 }
 
-interface Why {
+/** What the event says that put a run back into the queue. */
+export interface Why {
   reason: string;
   worker_id?: string | null;
   message?: string;
 }
 
-function sentenceOf({ reason, worker_id, message }: Why): string {
+/** Why an attempt ended, as a sentence. */
+export function sentenceOf({ reason, worker_id, message }: Why): string {
   return SENTENCES[reason]?.(worker_id ?? 'A worker') ?? message ?? 'The attempt failed.';
 }

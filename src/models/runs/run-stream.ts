@@ -32,11 +32,16 @@ export interface StreamLook {
 }
 
 /**
- * Events and steps of a run after a place, in an order in which nothing can appear before what was read: only of
+ * Events of a run after a place, and its steps after it that transactions from `stepsFrom` on have written, in an order in which nothing can appear before what was read: only of
  * transactions older than every one that is still open (pg_current_snapshot, PostgreSQL manual, "Transaction ID and
  * Snapshot Information Functions"). One statement, so that the end of a run is never seen before its last event.
  */
-export async function readStream(runId: number, after: StreamPlace, limit: number): Promise<StreamLook> {
+export async function readStream(
+  runId: number,
+  after: StreamPlace,
+  limit: number,
+  stepsFrom = STREAM_START.xid,
+): Promise<StreamLook> {
   const sequelize = connection();
   const rows = await sequelize.query<StreamRow>(
     `SELECT horizon.xmin::text AS horizon, held.back AS "isHeldBack", run.status, run.error_message AS "errorMessage",
@@ -55,13 +60,13 @@ export async function readStream(runId: number, after: StreamPlace, limit: numbe
          UNION ALL
          SELECT xid, seq, 'step', jsonb_build_object('step', step, 'epoch', epoch, 'loss', loss, 'learning_rate', learning_rate,
            'grad_norm', grad_norm, 'tokens', tokens, 'tokens_per_s', tokens_per_s, 'memory_bytes', memory_bytes, 'device', device), created_at FROM run_metrics
-         WHERE run_id = $runId AND (xid, seq) > ($xid::xid8, $seq)
+         WHERE run_id = $runId AND (xid, seq) > ($xid::xid8, $seq) AND xid >= $stepsFrom::xid8
        ) AS entries
        WHERE xid < horizon.xmin
        ORDER BY xid, seq LIMIT $limit
      ) AS entry ON run.id IS NOT NULL
      ORDER BY entry.xid, entry.seq`,
-    { bind: { runId, xid: after.xid, seq: after.seq, limit }, type: QueryTypes.SELECT },
+    { bind: { runId, xid: after.xid, seq: after.seq, limit, stepsFrom }, type: QueryTypes.SELECT },
   );
   const [first] = rows;
   if (!first) throw new Error('A look at a stream always gives a row.');
@@ -74,6 +79,16 @@ export async function readStream(runId: number, after: StreamPlace, limit: numbe
     isHeldBack,
     horizon,
   };
+}
+
+/** The oldest transaction that is open now: what was written before it can be read, what is written from it on comes in a stream. */
+export async function streamHorizon(): Promise<string> {
+  const [row] = await connection().query<{ horizon: string }>(
+    'SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS horizon',
+    { type: QueryTypes.SELECT },
+  );
+  if (!row) throw new Error('PostgreSQL always has a snapshot.');
+  return row.horizon;
 }
 
 /** An entry beside what holds for all of them; without any, its fields are null. */

@@ -21,8 +21,8 @@ export async function main(env: Env): Promise<void> {
   console.log(`
 Model Training Manager is running. Ctrl-C ends it; runs go on at the next start.
 
-  API          ${first.apiUrl}/api/v1
-  API page     ${first.apiUrl}/docs
+  Page         ${first.apiUrl}
+  API          ${first.apiUrl}/api/v1, described at ${first.apiUrl}/docs
   Temporal UI  ${first.temporalUiUrl ?? `(with the server at ${first.temporalAddress})`}
   PostgreSQL   ${database.href}
   Files        ${env.home}

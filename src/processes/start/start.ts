@@ -97,7 +97,8 @@ export async function startService(env: Env, onProgress: (line: string) => void)
     if (!temporal) await setUpOutsideTemporal(env, onProgress);
 
     const apiPort = await choosePort(env.port);
-    const settings = toVariables({ ...env, databaseUrl, temporalAddress, port: apiPort });
+    const temporalUiUrl = env.temporalUiUrl ?? temporal?.uiUrl;
+    const settings = toVariables({ ...env, databaseUrl, temporalAddress, temporalUiUrl, port: apiPort });
     const processes = (['orchestrator', 'host', 'api'] as const).map(
       (name) =>
         new ServiceProcess(name, join(env.home, 'logs'), settings, name === 'host' ? agentStopMs(env) : undefined),
@@ -107,7 +108,7 @@ export async function startService(env: Env, onProgress: (line: string) => void)
     await Promise.all(processes.map((process) => process.start()));
     return {
       apiUrl: `http://${env.host === '0.0.0.0' ? '127.0.0.1' : env.host}:${apiPort}`,
-      temporalUiUrl: temporal?.uiUrl ?? null,
+      temporalUiUrl: temporalUiUrl ?? null,
       databaseUrl,
       temporalAddress,
       stop,

@@ -1,0 +1,38 @@
+import type { z } from 'zod';
+import { findRuns } from '../../models/runs/all-runs.ts';
+import { OPEN_STATUSES, RUN_STATUSES, type RunStatus } from '../../models/runs/statuses.ts';
+import type { Endpoints } from '../http/endpoint.ts';
+import { AllRunsQuery, AllRunsSchema } from './all-runs-schema.ts';
+import { presentListedRun } from './present.ts';
+
+/** The runs of all jobs and projects in one list. */
+export function addAllRuns(endpoints: Endpoints): void {
+  endpoints.add({
+    method: 'get',
+    path: '/runs/',
+    summary: 'List the runs of all jobs and projects, newest first',
+    tag: 'Runs',
+    query: AllRunsQuery,
+    success: { status: 200, description: 'A page of runs', schema: AllRunsSchema },
+    handle: async ({ query: { page, page_size, sort, ...query } }) => {
+      const { runs, total } = await findRuns({
+        statuses: statusesOf(query.status),
+        kind: query.kind,
+        trainingType: query.training_type,
+        name: query.name,
+        createdAfter: query.created_after,
+        createdBefore: query.created_before,
+        sort: { field: sort.replace(/^-/, ''), direction: sort.startsWith('-') ? 'DESC' : 'ASC' },
+        limit: page_size,
+        offset: (page - 1) * page_size,
+      });
+      return { items: runs.map(presentListedRun), total, page, page_size, pages: Math.ceil(total / page_size) };
+    },
+  });
+}
+
+function statusesOf(asked: z.output<typeof AllRunsQuery>['status']): readonly RunStatus[] | undefined {
+  if (asked === undefined) return undefined;
+  if (asked === 'open') return OPEN_STATUSES;
+  return asked === 'ended' ? RUN_STATUSES.filter((status) => !OPEN_STATUSES.includes(status)) : [asked];
+}

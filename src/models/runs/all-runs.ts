@@ -1,0 +1,55 @@
+import { col, fn, literal, Op, type Order, type WhereOptions, where } from 'sequelize';
+import type { TrainingType } from '../../trainer/training-types.ts';
+import type { Job } from '../jobs/job.ts';
+import type { Project } from '../projects/project.ts';
+import { withPlaces } from './latest-run.ts';
+import { Run } from './run.ts';
+import type { RunStatus } from './statuses.ts';
+
+const OWNERS = [
+  { association: 'job', attributes: ['id', 'name', 'training_type', 'model_name', 'latest_run_id'] },
+  { association: 'project', attributes: ['id', 'name', 'training_type', 'base_model', 'latest_run_id'] },
+];
+const NAME = fn('coalesce', col('job.name'), col('project.name'));
+const TRAINING_TYPE = fn('coalesce', col('job.training_type'), col('project.training_type'));
+
+/** Which runs; what is left out does not matter. */
+export interface RunSearch {
+  statuses: readonly RunStatus[] | undefined;
+  kind: 'job' | 'project' | undefined;
+  trainingType: TrainingType | undefined;
+  /** Part of the name of the job or project. */
+  name: string | undefined;
+  createdAfter: string | undefined;
+  createdBefore: string | undefined;
+  sort: { field: string; direction: 'ASC' | 'DESC' };
+  limit: number;
+  offset: number;
+}
+
+/** A run, and what it is of: one of the two. */
+export type OwnedRun = Run & { job: Job | null; project: Project | null };
+
+/** A page of the runs of all jobs and projects, each with the one that it is of, and how many there are. Without spec and plan, which are large. */
+export async function findRuns(search: RunSearch): Promise<{ runs: OwnedRun[]; total: number }> {
+  const { statuses, kind, trainingType, name, createdAfter, createdBefore, sort, limit, offset } = search;
+  const conditions: WhereOptions[] = [];
+  if (statuses !== undefined) conditions.push({ status: [...statuses] });
+  if (kind !== undefined) conditions.push({ [`${kind}_id`]: { [Op.ne]: null } });
+  if (trainingType !== undefined) conditions.push(where(TRAINING_TYPE, trainingType));
+  if (name !== undefined) conditions.push(where(NAME, { [Op.iLike]: `%${name.replaceAll(/[\\%_]/g, '\\$&')}%` }));
+  if (createdAfter !== undefined) conditions.push({ created_at: { [Op.gt]: new Date(createdAfter) } });
+  if (createdBefore !== undefined) conditions.push({ created_at: { [Op.lt]: new Date(createdBefore) } });
+  const order: Order = [[sort.field === 'name' ? NAME : literal(`"Run"."${sort.field}"`), sort.direction]];
+  const { rows, count } = await Run.findAndCountAll({
+    attributes: { exclude: ['spec', 'plan'] },
+    include: OWNERS,
+    where: { [Op.and]: conditions },
+    order: [...order, ['id', sort.direction]],
+    limit,
+    offset,
+    subQuery: false,
+  });
+  // What was included is not in the model's type: it is read with every run here alone.
+  return { runs: await withPlaces(rows as OwnedRun[]), total: count };
+}

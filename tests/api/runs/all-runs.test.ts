@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { type ApiOnly, startTestApi } from '../../support/api.ts';
+import { buildDataset, startTestDatabase, type TestDatabase } from '../../support/database.ts';
+
+interface List {
+  total: number;
+  items: { id: number; status: string; is_latest: boolean; owner: { kind: string; id: number; name: string } }[];
+}
+
+describe('GET /runs/', function () {
+  this.timeout(60_000);
+  let database: TestDatabase;
+  let api: ApiOnly;
+
+  before(async () => {
+    database = await startTestDatabase();
+    api = await startTestApi(database);
+    const { id: dataset_id } = await buildDataset();
+    for (const name of ['alpha', 'beta', '100%_sure'])
+      assert.equal((await api.call('POST', '/jobs/', { name, dataset_id })).status, 201);
+    const traits = [{ trait_type: 'coding', datasets: [{ dataset_id, percentage: 100 }] }];
+    const project = { name: 'gamma', output_directory: 'p', traits };
+    assert.equal((await api.call('POST', '/projects/', project)).status, 201);
+    // As if it had been started: the model that this needs is not there.
+    await database.sequelize.query(
+      `WITH run AS (INSERT INTO runs (project_id, number, spec, status, phase, workflow_id, created_at, updated_at)
+         SELECT 1, 1, spec, 'running', 'training', 'project-1-run-1', now(), now() FROM runs LIMIT 1 RETURNING id)
+       UPDATE projects SET latest_run_id = run.id FROM run`,
+    );
+  });
+
+  after(async () => {
+    await api?.close();
+    await database?.remove();
+  });
+
+  async function list(query = ''): Promise<List> {
+    const { status, body } = await api.call('GET', `/runs/${query}`);
+    assert.equal(status, 200, JSON.stringify(body));
+    return body as unknown as List;
+  }
+  const names = ({ items }: List) => items.map(({ owner }) => owner.name);
+
+  it('lists those of jobs and of projects, newest first, with what they are of', async () => {
+    const all = await list();
+    assert.deepEqual(names(all), ['gamma', '100%_sure', 'beta', 'alpha']);
+    assert.deepEqual(all.items[0]?.owner, { kind: 'project', id: 1, name: 'gamma' });
+    assert.ok(all.items.every(({ is_latest }) => is_latest));
+  });
+
+  it('searches names as they are, and sorts by them', async () => {
+    assert.deepEqual(names(await list('?name=%25_')), ['100%_sure']);
+    assert.deepEqual(names(await list('?name=ET')), ['beta']);
+    assert.deepEqual(names(await list('?sort=name')), ['100%_sure', 'alpha', 'beta', 'gamma']);
+  });
+
+  it('knows statuses one by one and together, and pages', async () => {
+    assert.deepEqual(names(await list('?status=running')), ['gamma']);
+    assert.equal((await list('?status=open')).total, 4);
+    assert.equal((await list('?status=ended')).total, 0);
+    assert.deepEqual(names(await list('?kind=job&page_size=2&page=2')), ['alpha']);
+  });
+});

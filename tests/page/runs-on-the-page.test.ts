@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import type { Browser } from 'playwright-core';
+import { assertNoBarriers, findChromium, NO_CHROMIUM, startBrowser, type Visitor, visit } from '../support/browser.ts';
+import { shownWorkers } from '../support/hosts.ts';
+import { jobsOf } from '../support/jobs.ts';
+import { csvRows } from '../support/rows.ts';
+import { startTestService, type TestService, until } from '../support/service.ts';
+
+const chromium = await findChromium();
+
+/** A name that a page would run, were it careless. */
+const HOSTILE_NAME = '<img src=x onerror="document.title=1"> & "quotes" \u202egnp.exe';
+
+describe('runs on the page', function () {
+  this.timeout(300_000);
+  if (chromium === null) {
+    it('are not tried', () => console.log(NO_CHROMIUM));
+    return;
+  }
+  let browser: Browser;
+  let service: TestService;
+  let remove: () => Promise<void>;
+  let visitor: Visitor;
+
+  before(async () => {
+    ({ service, remove } = await startTestService());
+    browser = await startBrowser(chromium);
+    visitor = await visit(browser, new URL(service.apiUrl).origin);
+  });
+
+  after(async () => {
+    await browser?.close();
+    await remove?.();
+  });
+
+  it('say what to do first where there is nothing, and start workers', async () => {
+    const { page } = visitor;
+    await page.goto('/');
+    await page.getByText('Nothing has been trained yet').waitFor();
+    await page.getByText('No worker runs. Start one').waitFor();
+    await assertNoBarriers(visitor, 'the empty overview');
+    await page.getByRole('button', { name: 'Start workers' }).click();
+    await page.getByText('0 of 1 train, 1 wait for work').waitFor({ timeout: 120_000 });
+  });
+
+  it('are seen as they train: a card, a curve that grows, and where it was after a reload', async () => {
+    const { page } = visitor;
+    const { id } = (await service.upload('rows.csv', csvRows(400))).body;
+    const jobs = jobsOf(service, Number(id));
+    const job = await jobs.create({ name: HOSTILE_NAME, epochs: 20, save_steps: 20, eval_steps: 50 });
+    await page.getByRole('article').getByText('<img src=x').waitFor({ timeout: 120_000 });
+    await assertNoBarriers(visitor, 'the overview of a running run');
+    await page.getByRole('article').getByRole('link').first().click();
+    await page.getByRole('slider', { name: /^Loss by step/ }).waitFor({ timeout: 120_000 });
+    assert.equal(new URL(page.url()).pathname, `/jobs/${job}`);
+    const steps = async () => {
+      const text = await page.getByRole('slider', { name: /^Loss by step/ }).getAttribute('aria-valuemax');
+      return Number(text);
+    };
+    const before = await steps();
+    await until('the curve to grow by itself', async () => ((await steps()) > before ? true : null));
+    await assertNoBarriers(visitor, 'a run that trains');
+    await page.getByRole('tab', { name: 'events' }).click();
+    await page.getByRole('region', { name: 'Events' }).waitFor();
+    await page.reload();
+    assert.equal(await page.getByRole('tab', { name: 'events' }).getAttribute('aria-selected'), 'true');
+    await page.getByRole('region', { name: 'Events' }).getByText('checkpoint').first().waitFor();
+    await page.getByRole('tab', { name: 'curves' }).click();
+    assert.ok((await steps()) >= before, 'a reload loses nothing of the curve');
+  });
+
+  it('go on behind a worker that is killed: the axis goes on, and the mark is there', async () => {
+    const { page } = visitor;
+    const [worker] = await shownWorkers(service);
+    assert.ok(worker?.pid, 'a worker trains');
+    process.kill(worker.pid, 'SIGKILL');
+    await page.getByRole('heading', { name: 'Interruptions' }).waitFor({ timeout: 120_000 });
+    await page.getByText(`${worker.id} was lost: it did not renew its lease in time.`).waitFor();
+    const axis = page.getByRole('slider', { name: /^Loss by step/ });
+    assert.equal(await axis.getAttribute('aria-valuemin'), '0', 'one axis, from the beginning on');
+  });
+
+  it('are paused, resumed and cancelled, each after it was said what that does', async () => {
+    const { page } = visitor;
+    const asked = async (label: string, does: RegExp) => {
+      await page.getByRole('button', { name: label, exact: true }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByText(does).waitFor();
+      await assertNoBarriers(visitor, `the question before ${label}`);
+      await dialog.getByRole('button', { name: label, exact: true }).click();
+      await dialog.waitFor({ state: 'hidden' });
+    };
+    await asked('Pause', /waits until it is resumed/);
+    await page.getByText('Paused: ').waitFor({ timeout: 120_000 });
+    await asked('Resume', /goes on from its last checkpoint|from its last checkpoint/);
+    await page.getByRole('button', { name: 'Pause', exact: true }).waitFor({ timeout: 120_000 });
+    await asked('Cancel', /can be started again/);
+    await page.getByRole('button', { name: 'Start again', exact: true }).waitFor({ timeout: 120_000 });
+  });
+
+  it('tell how they ended: the report, its files, the log, the checkpoints', async () => {
+    const { page } = visitor;
+    const { id } = (await service.upload('short.csv', csvRows(60))).body;
+    const jobs = jobsOf(service, Number(id));
+    const job = await jobs.create({ name: 'short', epochs: 1 });
+    await jobs.ended(job);
+    await page.goto(`/jobs/${job}?tab=report`);
+    await page.getByRole('region', { name: 'Traits' }).waitFor();
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('link', { name: 'Download the model' }).click(),
+    ]);
+    assert.match(download.suggestedFilename(), /\.tar$/);
+    for (const [tab, seen] of [
+      ['log', page.getByRole('log')],
+      ['checkpoints', page.getByRole('region', { name: 'Checkpoints' })],
+      ['mixture', page.getByRole('region', { name: 'Mixture' })],
+      ['settings', page.getByRole('region', { name: 'Hyperparameters' })],
+      ['report', page.getByRole('region', { name: 'Traits' })],
+    ] as const) {
+      await page.getByRole('tab', { name: tab }).click();
+      await seen.waitFor();
+      await assertNoBarriers(visitor, `the tab ${tab}`);
+    }
+  });
+
+  it('are found in the list by name and status, which stand in the address', async () => {
+    const { page } = visitor;
+    await page.getByRole('link', { name: 'Runs' }).click();
+    await page.getByLabel('Name').fill('img src');
+    await page.getByText('1 run', { exact: true }).waitFor();
+    await page.reload();
+    assert.equal(await page.getByLabel('Name').inputValue(), 'img src');
+    await page.getByText('1 run', { exact: true }).waitFor();
+    await assertNoBarriers(visitor, 'the list of runs');
+  });
+
+  it('fit a phone', async () => {
+    const phone = await visit(browser, new URL(service.apiUrl).origin, { width: 390, height: 844 });
+    for (const address of ['/', '/runs', '/jobs/1', '/jobs/2?tab=mixture']) {
+      await phone.page.goto(address);
+      await phone.page.getByRole('heading', { level: 1 }).waitFor();
+      const width = Number(await phone.page.evaluate('document.documentElement.scrollWidth'));
+      assert.ok(width <= 390, `${address} is ${width} px wide`);
+      await assertNoBarriers(phone, `${address} on a phone`);
+    }
+    assert.deepEqual(phone.problems(), []);
+    await phone.leave();
+  });
+
+  it('have shown no error, no warning, and asked nobody but this service', () => {
+    assert.deepEqual(visitor.problems(), []);
+  });
+});

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { access, constants } from 'node:fs/promises';
+import AxeBuilder from '@axe-core/playwright';
+import { type Browser, chromium, type Page } from 'playwright-core';
+
+const PLACES = [
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+];
+
+/** Where a Chromium is: MTM_TEST_CHROMIUM, the system's, or one that Playwright has installed. Null: nowhere. */
+export async function findChromium(): Promise<string | null> {
+  for (const path of [process.env.MTM_TEST_CHROMIUM, ...PLACES, chromium.executablePath()]) {
+    if (
+      path &&
+      (await access(path, constants.X_OK).then(
+        () => true,
+        () => false,
+      ))
+    )
+      return path;
+  }
+  return null;
+}
+
+export const NO_CHROMIUM =
+  'There is no Chromium, so the page was not tried. Install one (Debian: apt-get install chromium; elsewhere: npx playwright-core install chromium), or set MTM_TEST_CHROMIUM.';
+
+/** How a page is looked at. */
+export interface Look {
+  width?: number;
+  height?: number;
+  colorScheme?: 'light' | 'dark';
+}
+
+export interface Visitor {
+  page: Page;
+  /** Errors and warnings of the page, and requests that went elsewhere than to `origin`. What the test brings about itself can be left out. */
+  problems: (expected?: RegExp) => string[];
+  /** What axe finds wrong with what is shown now. */
+  barriers: () => Promise<string[]>;
+  leave: () => Promise<void>;
+}
+
+/** A visitor of the service at `origin`, with cookies of their own. */
+export async function visit(
+  browser: Browser,
+  origin: string,
+  { width = 1280, height = 900, colorScheme = 'light' }: Look = {},
+): Promise<Visitor> {
+  const context = await browser.newContext({
+    viewport: { width, height },
+    colorScheme,
+    baseURL: origin,
+    reducedMotion: 'reduce',
+  });
+  const page = await context.newPage();
+  const found: string[] = [];
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type()))
+      found.push(`${message.type()}: ${message.text()} (${message.location().url})`);
+  });
+  page.on('pageerror', (error) => found.push(`uncaught: ${error.message}`));
+  page.on('request', (request) => {
+    const url = new URL(request.url());
+    if (url.protocol !== 'blob:' && url.protocol !== 'data:' && url.origin !== origin)
+      found.push(`asked elsewhere: ${request.url()}`);
+  });
+  return {
+    page,
+    problems: (expected) => found.filter((problem) => !expected?.test(problem)),
+    barriers: async () => {
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      return violations.flatMap(({ id, nodes }) =>
+        nodes.map(({ target, failureSummary }) => `${id}: ${target.join(' ')}: ${failureSummary}`),
+      );
+    },
+    leave: () => context.close(),
+  };
+}
+
+/** Starts the browser. Without a sandbox where tests run as root, as they do in containers. */
+export async function startBrowser(executablePath: string): Promise<Browser> {
+  return await chromium.launch({ executablePath, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
+}
+
+/** In both colour schemes: what is shown has no barrier that axe knows. */
+export async function assertNoBarriers({ page, barriers }: Visitor, screen: string): Promise<void> {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    assert.deepEqual(await barriers(), [], `${screen}, ${colorScheme}`);
+  }
+  await page.emulateMedia({ colorScheme: 'light' });
+}

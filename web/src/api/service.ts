@@ -1,0 +1,29 @@
+import { keepPreviousData, queryOptions } from '@tanstack/react-query';
+import { bodyOf, client } from './client.ts';
+import type { components } from './schema';
+
+const POOL_EVERY_MS = 3_000;
+const HEALTH_EVERY_MS = 5_000;
+
+export const healthQuery = queryOptions({
+  queryKey: ['health'],
+  queryFn: () => bodyOf(client.GET('/api/v1/health')),
+  refetchInterval: HEALTH_EVERY_MS,
+});
+
+export const poolQuery = queryOptions({
+  queryKey: ['pool'],
+  queryFn: () => bodyOf(client.GET('/api/v1/workers/')),
+  refetchInterval: POOL_EVERY_MS,
+  placeholderData: keepPreviousData,
+});
+
+export const configQuery = queryOptions({
+  queryKey: ['config'],
+  queryFn: () => bodyOf(client.GET('/api/v1/config/')),
+});
+
+/** Answers when the pool is as asked, or after some seconds with how far it is. @throws ApiRefusal */
+export function controlPool(body: components['schemas']['WorkerAction']) {
+  return bodyOf(client.POST('/api/v1/workers/', { body }));
+}

@@ -1,0 +1,23 @@
+import type { components } from './schema';
+
+type Schemas = components['schemas'];
+
+export type Run = Schemas['Run'];
+export type ListedRun = Schemas['ListedRun'];
+export type Job = Schemas['Job'];
+export type Project = Schemas['Project'];
+export type WorkerPool = Schemas['WorkerPool'];
+export type Worker = WorkerPool['workers'][number];
+export type Health = Schemas['Health'];
+export type Curves = Schemas['Curves'];
+export type Checkpoints = Schemas['Checkpoints'];
+export type Report = Schemas['Report'];
+export type MixturePlan = Schemas['MixturePlan'];
+export type RunStatus = Run['status'];
+export type RunPhase = Run['phase'];
+
+/** What has runs: a job or a project. */
+export interface RunOwner {
+  kind: 'job' | 'project';
+  id: number;
+}

@@ -1,0 +1,34 @@
+import { createTheme, MantineProvider } from '@mantine/core';
+import { QueryClientProvider, useQuery } from '@tanstack/react-query';
+import { queryClient } from './api/query-client.ts';
+import { sessionQuery } from './api/session.ts';
+import { Shell } from './parts/shell/shell.tsx';
+import { SignIn } from './parts/shell/sign-in.tsx';
+import { Screens } from './screens.tsx';
+
+const theme = createTheme({
+  primaryColor: 'blue',
+  // Dark enough for white text on it, and for links on a white page (WCAG 1.4.3).
+  primaryShade: { light: 8, dark: 8 },
+  fontFamily: 'system-ui, sans-serif',
+  fontFamilyMonospace: 'ui-monospace, monospace',
+  defaultRadius: 'sm',
+  respectReducedMotion: true,
+});
+
+export function App() {
+  return (
+    <MantineProvider theme={theme} defaultColorScheme="auto">
+      <QueryClientProvider client={queryClient}>
+        <Door />
+      </QueryClientProvider>
+    </MantineProvider>
+  );
+}
+
+/** Where the service has keys, whoever has none signs in first. While it is not known, nothing is shown but the frame. */
+function Door() {
+  const { data: session } = useQuery(sessionQuery);
+  if (session?.needs_key === true && !session.signed_in) return <SignIn />;
+  return <Shell canSignOut={session?.needs_key === true}>{session !== undefined && <Screens />}</Shell>;
+}

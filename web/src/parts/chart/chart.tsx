@@ -1,0 +1,176 @@
+import { Button, Group, Text } from '@mantine/core';
+import { type KeyboardEvent, useEffect, useId, useRef, useState } from 'react';
+import type uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+import './chart.css';
+import { count } from '../numbers.ts';
+import { useScheme } from '../scheme.ts';
+import { ChartTable } from './chart-table.tsx';
+import { type ChartData, type ChartLook, columnsOf, makePlot } from './plot.ts';
+
+interface ChartProps extends ChartData, Omit<ChartLook, 'height'> {
+  name: string;
+  /** One sentence that says what is to be seen. */
+  summary: string;
+  height?: number;
+  /** From where to where the viewer wants to look; null: all. */
+  onRange: (range: [number, number] | null) => void;
+}
+
+/** A chart over steps: by pointer, by keyboard, as a sentence, and as a table. */
+export function Chart({ name, summary, height = 260, onRange, ...props }: ChartProps) {
+  const { x, lines, marks, broken, log, format, range } = props;
+  const [asTable, setAsTable] = useState(false);
+  const [cursor, setCursor] = useState<number | null>(null);
+  const captionId = useId();
+  const target = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const scheme = useScheme();
+  // uPlot is made anew where what it is made of changes; data alone is handed over.
+  const shape = JSON.stringify([
+    lines.map(({ values: _, band, ...line }) => [line, band !== undefined]),
+    log,
+    height,
+    scheme,
+    asTable,
+  ]);
+  const given = { data: { x, lines, marks, broken }, look: { height, log, format, range }, onRange };
+  const latest = useRef(given);
+  latest.current = given;
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `shape` says when
+  useEffect(() => {
+    const element = target.current;
+    if (element === null) return;
+    const made = makePlot(element, () => latest.current, {
+      onCursor: setCursor,
+      onSelect: (selected) => latest.current.onRange(selected),
+    });
+    plot.current = made;
+    const observer = new ResizeObserver(() => made.setSize({ width: Math.max(200, element.clientWidth), height }));
+    observer.observe(element);
+    return () => {
+      observer.disconnect();
+      made.destroy();
+      plot.current = null;
+    };
+  }, [shape]);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the range is read by the plot
+  useEffect(() => {
+    plot.current?.setData(columnsOf({ x, lines, marks, broken }, log), true);
+  }, [x, lines, marks, broken, log, range]);
+
+  const at = cursor ?? x.length - 1;
+  const move = (index: number) => {
+    const next = Math.max(0, Math.min(x.length - 1, index));
+    const value = x[next];
+    if (plot.current === null || value === undefined) return;
+    setCursor(next);
+    plot.current.setCursor({ left: plot.current.valToPos(value, 'x'), top: 10 });
+  };
+  const zoom = (factor: number) => {
+    const first = range?.[0] ?? x[0] ?? 0;
+    const last = range?.[1] ?? x.at(-1) ?? 1;
+    const middle = x[at] ?? (first + last) / 2;
+    const half = ((last - first) * factor) / 2;
+    onRange([Math.max(x[0] ?? 0, middle - half), Math.min(x.at(-1) ?? 1, middle + half)]);
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    const far = event.shiftKey ? 10 : 1;
+    switch (event.key) {
+      case 'ArrowLeft':
+        move(at - far);
+        break;
+      case 'ArrowRight':
+        move(at + far);
+        break;
+      case 'Home':
+        move(0);
+        break;
+      case 'End':
+        move(x.length - 1);
+        break;
+      case '+':
+        zoom(0.5);
+        break;
+      case '-':
+        zoom(2);
+        break;
+      case 'Escape':
+        onRange(null);
+        break;
+      default:
+        return;
+    }
+    event.preventDefault();
+  };
+
+  const readout = lines
+    .filter(({ faint }) => !faint)
+    .map(({ label, values }) => {
+      const value = values[at];
+      return `${label} ${typeof value === 'number' ? format(value) : '—'}`;
+    });
+  return (
+    <figure className="chart" aria-labelledby={captionId}>
+      <Group justify="space-between" align="baseline" gap="xs">
+        <Text component="figcaption" id={captionId} fw={600}>
+          {name}
+        </Text>
+        <Group gap="xs">
+          {range !== null && (
+            <Button size="compact-xs" variant="default" onClick={() => onRange(null)}>
+              Show all steps
+            </Button>
+          )}
+          <Button size="compact-xs" variant="subtle" onClick={() => setAsTable(!asTable)}>
+            {asTable ? 'Show as chart' : 'Show as table'}
+          </Button>
+        </Group>
+      </Group>
+      <Text size="sm" c="dimmed">
+        {summary}
+      </Text>
+      {asTable ? (
+        <ChartTable name={name} x={x} lines={lines} format={format} />
+      ) : (
+        <>
+          <div
+            className="chart-plot"
+            ref={target}
+            role="slider"
+            tabIndex={0}
+            aria-label={`${name} by step. Arrow keys move, plus and minus zoom, Escape shows all steps.`}
+            aria-valuemin={x[0] ?? 0}
+            aria-valuemax={x.at(-1) ?? 0}
+            aria-valuenow={x[at] ?? 0}
+            aria-valuetext={`step ${count(x[at])}: ${readout.join(', ')}`}
+            onKeyDown={onKeyDown}
+          />
+          <ul className="chart-legend">
+            <li className="chart-step">step {count(x[at])}</li>
+            {lines
+              .filter(({ faint }) => !faint)
+              .map((line, index) => (
+                <li key={line.label}>
+                  <svg width="26" height="8" aria-hidden="true">
+                    <line
+                      x1="0"
+                      y1="4"
+                      x2="26"
+                      y2="4"
+                      stroke={`var(${line.color})`}
+                      strokeWidth="2"
+                      strokeDasharray={line.dash?.join(' ')}
+                    />
+                  </svg>
+                  {readout[index]}
+                </li>
+              ))}
+          </ul>
+        </>
+      )}
+    </figure>
+  );
+}

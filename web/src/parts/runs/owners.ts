@@ -1,0 +1,6 @@
+import type { RunOwner } from '../../api/types.ts';
+
+/** Where a job or project is shown; with a number, one of its runs. */
+export function addressOf({ kind, id }: RunOwner, run?: number): string {
+  return `/${kind}s/${id}${run === undefined ? '' : `?run=${run}`}`;
+}

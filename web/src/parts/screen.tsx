@@ -1,0 +1,30 @@
+import { Group, Stack, Title } from '@mantine/core';
+import { type ReactNode, useEffect } from 'react';
+
+/** A screen: its heading, which is also the title of the tab, what can be done there, and what it shows. */
+export function Screen({
+  title,
+  heading = title,
+  actions,
+  children,
+}: {
+  title: string;
+  heading?: ReactNode;
+  actions?: ReactNode;
+  children: ReactNode;
+}) {
+  useEffect(() => {
+    document.title = `${title} · Model Training Manager`;
+  }, [title]);
+  return (
+    <Stack gap="lg">
+      <Group justify="space-between" align="center">
+        <Title order={1} size="h2" className="user-text-inline">
+          {heading}
+        </Title>
+        {actions !== undefined && <Group gap="xs">{actions}</Group>}
+      </Group>
+      {children}
+    </Stack>
+  );
+}

@@ -1,0 +1,121 @@
+import { AppShell, Box, Burger, Button, Group, NavLink, ScrollArea, Text, useMantineColorScheme } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { type ReactNode, useEffect, useRef, useSyncExternalStore } from 'react';
+import { Link, useLocation } from 'wouter';
+import { connection } from '../../api/connection.ts';
+import { healthQuery } from '../../api/service.ts';
+import { sessionKey, signOut } from '../../api/session.ts';
+import { useScheme } from '../scheme.ts';
+import { Banner } from './banner.tsx';
+
+const PLACES = [
+  { address: '/', label: 'Overview' },
+  { address: '/runs', label: 'Runs' },
+];
+
+/** The frame of every screen: where one can go, and whether the service is there. */
+export function Shell({ canSignOut, children }: { canSignOut: boolean; children: ReactNode }) {
+  const [isOpen, menu] = useDisclosure(false);
+  const [location] = useLocation();
+  const main = useRef<HTMLElement>(null);
+  const isAway = useSyncExternalStore(connection.subscribe, () => connection.lostAt !== null);
+  useFocusOnScreen(main, location);
+  return (
+    <AppShell
+      header={{ height: 52 }}
+      navbar={{ width: 190, breakpoint: 'sm', collapsed: { mobile: !isOpen } }}
+      padding="md"
+    >
+      <button type="button" className="to-content" onClick={() => main.current?.focus()}>
+        Go to the content
+      </button>
+      <AppShell.Header>
+        <Group h="100%" px="md" justify="space-between" wrap="nowrap">
+          <Group gap="xs" wrap="nowrap">
+            <Burger opened={isOpen} onClick={menu.toggle} hiddenFrom="sm" size="sm" aria-label="Menu" />
+            <Text component={Link} href="/" fw={700} c="inherit" truncate>
+              Model Training Manager
+            </Text>
+          </Group>
+          <Group gap="xs" wrap="nowrap">
+            <SchemeButton />
+            {canSignOut && <SignOutButton />}
+          </Group>
+        </Group>
+      </AppShell.Header>
+      <AppShell.Navbar p="xs">
+        <AppShell.Section grow component={ScrollArea}>
+          {PLACES.map(({ address, label }) => (
+            <NavLink
+              key={address}
+              component={Link}
+              href={address}
+              label={label}
+              active={address === location}
+              aria-current={address === location ? 'page' : undefined}
+              onClick={menu.close}
+            />
+          ))}
+        </AppShell.Section>
+        <AppShell.Section>
+          <Version />
+        </AppShell.Section>
+      </AppShell.Navbar>
+      <AppShell.Main id="content" ref={main} tabIndex={-1}>
+        <Banner />
+        <Box className={isAway ? 'stale' : undefined}>{children}</Box>
+      </AppShell.Main>
+    </AppShell>
+  );
+}
+
+/** Who reads a page by ear hears that it is another one: the focus goes to its beginning, but not when the page is first loaded. */
+function useFocusOnScreen(main: { current: HTMLElement | null }, location: string): void {
+  const shown = useRef(location);
+  useEffect(() => {
+    if (shown.current === location) return;
+    shown.current = location;
+    main.current?.focus({ preventScroll: true });
+    window.scrollTo(0, 0);
+  }, [main, location]);
+}
+
+function SchemeButton() {
+  const { setColorScheme } = useMantineColorScheme();
+  const next = useScheme() === 'dark' ? 'light' : 'dark';
+  return (
+    <Button
+      size="compact-sm"
+      variant="default"
+      onClick={() => setColorScheme(next)}
+      aria-label={`Show the page ${next}`}
+    >
+      <span aria-hidden="true">{next === 'dark' ? '☾' : '☀'}</span>
+    </Button>
+  );
+}
+
+function SignOutButton() {
+  const queries = useQueryClient();
+  const leave = async () => {
+    await signOut();
+    queries.clear();
+    await queries.invalidateQueries({ queryKey: sessionKey });
+    window.location.assign('/');
+  };
+  return (
+    <Button size="compact-sm" variant="default" onClick={leave}>
+      Sign out
+    </Button>
+  );
+}
+
+function Version() {
+  const { data: health } = useQuery(healthQuery);
+  return (
+    <Text size="xs" c="dimmed" px="sm">
+      {health ? `Version ${health.version}` : ''} <a href="/docs">API</a>
+    </Text>
+  );
+}

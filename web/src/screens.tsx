@@ -1,0 +1,36 @@
+import { Loader, Text, Title } from '@mantine/core';
+import { lazy, type ReactNode, Suspense } from 'react';
+import { Link, Route, Switch } from 'wouter';
+
+/** A screen is loaded when it is first shown. */
+const Overview = lazy(() => import('./screens/overview/overview.tsx'));
+const Runs = lazy(() => import('./screens/runs/runs.tsx'));
+const Run = lazy(() => import('./screens/run/run.tsx'));
+
+/** Which screen an address shows. The service answers each with the page: src/api/page/routes.ts has their first parts. */
+const SCREENS: { path: string; show: (id: number) => ReactNode }[] = [
+  { path: '/', show: () => <Overview /> },
+  { path: '/runs', show: () => <Runs /> },
+  { path: '/jobs/:id', show: (id) => <Run kind="job" id={id} /> },
+  { path: '/projects/:id', show: (id) => <Run kind="project" id={id} /> },
+];
+
+export function Screens() {
+  return (
+    <Suspense fallback={<Loader aria-label="Loading" />}>
+      <Switch>
+        {SCREENS.map(({ path, show }) => (
+          <Route key={path} path={path}>
+            {(params: { id?: string }) => show(Number(params.id))}
+          </Route>
+        ))}
+        <Route>
+          <Title order={1}>There is nothing at this address</Title>
+          <Text>
+            It may have been deleted. <Link href="/">Go to the overview</Link>
+          </Text>
+        </Route>
+      </Switch>
+    </Suspense>
+  );
+}

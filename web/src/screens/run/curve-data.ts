@@ -1,0 +1,127 @@
+import type { RunEvent } from '../../api/run-stream.ts';
+import type { Curves } from '../../api/types.ts';
+import type { Line, Mark } from '../../parts/chart/plot.ts';
+import { smooth, type Values } from '../../parts/chart/smoothing.ts';
+
+type Buckets = Curves['buckets'];
+type Figure =
+  | 'loss'
+  | 'loss_min'
+  | 'loss_max'
+  | 'learning_rate'
+  | 'grad_norm'
+  | 'grad_norm_max'
+  | 'tokens_per_s'
+  | 'memory_bytes';
+
+/** Curves as they were read, and the steps that were told since. */
+export function withSteps(curves: Curves, steps: RunEvent[]): Curves {
+  const news = steps.map(({ data }) => data).filter(({ step }) => typeof step === 'number' && step > curves.steps);
+  const last = news.at(-1);
+  if (last === undefined) return curves;
+  const add = (name: Figure, from: string) => [...curves.buckets[name], ...news.map((step) => numberOf(step[from]))];
+  const buckets: Buckets = {
+    ...curves.buckets,
+    step: [...curves.buckets.step, ...news.map(({ step }) => Number(step))],
+    at: [...curves.buckets.at, ...news.map(() => '')],
+    epoch: [...curves.buckets.epoch, ...news.map(({ epoch }) => Number(epoch))],
+    tokens: [...curves.buckets.tokens, ...news.map(({ tokens }) => numberOf(tokens))],
+    without_loss: [...curves.buckets.without_loss, ...news.map(({ loss }) => (numberOf(loss) === null ? 1 : 0))],
+    loss: add('loss', 'loss'),
+    loss_min: add('loss_min', 'loss'),
+    loss_max: add('loss_max', 'loss'),
+    learning_rate: add('learning_rate', 'learning_rate'),
+    grad_norm: add('grad_norm', 'grad_norm'),
+    grad_norm_max: add('grad_norm_max', 'grad_norm'),
+    tokens_per_s: add('tokens_per_s', 'tokens_per_s'),
+    memory_bytes: add('memory_bytes', 'memory_bytes'),
+  };
+  return { ...curves, steps: Number(last.step), buckets };
+}
+
+function numberOf(value: unknown): number | null {
+  return typeof value === 'number' && Number.isFinite(value) ? value : null;
+}
+
+const TRAIT_COLORS = ['--line-trait-1', '--line-trait-2', '--line-trait-3', '--line-trait-4'] as const;
+const TRAIT_DASHES = [
+  [2, 3],
+  [8, 3],
+  [8, 3, 2, 3],
+  [12, 4],
+];
+
+/**
+ * Train loss, smoothed in front of what it was, and held-out losses: over all and of each trait. They are measured at few steps, which
+ * are points of their own on the axis.
+ */
+export function lossLines({ buckets, evals }: Curves, halfLife: number): { x: number[]; lines: Line[] } {
+  const x = [...new Set([...buckets.step, ...evals.map(({ step }) => step)])].sort((a, b) => a - b);
+  const place = new Map(x.map((step, index) => [step, index]));
+  const onAxis = (steps: number[], values: Values) => {
+    // Undefined is a step at which nothing was measured; null is a gap.
+    const all = new Array<number | null | undefined>(x.length).fill(undefined);
+    steps.forEach((step, index) => {
+      all[place.get(step) ?? 0] = values[index] ?? null;
+    });
+    return all;
+  };
+  const smoothed = smooth(buckets.step, buckets.loss, halfLife);
+  const band = {
+    low: onAxis(buckets.step, buckets.loss_min) as Values,
+    high: onAxis(buckets.step, buckets.loss_max) as Values,
+  };
+  const lines: Line[] = [
+    {
+      label: 'train, as it was',
+      color: '--line-train',
+      values: onAxis(buckets.step, buckets.loss),
+      width: 1,
+      faint: true,
+      band,
+    },
+    { label: 'train', color: '--line-train', values: onAxis(buckets.step, smoothed) },
+  ];
+  const traits = [...new Set(evals.map(({ trait }) => trait))].sort();
+  traits.forEach((trait, index) => {
+    const own = evals.filter((each) => each.trait === trait);
+    const values = onAxis(
+      own.map(({ step }) => step),
+      own.map(({ loss }) => loss),
+    );
+    const nth = index % TRAIT_COLORS.length;
+    lines.push(
+      trait === null
+        ? { label: 'held out', color: '--line-held-out', values, sparse: true }
+        : {
+            label: `held out: ${trait}`,
+            color: TRAIT_COLORS[nth] ?? '--line-other',
+            dash: TRAIT_DASHES[nth] ?? [],
+            values,
+            sparse: true,
+          },
+    );
+  });
+  return { x, lines };
+}
+
+/** Where one attempt ended and the next began, with the reason. */
+export function marksOf({ attempts }: Curves): Mark[] {
+  return attempts.slice(1).map((attempt, index) => {
+    const before = attempts[index];
+    const isOtherRun = before !== undefined && before.run_number !== attempt.run_number;
+    const why = isOtherRun
+      ? `Run ${attempt.run_number} goes on from run ${before.run_number}`
+      : (before?.interruption ?? 'An interruption');
+    return {
+      x: attempt.first_step - 0.5,
+      label: `Step ${attempt.first_step}: ${why} Went on with ${attempt.worker_id ?? 'a worker'}.`,
+    };
+  });
+}
+
+/** Where a loss is no number. Of a run that learns nothing (rag) none is. */
+export function brokenOf({ buckets }: Curves): number[] {
+  if (buckets.loss.every((value) => value === null)) return [];
+  return buckets.step.filter((_, index) => (buckets.without_loss[index] ?? 0) > 0);
+}

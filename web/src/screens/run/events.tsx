@@ -1,0 +1,75 @@
+import { Button, Stack, Table, Text, TextInput } from '@mantine/core';
+import { useState } from 'react';
+import type { RunEvent } from '../../api/run-stream.ts';
+import { Scrolled } from '../../parts/scrolled.tsx';
+import { UserText } from '../../parts/user-text.tsx';
+import { When } from '../../parts/when.tsx';
+
+const FIRST_SHOWN = 200;
+
+/** What happened, newest first; searched in what is shown of it. */
+export function Events({ events }: { events: RunEvent[] }) {
+  const [search, setSearch] = useState('');
+  const [shownRows, setShownRows] = useState(FIRST_SHOWN);
+  const wanted = search.trim().toLowerCase();
+  const found = events
+    .map((event) => ({ event, text: textOf(event) }))
+    .filter(({ event, text }) => wanted === '' || `${event.kind} ${text}`.toLowerCase().includes(wanted))
+    .reverse();
+  return (
+    <Stack>
+      <TextInput
+        label="Search in events"
+        type="search"
+        maw={320}
+        value={search}
+        onChange={(event) => setSearch(event.currentTarget.value)}
+      />
+      {found.length === 0 ? (
+        <Text>{events.length === 0 ? 'Nothing has happened yet.' : 'No event is like this.'}</Text>
+      ) : (
+        <Scrolled label="Events">
+          <Table miw={480} verticalSpacing={4}>
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th scope="col">When</Table.Th>
+                <Table.Th scope="col">What</Table.Th>
+                <Table.Th scope="col">More</Table.Th>
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {found.slice(0, shownRows).map(({ event, text }) => (
+                <Table.Tr key={event.id}>
+                  <Table.Td className="no-wrap">
+                    <When at={event.at} />
+                  </Table.Td>
+                  <Table.Td className="no-wrap">{event.kind.replaceAll('_', ' ')}</Table.Td>
+                  <Table.Td>
+                    <UserText>{text}</UserText>
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        </Scrolled>
+      )}
+      {found.length > shownRows && (
+        <Button variant="default" onClick={() => setShownRows(shownRows + FIRST_SHOWN)}>
+          Show older ones ({found.length - shownRows})
+        </Button>
+      )}
+    </Stack>
+  );
+}
+
+function textOf({ data }: RunEvent): string {
+  const { message, ...rest } = data;
+  const others = Object.entries(rest)
+    .filter(([, value]) => value !== null && value !== undefined)
+    .map(
+      ([name, value]) =>
+        `${name.replaceAll('_', ' ')} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`,
+    )
+    .join(', ');
+  return typeof message === 'string' ? [message, others].filter(Boolean).join('\n') : others;
+}

@@ -1,0 +1,192 @@
+import { Alert, Anchor, Select, Stack, Tabs, Text } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { lazy, Suspense } from 'react';
+import { ownerQuery, runsOfQuery } from '../../api/runs.ts';
+import { healthQuery } from '../../api/service.ts';
+import type { Job, Project, Run as RunOf, RunOwner } from '../../api/types.ts';
+import { useChangeAddress, useChoice, useNumberParam } from '../../parts/address.ts';
+import { Problem } from '../../parts/problem.tsx';
+import { RunProgress } from '../../parts/runs/run-progress.tsx';
+import { StatusBadge, whyOf } from '../../parts/runs/status.tsx';
+import { Screen } from '../../parts/screen.tsx';
+import { shown, UserText } from '../../parts/user-text.tsx';
+import { When } from '../../parts/when.tsx';
+import { Actions } from './actions.tsx';
+import { Checkpoints } from './checkpoints.tsx';
+import { Events } from './events.tsx';
+import { Log } from './log.tsx';
+import { Phases } from './phases.tsx';
+import { Plan } from './plan.tsx';
+import { Report } from './report.tsx';
+import { Settings } from './settings.tsx';
+import { useRunStream } from './use-run-stream.ts';
+
+const CurvesTab = lazy(() => import('./curves.tsx'));
+
+const TABS = ['curves', 'events', 'log', 'checkpoints', 'mixture', 'settings', 'report'] as const;
+const OPEN_EVERY_MS = 2_000;
+const OPEN = ['pending', 'queued', 'running'];
+
+/** A job or project, and one of its runs: the latest, unless the address names another. */
+export default function Run({ kind, id }: RunOwner) {
+  const owner = { kind, id };
+  const { data, error } = useQuery({
+    ...ownerQuery(owner),
+    refetchInterval: ({ state }) => (state.data && OPEN.includes(state.data.status) ? OPEN_EVERY_MS : false),
+  });
+  const runs = useQuery(runsOfQuery(owner));
+  const asked = useNumberParam('run');
+  const run = runs.data?.items.find(({ number }) => number === (asked ?? data?.run_number)) ?? null;
+  if (!data)
+    return error ? (
+      <Screen title={`${kind} ${id}`}>
+        <Problem error={error} title="It cannot be shown" />
+      </Screen>
+    ) : null;
+  return (
+    <Screen
+      title={shown(data.name)}
+      heading={<UserText inline>{data.name}</UserText>}
+      actions={<Actions owner={owner} status={data.status} isPaused={data.pause_reason !== null} />}
+    >
+      {data.description !== null && data.description !== '' && <UserText>{data.description}</UserText>}
+      {runs.data && runs.data.items.length > 1 && <WhichRun runs={runs.data.items} run={run} />}
+      <Problem error={runs.error} title="Its runs cannot be read" />
+      {run === null ? (
+        runs.data && <NoRun data={data} />
+      ) : (
+        <OneRun key={run.id} owner={owner} data={data} run={run} isLatest={run.number === data.run_number} />
+      )}
+    </Screen>
+  );
+}
+
+function NoRun({ data }: { data: Job | Project }) {
+  return (
+    <Alert color="gray">
+      {data.run_number === null
+        ? 'It has not been started: Start it, and it is trained in its turn.'
+        : 'There is no run of this number.'}
+    </Alert>
+  );
+}
+
+function WhichRun({ runs, run }: { runs: RunOf[]; run: RunOf | null }) {
+  const change = useChangeAddress();
+  return (
+    <Select
+      label="Run"
+      maw={320}
+      allowDeselect={false}
+      value={run === null ? null : String(run.number)}
+      data={runs.map(({ number, status }) => ({ value: String(number), label: `Run ${number}, ${status}` }))}
+      onChange={(value) => change({ run: value })}
+    />
+  );
+}
+
+function OneRun({
+  owner,
+  data,
+  run,
+  isLatest,
+}: {
+  owner: RunOwner;
+  data: Job | Project;
+  run: RunOf;
+  isLatest: boolean;
+}) {
+  const tab = useChoice('tab', TABS, 'curves');
+  const change = useChangeAddress();
+  const stream = useRunStream(owner, run.number);
+  // The owner is read more often than the list of its runs.
+  const now = isLatest ? { ...run, ...fieldsOf(data) } : { ...run, tokens_per_s: null, seconds_left: null };
+  return (
+    <Stack gap="md">
+      <Stack gap="xs">
+        <div>
+          <StatusBadge status={now.status} paused={now.pause_reason !== null} />{' '}
+          <Text component="span">{data.training_type} of </Text>
+          <UserText inline>{'base_model' in data ? data.base_model : data.model_name}</UserText>
+          {now.worker_id !== null && <Text component="span"> on {now.worker_id}</Text>}
+          {run.started_at !== null && (
+            <Text component="span" c="dimmed">
+              , begun <When at={run.started_at} />
+            </Text>
+          )}
+          <WorkflowLink workflowId={run.workflow_id} />
+        </div>
+        <Text component="div">
+          <UserText>{whyOf(now)}</UserText>
+        </Text>
+        <RunProgress run={now} name={data.name} />
+      </Stack>
+      <Phases events={stream.events} />
+      {stream.refusal !== null && <Alert color="yellow">{stream.refusal}</Alert>}
+      <Tabs value={tab} onChange={(value) => change({ tab: value === 'curves' ? null : value })} keepMounted={false}>
+        <Tabs.List>
+          {TABS.map((name) => (
+            <Tabs.Tab key={name} value={name}>
+              {name}
+            </Tabs.Tab>
+          ))}
+        </Tabs.List>
+        <Tabs.Panel value={tab} pt="md">
+          {tab === 'curves' && (
+            <Suspense>
+              <CurvesTab owner={owner} run={run.number} totalSteps={now.total_steps} stream={stream} />
+            </Suspense>
+          )}
+          {tab === 'events' && <Events events={stream.events} />}
+          {tab === 'log' && <Log owner={owner} run={run.number} isOpen={OPEN.includes(now.status)} />}
+          {tab === 'checkpoints' && <Checkpoints owner={owner} run={run.number} />}
+          {tab === 'mixture' && <Plan plan={run.plan} />}
+          {tab === 'settings' && <Settings run={run} />}
+          {tab === 'report' && <Report owner={owner} run={run} />}
+        </Tabs.Panel>
+      </Tabs>
+    </Stack>
+  );
+}
+
+/** What happens behind a run is in Temporal's Web UI. */
+function WorkflowLink({ workflowId }: { workflowId: string }) {
+  const { data: health } = useQuery(healthQuery);
+  if (!health?.workflows_url) return null;
+  return (
+    <>
+      {', '}
+      <Anchor href={`${health.workflows_url}/${encodeURIComponent(workflowId)}`}>its workflow</Anchor>
+    </>
+  );
+}
+
+/** What a job or project shows of its latest run. */
+function fieldsOf(data: Job | Project) {
+  const {
+    status,
+    progress,
+    current_step,
+    total_steps,
+    tokens_per_s,
+    seconds_left,
+    worker_id,
+    pause_reason,
+    waiting_for,
+    queue_place,
+  } = data;
+  const { phase, error_message, verdict_summary } = data;
+  const known = {
+    status,
+    progress,
+    current_step,
+    total_steps,
+    tokens_per_s,
+    seconds_left,
+    worker_id,
+    pause_reason,
+    waiting_for,
+    queue_place,
+  };
+  return { ...known, error_message, verdict_summary, phase: phase ?? ('waiting' as const) };
+}

@@ -1,0 +1,96 @@
+import { useQueryClient } from '@tanstack/react-query';
+import { useEffect, useRef, useState } from 'react';
+import { followRun, type RunEvent } from '../../api/run-stream.ts';
+import { ownerKey } from '../../api/runs.ts';
+import type { RunOwner } from '../../api/types.ts';
+
+/** Drawing more often than this helps nobody. */
+const SHOW_EVERY_MS = 300;
+const MOST_STEPS_KEPT = 2_000;
+
+/** What a stream has told so far. */
+export interface RunStream {
+  /** All but steps, oldest first. */
+  events: RunEvent[];
+  /** Steps that were done since the stream was opened, each after the one before. */
+  steps: RunEvent[];
+  /** Counts the reasons to read the curves again: what was not told between two connections, another claim, steps that are done again. */
+  reasonsToRead: number;
+  hasEnded: boolean;
+  refusal: string | null;
+}
+
+const NOTHING: RunStream = { events: [], steps: [], reasonsToRead: 0, hasEnded: false, refusal: null };
+
+/**
+ * What happens to a run, as it happens. A page that nobody looks at lets go of its connection, of which a browser has few, and goes on
+ * where it was when it is looked at again.
+ */
+export function useRunStream({ kind, id }: RunOwner, run: number | null): RunStream {
+  const [shown, setShown] = useState(NOTHING);
+  const queries = useQueryClient();
+  const told = useRef(NOTHING);
+  useEffect(() => {
+    told.current = NOTHING;
+    setShown(NOTHING);
+    if (run === null) return;
+    const owner = { kind, id };
+    let last: string | null = null;
+    let following: AbortController | null = null;
+    let timer = 0;
+    const show = () => {
+      if (timer !== 0) return;
+      timer = window.setTimeout(() => {
+        timer = 0;
+        setShown(told.current);
+      }, SHOW_EVERY_MS);
+    };
+    const change = (next: Partial<RunStream>) => {
+      told.current = { ...told.current, ...next };
+      show();
+    };
+    const follow = () => {
+      if (document.hidden || told.current.hasEnded) return void following?.abort();
+      following?.abort();
+      following = new AbortController();
+      const listener = {
+        onOpen: () => change({ reasonsToRead: told.current.reasonsToRead + 1 }),
+        onRefusal: (refusal: string) => change({ refusal }),
+        onEvent: (event: RunEvent) => {
+          last = event.id ?? last;
+          if (event.kind === 'step') return change(withStep(told.current, event));
+          if (event.kind === 'end') change({ hasEnded: true });
+          else change({ events: [...told.current.events, event] });
+          if (['status', 'phase', 'end', 'checkpoint', 'waiting'].includes(event.kind) && isNew(event))
+            void queries.invalidateQueries({ queryKey: ownerKey(owner) });
+        },
+      };
+      void followRun(owner, run, listener, { after: last, signal: following.signal });
+    };
+    follow();
+    document.addEventListener('visibilitychange', follow);
+    return () => {
+      document.removeEventListener('visibilitychange', follow);
+      following?.abort();
+      window.clearTimeout(timer);
+    };
+  }, [kind, id, run, queries]);
+  return shown;
+}
+
+function withStep({ steps, events, reasonsToRead }: RunStream, event: RunEvent): Partial<RunStream> {
+  const isDoneAgain = Number(event.data.step) <= Number(steps.at(-1)?.data.step ?? 0);
+  // Where another claim did its first step the curve gets a mark.
+  const claimedAt = events.findLast(({ kind, data }) => kind === 'status' && data.status === 'running')?.at ?? 0;
+  const isFirstOfClaim = claimedAt > (steps.at(-1)?.at ?? 0);
+  if (isDoneAgain || isFirstOfClaim)
+    return { steps: isDoneAgain ? [event] : [...steps, event], reasonsToRead: reasonsToRead + 1 };
+  return { steps: [...steps, event].slice(-MOST_STEPS_KEPT) };
+}
+
+const NEW_MS = 60_000;
+
+/** Of a run's past nothing has to be read again: it was read when the page was opened. */
+function isNew({ at, kind }: RunEvent): boolean {
+  return kind === 'end' || at === null || Date.now() - at.getTime() < NEW_MS;
+}

@@ -1,0 +1,90 @@
+import { Group, Pagination, Select, Text, TextInput } from '@mantine/core';
+import { useDebouncedCallback } from '@mantine/hooks';
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { type RunSearch, runListQuery } from '../../api/runs.ts';
+import { useChangeAddress, useChoice, useNumberParam, useParam } from '../../parts/address.ts';
+import { count } from '../../parts/numbers.ts';
+import { Problem } from '../../parts/problem.tsx';
+import { RunRows } from '../../parts/runs/run-rows.tsx';
+import { Screen } from '../../parts/screen.tsx';
+
+const PAGE_SIZE = 50;
+const STATUSES = ['', 'open', 'ended', 'pending', 'queued', 'running', 'completed', 'failed', 'cancelled'] as const;
+const SORTS = [
+  { value: '-id', label: 'Newest first' },
+  { value: 'id', label: 'Oldest first' },
+  { value: 'name', label: 'Name, A to Z' },
+  { value: '-name', label: 'Name, Z to A' },
+] as const;
+const TYPE_AFTER_MS = 250;
+
+/** All runs of all jobs and projects: searched, filtered and sorted by the database. */
+export default function Runs() {
+  const name = useParam('name');
+  const status = useChoice('status', STATUSES, '');
+  const sort = useChoice(
+    'sort',
+    SORTS.map(({ value }) => value),
+    '-id',
+  );
+  const page = Math.max(1, useNumberParam('page') ?? 1);
+  const change = useChangeAddress();
+  const [typed, setTyped] = useState(name);
+  const search = useDebouncedCallback(
+    (text: string) => change({ page: null, name: text.trim() || null }),
+    TYPE_AFTER_MS,
+  );
+  const query: RunSearch = { page, page_size: PAGE_SIZE, sort };
+  if (name !== '') query.name = name;
+  if (status !== '') query.status = status;
+  const { data, error } = useQuery(runListQuery(query));
+  return (
+    <Screen title="Runs">
+      <Group align="end">
+        <TextInput
+          label="Name"
+          placeholder="Part of it"
+          type="search"
+          value={typed}
+          onChange={(event) => {
+            setTyped(event.currentTarget.value);
+            search(event.currentTarget.value);
+          }}
+        />
+        <Select
+          label="Status"
+          data={STATUSES.map((value) => ({ value, label: value === '' ? 'all' : value }))}
+          value={status}
+          allowDeselect={false}
+          onChange={(value) => change({ page: null, status: value || null })}
+        />
+        <Select
+          label="Order"
+          data={[...SORTS]}
+          value={sort}
+          allowDeselect={false}
+          onChange={(value) => change({ page: null, sort: value })}
+        />
+      </Group>
+      <Problem error={error} title="The runs cannot be read" />
+      {data && (
+        <>
+          <Text role="status">
+            {data.total === 0 ? 'No run is like this.' : `${count(data.total)} ${data.total === 1 ? 'run' : 'runs'}`}
+          </Text>
+          {data.items.length > 0 && <RunRows runs={data.items} time="created_at" caption="Runs" />}
+          {data.pages > 1 && (
+            <Pagination
+              total={data.pages}
+              value={page}
+              onChange={(next) => change({ page: String(next) })}
+              getItemProps={(nth) => ({ 'aria-label': `Page ${nth}` })}
+              getControlProps={(control) => ({ 'aria-label': `${control} page` })}
+            />
+          )}
+        </>
+      )}
+    </Screen>
+  );
+}
