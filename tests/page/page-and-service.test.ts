@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Browser } from 'playwright-core';
-import { Run } from '../../src/models/runs/run.ts';
+import { transition } from '../../src/models/runs/transition.ts';
 import { type ApiOnly, startTestApi } from '../support/api.ts';
 import { assertNoBarriers, findChromium, NO_CHROMIUM, startBrowser, visit } from '../support/browser.ts';
 import { startTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -73,10 +73,8 @@ describe('the page and its service', function () {
     const { port } = new URL(api.url);
     await api.close();
     for (const page of [first.page, second]) await page.getByText('The service does not answer').waitFor();
-    await Run.update(
-      { status: 'failed', phase: 'finished', error_message: 'It was to fail.' },
-      { where: { id: run.id } },
-    );
+    const set = { error_class: 'TestFailure', error_message: 'It was to fail.' };
+    assert.ok(await transition({ runId: run.id, to: 'failed', phase: 'finished', set }));
     api = await startTestApi(database, { apiKeys: [KEY] }, { port: Number(port) });
     for (const page of [first.page, second]) {
       await page.getByText('The service does not answer').waitFor({ state: 'hidden' });

@@ -1,5 +1,5 @@
-import { Badge } from '@mantine/core';
 import type { ListedRun, RunPhase, RunStatus } from '../../api/types.ts';
+import { Tag } from '../tag.tsx';
 
 /** A mark and a word: colour alone tells some people nothing. */
 const SHOWN: Record<RunStatus | 'paused', { mark: string; color: string }> = {
@@ -16,10 +16,10 @@ export function StatusBadge({ status, paused = false }: { status: RunStatus; pau
   const shown = paused && (status === 'queued' || status === 'pending') ? 'paused' : status;
   const { mark, color } = SHOWN[shown];
   return (
-    <Badge className="status" color={color} variant="light" size="md" radius="sm">
+    <Tag color={color}>
       <span aria-hidden="true">{mark} </span>
       {shown}
-    </Badge>
+    </Tag>
   );
 }
 

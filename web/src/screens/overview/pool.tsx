@@ -1,4 +1,4 @@
-import { Anchor, Badge, Button, Group, NumberInput, Stack, Table, Text, Title } from '@mantine/core';
+import { Anchor, Button, Group, NumberInput, Stack, Table, Text, Title } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link } from 'wouter';
@@ -7,6 +7,7 @@ import type { Worker, WorkerPool } from '../../api/types.ts';
 import { Problem } from '../../parts/problem.tsx';
 import { addressOf } from '../../parts/runs/owners.ts';
 import { Scrolled } from '../../parts/scrolled.tsx';
+import { Tag } from '../../parts/tag.tsx';
 import { When } from '../../parts/when.tsx';
 
 const COLORS = { idle: 'teal', busy: 'blue', stopped: 'gray', error: 'red' } as const;
@@ -91,7 +92,7 @@ function Controls({ pool }: { pool: WorkerPool }) {
 
 function Workers({ workers }: { workers: Worker[] }) {
   return (
-    <Scrolled label="Workers">
+    <Scrolled label="Each worker">
       <Table miw={560} verticalSpacing="xs">
         <Table.Thead>
           <Table.Tr>
@@ -107,9 +108,7 @@ function Workers({ workers }: { workers: Worker[] }) {
             <Table.Tr key={worker.id}>
               <Table.Td>{worker.id}</Table.Td>
               <Table.Td>
-                <Badge className="status" color={COLORS[worker.status]} variant="light" radius="sm">
-                  {worker.status}
-                </Badge>
+                <Tag color={COLORS[worker.status]}>{worker.status}</Tag>
               </Table.Td>
               <Table.Td>
                 {worker.host}, {worker.device ?? 'no device yet'}

@@ -1,8 +1,9 @@
-import { Button, Group, Modal, Stack, Text } from '@mantine/core';
+import { Button, Group, Text } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { act, type RunAction, runsKey } from '../../api/runs.ts';
 import type { RunOwner, RunStatus } from '../../api/types.ts';
+import { Dialog } from '../../parts/dialog.tsx';
 import { Problem } from '../../parts/problem.tsx';
 
 /** What can be done with a run, and what it does. Said before it is done. */
@@ -51,14 +52,9 @@ export function Actions({ owner, status, isPaused }: { owner: RunOwner; status: 
           {ACTIONS[action].label}
         </Button>
       ))}
-      <Modal
-        opened={asked !== null}
-        onClose={() => setAsked(null)}
-        title={asked === null ? '' : ACTIONS[asked].label}
-        closeButtonProps={{ 'aria-label': 'Close' }}
-      >
+      <Dialog isOpen={asked !== null} onClose={() => setAsked(null)} title={asked === null ? '' : ACTIONS[asked].label}>
         {asked !== null && (
-          <Stack>
+          <>
             <Text>{ACTIONS[asked].does}</Text>
             <Problem error={error} />
             <Group justify="end">
@@ -69,9 +65,9 @@ export function Actions({ owner, status, isPaused }: { owner: RunOwner; status: 
                 {ACTIONS[asked].label}
               </Button>
             </Group>
-          </Stack>
+          </>
         )}
-      </Modal>
+      </Dialog>
     </Group>
   );
 }
