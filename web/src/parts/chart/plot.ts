@@ -47,6 +47,8 @@ interface ChartEvents {
 /** Charts with the same x axis show their cursors together. */
 const SHARED_CURSOR = uPlot.sync('run');
 const LEAST_SELECTED_PX = 6;
+/** Behind a colour such as #1864ab. */
+const BAND_ALPHA = '2e';
 
 /**
  * uPlot draws; what the data means, its keyboard and its words are the component's. `now`: marks and range may be others at
@@ -151,9 +153,7 @@ function bandsOf(lines: Line[], color: (name: string) => string): uPlot.Band[] {
   return lines.flatMap((line) => {
     const low = index;
     index += line.band ? 3 : 1;
-    return line.band
-      ? [{ series: [low + 1, low], fill: `color-mix(in srgb, ${color(line.color)} 18%, transparent)` }]
-      : [];
+    return line.band ? [{ series: [low + 1, low], fill: `${color(line.color)}${BAND_ALPHA}` }] : [];
   });
 }
 

@@ -31,7 +31,7 @@ export function RunRows({
         <Table.Tbody>
           {runs.map((run) => (
             <Table.Tr key={run.id}>
-              <Table.Td maw={260}>
+              <Table.Td miw={160} maw={260}>
                 <Anchor
                   component={Link}
                   href={addressOf(run.owner, run.is_latest ? undefined : run.number)}

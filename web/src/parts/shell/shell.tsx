@@ -1,4 +1,15 @@
-import { AppShell, Box, Burger, Button, Group, NavLink, ScrollArea, Text, useMantineColorScheme } from '@mantine/core';
+import {
+  Anchor,
+  AppShell,
+  Box,
+  Burger,
+  Button,
+  Group,
+  NavLink,
+  ScrollArea,
+  Text,
+  useMantineColorScheme,
+} from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useEffect, useRef, useSyncExternalStore } from 'react';
@@ -115,7 +126,7 @@ function Version() {
   const { data: health } = useQuery(healthQuery);
   return (
     <Text size="xs" c="dimmed" px="sm">
-      {health ? `Version ${health.version}` : ''} <a href="/docs">API</a>
+      {health ? `Version ${health.version}` : ''} <Anchor href="/docs">API</Anchor>
     </Text>
   );
 }

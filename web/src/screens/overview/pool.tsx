@@ -38,8 +38,13 @@ function sentenceOf(
 ): string {
   if (pending_action !== null)
     return `The pool is at it: ${pending_action.action}, ${pending_action.done} of ${pending_action.total} workers are as asked.`;
+  const others = total_workers - busy_workers - idle_workers;
   if (total_workers > 0)
-    return `${busy_workers} of ${total_workers} train, ${idle_workers} wait for work. At most ${max_workers} run at once.`;
+    return [
+      `${busy_workers} of ${total_workers} train, ${idle_workers} wait for work`,
+      others > 0 ? `, ${others} do neither: the table says why` : '',
+      `. At most ${max_workers} run at once.`,
+    ].join('');
   return hasWaiting
     ? 'No worker runs, so nothing that waits can begin. Start one.'
     : 'No worker runs. Start one before, or after, you ask for a run.';

@@ -82,7 +82,9 @@ export function lossLines({ buckets, evals }: Curves, halfLife: number): { x: nu
     },
     { label: 'train', color: '--line-train', values: onAxis(buckets.step, smoothed) },
   ];
-  const traits = [...new Set(evals.map(({ trait }) => trait))].sort();
+  const all = [...new Set(evals.map(({ trait }) => trait))].sort();
+  // Of one trait alone, that over all traits is the same.
+  const traits = all.length === 2 ? all.filter((trait) => trait === null) : all;
   traits.forEach((trait, index) => {
     const own = evals.filter((each) => each.trait === trait);
     const values = onAxis(

@@ -4,6 +4,7 @@ import type { RunEvent } from '../../api/run-stream.ts';
 import { Scrolled } from '../../parts/scrolled.tsx';
 import { UserText } from '../../parts/user-text.tsx';
 import { When } from '../../parts/when.tsx';
+import { eventText } from './event-text.ts';
 
 const FIRST_SHOWN = 200;
 
@@ -13,7 +14,7 @@ export function Events({ events }: { events: RunEvent[] }) {
   const [shownRows, setShownRows] = useState(FIRST_SHOWN);
   const wanted = search.trim().toLowerCase();
   const found = events
-    .map((event) => ({ event, text: textOf(event) }))
+    .map((event) => ({ event, text: eventText(event) }))
     .filter(({ event, text }) => wanted === '' || `${event.kind} ${text}`.toLowerCase().includes(wanted))
     .reverse();
   return (
@@ -60,16 +61,4 @@ export function Events({ events }: { events: RunEvent[] }) {
       )}
     </Stack>
   );
-}
-
-function textOf({ data }: RunEvent): string {
-  const { message, ...rest } = data;
-  const others = Object.entries(rest)
-    .filter(([, value]) => value !== null && value !== undefined)
-    .map(
-      ([name, value]) =>
-        `${name.replaceAll('_', ' ')} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`,
-    )
-    .join(', ');
-  return typeof message === 'string' ? [message, others].filter(Boolean).join('\n') : others;
 }

@@ -4,31 +4,38 @@ import type { RunPhase } from '../../api/types.ts';
 import { duration } from '../../parts/numbers.ts';
 import { capital, phaseOf } from '../../parts/runs/status.tsx';
 
-/** What a run did after the other, and for how long. */
+const MOST_SHOWN = 10;
+
+/** What a run did after the other, and for how long. What took less than a second is left to the events. */
 export function Phases({ events }: { events: RunEvent[] }) {
   const reached = events.flatMap(({ at, data }) =>
     at !== null && typeof data.phase === 'string' ? [{ at, phase: data.phase as RunPhase }] : [],
   );
-  const phases = reached.filter(({ phase }, index) => phase !== reached[index - 1]?.phase);
+  const phases = reached
+    .filter(({ phase }, index) => phase !== reached[index - 1]?.phase)
+    .map((step, index, all) => ({ ...step, seconds: secondsBetween(step.at, all[index + 1]?.at) }))
+    .filter(({ seconds }) => seconds === null || seconds >= 1);
   if (phases.length === 0) return null;
   return (
     <Group component="ol" gap="xs" className="phases" aria-label="Phases">
-      {phases.map(({ at, phase }, index) => {
-        const next = phases[index + 1];
-        return (
-          <li key={`${phase} ${at.toISOString()}`}>
-            <Text size="sm" component="span" fw={next ? 400 : 600}>
-              {capital(phaseOf(phase))}
+      {phases.length > MOST_SHOWN && <li>…</li>}
+      {phases.slice(-MOST_SHOWN).map(({ at, phase, seconds }) => (
+        <li key={`${phase} ${at.toISOString()}`}>
+          <Text size="sm" component="span" fw={seconds === null ? 600 : 400}>
+            {capital(phaseOf(phase))}
+          </Text>
+          {seconds !== null && (
+            <Text size="xs" component="span" c="dimmed">
+              {' '}
+              {duration(seconds)}
             </Text>
-            {next && (
-              <Text size="xs" component="span" c="dimmed">
-                {' '}
-                {duration((next.at.getTime() - at.getTime()) / 1000)}
-              </Text>
-            )}
-          </li>
-        );
-      })}
+          )}
+        </li>
+      ))}
     </Group>
   );
+}
+
+function secondsBetween(from: Date, to: Date | undefined): number | null {
+  return to === undefined ? null : (to.getTime() - from.getTime()) / 1000;
 }
