@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { childEnv, loadEnv, PROJECT_ROOT } from '../src/platform/env.ts';
 import { ensureTrainerPython } from '../src/platform/python.ts';
+import { ensureChromium } from './support/browser.ts';
 import { startSharedServers } from './support/shared-servers.ts';
 
 interface Count {
@@ -27,12 +28,14 @@ const SPECS = ['tests/{chaos,fuzz}/*.test.ts', 'tests/service/*.test.ts', 'tests
 
 const env = loadEnv();
 const python = await ensureTrainerPython({ env, onProgress: (line) => console.log(line) });
+const files = process.argv.slice(2);
+if (files.length === 0 || files.some((file) => file.includes('tests/page')))
+  await ensureChromium((line) => console.log(line));
 const servers = await startSharedServers();
 // They are in sessions of their own, and would live on.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.once(signal, () => void servers.stop().finally(() => process.exit(1)));
 const scratch = await mkdtemp(join(tmpdir(), 'mtm-test-'));
-const files = process.argv.slice(2);
 const suites =
   files.length > 0
     ? { node: () => runMocha(files) }

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { access, constants } from 'node:fs/promises';
 import AxeBuilder from '@axe-core/playwright';
+import { execa } from 'execa';
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { PROJECT_ROOT } from '../../src/platform/env.ts';
+
+const INSTALL_TIMEOUT_MS = 300_000;
 
 const PLACES = [
   '/usr/bin/chromium',
@@ -27,6 +31,15 @@ export async function findChromium(): Promise<string | null> {
 
 export const NO_CHROMIUM =
   'There is no Chromium, so the page was not tried. Install one (Debian: apt-get install chromium; elsewhere: npx playwright-core install chromium), or set MTM_TEST_CHROMIUM.';
+
+/** Has Playwright install its own where there is none, and says so where that is not possible either: the tests of the page are left out then. */
+export async function ensureChromium(say: (line: string) => void): Promise<void> {
+  if ((await findChromium()) !== null) return;
+  say('There is no Chromium for the tests of the page: Playwright installs its own.');
+  const options = { cwd: PROJECT_ROOT, preferLocal: true, reject: false, timeout: INSTALL_TIMEOUT_MS } as const;
+  await execa('playwright-core', ['install', '--no-shell', 'chromium'], options);
+  if ((await findChromium()) === null) say(NO_CHROMIUM);
+}
 
 /** How a page is looked at. */
 export interface Look {
