@@ -14,7 +14,7 @@ import {
 } from './service.ts';
 import { putTinyModel } from './tiny-models.ts';
 
-const KEY = 'a-key';
+export const KEY = 'a-key';
 /** More than any disk has, so that an upload within the limit can be too large for the disk. */
 const MOST_UPLOAD_BYTES = 1e15;
 

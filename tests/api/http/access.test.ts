@@ -28,6 +28,9 @@ const alternating = (text: string) =>
   [...text].map((letter, i) => (i % 2 === 0 ? letter.toUpperCase() : letter.toLowerCase())).join('');
 const encoded = (letter: string) => `%${letter.charCodeAt(0).toString(16)}`;
 
+/** What open endpoints answer that change nothing here: the example's key is none of ours. */
+const OPEN_ANSWERS: Record<string, number> = { 'POST /api/v1/session': 400, 'DELETE /api/v1/session': 204 };
+
 /** Ways to write a path that some part of a server may take for the same. */
 const SPELLINGS: Record<string, (path: string) => string> = {
   'as it is': (path) => path,
@@ -141,7 +144,7 @@ describe('access', function () {
           const path = write(pathOf(pattern));
           const answers = Object.entries(KEYS).map(async ([key, headers]) => {
             const status = await send(method, path, headers, bodyOf(pattern, method));
-            const expected = isOpen(pattern, method, path) ? 200 : 401;
+            const expected = isOpen(pattern, method, path) ? (OPEN_ANSWERS[`${method} ${pattern}`] ?? 200) : 401;
             if (status !== expected) wrong.push(`${method} ${path} (${pattern} ${spelling}), key ${key}: ${status}`);
             sent += 1;
           });
