@@ -135,7 +135,7 @@ describe('datasets on the page', function () {
     await page.getByRole('region', { name: 'Conversations by their characters, as a table' }).waitFor();
     await page.getByLabel('Count tokens for').selectOption(TINY_MODEL);
     await page.getByRole('img', { name: /^Rows by their tokens/ }).waitFor({ timeout: 60_000 });
-    await page.getByText('Rows of more than 1,024 tokens: 1').waitFor();
+    await page.getByText('Rows of more than 1,024 tokens: 1', { exact: true }).waitFor();
     await assertNoBarriers(visitor, 'a profile');
     assert.equal(new URL(page.url()).searchParams.get('model'), TINY_MODEL);
   });
@@ -224,9 +224,9 @@ describe('datasets on the page', function () {
     }));
     await page.locator('input[type=file]').setInputFiles(files);
     await ended('2 uploaded');
-    await page.getByLabel('Order').selectOption('name');
+    await page.getByLabel('Order').selectOption('-name');
     const rows = page.getByRole('region', { name: 'Datasets' }).getByRole('row');
-    await rows.nth(1).getByRole('link', { name: 'a', exact: true }).waitFor();
+    await rows.nth(1).getByRole('link', { name: 'fragen', exact: true }).waitFor();
     await page.getByLabel('Name').fill('fragen');
     await page.getByText('1 dataset', { exact: true }).waitFor();
     await page.reload();
