@@ -129,7 +129,10 @@ function Version() {
   const { data: health } = useQuery(healthQuery);
   return (
     <Text size="xs" c="dimmed" px="sm">
-      {health ? `Version ${health.version}` : ''} <Anchor href="/docs">API</Anchor>
+      {health ? `Version ${health.version}` : ''}{' '}
+      <Anchor href="/docs" underline="always">
+        API
+      </Anchor>
     </Text>
   );
 }
