@@ -86,6 +86,7 @@ function table(path: string, dialect: Dialect, longestRowBytes: number, options 
 const NOT_CLOSED = `is never closed, or is longer than ${LONGEST_ROW_BYTES[1] / 1024 ** 2} MiB`;
 
 const REMEDY = 'Mend that line and upload the file again.';
+const SKIP = 'Or upload it with on_bad_rows: skip, which leaves out what cannot be read.';
 
 async function explain(
   error: unknown,
@@ -104,8 +105,9 @@ async function explain(
   const wrong = await rejectedRows(connection, path, dialect, longestRowBytes).catch(() => []);
   const [first, ...others] = wrong;
   if (first) {
-    const sentence = wrongRows('CSV', [first, ...others], REMEDY);
-    return first.problem.includes(NOT_CLOSED) ? new RowTooLong(sentence.message) : sentence;
+    // Nobody knows where such a row ends, so none can be left out.
+    if (first.problem.includes(NOT_CLOSED)) return new RowTooLong(wrongRows('CSV', [first, ...others], REMEDY).message);
+    return wrongRows('CSV', [first, ...others], `${REMEDY} ${SKIP}`);
   }
   const [what = ''] = messageOf(error).split('\n');
   return new DatasetError(`file is not valid CSV: ${what.trim()}. ${REMEDY}`);

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { conversationsOf } from './conversations.ts';
 import { withDuckDb } from './duckdb.ts';
-import type { Lengths } from './profile.ts';
+import { type LengthBucket, type Lengths, lengthBuckets } from './lengths.ts';
 import { withProgress } from './progress.ts';
 import type { Mapping } from './rows/mapping.ts';
 import { type EncodedConversation, type Tokenizer, tokenLengths } from './tokenizer.ts';
@@ -11,6 +11,8 @@ export interface DatasetTokens {
   counted_rows: number;
   /** Of whole rows, before they are cut off. */
   lengths: Lengths | null;
+  /** How many of those that were counted are about how long. */
+  histogram: LengthBucket[] | null;
   /** Of all usable rows: scaled from those that were counted, as the two below. */
   total: number;
   /** Longer than max_length. */
@@ -39,13 +41,20 @@ export async function datasetTokens(
   const { usableRows, tokenizer } = request;
   const counted = await tokenLengths(tokenizer, await sampleRows(request, onProgress));
   const scaled = (part: number) => (counted.length === 0 ? 0 : Math.round((part * usableRows) / counted.length));
-  const lengths = counted.flatMap((length) => ('tokens' in length ? [length.tokens] : []));
+  const rowTokens = counted.flatMap((length) => ('tokens' in length ? [length.tokens] : []));
+  const lengths = lengthsOf(rowTokens);
   const refused = counted.flatMap((length) => ('problem' in length ? [length.problem] : []));
   return {
     counted_rows: counted.length,
-    lengths: lengthsOf(lengths),
-    total: scaled(sum(lengths)),
-    too_long_rows: scaled(lengths.filter((tokens) => tokens > tokenizer.maxLength).length),
+    lengths,
+    histogram:
+      lengths &&
+      lengthBuckets(
+        rowTokens.map((tokens) => [tokens, 1]),
+        lengths,
+      ),
+    total: scaled(sum(rowTokens)),
+    too_long_rows: scaled(rowTokens.filter((tokens) => tokens > tokenizer.maxLength).length),
     without_answer_rows: scaled(counted.filter((length) => 'trained' in length && length.trained === 0).length),
     refused: refused[0] === undefined ? null : { rows: refused.length, problem: refused[0] },
   };

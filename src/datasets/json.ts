@@ -86,6 +86,7 @@ async function endsWithBracket(path: string): Promise<boolean> {
 }
 
 const REMEDY = 'Mend it: the file is to be an array of objects, or one object per line.';
+const SKIP = 'Or upload it with on_bad_rows: skip, which leaves out what cannot be read.';
 
 async function explain(error: unknown, path: string, format: Format, longestRowBytes: number): Promise<DatasetError> {
   const tooLong = rowsTooLong(error);
@@ -94,12 +95,16 @@ async function explain(error: unknown, path: string, format: Format, longestRowB
   if (message.includes('maximum_object_size'))
     return new RowTooLong(`file has an object of more than ${longestRowBytes} bytes. Split it into rows.`);
   const wrong: WrongRow[] = [];
-  for await (const { text = '', problem = problemOf(text), ...where } of placesIn(path, format)) {
-    if (problem !== null) wrong.push({ ...where, problem });
+  let isBetweenRows = false;
+  for await (const { text = '', problem, ...where } of placesIn(path, format)) {
+    const found = problem ?? problemOf(text);
+    if (found !== null) wrong.push({ ...where, problem: found });
+    isBetweenRows ||= problem !== undefined;
     if (wrong.length > MOST_OTHERS) break;
   }
   const [first, ...others] = wrong;
-  if (first) return wrongRows('JSON', [first, ...others], REMEDY);
+  // What is wrong between rows is in none that could be left out.
+  if (first) return wrongRows('JSON', [first, ...others], isBetweenRows ? REMEDY : `${REMEDY} ${SKIP}`);
   const what = message.match(/Malformed JSON[^:]*:?\s*(?:[^:]*line \d+:)?\s*([^\n]+?)(?:\. |\s*$)/)?.[1];
   return new DatasetError(`file is not valid JSON: ${what?.trim() ?? 'it does not read as JSON'}. ${REMEDY}`);
 }

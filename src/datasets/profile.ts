@@ -4,6 +4,7 @@ import { franc } from 'franc-min';
 import { conversationsOf } from './conversations.ts';
 import { countRows } from './count-rows.ts';
 import { withDuckDb } from './duckdb.ts';
+import { type LengthBucket, type Lengths, lengthBuckets } from './lengths.ts';
 import { shownRows } from './preview.ts';
 import { withProgress } from './progress.ts';
 import { FORMATS } from './rows/formats.ts';
@@ -16,15 +17,6 @@ export interface ProfileRequest {
   parquetPath: string;
   columns: string[];
   mapping: Mapping | null;
-}
-
-/** Lengths of something that each row has, over all rows. */
-export interface Lengths {
-  min: number;
-  median: number;
-  p95: number;
-  max: number;
-  mean: number;
 }
 
 export interface ColumnProfile {
@@ -57,6 +49,8 @@ export interface Profile {
   longest_row: number | null;
   /** Of whole conversations. */
   characters: Lengths | null;
+  /** How many of them are about how long; null when no row gives one. */
+  character_histogram: LengthBucket[] | null;
   columns: ColumnProfile[];
   roles: RoleProfile[];
 }
@@ -99,6 +93,7 @@ async function profileWith(
       duplicates: 0,
       longest_row: null,
       characters: null,
+      character_histogram: null,
       columns: columnProfiles,
       roles: [],
     };
@@ -141,19 +136,28 @@ async function profileColumns(
   return found;
 }
 
+/** A length with zeros in place of all digits but its first three: few different ones, however long rows are. */
+const ROUNDED_LENGTH = 'length - length % pow(10, greatest(0, floor(log10(greatest(length, 1))) - 2))::INTEGER';
+
 async function profileConversations(connection: DuckDBConnection) {
   const found = await connection.runAndReadAll(
-    `SELECT to_json(${lengthsSql('length')})::VARCHAR AS characters, arg_max(row, length)::INTEGER AS longest_row,
+    `SELECT to_json(${lengthsSql('length')})::VARCHAR AS characters, to_json(histogram(${ROUNDED_LENGTH}))::VARCHAR AS counts, arg_max(row, length)::INTEGER AS longest_row,
        (count(*) - count(DISTINCT content))::INTEGER AS duplicates, count(*) FILTER (has_special)::INTEGER AS rows_with_special_tokens
      FROM (SELECT row, ${charactersOf('messages')}::INTEGER AS length, md5_number(messages) AS content,
        regexp_matches(messages, ${literal(FORMATS.special_tokens)}) AS has_special FROM conversations)`,
   );
   const [row] = found.getRowObjectsJson();
+  const characters = JSON.parse(String(row?.characters)) as Lengths;
+  const counts = Object.entries(JSON.parse(String(row?.counts)) as Record<string, number>);
   return {
     rows_with_special_tokens: Number(row?.rows_with_special_tokens),
     duplicates: Number(row?.duplicates),
     longest_row: Number(row?.longest_row),
-    characters: JSON.parse(String(row?.characters)) as Lengths,
+    characters,
+    character_histogram: lengthBuckets(
+      counts.map(([length, rows]) => [Number(length), rows]),
+      characters,
+    ),
   };
 }
 

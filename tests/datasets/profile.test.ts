@@ -67,6 +67,7 @@ describe('what is known of a dataset', function () {
       duplicates: number;
       longest_row: number;
       characters: { min: number; median: number; max: number };
+      character_histogram: { from: number; to: number; rows: number }[];
       columns: { name: string; empty: number; distinct: number; characters: { max: number } }[];
       roles: { role: string; messages: number; languages: { language: string }[] }[];
     };
@@ -75,6 +76,10 @@ describe('what is known of a dataset', function () {
     assert.deepEqual(
       [profile.characters.min, profile.characters.median, profile.characters.max],
       [lengths[1], lengths[2], lengths[0]],
+    );
+    assert.deepEqual(
+      profile.character_histogram.flatMap(({ from, to, rows }) => Array(rows).fill([from, to])),
+      lengths.sort((a, b) => a - b).map((length) => [length - (length % 5), length - (length % 5) + 4]),
     );
     assert.deepEqual(
       profile.columns.map(({ name, empty, characters }) => [name, empty, characters.max]),
@@ -90,5 +95,12 @@ describe('what is known of a dataset', function () {
         ['user', 3, 'deu'],
       ],
     );
+  });
+
+  it('is made again where an earlier version kept it without a histogram', async () => {
+    await api.call('GET', `${path}/profile`);
+    await database.sequelize.query("UPDATE datasets SET profile = profile - 'character_histogram'");
+    const { body } = await api.call('GET', `${path}/profile`);
+    assert.ok(Array.isArray(body.character_histogram));
   });
 });

@@ -5,12 +5,16 @@ import { Link, Route, Switch } from 'wouter';
 /** A screen is loaded when it is first shown. */
 const Overview = lazy(() => import('./screens/overview/overview.tsx'));
 const Runs = lazy(() => import('./screens/runs/runs.tsx'));
+const Datasets = lazy(() => import('./screens/datasets/datasets.tsx'));
+const Dataset = lazy(() => import('./screens/dataset/dataset.tsx'));
 const Run = lazy(() => import('./screens/run/run.tsx'));
 
 /** Which screen an address shows. The service answers each with the page: src/api/page/routes.ts has their first parts. */
 const SCREENS: { path: string; show: (id: number) => ReactNode }[] = [
   { path: '/', show: () => <Overview /> },
   { path: '/runs', show: () => <Runs /> },
+  { path: '/datasets', show: () => <Datasets /> },
+  { path: '/datasets/:id', show: (id) => <Dataset id={id} /> },
   { path: '/jobs/:id', show: (id) => <Run kind="job" id={id} /> },
   { path: '/projects/:id', show: (id) => <Run kind="project" id={id} /> },
 ];

@@ -10,6 +10,13 @@ const unusableRows = z.object({
   first_row: z.int().openapi({ description: 'Counts from 0' }),
 });
 const lengths = z.object({ min: z.int(), median: z.int(), p95: z.int(), max: z.int(), mean: z.number() });
+const histogram = z.array(
+  z.object({
+    from: z.int().openapi({ description: 'The least length' }),
+    to: z.int().openapi({ description: 'The greatest; of the last one that of the longest row' }),
+    rows: z.int(),
+  }),
+);
 const EXAMPLE_LENGTHS = { min: 12, median: 90, p95: 240, max: 1024, mean: 104.5 };
 
 export const ProfileQuery = z.object({
@@ -31,6 +38,10 @@ export const ProfileSchema = z
     duplicates: z.int().openapi({ description: 'Usable rows with the conversation of an earlier one' }),
     longest_row: z.int().nullable(),
     characters: lengths.nullable().openapi({ description: 'Of whole conversations' }),
+    character_histogram: histogram.nullable().openapi({
+      description:
+        'How many conversations are about how long: 31 buckets at most, the last for all that are longer than nearly all',
+    }),
     columns: z.array(
       z.object({
         name: z.string(),
@@ -45,6 +56,7 @@ export const ProfileSchema = z
         max_length: z.int(),
         counted_rows: z.int().openapi({ description: 'Fewer than usable_rows: the rest is an estimate from these' }),
         lengths: lengths.nullable(),
+        histogram: histogram.nullable().openapi({ description: 'Of the counted rows' }),
         total: z.int(),
         too_long_rows: z.int(),
         without_answer_rows: z.int().openapi({ description: 'No answer stands within max_length' }),
@@ -76,6 +88,11 @@ export const ProfileSchema = z
       duplicates: 2,
       longest_row: 41,
       characters: EXAMPLE_LENGTHS,
+      character_histogram: [
+        { from: 0, to: 9, rows: 0 },
+        { from: 10, to: 19, rows: 95 },
+        { from: 20, to: 1024, rows: 4 },
+      ],
       tokens: null,
       columns: [{ name: 'input', empty: 1, distinct: 98, characters: EXAMPLE_LENGTHS }],
       roles: [{ role: 'user', messages: 99, characters: 4_100, languages: [{ language: 'eng', percent: 100 }] }],

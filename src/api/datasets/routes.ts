@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { fileIsGone, profileOf, remap, validateRows } from '../../commands/datasets/dataset-rows.ts';
+import { usersOf } from '../../commands/datasets/dataset-users.ts';
 import { deleteDataset } from '../../commands/datasets/delete-dataset.ts';
 import { findDataset } from '../../commands/datasets/find-dataset.ts';
 import { tokensOf } from '../../commands/datasets/row-tokens.ts';
@@ -22,6 +23,8 @@ import {
   DatasetPatch,
   DatasetSchema,
   DatasetUpload,
+  DatasetUsersQuery,
+  DatasetUsersSchema,
   PreviewQuery,
   PreviewSchema,
   UploadListSchema,
@@ -169,6 +172,22 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
     errors: { 400: 'The mapping does not fit its columns, or it has none', 404: 'Dataset not found' },
     mayTakeLong: true,
     handle: async ({ params: { id }, body, slowly }) => await validateRows(await findDataset(id), body.mapping, slowly),
+  });
+
+  endpoints.add({
+    method: 'get',
+    path: '/datasets/{id}/users',
+    summary: 'The jobs and projects that use a dataset, which is not deleted as long as there are any',
+    tag,
+    params: IdParams,
+    query: DatasetUsersQuery,
+    success: { status: 200, description: 'A page of them, jobs first', schema: DatasetUsersSchema },
+    errors: { 404: 'Dataset not found' },
+    handle: async ({ params: { id }, query: { page, page_size } }) => {
+      await findDataset(id);
+      const { users, total } = await usersOf(id, { limit: page_size, offset: (page - 1) * page_size });
+      return { items: users, total, page, page_size, pages: Math.ceil(total / page_size) };
+    },
   });
 
   endpoints.add({

@@ -9,6 +9,7 @@ import {
   metadataPatch,
   nameField,
   pageOf,
+  pageQuery,
   searchQuery,
   textField,
 } from '../http/shared-schema.ts';
@@ -120,6 +121,12 @@ export const DatasetPatch = metadataPatch
   .openapi('DatasetPatch');
 
 export const DatasetListQuery = searchQuery(10);
+
+export const DatasetUsersQuery = pageQuery(50);
+const USER = { kind: 'project' as const, id: 1, name: 'My Reasoning Project' };
+export const DatasetUsersSchema = pageOf(
+  z.object({ kind: z.enum(['job', 'project']), id: idField, name: z.string() }),
+).openapi('DatasetUsers', { example: examplePage(USER) });
 
 export const PreviewQuery = z.strictObject({
   offset: integerParam(0, 2_147_483_647).default(0),

@@ -13,6 +13,15 @@ export type Curves = Schemas['Curves'];
 export type Checkpoints = Schemas['Checkpoints'];
 export type Report = Schemas['Report'];
 export type MixturePlan = Schemas['MixturePlan'];
+export type Dataset = Schemas['Dataset'];
+export type PreviewRow = Schemas['DatasetPreview']['rows'][number];
+export type DatasetProfile = Schemas['DatasetProfile'];
+export type Lengths = NonNullable<DatasetProfile['characters']>;
+export type LengthBucket = NonNullable<DatasetProfile['character_histogram']>[number];
+export type MappingCheck = Schemas['DatasetValidation'];
+export type RowTokens = Schemas['RowTokens'];
+/** Which column is which part of a conversation. */
+export type Mapping = Record<string, string>;
 export type RunStatus = Run['status'];
 export type RunPhase = Run['phase'];
 

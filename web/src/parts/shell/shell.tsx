@@ -19,10 +19,12 @@ import { healthQuery } from '../../api/service.ts';
 import { sessionKey, signOut } from '../../api/session.ts';
 import { useScheme } from '../scheme.ts';
 import { Banner } from './banner.tsx';
+import { UploadsPanel } from './uploads-panel.tsx';
 
 const PLACES = [
   { address: '/', label: 'Overview' },
   { address: '/runs', label: 'Runs' },
+  { address: '/datasets', label: 'Datasets' },
 ];
 
 /** The frame of every screen: where one can go, and whether the service is there. */
@@ -75,7 +77,8 @@ export function Shell({ canSignOut, children }: { canSignOut: boolean; children:
       </AppShell.Navbar>
       <AppShell.Main id="content" ref={main} tabIndex={-1}>
         <Banner />
-        <Box className={isAway ? 'stale' : undefined}>{children}</Box>
+        <Box className={isAway ? 'content stale' : 'content'}>{children}</Box>
+        <UploadsPanel />
       </AppShell.Main>
     </AppShell>
   );
@@ -126,7 +129,10 @@ function Version() {
   const { data: health } = useQuery(healthQuery);
   return (
     <Text size="xs" c="dimmed" px="sm">
-      {health ? `Version ${health.version}` : ''} <Anchor href="/docs">API</Anchor>
+      {health ? `Version ${health.version}` : ''}{' '}
+      <Anchor href="/docs" underline="always">
+        API
+      </Anchor>
     </Text>
   );
 }

@@ -1,10 +1,10 @@
-import { Group, Pagination, Select, Text, TextInput } from '@mantine/core';
-import { useDebouncedCallback } from '@mantine/hooks';
+import { Group, Select, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
 import { type RunSearch, runListQuery } from '../../api/runs.ts';
-import { useChangeAddress, useChoice, useNumberParam, useParam } from '../../parts/address.ts';
+import { useChangeAddress, useChoice, useParam } from '../../parts/address.ts';
+import { NameSearch } from '../../parts/name-search.tsx';
 import { count } from '../../parts/numbers.ts';
+import { Pages, usePage } from '../../parts/pages.tsx';
 import { Problem } from '../../parts/problem.tsx';
 import { RunRows } from '../../parts/runs/run-rows.tsx';
 import { Screen } from '../../parts/screen.tsx';
@@ -17,7 +17,6 @@ const SORTS = [
   { value: 'name', label: 'Name, A to Z' },
   { value: '-name', label: 'Name, Z to A' },
 ] as const;
-const TYPE_AFTER_MS = 250;
 
 /** All runs of all jobs and projects: searched, filtered and sorted by the database. */
 export default function Runs() {
@@ -28,30 +27,15 @@ export default function Runs() {
     SORTS.map(({ value }) => value),
     '-id',
   );
-  const page = Math.max(1, useNumberParam('page') ?? 1);
   const change = useChangeAddress();
-  const [typed, setTyped] = useState(name);
-  const search = useDebouncedCallback(
-    (text: string) => change({ page: null, name: text.trim() || null }),
-    TYPE_AFTER_MS,
-  );
-  const query: RunSearch = { page, page_size: PAGE_SIZE, sort };
+  const query: RunSearch = { page: usePage(), page_size: PAGE_SIZE, sort };
   if (name !== '') query.name = name;
   if (status !== '') query.status = status;
   const { data, error } = useQuery(runListQuery(query));
   return (
     <Screen title="Runs">
       <Group align="end">
-        <TextInput
-          label="Name"
-          placeholder="Part of it"
-          type="search"
-          value={typed}
-          onChange={(event) => {
-            setTyped(event.currentTarget.value);
-            search(event.currentTarget.value);
-          }}
-        />
+        <NameSearch />
         <Select
           label="Status"
           data={STATUSES.map((value) => ({ value, label: value === '' ? 'all' : value }))}
@@ -74,15 +58,7 @@ export default function Runs() {
             {data.total === 0 ? 'No run is like this.' : `${count(data.total)} ${data.total === 1 ? 'run' : 'runs'}`}
           </Text>
           {data.items.length > 0 && <RunRows runs={data.items} time="created_at" caption="Runs" />}
-          {data.pages > 1 && (
-            <Pagination
-              total={data.pages}
-              value={page}
-              onChange={(next) => change({ page: String(next) })}
-              getItemProps={(nth) => ({ 'aria-label': `Page ${nth}` })}
-              getControlProps={(control) => ({ 'aria-label': `${control} page` })}
-            />
-          )}
+          <Pages total={data.pages} />
         </>
       )}
     </Screen>

@@ -1,0 +1,28 @@
+import { TextInput } from '@mantine/core';
+import { useDebouncedCallback } from '@mantine/hooks';
+import { useState } from 'react';
+import { useChangeAddress, useParam } from './address.ts';
+
+const TYPE_AFTER_MS = 250;
+
+/** Searches a list by part of a name, which stands in the address; the first page of what is found is shown then. */
+export function NameSearch() {
+  const [typed, setTyped] = useState(useParam('name'));
+  const change = useChangeAddress();
+  const search = useDebouncedCallback(
+    (text: string) => change({ page: null, name: text.trim() || null }),
+    TYPE_AFTER_MS,
+  );
+  return (
+    <TextInput
+      label="Name"
+      placeholder="Part of it"
+      type="search"
+      value={typed}
+      onChange={(event) => {
+        setTyped(event.currentTarget.value);
+        search(event.currentTarget.value);
+      }}
+    />
+  );
+}
