@@ -56,6 +56,22 @@ describe('the page and its service', function () {
     await visitor.leave();
   });
 
+  it('keep the frame where a part of a screen is not there any more, and load it again', async () => {
+    // Take BrokenScreen out of web/src/screens.tsx, and the whole page is gone.
+    const { page, leave } = await visit(browser, api.url);
+    await page.goto('/');
+    await page.getByLabel('API key').fill(KEY);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('heading', { name: 'Overview' }).waitFor();
+    await page.route(/assets\/runs-.*\.js/, (route) => route.fulfill({ status: 404 }));
+    await page.getByRole('link', { name: 'Runs', exact: true }).click();
+    await page.getByText('This screen cannot be shown').waitFor();
+    await page.unrouteAll();
+    await page.getByRole('button', { name: 'Load again' }).click();
+    await page.getByRole('heading', { name: 'Runs' }).waitFor();
+    await leave();
+  });
+
   it('find each other again after the service was away, without a reload, in both of two tabs', async () => {
     const run = await buildRun(database);
     const first = await visit(browser, api.url);

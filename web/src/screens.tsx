@@ -1,6 +1,7 @@
 import { Loader, Text, Title } from '@mantine/core';
 import { lazy, type ReactNode, Suspense } from 'react';
-import { Link, Route, Switch } from 'wouter';
+import { Link, Route, Switch, useLocation } from 'wouter';
+import { BrokenScreen } from './parts/shell/broken-screen.tsx';
 
 /** A screen is loaded when it is first shown. */
 const Overview = lazy(() => import('./screens/overview/overview.tsx'));
@@ -20,21 +21,25 @@ const SCREENS: { path: string; show: (id: number) => ReactNode }[] = [
 ];
 
 export function Screens() {
+  const [address] = useLocation();
   return (
-    <Suspense fallback={<Loader aria-label="Loading" />}>
-      <Switch>
-        {SCREENS.map(({ path, show }) => (
-          <Route key={path} path={path}>
-            {(params: { id?: string }) => show(Number(params.id))}
+    // Another address is another screen: nothing of the one before is left in it.
+    <BrokenScreen key={address}>
+      <Suspense fallback={<Loader aria-label="Loading" />}>
+        <Switch>
+          {SCREENS.map(({ path, show }) => (
+            <Route key={path} path={path}>
+              {(params: { id?: string }) => show(Number(params.id))}
+            </Route>
+          ))}
+          <Route>
+            <Title order={1}>There is nothing at this address</Title>
+            <Text>
+              It may have been deleted. <Link href="/">Go to the overview</Link>
+            </Text>
           </Route>
-        ))}
-        <Route>
-          <Title order={1}>There is nothing at this address</Title>
-          <Text>
-            It may have been deleted. <Link href="/">Go to the overview</Link>
-          </Text>
-        </Route>
-      </Switch>
-    </Suspense>
+        </Switch>
+      </Suspense>
+    </BrokenScreen>
   );
 }
