@@ -11,6 +11,13 @@ const CLIENT = join(PROJECT_ROOT, 'tests', 'client');
 /** Has the generator of types, and the TypeScript that it needs. */
 const GENERATOR = join(PROJECT_ROOT, 'web');
 
+interface Field {
+  description?: string;
+  default?: unknown;
+  'x-default'?: unknown;
+  properties?: Record<string, Field>;
+}
+
 describe('the OpenAPI document', function () {
   this.timeout(120_000);
   let database: TestDatabase;
@@ -36,6 +43,21 @@ describe('the OpenAPI document', function () {
     const flags = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022'];
     const checked = await execa('tsc', [...flags, 'client.ts'], options);
     assert.equal(checked.exitCode, 0, checked.all);
+  });
+
+  it('says of every hyperparameter what it does, and what is taken without it', async () => {
+    const { body } = await api.call('GET', '/openapi.json');
+    const { schemas } = body.components as { schemas: Record<string, { properties: Record<string, Field> }> };
+    const fields = schemas.Job?.properties.hyperparameters?.properties ?? {};
+    assert.ok(Object.keys(fields).length >= 25);
+    for (const [name, field] of Object.entries(fields)) {
+      assert.match(field.description ?? '', /^[A-Z].{15}/, name);
+      assert.deepEqual(schemas.JobCreate?.properties[name], field, `${name} is the same in a request`);
+      // A field with JSON Schema's own default is one that is always there, to generators of clients.
+      assert.equal(field.default, undefined, name);
+    }
+    assert.equal(fields.max_length?.['x-default'], 1024);
+    assert.match(fields.max_length?.description ?? '', / Default: 1024\.$/);
   });
 
   it('shows a schema and an example of that schema for every answer', async () => {

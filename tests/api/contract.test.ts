@@ -19,6 +19,7 @@ const ORDINARY: Record<string, (world: ContractWorld) => Partial<Sent>> = {
   'POST /datasets/{id}/validate': () => ({ body: {} }),
   'GET /datasets/{id}/tokens': () => ({ path: `/datasets/{id}/tokens?base_model=${TINY_MODEL}` }),
   'POST /jobs/': ({ datasetId }) => ({ body: { name: 'j', dataset_id: datasetId, model_name: TINY_MODEL } }),
+  'POST /jobs/plan': ({ datasetId }) => ({ body: { dataset_id: datasetId } }),
   'POST /jobs/{id}/query': () => ({ body: { question: 'what?' } }),
   'POST /projects/{id}/query': () => ({ body: { question: 'what?' } }),
   'PATCH /jobs/{id}': () => ({ body: { description: 'other' } }),
@@ -135,6 +136,7 @@ const SPECIAL: Record<string, Case> = {
   'GET /datasets/{id}/tokens 400': (world, sent) =>
     world.send({ ...sent, path: '/datasets/{id}/tokens?base_model=none/such' }),
   'POST /jobs/ 400': withBody({ name: 'j', dataset_id: NONE }),
+  'POST /jobs/plan 400': withBody({ dataset_id: NONE }),
   'DELETE /jobs/{id} 204': aboutCancelled,
   'DELETE /jobs/{id} 409': aboutOpen,
   'POST /jobs/{id}/cancel 200': async (world, sent) => world.send({ ...sent, id: await world.openJob() }),

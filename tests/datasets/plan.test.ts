@@ -79,6 +79,23 @@ describe('the plan of a mixture', function () {
     });
   });
 
+  it('of a job takes all rows of its dataset, and counts its steps', async () => {
+    const job = { dataset_id: datasetId, training_type: 'standard', batch_size: 8, epochs: 2 };
+    const { status, body } = await api.call('POST', '/jobs/plan', job);
+    assert.equal(status, 200, JSON.stringify(body));
+    assert.deepEqual([body.train_rows, body.steps], [90, { per_epoch: 12, total: 24 }]);
+    assert.deepEqual(
+      (body.traits as { trait_type: string; requested: number | null }[]).map((trait) => [
+        trait.trait_type,
+        trait.requested,
+      ]),
+      [['all', null]],
+    );
+    const none = await api.call('POST', '/jobs/plan', { ...job, dataset_id: 4711 });
+    assert.equal(none.status, 400);
+    assert.match(String(none.body.detail), /dataset_id 4711 is no dataset/);
+  });
+
   it('says that the file of a dataset is gone', async () => {
     const { body } = await api.upload('other.csv', CSV);
     const dataset = await Dataset.findByPk(Number(body.id), { rejectOnEmpty: true });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MappingSchema } from '../../datasets/rows/mapping.ts';
-import { DEFAULT_MAX_LENGTH } from '../../models/runs/run-spec.ts';
+import { DEFAULT_MAX_LENGTH } from '../../models/runs/hyperparameter-choices.ts';
 import { integerParam, nameField } from '../http/shared-schema.ts';
 import { unusedPart } from './schema.ts';
 

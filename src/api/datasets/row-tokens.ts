@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DEFAULT_MAX_LENGTH } from '../../models/runs/run-spec.ts';
+import { DEFAULT_MAX_LENGTH } from '../../models/runs/hyperparameter-choices.ts';
 import { REASONING_CHOICES, TOO_LONG_CHOICES, TOOL_CALLS_CHOICES } from '../../trainer/hyperparameters.ts';
 import { integerParam, nameField } from '../http/shared-schema.ts';
 

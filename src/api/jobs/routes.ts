@@ -1,5 +1,6 @@
 import { createJob, jobSpec } from '../../commands/jobs/create-job.ts';
 import { findJob } from '../../commands/jobs/find-job.ts';
+import { planJob } from '../../commands/jobs/plan-job.ts';
 import { readJob } from '../../commands/jobs/read-job.ts';
 import { cancelLatest, deleteOwner, startAgain } from '../../commands/runs/actions.ts';
 import { Job } from '../../models/jobs/job.ts';
@@ -9,9 +10,18 @@ import type { Endpoints } from '../http/endpoint.ts';
 import { searchOf, withStatus } from '../http/list-query.ts';
 import { IdParams } from '../http/shared-schema.ts';
 import { addPausing } from '../runs/pausing.ts';
+import { PlanSchema, presentPlan } from '../runs/plan.ts';
 import { StartAgain } from '../runs/schema.ts';
 import { presentJob, presentJobStatus } from './present.ts';
-import { JobCreate, JobListQuery, JobListSchema, JobPatch, JobSchema, JobStatusSchema } from './schema.ts';
+import {
+  JobCreate,
+  JobListQuery,
+  JobListSchema,
+  JobPatch,
+  JobPlanRequest,
+  JobSchema,
+  JobStatusSchema,
+} from './schema.ts';
 
 const tag = 'Training jobs';
 
@@ -42,6 +52,21 @@ export function addJobs(endpoints: Endpoints, { env, orchestration }: ApiDepende
       const { rows, count } = await Job.findAndCountAll({ ...search, include: [LATEST_RUN], subQuery: false });
       await withPlaces(rows.flatMap(({ latestRun }) => latestRun ?? []));
       return { items: rows.map(presentJob), total: count, page, page_size, pages: Math.ceil(count / page_size) };
+    },
+  });
+
+  endpoints.add({
+    method: 'post',
+    path: '/jobs/plan',
+    summary: 'What a job would be trained on; nothing is created',
+    tag,
+    body: JobPlanRequest,
+    success: { status: 200, description: 'The plan', schema: PlanSchema },
+    errors: { 400: 'Invalid dataset or parameters' },
+    mayTakeLong: true,
+    handle: async ({ body, slowly }) => {
+      const { plan, ...planned } = await planJob(body, { env, slowly });
+      return presentPlan(plan, planned);
     },
   });
 

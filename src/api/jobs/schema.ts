@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { HyperparameterChoicesSchema } from '../../models/runs/run-spec.ts';
+import { HyperparameterChoicesSchema } from '../../models/runs/hyperparameter-choices.ts';
 import { RUN_STATUSES } from '../../models/runs/statuses.ts';
 import { TRAINING_TYPES } from '../../trainer/training-types.ts';
 import {
@@ -60,6 +60,11 @@ export const JobCreate = z
     ...HyperparameterChoicesSchema.shape,
   })
   .openapi('JobCreate', { example: CHOSEN });
+
+/** A job as it would be created; only what its rows and steps depend on has to be there. */
+export const JobPlanRequest = JobCreate.partial({ name: true }).openapi('JobPlanRequest', {
+  example: { dataset_id: 1, model_name: 'llama3.2:3b', epochs: 3 },
+});
 
 export const JobSchema = z
   .object({

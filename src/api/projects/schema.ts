@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { RowFiltersSchema } from '../../datasets/row-filters.ts';
 import { TRAIT_TYPES } from '../../models/projects/trait-types.ts';
-import { HyperparameterChoicesSchema, MixingChoicesSchema } from '../../models/runs/run-spec.ts';
+import { HyperparameterChoicesSchema, MixingChoicesSchema } from '../../models/runs/hyperparameter-choices.ts';
 import { RUN_STATUSES } from '../../models/runs/statuses.ts';
 import { TRAINING_TYPES } from '../../trainer/training-types.ts';
 import {
@@ -29,7 +29,12 @@ const traitFields = z.strictObject({
 });
 
 const traitList = z.array(traitFields).max(10);
-const maxRows = z.int().min(1).max(10_000_000).default(50_000);
+const maxRows = z
+  .int()
+  .min(1)
+  .max(10_000_000)
+  .default(50_000)
+  .openapi({ description: 'The most rows to train on, of all traits together.' });
 
 /** The reference's example. */
 const CHOSEN = {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { HyperparameterChoicesSchema } from '../../models/runs/run-spec.ts';
+import { HyperparameterChoicesSchema } from '../../models/runs/hyperparameter-choices.ts';
 import { LEARNING_RATES_IN_WORDS } from '../../models/settings/learning-rates.ts';
 import { TRAINING_TYPES } from '../../trainer/training-types.ts';
 import { dateField, idField, nameField } from '../http/shared-schema.ts';
@@ -7,16 +7,22 @@ import { dateField, idField, nameField } from '../http/shared-schema.ts';
 const bounds = HyperparameterChoicesSchema.required().shape;
 
 const fields = {
-  max_concurrent_workers: z.int().min(1).max(32),
-  default_model: nameField,
-  default_training_type: z.enum(TRAINING_TYPES),
+  max_concurrent_workers: z.int().min(1).max(32).openapi({
+    description: 'The most workers at once: each trains one run. With a lower number, idle ones leave first.',
+  }),
+  default_model: nameField.openapi({ description: 'The base model of jobs and projects that name none.' }),
+  default_training_type: z
+    .enum(TRAINING_TYPES)
+    .openapi({ description: 'The training type of jobs and projects that name none.' }),
   default_batch_size: bounds.batch_size,
   default_learning_rate: bounds.learning_rate,
   default_epochs: bounds.epochs,
   default_lora_r: bounds.lora_r,
   default_lora_alpha: bounds.lora_alpha,
   default_lora_dropout: bounds.lora_dropout,
-  auto_start_workers: z.boolean(),
+  auto_start_workers: z.boolean().openapi({
+    description: 'A run that waits starts a worker by itself, also after workers were stopped.',
+  }),
 };
 
 const description =

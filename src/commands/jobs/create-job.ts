@@ -2,13 +2,9 @@ import type { Attributes, Transaction } from 'sequelize';
 import { WHOLE } from '../../datasets/shares.ts';
 import { addJob, groundOfJob, type NewJobRow } from '../../models/jobs/add-job.ts';
 import type { Job } from '../../models/jobs/job.ts';
+import type { HyperparameterChoices } from '../../models/runs/hyperparameter-choices.ts';
 import type { WithLatestRun } from '../../models/runs/latest-run.ts';
-import {
-  type DatasetAsOf,
-  type HyperparameterChoices,
-  type RunSpec,
-  resolveRunSpec,
-} from '../../models/runs/run-spec.ts';
+import { type DatasetAsOf, type RunSpec, resolveRunSpec } from '../../models/runs/run-spec.ts';
 import { datasetAsOf, datasetsAsTheyAre } from '../../models/runs/spec-datasets.ts';
 import { learningRateOf, TrainingConfig, type TrainingDefaults } from '../../models/settings/training-config.ts';
 import { realRootsOf, resolveOutputDirectory } from '../../outputs/output-directory.ts';
@@ -28,7 +24,7 @@ export interface NewJob extends HyperparameterChoices {
 }
 
 /** The trait of a job: it is a project with one dataset. */
-const JOB_TRAIT = 'all';
+export const JOB_TRAIT = 'all';
 
 /** Adds a job and its first run. What the request leaves out comes from the configuration. */
 export async function createJob(

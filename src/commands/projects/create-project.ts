@@ -2,7 +2,7 @@ import type { Transaction } from 'sequelize';
 import { Project } from '../../models/projects/project.ts';
 import { ProjectTrait } from '../../models/projects/project-trait.ts';
 import { TraitDataset } from '../../models/projects/trait-dataset.ts';
-import type { HyperparameterChoices, MixingChoices } from '../../models/runs/run-spec.ts';
+import type { HyperparameterChoices, MixingChoices } from '../../models/runs/hyperparameter-choices.ts';
 import { TrainingConfig } from '../../models/settings/training-config.ts';
 import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import type { Env } from '../../platform/env.ts';

@@ -1,4 +1,5 @@
-import { type HyperparameterChoices, resolveHyperparameters } from '../../models/runs/run-spec.ts';
+import type { HyperparameterChoices } from '../../models/runs/hyperparameter-choices.ts';
+import { resolveHyperparameters } from '../../models/runs/run-spec.ts';
 import type { TrainingDefaults } from '../../models/settings/training-config.ts';
 import { UserError } from '../../platform/failure.ts';
 import type { TrainingType } from '../../trainer/training-types.ts';

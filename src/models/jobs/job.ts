@@ -8,8 +8,8 @@ import {
   type Sequelize,
 } from 'sequelize';
 import type { TrainingType } from '../../trainer/training-types.ts';
+import type { HyperparameterChoices } from '../runs/hyperparameter-choices.ts';
 import type { ShownRun } from '../runs/latest-run.ts';
-import type { HyperparameterChoices } from '../runs/run-spec.ts';
 
 /**
  * A training of one dataset. Status and progress are those of its latest run. A field more: a column by a new migration (named in

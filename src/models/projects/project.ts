@@ -8,8 +8,8 @@ import {
   type Sequelize,
 } from 'sequelize';
 import type { TrainingType } from '../../trainer/training-types.ts';
+import type { HyperparameterChoices, MixingChoices } from '../runs/hyperparameter-choices.ts';
 import type { ShownRun } from '../runs/latest-run.ts';
-import type { HyperparameterChoices, MixingChoices } from '../runs/run-spec.ts';
 import type { ProjectTrait } from './project-trait.ts';
 
 /** A training of several traits, each a mixture of datasets. Status and progress are those of its latest run. */

@@ -1,70 +1,17 @@
 import { z } from 'zod';
 import type { MixtureSpec } from '../../datasets/chosen-rows.ts';
 import type { MixtureSource } from '../../datasets/chosen-tables.ts';
-import { SIMILAR_ROWS_CHOICES } from '../../datasets/mixing-rule.ts';
 import { RowFiltersSchema } from '../../datasets/row-filters.ts';
 import { MappingSchema } from '../../datasets/rows/mapping.ts';
-import { MIXING_POLICIES } from '../../datasets/shares.ts';
-import {
-  BAD_ROWS_CHOICES,
-  BATCHING_CHOICES,
-  type Hyperparameters,
-  HyperparametersSchema,
-  REASONING_CHOICES,
-  TOO_LONG_CHOICES,
-  TOOL_CALLS_CHOICES,
-  WEIGHTS_CHOICES,
-} from '../../trainer/hyperparameters.ts';
+import { type Hyperparameters, HyperparametersSchema } from '../../trainer/hyperparameters.ts';
 import { TRAINING_TYPES, type TrainingType } from '../../trainer/training-types.ts';
-import { LEARNING_RATES_IN_WORDS } from '../settings/learning-rates.ts';
 import { learningRateOf, type TrainingDefaults } from '../settings/training-config.ts';
-
-/** Hyperparameters that a user may choose; what is left out comes from the configuration or from DEFAULTS. */
-export const HyperparameterChoicesSchema = z.strictObject({
-  batch_size: z.int().min(1).max(64).optional(),
-  gradient_accumulation: z.int().min(1).max(1024).optional(),
-  learning_rate: z
-    .number()
-    .min(1e-6)
-    .max(1)
-    .describe(`Without one, that of the configuration, or else of the training type: ${LEARNING_RATES_IN_WORDS}`)
-    .optional(),
-  epochs: z.int().min(1).max(100).optional(),
-  lora_r: z.int().min(1).max(256).optional(),
-  lora_alpha: z.int().min(1).max(512).optional(),
-  lora_dropout: z.number().min(0).lt(1).optional(),
-  max_length: z.int().min(16).max(131_072).optional(),
-  seed: z.int().min(0).max(2_147_483_647).optional(),
-  save_steps: z.int().min(1).max(100_000).optional(),
-  max_steps: z.int().min(1).max(10_000_000).optional(),
-  too_long: z.enum(TOO_LONG_CHOICES).optional(),
-  batching: z.enum(BATCHING_CHOICES).optional(),
-  eval_steps: z.int().min(0).max(100_000).optional(),
-  early_stopping_patience: z.int().min(1).max(1_000).optional(),
-  compile: z.boolean().optional(),
-  chunk_tokens: z.int().min(16).max(8192).optional(),
-  chunk_overlap: z.int().min(0).max(4096).optional(),
-  merge: z.boolean().optional(),
-  lora_target_modules: z
-    .array(z.string().regex(/^[\w.-]{1,128}$/, 'give names of layers, such as "q_proj"'))
-    .min(1)
-    .max(64)
-    .optional(),
-  activation_checkpointing: z.boolean().optional(),
-  weights: z.enum(WEIGHTS_CHOICES).optional(),
-  reasoning: z.enum(REASONING_CHOICES).optional(),
-  tool_calls: z.enum(TOOL_CALLS_CHOICES).optional(),
-  on_bad_rows: z.enum(BAD_ROWS_CHOICES).optional(),
-});
-export type HyperparameterChoices = z.infer<typeof HyperparameterChoicesSchema>;
-
-/** How rows are mixed where datasets run out of them (shares.ts), or have the same ones (rows-in-common.ts). */
-export const MixingChoicesSchema = z.strictObject({
-  policy: z.enum(MIXING_POLICIES).optional(),
-  max_repeats: z.int().min(2).max(100).optional(),
-  similar_rows: z.enum(SIMILAR_ROWS_CHOICES).optional(),
-});
-export type MixingChoices = z.infer<typeof MixingChoicesSchema>;
+import {
+  HYPERPARAMETER_DEFAULTS,
+  type HyperparameterChoices,
+  type MixingChoices,
+  MixingChoicesSchema,
+} from './hyperparameter-choices.ts';
 
 /** A dataset as it was when a run was asked for. Hashes: of its canonical Parquet, and of the file as it was uploaded. */
 export const DatasetAsOfSchema = z.object({
@@ -116,29 +63,6 @@ export const RunSpecSchema = z.object({
 });
 export type RunSpec = z.infer<typeof RunSpecSchema>;
 
-/** Of a row, in tokens. */
-export const DEFAULT_MAX_LENGTH = 1024;
-
-const DEFAULTS = {
-  gradient_accumulation: 1,
-  max_length: DEFAULT_MAX_LENGTH,
-  seed: 42,
-  save_steps: null,
-  max_steps: null,
-  too_long: 'truncate',
-  batching: 'like_length',
-  eval_steps: null,
-  early_stopping_patience: null,
-  compile: false,
-  chunk_tokens: 200,
-  chunk_overlap: 20,
-  merge: true,
-  lora_target_modules: null,
-  activation_checkpointing: false,
-  reasoning: 'inline',
-  tool_calls: 'refuse',
-  on_bad_rows: 'refuse',
-} as const;
 /** An index is made by reading everything, once. */
 const READ_ONCE = { epochs: 1, max_steps: null } as const;
 const VALIDATED_ROWS_PER_TRAIT = 32;
@@ -182,7 +106,7 @@ export function resolveHyperparameters(
     lora_r: config.default_lora_r,
     lora_alpha: config.default_lora_alpha,
     lora_dropout: config.default_lora_dropout,
-    ...DEFAULTS,
+    ...HYPERPARAMETER_DEFAULTS,
     ...chosen,
     ...(trainingType === 'rag' ? READ_ONCE : {}),
   };

@@ -1,0 +1,49 @@
+import { LEARNING_RATES_IN_WORDS } from '../settings/learning-rates.ts';
+
+/** What each hyperparameter does, for readers of the OpenAPI document and of the page. */
+export const HYPERPARAMETER_SENTENCES = {
+  batch_size: 'Rows that are in memory at once. A step takes batch_size times gradient_accumulation rows.',
+  gradient_accumulation: 'Batches that are put together into one step: larger steps, without more memory.',
+  learning_rate: `How far a step moves the weights, at most: the rate rises at the beginning and falls towards the end. Without one, that of the configuration, or else of the training type: ${LEARNING_RATES_IN_WORDS}`,
+  epochs: 'How often each row is trained on.',
+  lora_r: 'Of lora and qlora: the rank of the adapters. A higher one learns more, and takes more memory.',
+  lora_alpha: 'Of lora and qlora: how much the adapters count, as lora_alpha divided by lora_r.',
+  lora_dropout:
+    'Of lora and qlora: the part of what adapters read that is left out at random, against learning by heart.',
+  max_length: 'The longest row, in tokens; too_long says what becomes of longer ones.',
+  seed: 'Decides all that is random: which rows are held out, their order, dropout.',
+  save_steps:
+    'Steps between checkpoints, from which an interrupted run goes on. Without it: ten in a run, and at least every 200 steps, as far as saving is cheap.',
+  max_steps: 'The most steps, whatever epochs says. Without it: as many as the epochs give.',
+  too_long: 'Rows of more than max_length tokens are cut off (truncate), left out (drop), or made several (split).',
+  batching:
+    'The rows of a step are of like length (like_length), so that little is computed on padding, or any (random).',
+  eval_steps:
+    'Steps between looks at the loss on held-out rows; 0: none. Without it: at most ten looks, as far as they are cheap.',
+  early_stopping_patience:
+    'So many looks at the held-out rows in a row that are not better than the best end the training, and the best model is kept. Without it: training goes to its last step.',
+  compile: 'Uses torch.compile: slow to begin, faster in long trainings. It needs a C++ compiler.',
+  chunk_tokens: 'Of rag: how large a chunk of a text is, in tokens.',
+  chunk_overlap: 'Of rag: what a chunk has in common with the next, in tokens; less than half of chunk_tokens.',
+  merge: 'Of lora and qlora: puts the merged model beside the adapter.',
+  lora_target_modules:
+    'Of lora and qlora: names of the layers that get adapters, such as q_proj. Without it: every linear layer but that of the output.',
+  activation_checkpointing:
+    'Computes activations twice instead of keeping them: less memory, more time, the same result.',
+  weights:
+    'Of standard: in what all weights are trained. bf16 takes half the memory of fp32, and is rounded so that nothing is lost. Without it: fp32, unless a GPU has no room for that.',
+  reasoning:
+    'Thoughts that the chat template has no place for are learnt in the text of the answer (inline), or left out (drop).',
+  tool_calls:
+    'Where the chat template cannot show calls of tools, their rows are refused (refuse), or they are written as JSON in the text (json).',
+  on_bad_rows: 'Rows that cannot be learnt end the run (refuse), or are left out and counted (skip).',
+} as const;
+
+/** The same of how rows are mixed. */
+export const MIXING_SENTENCES = {
+  policy:
+    'Where a dataset has fewer rows than its share asks for: the trait gets fewer, at exact shares (shrink); the dataset gives what it has, and the shares drift (cap); its rows are repeated (oversample); or the mixture is refused (error).',
+  max_repeats: 'Of oversample: how often a row may occur.',
+  similar_rows:
+    'Rows that two datasets, or training and held-out rows, have in common, word for word or nearly: they are counted (count), left out (drop), or not looked for (ignore).',
+} as const;

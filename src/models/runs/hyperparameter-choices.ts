@@ -1,0 +1,100 @@
+import { z } from 'zod';
+import { DEFAULT_MAX_REPEATS, SIMILAR_ROWS_CHOICES } from '../../datasets/mixing-rule.ts';
+import { MIXING_POLICIES } from '../../datasets/shares.ts';
+import {
+  BAD_ROWS_CHOICES,
+  BATCHING_CHOICES,
+  REASONING_CHOICES,
+  TOO_LONG_CHOICES,
+  TOOL_CALLS_CHOICES,
+  WEIGHTS_CHOICES,
+} from '../../trainer/hyperparameters.ts';
+import { HYPERPARAMETER_SENTENCES, MIXING_SENTENCES } from './choice-sentences.ts';
+
+/** Of a row, in tokens. */
+export const DEFAULT_MAX_LENGTH = 1024;
+
+/** What is taken of hyperparameters that nobody chose, and that the configuration has no default of. */
+export const HYPERPARAMETER_DEFAULTS = {
+  gradient_accumulation: 1,
+  max_length: DEFAULT_MAX_LENGTH,
+  seed: 42,
+  save_steps: null,
+  max_steps: null,
+  too_long: 'truncate',
+  batching: 'like_length',
+  eval_steps: null,
+  early_stopping_patience: null,
+  compile: false,
+  chunk_tokens: 200,
+  chunk_overlap: 20,
+  merge: true,
+  lora_target_modules: null,
+  activation_checkpointing: false,
+  reasoning: 'inline',
+  tool_calls: 'refuse',
+  on_bad_rows: 'refuse',
+} as const;
+
+const MIXING_DEFAULTS = { policy: 'shrink', max_repeats: DEFAULT_MAX_REPEATS, similar_rows: 'count' } as const;
+
+/** Hyperparameters that a user may choose; what is left out comes from the configuration or from HYPERPARAMETER_DEFAULTS. */
+export const HyperparameterChoicesSchema = z.strictObject({
+  batch_size: z.int().min(1).max(64).meta(about('batch_size')).optional(),
+  gradient_accumulation: z.int().min(1).max(1024).meta(about('gradient_accumulation')).optional(),
+  learning_rate: z.number().min(1e-6).max(1).meta(about('learning_rate')).optional(),
+  epochs: z.int().min(1).max(100).meta(about('epochs')).optional(),
+  lora_r: z.int().min(1).max(256).meta(about('lora_r')).optional(),
+  lora_alpha: z.int().min(1).max(512).meta(about('lora_alpha')).optional(),
+  lora_dropout: z.number().min(0).lt(1).meta(about('lora_dropout')).optional(),
+  max_length: z.int().min(16).max(131_072).meta(about('max_length')).optional(),
+  seed: z.int().min(0).max(2_147_483_647).meta(about('seed')).optional(),
+  save_steps: z.int().min(1).max(100_000).meta(about('save_steps')).optional(),
+  max_steps: z.int().min(1).max(10_000_000).meta(about('max_steps')).optional(),
+  too_long: z.enum(TOO_LONG_CHOICES).meta(about('too_long')).optional(),
+  batching: z.enum(BATCHING_CHOICES).meta(about('batching')).optional(),
+  eval_steps: z.int().min(0).max(100_000).meta(about('eval_steps')).optional(),
+  early_stopping_patience: z.int().min(1).max(1_000).meta(about('early_stopping_patience')).optional(),
+  compile: z.boolean().meta(about('compile')).optional(),
+  chunk_tokens: z.int().min(16).max(8192).meta(about('chunk_tokens')).optional(),
+  chunk_overlap: z.int().min(0).max(4096).meta(about('chunk_overlap')).optional(),
+  merge: z.boolean().meta(about('merge')).optional(),
+  lora_target_modules: z
+    .array(z.string().regex(/^[\w.-]{1,128}$/, 'give names of layers, such as "q_proj"'))
+    .min(1)
+    .max(64)
+    .meta(about('lora_target_modules'))
+    .optional(),
+  activation_checkpointing: z.boolean().meta(about('activation_checkpointing')).optional(),
+  weights: z.enum(WEIGHTS_CHOICES).meta(about('weights')).optional(),
+  reasoning: z.enum(REASONING_CHOICES).meta(about('reasoning')).optional(),
+  tool_calls: z.enum(TOOL_CALLS_CHOICES).meta(about('tool_calls')).optional(),
+  on_bad_rows: z.enum(BAD_ROWS_CHOICES).meta(about('on_bad_rows')).optional(),
+});
+export type HyperparameterChoices = z.infer<typeof HyperparameterChoicesSchema>;
+
+/** How rows are mixed where datasets run out of them (shares.ts), or have the same ones (rows-in-common.ts). */
+export const MixingChoicesSchema = z.strictObject({
+  policy: z.enum(MIXING_POLICIES).meta(aboutMixing('policy')).optional(),
+  max_repeats: z.int().min(2).max(100).meta(aboutMixing('max_repeats')).optional(),
+  similar_rows: z.enum(SIMILAR_ROWS_CHOICES).meta(aboutMixing('similar_rows')).optional(),
+});
+export type MixingChoices = z.infer<typeof MixingChoicesSchema>;
+
+function about(name: keyof typeof HYPERPARAMETER_SENTENCES) {
+  const defaults: Partial<Record<string, string | number | boolean | null>> = HYPERPARAMETER_DEFAULTS;
+  return described(HYPERPARAMETER_SENTENCES[name], defaults[name] ?? null);
+}
+
+function aboutMixing(name: keyof typeof MIXING_SENTENCES) {
+  return described(MIXING_SENTENCES[name], MIXING_DEFAULTS[name]);
+}
+
+/**
+ * A field for readers of the document. Its default is not JSON Schema's `default`: generators of clients take a field that has one for
+ * one that is always there, and the same fields stand in answers, which show what was chosen alone.
+ */
+function described(sentence: string, standard: string | number | boolean | null) {
+  if (standard === null) return { description: sentence };
+  return { description: `${sentence} Default: ${standard}.`, 'x-default': standard };
+}
