@@ -1,5 +1,10 @@
 import { queryOptions } from '@tanstack/react-query';
 import { bodyOf, client } from './client.ts';
+import type { components } from './schema';
+
+export type BaseModel = components['schemas']['BaseModel'];
+export type BaseModelWithTemplate = components['schemas']['BaseModelWithTemplate'];
+export type ChatTemplateFacts = NonNullable<BaseModelWithTemplate['template']>;
 
 const baseModelsKey = ['base-models'] as const;
 
@@ -8,3 +13,19 @@ export const baseModelsQuery = queryOptions({
   queryKey: [...baseModelsKey, 'all'],
   queryFn: async () => (await bodyOf(client.GET('/api/v1/models/'))).items,
 });
+
+/** One of them, with what its chat template can show. @throws ApiRefusal 404, with how to get it */
+export function baseModelQuery(name: string) {
+  return queryOptions({
+    queryKey: [...baseModelsKey, 'one', name],
+    queryFn: () => bodyOf(client.GET('/api/v1/models/{name}', { params: { path: { name } } })),
+  });
+}
+
+/** Whether there is a usable model of this name, in any of the forms that a name can have, and else why not. */
+export function availabilityQuery(name: string) {
+  return queryOptions({
+    queryKey: [...baseModelsKey, 'availability', name],
+    queryFn: () => bodyOf(client.POST('/api/v1/projects/validate-model', { body: { model_name: name } })),
+  });
+}

@@ -1,0 +1,83 @@
+import { queryOptions } from '@tanstack/react-query';
+import { bodyOf } from './client.ts';
+
+/** A field of a request, as the service's own OpenAPI document has it. */
+export interface RequestField {
+  name: string;
+  /** What it does, in a sentence. */
+  description: string;
+  kind: 'integer' | 'number' | 'choice' | 'switch' | 'names' | 'text';
+  /** Of a number; null: no bound. `isBelow`: the largest itself is not allowed. */
+  least: number | null;
+  most: number | null;
+  isBelow: boolean;
+  choices: string[];
+  /** What is taken without it; null where that depends on more. */
+  standard: string | null;
+}
+
+export type RequestFields = Record<string, RequestField>;
+
+interface Schema {
+  type?: string | string[];
+  description?: string;
+  minimum?: number;
+  maximum?: number;
+  exclusiveMaximum?: number;
+  enum?: unknown[];
+  items?: Schema;
+  properties?: Record<string, Schema>;
+  default?: unknown;
+  'x-default'?: unknown;
+}
+
+export interface ApiDocument {
+  components: { schemas: Record<string, Schema> };
+}
+
+/** The OpenAPI document of the service: it changes with its version alone. */
+export const documentQuery = queryOptions({
+  queryKey: ['openapi'],
+  queryFn: () => bodyOf<ApiDocument>(fetch('/api/v1/openapi.json').then(readDocument)),
+  staleTime: Number.POSITIVE_INFINITY,
+});
+
+async function readDocument(response: Response) {
+  const body: unknown = await response.json();
+  // It is the service's own; what is read of it below may be missing all the same.
+  return response.ok ? { response, data: body as ApiDocument } : { response, error: body };
+}
+
+/** The fields of a component, or of what lies in it: a list of names leads there, through lists to what they are of. */
+export function fieldsOf({ components }: ApiDocument, component: string, ...path: string[]): RequestFields {
+  const start = components.schemas[component];
+  const schema = path.reduce<Schema | undefined>((at, name) => partsOf(at)[name], start);
+  return Object.fromEntries(Object.entries(partsOf(schema)).map(([name, field]) => [name, fieldOf(name, field)]));
+}
+
+function partsOf(schema: Schema | undefined): Record<string, Schema> {
+  return schema?.properties ?? schema?.items?.properties ?? {};
+}
+
+function fieldOf(name: string, schema: Schema): RequestField {
+  const standard = schema['x-default'] ?? schema.default;
+  return {
+    name,
+    description: schema.description ?? '',
+    kind: kindOf(schema),
+    least: schema.minimum ?? null,
+    most: schema.exclusiveMaximum ?? schema.maximum ?? null,
+    isBelow: schema.exclusiveMaximum !== undefined,
+    choices: (schema.enum ?? []).filter((choice) => typeof choice === 'string'),
+    standard: standard === undefined || standard === null ? null : String(standard),
+  };
+}
+
+function kindOf({ type, enum: choices }: Schema): RequestField['kind'] {
+  const types = [type ?? []].flat();
+  if (choices !== undefined) return 'choice';
+  if (types.includes('boolean')) return 'switch';
+  if (types.includes('integer')) return 'integer';
+  if (types.includes('number')) return 'number';
+  return types.includes('array') ? 'names' : 'text';
+}

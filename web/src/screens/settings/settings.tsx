@@ -1,0 +1,43 @@
+import { Anchor, Code, Stack, Text } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { Link } from 'wouter';
+import { documentQuery, fieldsOf } from '../../api/request-fields.ts';
+import { configQuery } from '../../api/service.ts';
+import { sessionQuery } from '../../api/session.ts';
+import { Problem } from '../../parts/problem.tsx';
+import { Screen } from '../../parts/screen.tsx';
+import { ConfigForm } from './config-form.tsx';
+
+/** Defaults and limits of the service, and where its other settings are. */
+export default function Settings() {
+  const config = useQuery(configQuery);
+  const document = useQuery(documentQuery);
+  const { data: session } = useQuery(sessionQuery);
+  return (
+    <Screen title="Settings">
+      <Text maw={760}>
+        What new jobs and projects are completed with. Those that exist keep what they were created with. Other defaults
+        stand beside their fields on{' '}
+        <Anchor component={Link} href="/new">
+          New training
+        </Anchor>
+        .
+      </Text>
+      <Problem error={config.error ?? document.error} title="The settings cannot be read" />
+      {config.data && document.data && (
+        <ConfigForm config={config.data} fields={fieldsOf(document.data, 'ConfigPatch')} />
+      )}
+      <Stack component="section" aria-label="Settings of the environment" gap="xs" maw={760}>
+        <Text>
+          {session?.needs_key === true
+            ? 'This service asks for API keys: those of its environment variable MTM_API_KEYS. Take one out there to lock somebody out, and start the service again.'
+            : 'This service has no API keys: whoever reaches it may use it. Set the environment variable MTM_API_KEYS before you let it listen to others.'}
+        </Text>
+        <Text>
+          Ports, folders, keys, GPUs and time limits are environment variables of the service: the section Settings of
+          its README.md has them all, and <Code>npm run doctor</Code> says what is missing.
+        </Text>
+      </Stack>
+    </Screen>
+  );
+}
