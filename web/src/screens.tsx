@@ -9,6 +9,10 @@ const Runs = lazy(() => import('./screens/runs/runs.tsx'));
 const Datasets = lazy(() => import('./screens/datasets/datasets.tsx'));
 const Dataset = lazy(() => import('./screens/dataset/dataset.tsx'));
 const Run = lazy(() => import('./screens/run/run.tsx'));
+const NewChoice = lazy(() => import('./screens/new/choice.tsx'));
+const NewRun = lazy(() => import('./screens/new/new-run.tsx'));
+const Models = lazy(() => import('./screens/models/models.tsx'));
+const Settings = lazy(() => import('./screens/settings/settings.tsx'));
 
 /** Which screen an address shows. The service answers each with the page: src/api/page/routes.ts has their first parts. */
 const SCREENS: { path: string; show: (id: number) => ReactNode }[] = [
@@ -18,6 +22,11 @@ const SCREENS: { path: string; show: (id: number) => ReactNode }[] = [
   { path: '/datasets/:id', show: (id) => <Dataset id={id} /> },
   { path: '/jobs/:id', show: (id) => <Run kind="job" id={id} /> },
   { path: '/projects/:id', show: (id) => <Run kind="project" id={id} /> },
+  { path: '/new', show: () => <NewChoice /> },
+  { path: '/new/job', show: () => <NewRun kind="job" /> },
+  { path: '/new/project', show: () => <NewRun kind="project" /> },
+  { path: '/models', show: () => <Models /> },
+  { path: '/settings', show: () => <Settings /> },
 ];
 
 export function Screens() {

@@ -4,7 +4,7 @@ import { LEARNING_RATES_IN_WORDS } from '../settings/learning-rates.ts';
 export const HYPERPARAMETER_SENTENCES = {
   batch_size: 'Rows that are in memory at once. A step takes batch_size times gradient_accumulation rows.',
   gradient_accumulation: 'Batches that are put together into one step: larger steps, without more memory.',
-  learning_rate: `How far a step moves the weights, at most: the rate rises at the beginning and falls towards the end. Without one, that of the configuration, or else of the training type: ${LEARNING_RATES_IN_WORDS}`,
+  learning_rate: `How far a step moves the weights, at most: the rate rises at the beginning and falls towards the end. Without one, that of the configuration, or else of the training type: ${LEARNING_RATES_IN_WORDS}.`,
   epochs: 'How often each row is trained on.',
   lora_r: 'Of lora and qlora: the rank of the adapters. A higher one learns more, and takes more memory.',
   lora_alpha: 'Of lora and qlora: how much the adapters count, as lora_alpha divided by lora_r.',

@@ -8,7 +8,7 @@ export function ToCopy({ text, label }: { text: string; label: string }) {
   return (
     <Group gap="xs" wrap="nowrap" align="start">
       <Stack gap={4} flex={1} miw={0}>
-        <Code block tabIndex={0} role="region" aria-label={label}>
+        <Code block className="user-text" role="region" aria-label={label}>
           {shown(text)}
         </Code>
         {error !== null && (

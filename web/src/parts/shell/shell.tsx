@@ -25,6 +25,9 @@ const PLACES = [
   { address: '/', label: 'Overview' },
   { address: '/runs', label: 'Runs' },
   { address: '/datasets', label: 'Datasets' },
+  { address: '/new', label: 'New training' },
+  { address: '/models', label: 'Base models' },
+  { address: '/settings', label: 'Settings' },
 ];
 
 /** The frame of every screen: where one can go, and whether the service is there. */

@@ -1,6 +1,7 @@
-import { Alert, Anchor, Select, Stack, Tabs, Text } from '@mantine/core';
+import { Alert, Anchor, Button, Select, Stack, Tabs, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { lazy, Suspense } from 'react';
+import { Link } from 'wouter';
 import { ownerQuery, runsOfQuery } from '../../api/runs.ts';
 import { healthQuery } from '../../api/service.ts';
 import type { Job, Project, Run as RunOf, RunOwner } from '../../api/types.ts';
@@ -19,6 +20,7 @@ import { Phases } from './phases.tsx';
 import { Plan } from './plan.tsx';
 import { Report } from './report.tsx';
 import { Settings } from './settings.tsx';
+import { Start } from './start.tsx';
 import { useRunStream } from './use-run-stream.ts';
 
 const CurvesTab = lazy(() => import('./curves.tsx'));
@@ -47,13 +49,13 @@ export default function Run({ kind, id }: RunOwner) {
     <Screen
       title={shown(data.name)}
       heading={<UserText inline>{data.name}</UserText>}
-      actions={<Actions owner={owner} status={data.status} isPaused={data.pause_reason !== null} />}
+      actions={<WhatCanBeDone owner={owner} data={data} />}
     >
       {data.description !== null && data.description !== '' && <UserText>{data.description}</UserText>}
       {runs.data && runs.data.items.length > 1 && <WhichRun runs={runs.data.items} run={run} />}
       <Problem error={runs.error} title="Its runs cannot be read" />
       {run === null ? (
-        runs.data && <NoRun data={data} />
+        runs.data && <NoRun owner={owner} data={data} />
       ) : (
         <OneRun key={run.id} owner={owner} data={data} run={run} isLatest={run.number === data.run_number} />
       )}
@@ -61,14 +63,22 @@ export default function Run({ kind, id }: RunOwner) {
   );
 }
 
-function NoRun({ data }: { data: Job | Project }) {
+function WhatCanBeDone({ owner, data }: { owner: RunOwner; data: Job | Project }) {
+  const { kind, id } = owner;
+  const isPaused = data.pause_reason !== null;
   return (
-    <Alert color="gray">
-      {data.run_number === null
-        ? 'It has not been started: Start it, and it is trained in its turn.'
-        : 'There is no run of this number.'}
-    </Alert>
+    <>
+      {data.run_number !== null && <Actions owner={owner} status={data.status} isPaused={isPaused} />}
+      <Button component={Link} href={`/new/${kind}?from=${kind}-${id}`} size="sm" variant="default">
+        Again with changes
+      </Button>
+    </>
   );
+}
+
+function NoRun({ owner, data }: { owner: RunOwner; data: Job | Project }) {
+  if (data.run_number === null) return <Start id={owner.id} />;
+  return <Alert color="gray">There is no run of this number.</Alert>;
 }
 
 function WhichRun({ runs, run }: { runs: RunOf[]; run: RunOf | null }) {

@@ -1,0 +1,34 @@
+import { Anchor, Card, SimpleGrid, Text } from '@mantine/core';
+import { Link } from 'wouter';
+import { Screen } from '../../parts/screen.tsx';
+
+const KINDS = [
+  {
+    href: '/new/job',
+    label: 'A job',
+    about: 'One dataset, one training: the quickest way to a tuned model. It is queued as soon as it is created.',
+  },
+  {
+    href: '/new/project',
+    label: 'A project',
+    about: 'Several datasets, mixed by traits and shares that are exact to the row; it can be started again and again.',
+  },
+];
+
+/** Which kind of training is new. */
+export default function Choice() {
+  return (
+    <Screen title="New training">
+      <SimpleGrid cols={{ base: 1, sm: 2 }}>
+        {KINDS.map(({ href, label, about }) => (
+          <Card key={href} withBorder>
+            <Anchor component={Link} href={href} fw={600} size="lg">
+              {label}
+            </Anchor>
+            <Text mt="xs">{about}</Text>
+          </Card>
+        ))}
+      </SimpleGrid>
+    </Screen>
+  );
+}

@@ -1,0 +1,42 @@
+import { Table, Text } from '@mantine/core';
+import { Scrolled } from '../../parts/scrolled.tsx';
+import { UserText } from '../../parts/user-text.tsx';
+import { differencesOf } from './differences.ts';
+
+/** In what a draft differs from what it began with. */
+export function Differences({ before, after, from }: { before: object; after: object; from: string }) {
+  const differences = differencesOf(before, after);
+  if (differences.length === 0) return <Text size="sm">Nothing is different from {from} yet.</Text>;
+  return (
+    <Scrolled label={`Differences from ${from}`}>
+      <Table fz="sm">
+        <Table.Thead>
+          <Table.Tr>
+            {['Field', from, 'Now'].map((head) => (
+              <Table.Th key={head} scope="col">
+                {head}
+              </Table.Th>
+            ))}
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {differences.map(({ field, before: was, after: is }) => (
+            <Table.Tr key={field}>
+              <Table.Th scope="row">{field}</Table.Th>
+              <Table.Td>
+                <Value>{was}</Value>
+              </Table.Td>
+              <Table.Td>
+                <Value>{is}</Value>
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Scrolled>
+  );
+}
+
+function Value({ children }: { children: string | null }) {
+  return children === null ? <>not chosen</> : <UserText inline>{children}</UserText>;
+}

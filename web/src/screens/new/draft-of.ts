@@ -1,0 +1,56 @@
+import type { Job, Project } from '../../api/types.ts';
+import { textOf } from '../../parts/fields/values.ts';
+import { type Draft, emptyDraft, type Ground, newShare, type ShareDraft } from './draft.ts';
+
+/** A draft of what an existing job or project asked for. */
+export function draftOf(owner: Job | Project, ground: Ground): Draft {
+  return 'traits' in owner ? draftOfProject(owner, ground) : draftOfJob(owner, ground);
+}
+
+/** A job keeps the values that it was completed with: those that are the defaults of now as well count as not chosen. */
+function draftOfJob(job: Job, ground: Ground): Draft {
+  const { config } = ground;
+  const { batch_size, learning_rate, epochs, lora_r, lora_alpha, lora_dropout } = job;
+  const completed = { batch_size, learning_rate, epochs, lora_r, lora_alpha, lora_dropout };
+  const chosen = Object.entries(completed).filter(([name, value]) => {
+    const isOfType = name !== 'learning_rate' || job.training_type === config.default_training_type;
+    return !isOfType || value !== config[`default_${name}` as keyof typeof config];
+  });
+  return {
+    ...emptyDraft('job', ground, job.model_name),
+    ...commonOf(job),
+    datasetId: job.dataset_id,
+    hyperparameters: textsOf({ ...Object.fromEntries(chosen), ...job.hyperparameters }),
+  };
+}
+
+function draftOfProject(project: Project, ground: Ground): Draft {
+  return {
+    ...emptyDraft('project', ground, project.base_model),
+    ...commonOf(project),
+    hyperparameters: textsOf(project.hyperparameters),
+    traits: project.traits.map(({ trait_type: type, weight, datasets }) => ({
+      type,
+      weight: textOf(weight),
+      shares: datasets.map(
+        ({ dataset_id, percentage, filters = {} }): ShareDraft => ({
+          ...newShare(),
+          datasetId: dataset_id,
+          thousandths: Math.round(percentage * 1000),
+          filters: textsOf(filters),
+        }),
+      ),
+    })),
+    maxRows: textOf(project.max_rows),
+    outputDirectory: project.output_directory,
+    mixing: textsOf(project.mixing),
+  };
+}
+
+function commonOf({ name, description, embedding_model, training_type }: Job | Project) {
+  return { name, description: description ?? '', embeddingModel: embedding_model ?? '', type: training_type };
+}
+
+function textsOf(values: object): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, textOf(value)]));
+}

@@ -1,0 +1,85 @@
+import { newKey } from '../../api/idempotency.ts';
+import type { RequestFields } from '../../api/request-fields.ts';
+import type { Config } from '../../api/settings.ts';
+import type { Project, RunOwner } from '../../api/types.ts';
+import { type Share, WHOLE } from './shares.ts';
+
+export type Kind = RunOwner['kind'];
+export type TrainingType = Project['training_type'];
+export type TraitType = Project['traits'][number]['trait_type'];
+
+/** A dataset of a trait, with its share of it. `filters`: as they were typed or chosen. */
+export interface ShareDraft extends Share {
+  /** Of this line alone, whichever dataset it is about. */
+  key: string;
+  datasetId: number | null;
+  filters: Record<string, string>;
+}
+
+export interface TraitDraft {
+  type: TraitType;
+  weight: string;
+  shares: ShareDraft[];
+}
+
+/** A job or project that somebody is about to ask for: all that they typed or chose, as they did. */
+export interface Draft {
+  kind: Kind;
+  /** Of this draft alone: what is sent under it twice is created once. */
+  key: string;
+  name: string;
+  description: string;
+  model: string;
+  embeddingModel: string;
+  type: TrainingType;
+  /** Of those that were chosen. */
+  hyperparameters: Record<string, string>;
+  /** Of a job. */
+  datasetId: number | null;
+  /** Of a project, as are those below. */
+  traits: TraitDraft[];
+  maxRows: string;
+  outputDirectory: string;
+  mixing: Record<string, string>;
+  startsNow: boolean;
+}
+
+/** What a draft is read with: the fields of its request, and the defaults of the service. */
+export interface Ground {
+  hyperparameters: RequestFields;
+  /** Beside them: `max_rows`. */
+  fields: RequestFields;
+  mixing: RequestFields;
+  filters: RequestFields;
+  config: Config;
+}
+
+/** Nothing chosen yet but what most would choose. */
+export function emptyDraft(kind: Kind, { config }: Ground, model: string): Draft {
+  return {
+    kind,
+    key: newKey(),
+    name: '',
+    description: '',
+    model,
+    embeddingModel: '',
+    type: config.default_training_type,
+    hyperparameters: {},
+    datasetId: null,
+    traits: [],
+    maxRows: '',
+    outputDirectory: '',
+    mixing: {},
+    startsNow: true,
+  };
+}
+
+export function newShare(): ShareDraft {
+  return { key: newKey(), datasetId: null, thousandths: WHOLE, isHeld: false, filters: {} };
+}
+
+/** A record with one value changed; without it where that is ''. */
+export function withValue(record: Record<string, string>, name: string, value: string): Record<string, string> {
+  const { [name]: _, ...others } = record;
+  return value === '' ? others : { ...others, [name]: value };
+}

@@ -1,0 +1,174 @@
+import { Alert, Button, Fieldset, Grid, Group, Radio, Stack, Text, Textarea, TextInput } from '@mantine/core';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { useLocation } from 'wouter';
+import { create } from '../../api/new-runs.ts';
+import { runsKey } from '../../api/runs.ts';
+import { Folded } from '../../parts/folded.tsx';
+import { addressOf } from '../../parts/runs/owners.ts';
+import { DataFields } from './data-fields.tsx';
+import { Differences } from './differences-shown.tsx';
+import type { Draft, Ground, TrainingType } from './draft.ts';
+import { Hyperparameters } from './hyperparameters.tsx';
+import { ModelSelect } from './model-select.tsx';
+import { PlanPanel } from './plan-panel.tsx';
+import { placesIn, problemsOf } from './problems.ts';
+import { outputDirectoryOf, requestOf } from './request.ts';
+import { RequestShown } from './request-shown.tsx';
+import { type Refusal, RefusalShown, Send } from './send.tsx';
+import { sendKeyOf } from './send-key.ts';
+import type { DraftName } from './stored-draft.ts';
+import { TRAINING_TYPES } from './traits-known.ts';
+import { useDraft } from './use-draft.ts';
+import { usePlan } from './use-plan.ts';
+
+interface FormProps {
+  name: DraftName;
+  initial: Draft;
+  ground: Ground;
+}
+
+/** The form of a new job or project, with its plan beside it. */
+export function Form({ name, initial, ground }: FormProps) {
+  const { draft, change: put, isChanged, isKept, beginAnew, forget } = useDraft(name, initial);
+  const [refusal, setRefusal] = useState<Refusal | null>(null);
+  // Beside the fields it is about, until something is changed.
+  const [marks, setMarks] = useState<Map<string, string>>(new Map());
+  const [, navigate] = useLocation();
+  const queries = useQueryClient();
+  const plan = usePlan(draft, ground);
+  const request = requestOf(draft, ground);
+  const { mutate, isPending } = useMutation({
+    mutationFn: () => create(request, { key: sendKeyOf(draft, request), starts: draft.startsNow }),
+    onSuccess: async (owner) => {
+      forget();
+      await queries.invalidateQueries({ queryKey: runsKey });
+      navigate(addressOf(owner));
+    },
+    onError: (error) => {
+      setRefusal({ error, problems: [] });
+      setMarks(new Map(placesIn(error.message, draft).map((place) => [place, error.message])));
+    },
+  });
+  const send = () => {
+    const problems = problemsOf(draft, ground);
+    setMarks(new Map(problems.map(({ place, sentence }) => [place, sentence])));
+    if (problems.length > 0) setRefusal({ error: null, problems });
+    else mutate();
+  };
+  const change = (changes: Partial<Draft>) => {
+    if (marks.size > 0) setMarks(new Map());
+    put(changes);
+  };
+  const wrong = new Map(
+    plan.problems.filter(({ isMissing }) => !isMissing).map(({ place, sentence }) => [place, sentence]),
+  );
+  const at = (place: string) => marks.get(place) ?? wrong.get(place);
+  return (
+    <Stack>
+      <RefusalShown refusal={refusal} />
+      {!isKept && <Alert color="yellow">This browser keeps no drafts: a reload begins anew.</Alert>}
+      <Grid gap="xl">
+        <Grid.Col span={{ base: 12, lg: 7 }}>
+          <Stack component="form" gap="lg" onSubmit={(event) => event.preventDefault()}>
+            <TextInput
+              label="Name"
+              required
+              value={draft.name}
+              onChange={(event) => change({ name: event.currentTarget.value })}
+              error={at('name')}
+              maxLength={255}
+            />
+            <Textarea
+              label="Description"
+              autosize
+              minRows={1}
+              value={draft.description}
+              onChange={(event) => change({ description: event.currentTarget.value })}
+              error={at('description')}
+            />
+            <ModelSelect
+              label="Base model"
+              description="What is trained on. It has to be on the machine of the service: Models says how to get one."
+              placeholder={ground.config.default_model}
+              value={draft.model}
+              onChange={(model) => change({ model })}
+              error={at('model')}
+            />
+            <Type draft={draft} change={change} at={at} />
+            <DataFields draft={draft} change={change} ground={ground} at={at} />
+            <Fieldset legend="Hyperparameters" miw={0}>
+              <Hyperparameters
+                draft={draft}
+                fields={ground.hyperparameters}
+                config={ground.config}
+                onChange={(hyperparameters) => change({ hyperparameters })}
+                at={at}
+              />
+            </Fieldset>
+            {draft.kind === 'project' && (
+              <TextInput
+                label="Output directory"
+                description="Where the models of this project go: a folder under one of the service's output roots."
+                placeholder={outputDirectoryOf(draft)}
+                value={draft.outputDirectory}
+                onChange={(event) => change({ outputDirectory: event.currentTarget.value })}
+                error={at('output_directory')}
+              />
+            )}
+          </Stack>
+        </Grid.Col>
+        <Grid.Col span={{ base: 12, lg: 5 }}>
+          <Stack className="in-sight">
+            <PlanPanel draft={draft} ground={ground} state={plan} />
+            {name.from !== null && (
+              <Differences before={requestOf(initial, ground).body} after={request.body} from={name.from} />
+            )}
+            <Send draft={draft} change={change} isSending={isPending} onSend={send} />
+            <Folded label="The request, for scripts">
+              <RequestShown request={request} starts={draft.startsNow} />
+            </Folded>
+            {isChanged && (
+              <Group gap="xs">
+                <Text size="sm">{isKept ? 'The draft is kept in this browser.' : ''}</Text>
+                <Button variant="default" size="compact-sm" onClick={beginAnew}>
+                  Begin anew
+                </Button>
+              </Group>
+            )}
+          </Stack>
+        </Grid.Col>
+      </Grid>
+    </Stack>
+  );
+}
+
+interface TypeProps {
+  draft: Draft;
+  change: (changes: Partial<Draft>) => void;
+  at: (place: string) => string | undefined;
+}
+
+function Type({ draft, change, at }: TypeProps) {
+  return (
+    <Stack>
+      <Radio.Group label="Training type" value={draft.type} onChange={(type) => change({ type: type as TrainingType })}>
+        <Stack gap="xs" mt="xs">
+          {Object.entries(TRAINING_TYPES).map(([type, { label, about }]) => (
+            <Radio key={type} value={type} label={label} description={about} />
+          ))}
+        </Stack>
+      </Radio.Group>
+      {draft.type === 'rag' && (
+        <ModelSelect
+          label="Embedding model"
+          description="What makes the index, where the base model writes text. Without one, that which is installed."
+          placeholder="The one that is installed"
+          value={draft.embeddingModel}
+          onChange={(embeddingModel) => change({ embeddingModel })}
+          error={at('embedding_model')}
+        />
+      )}
+    </Stack>
+  );
+}

@@ -1,0 +1,100 @@
+import { Alert, Card, List, Stack, Text, Title } from '@mantine/core';
+import type { MixturePlan } from '../../api/types.ts';
+import { about, count, percent } from '../../parts/numbers.ts';
+import { shown, UserText } from '../../parts/user-text.tsx';
+import type { Draft, Ground } from './draft.ts';
+import { PlanRows } from './plan-rows.tsx';
+import { inCommon, lengthsOf, rowsInAStep } from './plan-words.ts';
+import { type PlanState, useDatasetNames } from './use-plan.ts';
+
+/** What would come of the draft as it is: rows, steps, tokens, and what is in the way. */
+export function PlanPanel({ draft, ground, state }: { draft: Draft; ground: Ground; state: PlanState }) {
+  const names = useDatasetNames(draft);
+  const { plan, problems, error } = state;
+  return (
+    <Card withBorder className="plan" component="section" aria-labelledby="plan">
+      <Stack gap="sm">
+        <Title order={2} size="h4" id="plan">
+          Plan
+        </Title>
+        <Text size="sm" role="status">
+          {statusOf(state)}
+        </Text>
+        {problems.length > 0 ? (
+          <List size="sm">
+            {problems.map(({ place, sentence }) => (
+              <List.Item key={`${place} ${sentence}`}>{shown(sentence)}</List.Item>
+            ))}
+          </List>
+        ) : error !== null ? (
+          <Alert color="red" title="There is no plan">
+            <UserText>{error.message}</UserText>
+          </Alert>
+        ) : (
+          plan !== null && (
+            <Plan plan={plan} draft={draft} ground={ground} names={names} countsTokens={state.countsTokens} />
+          )
+        )}
+      </Stack>
+    </Card>
+  );
+}
+
+function statusOf({ problems, plan, isOld, progressPercent, error }: PlanState): string {
+  if (problems.length > 0) return 'What would be trained on is worked out here. Before that:';
+  if (progressPercent !== null) return `Worked out again: ${percent(progressPercent)} done.`;
+  if (error !== null && !isOld) return 'The service refuses it.';
+  return plan === null || isOld ? 'It is being worked out.' : 'As the draft is now.';
+}
+
+interface PlanProps {
+  plan: MixturePlan;
+  draft: Draft;
+  ground: Ground;
+  names: Map<number, string>;
+  countsTokens: boolean;
+}
+
+function Plan({ plan, draft, ground, names, countsTokens }: PlanProps) {
+  const { train_rows, held_out_rows, steps, tokens, warnings } = plan;
+  return (
+    <>
+      <Text fw={600}>
+        {count(train_rows)} rows to train on, {count(held_out_rows)} held out to test with
+      </Text>
+      <Text size="sm">
+        {count(steps.total)} steps of {count(rowsInAStep(draft, ground))} rows: {count(steps.per_epoch)} in each epoch.
+      </Text>
+      {tokens !== null ? (
+        <Text size="sm">
+          {tokens.counted_rows < train_rows ? 'About ' : ''}
+          {about(tokens.per_epoch)} tokens in each epoch
+          {tokens.counted_rows < train_rows ? `, by ${count(tokens.counted_rows)} of the rows` : ''}.{lengthsOf(tokens)}
+        </Text>
+      ) : (
+        <Text size="sm">
+          {draft.type === 'rag'
+            ? 'Its run cuts texts into chunks, and counts their tokens.'
+            : countsTokens
+              ? ''
+              : 'Tokens are counted with a base model that is there.'}
+        </Text>
+      )}
+      <PlanRows traits={plan.traits} names={names} isProject={draft.kind === 'project'} />
+      <List size="sm">
+        {inCommon(plan, names).map((sentence) => (
+          <List.Item key={sentence}>{sentence}</List.Item>
+        ))}
+      </List>
+      {warnings.length > 0 && (
+        <Alert color="yellow" title="Worth knowing">
+          <List size="sm">
+            {warnings.map((warning) => (
+              <List.Item key={warning}>{shown(warning)}</List.Item>
+            ))}
+          </List>
+        </Alert>
+      )}
+    </>
+  );
+}

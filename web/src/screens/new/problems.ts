@@ -1,0 +1,92 @@
+import type { RequestFields } from '../../api/request-fields.ts';
+import { readField } from '../../parts/fields/values.ts';
+import type { Draft, Ground, TraitDraft } from './draft.ts';
+import { TRAITS } from './traits-known.ts';
+
+/** Why a draft cannot be sent, or planned, as it is. */
+export interface DraftProblem {
+  /** What on the page it is about; see `placesIn`. */
+  place: string;
+  sentence: string;
+  /** Nothing is wrong yet: something is still to be chosen. Said beside its field once somebody wanted to go on. */
+  isMissing: boolean;
+}
+
+/** What the rules of the API say that needs no asking: the rest, it says itself. */
+export function problemsOf(draft: Draft, ground: Ground): DraftProblem[] {
+  const numbers = wrongValues(draft.hyperparameters, ground.hyperparameters);
+  if (draft.kind === 'job')
+    return [...(draft.datasetId === null ? [missing('dataset', 'Choose a dataset.')] : []), ...numbers];
+  return [
+    ...(draft.traits.length === 0 ? [missing('traits', 'Choose at least one trait.')] : []),
+    ...draft.traits.flatMap((trait) => problemsOfTrait(trait, ground.filters)),
+    ...twice(draft.traits),
+    ...wrongValues({ max_rows: draft.maxRows }, ground.fields),
+    ...wrongValues(draft.mixing, ground.mixing),
+    ...numbers,
+  ];
+}
+
+function problemsOfTrait({ type, weight, shares }: TraitDraft, filters: RequestFields): DraftProblem[] {
+  const { label, isSingle } = TRAITS[type];
+  const isMany = isSingle && shares.length > 1;
+  return [
+    ...(isMany ? [wrong(`trait ${type}`, `${label} has ${shares.length} datasets, and takes exactly one.`)] : []),
+    ...shares
+      .filter(({ datasetId }) => datasetId === null)
+      .map(({ key }) => missing(`share ${key}`, `Choose a dataset for ${label}.`)),
+    ...(Number.isNaN(Number(weight))
+      ? [wrong(`trait ${type}`, `The weight of ${label} is ${weight}, which is no number.`)]
+      : []),
+    ...shares.flatMap((share) => wrongValues(share.filters, filters)),
+  ];
+}
+
+/** A project takes a dataset once. */
+function twice(traits: TraitDraft[]): DraftProblem[] {
+  const first = new Map<number, string>();
+  return traits.flatMap(({ type, shares }) =>
+    shares.flatMap(({ key, datasetId }) => {
+      if (datasetId === null) return [];
+      const earlier = first.get(datasetId);
+      first.set(datasetId, earlier ?? TRAITS[type].label);
+      if (earlier === undefined) return [];
+      return [wrong(`share ${key}`, `Dataset ${datasetId} is in ${earlier} already: a project takes a dataset once.`)];
+    }),
+  );
+}
+
+function wrongValues(texts: Record<string, string>, fields: RequestFields): DraftProblem[] {
+  return Object.entries(texts).flatMap(([name, text]) => {
+    const field = fields[name];
+    if (field === undefined) return [wrong(name, `${name} is no setting of this version of the service. Begin anew.`)];
+    const read = readField(field, text);
+    return read !== null && 'problem' in read ? [wrong(name, read.problem)] : [];
+  });
+}
+
+const missing = (place: string, sentence: string): DraftProblem => ({ place, sentence, isMissing: true });
+const wrong = (place: string, sentence: string): DraftProblem => ({ place, sentence, isMissing: false });
+
+/** What on the page a sentence of the API is about: it names fields, datasets and traits. */
+export function placesIn(detail: string, draft: Draft): string[] {
+  const names = [
+    'name',
+    'description',
+    'embedding_model',
+    'max_rows',
+    'output_directory',
+    ...Object.keys(draft.hyperparameters),
+    ...Object.keys(draft.mixing),
+  ];
+  const isAbout = (id: number | null) => id !== null && new RegExp(`dataset(_id)? ${id}\\b`, 'i').test(detail);
+  return [
+    ...names.filter((name) => new RegExp(`(^|[ .])${name} (is |")`).test(detail)),
+    ...(draft.model !== '' && detail.includes(draft.model) ? ['model'] : []),
+    ...(isAbout(draft.datasetId) ? ['dataset'] : []),
+    ...draft.traits.flatMap(({ type, shares }) => [
+      ...(detail.includes(`trait ${type} `) ? [`trait ${type}`] : []),
+      ...shares.filter(({ datasetId }) => isAbout(datasetId)).map(({ key }) => `share ${key}`),
+    ]),
+  ];
+}

@@ -1,0 +1,93 @@
+import type { NewRun, PlannedRun } from '../../api/new-runs.ts';
+import type { RequestFields } from '../../api/request-fields.ts';
+import { readField } from '../../parts/fields/values.ts';
+import type { Draft, Ground, TraitDraft } from './draft.ts';
+
+type JobBody = Extract<NewRun, { kind: 'job' }>['body'];
+type ProjectBody = Extract<NewRun, { kind: 'project' }>['body'];
+
+/** In characters, which take up to four bytes, of which a name may have 255. */
+const LONGEST_FOLDER = 60;
+
+/** The request that a draft stands for. What cannot be sent is left out of it: `problemsOf` says what that is, and it is not sent then. */
+export function requestOf(draft: Draft, ground: Ground): NewRun {
+  const { kind } = draft;
+  return kind === 'job' ? { kind, body: jobBody(draft, ground) } : { kind, body: projectBody(draft, ground) };
+}
+
+/** The same for its plan: without what no plan needs, and with a base model only where that can count tokens. */
+export function planRequestOf(draft: Draft, ground: Ground, countsTokens: boolean): PlannedRun {
+  const { kind, body } = requestOf(draft, ground);
+  if (kind === 'job') {
+    const { name: _, description: __, model_name: model, ...rest } = body;
+    return { kind, body: countsTokens && model !== undefined ? { ...rest, model_name: model } : rest };
+  }
+  const { name: _, description: __, output_directory: ___, base_model: model, ...rest } = body;
+  return { kind, body: countsTokens && model !== undefined ? { ...rest, base_model: model } : rest };
+}
+
+function jobBody(draft: Draft, ground: Ground): JobBody {
+  const body = {
+    ...commonOf(draft),
+    ...(draft.model.trim() === '' ? {} : { model_name: draft.model.trim() }),
+    dataset_id: draft.datasetId ?? 0,
+    ...chosenOf(draft.hyperparameters, ground.hyperparameters),
+  };
+  // Its hyperparameters were read by the fields of this very request.
+  return body as JobBody;
+}
+
+function projectBody(draft: Draft, ground: Ground): ProjectBody {
+  const mixing = chosenOf(draft.mixing, ground.mixing);
+  const body = {
+    ...commonOf(draft),
+    ...(draft.model.trim() === '' ? {} : { base_model: draft.model.trim() }),
+    output_directory: outputDirectoryOf(draft),
+    ...chosenOf({ max_rows: draft.maxRows }, ground.fields),
+    traits: draft.traits.map((trait) => traitOf(trait, ground)),
+    ...(Object.keys(mixing).length === 0 ? {} : { mixing }),
+    ...chosenOf(draft.hyperparameters, ground.hyperparameters),
+  };
+  // Likewise; max_rows has a default, so the generated type wants it.
+  return body as ProjectBody;
+}
+
+function commonOf({ name, description, type, embeddingModel }: Draft) {
+  return {
+    name: name.trim(),
+    ...(description.trim() === '' ? {} : { description: description.trim() }),
+    training_type: type,
+    ...(type === 'rag' && embeddingModel.trim() !== '' ? { embedding_model: embeddingModel.trim() } : {}),
+  };
+}
+
+function traitOf({ type, weight, shares }: TraitDraft, { filters: fields }: Ground) {
+  return {
+    trait_type: type,
+    ...(weight.trim() === '' ? {} : { weight: Number(weight) }),
+    datasets: shares.map(({ datasetId, thousandths, filters }) => {
+      const chosen = chosenOf(filters, fields);
+      return {
+        dataset_id: datasetId ?? 0,
+        percentage: thousandths / 1000,
+        ...(Object.keys(chosen).length === 0 ? {} : { filters: chosen }),
+      };
+    }),
+  };
+}
+
+/** The values of what was chosen. */
+export function chosenOf(texts: Record<string, string>, fields: RequestFields): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(texts).flatMap(([name, text]) => {
+      const read = fields[name] === undefined ? null : readField(fields[name], text);
+      return read !== null && 'value' in read ? [[name, read.value]] : [];
+    }),
+  );
+}
+
+/** Where a project's models go: what was typed, or a folder of its name. */
+export function outputDirectoryOf({ outputDirectory, name }: Draft): string {
+  const words = name.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+  return outputDirectory.trim() || [...words.join('-')].slice(0, LONGEST_FOLDER).join('') || 'project';
+}

@@ -1,0 +1,44 @@
+import type { Draft, Kind } from './draft.ts';
+
+/** Another one when Draft changes: drafts of before are not read then. */
+const VERSION = 1;
+
+/** The draft of a kind; of what starts from an existing run, one for each. */
+export interface DraftName {
+  kind: Kind;
+  /** `job-3`; null: from nothing. */
+  from: string | null;
+}
+
+const keyOf = ({ kind, from }: DraftName) => `mtm draft ${kind}${from === null ? '' : ` from ${from}`}`;
+
+/** What was kept in this browser; null: nothing, or nothing that this version reads. */
+export function storedDraft(name: DraftName): Draft | null {
+  try {
+    const kept: unknown = JSON.parse(localStorage.getItem(keyOf(name)) ?? 'null');
+    const isOurs =
+      typeof kept === 'object' && kept !== null && 'version' in kept && 'draft' in kept && kept.version === VERSION;
+    // Written by `keepDraft` of this version.
+    return isOurs ? (kept.draft as Draft) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Keeps it in this browser. @returns whether it could be: private windows and full stores keep nothing. */
+export function keepDraft(name: DraftName, draft: Draft): boolean {
+  try {
+    localStorage.setItem(keyOf(name), JSON.stringify({ version: VERSION, draft }));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function forgetDraft(name: DraftName): void {
+  try {
+    localStorage.removeItem(keyOf(name));
+  } catch {
+    // A browser that lets nothing be kept has nothing to forget.
+  }
+}

@@ -1,0 +1,62 @@
+import { useDebouncedValue } from '@mantine/hooks';
+import { keepPreviousData, useQueries, useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { isAtWork } from '../../api/at-work.ts';
+import { datasetQuery } from '../../api/datasets.ts';
+import { planQuery } from '../../api/new-runs.ts';
+import type { MixturePlan } from '../../api/types.ts';
+import type { Draft, Ground } from './draft.ts';
+import { useModelState } from './model-select.tsx';
+import { type DraftProblem, problemsOf } from './problems.ts';
+import { planRequestOf } from './request.ts';
+
+const CHANGE_AFTER_MS = 400;
+
+export interface PlanState {
+  /** The last that was there. */
+  plan: MixturePlan | null;
+  /** It is not that of the draft as it is now: another one is on its way. */
+  isOld: boolean;
+  /** Of the one on its way, where it takes long. */
+  progressPercent: number | null;
+  error: Error | null;
+  /** Why there can be none yet. */
+  problems: DraftProblem[];
+  /** Whether tokens are counted: the model is there, and they are what it is trained on. */
+  countsTokens: boolean;
+}
+
+/** What would come of a draft, worked out again whenever it changes. */
+export function usePlan(draft: Draft, ground: Ground): PlanState {
+  const [steady] = useDebouncedValue(draft, CHANGE_AFTER_MS);
+  const { isUsable } = useModelState(steady.model);
+  const countsTokens = isUsable === true && steady.type !== 'rag';
+  const problems = problemsOf(draft, ground);
+  const isPossible = problemsOf(steady, ground).length === 0;
+  const isModelKnown = steady.model === '' || isUsable !== null;
+  const { data, error, isPlaceholderData } = useQuery({
+    ...planQuery(planRequestOf(steady, ground, countsTokens)),
+    enabled: isPossible && isModelKnown,
+    placeholderData: keepPreviousData,
+  });
+  const [last, setLast] = useState<MixturePlan | null>(null);
+  const plan = data === undefined || isAtWork(data) ? last : data;
+  if (plan !== last) setLast(plan);
+  const atWork = isAtWork(data) ? data : null;
+  return {
+    plan: isPossible ? plan : null,
+    isOld: steady !== draft || isPlaceholderData || atWork !== null,
+    progressPercent: atWork?.progress_percent ?? null,
+    error: isPossible ? error : null,
+    problems,
+    countsTokens,
+  };
+}
+
+/** The names of a draft's datasets, by their ids. */
+export function useDatasetNames({ datasetId, traits }: Draft): Map<number, string> {
+  const chosen = [datasetId, ...traits.flatMap(({ shares }) => shares.map((share) => share.datasetId))];
+  const ids = [...new Set(chosen.filter((id) => id !== null))];
+  const answers = useQueries({ queries: ids.map((id) => datasetQuery(id)) });
+  return new Map(answers.flatMap(({ data }) => (data === undefined ? [] : [[data.id, data.name] as const])));
+}

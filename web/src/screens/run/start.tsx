@@ -1,0 +1,27 @@
+import { Button, Stack, Text } from '@mantine/core';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { newKey } from '../../api/idempotency.ts';
+import { startProject } from '../../api/new-runs.ts';
+import { runsKey } from '../../api/runs.ts';
+import { Problem } from '../../parts/problem.tsx';
+
+/** Starts a project that has no run yet. */
+export function Start({ id }: { id: number }) {
+  // One for as long as it is shown: a second click starts nothing more.
+  const [key] = useState(newKey);
+  const queries = useQueryClient();
+  const { mutate, error, isPending } = useMutation({
+    mutationFn: () => startProject(id, key),
+    onSuccess: () => queries.invalidateQueries({ queryKey: runsKey }),
+  });
+  return (
+    <Stack gap="sm">
+      <Text>It has not been started. Once it is, it is trained in its turn, from step 0.</Text>
+      <Button w="fit-content" loading={isPending} onClick={() => mutate()}>
+        Start
+      </Button>
+      <Problem error={error} title="It was not started" />
+    </Stack>
+  );
+}
