@@ -36,7 +36,7 @@ async function drop(page: Page, files: { name: string; content: string }[]): Pro
 }
 
 describe('datasets on the page', function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
   if (chromium === null) {
     it('are not tried', () => console.log(NO_CHROMIUM));
     return;

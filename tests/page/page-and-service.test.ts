@@ -11,7 +11,7 @@ const KEY = 'a-key-of-this-service';
 
 /** The API over a real database; Temporal is away, which the page says. */
 describe('the page and its service', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   if (chromium === null) {
     it('are not tried', () => console.log(NO_CHROMIUM));
     return;

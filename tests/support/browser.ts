@@ -6,6 +6,8 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 import { PROJECT_ROOT } from '../../src/platform/env.ts';
 
 const INSTALL_TIMEOUT_MS = 300_000;
+/** A busy machine of two cores draws, and answers, many times more slowly than one that is free. */
+const PATIENCE_MS = 120_000;
 
 const PLACES = [
   '/usr/bin/chromium',
@@ -70,6 +72,7 @@ export async function visit(
     reducedMotion: 'reduce',
   });
   const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
   const found: string[] = [];
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type()))

@@ -29,6 +29,8 @@ const variables: CSSVariablesResolver = () => ({
     '--mantine-color-dimmed': 'var(--mantine-color-gray-7)',
     '--mantine-color-placeholder': 'var(--mantine-color-gray-7)',
     '--mantine-color-error': 'var(--mantine-color-red-9)',
+    // Also where the pointer rests on it.
+    '--mantine-color-blue-light-color': 'var(--mantine-color-text)',
   },
   dark: {
     '--mantine-color-dimmed': 'var(--mantine-color-dark-0)',
