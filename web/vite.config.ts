@@ -10,6 +10,8 @@ export default defineConfig({
     // The service's policy lets nothing load from `data:` but pictures.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // On a busy machine it would be said at each start.
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
   server: {
     proxy: {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { access, constants } from 'node:fs/promises';
-import AxeBuilder from '@axe-core/playwright';
+import { AxeBuilder } from '@axe-core/playwright';
 import { execa } from 'execa';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { PROJECT_ROOT } from '../../src/platform/env.ts';
