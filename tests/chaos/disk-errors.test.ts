@@ -8,7 +8,8 @@ import { COMPLETE, putInCache } from '../support/base-models.ts';
 import { CHANGES, FilesShim, READS, type Trap } from './files-shim.ts';
 
 describe('a disk with errors', function () {
-  this.timeout(60_000);
+  // Some forty processes, one after the other: on a busy machine of two cores each takes seconds.
+  this.timeout(240_000);
   let cache: string;
   let shim: FilesShim | null;
 
