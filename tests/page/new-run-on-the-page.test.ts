@@ -79,6 +79,7 @@ describe('a new training on the page', function () {
 
   it('is a job by one dataset and a name; a wrong number is said before it is sent', async () => {
     await page.goto('/new');
+    await page.getByRole('link', { name: 'A job' }).waitFor();
     await assertNoBarriers(visitor, 'the choice');
     await page.getByRole('link', { name: 'A job' }).click();
     await page.getByText('There is no dataset yet.').first().waitFor();

@@ -34,7 +34,7 @@ export function Screens() {
   return (
     // Another address is another screen: nothing of the one before is left in it.
     <BrokenScreen key={address}>
-      <Suspense fallback={<Loader aria-label="Loading" />}>
+      <Suspense fallback={<Loader role="status" aria-label="Loading" />}>
         <Switch>
           {SCREENS.map(({ path, show }) => (
             <Route key={path} path={path}>
