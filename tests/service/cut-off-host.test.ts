@@ -42,7 +42,7 @@ describe('a host that is cut off from the network', function () {
     url.host = String(toDatabase);
     second = await startHost({ ...service, databaseUrl: url.href, temporalAddress: String(toTemporal) }, 'host-b');
     await service.call('POST', '/workers/', { action: 'start', worker_count: 2 });
-    const body = await settledPool(service);
+    const body = await settledPool(service, 2);
     assert.deepEqual((body.workers as { host: string }[]).map(({ host }) => host).sort(), ['host-a', 'host-b']);
   });
 

@@ -67,10 +67,16 @@ export async function shownWorkers(service: TestService): Promise<ShownWorker[]>
   return (await service.call('GET', '/workers/')).body.workers as ShownWorker[];
 }
 
-/** The pool, once it is at nothing any more: a command is answered before it is done where that takes long. */
-export async function settledPool(client: Pick<ApiClient, 'call'>): Promise<Record<string, unknown>> {
+/**
+ * The pool, once it is at nothing any more: a command is answered before it is done where that takes long.
+ * @param activeWorkers wait for as many, where the command may not have been begun: then nothing shows it
+ */
+export async function settledPool(
+  client: Pick<ApiClient, 'call'>,
+  activeWorkers?: number,
+): Promise<Record<string, unknown>> {
   return await until('the pool to have done what was asked', async () => {
     const { body } = await client.call('GET', '/workers/');
-    return body.pending_action === null ? body : null;
+    return body.pending_action === null && body.active_workers === (activeWorkers ?? body.active_workers) ? body : null;
   });
 }

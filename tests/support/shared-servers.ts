@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
@@ -13,6 +13,10 @@ import { startTemporal } from '../../src/platform/temporal/temporal.ts';
 const POSTGRES = 'MTM_TEST_POSTGRES_URL';
 const TEMPORAL = 'MTM_TEST_TEMPORAL_ADDRESS';
 
+/** Linux has it. A container may have 64 MiB there: see LEAST_ROOM_BYTES. */
+const MEMORY_FOLDER = '/dev/shm';
+const LEAST_ROOM_BYTES = 4 * 1024 ** 3;
+
 /** A database with our schema and nothing in it, which is copied for each test file. */
 const TEMPLATE = 'mtm_template';
 
@@ -23,7 +27,7 @@ export interface SharedServers {
 
 /** One PostgreSQL and one Temporal for all test files that do not stop or damage them: each has a database and a namespace. */
 export async function startSharedServers(): Promise<{ variables: Record<string, string>; stop(): Promise<void> }> {
-  const home = await mkdtemp(join(tmpdir(), 'mtm-test-shared-'));
+  const home = await mkdtemp(join(await serversFolder(), 'mtm-test-shared-'));
   const { toolsDir } = loadEnv();
   const [postgres, temporal] = await Promise.all([
     startPostgres({ home, port: 0 }),
@@ -38,6 +42,15 @@ export async function startSharedServers(): Promise<{ variables: Record<string, 
       await rm(home, { recursive: true, force: true });
     },
   };
+}
+
+/**
+ * In memory where the machine has such a folder: with some test files at once, one waits for the disk's writes of all others,
+ * up to a time at which the service says that Temporal does not answer.
+ */
+async function serversFolder(): Promise<string> {
+  const { bavail, bsize } = await statfs(MEMORY_FOLDER).catch(() => ({ bavail: 0, bsize: 0 }));
+  return bavail * bsize >= LEAST_ROOM_BYTES ? MEMORY_FOLDER : tmpdir();
 }
 
 /** Null where nobody started any, as for a bench. */

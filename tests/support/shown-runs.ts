@@ -41,7 +41,7 @@ export async function startShownService(): Promise<{
 async function bringRunsThere(service: TestService): Promise<ShownRuns> {
   const jobs = jobsOf(service, Number((await service.upload('support-chats.csv', csvRows(800))).body.id));
   await service.call('POST', '/workers/', { action: 'start', worker_count: 2 });
-  await settledPool(service);
+  await settledPool(service, 2);
   const completed = await jobs.create({ name: 'Support tone', max_steps: 200, eval_steps: 20 });
   await jobs.ended(completed);
   const failed = await jobs.create({ name: 'Legal summaries', model_name: 'acme/base-7b' });

@@ -63,15 +63,16 @@ class Ends(Trainings):
             self.assertAlmostEqual(event["loss"], losses[event["step"] - 1], delta=0.2)
 
     def test_a_loss_beyond_hope_ends_at_the_last_good_checkpoint(self):
-        # Take the raise out of reporting.require_hope and it trains on.
+        # Take the raise out of after_each_step.require_hope and it trains on. (With the highest learning rate that a run may have, the loss of this model
+        # jumps between two and seven times that of guessing, on each kind of processor otherwise: what is asked for here is certain on all.)
         hopeless = {**HYPERPARAMETERS, "learning_rate": 1.0, "epochs": 40, "save_steps": 2}
-        with self.assertRaises(Diverged) as raised:
+        with mock.patch("trainer.training.after_each_step.HOPELESS_FACTOR", 0.5), self.assertRaises(Diverged) as raised:
             train_here(self.work, training_type="standard", hyperparameters=hopeless)
         self.assertRegex(str(raised.exception), r"Lower learning_rate \(now 1.0\)")
         self.assertRegex(str(raised.exception), r"The last checkpoint from before is that of step \d+|There is no checkpoint from before")
 
     def test_a_step_without_a_learnt_token_would_be_told(self):
-        # Take the NaN out of reporting.require_hope, and what is saved after such a step is no model. (No such row is trained on: Example.teaches.)
+        # Take the NaN out of after_each_step.require_hope, and what is saved after such a step is no model. (No such row is trained on: Example.teaches.)
         data = self.work / "rows.jsonl"
         data.write_text(f'{{"prompt": "{"x" * 200}", "completion": "beyond max_length"}}\n' * 4)
         with mock.patch.object(Example, "teaches", True), self.assertRaisesRegex(Diverged, "The loss became nan at step 1.*check the data"):

@@ -27,7 +27,7 @@ describe('a pool of two hosts', function () {
     second = await startHost(service, 'second-host', ['cuda:7']);
     const { status, body } = await service.call('POST', '/workers/', { action: 'start', worker_count: 2 });
     assert.equal(status, 200, JSON.stringify(body));
-    await settledPool(service);
+    await settledPool(service, 2);
   });
 
   after(async () => {
