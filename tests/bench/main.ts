@@ -14,6 +14,7 @@ const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
   queue: async (args) => (await import('./queue/main.ts')).main(args),
   metrics: async (args) => (await import('./metrics.ts')).main(args),
   start: async (args) => (await import('./start/main.ts')).main(args),
+  page: async (args) => (await import('./page/main.ts')).main(args),
   overhead: async (args) => (await import('./overhead.ts')).main(args),
 };
 

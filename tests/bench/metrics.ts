@@ -4,13 +4,11 @@ import pg from 'pg';
 import { median } from '../support/figures.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, TINY_MODEL, until } from '../support/service.ts';
+import { addSteps, EVALS } from '../support/steps.ts';
 import { judge } from './bounds.ts';
 
 const POINTS = 500;
 const TIMES = 20;
-const EVALS = 100;
-/** In one transaction each, as a worker's are of many. */
-const STEPS_AT_ONCE = 250_000;
 const TIDIED_WITHIN_MS = 900_000;
 
 /**
@@ -27,7 +25,9 @@ export async function main(args: string[]): Promise<void> {
     await database.connect();
     const { jobId, otherId, runId } = await twoEndedJobs(service, database);
     console.log(`Writing ${steps} steps…`);
-    await addSteps(database, runId, steps);
+    await addSteps(database, runId, { to: steps });
+    // As the server does by itself within a minute or two.
+    await database.query('VACUUM (ANALYZE) run_metrics');
     const curve = `/jobs/${jobId}/metrics?points=${POINTS}`;
     await service.call('GET', curve);
     const curveMs: number[] = [];
@@ -92,23 +92,6 @@ async function twoEndedJobs(service: TestService, database: pg.Client) {
   const [jobId = 0, otherId = 0] = ids;
   const { rows } = await database.query<{ id: number }>('SELECT id FROM runs WHERE job_id = $1', [jobId]);
   return { jobId, otherId, runId: rows[0]?.id ?? 0 };
-}
-
-/** As a trainer of a GPU tells them, with the figures of its device. */
-async function addSteps(database: pg.Client, runId: number, steps: number): Promise<void> {
-  for (let from = 1; from <= steps; from += STEPS_AT_ONCE) {
-    await database.query(
-      `INSERT INTO run_metrics (run_id, step, lease_epoch, epoch, loss, eval_loss, learning_rate, grad_norm, tokens, tokens_per_s, memory_bytes, device)
-       SELECT $1::int, step, 1, step::float8 / $2, 3 * exp(-step::float8 / $2) + random() / 10,
-         CASE WHEN step % ($2::int / ${EVALS}) = 0 THEN 3 * exp(-step::float8 / $2) END,
-         0.0002 * (1 - step::float8 / $2), random(), step::bigint * 4096, 20000 + random() * 100, 17179869184,
-         CASE WHEN step % 10 = 0 THEN jsonb_build_object('utilization_percent', 97, 'memory_used_bytes', 17179869184, 'temperature_c', 61) END
-       FROM generate_series($3::int, least($2::int, $3::int + ${STEPS_AT_ONCE - 1})) AS step`,
-      [runId, steps, from],
-    );
-  }
-  // As the server does by itself within a minute or two.
-  await database.query('VACUUM (ANALYZE) run_metrics');
 }
 
 async function requireOk(service: TestService, method: string, path: string): Promise<void> {

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { assertNoBarriers, findChromium, NO_CHROMIUM, startBrowser, type Visitor, visit } from '../support/browser.ts';
 import { csvRows } from '../support/rows.ts';
@@ -177,41 +175,6 @@ describe('datasets on the page', function () {
     await uploads().getByRole('button', { name: 'Send it again without such rows' }).click();
     await ended('1 uploaded, 1 refused');
     await uploads().getByText('3 of 3 rows can be trained on').waitFor();
-    await uploads().getByRole('button', { name: 'Clear', exact: true }).click();
-  });
-
-  it('go on being uploaded on another screen, ask before the page is left, and are gone when they are cancelled half-way', async () => {
-    const file = join(service.env.home, 'large.csv');
-    await writeFile(file, `input,output\n${'a question of some words,an answer of some words\n'.repeat(4_000_000)}`);
-    const network = await page.context().newCDPSession(page);
-    const limits = { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: 20_000_000 };
-    await network.send('Network.emulateNetworkConditions', limits);
-    await page.locator('input[type=file]').setInputFiles(file);
-    const bar = uploads().getByRole('progressbar', { name: 'Upload of large.csv' });
-    const sent = async () => Number(await bar.getAttribute('aria-valuenow'));
-    await until('the upload to be seen going on', async () => ((await sent()) > 10 ? true : null));
-    await uploads()
-      .getByText(/MB\/s, about .* left/)
-      .waitFor();
-    await page.getByRole('link', { name: 'Runs' }).click();
-    await page.getByRole('heading', { name: 'Runs' }).waitFor();
-    const before = await sent();
-    await until('the upload to go on', async () => ((await sent()) > before ? true : null));
-    const [dialog] = await Promise.all([
-      page.waitForEvent('dialog'),
-      page.evaluate('void setTimeout(() => location.reload())'),
-    ]);
-    assert.equal(dialog.type(), 'beforeunload');
-    await dialog.dismiss();
-    assert.ok((await sent()) < 100, 'it was still under way');
-    await uploads().getByRole('button', { name: 'Cancel the upload of large.csv' }).click();
-    await ended('1 cancelled');
-    await until('nothing of it to be left', async () => {
-      const { items } = (await service.call('GET', '/datasets/uploads')).body as { items: unknown[] };
-      return items.length === 0 ? true : null;
-    });
-    assert.equal((await service.call('GET', '/datasets/?name=large')).body.total, 0);
-    await network.send('Network.emulateNetworkConditions', { ...limits, uploadThroughput: -1 });
     await uploads().getByRole('button', { name: 'Clear', exact: true }).click();
   });
 

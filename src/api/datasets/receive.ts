@@ -138,5 +138,7 @@ function fileOf(files: Record<string, formidable.File[] | undefined>, fields: [s
 function formOf(fields: [string, string][]): z.output<typeof DatasetForm> {
   const twice = fields.find(([name], index) => fields.findIndex(([other]) => other === name) !== index);
   if (twice) throw new ApiError(422, `The form field ${JSON.stringify(twice[0])} is given twice; send it once.`);
-  return check(DatasetForm, Object.fromEntries(fields), 'form');
+  // A form ends every line with CRLF, however it was typed (HTML, "multipart/form-data encoding algorithm").
+  const typed = fields.map(([name, text]) => [name, text.replaceAll('\r\n', '\n')]);
+  return check(DatasetForm, Object.fromEntries(typed), 'form');
 }

@@ -5,6 +5,8 @@ import type { Job, Project, RunOwner } from './types.ts';
 
 const OPEN_EVERY_MS = 2_000;
 const LIST_EVERY_MS = 5_000;
+/** Each zoom is curves of its own, of a megabyte. */
+const KEEP_CURVES_MS = 30_000;
 
 export type RunSearch = NonNullable<paths['/api/v1/runs/']['get']['parameters']['query']>;
 
@@ -67,6 +69,7 @@ export function curvesQuery(owner: RunOwner, run: number, { fromStep, toStep, po
         ? bodyOf(client.GET('/api/v1/jobs/{id}/curves', { params }))
         : bodyOf(client.GET('/api/v1/projects/{id}/curves', { params })),
     structuralSharing: false,
+    gcTime: KEEP_CURVES_MS,
     placeholderData: keepPreviousData,
   });
 }

@@ -6,6 +6,7 @@ import './chart.css';
 import { count } from '../numbers.ts';
 import { useScheme } from '../scheme.ts';
 import { ChartTable } from './chart-table.tsx';
+import { tellDrawn } from './drawn.ts';
 import { type ChartData, type ChartLook, columnsOf, makePlot } from './plot.ts';
 
 interface ChartProps extends ChartData, Omit<ChartLook, 'height'> {
@@ -13,18 +14,23 @@ interface ChartProps extends ChartData, Omit<ChartLook, 'height'> {
   /** One sentence that says what is to be seen. */
   summary: string;
   height?: number;
+  /** Where the axis begins and ends, where `x` has a part of it alone. */
+  whole?: [number, number];
   /** From where to where the viewer wants to look; null: all. */
   onRange: (range: [number, number] | null) => void;
 }
 
 /** A chart over steps: by pointer, by keyboard, as a sentence, and as a table. */
-export function Chart({ name, summary, height = 260, onRange, ...props }: ChartProps) {
+export function Chart({ name, summary, height = 260, whole, onRange, ...props }: ChartProps) {
   const { x, lines, marks, broken, log, format, range } = props;
   const [asTable, setAsTable] = useState(false);
+  // Where on the axis; which value that is changes with the data.
   const [cursor, setCursor] = useState<number | null>(null);
   const captionId = useId();
   const target = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
+  // When the drawing that is not done yet was begun.
+  const begun = useRef<number | null>(null);
   const scheme = useScheme();
   // uPlot is made anew where what it is made of changes; data alone is handed over.
   const shape = JSON.stringify([
@@ -42,9 +48,14 @@ export function Chart({ name, summary, height = 260, onRange, ...props }: ChartP
   useEffect(() => {
     const element = target.current;
     if (element === null) return;
+    begun.current = performance.now();
     const made = makePlot(element, () => latest.current, {
-      onCursor: setCursor,
+      onCursor: (index) => setCursor(index === null ? null : (latest.current.data.x[index] ?? null)),
       onSelect: (selected) => latest.current.onRange(selected),
+      onDrawn: () => {
+        if (begun.current !== null) tellDrawn(name, begun.current);
+        begun.current = null;
+      },
     });
     plot.current = made;
     const observer = new ResizeObserver(() => made.setSize({ width: Math.max(200, element.clientWidth), height }));
@@ -58,23 +69,31 @@ export function Chart({ name, summary, height = 260, onRange, ...props }: ChartP
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the range is read by the plot
   useEffect(() => {
+    begun.current ??= performance.now();
     plot.current?.setData(columnsOf({ x, lines, marks, broken }, log), true);
   }, [x, lines, marks, broken, log, range]);
 
-  const at = cursor ?? x.length - 1;
+  const at =
+    cursor === null
+      ? x.length - 1
+      : Math.max(
+          0,
+          x.findLastIndex((each) => each <= cursor),
+        );
   const move = (index: number) => {
     const next = Math.max(0, Math.min(x.length - 1, index));
     const value = x[next];
     if (plot.current === null || value === undefined) return;
-    setCursor(next);
+    setCursor(value);
     plot.current.setCursor({ left: plot.current.valToPos(value, 'x'), top: 10 });
   };
   const zoom = (factor: number) => {
-    const first = range?.[0] ?? x[0] ?? 0;
-    const last = range?.[1] ?? x.at(-1) ?? 1;
+    const [begin, end] = whole ?? [x[0] ?? 0, x.at(-1) ?? 1];
+    const [first, last] = range ?? [begin, end];
     const middle = x[at] ?? (first + last) / 2;
     const half = ((last - first) * factor) / 2;
-    onRange([Math.max(x[0] ?? 0, middle - half), Math.min(x.at(-1) ?? 1, middle + half)]);
+    const next: [number, number] = [Math.max(begin, middle - half), Math.min(end, middle + half)];
+    onRange(next[0] <= begin && next[1] >= end ? null : next);
   };
   const onKeyDown = (event: KeyboardEvent) => {
     const far = event.shiftKey ? 10 : 1;

@@ -42,6 +42,7 @@ export interface ChartLook {
 interface ChartEvents {
   onCursor: (index: number | null) => void;
   onSelect: (range: [number, number]) => void;
+  onDrawn: () => void;
 }
 
 /** Charts with the same x axis show their cursors together. */
@@ -107,6 +108,7 @@ export function makePlot(
         draw: [
           (plot) => drawMarks(plot, now().data.marks, text),
           (plot) => drawBroken(plot, now().data.broken, color('--mantine-color-red-6')),
+          events.onDrawn,
         ],
       },
     },

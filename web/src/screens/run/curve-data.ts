@@ -107,6 +107,20 @@ export function lossLines({ buckets, evals }: Curves, halfLife: number): { x: nu
   return { x, lines };
 }
 
+/** The lines of the charts below that of the losses, which share its steps. */
+export function otherLines({ buckets }: Curves) {
+  const one = (label: string, values: Values): Line[] => [{ label, color: '--line-train', values }];
+  return {
+    learningRate: one('learning rate', buckets.learning_rate),
+    gradNorm: [
+      ...one('mean', buckets.grad_norm),
+      { label: 'most', color: '--line-held-out', dash: [4, 4], width: 1, values: buckets.grad_norm_max } satisfies Line,
+    ],
+    tokensPerS: one('tokens/s', buckets.tokens_per_s),
+    memory: one('memory', buckets.memory_bytes),
+  };
+}
+
 /** Where one attempt ended and the next began, with the reason. */
 export function marksOf({ attempts }: Curves): Mark[] {
   return attempts.slice(1).map((attempt, index) => {

@@ -5,11 +5,10 @@ import { curvesQuery } from '../../api/runs.ts';
 import type { RunOwner } from '../../api/types.ts';
 import { useChangeAddress, useNumberParam, useParam } from '../../parts/address.ts';
 import { Chart } from '../../parts/chart/chart.tsx';
-import type { Line } from '../../parts/chart/plot.ts';
 import { standardHalfLife } from '../../parts/chart/smoothing.ts';
 import { about, bytes, count, loss, rate } from '../../parts/numbers.ts';
 import { Problem } from '../../parts/problem.tsx';
-import { brokenOf, lossLines, marksOf, withSteps } from './curve-data.ts';
+import { brokenOf, lossLines, marksOf, otherLines, withSteps } from './curve-data.ts';
 import type { RunStream } from './use-run-stream.ts';
 
 /** Two for each pixel of a wide screen. */
@@ -17,6 +16,8 @@ const POINTS = 2_000;
 /** So many steps are shown one by one before buckets are read again. */
 const STEPS_BEFORE_READING = 500;
 const HALF_LIVES = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];
+
+const NONE: number[] = [];
 
 interface CurvesProps {
   owner: RunOwner;
@@ -32,8 +33,8 @@ export default function CurvesTab({ owner, run, totalSteps, stream }: CurvesProp
   const isLog = useParam('log') === 'yes';
   const change = useChangeAddress();
   const isZoomed = from !== null && to !== null && to > from;
-  const range = { fromStep: isZoomed ? from : 0, toStep: isZoomed ? to : undefined, points: POINTS };
-  const { data: read, error, refetch } = useQuery(curvesQuery(owner, run, range));
+  const asked = { fromStep: isZoomed ? from : 0, toStep: isZoomed ? to : undefined, points: POINTS };
+  const { data: read, error, refetch } = useQuery(curvesQuery(owner, run, asked));
 
   const { reasonsToRead, steps } = stream;
   const lastTold = Number(steps.at(-1)?.data.step ?? 0);
@@ -45,15 +46,19 @@ export default function CurvesTab({ owner, run, totalSteps, stream }: CurvesProp
   const standard = standardHalfLife(totalSteps ?? read?.steps ?? 0);
   const halfLife = useNumberParam('smooth') ?? standard;
   const curves = useMemo(() => read && (isZoomed ? read : withSteps(read, steps)), [read, steps, isZoomed]);
+  // A chart is drawn again where what it is given is another: here, with what was read or told, and not each time that the run is looked at.
+  const range = useMemo((): [number, number] | null => (isZoomed ? [from, to] : null), [isZoomed, from, to]);
+  const others = useMemo(() => curves && otherLines(curves), [curves]);
   const losses = useMemo(() => curves && lossLines(curves, halfLife), [curves, halfLife]);
   const marks = useMemo(() => (curves ? marksOf(curves) : []), [curves]);
   const broken = useMemo(() => (curves ? brokenOf(curves) : []), [curves]);
-  if (!curves || !losses) return <Problem error={error} title="The curves cannot be read" />;
+  if (!curves || !losses || !others) return <Problem error={error} title="The curves cannot be read" />;
   if (curves.steps === 0) return <Text>No step has been done yet. The curve begins with the first.</Text>;
 
   const shared = {
     marks,
-    range: isZoomed ? ([from, to] as [number, number]) : null,
+    range,
+    whole: [0, curves.steps] as [number, number],
     onRange: (next: [number, number] | null) =>
       change(
         next === null
@@ -61,7 +66,6 @@ export default function CurvesTab({ owner, run, totalSteps, stream }: CurvesProp
           : { from: String(Math.max(0, Math.floor(next[0]))), to: String(Math.ceil(next[1])) },
       ),
   };
-  const small = (label: string, values: Line['values']) => [{ label, color: '--line-train' as const, values }];
   const { buckets } = curves;
   const hasLoss = buckets.loss.some((value) => value !== null);
   return (
@@ -114,8 +118,8 @@ export default function CurvesTab({ owner, run, totalSteps, stream }: CurvesProp
           name="Learning rate"
           summary={`Now ${rate(buckets.learning_rate.at(-1))}.`}
           x={buckets.step}
-          lines={small('learning rate', buckets.learning_rate)}
-          broken={[]}
+          lines={others.learningRate}
+          broken={NONE}
           log={false}
           format={rate}
           height={150}
@@ -127,11 +131,8 @@ export default function CurvesTab({ owner, run, totalSteps, stream }: CurvesProp
           name="Gradient norm"
           summary={`Now ${loss(buckets.grad_norm.at(-1))}, at most ${loss(most(buckets.grad_norm_max))}.`}
           x={buckets.step}
-          lines={[
-            { label: 'mean', color: '--line-train', values: buckets.grad_norm },
-            { label: 'most', color: '--line-held-out', dash: [4, 4], width: 1, values: buckets.grad_norm_max },
-          ]}
-          broken={[]}
+          lines={others.gradNorm}
+          broken={NONE}
           log={isLog}
           format={loss}
           height={150}
@@ -142,8 +143,8 @@ export default function CurvesTab({ owner, run, totalSteps, stream }: CurvesProp
         name="Tokens per second"
         summary={`Now ${about(buckets.tokens_per_s.at(-1))}.`}
         x={buckets.step}
-        lines={small('tokens/s', buckets.tokens_per_s)}
-        broken={[]}
+        lines={others.tokensPerS}
+        broken={NONE}
         log={false}
         format={about}
         height={150}
@@ -153,8 +154,8 @@ export default function CurvesTab({ owner, run, totalSteps, stream }: CurvesProp
         name="Memory"
         summary={`At most ${bytes(most(buckets.memory_bytes))} so far.`}
         x={buckets.step}
-        lines={small('memory', buckets.memory_bytes)}
-        broken={[]}
+        lines={others.memory}
+        broken={NONE}
         log={false}
         format={bytes}
         height={150}

@@ -1,6 +1,8 @@
-import { Button, Stack, Table, Text, TextInput } from '@mantine/core';
-import { useState } from 'react';
+import { Button, Code, Stack, Table, Text, TextInput } from '@mantine/core';
+import { useMemo, useState } from 'react';
 import type { RunEvent } from '../../api/run-stream.ts';
+import type { RunOwner } from '../../api/types.ts';
+import { count } from '../../parts/numbers.ts';
 import { Scrolled } from '../../parts/scrolled.tsx';
 import { UserText } from '../../parts/user-text.tsx';
 import { When } from '../../parts/when.tsx';
@@ -8,15 +10,29 @@ import { eventText } from './event-text.ts';
 
 const FIRST_SHOWN = 200;
 
-/** What happened, newest first; searched in what is shown of it. */
-export function Events({ events }: { events: RunEvent[] }) {
+/** What happened, newest first; searched in what is shown of it. Of very many, `older` are not here. */
+export function Events({
+  owner,
+  run,
+  events,
+  older,
+}: {
+  owner: RunOwner;
+  run: number;
+  events: RunEvent[];
+  older: number;
+}) {
   const [search, setSearch] = useState('');
   const [shownRows, setShownRows] = useState(FIRST_SHOWN);
   const wanted = search.trim().toLowerCase();
-  const found = events
-    .map((event) => ({ event, text: eventText(event) }))
-    .filter(({ event, text }) => wanted === '' || `${event.kind} ${text}`.toLowerCase().includes(wanted))
-    .reverse();
+  const found = useMemo(
+    () =>
+      events
+        .map((event) => ({ event, text: eventText(event) }))
+        .filter(({ event, text }) => wanted === '' || `${event.kind} ${text}`.toLowerCase().includes(wanted))
+        .reverse(),
+    [events, wanted],
+  );
   return (
     <Stack>
       <TextInput
@@ -58,6 +74,14 @@ export function Events({ events }: { events: RunEvent[] }) {
         <Button variant="default" onClick={() => setShownRows(shownRows + FIRST_SHOWN)}>
           Show older ones ({found.length - shownRows})
         </Button>
+      )}
+      {older > 0 && (
+        <Text>
+          {count(older)} older {older === 1 ? 'one is' : 'ones are'} not here. The API has all of them:{' '}
+          <Code>
+            GET /api/v1/{owner.kind}s/{owner.id}/events?run={run}
+          </Code>
+        </Text>
       )}
     </Stack>
   );

@@ -1,18 +1,13 @@
 import { Group, Text } from '@mantine/core';
-import type { RunEvent } from '../../api/run-stream.ts';
-import type { RunPhase } from '../../api/types.ts';
 import { duration } from '../../parts/numbers.ts';
 import { capital, phaseOf } from '../../parts/runs/status.tsx';
+import type { ReachedPhase } from './use-run-stream.ts';
 
 const MOST_SHOWN = 10;
 
 /** What a run did after the other, and for how long. What took less than a second is left to the events. */
-export function Phases({ events }: { events: RunEvent[] }) {
-  const reached = events.flatMap(({ at, data }) =>
-    at !== null && typeof data.phase === 'string' ? [{ at, phase: data.phase as RunPhase }] : [],
-  );
+export function Phases({ reached }: { reached: ReachedPhase[] }) {
   const phases = reached
-    .filter(({ phase }, index) => phase !== reached[index - 1]?.phase)
     .map((step, index, all) => ({ ...step, seconds: secondsBetween(step.at, all[index + 1]?.at) }))
     .filter(({ seconds }) => seconds === null || seconds >= 1);
   if (phases.length === 0) return null;

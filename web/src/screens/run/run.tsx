@@ -131,7 +131,7 @@ function OneRun({
         </Text>
         <RunProgress run={now} name={data.name} />
       </Stack>
-      <Phases events={stream.events} />
+      <Phases reached={stream.phases} />
       {stream.refusal !== null && <Alert color="yellow">{stream.refusal}</Alert>}
       <Tabs value={tab} onChange={(value) => change({ tab: value === 'curves' ? null : value })} keepMounted={false}>
         <Tabs.List>
@@ -147,7 +147,9 @@ function OneRun({
               <CurvesTab owner={owner} run={run.number} totalSteps={now.total_steps} stream={stream} />
             </Suspense>
           )}
-          {tab === 'events' && <Events events={stream.events} />}
+          {tab === 'events' && (
+            <Events owner={owner} run={run.number} events={stream.events} older={stream.olderEvents} />
+          )}
           {tab === 'log' && <Log owner={owner} run={run.number} isOpen={OPEN.includes(now.status)} />}
           {tab === 'checkpoints' && <Checkpoints owner={owner} run={run.number} />}
           {tab === 'mixture' && <Plan plan={run.plan} />}
