@@ -80,7 +80,7 @@ describe(`${DATASETS} datasets and ${RUNS} runs`, function () {
       found: '1 run',
       last: 'the first job',
       order: async () => {
-        await visitor.page.getByRole('textbox', { name: 'Order' }).click();
+        await visitor.page.getByRole('combobox', { name: 'Order' }).click();
         await visitor.page.getByRole('option', { name: 'Name, Z to A' }).click();
       },
     },
