@@ -90,10 +90,11 @@ export function Chart({ name, summary, height = 260, whole, onRange, ...props }:
   const zoom = (factor: number) => {
     const [begin, end] = whole ?? [x[0] ?? 0, x.at(-1) ?? 1];
     const [first, last] = range ?? [begin, end];
-    const middle = x[at] ?? (first + last) / 2;
-    const half = ((last - first) * factor) / 2;
-    const next: [number, number] = [Math.max(begin, middle - half), Math.min(end, middle + half)];
-    onRange(next[0] <= begin && next[1] >= end ? null : next);
+    const width = (last - first) * factor;
+    if (width >= end - begin) return onRange(null);
+    // As wide as was asked for, also at either end of the axis.
+    const from = Math.min(Math.max(begin, (x[at] ?? (first + last) / 2) - width / 2), end - width);
+    onRange([from, from + width]);
   };
   const onKeyDown = (event: KeyboardEvent) => {
     const far = event.shiftKey ? 10 : 1;
