@@ -160,7 +160,11 @@ describe(`${DATASETS} datasets and ${RUNS} runs`, function () {
     assert.ok((await first()) < 100);
     await axis.press('+');
     await page.waitForURL(/from=50000&to=100000/);
-    await until('the steps of that range alone', async () => ((await first()) > 50_000 ? true : null));
+    await axis.press('+');
+    await page.waitForURL(/from=75000&to=100000/);
+    await until('the steps of that range alone', async () => ((await first()) > 75_000 ? true : null));
+    await axis.press('-');
+    await page.waitForURL(/from=50000&to=100000/);
     await axis.press('-');
     await page.waitForURL(({ search }) => search === '');
     await until('all steps again', async () => ((await first()) < 100 ? true : null));
