@@ -117,7 +117,7 @@ describe(`${DATASETS} datasets and ${RUNS} runs`, function () {
   it('leave the overview short', async () => {
     const { page } = visitor;
     await firstRowOf('/');
-    await page.getByRole('link', { name: 'All 1001 runs that have not ended' }).waitFor();
+    await page.getByRole('link', { name: 'All 1,001 runs that have not ended' }).waitFor();
     await page.getByRole('region', { name: 'Runs that ended last' }).waitFor();
     await assertFewElements();
     await assertNoBarriers(visitor, 'the overview');

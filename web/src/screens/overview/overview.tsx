@@ -2,6 +2,7 @@ import { Anchor, Card, Code, SimpleGrid, Stack, Text, Title } from '@mantine/cor
 import { useQuery } from '@tanstack/react-query';
 import { Link } from 'wouter';
 import { runListQuery } from '../../api/runs.ts';
+import { count } from '../../parts/numbers.ts';
 import { Problem } from '../../parts/problem.tsx';
 import { RunRows } from '../../parts/runs/run-rows.tsx';
 import { Screen } from '../../parts/screen.tsx';
@@ -43,7 +44,7 @@ export default function Overview() {
           <RunRows runs={waiting} time="created_at" caption="Runs that wait, and why" />
           {(open.data?.total ?? 0) > OPEN_SHOWN && (
             <Anchor component={Link} href="/runs?status=open">
-              All {open.data?.total} runs that have not ended
+              All {count(open.data?.total)} runs that have not ended
             </Anchor>
           )}
         </Stack>
