@@ -46,7 +46,7 @@ export default function CurvesTab({ owner, run, totalSteps, stream }: CurvesProp
   const standard = standardHalfLife(totalSteps ?? read?.steps ?? 0);
   const halfLife = useNumberParam('smooth') ?? standard;
   const curves = useMemo(() => read && (isZoomed ? read : withSteps(read, steps)), [read, steps, isZoomed]);
-  // A chart is drawn again where what it is given is another: here, with what was read or told, and not each time that the run is looked at.
+  // A chart is drawn again where it is given something else: with what was read or told, and not each time that its run is asked for.
   const range = useMemo((): [number, number] | null => (isZoomed ? [from, to] : null), [isZoomed, from, to]);
   const others = useMemo(() => curves && otherLines(curves), [curves]);
   const losses = useMemo(() => curves && lossLines(curves, halfLife), [curves, halfLife]);
@@ -55,10 +55,11 @@ export default function CurvesTab({ owner, run, totalSteps, stream }: CurvesProp
   if (!curves || !losses || !others) return <Problem error={error} title="The curves cannot be read" />;
   if (curves.steps === 0) return <Text>No step has been done yet. The curve begins with the first.</Text>;
 
+  const whole: [number, number] = [0, curves.steps];
   const shared = {
     marks,
     range,
-    whole: [0, curves.steps] as [number, number],
+    whole,
     onRange: (next: [number, number] | null) =>
       change(
         next === null
