@@ -17,7 +17,7 @@ export function lengthsOf(tokens: NonNullable<MixturePlan['tokens']>): string {
 
 /** What datasets have in common, and what training and held-out rows have, in sentences. */
 export function inCommon({ similar_rows: found }: MixturePlan, names: Map<number, string>): string[] {
-  if (found === null) return ['Nobody looked for rows that are the same, as similar_rows asks.'];
+  if (found === null) return ['Rows in common were not looked for: similar_rows is off.'];
   const nameOf = (id: number) => shown(names.get(id) ?? `dataset ${id}`);
   const leftOut = found.left_out
     .filter(({ rows }) => rows > 0)
