@@ -20,6 +20,8 @@ const PAGE = {
   sources: ['web/src', 'web/index.html', 'web/vite.config.ts', ...OF_BOTH],
   compile: compilePage,
 };
+/** Not the declarations that the type check of the page generates. */
+const SOURCE_FILE = /(?<!\.d)\.(ts|tsx|css|svg|json)$/;
 /** The processes that are started by a name of their own. */
 const ENTRIES = { main: 'src/processes/mtm.ts', 'data-process-main': 'src/processes/data-process.ts' };
 const WORKFLOWS = join('src', 'workflows', 'index.ts');
@@ -97,9 +99,6 @@ async function hashOf(sources) {
   }
   return hash.digest('hex');
 }
-
-/** Not the declarations that the type check of the page generates. */
-const SOURCE_FILE = /(?<!\.d)\.(ts|tsx|css|svg|json)$/;
 
 async function readIfThere(path) {
   try {

@@ -3,7 +3,7 @@
  * project folder first.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { childEnv, loadEnv, PROJECT_ROOT } from '../src/platform/env.ts';
@@ -23,6 +23,8 @@ const SLOWEST = 10;
 
 /** At once, since they wait for processes and their timeouts much of the time. More would wait for each other on two cores. */
 const FILES_AT_ONCE = 3;
+/** As `nice` counts: what waits for nobody's answer leaves the cores to tests of a service, which has to answer in time. */
+const BEHIND_OTHERS = 5;
 /** The longest ones first, so that none of them runs alone at the end. */
 const SPECS = ['tests/{chaos,fuzz}/*.test.ts', 'tests/service/*.test.ts', 'tests/!(chaos|fuzz|service)/**/*.test.ts'];
 
@@ -93,12 +95,14 @@ async function runMocha(args: string[]): Promise<Count> {
 /** Beside the first files of the other suite, which mostly wait; what it prints comes when it is its turn. */
 async function runUnittest(): Promise<{ said: string; count: Count }> {
   const report = join(scratch, 'unittest.json');
-  const { exitCode, all } = await execa(python, ['-m', 'trainer.tests', report], {
+  const running = execa(python, ['-m', 'trainer.tests', report], {
     cwd: PROJECT_ROOT,
     stdin: 'ignore',
     all: true,
     reject: false,
   });
+  if (running.pid) setPriority(running.pid, BEHIND_OTHERS);
+  const { exitCode, all } = await running;
   return { said: all, count: await readCount(report, exitCode) };
 }
 

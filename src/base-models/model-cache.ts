@@ -64,7 +64,7 @@ function isPart(text: string, pattern: RegExp): boolean {
   return pattern.test(text) && !text.includes('--') && !text.includes('..');
 }
 
-/** The snapshot that a reference names, or that is called so itself; null when it is not there. */
+/** The snapshot that a reference names, or that has that name itself; null when it is not there. */
 async function snapshotOf(folder: string, revision: string): Promise<string | null> {
   const named = (await ifUsable(readFile(join(folder, 'refs', revision), 'utf8'))) ?? revision;
   const snapshot = named.trim();

@@ -19,8 +19,8 @@ const MOST_MS = 300;
 const TIMES = 9;
 const MOST_ELEMENTS = 5_000;
 
-// Seen to fail without `limit` in findRuns (src/models/runs/all-runs.ts) and in searchOf (src/api/http/list-query.ts), and without the
-// `slice` of events in withEvent (web/src/screens/run/use-run-stream.ts).
+// Seen to fail with 100,000 in place of `page_size` in limitsOf (src/api/http/list-query.ts), and without the `slice` of events in withEvent
+// (web/src/screens/run/use-run-stream.ts).
 describe(`${DATASETS} datasets and ${RUNS} runs`, function () {
   this.timeout(300_000);
   let service: TestService;

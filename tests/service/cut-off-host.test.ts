@@ -62,7 +62,7 @@ describe('a host that is cut off from the network', function () {
     readdir(join(service.env.home, 'runs', String(runId), 'checkpoints', `e${leaseEpoch}`)).catch((): string[] => []);
 
   it('stops by itself, the other takes over, and nothing that it did later is accepted', async () => {
-    // Long enough that one which trains on is told from one that has been stopped.
+    // Long enough to tell one that trains on from one that has been stopped.
     const both = [await jobs.create({ epochs: 4 }), await jobs.create({ epochs: 4 })];
     for (const id of both) await jobs.atStep(id, 25);
     const busy = await shownWorkers(service);

@@ -17,7 +17,7 @@ const theme = createTheme({
   // Of coloured text on its own tint too little stands out (WCAG 1.4.3).
   components: {
     Alert: Alert.extend({ styles: { title: { color: 'var(--mantine-color-text)' } } }),
-    // A link within a text is told from it by more than its colour (WCAG 1.4.1).
+    // A link within a text differs from it by more than its colour (WCAG 1.4.1).
     Anchor: Anchor.extend({ defaultProps: { underline: 'always' } }),
   },
 });

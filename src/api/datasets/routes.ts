@@ -11,7 +11,7 @@ import type { ApiDependencies } from '../http/declaration.ts';
 import { filePiece, requireFile, sendDownload } from '../http/download.ts';
 import type { Endpoints } from '../http/endpoint.ts';
 import { ApiError } from '../http/errors.ts';
-import { searchOf } from '../http/list-query.ts';
+import { limitsOf, pageOf, searchOf } from '../http/list-query.ts';
 import { IdParams } from '../http/shared-schema.ts';
 import { DiskRoom } from './disk-room.ts';
 import { presentDataset, presentUpload } from './present.ts';
@@ -59,12 +59,11 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
     query: DatasetListQuery,
     success: { status: 200, description: 'A page of datasets', schema: DatasetListSchema },
     handle: async ({ query }) => {
-      const { page, page_size } = query;
       const { rows, count } = await Dataset.findAndCountAll({
         ...searchOf(query),
         attributes: { exclude: ['profile'] },
       });
-      return { items: rows.map(presentDataset), total: count, page, page_size, pages: Math.ceil(count / page_size) };
+      return pageOf(rows.map(presentDataset), count, query);
     },
   });
 
@@ -183,10 +182,10 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
     query: DatasetUsersQuery,
     success: { status: 200, description: 'A page of them, jobs first', schema: DatasetUsersSchema },
     errors: { 404: 'Dataset not found' },
-    handle: async ({ params: { id }, query: { page, page_size } }) => {
+    handle: async ({ params: { id }, query }) => {
       await findDataset(id);
-      const { users, total } = await usersOf(id, { limit: page_size, offset: (page - 1) * page_size });
-      return { items: users, total, page, page_size, pages: Math.ceil(total / page_size) };
+      const { users, total } = await usersOf(id, limitsOf(query));
+      return pageOf(users, total, query);
     },
   });
 

@@ -1,5 +1,6 @@
 import { Op, type Order, type WhereOptions } from 'sequelize';
 import type { z } from 'zod';
+import { createdWithin, holding } from '../../models/conditions.ts';
 import type { RunStatus } from '../../models/runs/statuses.ts';
 import type { searchQuery } from './shared-schema.ts';
 
@@ -7,7 +8,7 @@ type Search = z.output<ReturnType<typeof searchQuery>>;
 
 /** What a list's query asks of the database, beside `conditions` of the resource's own. Rows of the same name or time are in the order of their ids. */
 export function searchOf(
-  { page, page_size, name, created_after, created_before, sort }: Search,
+  { name, created_after, created_before, sort, ...page }: Search,
   ...conditions: WhereOptions[]
 ): {
   where: WhereOptions;
@@ -15,18 +16,36 @@ export function searchOf(
   limit: number;
   offset: number;
 } {
-  const field = sort.replace(/^-/, '');
-  const direction = sort.startsWith('-') ? 'DESC' : 'ASC';
+  const { field, direction } = sortOf(sort);
   const where = [...conditions];
-  if (name !== undefined) where.push({ name: { [Op.iLike]: `%${name.replaceAll(/[\\%_]/g, '\\$&')}%` } });
-  if (created_after !== undefined) where.push({ created_at: { [Op.gt]: new Date(created_after) } });
-  if (created_before !== undefined) where.push({ created_at: { [Op.lt]: new Date(created_before) } });
+  if (name !== undefined) where.push({ name: holding(name) });
+  const created = createdWithin(created_after, created_before);
+  if (created !== null) where.push(created);
   return {
     where: { [Op.and]: where },
     order: [[field, direction], ...(field === 'id' ? [] : [['id', direction] as [string, string]])],
-    limit: page_size,
-    offset: (page - 1) * page_size,
+    ...limitsOf(page),
   };
+}
+
+interface Page {
+  page: number;
+  page_size: number;
+}
+
+/** Which rows a page has. */
+export function limitsOf({ page, page_size }: Page): { limit: number; offset: number } {
+  return { limit: page_size, offset: (page - 1) * page_size };
+}
+
+/** By which field, and in which direction: with a minus before its name from the largest down. */
+export function sortOf(sort: string): { field: string; direction: 'ASC' | 'DESC' } {
+  return { field: sort.replace(/^-/, ''), direction: sort.startsWith('-') ? 'DESC' : 'ASC' };
+}
+
+/** A page of a list, and where it lies in it. */
+export function pageOf<T>(items: T[], total: number, { page, page_size }: Page) {
+  return { items, total, page, page_size, pages: Math.ceil(total / page_size) };
 }
 
 /** Of things whose status is that of their latest run; one that was never started is shown as pending. */

@@ -7,7 +7,7 @@ import { Job } from '../../models/jobs/job.ts';
 import { LATEST_RUN, withPlaces } from '../../models/runs/latest-run.ts';
 import type { ApiDependencies } from '../http/declaration.ts';
 import type { Endpoints } from '../http/endpoint.ts';
-import { searchOf, withStatus } from '../http/list-query.ts';
+import { pageOf, searchOf, withStatus } from '../http/list-query.ts';
 import { IdParams } from '../http/shared-schema.ts';
 import { addPausing } from '../runs/pausing.ts';
 import { PlanSchema, presentPlan } from '../runs/plan.ts';
@@ -48,10 +48,9 @@ export function addJobs(endpoints: Endpoints, { env, orchestration }: ApiDepende
     success: { status: 200, description: 'A page of jobs', schema: JobListSchema },
     handle: async ({ query: { status, training_type, ...query } }) => {
       const search = searchOf(query, status ? withStatus(status) : {}, training_type ? { training_type } : {});
-      const { page, page_size } = query;
       const { rows, count } = await Job.findAndCountAll({ ...search, include: [LATEST_RUN], subQuery: false });
       await withPlaces(rows.flatMap(({ latestRun }) => latestRun ?? []));
-      return { items: rows.map(presentJob), total: count, page, page_size, pages: Math.ceil(count / page_size) };
+      return pageOf(rows.map(presentJob), count, query);
     },
   });
 

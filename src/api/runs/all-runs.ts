@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { findRuns } from '../../models/runs/all-runs.ts';
 import { OPEN_STATUSES, RUN_STATUSES, type RunStatus } from '../../models/runs/statuses.ts';
 import type { Endpoints } from '../http/endpoint.ts';
+import { limitsOf, pageOf, sortOf } from '../http/list-query.ts';
 import { AllRunsQuery, AllRunsSchema } from './all-runs-schema.ts';
 import { presentListedRun } from './present.ts';
 
@@ -14,7 +15,7 @@ export function addAllRuns(endpoints: Endpoints): void {
     tag: 'Runs',
     query: AllRunsQuery,
     success: { status: 200, description: 'A page of runs', schema: AllRunsSchema },
-    handle: async ({ query: { page, page_size, sort, ...query } }) => {
+    handle: async ({ query }) => {
       const { runs, total } = await findRuns({
         statuses: statusesOf(query.status),
         kind: query.kind,
@@ -22,11 +23,10 @@ export function addAllRuns(endpoints: Endpoints): void {
         name: query.name,
         createdAfter: query.created_after,
         createdBefore: query.created_before,
-        sort: { field: sort.replace(/^-/, ''), direction: sort.startsWith('-') ? 'DESC' : 'ASC' },
-        limit: page_size,
-        offset: (page - 1) * page_size,
+        sort: sortOf(query.sort),
+        ...limitsOf(query),
       });
-      return { items: runs.map(presentListedRun), total, page, page_size, pages: Math.ceil(total / page_size) };
+      return pageOf(runs.map(presentListedRun), total, query);
     },
   });
 }

@@ -6,6 +6,7 @@ import { Run } from '../../models/runs/run.ts';
 import type { ApiDependencies } from '../http/declaration.ts';
 import { sendDownload } from '../http/download.ts';
 import type { Endpoints } from '../http/endpoint.ts';
+import { limitsOf, pageOf } from '../http/list-query.ts';
 import { date, pageQuery } from '../http/shared-schema.ts';
 import { addAllRuns } from './all-runs.ts';
 import { archiveOutput, readReport } from './files.ts';
@@ -67,21 +68,20 @@ function addRunsOf(
     query: pageQuery(10),
     success: { status: 200, description: 'A page of runs', schema: RunListSchema },
     errors: { 404: `No such ${kind}` },
-    handle: async ({ params: { id }, query: { page, page_size } }) => {
+    handle: async ({ params: { id }, query }) => {
       const owner = { kind, id };
       await requireOwner(owner);
       const [{ rows, count }, all] = await Promise.all([
         Run.findAndCountAll({
           where: runsOf(owner),
           order: [['number', 'DESC']],
-          limit: page_size,
-          offset: (page - 1) * page_size,
+          ...limitsOf(query),
         }),
         Run.findAll({ where: runsOf(owner), attributes: ['id', 'number'] }),
       ]);
       const numbers = new Map(all.map((run) => [run.id, run.number]));
       const items = (await withPlaces(rows)).map((run) => presentOneRun(run, numbers));
-      return { items, total: count, page, page_size, pages: Math.ceil(count / page_size) };
+      return pageOf(items, count, query);
     },
   });
 

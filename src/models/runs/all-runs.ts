@@ -1,5 +1,6 @@
 import { col, fn, literal, Op, type Order, type WhereOptions, where } from 'sequelize';
 import type { TrainingType } from '../../trainer/training-types.ts';
+import { createdWithin, holding } from '../conditions.ts';
 import type { Job } from '../jobs/job.ts';
 import type { Project } from '../projects/project.ts';
 import { withPlaces } from './latest-run.ts';
@@ -37,9 +38,9 @@ export async function findRuns(search: RunSearch): Promise<{ runs: OwnedRun[]; t
   if (statuses !== undefined) conditions.push({ status: [...statuses] });
   if (kind !== undefined) conditions.push({ [`${kind}_id`]: { [Op.ne]: null } });
   if (trainingType !== undefined) conditions.push(where(TRAINING_TYPE, trainingType));
-  if (name !== undefined) conditions.push(where(NAME, { [Op.iLike]: `%${name.replaceAll(/[\\%_]/g, '\\$&')}%` }));
-  if (createdAfter !== undefined) conditions.push({ created_at: { [Op.gt]: new Date(createdAfter) } });
-  if (createdBefore !== undefined) conditions.push({ created_at: { [Op.lt]: new Date(createdBefore) } });
+  if (name !== undefined) conditions.push(where(NAME, holding(name)));
+  const created = createdWithin(createdAfter, createdBefore);
+  if (created !== null) conditions.push(created);
   const order: Order = [[sort.field === 'name' ? NAME : literal(`"Run"."${sort.field}"`), sort.direction]];
   const { rows, count } = await Run.findAndCountAll({
     attributes: { exclude: ['spec', 'plan'] },

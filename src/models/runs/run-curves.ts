@@ -142,7 +142,7 @@ async function readBuckets(parts: Part[], doublings: number): Promise<CurveBucke
   );
 }
 
-/** One for each step and trait: the one that was told last. The base's, of step 0, is the first run's. */
+/** One for each step and trait: the one that was reported last. The base's, of step 0, is the first run's. */
 async function readEvals(parts: Part[]): Promise<CurveEval[]> {
   return await connection().query<CurveEval>(
     `SELECT DISTINCT ON (1, 2) (data->>'step')::int AS step, data->>'trait' AS trait, (data->>'loss')::float8 AS loss

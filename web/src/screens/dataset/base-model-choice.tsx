@@ -12,7 +12,7 @@ interface BaseModelChoiceProps {
   onChange: (name: string | null) => void;
 }
 
-/** Chooses one of the base models on this machine; those that cannot be used are told of elsewhere. */
+/** Chooses one of the base models on this machine; the screen of the models says why others cannot be used. */
 export function BaseModelChoice({ label, value, none, onChange }: BaseModelChoiceProps) {
   const { data, error } = useQuery(baseModelsQuery);
   const names = data?.filter(({ available }) => available).map(({ name }) => name) ?? [];

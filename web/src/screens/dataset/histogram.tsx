@@ -1,8 +1,8 @@
 import { Button, Group, Table, Text } from '@mantine/core';
 import { useState } from 'react';
 import type { LengthBucket, Lengths } from '../../api/types.ts';
+import { DataTable } from '../../parts/data-table.tsx';
 import { count } from '../../parts/numbers.ts';
-import { Scrolled } from '../../parts/scrolled.tsx';
 
 const HEIGHT = 100;
 const BAR = 10;
@@ -94,25 +94,15 @@ function placeOf(length: number, buckets: LengthBucket[]): number | null {
 
 function Numbers({ name, unit, buckets }: { name: string; unit: string; buckets: LengthBucket[] }) {
   return (
-    <Scrolled label={`${name}, as a table`}>
-      <Table maw={360} verticalSpacing={2}>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th scope="col">{unit}</Table.Th>
-            <Table.Th scope="col">rows</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {buckets.map(({ from, to, rows }) => (
-            <Table.Tr key={from}>
-              <Table.Th scope="row">
-                {count(from)} to {count(to)}
-              </Table.Th>
-              <Table.Td>{count(rows)}</Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Scrolled>
+    <DataTable label={`${name}, as a table`} heads={[unit, 'rows']} maw={360} verticalSpacing={2}>
+      {buckets.map(({ from, to, rows }) => (
+        <Table.Tr key={from}>
+          <Table.Th scope="row">
+            {count(from)} to {count(to)}
+          </Table.Th>
+          <Table.Td>{count(rows)}</Table.Td>
+        </Table.Tr>
+      ))}
+    </DataTable>
   );
 }

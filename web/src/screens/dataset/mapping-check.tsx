@@ -1,15 +1,16 @@
-import { List, Loader, Stack, Table, Text } from '@mantine/core';
+import { Loader, Stack, Table, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { isAtWork } from '../../api/at-work.ts';
 import { checkQuery } from '../../api/datasets.ts';
 import type { MappingCheck as Check, Mapping } from '../../api/types.ts';
 import { Clipped } from '../../parts/clipped.tsx';
+import { DataTable } from '../../parts/data-table.tsx';
 import { count, percent } from '../../parts/numbers.ts';
 import { Problem } from '../../parts/problem.tsx';
-import { Scrolled } from '../../parts/scrolled.tsx';
 import { shown, UserText } from '../../parts/user-text.tsx';
 import { Bar } from './bar.tsx';
 import { RowLink } from './row-link.tsx';
+import { Unused } from './unused.tsx';
 
 const CELL_CHARACTERS = 200;
 
@@ -37,16 +38,7 @@ export function MappingCheck({ id, mapping, columns }: { id: number; mapping: Ma
               columns={columns.filter((name) => Object.values(mapping).includes(name))}
             />
           )}
-          {data.unused.length > 0 && (
-            <List size="sm">
-              {data.unused.map(({ part, rows, first_row }) => (
-                <List.Item key={part}>
-                  Training would make no use of <UserText inline>{part}</UserText>, which {count(rows)}{' '}
-                  {rows === 1 ? 'row has' : 'rows have'}; the first is <RowLink row={first_row} />
-                </List.Item>
-              ))}
-            </List>
-          )}
+          <Unused unused={data.unused} />
         </>
       )}
     </Stack>
@@ -55,48 +47,37 @@ export function MappingCheck({ id, mapping, columns }: { id: number; mapping: Ma
 
 function Unusable({ unusable, columns }: { unusable: Check['unusable']; columns: string[] }) {
   return (
-    <Scrolled label="Unusable rows by reason">
-      <Table miw={560} verticalSpacing={4}>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th scope="col">Why not</Table.Th>
-            <Table.Th scope="col">Rows</Table.Th>
-            <Table.Th scope="col">The first</Table.Th>
-            {columns.map((name) => (
-              <Table.Th key={name} scope="col">
-                {shown(name)}
-              </Table.Th>
-            ))}
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {unusable.map(({ problem, rows, first_row, values }) => (
-            <Table.Tr key={problem}>
-              <Table.Th scope="row" fw={400}>
-                <UserText>{problem}</UserText>
-              </Table.Th>
-              <Table.Td>{count(rows)}</Table.Td>
-              <Table.Td className="no-wrap">
-                <RowLink row={first_row} />
+    <DataTable
+      label="Unusable rows by reason"
+      heads={['Why not', 'Rows', 'The first', ...columns.map(shown)]}
+      miw={560}
+      verticalSpacing={4}
+    >
+      {unusable.map(({ problem, rows, first_row, values }) => (
+        <Table.Tr key={problem}>
+          <Table.Th scope="row" fw={400}>
+            <UserText>{problem}</UserText>
+          </Table.Th>
+          <Table.Td>{count(rows)}</Table.Td>
+          <Table.Td className="no-wrap">
+            <RowLink row={first_row} />
+          </Table.Td>
+          {columns.map((name) => {
+            const value = values[name] ?? null;
+            return (
+              <Table.Td key={name}>
+                {value === null ? (
+                  <i>no value</i>
+                ) : value === '' ? (
+                  <i>empty</i>
+                ) : (
+                  <Clipped most={CELL_CHARACTERS}>{value}</Clipped>
+                )}
               </Table.Td>
-              {columns.map((name) => {
-                const value = values[name] ?? null;
-                return (
-                  <Table.Td key={name}>
-                    {value === null ? (
-                      <i>no value</i>
-                    ) : value === '' ? (
-                      <i>empty</i>
-                    ) : (
-                      <Clipped most={CELL_CHARACTERS}>{value}</Clipped>
-                    )}
-                  </Table.Td>
-                );
-              })}
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Scrolled>
+            );
+          })}
+        </Table.Tr>
+      ))}
+    </DataTable>
   );
 }

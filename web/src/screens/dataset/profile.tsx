@@ -1,4 +1,4 @@
-import { Group, List, Loader, Stack, Text, Title } from '@mantine/core';
+import { Group, Loader, Stack, Text, Title } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { isAtWork } from '../../api/at-work.ts';
@@ -8,7 +8,6 @@ import { useChangeAddress, useNumberParam, useParam } from '../../parts/address.
 import { NumberField } from '../../parts/number-field.tsx';
 import { count, percent } from '../../parts/numbers.ts';
 import { Problem } from '../../parts/problem.tsx';
-import { UserText } from '../../parts/user-text.tsx';
 import { Bar } from './bar.tsx';
 import { BaseModelChoice } from './base-model-choice.tsx';
 import { Columns } from './columns.tsx';
@@ -17,6 +16,7 @@ import { Roles } from './roles.tsx';
 import { RowLink } from './row-link.tsx';
 import { LONGEST_MAX_LENGTH, SHORTEST_MAX_LENGTH, STANDARD_MAX_LENGTH } from './settings.ts';
 import { TokenCounts } from './token-counts.tsx';
+import { Unused } from './unused.tsx';
 
 /** What a dataset is made of, as pictures that each have their numbers beside them. */
 export function ProfileTab({ dataset }: { dataset: Dataset }) {
@@ -132,19 +132,5 @@ function Part({ title, children }: { title: string; children: ReactNode }) {
       </Title>
       {children}
     </Stack>
-  );
-}
-
-function Unused({ unused }: { unused: DatasetProfile['unused'] }) {
-  if (unused.length === 0) return null;
-  return (
-    <List size="sm">
-      {unused.map(({ part, rows, first_row }) => (
-        <List.Item key={part}>
-          Training makes no use of <UserText inline>{part}</UserText>, which {count(rows)}{' '}
-          {rows === 1 ? 'row has' : 'rows have'}; the first is <RowLink row={first_row} />
-        </List.Item>
-      ))}
-    </List>
   );
 }

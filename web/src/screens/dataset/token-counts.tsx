@@ -21,7 +21,7 @@ export function TokenCounts({
         {isSample ? 'About ' : ''}
         {isSample ? about(total) : count(total)} tokens in all.
         {isSample &&
-          ` This is told from ${count(counted_rows)} rows from everywhere in it, and so are the numbers below.`}
+          ` This is an estimate from ${count(counted_rows)} rows spread over all of it, and so are the numbers below.`}
       </Text>
       {lengths && histogram && (
         <Histogram name="Rows by their tokens" unit="tokens" lengths={lengths} buckets={histogram} limit={max_length} />

@@ -5,10 +5,10 @@ import { type BaseModel, baseModelsQuery } from '../../api/base-models.ts';
 import { useParam } from '../../parts/address.ts';
 import { usableFirst } from '../../parts/base-models/facts.ts';
 import { HowToGetOne } from '../../parts/base-models/how-to-get-one.tsx';
+import { DataTable } from '../../parts/data-table.tsx';
 import { about, bytes, count } from '../../parts/numbers.ts';
 import { Problem } from '../../parts/problem.tsx';
 import { Screen } from '../../parts/screen.tsx';
-import { Scrolled } from '../../parts/scrolled.tsx';
 import { UserText } from '../../parts/user-text.tsx';
 import { Model } from './model.tsx';
 
@@ -47,26 +47,16 @@ function All() {
 
 function Rows({ models }: { models: BaseModel[] }) {
   return (
-    <Scrolled label="Base models">
-      <Table miw={760} verticalSpacing="xs">
-        <Table.Thead>
-          <Table.Tr>
-            {['Model', 'Can be used', 'Parameters', 'Size', 'Tokens at once', 'License', 'Chat template'].map(
-              (head) => (
-                <Table.Th key={head} scope="col">
-                  {head}
-                </Table.Th>
-              ),
-            )}
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {models.map((model) => (
-            <Row key={model.name} model={model} />
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Scrolled>
+    <DataTable
+      label="Base models"
+      heads={['Model', 'Can be used', 'Parameters', 'Size', 'Tokens at once', 'License', 'Chat template']}
+      miw={760}
+      verticalSpacing="xs"
+    >
+      {models.map((model) => (
+        <Row key={model.name} model={model} />
+      ))}
+    </DataTable>
   );
 }
 

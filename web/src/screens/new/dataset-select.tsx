@@ -47,7 +47,7 @@ export function DatasetSelect({ label, value, onChange, error }: DatasetSelectPr
         allowDeselect={false}
         maxDropdownHeight={320}
         error={error ?? chosen.error?.message ?? found.error?.message}
-        nothingFoundMessage={asked === '' ? 'There is no dataset yet' : 'No dataset is called so'}
+        nothingFoundMessage={asked === '' ? 'There is no dataset yet' : 'No dataset has such a name'}
         renderOption={({ option }) => <Option dataset={byId.get(option.value)} />}
       />
       {chosen.data && <Rows dataset={chosen.data} />}

@@ -1,5 +1,5 @@
 import { Table, Text } from '@mantine/core';
-import { Scrolled } from '../../parts/scrolled.tsx';
+import { DataTable } from '../../parts/data-table.tsx';
 import { UserText } from '../../parts/user-text.tsx';
 import { differencesOf } from './differences.ts';
 
@@ -8,32 +8,19 @@ export function Differences({ before, after, from }: { before: object; after: ob
   const differences = differencesOf(before, after);
   if (differences.length === 0) return <Text size="sm">Nothing is different from {from} yet.</Text>;
   return (
-    <Scrolled label={`Differences from ${from}`}>
-      <Table fz="sm">
-        <Table.Thead>
-          <Table.Tr>
-            {['Field', from, 'Now'].map((head) => (
-              <Table.Th key={head} scope="col">
-                {head}
-              </Table.Th>
-            ))}
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {differences.map(({ field, before: was, after: is }) => (
-            <Table.Tr key={field}>
-              <Table.Th scope="row">{field}</Table.Th>
-              <Table.Td>
-                <Value>{was}</Value>
-              </Table.Td>
-              <Table.Td>
-                <Value>{is}</Value>
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Scrolled>
+    <DataTable label={`Differences from ${from}`} heads={['Field', from, 'Now']} fz="sm">
+      {differences.map(({ field, before: was, after: is }) => (
+        <Table.Tr key={field}>
+          <Table.Th scope="row">{field}</Table.Th>
+          <Table.Td>
+            <Value>{was}</Value>
+          </Table.Td>
+          <Table.Td>
+            <Value>{is}</Value>
+          </Table.Td>
+        </Table.Tr>
+      ))}
+    </DataTable>
   );
 }
 

@@ -2,11 +2,11 @@ import { newKey } from '../../api/idempotency.ts';
 import type { RequestFields } from '../../api/request-fields.ts';
 import type { Config } from '../../api/settings.ts';
 import type { Project, RunOwner } from '../../api/types.ts';
+import type { TraitType } from '../../parts/plan/traits.ts';
 import { type Share, WHOLE } from './shares.ts';
 
 export type Kind = RunOwner['kind'];
 export type TrainingType = Project['training_type'];
-export type TraitType = Project['traits'][number]['trait_type'];
 
 /** A dataset of a trait, with its share of it. `filters`: as they were typed or chosen. */
 export interface ShareDraft extends Share {

@@ -18,7 +18,7 @@ import { RequestShown } from './request-shown.tsx';
 import { type Refusal, RefusalShown, Send } from './send.tsx';
 import { sendKeyOf } from './send-key.ts';
 import type { DraftName } from './stored-draft.ts';
-import { TRAINING_TYPES } from './traits-known.ts';
+import { TRAINING_TYPES } from './training-types.ts';
 import { useDraft } from './use-draft.ts';
 import { usePlan } from './use-plan.ts';
 

@@ -1,15 +1,18 @@
 import { Alert, Card, List, Stack, Text, Title } from '@mantine/core';
 import type { MixturePlan } from '../../api/types.ts';
 import { about, count, percent } from '../../parts/numbers.ts';
+import { useDatasetNames } from '../../parts/plan/dataset-names.ts';
+import { PlanRows } from '../../parts/plan/plan-rows.tsx';
+import { PlanWarnings } from '../../parts/plan/plan-warnings.tsx';
+import { inCommon, lengthsOf } from '../../parts/plan/plan-words.ts';
 import { shown, UserText } from '../../parts/user-text.tsx';
 import type { Draft, Ground } from './draft.ts';
-import { PlanRows } from './plan-rows.tsx';
-import { inCommon, lengthsOf, rowsInAStep } from './plan-words.ts';
-import { type PlanState, useDatasetNames } from './use-plan.ts';
+import { rowsInAStep } from './rows-in-a-step.ts';
+import type { PlanState } from './use-plan.ts';
 
 /** What would come of the draft as it is: rows, steps, tokens, and what is in the way. */
 export function PlanPanel({ draft, ground, state }: { draft: Draft; ground: Ground; state: PlanState }) {
-  const names = useDatasetNames(draft);
+  const names = useDatasetNames(datasetsOf(draft));
   const { plan, problems, error } = state;
   return (
     <Card withBorder className="plan" component="section" aria-labelledby="plan">
@@ -86,15 +89,12 @@ function Plan({ plan, draft, ground, names, countsTokens }: PlanProps) {
           <List.Item key={sentence}>{sentence}</List.Item>
         ))}
       </List>
-      {warnings.length > 0 && (
-        <Alert color="yellow" title="Worth knowing">
-          <List size="sm">
-            {warnings.map((warning) => (
-              <List.Item key={warning}>{shown(warning)}</List.Item>
-            ))}
-          </List>
-        </Alert>
-      )}
+      <PlanWarnings warnings={warnings} />
     </>
   );
+}
+
+function datasetsOf({ datasetId, traits }: Draft): number[] {
+  const chosen = [datasetId, ...traits.flatMap(({ shares }) => shares.map((share) => share.datasetId))];
+  return chosen.filter((id) => id !== null);
 }

@@ -1,7 +1,7 @@
 import type { RequestFields } from '../../api/request-fields.ts';
 import { readField } from '../../parts/fields/values.ts';
+import { TRAITS } from '../../parts/plan/traits.ts';
 import type { Draft, Ground, TraitDraft } from './draft.ts';
-import { TRAITS } from './traits-known.ts';
 
 /** Why a draft cannot be sent, or planned, as it is. */
 export interface DraftProblem {

@@ -1,10 +1,10 @@
 import { Button, Checkbox, Group, Stack, Text, TextInput } from '@mantine/core';
 import type { RequestFields } from '../../api/request-fields.ts';
 import { percent } from '../../parts/numbers.ts';
-import { newShare, type TraitDraft, type TraitType } from './draft.ts';
+import { TRAIT_TYPES, TRAITS, type TraitType } from '../../parts/plan/traits.ts';
+import { newShare, type TraitDraft } from './draft.ts';
 import { ShareRow } from './share-row.tsx';
 import { added } from './shares.ts';
-import { TRAIT_TYPES, TRAITS } from './traits-known.ts';
 
 interface TraitsProps {
   traits: TraitDraft[];

@@ -1,8 +1,7 @@
 import { useDebouncedValue } from '@mantine/hooks';
-import { keepPreviousData, useQueries, useQuery } from '@tanstack/react-query';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { isAtWork } from '../../api/at-work.ts';
-import { datasetQuery } from '../../api/datasets.ts';
 import { planQuery } from '../../api/new-runs.ts';
 import type { MixturePlan } from '../../api/types.ts';
 import type { Draft, Ground } from './draft.ts';
@@ -51,12 +50,4 @@ export function usePlan(draft: Draft, ground: Ground): PlanState {
     problems,
     countsTokens,
   };
-}
-
-/** The names of a draft's datasets, by their ids. */
-export function useDatasetNames({ datasetId, traits }: Draft): Map<number, string> {
-  const chosen = [datasetId, ...traits.flatMap(({ shares }) => shares.map((share) => share.datasetId))];
-  const ids = [...new Set(chosen.filter((id) => id !== null))];
-  const answers = useQueries({ queries: ids.map((id) => datasetQuery(id)) });
-  return new Map(answers.flatMap(({ data }) => (data === undefined ? [] : [[data.id, data.name] as const])));
 }

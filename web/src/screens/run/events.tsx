@@ -2,8 +2,8 @@ import { Button, Code, Stack, Table, Text, TextInput } from '@mantine/core';
 import { useMemo, useState } from 'react';
 import type { RunEvent } from '../../api/run-stream.ts';
 import type { RunOwner } from '../../api/types.ts';
+import { DataTable } from '../../parts/data-table.tsx';
 import { count } from '../../parts/numbers.ts';
-import { Scrolled } from '../../parts/scrolled.tsx';
 import { UserText } from '../../parts/user-text.tsx';
 import { When } from '../../parts/when.tsx';
 import { eventText } from './event-text.ts';
@@ -45,30 +45,19 @@ export function Events({
       {found.length === 0 ? (
         <Text>{events.length === 0 ? 'Nothing has happened yet.' : 'No event is like this.'}</Text>
       ) : (
-        <Scrolled label="Events">
-          <Table miw={480} verticalSpacing={4}>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th scope="col">When</Table.Th>
-                <Table.Th scope="col">What</Table.Th>
-                <Table.Th scope="col">More</Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {found.slice(0, shownRows).map(({ event, text }) => (
-                <Table.Tr key={event.id}>
-                  <Table.Td className="no-wrap">
-                    <When at={event.at} />
-                  </Table.Td>
-                  <Table.Td className="no-wrap">{event.kind.replaceAll('_', ' ')}</Table.Td>
-                  <Table.Td>
-                    <UserText>{text}</UserText>
-                  </Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Scrolled>
+        <DataTable label="Events" heads={['When', 'What', 'More']} miw={480} verticalSpacing={4}>
+          {found.slice(0, shownRows).map(({ event, text }) => (
+            <Table.Tr key={event.id}>
+              <Table.Td className="no-wrap">
+                <When at={event.at} />
+              </Table.Td>
+              <Table.Td className="no-wrap">{event.kind.replaceAll('_', ' ')}</Table.Td>
+              <Table.Td>
+                <UserText>{text}</UserText>
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </DataTable>
       )}
       {found.length > shownRows && (
         <Button variant="default" onClick={() => setShownRows(shownRows + FIRST_SHOWN)}>

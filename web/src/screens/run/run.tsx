@@ -110,7 +110,7 @@ function OneRun({
   const change = useChangeAddress();
   const stream = useRunStream(owner, run.number);
   // The owner is read more often than the list of its runs.
-  const now = isLatest ? { ...run, ...fieldsOf(data) } : { ...run, tokens_per_s: null, seconds_left: null };
+  const now = isLatest ? data : { ...run, tokens_per_s: null, seconds_left: null };
   return (
     <Stack gap="md">
       <Stack gap="xs">
@@ -152,7 +152,7 @@ function OneRun({
           )}
           {tab === 'log' && <Log owner={owner} run={run.number} isOpen={OPEN.includes(now.status)} />}
           {tab === 'checkpoints' && <Checkpoints owner={owner} run={run.number} />}
-          {tab === 'mixture' && <Plan plan={run.plan} />}
+          {tab === 'mixture' && <Plan plan={run.plan} isProject={owner.kind === 'project'} />}
           {tab === 'settings' && <Settings run={run} />}
           {tab === 'report' && <Report owner={owner} run={run} />}
         </Tabs.Panel>
@@ -171,34 +171,4 @@ function WorkflowLink({ workflowId }: { workflowId: string }) {
       <Anchor href={`${health.workflows_url}/${encodeURIComponent(workflowId)}`}>its workflow</Anchor>
     </>
   );
-}
-
-/** What a job or project shows of its latest run. */
-function fieldsOf(data: Job | Project) {
-  const {
-    status,
-    progress,
-    current_step,
-    total_steps,
-    tokens_per_s,
-    seconds_left,
-    worker_id,
-    pause_reason,
-    waiting_for,
-    queue_place,
-  } = data;
-  const { phase, error_message, verdict_summary } = data;
-  const known = {
-    status,
-    progress,
-    current_step,
-    total_steps,
-    tokens_per_s,
-    seconds_left,
-    worker_id,
-    pause_reason,
-    waiting_for,
-    queue_place,
-  };
-  return { ...known, error_message, verdict_summary, phase: phase ?? ('waiting' as const) };
 }

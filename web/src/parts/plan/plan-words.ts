@@ -1,13 +1,6 @@
 import type { MixturePlan } from '../../api/types.ts';
-import { count } from '../../parts/numbers.ts';
-import { shown } from '../../parts/user-text.tsx';
-import type { Draft, Ground } from './draft.ts';
-
-/** How many rows a step takes: those at once, times the batches that are put together. */
-export function rowsInAStep({ hyperparameters: chosen }: Draft, { hyperparameters: fields, config }: Ground): number {
-  const batch = Number(chosen.batch_size ?? config.default_batch_size);
-  return batch * Number(chosen.gradient_accumulation ?? fields.gradient_accumulation?.standard ?? 1);
-}
+import { count } from '../numbers.ts';
+import { shown } from '../user-text.tsx';
 
 /** What becomes of rows that are too long, or do not fit the chat template; '' where all fit. */
 export function lengthsOf(tokens: NonNullable<MixturePlan['tokens']>): string {
@@ -24,7 +17,7 @@ export function lengthsOf(tokens: NonNullable<MixturePlan['tokens']>): string {
 
 /** What datasets have in common, and what training and held-out rows have, in sentences. */
 export function inCommon({ similar_rows: found }: MixturePlan, names: Map<number, string>): string[] {
-  if (found === null) return ['Nobody looked for rows that are the same, as similar_rows asks.'];
+  if (found === null) return ['Rows in common were not looked for: similar_rows is off.'];
   const nameOf = (id: number) => shown(names.get(id) ?? `dataset ${id}`);
   const leftOut = found.left_out
     .filter(({ rows }) => rows > 0)

@@ -1,0 +1,28 @@
+import { Table, type TableProps } from '@mantine/core';
+import type { ReactNode } from 'react';
+import { Scrolled } from './scrolled.tsx';
+
+/** A table of data with a head for each column, which scrolls in its own place. `children`: its rows. */
+export function DataTable({
+  label,
+  heads,
+  children,
+  ...looks
+}: { label: string; heads: string[]; children: ReactNode } & Omit<TableProps, 'data'>) {
+  return (
+    <Scrolled label={label}>
+      <Table {...looks}>
+        <Table.Thead>
+          <Table.Tr>
+            {heads.map((head) => (
+              <Table.Th key={head} scope="col">
+                {head}
+              </Table.Th>
+            ))}
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>{children}</Table.Tbody>
+      </Table>
+    </Scrolled>
+  );
+}
