@@ -61,7 +61,7 @@ describe('runs in an address', () => {
 describe('how a run looks', () => {
   it('goes by the run, and not by its place', () => {
     // Number the looks by place in looksOf, and it fails.
-    assert.deepEqual(looksOf([17, 4, 9]).get(4), looksOf([4]).get(4));
+    for (const id of [4, 9, 15]) assert.deepEqual(looksOf([15, 4, 9]).get(id), looksOf([id]).get(id));
     assert.deepEqual([...looksOf([4, 9])].sort(), [...looksOf([9, 4])].sort());
   });
 

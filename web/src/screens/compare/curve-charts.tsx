@@ -55,7 +55,6 @@ export default function CurveCharts({ runs, bases }: { runs: Compared[]; bases: 
           label="Axis"
           value={axisName}
           data={AXIS_NAMES.map((value) => ({ value, label: AXES[value].name }))}
-          // Part of one axis, and a length on it, mean nothing on another.
           onChange={(event) => change({ x: event.currentTarget.value, from: null, to: null, smooth: null })}
         />
         <NativeSelect
@@ -66,7 +65,7 @@ export default function CurveCharts({ runs, bases }: { runs: Compared[]; bases: 
             value: String(value),
             label: value === 0 ? 'none' : axis.format(value),
           }))}
-          onChange={(event) => change({ smooth: event.currentTarget.value })}
+          onChange={(event) => change({ x: axisName, smooth: event.currentTarget.value })}
         />
         <Switch
           label="Logarithmic"
@@ -88,6 +87,8 @@ export default function CurveCharts({ runs, bases }: { runs: Compared[]; bases: 
           range={range}
           onRange={(next) =>
             change({
+              // A part of this axis, and a length on it, are of no other: with more runs another one may be fair.
+              x: axisName,
               from: next && String(Math.max(0, Math.floor(next[0]))),
               to: next && String(Math.ceil(next[1])),
             })
