@@ -68,6 +68,8 @@ describe('runs compared on the page', function () {
   });
 
   it('lie over each other by tokens where their steps are not as many rows, and by what the viewer asks for', async () => {
+    // Let fairAxis in web/src/screens/compare/fair.ts say step always, and it fails.
+    await page.goto(`/compare?runs=job-${small},job-${large}`);
     await page.getByText('By trained tokens, since a step is not as many rows').waitFor();
     for (const name of ['Train loss', 'Held-out loss', 'Learning rate', 'Gradient norm', 'Tokens per second', 'Memory'])
       await plot(name).waitFor();
@@ -87,6 +89,7 @@ describe('runs compared on the page', function () {
   });
 
   it('are as they were after a reload: axis, part, scale, runs', async () => {
+    // Leave `from` out of what the charts put into the address, and it fails.
     await page.getByLabel('Logarithmic').check({ force: true });
     await plot('Held-out loss').focus();
     await page.keyboard.press('+');
@@ -103,6 +106,7 @@ describe('runs compared on the page', function () {
   });
 
   it('show in what they were started otherwise, and all else when that is asked for', async () => {
+    // Show all settings at first in web/src/screens/compare/settings.tsx, and it fails.
     await page.getByRole('tab', { name: 'settings' }).click();
     const table = page.getByRole('region', { name: 'Settings run by run' });
     const row = (name: string) =>
@@ -141,6 +145,7 @@ describe('runs compared on the page', function () {
   });
 
   it('grow as they train, over a killed worker, and say what cannot be compared fairly and which has no results', async () => {
+    // Read the curves of an open run once in web/src/screens/compare/use-curves.ts, and it fails.
     await page.goto(`/compare?runs=job-${small},job-${interrupted}&x=step`);
     await page.getByText('They do not hold out the same rows').waitFor();
     await page.getByText('They do not train on the same rows').waitFor();

@@ -59,12 +59,10 @@ export default function Runs() {
           <Text role="status">
             {data.total === 0 ? 'No run is like this.' : `${count(data.total)} ${data.total === 1 ? 'run' : 'runs'}`}
           </Text>
-          {data.items.length > 0 && (
-            <>
-              <Comparison chosen={choice.chosen} onClear={() => choice.choose([])} />
-              <RunRows runs={data.items} time="created_at" caption="Runs" choice={choice} />
-            </>
+          {(data.items.length > 0 || choice.chosen.length > 0) && (
+            <Comparison chosen={choice.chosen} onClear={() => choice.choose([])} />
           )}
+          {data.items.length > 0 && <RunRows runs={data.items} time="created_at" caption="Runs" choice={choice} />}
           <Pages total={data.pages} />
         </>
       )}
