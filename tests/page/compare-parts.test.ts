@@ -151,7 +151,7 @@ describe('series on one axis', () => {
         [undefined, 5],
       ],
     );
-    assert.deepEqual(heldOutLines([one, two], 'tokens', 'coding').x, [20]);
+    assert.deepEqual(heldOutLines([one, two], 'tokens', 'coding').x, [0, 20], 'as far as all charts go');
   });
 
   it('have a part in more detail, and all else as it was', () => {
@@ -214,6 +214,11 @@ describe('settings run by run', () => {
     assert.deepEqual(share?.values, ['100', null], 'a dataset is told by its id, and not by its place');
   });
 
+  it('are no difference where one run has not found out yet what the others have', () => {
+    const rows = settingRows([{}, {}], [{ rows: 5 }, {}]);
+    assert.deepEqual(rows, [{ name: 'rows', values: ['5', null], differs: false }]);
+  });
+
   it('are found by words of their name, and copied as a spreadsheet takes them', () => {
     const rows = settingRows(runs);
     assert.deepEqual(
@@ -252,6 +257,11 @@ describe('results run by run', () => {
     assert.equal(of('loss of the tuned model')?.best, 1.5);
     assert.equal(of('loss of the base')?.best, null);
     assert.equal(of('score of the tuned model')?.best, null, 'one alone is not the best');
+    const same = resultRows([report(2, 0.5), report(2, 0.5)]);
+    assert.ok(
+      same.every(({ best }) => best === null),
+      'of equals none is the best',
+    );
     assert.equal(of('exact answers of the base'), undefined, 'what no run has is no row');
   });
 

@@ -18,6 +18,7 @@ export function differencesOf(before: object, after: object): Difference[] {
 
 /** Each value with the way to it. A list of plain values is one. */
 export function fieldsOf(value: unknown, path: string[] = []): Map<string, string> {
+  if (value === undefined) return new Map();
   const isPlain = typeof value !== 'object' || value === null || (Array.isArray(value) && value.every(isPlainValue));
   if (isPlain) return new Map([[path.join(': '), Array.isArray(value) ? value.join(', ') : String(value)]]);
   const parts = Array.isArray(value)

@@ -2,7 +2,7 @@ import { Pagination, Table } from '@mantine/core';
 import { useState } from 'react';
 import { Scrolled } from '../scrolled.tsx';
 import type { Axis } from './axes.ts';
-import { type Line, valueAt } from './plot.ts';
+import { type Line, valueAt } from './line.ts';
 
 const ROWS = 50;
 

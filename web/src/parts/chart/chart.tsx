@@ -6,7 +6,9 @@ import './chart.css';
 import { useScheme } from '../scheme.ts';
 import { STEPS } from './axes.ts';
 import { ChartTable } from './chart-table.tsx';
-import { type ChartData, type ChartLook, columnsOf, makePlot, valueAt } from './plot.ts';
+import { lastOf } from './joined.ts';
+import { valueAt } from './line.ts';
+import { type ChartData, type ChartLook, columnsOf, makePlot } from './plot.ts';
 
 interface ChartProps extends ChartData, Omit<ChartLook, 'height' | 'axis'>, Partial<Pick<ChartLook, 'axis'>> {
   name: string;
@@ -107,11 +109,13 @@ export function Chart({ name, summary, height = 260, axis = STEPS, onRange, ...p
     event.preventDefault();
   };
 
-  const place = `${axis.name} ${axis.format(x[at] ?? 0)}`;
+  // Lines that end at different places are all read at their ends, until the viewer points at a place.
+  const atEnds = cursor === null && lines.some(({ carried }) => carried);
+  const place = atEnds ? 'At the end of each:' : `${axis.name} ${axis.format(x[at] ?? 0)}`;
   const readout = lines
     .filter(({ faint }) => !faint)
     .map((line) => {
-      const value = valueAt(line, at);
+      const value = atEnds ? lastOf(line.values) : valueAt(line, at);
       return { ...line, value: value === null ? '—' : format(value) };
     });
   return (

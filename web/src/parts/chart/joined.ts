@@ -27,3 +27,8 @@ export function lastKnown(values: Placed, index: number): number | null {
   }
   return null;
 }
+
+/** The last value of a line; null where it has none. */
+export function lastOf(values: Placed): number | null {
+  return values.findLast((value) => typeof value === 'number') ?? null;
+}

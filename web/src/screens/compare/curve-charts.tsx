@@ -3,6 +3,7 @@ import { useMemo } from 'react';
 import { useChangeAddress, useChoice, useNumberParam, useParam } from '../../parts/address.ts';
 import { ACTIVE_TIME, type Axis, STEPS, TOKENS } from '../../parts/chart/axes.ts';
 import { Chart } from '../../parts/chart/chart.tsx';
+import { lastOf } from '../../parts/chart/joined.ts';
 import { standardHalfLife } from '../../parts/chart/smoothing.ts';
 import { about, bytes, loss, rate } from '../../parts/numbers.ts';
 import { Problem } from '../../parts/problem.tsx';
@@ -128,7 +129,7 @@ function chartsOf(runs: DrawnRun[], axis: AxisName, halfLife: number, isLog: boo
     { ...plain, ...linesOf(runs, axis, 'tokens_per_s'), name: 'Tokens per second', format: about },
     { ...plain, ...linesOf(runs, axis, 'memory_bytes'), name: 'Memory', format: bytes },
   ];
-  return charts.filter(({ lines }) => lines.some(({ values }) => values.some((value) => typeof value === 'number')));
+  return charts.filter(({ lines }) => lines.some(({ values }) => lastOf(values) !== null));
 }
 
 /** How long the longest of these runs is planned to be, so that the smoothing stays the same while it trains. */
@@ -147,8 +148,8 @@ function halfLivesOf(standard: number, chosen: number): number[] {
 
 function summaryOf({ lines, broken, format }: Omit<Shown, 'isLog' | 'named'>, named: Shown['named']): string {
   const ends = lines.flatMap(({ label, values, faint }) => {
-    const value = values.findLast((each) => typeof each === 'number');
-    return faint || typeof value !== 'number' ? [] : [{ label, value }];
+    const value = lastOf(values);
+    return faint || value === null ? [] : [{ label, value }];
   });
   const [first, ...others] = ends.sort((a, b) => (named === 'lowest' ? a.value - b.value : b.value - a.value));
   if (first === undefined) return '';

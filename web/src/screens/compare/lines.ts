@@ -1,5 +1,5 @@
 import { axisOf, placed } from '../../parts/chart/joined.ts';
-import type { Line } from '../../parts/chart/plot.ts';
+import type { Line } from '../../parts/chart/line.ts';
 import { smooth, type Values } from '../../parts/chart/smoothing.ts';
 import { type AxisName, type FigureName, type Figures, PLACES, placesOf } from './figures.ts';
 import type { Look } from './looks.ts';
@@ -33,6 +33,8 @@ export function linesOf(
   range?: [low: FigureName, high: FigureName],
 ): Drawn {
   return joined(
+    runs,
+    axis,
     runs.map(({ figures, label, color, dash }) => {
       const { x: places, values } = placesOf(figures, axis);
       const band = range === undefined ? {} : { band: { low: values(range[0]), high: values(range[1]) } };
@@ -44,6 +46,8 @@ export function linesOf(
 /** Train losses, smoothed in front of what they were. `halfLife`: in units of the axis. */
 export function lossLines(runs: DrawnRun[], axis: AxisName, halfLife: number): Drawn {
   return joined(
+    runs,
+    axis,
     runs.flatMap(({ figures, label, color, dash }) => {
       const { x: places, values } = placesOf(figures, axis);
       const measured = values('loss');
@@ -60,6 +64,8 @@ export function lossLines(runs: DrawnRun[], axis: AxisName, halfLife: number): D
 /** Held-out losses of a trait; null: over all traits. They are measured at few steps. */
 export function heldOutLines(runs: DrawnRun[], axis: AxisName, trait: string | null): Drawn {
   return joined(
+    runs,
+    axis,
     runs.flatMap(({ evals, label, color, dash }) => {
       const own = evals.filter((each) => each.trait === trait);
       const at = own.map((each) => each[PLACES[axis]]);
@@ -94,8 +100,14 @@ export function brokenOf(runs: DrawnRun[], axis: AxisName): number[] {
   });
 }
 
-function joined(series: Series[]): Drawn {
-  const x = axisOf(...series.map(({ places }) => places));
+/** All of them from the same beginning to the same end, whatever is drawn: so that cursors show the same place in all charts. */
+function joined(runs: DrawnRun[], axis: AxisName, series: Series[]): Drawn {
+  const all = axisOf(
+    ...runs.map(({ figures }) => placesOf(figures, axis).x),
+    runs.flatMap(({ evals }) => evals.flatMap((each) => each[PLACES[axis]] ?? [])),
+  );
+  const ends = [all.at(0) ?? [], all.at(-1) ?? []].flat();
+  const x = axisOf(ends, ...series.map(({ places }) => places));
   const lines = series.map(({ places, values, band, ...line }): Line => {
     // Of a band there is an edge wherever there is a value.
     const edge = (values: Values) => placed(x, places, values) as Values;

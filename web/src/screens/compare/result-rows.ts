@@ -6,7 +6,7 @@ export interface ResultRow {
   figure: string;
   kind: 'loss' | 'share';
   values: (number | null)[];
-  /** The best of these, where there are several to choose from. */
+  /** The best of these, where they are not all the same. */
   best: number | null;
 }
 
@@ -47,7 +47,7 @@ export function resultRows(reports: unknown[]): ResultRow[] {
 
 function bestOf(values: (number | null)[], better: 'less' | 'more'): number | null {
   const known = values.filter((value) => value !== null);
-  if (known.length < 2) return null;
+  if (new Set(known).size < 2) return null;
   return known.reduce((a, b) => (better === 'less' ? Math.min(a, b) : Math.max(a, b)));
 }
 

@@ -1,7 +1,7 @@
 import { List, Stack, Table, Text } from '@mantine/core';
 import { DataTable } from '../../parts/data-table.tsx';
 import { loss, percent } from '../../parts/numbers.ts';
-import { whyOf } from '../../parts/runs/status.tsx';
+import { isOpen, whyOf } from '../../parts/runs/status.tsx';
 import { Tag } from '../../parts/tag.tsx';
 import { UserText } from '../../parts/user-text.tsx';
 import { type ResultRow, resultRows } from './result-rows.ts';
@@ -14,7 +14,13 @@ export function Results({ runs, reports }: { runs: Compared[]; reports: RunRepor
   const missing = runs.flatMap(({ label, run }, index) => {
     const { report, error, isPending } = reports[index] ?? { report: null, error: null, isPending: true };
     if (report !== null || isPending) return [];
-    return [{ id: run.id, label, why: error?.message ?? whyOf(run) }];
+    return [
+      {
+        id: run.id,
+        label,
+        why: error?.message ?? (isOpen(run.status) ? `It has not ended. ${whyOf(run)}` : whyOf(run)),
+      },
+    ];
   });
   return (
     <Stack>

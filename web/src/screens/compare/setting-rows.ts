@@ -7,15 +7,25 @@ export interface SettingRow {
   differs: boolean;
 }
 
-/** All settings of all runs: first those in which the runs differ, each part in the order of the runs' own. */
-export function settingRows(runs: object[]): SettingRow[] {
+/**
+ * All settings of all runs: first those in which the runs differ, each part in the order of the runs' own. `found`: what each run finds out as it goes, so that
+ * one that has not come so far is no difference.
+ */
+export function settingRows(asked: object[], found: object[] = []): SettingRow[] {
+  const rows = [
+    ...rowsOf(asked, (values) => new Set(values).size > 1),
+    ...rowsOf(found, (values) => new Set(values.filter((value) => value !== null)).size > 1),
+  ];
+  return [...rows.filter(({ differs }) => differs), ...rows.filter(({ differs }) => !differs)];
+}
+
+function rowsOf(runs: object[], differs: (values: (string | null)[]) => boolean): SettingRow[] {
   const fields = runs.map((run) => fieldsOf(run));
   const names = [...new Set(fields.flatMap((each) => [...each.keys()]))];
-  const rows = names.map((name) => {
+  return names.map((name) => {
     const values = fields.map((each) => each.get(name) ?? null);
-    return { name, values, differs: new Set(values).size > 1 };
+    return { name, values, differs: differs(values) };
   });
-  return [...rows.filter(({ differs }) => differs), ...rows.filter(({ differs }) => !differs)];
 }
 
 /** Those of which every word is in the name. */

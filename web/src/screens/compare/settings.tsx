@@ -8,7 +8,7 @@ import { ToCopy } from '../../parts/to-copy.tsx';
 import { UserText } from '../../parts/user-text.tsx';
 import type { Basis } from './fair.ts';
 import { asText, found, type SettingRow, settingRows } from './setting-rows.ts';
-import { settingsOf } from './settings-of.ts';
+import { askedOf, foundOf } from './settings-of.ts';
 import type { Compared } from './use-compared.ts';
 import type { RunReport } from './use-reports.ts';
 
@@ -17,11 +17,13 @@ export function Settings({ runs, bases, reports }: { runs: Compared[]; bases: Ba
   const showsAll = useParam('all') === 'yes';
   const search = useParam('find');
   const change = useChangeAddress();
+  const known = runs.flatMap((run, index) => {
+    const basis = bases[index];
+    return basis === undefined ? [] : [{ run, basis, report: reports[index]?.report ?? null }];
+  });
   const all = settingRows(
-    runs.flatMap((run, index) => {
-      const basis = bases[index];
-      return basis === undefined ? [] : [settingsOf(run, basis, reports[index]?.report ?? null)];
-    }),
+    known.map(({ run, basis }) => askedOf(run, basis)),
+    known.map(({ run, basis, report }) => foundOf(run, basis, report)),
   );
   const rows = found(all, search).filter(({ differs }) => showsAll || differs);
   const heads = runs.map(({ label }) => label);

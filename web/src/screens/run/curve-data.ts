@@ -1,7 +1,8 @@
 import type { RunEvent } from '../../api/run-stream.ts';
 import type { Curves } from '../../api/types.ts';
 import { axisOf, placed } from '../../parts/chart/joined.ts';
-import type { Line, Mark } from '../../parts/chart/plot.ts';
+import type { Line } from '../../parts/chart/line.ts';
+import type { Mark } from '../../parts/chart/plot.ts';
 import { smooth, type Values } from '../../parts/chart/smoothing.ts';
 
 type Buckets = Curves['buckets'];

@@ -5,7 +5,7 @@ import { curvesQuery } from '../../api/runs.ts';
 import type { RunOwner } from '../../api/types.ts';
 import { useChangeAddress, useNumberParam, useParam } from '../../parts/address.ts';
 import { Chart } from '../../parts/chart/chart.tsx';
-import type { Line } from '../../parts/chart/plot.ts';
+import type { Line } from '../../parts/chart/line.ts';
 import { standardHalfLife } from '../../parts/chart/smoothing.ts';
 import { about, bytes, count, loss, rate } from '../../parts/numbers.ts';
 import { Problem } from '../../parts/problem.tsx';
