@@ -25,7 +25,12 @@ export async function findPinned(env: Env, run: RunOfModels): Promise<FoundModel
   return pin === null ? await findModel(env, run.spec.base_model) : await findExact(env, pin, run.spec.base_model);
 }
 
-/** The same of the model that makes the run's index, where the base model answers (rag). Null: there is none. */
+/** Which revision of its base model a run has; null before it was found. */
+export async function pinnedRevision(env: Env, run: PlacedRun): Promise<string | null> {
+  return (await readPin(runPaths(env, run).model))?.revision ?? null;
+}
+
+/** As findPinned, of the model that makes the run's index, where the base model answers (rag). Null: there is none. */
 export async function findPinnedIndexModel(env: Env, run: RunOfModels): Promise<FoundModel | null> {
   const pin = await readPin(runPaths(env, run).embeddingModel);
   if (pin !== null) return await findExact(env, pin, pin.name);

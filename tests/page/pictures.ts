@@ -33,6 +33,9 @@ try {
     report: `/jobs/${completed}?tab=report`,
     failed: `/jobs/${failed}`,
     paused: `/jobs/${paused}`,
+    compare: `/compare?runs=job-${completed},job-${paused},job-${interrupted}`,
+    'compare-settings': `/compare?runs=job-${completed},job-${interrupted}&tab=settings`,
+    'compare-results': `/compare?runs=job-${completed},job-${failed},job-${paused}&tab=results`,
     nowhere: '/runs/nowhere',
   };
   for (const [size, width] of Object.entries(WIDTHS)) {

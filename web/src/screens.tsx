@@ -6,6 +6,7 @@ import { BrokenScreen } from './parts/shell/broken-screen.tsx';
 /** A screen is loaded when it is first shown. */
 const Overview = lazy(() => import('./screens/overview/overview.tsx'));
 const Runs = lazy(() => import('./screens/runs/runs.tsx'));
+const Compare = lazy(() => import('./screens/compare/compare.tsx'));
 const Datasets = lazy(() => import('./screens/datasets/datasets.tsx'));
 const Dataset = lazy(() => import('./screens/dataset/dataset.tsx'));
 const Run = lazy(() => import('./screens/run/run.tsx'));
@@ -18,6 +19,7 @@ const Settings = lazy(() => import('./screens/settings/settings.tsx'));
 const SCREENS: { path: string; show: (id: number) => ReactNode }[] = [
   { path: '/', show: () => <Overview /> },
   { path: '/runs', show: () => <Runs /> },
+  { path: '/compare', show: () => <Compare /> },
   { path: '/datasets', show: () => <Datasets /> },
   { path: '/datasets/:id', show: (id) => <Dataset id={id} /> },
   { path: '/jobs/:id', show: (id) => <Run kind="job" id={id} /> },

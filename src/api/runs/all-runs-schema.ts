@@ -18,7 +18,12 @@ export const AllRunsQuery = searchQuery(20).extend({
 });
 
 /** A run with what it is of, without what is large: its spec and its plan. */
-export const ListedRunSchema = RunSchema.omit({ spec: true, plan: true, resumes_run_number: true })
+export const ListedRunSchema = RunSchema.omit({
+  spec: true,
+  plan: true,
+  resumes_run_number: true,
+  base_model_revision: true,
+})
   .extend({
     owner: z.object({ kind: z.enum(OWNER_KINDS), id: idField, name: z.string() }),
     is_latest: z.boolean().openapi({ description: 'Whether its job or project has no later run' }),
@@ -29,7 +34,7 @@ export const ListedRunSchema = RunSchema.omit({ spec: true, plan: true, resumes_
   })
   .openapi('ListedRun');
 
-const { spec: _spec, plan: _plan, resumes_run_number: _resumes, ...SHOWN } = RUN;
+const { spec: _spec, plan: _plan, resumes_run_number: _resumes, base_model_revision: _revision, ...SHOWN } = RUN;
 const LISTED = {
   ...SHOWN,
   owner: { kind: 'project' as const, id: 1, name: 'My Reasoning Project' },

@@ -26,6 +26,9 @@ export const CurvesSchema = z
         at: z.array(dateField),
         epoch: z.array(z.number()),
         tokens: count,
+        active_s: z.array(z.number()).openapi({
+          description: 'Seconds of training by then, over all attempts: what lies between them does not count',
+        }),
         loss: figure,
         loss_min: figure,
         loss_max: figure,
@@ -40,11 +43,22 @@ export const CurvesSchema = z
       })
       .openapi({
         description:
-          'One list for each figure, all of the same length. step, at, epoch and tokens are of the last step of a bucket, other figures means over its steps unless their names say otherwise',
+          'One list for each figure, all of the same length. step, at, epoch, tokens and active_s are of the last step of a bucket, other figures means over its steps unless their names say otherwise',
       }),
     evals: z
-      .array(z.object({ step: z.int(), trait: z.string().nullable(), loss: z.number().nullable() }))
-      .openapi({ description: 'Held-out losses. trait null: over all traits. Step 0: of the base' }),
+      .array(
+        z.object({
+          step: z.int(),
+          trait: z.string().nullable(),
+          loss: z.number().nullable(),
+          tokens: z.int().nullable(),
+          active_s: z.number(),
+        }),
+      )
+      .openapi({
+        description:
+          'Held-out losses. trait null: over all traits. Step 0: of the base. tokens and active_s as in buckets',
+      }),
     attempts: z
       .array(
         z.object({
@@ -70,6 +84,7 @@ export const CurvesSchema = z
         at: ['2024-01-01T00:10:00Z', '2024-01-01T00:14:00Z'],
         epoch: [1.28, 1.8],
         tokens: [32_768, 46_080],
+        active_s: [584.2, 821.9],
         loss: [0.612, 0.234],
         loss_min: [0.31, 0.198],
         loss_max: [1.412, 0.402],
@@ -80,7 +95,7 @@ export const CurvesSchema = z
         tokens_per_s: [1240.5, 1239.1],
         memory_bytes: [3_435_973_836, 3_435_973_836],
       },
-      evals: [{ step: 64, trait: null, loss: 0.702 }],
+      evals: [{ step: 64, trait: null, loss: 0.702, tokens: 32_768, active_s: 584.2 }],
       attempts: [
         {
           run_number: 1,

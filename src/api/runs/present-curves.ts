@@ -16,6 +16,7 @@ export function presentCurves(runNumber: number, curves: Curves): z.input<typeof
       at: list('at').map((at) => date(at)),
       epoch: list('epoch'),
       tokens: list('tokens'),
+      active_s: list('active_s'),
       loss: list('loss'),
       loss_min: list('loss_min'),
       loss_max: list('loss_max'),

@@ -53,10 +53,11 @@ export function presentRun({ latestRun: run }: WithLatestRun<object>) {
   };
 }
 
-/** One run of a job or project, as its list shows it. `numbers`: by id, of the runs of the same owner. */
-export function presentOneRun(run: Run, numbers: Map<number, number>) {
+/** One run of a job or project, as its list shows it. `numbers`: by id, of the runs of the same owner. `revision`: of its base model. */
+export function presentOneRun(run: Run, numbers: Map<number, number>, revision: string | null) {
   return {
     ...presentWithoutSpec(run),
+    base_model_revision: revision,
     resumes_run_number: run.resumes_run_id === null ? null : (numbers.get(run.resumes_run_id) ?? null),
     spec: run.spec,
     plan: run.plan === null ? null : presentPlan(run.plan, run.spec),

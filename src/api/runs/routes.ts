@@ -3,6 +3,7 @@ import { findRun, type RunOwner, requireOwner, runsOf } from '../../commands/run
 import { Checkpoint } from '../../models/runs/checkpoint.ts';
 import { withPlaces } from '../../models/runs/latest-run.ts';
 import { Run } from '../../models/runs/run.ts';
+import { pinnedRevision } from '../../runs/pinned-model.ts';
 import type { ApiDependencies } from '../http/declaration.ts';
 import { sendDownload } from '../http/download.ts';
 import type { Endpoints } from '../http/endpoint.ts';
@@ -80,7 +81,9 @@ function addRunsOf(
         Run.findAll({ where: runsOf(owner), attributes: ['id', 'number'] }),
       ]);
       const numbers = new Map(all.map((run) => [run.id, run.number]));
-      const items = (await withPlaces(rows)).map((run) => presentOneRun(run, numbers));
+      const items = await Promise.all(
+        (await withPlaces(rows)).map(async (run) => presentOneRun(run, numbers, await pinnedRevision(env, run))),
+      );
       return pageOf(items, count, query);
     },
   });

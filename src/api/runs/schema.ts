@@ -95,6 +95,7 @@ export const RUN = {
   verdict: null,
   verdict_summary: null,
   plan: null,
+  base_model_revision: 'abc123',
   spec: { training_type: 'qlora', base_model: 'meta-llama/Llama-3.2-3B-Instruct', max_rows: 50_000 },
   created_at: '2024-01-01T00:00:00Z',
   started_at: '2024-01-01T00:00:00Z',
@@ -121,6 +122,10 @@ export const RunSchema = z
     resumes_run_number: z.int().nullable(),
     ...outputFields,
     ...verdictFields,
+    base_model_revision: z
+      .string()
+      .nullable()
+      .openapi({ description: 'A hash; null until the base model was found for this run' }),
     spec: z.record(z.string(), z.unknown()).openapi({ description: 'Everything that repeats this run' }),
     // Null until its data is prepared.
     plan: z.union([PlanSchema, z.null()]),

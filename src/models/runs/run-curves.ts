@@ -1,4 +1,5 @@
 import { QueryTypes } from 'sequelize';
+import { type AttemptTime, activeSeconds, type WrittenStep } from './active-time.ts';
 import { sentenceOf, type Why } from './interruptions.ts';
 import { connection } from './run.ts';
 
@@ -17,11 +18,10 @@ interface Part {
  * The figures of successive steps, 2^n of them, that begin at multiples of 2^n: the same buckets however long the run has become.
  * `step`, `epoch`, `tokens`, `at` are those of the last of its steps; null where no step has the figure.
  */
-export interface CurveBucket {
-  step: number;
+export interface CurveBucket extends WrittenStep {
   epoch: number;
-  tokens: number | null;
-  at: Date;
+  /** Seconds of training by then, see active-time.ts. */
+  active_s: number;
   loss: number | null;
   loss_min: number | null;
   loss_max: number | null;
@@ -30,7 +30,6 @@ export interface CurveBucket {
   learning_rate: number | null;
   grad_norm: number | null;
   grad_norm_max: number | null;
-  tokens_per_s: number | null;
   memory_bytes: number | null;
 }
 
@@ -39,7 +38,12 @@ export interface CurveEval {
   step: number;
   trait: string | null;
   loss: number | null;
+  /** Trained by then, as in the buckets. */
+  tokens: number | null;
+  active_s: number;
 }
+
+type MeasuredStep = WrittenStep & Pick<CurveEval, 'trait' | 'loss'>;
 
 /** The steps that one claim of a worker did, and why it did no more; null: it did all, or is still at it. */
 export interface CurveAttempt {
@@ -84,7 +88,18 @@ export async function readCurves(runId: number, { fromStep, toStep, points }: Cu
     readEvals(parts),
     readAttempts(parts),
   ]);
-  return { steps, steps_per_bucket: 2 ** doublings, buckets, evals, attempts };
+  const clock = activeSeconds(
+    [...new Map([...evals, ...buckets].map((point) => [point.step, point])).values()].sort((a, b) => a.step - b.step),
+    attempts,
+  );
+  const activeAt = (step: number) => clock.get(step) ?? 0;
+  return {
+    steps,
+    steps_per_bucket: 2 ** doublings,
+    buckets: buckets.map((bucket) => ({ ...bucket, active_s: activeAt(bucket.step) })),
+    evals: evals.map(({ step, trait, loss, tokens }) => ({ step, trait, loss, tokens, active_s: activeAt(step) })),
+    attempts: attempts.map(({ closed_at: _, first_s: __, ...attempt }) => attempt),
+  };
 }
 
 /** The fewest doublings of a bucket of one step with which no more than `points` buckets have a step from `from` to `to`. */
@@ -130,8 +145,8 @@ function bindOf(parts: Part[]) {
   };
 }
 
-async function readBuckets(parts: Part[], doublings: number): Promise<CurveBucket[]> {
-  return await connection().query<CurveBucket>(
+async function readBuckets(parts: Part[], doublings: number): Promise<Omit<CurveBucket, 'active_s'>[]> {
+  return await connection().query<Omit<CurveBucket, 'active_s'>>(
     `SELECT max(step) AS step, max(epoch) AS epoch, max(tokens) AS tokens, max(created_at) AS at,
        avg(loss) AS loss, min(loss) AS loss_min, max(loss) AS loss_max, (count(*) - count(loss))::int AS without_loss,
        avg(learning_rate) AS learning_rate, avg(grad_norm) AS grad_norm, max(grad_norm) AS grad_norm_max,
@@ -143,21 +158,26 @@ async function readBuckets(parts: Part[], doublings: number): Promise<CurveBucke
 }
 
 /** One for each step and trait: the one that was reported last. The base's, of step 0, is the first run's. */
-async function readEvals(parts: Part[]): Promise<CurveEval[]> {
-  return await connection().query<CurveEval>(
-    `SELECT DISTINCT ON (1, 2) (data->>'step')::int AS step, data->>'trait' AS trait, (data->>'loss')::float8 AS loss
-     FROM ${PARTS} JOIN run_events AS told ON told.run_id = part.run_id AND kind = 'eval'
-       AND ((data->>'step')::int BETWEEN part.first AND part.last OR data->>'step' = '0')
-     ORDER BY 1, 2, seq DESC`,
+async function readEvals(parts: Part[]): Promise<MeasuredStep[]> {
+  return await connection().query<MeasuredStep>(
+    `SELECT told.step, trait, told.loss, coalesce(done.created_at, told.at) AS at, CASE told.step WHEN 0 THEN 0 ELSE done.tokens END AS tokens, tokens_per_s
+     FROM (SELECT DISTINCT ON (1, 2) (data->>'step')::int AS step, data->>'trait' AS trait, (data->>'loss')::float8 AS loss, told.run_id, created_at AS at
+       FROM ${PARTS} JOIN run_events AS told ON told.run_id = part.run_id AND kind = 'eval'
+         AND ((data->>'step')::int BETWEEN part.first AND part.last OR data->>'step' = '0')
+       ORDER BY 1, 2, seq DESC) AS told
+     LEFT JOIN run_metrics AS done ON done.run_id = told.run_id AND done.step = told.step
+     ORDER BY told.step, trait`,
     { bind: bindOf(parts), type: QueryTypes.SELECT },
   );
 }
 
-async function readAttempts(parts: Part[]): Promise<CurveAttempt[]> {
+/** `closed`: when the next claim began, or this one was handed back. `first`: the last of the steps that were written first. */
+async function readAttempts(parts: Part[]): Promise<(CurveAttempt & AttemptTime)[]> {
   const rows = await connection().query<
-    Omit<CurveAttempt, 'run_number' | 'interruption'> & { run_id: number; why: Why | null }
+    Omit<CurveAttempt, 'run_number' | 'interruption'> & AttemptTime & { run_id: number; why: Why | null }
   >(
-    `SELECT attempt.*, claimed.data->>'worker_id' AS worker_id, ended.data AS why
+    `SELECT attempt.*, claimed.data->>'worker_id' AS worker_id, ended.data AS why, closed.at AS closed_at,
+       coalesce((first.tokens - coalesce(before.tokens, 0)) / nullif(first.tokens_per_s, 0), 0) AS first_s
      FROM (SELECT part.run_id, lease_epoch, min(step) AS first_step, max(step) AS last_step, min(created_at) AS began_at, max(created_at) AS ended_at
            FROM ${PARTS} JOIN run_metrics AS done ON done.run_id = part.run_id AND step BETWEEN part.first AND part.last
            GROUP BY part.run_id, lease_epoch) AS attempt
@@ -165,6 +185,14 @@ async function readAttempts(parts: Part[]): Promise<CurveAttempt[]> {
          AND data->>'status' = 'running' AND (data->>'lease_epoch')::int = attempt.lease_epoch LIMIT 1) AS claimed ON true
      LEFT JOIN LATERAL (SELECT data FROM run_events AS event WHERE event.run_id = attempt.run_id AND kind = 'status'
          AND data->>'status' = 'queued' AND data ? 'reason' AND (data->>'lease_epoch')::int = attempt.lease_epoch LIMIT 1) AS ended ON true
+     LEFT JOIN LATERAL (SELECT min(created_at) AS at FROM run_events AS event WHERE event.run_id = attempt.run_id AND kind = 'status'
+         AND (data->>'lease_epoch')::int >= attempt.lease_epoch + CASE data->>'status' WHEN 'running' THEN 1 ELSE 0 END) AS closed ON true
+     LEFT JOIN LATERAL (SELECT coalesce(min(step), attempt.last_step + 1) AS step
+         FROM (SELECT step FROM run_metrics AS done WHERE done.run_id = attempt.run_id AND step > attempt.first_step AND step <= attempt.last_step
+           AND created_at > attempt.began_at ORDER BY step LIMIT 1) AS done) AS second ON true
+     LEFT JOIN run_metrics AS first ON first.run_id = attempt.run_id AND first.step = second.step - 1
+     LEFT JOIN LATERAL (SELECT tokens FROM ${PARTS} JOIN run_metrics AS done ON done.run_id = part.run_id
+         AND step BETWEEN part.first AND part.last WHERE step = attempt.first_step - 1) AS before ON true
      ORDER BY first_step`,
     { bind: bindOf(parts), type: QueryTypes.SELECT },
   );

@@ -10,7 +10,7 @@ interface Curves {
   steps: number;
   steps_per_bucket: number;
   buckets: Record<string, (number | string | null)[]>;
-  evals: { step: number; trait: string | null; loss: number | null }[];
+  evals: { step: number; trait: string | null; loss: number | null; tokens: number | null; active_s: number }[];
   attempts: Record<string, unknown>[];
 }
 
@@ -124,7 +124,7 @@ describe('the curves of a run', function () {
     assert.deepEqual([buckets.loss?.[39], buckets.loss?.[40]], [1 / 40, 0.5]);
     assert.deepEqual(
       evals,
-      [{ step: 0, trait: null, loss: 3 }],
+      [{ step: 0, trait: null, loss: 3, tokens: 0, active_s: 0 }],
       'what was measured at a step that was done again is not shown',
     );
     assert.deepEqual(
@@ -133,6 +133,57 @@ describe('the curves of a run', function () {
         [1, 1, 40],
         [2, 41, 80],
       ],
+    );
+  });
+
+  /** As a claim began or ended, and as its steps were written: at seconds after nine o'clock. */
+  const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 9, 0, second));
+  const told = (run: Run, second: number, data: Record<string, unknown>) =>
+    RunEvent.create({ run_id: run.id, kind: 'status', data, created_at: at(second) });
+  async function written(run: Run, second: number, first: number, last: number, epoch: number): Promise<void> {
+    await addSteps(run, first, last, epoch);
+    await database.sequelize.query(
+      `UPDATE run_metrics SET created_at = '${at(second).toISOString()}' WHERE run_id = ${run.id} AND step BETWEEN ${first} AND ${last}`,
+    );
+  }
+
+  it('have the time of training alone: an hour between two attempts does not count', async () => {
+    // Add no first_s in secondsAt of src/models/runs/active-time.ts, or take all of an attempt's time from the first attempt's beginning, and it fails.
+    const run = await buildRun(database);
+    // 10 tokens a step, 100 a second: what an attempt's first ten steps take is in no other time.
+    await written(run, 100, 1, 10, 1);
+    await written(run, 110, 11, 20, 1);
+    await told(run, 130, { status: 'queued', reason: 'worker_lost', lease_epoch: 1 });
+    await told(run, 3_700, { status: 'running', lease_epoch: 2 });
+    await written(run, 3_750, 21, 30, 2);
+    await written(run, 3_760, 31, 40, 2);
+    await RunEvent.create({ run_id: run.id, kind: 'eval', data: { step: 20, trait: null, loss: 2 } });
+    const { buckets, evals } = await curvesOf(run);
+    const seconds = [10, 15, 20, 30, 40].map((step) => buckets.active_s?.[step - 1]);
+    assert.deepEqual(seconds, [1, 6, 11, 12, 22], 'steps that were written together share their time');
+    assert.deepEqual(evals, [{ step: 20, trait: null, loss: 2, tokens: 200, active_s: 11 }]);
+    const few = await curvesOf(run, '?from_step=17&to_step=40&points=2');
+    assert.deepEqual(
+      [few.buckets.step, few.buckets.active_s],
+      [
+        [32, 40],
+        [21.2, 22],
+      ],
+    );
+  });
+
+  it('take steps that a later claim made good for no later than the end of their own', async () => {
+    // Take Math.min out of secondsAt in src/models/runs/active-time.ts, and the wait for the next claim counts.
+    const run = await buildRun(database);
+    await written(run, 100, 1, 10, 1);
+    await told(run, 150, { status: 'queued', reason: 'worker_lost', lease_epoch: 1 });
+    await told(run, 500, { status: 'running', lease_epoch: 2 });
+    await written(run, 510, 11, 20, 1);
+    await written(run, 520, 21, 30, 2);
+    const { buckets } = await curvesOf(run);
+    assert.deepEqual(
+      [10, 20, 30].map((step) => buckets.active_s?.[step - 1]),
+      [1, 51, 52],
     );
   });
 });

@@ -70,7 +70,6 @@ export function curvesQuery(owner: RunOwner, run: number, { fromStep, toStep, po
         : bodyOf(client.GET('/api/v1/projects/{id}/curves', { params })),
     structuralSharing: false,
     gcTime: KEEP_CURVES_MS,
-    placeholderData: keepPreviousData,
   });
 }
 
@@ -82,6 +81,18 @@ export function checkpointsQuery(owner: RunOwner, run: number) {
       owner.kind === 'job'
         ? bodyOf(client.GET('/api/v1/jobs/{id}/checkpoints', { params }))
         : bodyOf(client.GET('/api/v1/projects/{id}/checkpoints', { params })),
+  });
+}
+
+/** Which rows a run trains on and holds out: their number and hash, and the first of them. @throws ApiRefusal 404 before they are prepared */
+export function mixtureQuery(owner: RunOwner, run: number) {
+  const params = { path: { id: owner.id }, query: { run, rows: 1 } };
+  return queryOptions({
+    queryKey: [...ownerKey(owner), 'mixture', run],
+    queryFn: () =>
+      owner.kind === 'job'
+        ? bodyOf(client.GET('/api/v1/jobs/{id}/mixture', { params }))
+        : bodyOf(client.GET('/api/v1/projects/{id}/mixture', { params })),
   });
 }
 

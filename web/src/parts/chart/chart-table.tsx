@@ -1,19 +1,21 @@
 import { Pagination, Table } from '@mantine/core';
 import { useState } from 'react';
-import { count } from '../numbers.ts';
 import { Scrolled } from '../scrolled.tsx';
-import type { Line } from './plot.ts';
+import type { Axis } from './axes.ts';
+import { type Line, valueAt } from './line.ts';
 
 const ROWS = 50;
 
 /** What a chart shows, as numbers: the newest first. */
 export function ChartTable({
   name,
+  axis,
   x,
   lines,
   format,
 }: {
   name: string;
+  axis: Axis;
   x: number[];
   lines: Line[];
   format: (value: number) => string;
@@ -23,13 +25,15 @@ export function ChartTable({
   return (
     <Scrolled label={`${name} as a table`}>
       <Table striped stickyHeader captionSide="top">
-        <Table.Caption>{name} by step</Table.Caption>
+        <Table.Caption>
+          {name} by {axis.name}
+        </Table.Caption>
         <Table.Thead>
           <Table.Tr>
-            <Table.Th scope="col">step</Table.Th>
+            <Table.Th scope="col">{axis.name}</Table.Th>
             {lines.map(({ label }) => (
               <Table.Th scope="col" key={label}>
-                {label}
+                <bdi>{label}</bdi>
               </Table.Th>
             ))}
           </Table.Tr>
@@ -37,10 +41,10 @@ export function ChartTable({
         <Table.Tbody>
           {shown.map((index) => (
             <Table.Tr key={x[index]}>
-              <Table.Th scope="row">{count(x[index])}</Table.Th>
-              {lines.map(({ label, values }) => {
-                const value = values[index];
-                return <Table.Td key={label}>{typeof value === 'number' ? format(value) : '—'}</Table.Td>;
+              <Table.Th scope="row">{axis.format(x[index] ?? 0)}</Table.Th>
+              {lines.map((line) => {
+                const value = valueAt(line, index);
+                return <Table.Td key={line.label}>{value === null ? '—' : format(value)}</Table.Td>;
               })}
             </Table.Tr>
           ))}

@@ -3,13 +3,15 @@ import { type KeyboardEvent, useEffect, useId, useRef, useState } from 'react';
 import type uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import './chart.css';
-import { count } from '../numbers.ts';
 import { useScheme } from '../scheme.ts';
+import { STEPS } from './axes.ts';
 import { ChartTable } from './chart-table.tsx';
 import { tellDrawn } from './drawn.ts';
+import { lastOf } from './joined.ts';
+import { valueAt } from './line.ts';
 import { type ChartData, type ChartLook, columnsOf, makePlot } from './plot.ts';
 
-interface ChartProps extends ChartData, Omit<ChartLook, 'height'> {
+interface ChartProps extends ChartData, Omit<ChartLook, 'height' | 'axis'>, Partial<Pick<ChartLook, 'axis'>> {
   name: string;
   /** One sentence that says what is to be seen. */
   summary: string;
@@ -20,8 +22,8 @@ interface ChartProps extends ChartData, Omit<ChartLook, 'height'> {
   onRange: (range: [number, number] | null) => void;
 }
 
-/** A chart over steps: by pointer, by keyboard, as a sentence, and as a table. */
-export function Chart({ name, summary, height = 260, whole, onRange, ...props }: ChartProps) {
+/** A chart over steps, or over another axis: by pointer, by keyboard, as a sentence, and as a table. */
+export function Chart({ name, summary, height = 260, axis = STEPS, whole, onRange, ...props }: ChartProps) {
   const { x, lines, marks, broken, log, format, range } = props;
   const [asTable, setAsTable] = useState(false);
   // Where on the axis; which value that is changes with the data.
@@ -35,12 +37,13 @@ export function Chart({ name, summary, height = 260, whole, onRange, ...props }:
   // uPlot is made anew where what it is made of changes; data alone is handed over.
   const shape = JSON.stringify([
     lines.map(({ values: _, band, ...line }) => [line, band !== undefined]),
+    axis.name,
     log,
     height,
     scheme,
     asTable,
   ]);
-  const given = { data: { x, lines, marks, broken }, look: { height, log, format, range }, onRange };
+  const given = { data: { x, lines, marks, broken }, look: { height, axis, log, format, range }, onRange };
   const latest = useRef(given);
   latest.current = given;
 
@@ -126,11 +129,14 @@ export function Chart({ name, summary, height = 260, whole, onRange, ...props }:
     event.preventDefault();
   };
 
+  // Lines that end at different places are all read at their ends, until the viewer points at a place.
+  const atEnds = cursor === null && lines.some(({ carried }) => carried);
+  const place = atEnds ? 'At the end of each:' : `${axis.name} ${axis.format(x[at] ?? 0)}`;
   const readout = lines
     .filter(({ faint }) => !faint)
-    .map(({ label, values }) => {
-      const value = values[at];
-      return `${label} ${typeof value === 'number' ? format(value) : '—'}`;
+    .map((line) => {
+      const value = atEnds ? lastOf(line.values) : valueAt(line, at);
+      return { ...line, value: value === null ? '—' : format(value) };
     });
   return (
     <figure className="chart" aria-labelledby={captionId}>
@@ -141,7 +147,7 @@ export function Chart({ name, summary, height = 260, whole, onRange, ...props }:
         <Group gap="xs">
           {range !== null && (
             <Button size="compact-xs" variant="default" onClick={() => onRange(null)}>
-              Show all steps
+              {axis.all}
             </Button>
           )}
           <Button size="compact-xs" variant="subtle" onClick={() => setAsTable(!asTable)}>
@@ -153,7 +159,7 @@ export function Chart({ name, summary, height = 260, whole, onRange, ...props }:
         {summary}
       </Text>
       {asTable ? (
-        <ChartTable name={name} x={x} lines={lines} format={format} />
+        <ChartTable name={name} axis={axis} x={x} lines={lines} format={format} />
       ) : (
         <>
           <div
@@ -161,33 +167,33 @@ export function Chart({ name, summary, height = 260, whole, onRange, ...props }:
             ref={target}
             role="slider"
             tabIndex={0}
-            aria-label={`${name} by step. Arrow keys move, plus and minus zoom, Escape shows all steps.`}
+            aria-label={`${name} by ${axis.name}. Arrow keys move, plus and minus zoom, Escape shows all of it.`}
             aria-valuemin={x[0] ?? 0}
             aria-valuemax={x.at(-1) ?? 0}
             aria-valuenow={x[at] ?? 0}
-            aria-valuetext={`step ${count(x[at])}: ${readout.join(', ')}`}
+            aria-valuetext={`${place}: ${readout.map(({ label, value }) => `${label} ${value}`).join(', ')}`}
             onKeyDown={onKeyDown}
           />
           <ul className="chart-legend">
-            <li className="chart-step">step {count(x[at])}</li>
-            {lines
-              .filter(({ faint }) => !faint)
-              .map((line, index) => (
-                <li key={line.label}>
-                  <svg width="26" height="8" aria-hidden="true">
-                    <line
-                      x1="0"
-                      y1="4"
-                      x2="26"
-                      y2="4"
-                      stroke={`var(${line.color})`}
-                      strokeWidth="2"
-                      strokeDasharray={line.dash?.join(' ')}
-                    />
-                  </svg>
-                  {readout[index]}
-                </li>
-              ))}
+            <li className="chart-step">{place}</li>
+            {readout.map((line) => (
+              <li key={line.label}>
+                <svg width="26" height="8" aria-hidden="true">
+                  <line
+                    x1="0"
+                    y1="4"
+                    x2="26"
+                    y2="4"
+                    stroke={`var(${line.color})`}
+                    strokeWidth="2"
+                    strokeDasharray={line.dash?.join(' ')}
+                  />
+                </svg>
+                <span>
+                  <bdi>{line.label}</bdi> {line.value}
+                </span>
+              </li>
+            ))}
           </ul>
         </>
       )}

@@ -1,23 +1,8 @@
 import uPlot from 'uplot';
-import type { Values } from './smoothing.ts';
+import type { Axis } from './axes.ts';
+import type { Line } from './line.ts';
 
-/** A line of a chart. What tells it from others is its dash too, since colour alone tells some people nothing. */
-export interface Line {
-  label: string;
-  /** A variable of the style sheet. */
-  color: `--${string}`;
-  values: (number | null | undefined)[];
-  dash?: number[];
-  width?: number;
-  /** Drawn as what lies behind the others. */
-  faint?: boolean;
-  /** Few values far apart: each is a point. */
-  sparse?: boolean;
-  /** Between these two lies every value that this one stands for. */
-  band?: { low: Values; high: Values };
-}
-
-/** Something that happened between two steps. */
+/** Something that happened at a place of the axis. */
 export interface Mark {
   x: number;
   label: string;
@@ -33,6 +18,7 @@ export interface ChartData {
 
 export interface ChartLook {
   height: number;
+  axis: Axis;
   log: boolean;
   format: (value: number) => string;
   /** From where to where on the x axis; null: all. */
@@ -48,6 +34,8 @@ interface ChartEvents {
 /** Charts with the same x axis show their cursors together. */
 const SHARED_CURSOR = uPlot.sync('run');
 const LEAST_SELECTED_PX = 6;
+/** As wide as `23 hr 59 min`. */
+const TICK_SPACE_PX = 80;
 /** Behind a colour such as #1864ab. */
 const BAND_ALPHA = '2e';
 
@@ -84,11 +72,13 @@ export function makePlot(
         {
           ...axis,
           size: 32,
-          values: (_plot, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? String(tick) : '')),
+          space: TICK_SPACE_PX,
+          values: (_plot, ticks) => ticks.map((tick) => look.axis.tick(tick)),
+          ...(look.axis.increments ? { incrs: look.axis.increments } : {}),
         },
         { ...axis, size: 64, values: (_plot, ticks) => ticks.map((tick) => (tick === null ? '' : look.format(tick))) },
       ],
-      series: [{ label: 'step' }, ...data.lines.flatMap((line) => seriesOf(line, color))],
+      series: [{ label: look.axis.name }, ...data.lines.flatMap((line) => seriesOf(line, color))],
       bands: bandsOf(data.lines, color),
       cursor: {
         sync: { key: SHARED_CURSOR.key, setSeries: false },
@@ -139,7 +129,6 @@ function seriesOf(line: Line, color: (name: string) => string): uPlot.Series[] {
     alpha: line.faint ? 0.35 : 1,
     width: line.width ?? 2,
     ...(line.dash ? { dash: line.dash } : {}),
-    spanGaps: line.sparse ?? false,
     points: line.sparse ? { show: true, size: 6, fill: stroke } : { show: pointsWhereAlone(line.values) },
   };
   return line.band ? [{ ...edge }, { ...edge }, own] : [own];

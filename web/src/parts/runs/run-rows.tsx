@@ -1,27 +1,36 @@
-import { Anchor, Table, Text } from '@mantine/core';
+import { Anchor, Checkbox, Table, Text } from '@mantine/core';
 import { Link } from 'wouter';
 import type { ListedRun } from '../../api/types.ts';
 import { Scrolled } from '../scrolled.tsx';
-import { UserText } from '../user-text.tsx';
+import { shown, UserText } from '../user-text.tsx';
 import { When } from '../when.tsx';
+import { type ChosenRun, writtenAs } from './chosen.ts';
 import { addressOf } from './owners.ts';
 import { StatusBadge, whyOf } from './status.tsx';
 
-/** Runs as a table: which, and why it is as it is. */
+interface RunChoice {
+  chosen: ChosenRun[];
+  choose: (runs: ChosenRun[]) => void;
+}
+
+/** Runs as a table: which, and why it is as it is. With `choice`: each can be chosen for a comparison. */
 export function RunRows({
   runs,
   time,
   caption,
+  choice,
 }: {
   runs: ListedRun[];
   time: 'created_at' | 'completed_at';
   caption: string;
+  choice?: RunChoice;
 }) {
   return (
     <Scrolled label={caption}>
       <Table verticalSpacing="xs" miw={560}>
         <Table.Thead>
           <Table.Tr>
+            {choice && <Table.Th scope="col">Compare</Table.Th>}
             <Table.Th scope="col">Run</Table.Th>
             <Table.Th scope="col">Status</Table.Th>
             <Table.Th scope="col">Why</Table.Th>
@@ -31,6 +40,11 @@ export function RunRows({
         <Table.Tbody>
           {runs.map((run) => (
             <Table.Tr key={run.id}>
+              {choice && (
+                <Table.Td>
+                  <Choice run={run} {...choice} />
+                </Table.Td>
+              )}
               <Table.Td miw={160} maw={260}>
                 <Anchor
                   component={Link}
@@ -59,5 +73,19 @@ export function RunRows({
         </Table.Tbody>
       </Table>
     </Scrolled>
+  );
+}
+
+function Choice({ run, chosen, choose }: { run: ListedRun } & RunChoice) {
+  const { owner, number, is_latest } = run;
+  const own: ChosenRun = { kind: owner.kind, id: owner.id, number: is_latest ? null : number };
+  const others = chosen.filter((each) => writtenAs(each) !== writtenAs(own));
+  const isChosen = others.length < chosen.length;
+  return (
+    <Checkbox
+      aria-label={`Compare ${shown(owner.name)}, ${owner.kind} ${owner.id}, run ${number}`}
+      checked={isChosen}
+      onChange={() => choose(isChosen ? others : [...chosen, own])}
+    />
   );
 }

@@ -40,6 +40,9 @@ const PHASES: Record<RunPhase, string> = {
 
 export const phaseOf = (phase: RunPhase | null): string => (phase === null ? 'not started' : PHASES[phase]);
 
+/** Whether a run has not ended. */
+export const isOpen = (status: RunStatus): boolean => ['pending', 'queued', 'running'].includes(status);
+
 /** Why a run is as it is, in a sentence. */
 export function whyOf(
   run: Pick<

@@ -1,7 +1,7 @@
 import { Table, Text } from '@mantine/core';
 import { DataTable } from '../../parts/data-table.tsx';
+import { differencesOf } from '../../parts/differences.ts';
 import { UserText } from '../../parts/user-text.tsx';
-import { differencesOf } from './differences.ts';
 
 /** In what a draft differs from what it began with. */
 export function Differences({ before, after, from }: { before: object; after: object; from: string }) {

@@ -1,6 +1,8 @@
 import type { RunEvent } from '../../api/run-stream.ts';
 import type { Curves } from '../../api/types.ts';
-import type { Line, Mark } from '../../parts/chart/plot.ts';
+import { axisOf, placed } from '../../parts/chart/joined.ts';
+import type { Line } from '../../parts/chart/line.ts';
+import type { Mark } from '../../parts/chart/plot.ts';
 import { smooth, type Values } from '../../parts/chart/smoothing.ts';
 
 type Buckets = Curves['buckets'];
@@ -25,6 +27,8 @@ export function withSteps(curves: Curves, steps: RunEvent[]): Curves {
     step: [...curves.buckets.step, ...news.map(({ step }) => Number(step))],
     at: [...curves.buckets.at, ...news.map(() => '')],
     epoch: [...curves.buckets.epoch, ...news.map(({ epoch }) => Number(epoch))],
+    // Told in no step; curves that are read again have it.
+    active_s: [...curves.buckets.active_s, ...news.map(() => curves.buckets.active_s.at(-1) ?? 0)],
     tokens: [...curves.buckets.tokens, ...news.map(({ tokens }) => numberOf(tokens))],
     without_loss: [...curves.buckets.without_loss, ...news.map(({ loss }) => (numberOf(loss) === null ? 1 : 0))],
     loss: add('loss', 'loss'),
@@ -56,16 +60,11 @@ const TRAIT_DASHES = [
  * are points of their own on the axis.
  */
 export function lossLines({ buckets, evals }: Curves, halfLife: number): { x: number[]; lines: Line[] } {
-  const x = [...new Set([...buckets.step, ...evals.map(({ step }) => step)])].sort((a, b) => a - b);
-  const place = new Map(x.map((step, index) => [step, index]));
-  const onAxis = (steps: number[], values: Values) => {
-    // Undefined is a step at which nothing was measured; null is a gap.
-    const all = new Array<number | null | undefined>(x.length).fill(undefined);
-    steps.forEach((step, index) => {
-      all[place.get(step) ?? 0] = values[index] ?? null;
-    });
-    return all;
-  };
+  const x = axisOf(
+    buckets.step,
+    evals.map(({ step }) => step),
+  );
+  const onAxis = (steps: number[], values: Values) => placed(x, steps, values);
   const smoothed = smooth(buckets.step, buckets.loss, halfLife);
   const band = {
     low: onAxis(buckets.step, buckets.loss_min) as Values,

@@ -1,5 +1,5 @@
 import { Group, List, NativeSelect, Stack, Switch, Text, Title } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useEffect, useMemo } from 'react';
 import { curvesQuery } from '../../api/runs.ts';
 import type { RunOwner } from '../../api/types.ts';
@@ -34,7 +34,14 @@ export default function CurvesTab({ owner, run, totalSteps, stream }: CurvesProp
   const change = useChangeAddress();
   const isZoomed = from !== null && to !== null && to > from;
   const asked = { fromStep: isZoomed ? from : 0, toStep: isZoomed ? to : undefined, points: POINTS };
-  const { data: read, error, refetch } = useQuery(curvesQuery(owner, run, asked));
+  const {
+    data: read,
+    error,
+    refetch,
+  } = useQuery({
+    ...curvesQuery(owner, run, asked),
+    placeholderData: keepPreviousData,
+  });
 
   const { reasonsToRead, steps } = stream;
   const lastTold = Number(steps.at(-1)?.data.step ?? 0);

@@ -7,8 +7,9 @@ import { healthQuery } from '../../api/service.ts';
 import type { Job, Project, Run as RunOf, RunOwner } from '../../api/types.ts';
 import { useChangeAddress, useChoice, useNumberParam } from '../../parts/address.ts';
 import { Problem } from '../../parts/problem.tsx';
+import { writtenAs } from '../../parts/runs/chosen.ts';
 import { RunProgress } from '../../parts/runs/run-progress.tsx';
-import { StatusBadge, whyOf } from '../../parts/runs/status.tsx';
+import { isOpen, StatusBadge, whyOf } from '../../parts/runs/status.tsx';
 import { Screen } from '../../parts/screen.tsx';
 import { shown, UserText } from '../../parts/user-text.tsx';
 import { When } from '../../parts/when.tsx';
@@ -27,14 +28,13 @@ const CurvesTab = lazy(() => import('./curves.tsx'));
 
 const TABS = ['curves', 'events', 'log', 'checkpoints', 'mixture', 'settings', 'report'] as const;
 const OPEN_EVERY_MS = 2_000;
-const OPEN = ['pending', 'queued', 'running'];
 
 /** A job or project, and one of its runs: the latest, unless the address names another. */
 export default function Run({ kind, id }: RunOwner) {
   const owner = { kind, id };
   const { data, error } = useQuery({
     ...ownerQuery(owner),
-    refetchInterval: ({ state }) => (state.data && OPEN.includes(state.data.status) ? OPEN_EVERY_MS : false),
+    refetchInterval: ({ state }) => (state.data && isOpen(state.data.status) ? OPEN_EVERY_MS : false),
   });
   const runs = useQuery(runsOfQuery(owner));
   const asked = useNumberParam('run');
@@ -49,7 +49,7 @@ export default function Run({ kind, id }: RunOwner) {
     <Screen
       title={shown(data.name)}
       heading={<UserText inline>{data.name}</UserText>}
-      actions={<WhatCanBeDone owner={owner} data={data} />}
+      actions={<WhatCanBeDone owner={owner} data={data} run={run} />}
     >
       {data.description !== null && data.description !== '' && <UserText>{data.description}</UserText>}
       {runs.data && runs.data.items.length > 1 && <WhichRun runs={runs.data.items} run={run} />}
@@ -63,7 +63,7 @@ export default function Run({ kind, id }: RunOwner) {
   );
 }
 
-function WhatCanBeDone({ owner, data }: { owner: RunOwner; data: Job | Project }) {
+function WhatCanBeDone({ owner, data, run }: { owner: RunOwner; data: Job | Project; run: RunOf | null }) {
   const { kind, id } = owner;
   const isPaused = data.pause_reason !== null;
   return (
@@ -72,6 +72,16 @@ function WhatCanBeDone({ owner, data }: { owner: RunOwner; data: Job | Project }
       <Button component={Link} href={`/new/${kind}?from=${kind}-${id}`} size="sm" variant="default">
         Again with changes
       </Button>
+      {run !== null && (
+        <Button
+          component={Link}
+          href={`/runs?chosen=${writtenAs({ ...owner, number: run.number === data.run_number ? null : run.number })}`}
+          size="sm"
+          variant="default"
+        >
+          Compare with…
+        </Button>
+      )}
     </>
   );
 }
@@ -150,7 +160,7 @@ function OneRun({
           {tab === 'events' && (
             <Events owner={owner} run={run.number} events={stream.events} older={stream.olderEvents} />
           )}
-          {tab === 'log' && <Log owner={owner} run={run.number} isOpen={OPEN.includes(now.status)} />}
+          {tab === 'log' && <Log owner={owner} run={run.number} isOpen={isOpen(now.status)} />}
           {tab === 'checkpoints' && <Checkpoints owner={owner} run={run.number} />}
           {tab === 'mixture' && <Plan plan={run.plan} isProject={owner.kind === 'project'} />}
           {tab === 'settings' && <Settings run={run} />}

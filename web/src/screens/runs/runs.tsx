@@ -8,6 +8,7 @@ import { Pages, usePage } from '../../parts/pages.tsx';
 import { Problem } from '../../parts/problem.tsx';
 import { RunRows } from '../../parts/runs/run-rows.tsx';
 import { Screen } from '../../parts/screen.tsx';
+import { Comparison, useChosen } from './comparison.tsx';
 
 const PAGE_SIZE = 50;
 const STATUSES = ['', 'open', 'ended', 'pending', 'queued', 'running', 'completed', 'failed', 'cancelled'] as const;
@@ -28,6 +29,7 @@ export default function Runs() {
     '-id',
   );
   const change = useChangeAddress();
+  const choice = useChosen();
   const query: RunSearch = { page: usePage(), page_size: PAGE_SIZE, sort };
   if (name !== '') query.name = name;
   if (status !== '') query.status = status;
@@ -57,7 +59,10 @@ export default function Runs() {
           <Text role="status">
             {data.total === 0 ? 'No run is like this.' : `${count(data.total)} ${data.total === 1 ? 'run' : 'runs'}`}
           </Text>
-          {data.items.length > 0 && <RunRows runs={data.items} time="created_at" caption="Runs" />}
+          {(data.items.length > 0 || choice.chosen.length > 0) && (
+            <Comparison chosen={choice.chosen} onClear={() => choice.choose([])} />
+          )}
+          {data.items.length > 0 && <RunRows runs={data.items} time="created_at" caption="Runs" choice={choice} />}
           <Pages total={data.pages} />
         </>
       )}

@@ -6,7 +6,7 @@ export interface Difference {
 }
 
 /** By what the parts of a list are told apart. */
-const IDENTITIES = ['trait_type', 'dataset_id'];
+const IDENTITIES = ['trait', 'trait_type', 'dataset_id'];
 
 /** The fields in which two requests differ, in the order of the first. */
 export function differencesOf(before: object, after: object): Difference[] {
@@ -16,13 +16,19 @@ export function differencesOf(before: object, after: object): Difference[] {
     .filter((difference) => difference.before !== difference.after);
 }
 
-/** Each value with the way to it. */
-function fieldsOf(value: unknown, path: string[] = []): Map<string, string> {
-  if (typeof value !== 'object' || value === null) return new Map([[path.join(': '), String(value)]]);
+/** Each value with the way to it. A list of plain values is one. */
+export function fieldsOf(value: unknown, path: string[] = []): Map<string, string> {
+  if (value === undefined) return new Map();
+  const isPlain = typeof value !== 'object' || value === null || (Array.isArray(value) && value.every(isPlainValue));
+  if (isPlain) return new Map([[path.join(': '), Array.isArray(value) ? value.join(', ') : String(value)]]);
   const parts = Array.isArray(value)
     ? value.map((part, index) => [identityOf(part) ?? String(index + 1), part] as const)
     : Object.entries(value);
   return new Map(parts.flatMap(([name, part]) => [...fieldsOf(part, [...path, name])]));
+}
+
+function isPlainValue(value: unknown): boolean {
+  return typeof value !== 'object' || value === null;
 }
 
 function identityOf(part: unknown): string | null {
