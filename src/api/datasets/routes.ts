@@ -61,7 +61,7 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
     handle: async ({ query }) => {
       const { page, page_size } = query;
       const { rows, count } = await Dataset.findAndCountAll({
-        ...searchOf(query),
+        ...searchOf('dataset', query),
         attributes: { exclude: ['profile'] },
       });
       return { items: rows.map(presentDataset), total: count, page, page_size, pages: Math.ceil(count / page_size) };
