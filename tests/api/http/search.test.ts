@@ -87,7 +87,9 @@ describe('the search of lists', function () {
   });
 
   it('sorts datasets by rows and size as well', async () => {
-    await database.sequelize.query(`UPDATE datasets SET row_count = 900, file_size = 7000000000 WHERE id = ${ids.legal}`);
+    await database.sequelize.query(
+      `UPDATE datasets SET row_count = 900, file_size = 7000000000 WHERE id = ${ids.legal}`,
+    );
     assert.deepEqual(await list('datasets', { sort: '-row_count' }), ['legal of 2024', 'chats of 2024']);
     assert.deepEqual(await list('datasets', { sort: '-file_size' }), ['legal of 2024', 'chats of 2024']);
   });

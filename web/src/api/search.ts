@@ -74,7 +74,9 @@ async function completed(
 ): Promise<Found> {
   const found = await Promise.all([jobs, projects, datasets]);
   const known = new Map(found[2].items.map(({ id, name }) => [id, name]));
-  const missing = [...new Set([...found[0].items, ...found[1].items].flatMap(datasetsOf))].filter((id) => !known.has(id));
+  const missing = [...new Set([...found[0].items, ...found[1].items].flatMap(datasetsOf))].filter(
+    (id) => !known.has(id),
+  );
   if (missing.length > 0) {
     const query = { ids: missing.slice(0, MOST_IDS).join(','), page_size: MOST_IDS };
     const { items } = await bodyOf(client.GET('/api/v1/datasets/', { params: { query }, signal }));

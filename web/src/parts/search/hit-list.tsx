@@ -10,7 +10,8 @@ export function HitList({ id, found, active }: { id: string; found: Hits; active
   const { words, groups, isSettled } = found;
   const place = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    if (active !== undefined) place.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' });
+    if (active !== undefined)
+      place.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' });
   }, [active]);
   const hits = groups.flatMap((group) => group.hits);
   return (

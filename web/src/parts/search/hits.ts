@@ -39,7 +39,10 @@ function to(address: string, name: string, about: string): Hit {
 /** What can be done from everywhere, with other words for it. */
 const ACTIONS: [Hit, string][] = [
   [to('/new/job', 'New job', 'Train on one dataset'), 'training start create run'],
-  [to('/new/project', 'New project', 'Train on a mixture of datasets by traits and shares'), 'training start create run'],
+  [
+    to('/new/project', 'New project', 'Train on a mixture of datasets by traits and shares'),
+    'training start create run',
+  ],
   [to('/datasets', 'Upload a file', 'Drop it there, and it becomes a dataset'), 'dataset drop csv json parquet import'],
   [
     { key: 'scheme', name: 'Dark or light', about: 'Show the page in the other one', does: { change: 'scheme' } },
@@ -97,7 +100,11 @@ function ownerHit(kind: 'job' | 'project', owner: Job | Project, datasetNames: F
   const model = 'base_model' in owner ? owner.base_model : owner.model_name;
   const status = owner.run_number === null ? 'never started' : owner.status;
   const datasets = datasetsOf(owner).map((dataset) => datasetNames[dataset] ?? `dataset ${dataset}`);
-  return to(addressOf({ kind, id }), name, `${kind} ${id}, ${status}, ${training_type} of ${model} on ${datasets.join(', ')}`);
+  return to(
+    addressOf({ kind, id }),
+    name,
+    `${kind} ${id}, ${status}, ${training_type} of ${model} on ${datasets.join(', ')}`,
+  );
 }
 
 function datasetHit({ id, name, filename, row_count }: Dataset): Hit {

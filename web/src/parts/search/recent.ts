@@ -19,7 +19,10 @@ export function useRememberVisits(): void {
   useEffect(() => {
     if (visitOf(address) === null) return;
     try {
-      localStorage.setItem(KEY, JSON.stringify([address, ...kept().filter((other) => other !== address)].slice(0, KEPT)));
+      localStorage.setItem(
+        KEY,
+        JSON.stringify([address, ...kept().filter((other) => other !== address)].slice(0, KEPT)),
+      );
     } catch {
       // A private window keeps nothing: then there are no last ones to show.
     }

@@ -9,13 +9,7 @@ import { SearchField } from './search-field.tsx';
 import type { View } from './use-keys.ts';
 
 /** The search, or the keys that there are; both in one dialog, which knows where the focus was before. */
-export default function SearchDialog({
-  view,
-  onView,
-}: {
-  view: View | null;
-  onView: (view: View | null) => void;
-}) {
+export default function SearchDialog({ view, onView }: { view: View | null; onView: (view: View | null) => void }) {
   // What it showed last stays in it while it fades.
   const [lastView, setLastView] = useState<View>('search');
   if (view !== null && view !== lastView) setLastView(view);

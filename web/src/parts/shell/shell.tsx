@@ -87,7 +87,8 @@ function useFocusOnScreen(main: { current: HTMLElement | null }, location: strin
   useEffect(() => {
     if (shown.current === location) return;
     shown.current = location;
-    main.current?.focus({ preventScroll: true });
+    // A screen may have given it to what the address names.
+    if (!main.current?.contains(document.activeElement)) main.current?.focus({ preventScroll: true });
     window.scrollTo(0, 0);
   }, [main, location]);
 }

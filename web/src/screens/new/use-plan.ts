@@ -5,8 +5,8 @@ import { isAtWork } from '../../api/at-work.ts';
 import { datasetQuery } from '../../api/datasets.ts';
 import { planQuery } from '../../api/new-runs.ts';
 import type { MixturePlan } from '../../api/types.ts';
+import { useModelState } from '../../parts/base-models/model-select.tsx';
 import type { Draft, Ground } from './draft.ts';
-import { useModelState } from './model-select.tsx';
 import { type DraftProblem, problemsOf } from './problems.ts';
 import { planRequestOf } from './request.ts';
 
