@@ -13,7 +13,7 @@ interface ModelSelectProps {
   value: string;
   onChange: (name: string) => void;
   error: string | undefined;
-  inputWrapperOrder?: InputWrapperProps['inputWrapperOrder'];
+  inputWrapperOrder?: NonNullable<InputWrapperProps['inputWrapperOrder']>;
 }
 
 /** A base model of those on this machine, usable ones first; or one by another of its names, which is typed. */

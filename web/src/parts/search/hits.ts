@@ -111,11 +111,10 @@ function datasetHit({ id, name, filename, row_count }: Dataset): Hit {
   return to(`/datasets/${id}`, name, `dataset ${id}, ${count(row_count)} rows, ${filename}`);
 }
 
-/** The screens that were visited last. Until the service has said what they are called they stand by their numbers; what it does not know any more is left out. */
+/** What was visited last. Until the service has said what they are called they stand by their numbers; what it does not know any more is left out. */
 export function visitHits(visits: Visit[], found: Found | undefined): HitGroup {
   const byKey = new Map(found && foundHits(found).flatMap(({ hits }) => hits.map((hit) => [hit.key, hit])));
   const hits = visits.flatMap((visit): Hit[] => {
-    if (visit.kind === 'place') return [to(visit.address, visit.name, 'Screen')];
     if (visit.kind === 'model') return [to(visit.address, visit.name, 'Base model')];
     if (found === undefined) return [to(visit.address, `${visit.kind} ${visit.id}`, '…')];
     return [byKey.get(visit.address) ?? []].flat();

@@ -1,19 +1,17 @@
 import { useEffect, useState } from 'react';
 import { useLocation } from 'wouter';
 import { useParam } from '../address.ts';
-import { PLACES } from '../shell/places.ts';
 
 const KEY = 'mtm last visited';
 /** One more than is shown: the screen that is open is none to go to. */
 const KEPT = 8;
 
-/** A screen that was visited, by its address; what it is of by its number, since names change. */
+/** What was visited, by its number, since names change. Screens that are of nothing stand in the search anyway. */
 export type Visit =
-  | { kind: 'place'; address: string; name: string }
   | { kind: 'model'; address: string; name: string }
   | { kind: 'job' | 'project' | 'dataset'; address: string; id: number };
 
-/** Keeps in this browser which screens were visited last. */
+/** Keeps in this browser what was visited last. */
 export function useRememberVisits(): void {
   const address = useAddress();
   useEffect(() => {
@@ -29,7 +27,7 @@ export function useRememberVisits(): void {
   }, [address]);
 }
 
-/** The screens that were visited last, without the one that is open. They stay the same while they are shown. */
+/** What was visited last, without what is open. They stay the same while they are shown. */
 export function useLastVisits(): Visit[] {
   const here = useAddress();
   const [visits] = useState(() => kept().flatMap((address) => (address === here ? [] : (visitOf(address) ?? []))));
@@ -48,8 +46,6 @@ export function modelAddress(name: string): string {
 }
 
 function visitOf(address: string): Visit | null {
-  const place = PLACES.find((candidate) => candidate.address === address);
-  if (place !== undefined) return { kind: 'place', address, name: place.label };
   if (address.startsWith(modelAddress('')))
     return { kind: 'model', address, name: decodeURIComponent(address.slice(modelAddress('').length)) };
   const [, kind, id] = /^\/(job|project|dataset)s\/([1-9]\d{0,8})$/.exec(address) ?? [];

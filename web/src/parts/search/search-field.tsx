@@ -44,8 +44,13 @@ export function SearchField({ onTake }: { onTake: (hit: Hit) => void }) {
     event.preventDefault();
   };
 
+  const submit = (key: string) => {
+    const hit = hits.find((candidate) => candidate.key === key);
+    if (hit !== undefined) onTake(hit);
+  };
+
   return (
-    <Combobox onOptionSubmit={(key) => hits.filter((hit) => hit.key === key).forEach(onTake)}>
+    <Combobox onOptionSubmit={submit}>
       <TextInput
         data-autofocus
         aria-label="Search"

@@ -31,36 +31,38 @@ export function ConfigForm({ config, fields }: { config: Config; fields: Request
     if (!isWrong && changes.length > 0) mutate(values as ConfigChanges);
   };
   return (
-    <Stack component="form" ref={form} onSubmit={send} maw={760} aria-label="Defaults and limits">
-      <SimpleGrid cols={{ base: 1, sm: 2 }}>
-        {Object.values(fields).map((field) => (
-          <Box key={field.name} data-setting={field.name}>
-            <Setting
-              field={field}
-              value={typed[field.name] ?? nowOf(field.name)}
-              onChange={(text) => {
-                reset();
-                setTyped((before) => ({ ...before, [field.name]: text }));
-              }}
-              error={error?.message.includes(`${field.name} is `) ? error.message : undefined}
-            />
-          </Box>
-        ))}
-      </SimpleGrid>
-      <Problem error={error} title="Nothing was changed" />
-      <Group>
-        <Button type="submit" loading={isPending}>
-          Save
-        </Button>
-        <Text size="sm" role="status">
-          {isSuccess
-            ? 'Saved.'
-            : changes.length === 0
-              ? 'Nothing is changed.'
-              : `${changes.length} changed, not saved yet.`}
-        </Text>
-      </Group>
-    </Stack>
+    <form ref={form} onSubmit={send} aria-label="Defaults and limits">
+      <Stack maw={760}>
+        <SimpleGrid cols={{ base: 1, sm: 2 }}>
+          {Object.values(fields).map((field) => (
+            <Box key={field.name} data-setting={field.name}>
+              <Setting
+                field={field}
+                value={typed[field.name] ?? nowOf(field.name)}
+                onChange={(text) => {
+                  reset();
+                  setTyped((before) => ({ ...before, [field.name]: text }));
+                }}
+                error={error?.message.includes(`${field.name} is `) ? error.message : undefined}
+              />
+            </Box>
+          ))}
+        </SimpleGrid>
+        <Problem error={error} title="Nothing was changed" />
+        <Group>
+          <Button type="submit" loading={isPending}>
+            Save
+          </Button>
+          <Text size="sm" role="status">
+            {isSuccess
+              ? 'Saved.'
+              : changes.length === 0
+                ? 'Nothing is changed.'
+                : `${changes.length} changed, not saved yet.`}
+          </Text>
+        </Group>
+      </Stack>
+    </form>
   );
 }
 
