@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import type { Browser, Page, Route } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { type ApiOnly, startTestApi } from '../support/api.ts';
 import { COMPLETE, putInCache, without } from '../support/base-models.ts';
 import { assertNoBarriers, findChromium, NO_CHROMIUM, startBrowser, type Visitor, visit } from '../support/browser.ts';
-import { buildDataset, startTestDatabase, type TestDatabase } from '../support/database.ts';
+import { startTestDatabase, type TestDatabase } from '../support/database.ts';
+import { csvRows } from '../support/rows.ts';
 
 const chromium = await findChromium();
 
@@ -34,8 +35,7 @@ describe('the search on the page', function () {
     api = await startTestApi(database);
     await putInCache(api.env.modelCache, MODEL, COMPLETE);
     await putInCache(api.env.modelCache, 'acme/unfinished', without('model.safetensors'));
-    const chats = await buildDataset();
-    await chats.update({ name: 'Chats of 2024' });
+    const chats = (await api.upload('chats.csv', csvRows(20), { name: 'Chats of 2024' })).body;
     for (const name of ['Support tone', HOSTILE_NAME, ARABIC_NAME, 'Summaries'])
       assert.equal((await api.call('POST', '/jobs/', { name, model_name: MODEL, dataset_id: chats.id })).status, 201);
     const traits = [{ trait_type: 'coding', datasets: [{ dataset_id: chats.id, percentage: 100 }] }];
@@ -73,7 +73,7 @@ describe('the search on the page', function () {
     await name.fill('');
     const place = () => page.getByRole('heading', { level: 1 }).boundingBox();
     const before = await place();
-    await page.getByRole('heading', { level: 1 }).evaluate('(heading) => { heading.dataset.same = "yes"; }');
+    await page.evaluate('document.querySelector("h1").dataset.same = "yes"');
     await page.keyboard.press('Control+k');
     await field().waitFor();
     await page.keyboard.type('nothing yet');
@@ -126,24 +126,31 @@ describe('the search on the page', function () {
   });
 
   it('forgets an answer that comes too late, and lets Enter wait for the one that was meant', async () => {
-    const held: Route[] = [];
-    await page.route(/\/jobs\/\?.*search=support/, (route) => void held.push(route));
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    await page.route(/\/jobs\/\?.*search=support/, async (route) => {
+      await released;
+      await route.continue();
+    });
     const brokenOff = page.waitForEvent('requestfailed', (request) => /jobs.*search=support/.test(request.url()));
+    const asked = page.waitForRequest(/\/jobs\/\?.*search=support/);
     await page.keyboard.press('/');
     await page.keyboard.type('support');
-    await page.waitForRequest(/\/jobs\/\?.*search=support/);
+    await asked;
     await dialog().getByText('Searching…').waitFor();
     await field().fill('summaries');
     assert.match(String((await brokenOff).failure()?.errorText), /ABORTED/);
     await option(/^Summaries/).waitFor();
     assert.equal(await option(/^Support/).count(), 0);
     assert.equal(await page.getByText('The service does not answer').count(), 0, 'it was the page that broke it off');
-    held.length = 0;
+    const askedAgain = page.waitForRequest(/\/jobs\/\?.*search=support/);
     await field().fill('support');
     await page.keyboard.press('Enter');
-    await page.waitForRequest(/\/jobs\/\?.*search=support/);
+    await askedAgain;
     assert.equal(new URL(page.url()).pathname, '/datasets/1', 'what was found for the text before was not opened');
-    await held.at(-1)?.continue();
+    release();
     await page.getByRole('heading', { name: 'Support tone' }).waitFor();
     await page.unrouteAll();
     await closed();
@@ -158,7 +165,7 @@ describe('the search on the page', function () {
     await field().fill('الدعم');
     await option(new RegExp(ARABIC_NAME)).waitFor();
     assert.deepEqual(await dialog().locator('mark').allTextContents(), ['الدعم']);
-    const direction = await dialog().locator('mark').evaluate('(mark) => getComputedStyle(mark).direction');
+    const direction = await page.evaluate('getComputedStyle(document.querySelector(".hits mark")).direction');
     assert.equal(direction, 'rtl');
     await assertNoBarriers(visitor, 'the search with names of all kinds');
   });
@@ -214,7 +221,10 @@ describe('the search on the page', function () {
     assert.equal(await field().inputValue(), '');
     await page.keyboard.type('keys');
     await page.keyboard.press('Enter');
-    await dialog().getByText('/ and ? work by themselves').click();
+    await dialog()
+      .getByRole('row', { name: /Search, also while you type/ })
+      .waitFor();
+    await page.keyboard.press('Space');
     await page.keyboard.press('Escape');
     await closed();
     await page.keyboard.press('/');
