@@ -1,8 +1,13 @@
 import { Op } from 'sequelize';
 
-/** Texts that hold `part`, in capital or small letters. What PostgreSQL takes for a pattern stands for itself. */
+/** For LIKE: texts that hold `part`. What PostgreSQL would take for a pattern stands for itself. */
+export function patternOf(part: string): string {
+  return `%${part.replaceAll(/[\\%_]/g, '\\$&')}%`;
+}
+
+/** Texts that hold `part`, in capital or small letters. */
 export function holding(part: string) {
-  return { [Op.iLike]: `%${part.replaceAll(/[\\%_]/g, '\\$&')}%` };
+  return { [Op.iLike]: patternOf(part) };
 }
 
 /** What was created within a time of which either end may be open; null where both are. */

@@ -276,7 +276,11 @@ describe('a new training on the page', function () {
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByText('Saved.').waitFor();
     assert.equal((await service.call('GET', '/config/')).body.default_epochs, 7);
-    await page.getByLabel('Default model').fill(' ');
+    await choose('Default model', 'tiny', TINY_MODEL);
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Saved.').waitFor();
+    assert.equal((await service.call('GET', '/config/')).body.default_model, TINY_MODEL);
+    await choose('Default model', 'x'.repeat(256));
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByText('Nothing was changed').waitFor();
     await page.goto('/new/job');

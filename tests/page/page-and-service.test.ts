@@ -72,6 +72,39 @@ describe('the page and its service', function () {
     await leave();
   });
 
+  it('show what a GPU said of itself at each step, and nothing of the kind for a CPU', async () => {
+    // Leave `device` out of knownFigures in web/src/screens/run/device-curves.tsx, and there is no such curve.
+    const [run, onCpu] = [await buildRun(database), await buildRun(database)];
+    const device = (power: string) =>
+      `jsonb_build_object('utilization_percent', 90, 'temperature_c', 61, 'power_w', ${power})`;
+    for (const [{ id }, said] of [
+      [run, device('250 + step')],
+      [onCpu, 'NULL'],
+    ] as const)
+      await database.sequelize.query(
+        `INSERT INTO run_metrics (run_id, lease_epoch, step, epoch, loss, device) SELECT ${id}, 1, step, 1, 1.0 / step, ${said} FROM generate_series(1, 20) AS step`,
+      );
+    const visitor = await visit(browser, api.url);
+    const { page } = visitor;
+    await page.goto(`/jobs/${run.job_id}`);
+    await page.getByLabel('API key').fill(KEY);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByText('Last 270 W.').waitFor();
+    await page.getByRole('slider', { name: /^GPU temperature by step/ }).waitFor();
+    assert.equal(
+      await page.getByRole('slider', { name: /^GPU memory/ }).count(),
+      0,
+      'what it did not say is not drawn',
+    );
+    await assertNoBarriers(visitor, 'the curves of a GPU');
+    const told = page.waitForResponse(/\/metrics\?/);
+    await page.goto(`/jobs/${onCpu.job_id}`);
+    await page.getByRole('slider', { name: /^Loss by step/ }).waitFor();
+    await (await told).finished();
+    assert.equal(await page.getByRole('slider', { name: /^GPU/ }).count(), 0);
+    await visitor.leave();
+  });
+
   it('find each other again after the service was away, without a reload, in both of two tabs', async () => {
     const run = await buildRun(database);
     const first = await visit(browser, api.url);

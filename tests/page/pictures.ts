@@ -45,6 +45,13 @@ try {
         await page.goto(address, { waitUntil: 'networkidle', timeout: 5_000 }).catch(() => {});
         await page.screenshot({ path: join(FOLDER, `${name}-${size}-${colorScheme}.png`), fullPage: true });
       }
+      await page.goto('/');
+      await page.keyboard.press('Control+k');
+      await page.getByRole('group', { name: 'Visited last' }).waitFor();
+      await page.screenshot({ path: join(FOLDER, `search-${size}-${colorScheme}.png`) });
+      await page.keyboard.type('support');
+      await page.getByRole('group', { name: 'Jobs' }).waitFor();
+      await page.screenshot({ path: join(FOLDER, `search-found-${size}-${colorScheme}.png`) });
       await leave();
     }
   }

@@ -34,13 +34,24 @@ describe('runs on the page', function () {
   });
 
   it('say what to do first where there is nothing, and start workers', async () => {
+    // Let `isDone` of a step in web/src/screens/overview/beginning.tsx be always false, and nothing is ticked.
     const { page } = visitor;
     await page.goto('/');
     await page.getByText('Nothing has been trained yet').waitFor();
+    const step = (name: string) => page.getByRole('listitem').filter({ hasText: name });
+    await step('A base model').getByText('done').waitFor();
+    await step('A dataset').getByText('next').waitFor();
+    await step('A worker').getByText('to do').waitFor();
+    assert.equal(await step('A dataset').getByRole('link').getAttribute('href'), '/datasets');
+    assert.equal(await step('A training').getByRole('link').getAttribute('href'), '/new');
+    await page.getByRole('region', { name: 'Machines' }).getByText('cpu: free').waitFor();
     await page.getByText('No worker runs. Start one').waitFor();
     await assertNoBarriers(visitor, 'the empty overview');
     await page.getByRole('button', { name: 'Start workers' }).click();
     await page.getByText('0 of 1 train, 1 wait for work').waitFor({ timeout: 120_000 });
+    await step('A worker').getByText('done').waitFor();
+    await page.getByRole('region', { name: 'Machines' }).getByText('cpu: worker-').waitFor();
+    await assertNoBarriers(visitor, 'the empty overview with a worker');
   });
 
   it('are seen as they train: a card, a curve that grows, and where it was after a reload', async () => {
@@ -78,6 +89,12 @@ describe('runs on the page', function () {
     await page.getByText(`${worker.id} was lost: it did not renew its lease in time.`).waitFor();
     const axis = page.getByRole('slider', { name: /^Loss by step/ });
     assert.equal(await axis.getAttribute('aria-valuemin'), '0', 'one axis, from the beginning on');
+    await page.goto('/');
+    const death = page.getByRole('region', { name: 'Workers that died, and why' }).getByRole('row');
+    await death.filter({ hasText: worker.id }).getByText('SIGKILL').waitFor();
+    await assertNoBarriers(visitor, 'the overview after a death');
+    await page.goBack();
+    await axis.waitFor();
   });
 
   it('are paused, resumed and cancelled, each after it was said what that does', async () => {

@@ -60,7 +60,7 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): voi
     success: { status: 200, description: 'A page of datasets', schema: DatasetListSchema },
     handle: async ({ query }) => {
       const { rows, count } = await Dataset.findAndCountAll({
-        ...searchOf(query),
+        ...searchOf('dataset', query),
         attributes: { exclude: ['profile'] },
       });
       return pageOf(rows.map(presentDataset), count, query);

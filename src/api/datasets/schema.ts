@@ -10,7 +10,9 @@ import {
   nameField,
   pageOf,
   pageQuery,
+  SORTS,
   searchQuery,
+  sortBy,
   textField,
 } from '../http/shared-schema.ts';
 
@@ -120,7 +122,9 @@ export const DatasetPatch = metadataPatch
   })
   .openapi('DatasetPatch');
 
-export const DatasetListQuery = searchQuery(10);
+const DATASET_SORTS = [...SORTS, 'row_count', '-row_count', 'file_size', '-file_size'] as const;
+
+export const DatasetListQuery = searchQuery(10).extend({ sort: sortBy(DATASET_SORTS) });
 
 export const DatasetUsersQuery = pageQuery(50);
 const USER = { kind: 'project' as const, id: 1, name: 'My Reasoning Project' };

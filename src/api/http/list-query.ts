@@ -2,13 +2,16 @@ import { Op, type Order, type WhereOptions } from 'sequelize';
 import type { z } from 'zod';
 import { createdWithin, holding } from '../../models/conditions.ts';
 import type { RunStatus } from '../../models/runs/statuses.ts';
+import { found } from '../../models/search.ts';
 import type { searchQuery } from './shared-schema.ts';
 
-type Search = z.output<ReturnType<typeof searchQuery>>;
+/** A list may be sorted by more than all lists can. */
+type Search = Omit<z.output<ReturnType<typeof searchQuery>>, 'sort'> & { sort: string };
 
 /** What a list's query asks of the database, beside `conditions` of the resource's own. Rows of the same name or time are in the order of their ids. */
 export function searchOf(
-  { name, created_after, created_before, sort, ...page }: Search,
+  kind: 'dataset' | 'job' | 'project',
+  { name, search, ids, created_after, created_before, sort, ...page }: Search,
   ...conditions: WhereOptions[]
 ): {
   where: WhereOptions;
@@ -17,13 +20,20 @@ export function searchOf(
   offset: number;
 } {
   const { field, direction } = sortOf(sort);
-  const where = [...conditions];
-  if (name !== undefined) where.push({ name: holding(name) });
+  const matching = search === undefined ? null : found(search, kind);
   const created = createdWithin(created_after, created_before);
+  const where = [...conditions];
+  if (matching !== null) where.push(matching.where);
+  if (ids !== undefined) where.push({ id: ids });
+  if (name !== undefined) where.push({ name: holding(name) });
   if (created !== null) where.push(created);
   return {
     where: { [Op.and]: where },
-    order: [[field, direction], ...(field === 'id' ? [] : [['id', direction] as [string, string]])],
+    order: [
+      ...(matching?.first ?? []),
+      [field, direction],
+      ...(field === 'id' ? [] : [['id', direction] as [string, string]]),
+    ],
     ...limitsOf(page),
   };
 }

@@ -1,11 +1,12 @@
 import { extendZodWithOpenApi } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
+import { MOST_WORDS, wordsOf } from '../../models/search.ts';
 
 // Once, before any schema is made: gives schemas their `.openapi()`.
 extendZodWithOpenApi(z);
 
 /** What lists can be sorted by, upwards and downwards. */
-const SORTS = ['id', '-id', 'name', '-name', 'created_at', '-created_at'] as const;
+export const SORTS = ['id', '-id', 'name', '-name', 'created_at', '-created_at'] as const;
 
 const LARGEST_ID = 2_147_483_647;
 
@@ -84,13 +85,40 @@ const dateFilter = z.iso
   .refine(isInYears1To9999, 'must be in the years 1 to 9999, in UTC')
   .optional();
 
+const MOST_IDS = 100;
+
+/** Whole numbers with commas between them. */
+const idsFilter = z
+  .string()
+  .regex(/^\d{1,10}(,\d{1,10})*$/, 'must be numbers with commas between them, as 3,5,8')
+  .transform((list) => list.split(',').map(Number))
+  .refine((ids) => ids.length <= MOST_IDS, `must not have more than ${MOST_IDS} numbers`)
+  .refine((ids) => ids.every((id) => id <= LARGEST_ID), `must not have a number above ${LARGEST_ID}`)
+  .optional()
+  .openapi({ description: 'Those with these numbers alone', example: '3,5,8' });
+
+const searchFilter = text(1, 255)
+  .refine((value) => wordsOf(value).length <= MOST_WORDS, `must not have more than ${MOST_WORDS} words`)
+  .optional()
+  .openapi({
+    description:
+      'Words, each of which has to be in the name, or, of what is trained, in that of its base model or of a dataset that it trains on; a number is also that of the thing itself, which comes first then (`job 3`, `job-3-run-1`)',
+  });
+
+/** What a list is sorted by; its newest first, where nothing is said. */
+export function sortBy<const Sorts extends readonly ['id', '-id', ...string[]]>(sorts: Sorts) {
+  return z.enum(sorts).default('-id').openapi({ description: 'With a minus: downwards' });
+}
+
 /** Query of a list that can be searched and sorted; what it means is in list-query.ts. */
 export function searchQuery(size: number) {
   return pageQuery(size).extend({
     name: text(1, 255).optional().openapi({ description: 'Part of the name' }),
+    search: searchFilter,
+    ids: idsFilter,
     created_after: dateFilter,
     created_before: dateFilter,
-    sort: z.enum(SORTS).default('-id').openapi({ description: 'With a minus: downwards' }),
+    sort: sortBy(SORTS),
   });
 }
 

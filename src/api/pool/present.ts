@@ -5,6 +5,8 @@ import { waitingRuns } from '../../models/runs/line.ts';
 import { Run } from '../../models/runs/run.ts';
 import { TrainingConfig } from '../../models/settings/training-config.ts';
 import { date } from '../http/shared-schema.ts';
+import { presentDeaths } from './present-deaths.ts';
+import { presentHosts } from './present-hosts.ts';
 
 /** A worker that was to run and has not reported for so long is shown as `error`: its host may be away. */
 const SILENT_MS = 30_000;
@@ -16,7 +18,7 @@ export async function presentWorkerPool() {
   // By the clock of the database, which wrote these times.
   const lately = { [Op.gt]: literal(`now() - interval '${DEAD_SHOWN_MS} milliseconds'`) };
   const isSilent = literal(`coalesce(heartbeat_at < now() - interval '${SILENT_MS} milliseconds', false)`);
-  const [config, rows, jobs_in_queue, pending_action] = await Promise.all([
+  const [config, rows, hosts, deaths, jobs_in_queue, pending_action] = await Promise.all([
     TrainingConfig.current(),
     Worker.findAll({
       attributes: { include: [[isSilent, 'is_silent']] },
@@ -32,6 +34,8 @@ export async function presentWorkerPool() {
         ['id', 'ASC'],
       ],
     }),
+    presentHosts(),
+    presentDeaths(),
     waitingRuns(),
     poolProgress(),
   ]);
@@ -65,6 +69,8 @@ export async function presentWorkerPool() {
     busy_workers,
     max_workers: config.max_concurrent_workers,
     workers,
+    hosts,
+    deaths,
     jobs_in_queue,
     pending_action,
   };

@@ -33,6 +33,33 @@ export const WorkerPoolSchema = z
         next_start_at: dateField.nullable(),
       }),
     ),
+    hosts: z
+      .array(
+        z.object({
+          name: z.string(),
+          status: z.enum(['up', 'away']),
+          devices: z
+            .array(z.string())
+            .openapi({ description: 'What its workers may train on, each for one worker; any number share the `cpu`' }),
+          workers: z.int().openapi({ description: 'That are to run there' }),
+          free_slots: z.int().nullable().openapi({
+            description: 'How many more workers it has devices for; null: as many as are wanted, on its CPU',
+          }),
+          last_report: dateField,
+        }),
+      )
+      .openapi({ description: 'Machines whose agents reported in the last day' }),
+    deaths: z
+      .array(
+        z.object({
+          worker_id: z.string(),
+          host: z.string(),
+          device: z.string().nullable(),
+          at: dateField,
+          reason: z.string().nullable(),
+        }),
+      )
+      .openapi({ description: 'Workers that ended without being asked to, the last ten' }),
     jobs_in_queue: z.int(),
     pending_action: z
       .object({ action: z.enum(['start', 'stop', 'restart']), done: z.int(), total: z.int() })
@@ -62,6 +89,25 @@ export const WorkerPoolSchema = z
           pid: 4711,
           reason: null,
           next_start_at: null,
+        },
+      ],
+      hosts: [
+        {
+          name: 'gpu-1',
+          status: 'up',
+          devices: ['cuda:0', 'cuda:1'],
+          workers: 1,
+          free_slots: 1,
+          last_report: '2024-01-01T01:00:00Z',
+        },
+      ],
+      deaths: [
+        {
+          worker_id: 'worker-def456',
+          host: 'gpu-1',
+          device: 'cuda:1',
+          at: '2024-01-01T00:30:00Z',
+          reason: 'Its process ended by SIGKILL.',
         },
       ],
       jobs_in_queue: 3,

@@ -21,6 +21,8 @@ export function addAllRuns(endpoints: Endpoints): void {
         kind: query.kind,
         trainingType: query.training_type,
         name: query.name,
+        search: query.search,
+        ids: query.ids,
         createdAfter: query.created_after,
         createdBefore: query.created_before,
         sort: sortOf(query.sort),

@@ -3,6 +3,7 @@ import type { TrainingType } from '../../trainer/training-types.ts';
 import { createdWithin, holding } from '../conditions.ts';
 import type { Job } from '../jobs/job.ts';
 import type { Project } from '../projects/project.ts';
+import { found } from '../search.ts';
 import { withPlaces } from './latest-run.ts';
 import { Run } from './run.ts';
 import type { RunStatus } from './statuses.ts';
@@ -21,6 +22,9 @@ export interface RunSearch {
   trainingType: TrainingType | undefined;
   /** Part of the name of the job or project. */
   name: string | undefined;
+  /** See search.ts. */
+  search: string | undefined;
+  ids: number[] | undefined;
   createdAfter: string | undefined;
   createdBefore: string | undefined;
   sort: { field: string; direction: 'ASC' | 'DESC' };
@@ -33,12 +37,27 @@ export type OwnedRun = Run & { job: Job | null; project: Project | null };
 
 /** A page of the runs of all jobs and projects, each with the one that it is of, and how many there are. Without spec and plan, which are large. */
 export async function findRuns(search: RunSearch): Promise<{ runs: OwnedRun[]; total: number }> {
-  const { statuses, kind, trainingType, name, createdAfter, createdBefore, sort, limit, offset } = search;
+  const {
+    statuses,
+    kind,
+    trainingType,
+    name,
+    search: text,
+    ids,
+    createdAfter,
+    createdBefore,
+    sort,
+    limit,
+    offset,
+  } = search;
   const conditions: WhereOptions[] = [];
   if (statuses !== undefined) conditions.push({ status: [...statuses] });
   if (kind !== undefined) conditions.push({ [`${kind}_id`]: { [Op.ne]: null } });
   if (trainingType !== undefined) conditions.push(where(TRAINING_TYPE, trainingType));
   if (name !== undefined) conditions.push(where(NAME, holding(name)));
+  const matching = text === undefined ? null : found(text, 'run');
+  if (matching !== null) conditions.push(matching.where);
+  if (ids !== undefined) conditions.push({ id: ids });
   const created = createdWithin(createdAfter, createdBefore);
   if (created !== null) conditions.push(created);
   const order: Order = [[sort.field === 'name' ? NAME : literal(`"Run"."${sort.field}"`), sort.direction]];
@@ -46,7 +65,7 @@ export async function findRuns(search: RunSearch): Promise<{ runs: OwnedRun[]; t
     attributes: { exclude: ['spec', 'plan'] },
     include: OWNERS,
     where: { [Op.and]: conditions },
-    order: [...order, ['id', sort.direction]],
+    order: [...(matching?.first ?? []), ...order, ['id', sort.direction]],
     limit,
     offset,
     subQuery: false,

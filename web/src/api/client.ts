@@ -28,9 +28,10 @@ interface Answer<Body> {
   response: Response;
 }
 
-/** The body of an answer. @throws ApiRefusal, ApiAway */
+/** The body of an answer. @throws ApiRefusal, ApiAway; an AbortError where nobody waits for it any more */
 export async function bodyOf<Body>(asking: Promise<Answer<Body>>): Promise<Body> {
   const { data, error, response } = await asking.catch((cause: unknown) => {
+    if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
     connection.lost();
     throw new ApiAway(cause);
   });

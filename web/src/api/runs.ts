@@ -73,6 +73,18 @@ export function curvesQuery(owner: RunOwner, run: number, { fromStep, toStep, po
   });
 }
 
+/** Figures of so many steps at most, evenly; also what the device said of itself. */
+export function metricsQuery(owner: RunOwner, run: number, points: number) {
+  const params = { path: { id: owner.id }, query: { run, points } };
+  return queryOptions({
+    queryKey: [...ownerKey(owner), 'metrics', run, points],
+    queryFn: () =>
+      owner.kind === 'job'
+        ? bodyOf(client.GET('/api/v1/jobs/{id}/metrics', { params }))
+        : bodyOf(client.GET('/api/v1/projects/{id}/metrics', { params })),
+  });
+}
+
 export function checkpointsQuery(owner: RunOwner, run: number) {
   const params = { path: { id: owner.id }, query: { run } };
   return queryOptions({

@@ -10,6 +10,7 @@ export type WorkerPool = Schemas['WorkerPool'];
 export type Worker = WorkerPool['workers'][number];
 export type Health = Schemas['Health'];
 export type Curves = Schemas['Curves'];
+export type DeviceFigures = NonNullable<Schemas['Metrics']['points'][number]['device']>;
 export type Checkpoints = Schemas['Checkpoints'];
 export type Report = Schemas['Report'];
 export type MixturePlan = Schemas['MixturePlan'];

@@ -1,4 +1,4 @@
-import { Modal, Stack } from '@mantine/core';
+import { type MantineSize, Modal, Stack } from '@mantine/core';
 import type { ReactNode } from 'react';
 
 /**
@@ -9,15 +9,17 @@ export function Dialog({
   title,
   isOpen,
   onClose,
+  size = 'md',
   children,
 }: {
   title: string;
   isOpen: boolean;
   onClose: () => void;
+  size?: MantineSize;
   children: ReactNode;
 }) {
   return (
-    <Modal.Root opened={isOpen} onClose={onClose} centered>
+    <Modal.Root opened={isOpen} onClose={onClose} size={size} centered>
       <Modal.Overlay />
       <Modal.Content>
         <Modal.Body pt="md">

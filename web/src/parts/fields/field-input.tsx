@@ -39,7 +39,7 @@ export function FieldInput({
       <NativeSelect
         label={label}
         description={description}
-        inputWrapperOrder={ORDER}
+        inputWrapperOrder={INPUT_ORDER}
         error={problem}
         value={value}
         onChange={(event) => onChange(event.currentTarget.value)}
@@ -51,7 +51,7 @@ export function FieldInput({
     <TextInput
       label={label}
       description={description}
-      inputWrapperOrder={ORDER}
+      inputWrapperOrder={INPUT_ORDER}
       error={problem}
       value={value}
       onChange={(event) => onChange(event.currentTarget.value)}
@@ -64,7 +64,12 @@ export function FieldInput({
 }
 
 /** So that inputs beside each other are in line, however long their descriptions are. */
-const ORDER: NonNullable<InputWrapperProps['inputWrapperOrder']> = ['label', 'input', 'description', 'error'];
+export const INPUT_ORDER: NonNullable<InputWrapperProps['inputWrapperOrder']> = [
+  'label',
+  'input',
+  'description',
+  'error',
+];
 
 const SWITCHED = [
   { value: 'true', label: 'yes' },

@@ -18,17 +18,10 @@ import { connection } from '../../api/connection.ts';
 import { healthQuery } from '../../api/service.ts';
 import { sessionKey, signOut } from '../../api/session.ts';
 import { useScheme } from '../scheme.ts';
+import { Search } from '../search/search.tsx';
 import { Banner } from './banner.tsx';
+import { PLACES } from './places.ts';
 import { UploadsPanel } from './uploads-panel.tsx';
-
-const PLACES = [
-  { address: '/', label: 'Overview' },
-  { address: '/runs', label: 'Runs' },
-  { address: '/datasets', label: 'Datasets' },
-  { address: '/new', label: 'New training' },
-  { address: '/models', label: 'Base models' },
-  { address: '/settings', label: 'Settings' },
-];
 
 /** The frame of every screen: where one can go, and whether the service is there. */
 export function Shell({ canSignOut, children }: { canSignOut: boolean; children: ReactNode }) {
@@ -55,6 +48,7 @@ export function Shell({ canSignOut, children }: { canSignOut: boolean; children:
             </Text>
           </Group>
           <Group gap="xs" wrap="nowrap">
+            <Search />
             <SchemeButton />
             {canSignOut && <SignOutButton />}
           </Group>
@@ -93,7 +87,8 @@ function useFocusOnScreen(main: { current: HTMLElement | null }, location: strin
   useEffect(() => {
     if (shown.current === location) return;
     shown.current = location;
-    main.current?.focus({ preventScroll: true });
+    // A screen may have given it to what the address names.
+    if (!main.current?.contains(document.activeElement)) main.current?.focus({ preventScroll: true });
     window.scrollTo(0, 0);
   }, [main, location]);
 }

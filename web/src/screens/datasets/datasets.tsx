@@ -17,6 +17,10 @@ const SORTS = [
   { value: 'id', label: 'Oldest first' },
   { value: 'name', label: 'Name, A to Z' },
   { value: '-name', label: 'Name, Z to A' },
+  { value: '-row_count', label: 'Most rows first' },
+  { value: 'row_count', label: 'Fewest rows first' },
+  { value: '-file_size', label: 'Largest first' },
+  { value: 'file_size', label: 'Smallest first' },
 ] as const;
 
 /** All datasets, and the place where files become some. */

@@ -4,8 +4,8 @@ import { useState } from 'react';
 import { isAtWork } from '../../api/at-work.ts';
 import { planQuery } from '../../api/new-runs.ts';
 import type { MixturePlan } from '../../api/types.ts';
+import { useModelState } from '../../parts/base-models/model-select.tsx';
 import type { Draft, Ground } from './draft.ts';
-import { useModelState } from './model-select.tsx';
 import { type DraftProblem, problemsOf } from './problems.ts';
 import { planRequestOf } from './request.ts';
 

@@ -1,11 +1,14 @@
-import { Anchor, Card, Code, SimpleGrid, Stack, Text, Title } from '@mantine/core';
+import { Anchor, SimpleGrid, Stack, Title } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from 'wouter';
 import { runListQuery } from '../../api/runs.ts';
+import { poolQuery } from '../../api/service.ts';
 import { count } from '../../parts/numbers.ts';
 import { Problem } from '../../parts/problem.tsx';
 import { RunRows } from '../../parts/runs/run-rows.tsx';
 import { Screen } from '../../parts/screen.tsx';
+import { Beginning } from './beginning.tsx';
+import { Deaths } from './deaths.tsx';
 import { Parts } from './parts.tsx';
 import { Pool } from './pool.tsx';
 import { RunCard } from './run-card.tsx';
@@ -17,6 +20,7 @@ const LAST_SHOWN = 8;
 export default function Overview() {
   const open = useQuery(runListQuery({ status: 'open', page_size: OPEN_SHOWN, sort: 'id' }));
   const ended = useQuery(runListQuery({ status: 'ended', page_size: LAST_SHOWN }));
+  const pool = useQuery(poolQuery);
   const running = open.data?.items.filter(({ status }) => status === 'running') ?? [];
   const waiting = open.data?.items.filter(({ status }) => status !== 'running') ?? [];
   const isEmpty = open.data?.total === 0 && ended.data?.total === 0;
@@ -61,21 +65,8 @@ export default function Overview() {
           </Anchor>
         </Stack>
       )}
+      {pool.data && <Deaths deaths={pool.data.deaths} />}
       <Parts />
     </Screen>
-  );
-}
-
-function Beginning() {
-  return (
-    <Card withBorder>
-      <Title order={2} size="h4">
-        Nothing has been trained yet
-      </Title>
-      <Text mt="xs">
-        <Code>npm run demo</Code> trains a small model in a minute, and it appears here. To train on rows of your own,
-        upload a dataset and create a job: the <a href="/docs">API</a> has an example for each.
-      </Text>
-    </Card>
   );
 }

@@ -9,6 +9,7 @@ import { addressOf } from '../../parts/runs/owners.ts';
 import { Scrolled } from '../../parts/scrolled.tsx';
 import { Tag } from '../../parts/tag.tsx';
 import { When } from '../../parts/when.tsx';
+import { Hosts } from './hosts.tsx';
 
 const COLORS = { idle: 'teal', busy: 'blue', stopped: 'gray', error: 'red' } as const;
 
@@ -26,6 +27,7 @@ export function Pool({ hasWaiting }: { hasWaiting: boolean }) {
           <Text>{sentenceOf(pool, hasWaiting)}</Text>
           <Controls pool={pool} />
           {pool.workers.length > 0 && <Workers workers={pool.workers} />}
+          <Hosts pool={pool} />
         </>
       )}
     </Stack>

@@ -9,6 +9,7 @@ import { standardHalfLife } from '../../parts/chart/smoothing.ts';
 import { about, bytes, count, loss, rate } from '../../parts/numbers.ts';
 import { Problem } from '../../parts/problem.tsx';
 import { brokenOf, lossLines, marksOf, otherLines, withSteps } from './curve-data.ts';
+import { DeviceCurves } from './device-curves.tsx';
 import type { RunStream } from './use-run-stream.ts';
 
 /** Two for each pixel of a wide screen. */
@@ -169,6 +170,7 @@ export default function CurvesTab({ owner, run, totalSteps, stream }: CurvesProp
         height={150}
         {...shared}
       />
+      <DeviceCurves owner={owner} run={run} hasEnded={stream.hasEnded} shared={shared} />
     </Stack>
   );
 }

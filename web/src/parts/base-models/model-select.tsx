@@ -1,9 +1,9 @@
-import { Select, Stack, Text } from '@mantine/core';
+import { type InputWrapperProps, Select, Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { availabilityQuery, type BaseModel, baseModelsQuery } from '../../api/base-models.ts';
-import { factsOf, usableFirst } from '../../parts/base-models/facts.ts';
-import { UserText } from '../../parts/user-text.tsx';
+import { UserText } from '../user-text.tsx';
+import { factsOf, usableFirst } from './facts.ts';
 
 interface ModelSelectProps {
   label: string;
@@ -13,6 +13,7 @@ interface ModelSelectProps {
   value: string;
   onChange: (name: string) => void;
   error: string | undefined;
+  inputWrapperOrder?: NonNullable<InputWrapperProps['inputWrapperOrder']>;
 }
 
 /** A base model of those on this machine, usable ones first; or one by another of its names, which is typed. */

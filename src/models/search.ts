@@ -1,0 +1,88 @@
+import { literal, type WhereOptions } from 'sequelize';
+import { patternOf } from './conditions.ts';
+import { connection } from './runs/run.ts';
+
+export const MOST_WORDS = 10;
+
+const LARGEST_ID = 2_147_483_647;
+/** As outputs and workflows are named: `job-3-run-1`. */
+const NUMBERED = /\b(job|project|dataset)-(\d+)(-run-\d+)?\b/gi;
+
+/** Where a search looks, in SQL. */
+interface Searched {
+  /** Columns of text, of which a part is enough. */
+  texts: string[];
+  number: string;
+  /** Words for all of a kind, so that `job 3` is the job with that number. */
+  kinds: Record<string, string>;
+  /** Whether it trains on one of these datasets, which a subquery gives. */
+  trainsOn?: (datasets: string) => string;
+}
+
+const ofProject = (id: string, datasets: string) =>
+  `${id} IN (SELECT project_id FROM trait_datasets WHERE dataset_id IN (${datasets}))`;
+
+const SEARCHED = {
+  dataset: {
+    texts: ['"Dataset"."name"', '"Dataset"."filename"'],
+    number: '"Dataset"."id"',
+    kinds: { dataset: 'TRUE' },
+  },
+  job: {
+    texts: ['"Job"."name"', '"Job"."model_name"'],
+    number: '"Job"."id"',
+    kinds: { job: 'TRUE' },
+    trainsOn: (datasets) => `"Job"."dataset_id" IN (${datasets})`,
+  },
+  project: {
+    texts: ['"Project"."name"', '"Project"."base_model"'],
+    number: '"Project"."id"',
+    kinds: { project: 'TRUE' },
+    trainsOn: (datasets) => ofProject('"Project"."id"', datasets),
+  },
+  run: {
+    texts: ['job.name', 'project.name', 'job.model_name', 'project.base_model'],
+    number: 'coalesce("Run"."job_id", "Run"."project_id")',
+    kinds: { run: 'TRUE', job: '"Run"."job_id" IS NOT NULL', project: '"Run"."project_id" IS NOT NULL' },
+    trainsOn: (datasets) => `(job.dataset_id IN (${datasets}) OR ${ofProject('"Run"."project_id"', datasets)})`,
+  },
+} satisfies Record<string, Searched>;
+
+/** What a search finds: things of which each word is in a name, is their number, or is in the name of what they train on. */
+export function found(
+  text: string,
+  kind: keyof typeof SEARCHED,
+): { where: WhereOptions; first: [ReturnType<typeof literal>, 'DESC'][] } {
+  const searched: Searched = SEARCHED[kind];
+  const words = wordsOf(text);
+  const numbers = words.flatMap((word) => numberOf(word) ?? []);
+  return {
+    where: literal(words.map((word) => `(${placesOf(word, searched).join(' OR ')})`).join(' AND ')),
+    // Whoever types a number means that one, and not all whose names have it too.
+    first: numbers.map((number) => [literal(`${searched.number} = ${number}`), 'DESC']),
+  };
+}
+
+export function wordsOf(text: string): string[] {
+  return text
+    .replaceAll(NUMBERED, '$1 $2')
+    .split(/\s+/)
+    .filter((word) => word !== '');
+}
+
+function placesOf(word: string, { texts, number: column, kinds, trainsOn }: Searched): string[] {
+  const pattern = connection().escape(patternOf(word));
+  const number = numberOf(word);
+  const kind = kinds[word.toLowerCase()];
+  return [
+    ...texts.map((text) => `${text} ILIKE ${pattern}`),
+    ...(number === null ? [] : [`${column} = ${number}`]),
+    ...(kind === undefined ? [] : [kind]),
+    ...(trainsOn === undefined ? [] : [trainsOn(`SELECT id FROM datasets WHERE name ILIKE ${pattern}`)]),
+  ];
+}
+
+function numberOf(word: string): number | null {
+  const [, digits] = /^#?(\d{1,10})$/.exec(word) ?? [];
+  return digits !== undefined && Number(digits) <= LARGEST_ID ? Number(digits) : null;
+}

@@ -1,0 +1,9 @@
+/** The screens that stand in the menu. */
+export const PLACES = [
+  { address: '/', label: 'Overview' },
+  { address: '/runs', label: 'Runs' },
+  { address: '/datasets', label: 'Datasets' },
+  { address: '/new', label: 'New training' },
+  { address: '/models', label: 'Base models' },
+  { address: '/settings', label: 'Settings' },
+];

@@ -1,0 +1,69 @@
+import { Group, Table, Text } from '@mantine/core';
+import type { WorkerPool } from '../../api/types.ts';
+import { count } from '../../parts/numbers.ts';
+import { Scrolled } from '../../parts/scrolled.tsx';
+import { Tag } from '../../parts/tag.tsx';
+import { When } from '../../parts/when.tsx';
+
+type Host = WorkerPool['hosts'][number];
+
+/** The machines, also those without workers: what each can train on, and for how many workers it has room. */
+export function Hosts({ pool: { hosts, workers } }: { pool: WorkerPool }) {
+  if (hosts.length === 0)
+    return (
+      <Text>No machine has reported: start the agent of one with npm run mtm -- host, or all with npm start.</Text>
+    );
+  return (
+    <Scrolled label="Machines">
+      <Table miw={560} verticalSpacing="xs">
+        <Table.Thead>
+          <Table.Tr>
+            {['Machine', 'Status', 'Devices', 'Room', 'Last heard of'].map((head) => (
+              <Table.Th key={head} scope="col">
+                {head}
+              </Table.Th>
+            ))}
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {hosts.map((host) => (
+            <Table.Tr key={host.name}>
+              <Table.Th scope="row">{host.name}</Table.Th>
+              <Table.Td>
+                <Tag color={host.status === 'up' ? 'teal' : 'red'}>{host.status}</Tag>
+              </Table.Td>
+              <Table.Td>
+                <Group gap={4}>
+                  {host.devices.map((device) => (
+                    <Text key={device} size="sm" w="100%">
+                      {device}: {usersOf(host, device, workers)}
+                    </Text>
+                  ))}
+                </Group>
+              </Table.Td>
+              <Table.Td>{roomOf(host)}</Table.Td>
+              <Table.Td className="no-wrap">
+                <When at={host.last_report} />
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Scrolled>
+  );
+}
+
+/** The workers whose processes have it now: a pid says that there is one. */
+function usersOf(host: Host, device: string, workers: WorkerPool['workers']): string {
+  const ids = workers
+    .filter((worker) => worker.host === host.name && worker.device === device && worker.pid !== null)
+    .map(({ id }) => id);
+  return ids.length === 0 ? 'free' : ids.join(', ');
+}
+
+function roomOf({ status, free_slots }: Host): string {
+  if (status === 'away') return 'none while it is away';
+  if (free_slots === null) return 'as many workers as are wanted share its CPU';
+  if (free_slots === 0) return 'no device is free';
+  return `${count(free_slots)} more ${free_slots === 1 ? 'worker' : 'workers'}`;
+}
