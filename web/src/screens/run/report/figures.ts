@@ -1,0 +1,72 @@
+import type { Report } from '../../../api/types.ts';
+
+export type Trait = Report['traits'][number];
+export type Verdict = Trait['verdict'];
+export type Retrieval = NonNullable<Report['retrieval']>[number];
+
+/** Regressions first: they decide whether a model is used. */
+const ORDER: Verdict[] = ['worse', 'better', 'same'];
+
+export function worstFirst(traits: Trait[]): Trait[] {
+  return traits.toSorted((a, b) => ORDER.indexOf(a.verdict) - ORDER.indexOf(b.verdict));
+}
+
+/** What the answers were right by (trainer/validation/scorers.py), for people. */
+const SCORERS: Record<string, string> = {
+  json_fields: 'equal fields of the JSON',
+  python_parses: 'Python that parses',
+  number: 'the right number',
+};
+
+/** How many answers are right, by their format where they have one, else to the letter. */
+export interface Score {
+  by: string;
+  rows: number;
+  /** Percent, as `tuned`. */
+  base: number;
+  tuned: number;
+}
+
+/** Null where nothing was asked. */
+export function scoreOf({ asked, rows, by_format, base, tuned }: Trait): Score | null {
+  if (by_format !== null) {
+    const { scorer, rows: scored } = by_format;
+    return { by: SCORERS[scorer] ?? scorer, rows: scored, base: 100 * by_format.base, tuned: 100 * by_format.tuned };
+  }
+  if (base.exact_match === null || tuned.exact_match === null) return null;
+  return {
+    by: 'the expected text, to the letter',
+    rows: asked ?? rows,
+    base: 100 * base.exact_match,
+    tuned: 100 * tuned.exact_match,
+  };
+}
+
+interface Bounds {
+  mean: number;
+  low: number;
+  high: number;
+}
+
+const lossDifference = new Intl.NumberFormat(undefined, {
+  signDisplay: 'exceptZero',
+  minimumFractionDigits: 3,
+  maximumFractionDigits: 3,
+});
+const points = new Intl.NumberFormat(undefined, { signDisplay: 'exceptZero', maximumFractionDigits: 0 });
+
+/** A difference with its bounds, such as `-0.538 (-0.611 to -0.469)`; a dash where there is none. */
+function boundsOf(difference: Bounds | null | undefined, format: (value: number) => string): string {
+  if (!difference) return '—';
+  const { mean, low, high } = difference;
+  return `${format(mean)} (${format(low)} to ${format(high)})`;
+}
+
+export const lossBounds = (difference: Bounds | undefined) =>
+  boundsOf(difference, (value) => lossDifference.format(value));
+
+/** In percentage points. */
+export const scoreBounds = (difference: Bounds | null | undefined) =>
+  boundsOf(difference, (value) => points.format(100 * value));
+
+export const signedLoss = (value: number) => lossDifference.format(value);
