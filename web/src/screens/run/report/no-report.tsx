@@ -8,7 +8,7 @@ export function NoReport({ run }: { run: Run }) {
   const { status } = run;
   const hasEnded = status === 'failed' || status === 'cancelled';
   return (
-    <Alert color="gray" title={hasEnded ? 'There is no report' : 'There is no report yet'}>
+    <Alert role="note" color="gray" title={hasEnded ? 'There is no report' : 'There is no report yet'}>
       <Stack gap="xs">
         <Text inherit>
           {hasEnded

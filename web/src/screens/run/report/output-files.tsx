@@ -25,7 +25,7 @@ export function OutputFiles({ owner, run, files, where }: OutputFilesProps) {
       <Text component="div" size="sm">
         They lie in <UserText inline>{where}</UserText>
       </Text>
-      <Scrolled label="Files of the model">
+      <Scrolled label="Sizes and hashes">
         <Table miw={520} verticalSpacing={4}>
           <Table.Thead>
             <Table.Tr>

@@ -11,7 +11,7 @@ export function VerdictShown({ report }: { report: Report }) {
   const { valid, verdict, errors, summary } = report;
   if (!valid)
     return (
-      <Alert color="red" title="This model is not usable, and was not published">
+      <Alert role="region" color="red" title="This model is not usable, and was not published">
         {errors.map((sentence) => (
           <UserText key={sentence}>{sentence}</UserText>
         ))}
@@ -19,7 +19,7 @@ export function VerdictShown({ report }: { report: Report }) {
     );
   const color = { better: 'teal', worse: 'red', same: 'gray' }[verdict ?? 'same'];
   return (
-    <Alert color={color} title={headlineOf(report)}>
+    <Alert role="region" color={color} title={headlineOf(report)}>
       <UserText>{summary}</UserText>
       {report.traits.length > 0 && <RestsOn report={report} />}
     </Alert>
