@@ -42,11 +42,7 @@ interface Found {
   samples: { trait: string; expected: string; base: string; tuned: string; messages: { content: string }[] }[];
 }
 
-/**
- * A real run of two traits. Seen to fail: with `reportQuery` asked while a run is open (a refusal in the console), without `from` in
- * bothOf (nothing marked), with dangerouslySetInnerHTML in Marked (the title), without `?run=` in outputFile, with one hash less in
- * src/api/runs/files.ts, and each line that a test below names.
- */
+/** Of a real run of two traits, of one whose model is not usable, of one that failed before, and of a rag run. */
 describe('the report on the page', function () {
   this.timeout(480_000);
   if (chromium === null) {
@@ -113,7 +109,7 @@ describe('the report on the page', function () {
   };
 
   it('says when it comes while the run is open, and is there by itself', async () => {
-    // Leave `enabled` out in report.tsx, and the console has a refusal; without the key of the owner in reportQuery it stays away.
+    // Leave `enabled` out in report.tsx, and the console has a refusal, which the last test finds.
     await page.goto(`${address}?tab=report`);
     await page.getByText('There is no report yet').waitFor();
     await assertNoBarriers(visitor, 'no report yet');
@@ -126,7 +122,7 @@ describe('the report on the page', function () {
   });
 
   it('says the verdict first, then the traits as bars and as a table with the same numbers', async () => {
-    // Leave RestsOn out in verdict.tsx, or one of the bars in bars.tsx.
+    // Leave RestsOn out in verdict.tsx.
     const verdict = page.getByRole('region', { name: /^The tuned model is/ });
     const text = (await verdict.textContent()) ?? '';
     assert.ok(text.startsWith('The tuned model is '), text);
@@ -144,6 +140,7 @@ describe('the report on the page', function () {
   });
 
   it('shows answers beside the expected one: as text, in their direction, with what differs marked', async () => {
+    // Leave `from` out in bothOf (answers.tsx), and no word is marked.
     await page.getByLabel('Trait', { exact: true }).selectOption('reasoning');
     const first = page.getByRole('article', { name: 'Answer 1, reasoning' });
     const expected = found.samples.find(({ trait }) => trait === 'reasoning')?.expected ?? 'none';
@@ -160,7 +157,7 @@ describe('the report on the page', function () {
     assert.match(await page.title(), /^Two traits/);
     await answer.locator('mark').first().waitFor();
     await answer
-      .getByText(/words differ from the expected answer/)
+      .getByText(/words and signs differ from the expected answer/)
       .first()
       .waitFor();
     const before = await page.evaluate("getComputedStyle(document.querySelector('mark'), '::before').content");
@@ -175,7 +172,8 @@ describe('the report on the page', function () {
   });
 
   it('has its pages, and long texts, in reach of the keyboard', async () => {
-    // Leave `show` out of Clipped, or AT_ONCE in answers.tsx at 100.
+    // Have AT_ONCE in answers.tsx be 100.
+    await page.goto(`${address}?tab=report&trait=coding`);
     const answers = page.getByRole('region', { name: 'Answers to held-out rows' });
     const samples = found.samples.filter(({ trait }) => trait === 'coding').length;
     assert.ok(samples > 3, `${samples} answers of the trait`);
@@ -196,6 +194,7 @@ describe('the report on the page', function () {
   });
 
   it('has the questions that are asked every model, what was checked, the curves and the model card', async () => {
+    // Leave what changed the weights out in checksOf (checks.tsx).
     const prompts = page.getByRole('region', { name: 'The same questions to every model' });
     assert.equal(await prompts.getByRole('article').count(), 5);
     await prompts.getByText('What is the capital of France?').waitFor();
@@ -212,7 +211,7 @@ describe('the report on the page', function () {
   });
 
   it('gives the model, whole and file by file, with the hashes that it shows', async () => {
-    // Take `item.sha256` for another file's in output-files.tsx, or leave a file out of tar-archive.ts.
+    // Leave the last digit of a hash out in output-files.tsx.
     const files = page.getByRole('region', { name: 'Files of the model' });
     const hashes = new Map<string, string>();
     for (const row of await files.getByRole('row').all()) {
@@ -245,6 +244,7 @@ describe('the report on the page', function () {
   });
 
   it('fits a phone', async () => {
+    // Take Scrolled out of TraitsTable.
     const phone = await visit(browser, new URL(service.apiUrl).origin, { width: 390, height: 844 });
     await phone.page.goto(`${address}?tab=report`);
     await phone.page.getByRole('heading', { name: 'Model card' }).waitFor();
@@ -256,6 +256,7 @@ describe('the report on the page', function () {
   });
 
   it('says why there is none, or why a model is not usable, and what to do', async () => {
+    // Show NoReport wherever a run has failed (report.tsx), and what validation found is not seen.
     const [none, unchanged] = [
       await jobs.create({ model_name: 'none/such' }),
       await jobs.create({

@@ -22,7 +22,7 @@ describe('the parts of a report', () => {
     // Leave out the part of by_format in scoreOf.
     const byFormat = { scorer: 'number', rows: 5, base: 0.2, tuned: 0.6 };
     assert.deepEqual(scoreOf(traitOf('a', 'better', { by_format: byFormat })), {
-      by: 'the right number',
+      by: 'by the last number',
       rows: 5,
       base: 20,
       tuned: 60,

@@ -76,7 +76,7 @@ function TableView({ head, rows, label }: { head: string[]; rows: string[][]; la
             <Table.Tr key={row.join('|')}>
               {row.map((cell, column) => (
                 // biome-ignore lint/suspicious/noArrayIndexKey: a cell is known by its column alone
-                <Table.Td key={column} dir="auto" maw={320} className="user-text">
+                <Table.Td key={column} dir="auto">
                   <Inline text={cell} />
                 </Table.Td>
               ))}

@@ -33,7 +33,7 @@ export function AgainstTraining({ found: { step, traits } }: { found: NonNullabl
         <Table.Tbody>
           {traits.map(({ trait, rows, in_training, exported, difference, margin }) => (
             <Table.Tr key={trait}>
-              <Table.Th scope="row">
+              <Table.Th scope="row" miw={110}>
                 <UserText inline>{trait}</UserText>
               </Table.Th>
               <Table.Td>{count(rows)}</Table.Td>

@@ -41,7 +41,8 @@ export function Checks({ report }: { report: Report }) {
       {against_training && against_training.traits.length > 0 && <AgainstTraining found={against_training} />}
       {report.training && (
         <Text size="sm">
-          It was trained for {count(report.training.steps)} steps on {count(report.training.tokens)} tokens.
+          It was trained for {count(report.training.steps)} {report.training.steps === 1 ? 'step' : 'steps'} on{' '}
+          {count(report.training.tokens)} tokens.
         </Text>
       )}
     </Stack>

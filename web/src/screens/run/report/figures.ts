@@ -13,9 +13,9 @@ export function worstFirst(traits: Trait[]): Trait[] {
 
 /** What the answers were right by (trainer/validation/scorers.py), for people. */
 const SCORERS: Record<string, string> = {
-  json_fields: 'equal fields of the JSON',
-  python_parses: 'Python that parses',
-  number: 'the right number',
+  json_fields: 'by the fields of the JSON',
+  python_parses: 'by whether it is Python',
+  number: 'by the last number',
 };
 
 /** How many answers are right, by their format where they have one, else to the letter. */
@@ -35,7 +35,7 @@ export function scoreOf({ asked, rows, by_format, base, tuned }: Trait): Score |
   }
   if (base.exact_match === null || tuned.exact_match === null) return null;
   return {
-    by: 'the expected text, to the letter',
+    by: 'to the letter',
     rows: asked ?? rows,
     base: 100 * base.exact_match,
     tuned: 100 * tuned.exact_match,

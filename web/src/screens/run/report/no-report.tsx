@@ -16,7 +16,7 @@ export function NoReport({ run }: { run: Run }) {
             : 'It is written when the model is validated, after the training, and appears here by itself.'}
         </Text>
         <UserText>{whyOf(run)}</UserText>
-        {hasEnded && <Text inherit>“Start again”, above, goes on from the last checkpoint.</Text>}
+        {hasEnded && <Text inherit>“Start again”, above, goes on from the last checkpoint, where there is one.</Text>}
       </Stack>
     </Alert>
   );

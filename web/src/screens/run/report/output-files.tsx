@@ -26,7 +26,7 @@ export function OutputFiles({ owner, run, files, where }: OutputFilesProps) {
         They lie in <UserText inline>{where}</UserText>
       </Text>
       <Scrolled label="Sizes and hashes">
-        <Table miw={520} verticalSpacing={4}>
+        <Table verticalSpacing={4}>
           <Table.Thead>
             <Table.Tr>
               {['File', 'Size', 'SHA-256'].map((head) => (

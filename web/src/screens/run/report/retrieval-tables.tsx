@@ -18,7 +18,7 @@ export function FoundTable({ retrieval }: { retrieval: Retrieval[] }) {
     >
       {rows.map(({ trait, questions, search, found }) => (
         <Table.Tr key={`${trait} ${search}`}>
-          <Table.Th scope="row">
+          <Table.Th scope="row" miw={110}>
             <UserText inline>{trait}</UserText>
           </Table.Th>
           <Table.Td>{count(questions)}</Table.Td>
@@ -56,7 +56,7 @@ export function AnsweredTable({ answered }: { answered: Answered[] }) {
     >
       {answered.map(({ trait, answers: of }) => (
         <Table.Tr key={trait}>
-          <Table.Th scope="row">
+          <Table.Th scope="row" miw={110}>
             <UserText inline>{trait}</UserText>
           </Table.Th>
           <Table.Td>{count(of.questions)}</Table.Td>

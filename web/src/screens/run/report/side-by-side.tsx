@@ -37,7 +37,7 @@ function SideView({ side: { title, text, from } }: { side: Side }) {
           {text}
         </Clipped>
       )}
-      {from && (
+      {from && text.trim() !== '' && (
         <Text size="sm" mt={4} fs="italic">
           {difference
             ? inWords(difference, from.name)
@@ -76,7 +76,9 @@ function Marked({ difference: { pieces }, part }: { difference: Difference; part
 function inWords({ words, differing, missing }: Difference, from: string): string {
   if (differing === 0 && missing === 0) return `Word for word as ${from}.`;
   const marked =
-    differing === 0 ? 'No word is marked' : `${count(differing)} of ${count(words)} words differ from ${from}`;
+    differing === 0
+      ? 'Nothing is marked'
+      : `${count(differing)} of ${count(words)} words and signs differ from ${from}`;
   return missing === 0
     ? `${marked}.`
     : `${marked}; ${count(missing)} of ${from} ${missing === 1 ? 'is' : 'are'} missing.`;

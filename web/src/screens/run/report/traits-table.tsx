@@ -13,7 +13,7 @@ const MARKS: Record<Verdict, { mark: string; color: string }> = {
 
 const GROUPS: [string, string[]][] = [
   ['Loss, nats a token; lower is better', ['Base', 'Tuned', 'Difference']],
-  ['Right answers; higher is better', ['Right is', 'Base', 'Tuned', 'Difference, points']],
+  ['Right answers; higher is better', ['Counted', 'Base', 'Tuned', 'Difference, points']],
   ['Answers cut off at the limit', ['Base', 'Tuned']],
 ];
 
@@ -66,7 +66,7 @@ function TraitRow({ trait }: { trait: Trait }) {
   const score = scoreOf(trait);
   return (
     <Table.Tr>
-      <Table.Th scope="row">
+      <Table.Th scope="row" miw={110}>
         <UserText inline>{trait.trait}</UserText>
       </Table.Th>
       <Table.Td>

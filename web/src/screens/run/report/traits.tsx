@@ -36,7 +36,7 @@ export function Traits({ report }: { report: Report }) {
           write={percent}
           pairs={scored.map(({ trait, score }) => ({
             name: trait,
-            of: `${count(score.rows)} asked; right is ${score.by}`,
+            of: `${count(score.rows)} asked; right ${score.by}`,
             before: { label: 'Base', value: score.base },
             after: { label: 'Tuned', value: score.tuned },
           }))}
