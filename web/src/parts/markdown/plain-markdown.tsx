@@ -40,8 +40,9 @@ function BlockView({ block, label, order }: { block: Block; label: string; order
     case 'list':
       return (
         <List>
-          {block.items.map((item) => (
-            <List.Item key={item} dir="auto">
+          {block.items.map((item, place) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: two items may be the same
+            <List.Item key={place} dir="auto">
               <Inline text={item} />
             </List.Item>
           ))}
@@ -64,16 +65,18 @@ function TableView({ head, rows, label }: { head: string[]; rows: string[][]; la
       <Table verticalSpacing={4} w="auto" maw="none">
         <Table.Thead>
           <Table.Tr>
-            {head.map((cell) => (
-              <Table.Th key={cell} scope="col">
+            {head.map((cell, column) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: two columns may have the same name
+              <Table.Th key={column} scope="col">
                 <Inline text={cell} />
               </Table.Th>
             ))}
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
-          {rows.map((row) => (
-            <Table.Tr key={row.join('|')}>
+          {rows.map((row, place) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: two rows may be the same
+            <Table.Tr key={place}>
               {row.map((cell, column) => (
                 // biome-ignore lint/suspicious/noArrayIndexKey: a cell is known by its column alone
                 <Table.Td key={column} dir="auto">

@@ -1,11 +1,12 @@
-import { Card, Group, NativeSelect, Stack, Text, Title } from '@mantine/core';
+import { Group, NativeSelect, Stack, Text, Title } from '@mantine/core';
 import type { Report } from '../../../api/types.ts';
 import { useChangeAddress, useChoice, useParam } from '../../../parts/address.ts';
-import { type Message, MessageView } from '../../../parts/conversation/message.tsx';
+import type { Message } from '../../../parts/conversation/message.tsx';
 import { count } from '../../../parts/numbers.ts';
 import { Pages, usePage } from '../../../parts/pages.tsx';
 import { shown } from '../../../parts/user-text.tsx';
 import { worstFirst } from './figures.ts';
+import { QuestionCard } from './question-card.tsx';
 import { type Side, SideBySide } from './side-by-side.tsx';
 
 type Sample = Report['samples'][number];
@@ -67,22 +68,11 @@ export function Answers({ report: { samples, traits } }: { report: Report }) {
 
 function SampleView({ sample, nth, marks }: { sample: Sample; nth: number; marks: Marks }) {
   const { trait, prompt, messages, expected } = sample;
-  const title = `Answer ${nth}, ${shown(trait)}`;
-  // The fields of a message beside its role are those of its dialect.
-  const asked = (messages as Message[] | undefined) ?? [{ role: 'user', content: prompt }];
   return (
-    <Card withBorder component="article" aria-label={title} p="sm">
-      <Stack gap="xs">
-        <Title order={3} size="h6" dir="auto">
-          {title}
-        </Title>
-        {asked.map((message, place) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: a message is known by its place alone
-          <MessageView key={place} message={message} />
-        ))}
-        <SideBySide sides={[{ title: 'Expected answer', text: expected }, ...bothOf(sample, marks)]} />
-      </Stack>
-    </Card>
+    // What a message has beside its role is another thing in each dialect. Older reports have the last message alone.
+    <QuestionCard title={`Answer ${nth}, ${shown(trait)}`} asked={(messages as Message[] | undefined) ?? prompt}>
+      <SideBySide sides={[{ title: 'Expected answer', text: expected }, ...bothOf(sample, marks)]} />
+    </QuestionCard>
   );
 }
 

@@ -1,6 +1,6 @@
-import { Card, Stack, Text, Title } from '@mantine/core';
+import { Stack, Text, Title } from '@mantine/core';
 import type { Report } from '../../../api/types.ts';
-import { MessageView } from '../../../parts/conversation/message.tsx';
+import { QuestionCard } from './question-card.tsx';
 import { SideBySide } from './side-by-side.tsx';
 
 /** What every model is asked: whether what the base could do is still there. */
@@ -14,20 +14,14 @@ export function FixedPrompts({ prompts }: { prompts: NonNullable<Report['fixed_p
         Whatever it was tuned for: they show whether the tuned model still does what its base could.
       </Text>
       {prompts.map(({ prompt, base, tuned }, place) => (
-        <Card key={prompt} withBorder component="article" aria-label={`Question ${place + 1}`} p="sm">
-          <Stack gap="xs">
-            <Title order={3} size="h6">
-              Question {place + 1}
-            </Title>
-            <MessageView message={{ role: 'user', content: prompt }} />
-            <SideBySide
-              sides={[
-                { title: 'Base model', text: base },
-                { title: 'Tuned model', text: tuned, from: { name: 'the base model', text: base } },
-              ]}
-            />
-          </Stack>
-        </Card>
+        <QuestionCard key={prompt} title={`Question ${place + 1}`} asked={prompt}>
+          <SideBySide
+            sides={[
+              { title: 'Base model', text: base },
+              { title: 'Tuned model', text: tuned, from: { name: 'the base model', text: base } },
+            ]}
+          />
+        </QuestionCard>
       ))}
     </Stack>
   );

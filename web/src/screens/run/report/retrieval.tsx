@@ -1,9 +1,9 @@
-import { Card, SimpleGrid, Stack, Text, Title } from '@mantine/core';
-import { MessageView } from '../../../parts/conversation/message.tsx';
+import { SimpleGrid, Stack, Text, Title } from '@mantine/core';
 import { count, percent } from '../../../parts/numbers.ts';
 import { shown } from '../../../parts/user-text.tsx';
 import { Bars } from './bars.tsx';
 import type { Retrieval as RetrievalOf } from './figures.ts';
+import { QuestionCard } from './question-card.tsx';
 import { AnsweredTable, FoundTable } from './retrieval-tables.tsx';
 import { SideBySide } from './side-by-side.tsx';
 
@@ -60,45 +60,31 @@ export function Retrieval({ retrieval }: { retrieval: RetrievalOf[] }) {
       ))}
       {retrieval.flatMap(({ trait, samples }) =>
         samples.map(({ question, expected, found, place }, nth) => (
-          <Card
-            key={`${trait} ${question}`}
-            withBorder
-            component="article"
-            aria-label={`Search ${nth + 1}, ${trait}`}
-            p="sm"
+          <QuestionCard
+            // biome-ignore lint/suspicious/noArrayIndexKey: two questions may be the same
+            key={`${trait} ${nth}`}
+            title={`Search ${nth + 1}, ${shown(trait)}: the right chunk is number ${count(place)}`}
+            asked={question}
           >
-            <Stack gap="xs">
-              <Title order={3} size="h6">
-                Search {nth + 1}, {shown(trait)}: the right chunk is number {count(place)}
-              </Title>
-              <MessageView message={{ role: 'user', content: question }} />
-              <SideBySide
-                sides={[
-                  { title: 'Its answer', text: expected },
-                  { title: 'Found first', text: found, from: { name: 'its answer', text: expected } },
-                ]}
-              />
-            </Stack>
-          </Card>
+            <SideBySide
+              sides={[
+                { title: 'Its answer', text: expected },
+                { title: 'Found first', text: found, from: { name: 'its answer', text: expected } },
+              ]}
+            />
+          </QuestionCard>
         )),
       )}
       {answered.flatMap(({ trait, answers: { samples } }) =>
         samples.map((sample, nth) => (
-          <Card
-            key={`${trait} ${sample.question}`}
-            withBorder
-            component="article"
-            aria-label={`Answer ${nth + 1}, ${trait}`}
-            p="sm"
+          <QuestionCard
+            // biome-ignore lint/suspicious/noArrayIndexKey: two questions may be the same
+            key={`${trait} ${nth}`}
+            title={`Answer ${nth + 1}, ${shown(trait)}`}
+            asked={sample.question}
           >
-            <Stack gap="xs">
-              <Title order={3} size="h6">
-                Answer {nth + 1}, {shown(trait)}
-              </Title>
-              <MessageView message={{ role: 'user', content: sample.question }} />
-              <AnsweredBothWays sample={sample} />
-            </Stack>
-          </Card>
+            <AnsweredBothWays sample={sample} />
+          </QuestionCard>
         )),
       )}
     </Stack>
