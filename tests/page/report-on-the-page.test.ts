@@ -18,7 +18,7 @@ const chromium = await findChromium();
 /** What a page would run, were it careless. */
 const HTML = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
 const ROWS = 120;
-const LONG = 'and so on, '.repeat(200);
+const LONG = `${'and so on, '.repeat(200)}to the end`;
 
 /** Conversations in English, with HTML in them and an answer that is long. */
 const ENGLISH = Array.from({ length: ROWS }, (_, number) =>
@@ -186,9 +186,9 @@ describe('the report on the page', function () {
     const all = fourth.getByRole('button', { name: /^Show all/ }).first();
     await all.focus();
     await page.keyboard.press('Space');
-    await fourth.getByText(LONG.trim().slice(-200)).waitFor();
+    await fourth.getByText('to the end').waitFor();
     await page.keyboard.press('Space');
-    await fourth.getByText(LONG.trim().slice(-200)).waitFor({ state: 'detached' });
+    await fourth.getByText('to the end').waitFor({ state: 'detached' });
     await page.keyboard.press('Tab');
     assert.notEqual(await page.evaluate('document.activeElement.tagName'), 'BODY');
   });

@@ -1,35 +1,36 @@
 import assert from 'node:assert/strict';
 import { blocksOf, inlineOf } from '../../web/src/parts/markdown/blocks.ts';
-import { scoreOf, type Trait, type Verdict, worstFirst } from '../../web/src/screens/run/report/figures.ts';
+import { type Scored, scoreOf, worstFirst } from '../../web/src/screens/run/report/figures.ts';
 import { beginningOf, differenceFrom } from '../../web/src/screens/run/report/word-difference.ts';
 
-function traitOf(trait: string, verdict: Verdict, changes: Partial<Trait> = {}): Trait {
-  const figures = { loss: 1, perplexity: 2.7, exact_match: 0.5, cut_off: 0 };
-  return { trait, verdict, rows: 8, asked: 6, base: figures, tuned: figures, by_format: null, ...changes };
+function scored(changes: Partial<Scored> = {}): Scored {
+  const figures = { exact_match: 0.5 };
+  return { rows: 8, asked: 6, base: figures, tuned: figures, by_format: null, ...changes };
 }
 
 describe('the parts of a report', () => {
   it('show what got worse before what got better', () => {
     // Sort the other way round in worstFirst.
-    const traits = [traitOf('a', 'same'), traitOf('b', 'better'), traitOf('c', 'worse'), traitOf('d', 'better')];
+    const verdicts = ['same', 'better', 'worse', 'better'] as const;
+    const traits = verdicts.map((verdict, place) => ({ verdict, place }));
     assert.deepEqual(
-      worstFirst(traits).map(({ trait }) => trait),
-      ['c', 'b', 'd', 'a'],
+      worstFirst(traits).map(({ place }) => place),
+      [2, 1, 3, 0],
     );
   });
 
   it('count answers by their format, else to the letter, and not at all where nothing was asked', () => {
     // Leave out the part of by_format in scoreOf.
     const byFormat = { scorer: 'number', rows: 5, base: 0.2, tuned: 0.6 };
-    assert.deepEqual(scoreOf(traitOf('a', 'better', { by_format: byFormat })), {
+    assert.deepEqual(scoreOf(scored({ by_format: byFormat })), {
       by: 'by the last number',
       rows: 5,
       base: 20,
       tuned: 60,
     });
-    assert.equal(scoreOf(traitOf('a', 'better'))?.rows, 6);
-    const silent = { loss: 1, perplexity: 2.7, exact_match: null };
-    assert.equal(scoreOf(traitOf('a', 'better', { base: silent, tuned: silent })), null);
+    assert.equal(scoreOf(scored())?.rows, 6);
+    const silent = { exact_match: null };
+    assert.equal(scoreOf(scored({ base: silent, tuned: silent })), null);
   });
 
   it('mark the words that another text does not have, in any script, and keep every character', () => {

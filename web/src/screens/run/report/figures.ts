@@ -1,13 +1,9 @@
-import type { Report } from '../../../api/types.ts';
-
-export type Trait = Report['traits'][number];
-export type Verdict = Trait['verdict'];
-export type Retrieval = NonNullable<Report['retrieval']>[number];
+export type Verdict = 'worse' | 'better' | 'same';
 
 /** Regressions first: they decide whether a model is used. */
 const ORDER: Verdict[] = ['worse', 'better', 'same'];
 
-export function worstFirst(traits: Trait[]): Trait[] {
+export function worstFirst<Compared extends { verdict: Verdict }>(traits: Compared[]): Compared[] {
   return traits.toSorted((a, b) => ORDER.indexOf(a.verdict) - ORDER.indexOf(b.verdict));
 }
 
@@ -27,8 +23,18 @@ export interface Score {
   tuned: number;
 }
 
+/** What base and tuned did on the rows of a trait, as a report has it. */
+export interface Scored {
+  rows: number;
+  /** Older reports asked all rows, and do not say so. */
+  asked?: number | undefined;
+  by_format: { scorer: string; rows: number; base: number; tuned: number } | null;
+  base: { exact_match: number | null };
+  tuned: { exact_match: number | null };
+}
+
 /** Null where nothing was asked. */
-export function scoreOf({ asked, rows, by_format, base, tuned }: Trait): Score | null {
+export function scoreOf({ asked, rows, by_format, base, tuned }: Scored): Score | null {
   if (by_format !== null) {
     const { scorer, rows: scored } = by_format;
     return { by: SCORERS[scorer] ?? scorer, rows: scored, base: 100 * by_format.base, tuned: 100 * by_format.tuned };

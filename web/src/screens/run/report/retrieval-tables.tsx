@@ -1,12 +1,12 @@
 import { Table } from '@mantine/core';
 import type { ReactNode } from 'react';
+import type { ReportRetrieval } from '../../../api/types.ts';
 import { count, percent } from '../../../parts/numbers.ts';
 import { Scrolled } from '../../../parts/scrolled.tsx';
 import { UserText } from '../../../parts/user-text.tsx';
-import type { Retrieval } from './figures.ts';
 
 /** How often a chunk of a question's own answer is among the first ones, by either search. */
-export function FoundTable({ retrieval }: { retrieval: Retrieval[] }) {
+export function FoundTable({ retrieval }: { retrieval: ReportRetrieval[] }) {
   const rows = retrieval.flatMap(({ trait, questions, hybrid, ...vector }) => [
     { trait, questions, search: 'by vectors', found: vector },
     ...(hybrid === undefined ? [] : [{ trait, questions, search: 'hybrid', found: hybrid }]),
@@ -35,7 +35,7 @@ export function FoundTable({ retrieval }: { retrieval: Retrieval[] }) {
 
 interface Answered {
   trait: string;
-  answers: NonNullable<Retrieval['answers']>;
+  answers: NonNullable<ReportRetrieval['answers']>;
 }
 
 /** How a model answers with the index, and without it. */

@@ -1,16 +1,16 @@
 import { SimpleGrid, Stack, Text, Title } from '@mantine/core';
+import type { ReportRetrieval } from '../../../api/types.ts';
 import { count, percent } from '../../../parts/numbers.ts';
 import { shown } from '../../../parts/user-text.tsx';
 import { Bars } from './bars.tsx';
-import type { Retrieval as RetrievalOf } from './figures.ts';
 import { QuestionCard } from './question-card.tsx';
 import { AnsweredTable, FoundTable } from './retrieval-tables.tsx';
 import { SideBySide } from './side-by-side.tsx';
 
-type Answers = NonNullable<RetrievalOf['answers']>;
+type Answers = NonNullable<ReportRetrieval['answers']>;
 
 /** Of a rag run: what held-out questions find in its index, and how they are answered with it and without. */
-export function Retrieval({ retrieval }: { retrieval: RetrievalOf[] }) {
+export function Retrieval({ retrieval }: { retrieval: ReportRetrieval[] }) {
   const answered = retrieval.flatMap(({ trait, questions, answers }) =>
     answers ? [{ trait, held: questions, answers }] : [],
   );

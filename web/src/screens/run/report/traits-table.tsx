@@ -1,9 +1,10 @@
 import { Table } from '@mantine/core';
+import type { ReportTrait } from '../../../api/types.ts';
 import { count, loss, percent } from '../../../parts/numbers.ts';
 import { Scrolled } from '../../../parts/scrolled.tsx';
 import { Tag } from '../../../parts/tag.tsx';
 import { UserText } from '../../../parts/user-text.tsx';
-import { lossBounds, scoreBounds, scoreOf, type Trait, type Verdict } from './figures.ts';
+import { lossBounds, scoreBounds, scoreOf, type Verdict } from './figures.ts';
 
 const MARKS: Record<Verdict, { mark: string; color: string }> = {
   worse: { mark: '▼', color: 'red' },
@@ -18,7 +19,7 @@ const GROUPS: [string, string[]][] = [
 ];
 
 /** Base against tuned, trait by trait. */
-export function TraitsTable({ traits, confidence }: { traits: Trait[]; confidence: number | undefined }) {
+export function TraitsTable({ traits, confidence }: { traits: ReportTrait[]; confidence: number | undefined }) {
   return (
     <Scrolled label="Traits">
       <Table miw={1100} captionSide="bottom" withColumnBorders>
@@ -61,7 +62,7 @@ export function TraitsTable({ traits, confidence }: { traits: Trait[]; confidenc
   );
 }
 
-function TraitRow({ trait }: { trait: Trait }) {
+function TraitRow({ trait }: { trait: ReportTrait }) {
   const { base, tuned, verdict, rows } = trait;
   const score = scoreOf(trait);
   return (

@@ -1,8 +1,8 @@
 import { Alert, Text } from '@mantine/core';
-import type { Report } from '../../../api/types.ts';
+import type { Report, ReportTrait } from '../../../api/types.ts';
 import { count, percent } from '../../../parts/numbers.ts';
 import { shown, UserText } from '../../../parts/user-text.tsx';
-import type { Trait, Verdict } from './figures.ts';
+import type { Verdict } from './figures.ts';
 
 const listed = new Intl.ListFormat('en', { type: 'conjunction' });
 
@@ -41,7 +41,7 @@ function RestsOn({ report: { traits, max_new_tokens, confidence } }: { report: R
   );
 }
 
-function sumOf(traits: Trait[], of: (trait: Trait) => number): number {
+function sumOf(traits: ReportTrait[], of: (trait: ReportTrait) => number): number {
   return traits.reduce((sum, trait) => sum + of(trait), 0);
 }
 
