@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { access, cp, mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { processStart } from '../../src/platform/process-identity.ts';
 import { settledPool } from '../support/hosts.ts';
@@ -8,6 +8,7 @@ import { assertWeights, type Jobs, jobsOf, stepsIn } from '../support/jobs.ts';
 import { processesOf } from '../support/processes.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, TINY_MODEL, until } from '../support/service.ts';
+import { putLargeWeights } from '../support/tiny-models.ts';
 import { trainerOf } from '../support/trainers.ts';
 
 interface Validated {
@@ -372,17 +373,3 @@ describe('a training through the whole service', function () {
     assert.match(String(failed.error_message), /llama3\.2:3b/);
   });
 });
-
-/** A model of which each weight is 40 or -40: in float32, one step at a rate of 0.000001 is less than half the way to the next number. */
-async function putLargeWeights(cache: string): Promise<string> {
-  const folder = join(cache, 'models--mtm--large-weights');
-  await cp(join(cache, 'models--mtm--tiny-random-llama'), folder, { recursive: true });
-  for (const revision of await readdir(join(folder, 'snapshots'))) {
-    const file = join(folder, 'snapshots', revision, 'model.safetensors');
-    const bytes = await readFile(file);
-    for (let at = 8 + Number(bytes.readBigUInt64LE()); at < bytes.length; at += 4)
-      bytes.writeFloatLE(bytes.readFloatLE(at) < 0 ? -40 : 40, at);
-    await writeFile(file, bytes);
-  }
-  return 'mtm/large-weights';
-}

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { cp, mkdir, readdir, readFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lock } from 'proper-lockfile';
 import { type Env, PROJECT_ROOT } from '../../src/platform/env.ts';
@@ -45,4 +45,18 @@ async function directoryOf(env: Env, name: string): Promise<string> {
   ])
     hash.update(await readFile(join(PROJECT_ROOT, 'trainer', file)));
   return join(env.toolsDir, `${name}-${hash.digest('hex').slice(0, 12)}`);
+}
+
+/** A model of which each weight is 40 or -40: in float32, one step at a rate of 0.000001 is less than half the way to the next number. */
+export async function putLargeWeights(cache: string): Promise<string> {
+  const folder = join(cache, 'models--mtm--large-weights');
+  await cp(join(cache, 'models--mtm--tiny-random-llama'), folder, { recursive: true });
+  for (const revision of await readdir(join(folder, 'snapshots'))) {
+    const file = join(folder, 'snapshots', revision, 'model.safetensors');
+    const bytes = await readFile(file);
+    for (let at = 8 + Number(bytes.readBigUInt64LE()); at < bytes.length; at += 4)
+      bytes.writeFloatLE(bytes.readFloatLE(at) < 0 ? -40 : 40, at);
+    await writeFile(file, bytes);
+  }
+  return 'mtm/large-weights';
 }

@@ -24,12 +24,17 @@ MOST_BATCH_ROWS = 8
 class Question:
     """A held-out row as the model is asked for the last answer of it."""
 
-    last_message: str
-    # All of the conversation up to the answer, and the answer, as the chat template writes both.
+    # The messages up to the answer.
+    asked: list[dict]
+    # The same, and the answer, as the chat template writes both.
     text: str
     expected: str
     # What the template writes at the head of an answer, such as that nothing was thought.
     opening: str
+
+    @property
+    def last_message(self) -> str:
+        return self.asked[-1].get("content", "")
 
     def said(self, answer: str) -> str:
         """Of an answer, what was said with it: what stands behind a thought, whatever that was; nothing, where the thought did not
@@ -98,7 +103,7 @@ def question_of(template: ChatTemplate, row: Conversation, longest: int, context
     expected = template.tokenizer.decode(answered, skip_special_tokens=True).rstrip()
     content = said_in(last).rest or expected
     opening = expected.partition(content)[0] if content and content in expected else ""
-    return Question(row.messages[-2].get("content", ""), text, expected, opening)
+    return Question(row.messages[:-1], text, expected, opening)
 
 
 def losses_of(model, pad_id: int, rows: list[HeldOutRow], batch_rows: int) -> list[tuple[float, int]]:

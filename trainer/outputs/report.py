@@ -13,6 +13,7 @@ from .provenance import data_of
 from .retrieval_report import retrieval_sections
 
 FOLDER = "report"
+FEW = 2
 LOUD = {"worse": "⚠️ **WORSE than its base.**", "better": "**Better than its base.**", "same": "**No difference from its base, as far as these rows show.**"}
 
 
@@ -45,6 +46,12 @@ def write_report(run: RunFile, found: dict) -> None:
         folder.mkdir(exist_ok=True)
         for name, content in files.items():
             _replace(folder / name, content, run.lease_epoch)
+
+
+def few_of_each_trait(samples: list[dict]) -> list[dict]:
+    """The first of each trait: what is read at a glance, where report.json has more."""
+    traits = dict.fromkeys(sample["trait"] for sample in samples)
+    return [sample for trait in traits for sample in [each for each in samples if each["trait"] == trait][:FEW]]
 
 
 def _replace(path: Path, content: bytes, lease_epoch: int) -> None:
@@ -80,7 +87,7 @@ def _markdown(run: RunFile, report: dict, history: History, has_curves: bool) ->
         picture = "\n\n![Loss and learning rate by step](curves.png)" if has_curves else ""
         sections.append(f"## What changed\n\n{_changed(run, report['training'])}{picture}")
     if report["samples"]:
-        sections += ["## Held-out rows", *map(_sample, report["samples"])]
+        sections += ["## Held-out rows", *map(_sample, few_of_each_trait(report["samples"]))]
     if report.get("fixed_prompts"):
         sections += ["## The same questions to both", *map(_sample, report["fixed_prompts"])]
     sections.append(f"## What it was trained on\n\n{data_section(report['data'])}")

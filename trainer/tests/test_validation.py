@@ -86,7 +86,7 @@ class Fair(Trainings):
 
     def test_a_thought_is_not_what_was_said_and_one_without_an_end_says_nothing(self):
         # Score the whole of it, and the last number of a thought that was cut off is an answer.
-        plain, opened = Question("", "<user>4?<assistant>", "4", ""), Question("", "<user>4?<assistant><think>\n", "4", "")
+        plain, opened = Question([], "<user>4?<assistant>", "4", ""), Question([], "<user>4?<assistant><think>\n", "4", "")
         self.assertEqual(plain.said("<think>2 + 2, or 5</think>\n\n4"), "4")
         self.assertEqual(plain.said("<think>2 + 2, or 5"), "")
         self.assertEqual(opened.said("2 + 2, or 5"), "")

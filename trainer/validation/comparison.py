@@ -9,7 +9,7 @@ from ..evaluation.held_out import HeldOutRow, Question, mean_loss, questions_of
 from .scorers import score_by_format
 from .verdict import CONFIDENCE, difference_of, verdict_of, verdict_of_all
 
-SAMPLES_PER_TRAIT = 2
+SAMPLES_PER_TRAIT = 10
 MOST_LOSS = 100.0  # Its perplexity is beyond words, and still a number.
 
 
@@ -30,7 +30,8 @@ def compare(traits: dict[str, list[HeldOutRow]], of_base: dict[str, Done], of_tu
         questions = questions_of(rows)
         compared.append({"trait": trait, "rows": len(rows), "asked": len(questions), **compare_on(questions, base, tuned)})
         for question, before, after in list(zip(questions, base.answers, tuned.answers))[:SAMPLES_PER_TRAIT]:
-            samples.append({"trait": trait, "prompt": question.last_message, "expected": question.expected, "base": before.text, "tuned": after.text})
+            said = {"prompt": question.last_message, "expected": question.expected, "base": before.text, "tuned": after.text}
+            samples.append({"trait": trait, **said, "messages": question.asked})
     verdict, summary = verdict_of_all(compared)
     return {"verdict": verdict, "summary": summary, "confidence": CONFIDENCE, "traits": compared, "samples": samples}
 

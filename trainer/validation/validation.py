@@ -8,7 +8,7 @@ from ..chats.templates import ChatTemplate
 from ..datasets.rows import Conversation
 from ..evaluation.generation import generate, most_new_tokens
 from ..evaluation.held_out import MOST_BATCH_ROWS, HeldOutRow, by_trait, losses_of, mean_loss, questions_of
-from ..outputs.report import write_report
+from ..outputs.report import few_of_each_trait, write_report
 from ..platform import libraries
 from ..platform.device import require_given_gpus
 from ..platform.events import Events
@@ -19,7 +19,7 @@ from ..runs.run_file import RunFile
 from .comparison import Done, compare
 from .exported import against_training, beyond_margin, unchanged
 
-MOST_TOLD_CHARACTERS = 500  # Of a sample, in what is told. The report has all of it.
+MOST_TOLD_CHARACTERS = 500  # Of a sample, in what is told. The report has all of it, with the conversation before.
 NEEDED = ("config.json", "tokenizer.json")
 NEEDED_OF_ADAPTER = ("adapter/adapter_config.json", "adapter/adapter_model.safetensors", "tokenizer.json")
 
@@ -51,7 +51,8 @@ def validate(run: RunFile, conversations: list[Conversation], events: Events) ->
             found = examine(looked_at, conversations, events, device="cpu")
     if run.task == "validate":
         write_report(run, found)
-    samples = [{name: text[:MOST_TOLD_CHARACTERS] for name, text in sample.items()} for sample in found["samples"]]
+    few = few_of_each_trait(found["samples"])
+    samples = [{name: text[:MOST_TOLD_CHARACTERS] for name, text in sample.items() if name != "messages"} for sample in few]
     return {name: value for name, value in {**found, "samples": samples}.items() if name != "fixed_prompts"}
 
 

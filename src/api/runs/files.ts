@@ -1,9 +1,9 @@
-import { open, readFile } from 'node:fs/promises';
+import { open, readFile, realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type MixtureManifest, type MixturePart, readMixtureManifest } from '../../datasets/mixture.ts';
 import type { Run } from '../../models/runs/run.ts';
 import type { Env } from '../../platform/env.ts';
-import { ifThere } from '../../platform/files.ts';
+import { ifThere, ifUsable } from '../../platform/files.ts';
 import { runPaths } from '../../runs/run-paths.ts';
 import { type Download, filePiece } from '../http/download.ts';
 import { ApiError, badRequest } from '../http/errors.ts';
@@ -63,13 +63,40 @@ export function mixtureIsGone(run: Run): string {
 
 /** The published model as a tar archive that is made while it is sent. @throws ApiError 400 or 404 when there is none */
 export async function archiveOutput(run: Run): Promise<Download> {
-  if (run.output_path === null)
-    throw badRequest(`Run ${run.number} is ${run.status} and has no output; download it once it has completed.`);
-  const pieces = await ifThere(tarArchive(run.output_path));
+  const output = outputOf(run);
+  const pieces = await ifThere(tarArchive(output));
   if (pieces === null)
     throw new ApiError(
       404,
       `The output of run ${run.number} is not in its directory any more: it was moved or deleted.`,
     );
-  return { name: `${basename(run.output_path)}.tar`, contentType: 'application/x-tar', pieces };
+  return { name: `${basename(output)}.tar`, contentType: 'application/x-tar', pieces };
+}
+
+/** The files of the published model, as training wrote them. @throws ApiError 400 when there is none */
+export function outputFiles(run: Run): { path: string; bytes: number; sha256: string }[] {
+  outputOf(run);
+  return run.result?.files ?? [];
+}
+
+/** One of them. @throws ApiError 400 when there is no model, 404 when it is none of its files, or is not there any more */
+export async function outputFile(run: Run, path: string): Promise<Download> {
+  const output = outputOf(run);
+  if (!outputFiles(run).some((file) => file.path === path))
+    throw new ApiError(
+      404,
+      `The model of run ${run.number} has no file ${JSON.stringify(path)}. GET …/files lists those that it has.`,
+    );
+  const gone = `${path} of run ${run.number} is not in the model's directory any more: it was moved or deleted.`;
+  const directory = await ifThere(realpath(output));
+  const file = directory && join(directory, path);
+  // Through a link it would be a file of somebody else's.
+  if (file === null || (await ifUsable(realpath(file))) !== file) throw new ApiError(404, gone);
+  return { name: basename(path), contentType: 'application/octet-stream', pieces: [await filePiece(file, gone)] };
+}
+
+function outputOf({ number, status, output_path }: Run): string {
+  if (output_path === null)
+    throw badRequest(`Run ${number} is ${status} and has no output; download it once it has completed.`);
+  return output_path;
 }

@@ -5,14 +5,14 @@ import { withPlaces } from '../../models/runs/latest-run.ts';
 import { Run } from '../../models/runs/run.ts';
 import { pinnedRevision } from '../../runs/pinned-model.ts';
 import type { ApiDependencies } from '../http/declaration.ts';
-import { sendDownload } from '../http/download.ts';
 import type { Endpoints } from '../http/endpoint.ts';
 import { limitsOf, pageOf } from '../http/list-query.ts';
 import { date, pageQuery } from '../http/shared-schema.ts';
 import { addAllRuns } from './all-runs.ts';
-import { archiveOutput, readReport } from './files.ts';
+import { readReport } from './files.ts';
 import { HorizonWatch } from './horizon-watch.ts';
 import { addRunMixture } from './mixture-routes.ts';
+import { addRunOutput } from './output-routes.ts';
 import { presentOneRun } from './present.ts';
 import { addRunProgress } from './progress-routes.ts';
 import { addRunQuery } from './query-routes.ts';
@@ -125,23 +125,6 @@ function addRunsOf(
 
   addRunMixture(endpoints, runsOfThese, env);
 
-  endpoints.add({
-    ...common,
-    path: `${path}/download`,
-    summary: 'The trained model, as a tar archive',
-    query: RunQuery,
-    success: {
-      status: 200,
-      description: 'The archive',
-      schema: z.string().openapi({ format: 'binary', example: '(the bytes of the file)' }),
-      contentType: 'application/x-tar',
-    },
-    errors: { ...errors, 400: 'The run has no output' },
-    inRanges: true,
-    handle: async ({ params: { id }, query, ctx }) => {
-      return sendDownload(ctx, await archiveOutput(await findRun({ kind, id }, query.run)));
-    },
-  });
-
+  addRunOutput(endpoints, runsOfThese);
   addRunQuery(endpoints, runsOfThese, dependencies);
 }

@@ -24,6 +24,7 @@ describe('downloads', function () {
   let api: ApiOnly;
   let output: string;
   let model: string;
+  let single: string;
 
   before(async () => {
     database = await startTestDatabase();
@@ -41,8 +42,12 @@ describe('downloads', function () {
       // Without bytes of its own in between, so that it costs no disk.
       await truncate(join(output, name), LARGE_BYTES);
     }
-    await Run.update({ output_path: output }, { where: { id: run.id } });
+    const written = ['config.json', 'adapter/deep/empty', 'link.json', 'never-there', `adapter/${LONG_NAME}`];
+    const files = written.map((path) => ({ path, bytes: 1, sha256: `sha256 of ${path}` }));
+    const result = { final_step: 1, total_steps: 1, train_loss: 1, weights_sha256: '', files, staging_path: '' };
+    await Run.update({ output_path: output, result }, { where: { id: run.id } });
     model = `/jobs/${run.job_id}/download`;
+    single = `/jobs/${run.job_id}/files`;
   });
 
   after(async () => {
@@ -95,6 +100,30 @@ describe('downloads', function () {
     assert.equal(stdout.split('\n').length, (await names(output)).length + 1, stdout);
     assert.equal(stderr, '');
     await rm(dir, { recursive: true });
+  });
+
+  it('of a single file are the ones that training wrote, and no others', async () => {
+    // Leave the list out of outputFile in src/api/runs/files.ts, and any file of the disk is sent; leave realpath out, and a link leads there.
+    const { body } = await api.call('GET', single);
+    const [first] = body.items as object[];
+    assert.deepEqual(first, { path: 'config.json', bytes: 1, sha256: 'sha256 of config.json' });
+    const response = await ask(`${single}/config.json`);
+    assert.match(String(response.headers['content-disposition']), /attachment; filename="config.json"/);
+    assert.equal(response.headers['content-type'], 'application/octet-stream');
+    assert.equal(String(await buffer(response)), '{"model_type": "llama"}');
+    assert.equal((await whole(`${single}/adapter/deep/empty`)).length, 0);
+    assert.equal(String(await whole(`${single}/adapter/${encodeURIComponent(LONG_NAME)}`)), 'long');
+    assert.equal(String(await whole(`${single}/config.json`, { Range: 'bytes=2-11' })), 'model_type');
+    await writeFile(join(api.env.home, 'outside'), 'not of the model');
+    for (const path of ['of-one-block', '..%2Foutside', '%2Fetc%2Fpasswd', 'adapter', '', 'config.json%00'])
+      assert.equal((await ask(`${single}/${path}`)).statusCode, path === '' ? 200 : 404, path);
+    for (const path of ['link.json', 'never-there']) {
+      const gone = await api.call('GET', `${single}/${path}`);
+      assert.deepEqual(
+        [gone.status, /is not in the model's directory any more/.test(String(gone.body.detail))],
+        [404, true],
+      );
+    }
   });
 
   it('that are broken off, and HEADs, leave no file open', async () => {

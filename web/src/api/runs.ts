@@ -150,6 +150,10 @@ export function act(owner: RunOwner, action: RunAction): Promise<unknown> {
 }
 
 /** Where a file of a run is downloaded from. */
-export function runFile({ kind, id }: RunOwner, run: number, name: 'download' | 'curves.png' | 'report.md' | 'logs') {
+export function runFile(
+  { kind, id }: RunOwner,
+  run: number,
+  name: 'download' | 'curves.png' | 'report.md' | 'report' | 'logs',
+) {
   return `/api/v1/${kind}s/${id}/${name}?run=${run}`;
 }

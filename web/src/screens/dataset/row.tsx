@@ -2,8 +2,8 @@ import { Alert, Card, Stack, Text, Title } from '@mantine/core';
 import { Fragment } from 'react';
 import type { PreviewRow } from '../../api/types.ts';
 import { Clipped } from '../../parts/clipped.tsx';
+import { MessageView } from '../../parts/conversation/message.tsx';
 import { shown, UserText } from '../../parts/user-text.tsx';
-import { MessageView } from './message.tsx';
 
 /** One row: what it says, or why it says nothing. */
 export function Row({ row, view }: { row: PreviewRow; view: 'conversations' | 'stored' }) {

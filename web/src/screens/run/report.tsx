@@ -1,79 +1,76 @@
-import { Alert, Anchor, Group, Image, Stack, Table, Text } from '@mantine/core';
+import { Anchor, Button, Group, Stack, Title } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { ApiRefusal } from '../../api/client.ts';
+import { MODEL_CARD, outputFilesQuery } from '../../api/outputs.ts';
 import { reportQuery, runFile } from '../../api/runs.ts';
 import type { Report as ReportOf, Run, RunOwner } from '../../api/types.ts';
-import { count, loss } from '../../parts/numbers.ts';
+import { bytes } from '../../parts/numbers.ts';
 import { Problem } from '../../parts/problem.tsx';
-import { Scrolled } from '../../parts/scrolled.tsx';
-import { UserText } from '../../parts/user-text.tsx';
+import { Answers } from './report/answers.tsx';
+import { Checks } from './report/checks.tsx';
+import { FixedPrompts } from './report/fixed-prompts.tsx';
+import { ModelCard } from './report/model-card.tsx';
+import { NoReport } from './report/no-report.tsx';
+import { OutputFiles } from './report/output-files.tsx';
+import { Retrieval } from './report/retrieval.tsx';
+import { Traits } from './report/traits.tsx';
+import { VerdictShown } from './report/verdict.tsx';
+import './report/report.css';
 
-const COLORS = { better: 'teal', same: 'gray', worse: 'red' } as const;
-
-/** How the tuned model compares with its base: the verdict first. */
+/** What became of a run: the verdict first, then what it rests on, then the model itself. */
 export function Report({ owner, run }: { owner: RunOwner; run: Run }) {
-  const { data, error } = useQuery(reportQuery(owner, run.number));
-  if (!data)
-    return error instanceof ApiRefusal && error.status === 404 ? (
-      <Text>{error.message}</Text>
-    ) : (
-      <Problem error={error} title="The report cannot be read" />
-    );
-  const color = COLORS[data.verdict as keyof typeof COLORS] ?? 'gray';
+  // The summary is known as soon as the report is written, also of a model that is not usable.
+  const isWritten = run.status === 'completed' || run.verdict_summary !== null;
+  const { data: report, error } = useQuery({ ...reportQuery(owner, run.number), enabled: isWritten });
+  const hasModel = run.output_path !== null;
+  const files = useQuery({ ...outputFilesQuery(owner, run.number), enabled: hasModel });
+  if (!isWritten) return <NoReport run={run} />;
+  const items = files.data?.items ?? [];
   return (
-    <Stack>
-      <Alert color={color} title={data.verdict === null ? 'There is no verdict' : `The tuned model is ${data.verdict}`}>
-        {data.summary}
-      </Alert>
-      <Traits traits={data.traits} />
-      <Image
-        src={runFile(owner, run.number, 'curves.png')}
-        alt="The losses and the learning rate by step, as the report has them"
-        maw={720}
-      />
+    <Stack gap="xl">
+      <Problem error={error} title="The report cannot be read" />
+      {report && <VerdictShown report={report} />}
       <Group>
-        <Anchor href={runFile(owner, run.number, 'report.md')}>Report as Markdown</Anchor>
-        {run.output_path !== null && <Anchor href={runFile(owner, run.number, 'download')}>Download the model</Anchor>}
+        {hasModel && (
+          <Button component="a" href={runFile(owner, run.number, 'download')}>
+            Download the model{items.length > 0 && ` (${bytes(items.reduce((sum, file) => sum + file.bytes, 0))})`}
+          </Button>
+        )}
+        {report && <Anchor href={runFile(owner, run.number, 'report.md')}>Report as Markdown</Anchor>}
+        {report && <Anchor href={runFile(owner, run.number, 'report')}>Report as JSON</Anchor>}
       </Group>
-      {run.output_path !== null && (
-        <Text size="sm">
-          The model lies in <UserText inline>{run.output_path}</UserText>
-        </Text>
+      {report && <Found owner={owner} run={run.number} report={report} />}
+      <Problem error={files.error} title="The files of the model cannot be listed" />
+      {run.output_path !== null && items.length > 0 && (
+        <OutputFiles owner={owner} run={run.number} files={items} where={run.output_path} />
       )}
+      {items.some(({ path }) => path === MODEL_CARD) && <ModelCard owner={owner} run={run.number} />}
     </Stack>
   );
 }
 
-interface Side {
-  loss?: number | null;
-  exact_match?: number | null;
-}
-
-function Traits({ traits }: { traits: ReportOf['traits'] }) {
+function Found({ owner, run, report }: { owner: RunOwner; run: number; report: ReportOf }) {
+  const { traits, samples, retrieval = [], fixed_prompts = [], training } = report;
   return (
-    <Scrolled label="Traits">
-      <Table miw={480}>
-        <Table.Thead>
-          <Table.Tr>
-            {['Trait', 'Rows', 'Verdict', 'Loss of the base', 'Loss of the tuned model'].map((head) => (
-              <Table.Th key={head} scope="col">
-                {head}
-              </Table.Th>
-            ))}
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {traits.map((trait) => (
-            <Table.Tr key={trait.trait}>
-              <Table.Th scope="row">{trait.trait}</Table.Th>
-              <Table.Td>{count(trait.rows)}</Table.Td>
-              <Table.Td>{trait.verdict}</Table.Td>
-              <Table.Td>{loss((trait.base as Side | undefined)?.loss)}</Table.Td>
-              <Table.Td>{loss((trait.tuned as Side | undefined)?.loss)}</Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Scrolled>
+    <>
+      {traits.length > 0 && <Traits report={report} />}
+      {retrieval.length > 0 && <Retrieval retrieval={retrieval} />}
+      {samples.length > 0 && <Answers report={report} />}
+      {fixed_prompts.length > 0 && <FixedPrompts prompts={fixed_prompts} />}
+      <Checks report={report} />
+      {training !== null && (training.first_loss !== null || training.last_loss !== null) && (
+        <Stack component="section" aria-labelledby="report-curves" gap="sm">
+          <Title order={2} size="h4" id="report-curves">
+            Curves
+          </Title>
+          <img
+            className="report-curves"
+            src={runFile(owner, run, 'curves.png')}
+            width={990}
+            height={660}
+            alt="The losses and the learning rate by step. The tab curves has them with their values."
+          />
+        </Stack>
+      )}
+    </>
   );
 }

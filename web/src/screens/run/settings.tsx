@@ -1,12 +1,12 @@
-import { Button, Code, CopyButton, Stack, Table } from '@mantine/core';
+import { Stack, Table } from '@mantine/core';
 import type { Run } from '../../api/types.ts';
 import { Scrolled } from '../../parts/scrolled.tsx';
+import { ToCopy } from '../../parts/to-copy.tsx';
 import { shown } from '../../parts/user-text.tsx';
 
 /** What a run was asked with: it never changes, whatever becomes of defaults. */
 export function Settings({ run }: { run: Run }) {
-  const json = JSON.stringify(run.spec, null, 2);
-  const { hyperparameters, ...others } = run.spec as { hyperparameters?: Record<string, unknown> };
+  const { hyperparameters } = run.spec as { hyperparameters?: Record<string, unknown> };
   return (
     <Stack>
       {hyperparameters !== undefined && (
@@ -24,16 +24,7 @@ export function Settings({ run }: { run: Run }) {
           </Table>
         </Scrolled>
       )}
-      <Code block tabIndex={0}>
-        {shown(JSON.stringify(others, null, 2))}
-      </Code>
-      <CopyButton value={json}>
-        {({ copied, copy }) => (
-          <Button variant="default" onClick={copy} w="fit-content">
-            {copied ? 'Copied' : 'Copy all of it as JSON'}
-          </Button>
-        )}
-      </CopyButton>
+      <ToCopy label="All settings as JSON" text={JSON.stringify(run.spec, null, 2)} />
     </Stack>
   );
 }

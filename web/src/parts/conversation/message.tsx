@@ -1,9 +1,10 @@
 import { Text } from '@mantine/core';
-import { Clipped } from '../../parts/clipped.tsx';
-import { shown } from '../../parts/user-text.tsx';
+import { Clipped } from '../clipped.tsx';
+import { shown } from '../user-text.tsx';
+import './conversation.css';
 
 /** As the API gives it: beside role and content what else the conversation has. */
-export type Message = { role: string; content: string } & Record<string, unknown>;
+export type Message = { role: string; content?: unknown } & Record<string, unknown>;
 
 const ROLES: Record<string, string> = {
   system: 'System',
@@ -31,7 +32,7 @@ export function MessageView({ message }: { message: Message }) {
           <Clipped>{thought}</Clipped>
         </div>
       )}
-      {content !== '' && <Clipped>{content}</Clipped>}
+      {typeof content === 'string' && content !== '' && <Clipped>{content}</Clipped>}
       {callsOf(tool_calls).map((call, place) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: a call is known by its place alone
         <div key={place} className="message-call">
