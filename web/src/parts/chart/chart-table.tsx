@@ -2,7 +2,7 @@ import { Pagination, Table } from '@mantine/core';
 import { useState } from 'react';
 import { Scrolled } from '../scrolled.tsx';
 import type { Axis } from './axes.ts';
-import { type Line, valueAt } from './line.ts';
+import { type Line, readingAt } from './line.ts';
 
 const ROWS = 50;
 
@@ -43,7 +43,7 @@ export function ChartTable({
             <Table.Tr key={x[index]}>
               <Table.Th scope="row">{axis.format(x[index] ?? 0)}</Table.Th>
               {lines.map((line) => {
-                const value = valueAt(line, index);
+                const value = readingAt(line, index);
                 return <Table.Td key={line.label}>{value === null ? '—' : format(value)}</Table.Td>;
               })}
             </Table.Tr>

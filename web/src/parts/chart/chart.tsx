@@ -8,7 +8,7 @@ import { STEPS } from './axes.ts';
 import { ChartTable } from './chart-table.tsx';
 import { tellDrawn } from './drawn.ts';
 import { lastOf } from './joined.ts';
-import { valueAt } from './line.ts';
+import { readingAt } from './line.ts';
 import { type ChartData, type ChartLook, columnsOf, makePlot } from './plot.ts';
 
 interface ChartProps extends ChartData, Omit<ChartLook, 'height' | 'axis'>, Partial<Pick<ChartLook, 'axis'>> {
@@ -135,7 +135,7 @@ export function Chart({ name, summary, height = 260, axis = STEPS, whole, onRang
   const readout = lines
     .filter(({ faint }) => !faint)
     .map((line) => {
-      const value = atEnds ? lastOf(line.values) : valueAt(line, at);
+      const value = atEnds ? lastOf(line.values) : readingAt(line, at);
       return { ...line, value: value === null ? '—' : format(value) };
     });
   return (

@@ -20,6 +20,6 @@ export interface Line {
 }
 
 /** What a line is read as at a place of the axis; null where it has no value. */
-export function valueAt({ values, carried }: Line, index: number): number | null {
+export function readingAt({ values, carried }: Line, index: number): number | null {
   return carried ? lastKnown(values, index) : (values[index] ?? null);
 }
