@@ -10,7 +10,8 @@ const NUMBERED = /\b(job|project|dataset)-(\d+)(-run-\d+)?\b/gi;
 
 /** Where a search looks, in SQL. */
 interface Searched {
-  /** Columns of text, of which a part is enough. */
+  /** Its name, and other columns of text: a part of either is enough. */
+  name: string;
   texts: string[];
   number: string;
   /** Words for all of a kind, so that `job 3` is the job with that number. */
@@ -24,24 +25,28 @@ const ofProject = (id: string, datasets: string) =>
 
 const SEARCHED = {
   dataset: {
-    texts: ['"Dataset"."name"', '"Dataset"."filename"'],
+    name: '"Dataset"."name"',
+    texts: ['"Dataset"."filename"'],
     number: '"Dataset"."id"',
     kinds: { dataset: 'TRUE' },
   },
   job: {
-    texts: ['"Job"."name"', '"Job"."model_name"'],
+    name: '"Job"."name"',
+    texts: ['"Job"."model_name"'],
     number: '"Job"."id"',
     kinds: { job: 'TRUE' },
     trainsOn: (datasets) => `"Job"."dataset_id" IN (${datasets})`,
   },
   project: {
-    texts: ['"Project"."name"', '"Project"."base_model"'],
+    name: '"Project"."name"',
+    texts: ['"Project"."base_model"'],
     number: '"Project"."id"',
     kinds: { project: 'TRUE' },
     trainsOn: (datasets) => ofProject('"Project"."id"', datasets),
   },
   run: {
-    texts: ['job.name', 'project.name', 'job.model_name', 'project.base_model'],
+    name: 'coalesce(job.name, project.name)',
+    texts: ['job.model_name', 'project.base_model'],
     number: 'coalesce("Run"."job_id", "Run"."project_id")',
     kinds: { run: 'TRUE', job: '"Run"."job_id" IS NOT NULL', project: '"Run"."project_id" IS NOT NULL' },
     trainsOn: (datasets) => `(job.dataset_id IN (${datasets}) OR ${ofProject('"Run"."project_id"', datasets)})`,
@@ -58,8 +63,11 @@ export function found(
   const numbers = words.flatMap((word) => numberOf(word) ?? []);
   return {
     where: literal(words.map((word) => `(${placesOf(word, searched).join(' OR ')})`).join(' AND ')),
-    // Whoever types a number means that one, and not all whose names have it too.
-    first: numbers.map((number) => [literal(`${searched.number} = ${number}`), 'DESC']),
+    // Whoever types a number means that one, and not all whose names have it too; and whoever types a name, not what trains on data of that name.
+    first: [
+      ...numbers.map((number) => `${searched.number} = ${number}`),
+      words.map((word) => `${searched.name} ILIKE ${escaped(word)}`).join(' AND '),
+    ].map((condition) => [literal(`(${condition})`), 'DESC']),
   };
 }
 
@@ -70,12 +78,16 @@ export function wordsOf(text: string): string[] {
     .filter((word) => word !== '');
 }
 
-function placesOf(word: string, { texts, number: column, kinds, trainsOn }: Searched): string[] {
-  const pattern = connection().escape(patternOf(word));
+function escaped(word: string): string {
+  return connection().escape(patternOf(word));
+}
+
+function placesOf(word: string, { name, texts, number: column, kinds, trainsOn }: Searched): string[] {
+  const pattern = escaped(word);
   const number = numberOf(word);
   const kind = kinds[word.toLowerCase()];
   return [
-    ...texts.map((text) => `${text} ILIKE ${pattern}`),
+    ...[name, ...texts].map((text) => `${text} ILIKE ${pattern}`),
     ...(number === null ? [] : [`${column} = ${number}`]),
     ...(kind === undefined ? [] : [kind]),
     ...(trainsOn === undefined ? [] : [trainsOn(`SELECT id FROM datasets WHERE name ILIKE ${pattern}`)]),

@@ -93,4 +93,14 @@ describe('the search of lists', function () {
     assert.deepEqual(await list('datasets', { sort: '-row_count' }), ['legal of 2024', 'chats of 2024']);
     assert.deepEqual(await list('datasets', { sort: '-file_size' }), ['legal of 2024', 'chats of 2024']);
   });
+
+  it('puts those whose own names have the words before those that train on data of such a name', async () => {
+    for (const [name, dataset_id] of [
+      ['About legal', ids.chats],
+      ['Others', ids.legal],
+    ])
+      assert.equal((await api.call('POST', '/jobs/', { name, model_name: 'acme/llama-3b', dataset_id })).status, 201);
+    for (const kind of ['jobs', 'runs'])
+      assert.deepEqual(await search(kind, 'legal'), ['About legal', 'Others', 'Summaries'], kind);
+  });
 });

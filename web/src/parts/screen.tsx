@@ -1,5 +1,6 @@
 import { Group, Stack, Title } from '@mantine/core';
 import { type ReactNode, useEffect } from 'react';
+import { Loading } from './loading.tsx';
 
 /** A screen: its heading, which is also the title of the tab, what can be done there, and what it shows. */
 export function Screen({
@@ -19,9 +20,12 @@ export function Screen({
   return (
     <Stack gap="lg">
       <Group justify="space-between" align="center">
-        <Title order={1} size="h2" className="user-text-inline">
-          {heading}
-        </Title>
+        <Group gap="sm">
+          <Title order={1} size="h2" className="user-text-inline">
+            {heading}
+          </Title>
+          <Loading />
+        </Group>
         {actions !== undefined && <Group gap="xs">{actions}</Group>}
       </Group>
       {children}

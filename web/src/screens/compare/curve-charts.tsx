@@ -132,13 +132,13 @@ function chartsOf(runs: DrawnRun[], axis: AxisName, halfLife: number, isLog: boo
   return charts.filter(({ lines }) => lines.some(({ values }) => lastOf(values) !== null));
 }
 
-/** How long the longest of these runs is planned to be, so that the smoothing stays the same while it trains. */
+/** How long the shortest of these runs is planned to be: smoothed as the longest one needs it, a short one would be a flat line. */
 function lengthOf(runs: DrawnRun[], axis: AxisName): number {
-  const lengths = runs.map(({ figures, totalSteps }) => {
+  const lengths = runs.flatMap(({ figures, totalSteps }) => {
     const [done, at] = [figures.step.at(-1) ?? 0, figures[PLACES[axis]].at(-1) ?? 0];
-    return done === 0 ? 0 : (at * Math.max(totalSteps ?? 0, done)) / done;
+    return done === 0 ? [] : (at * Math.max(totalSteps ?? 0, done)) / done;
   });
-  return lengths.reduce((a, b) => Math.max(a, b), 0);
+  return lengths.length === 0 ? 0 : lengths.reduce((a, b) => Math.min(a, b));
 }
 
 function halfLivesOf(standard: number, chosen: number): number[] {

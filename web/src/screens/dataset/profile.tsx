@@ -47,11 +47,10 @@ export function ProfileTab({ dataset }: { dataset: Dataset }) {
         </Group>
       )}
       <Problem error={error} title="It cannot be counted" />
-      {error === null && isAtWork(data) && (
+      {error === null && (data === undefined || isAtWork(data)) && (
         <Group role="status">
           <Loader size="sm" aria-hidden="true" />
-          All rows are read.{' '}
-          {data.progress_percent === null ? '' : `${percent(data.progress_percent)} of that is done.`}
+          All rows are read. {data?.progress_percent ? `${percent(data.progress_percent)} of that is done.` : ''}
         </Group>
       )}
       {data && !isAtWork(data) && (
