@@ -91,7 +91,10 @@ describe('runs on the page', function () {
     assert.equal(await axis.getAttribute('aria-valuemin'), '0', 'one axis, from the beginning on');
     await page.goto('/');
     const death = page.getByRole('region', { name: 'Workers that died, and why' }).getByRole('row');
-    await death.filter({ hasText: worker.id }).getByText('SIGKILL').waitFor();
+    await death
+      .filter({ hasText: worker.id })
+      .getByText(/\(killed by SIGKILL\), by a person, or by the kernel since memory ran out\.$/)
+      .waitFor();
     await assertNoBarriers(visitor, 'the overview after a death');
     await page.goBack();
     await axis.waitFor();

@@ -30,6 +30,9 @@ export async function spawnWorker(env: Env, workerId: string, device: string): P
   }
 }
 
+/** How a process ended that had no time to say anything. */
+export const KILLED = 'killed by SIGKILL';
+
 /** How a process of ours ends, once it does: `exit code 1`, `killed by SIGKILL`, or why it did not start. */
 export function endOf(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {

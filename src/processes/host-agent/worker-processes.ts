@@ -7,7 +7,7 @@ import type { Env } from '../../platform/env.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { processStart } from '../../platform/process-identity.ts';
 import { CrashBackOff } from './crash-back-off.ts';
-import { endOf, isAlive, lastWords, signal, spawnWorker } from './worker-process.ts';
+import { endOf, isAlive, KILLED, lastWords, signal, spawnWorker } from './worker-process.ts';
 
 const RECONCILE_EVERY_MS = 500;
 /** After a stop was asked for, a worker that is still there is killed; its run goes on from the last checkpoint. */
@@ -181,10 +181,12 @@ export class WorkerProcesses {
   }
 
   async #reasonOfDeath(dead: Worker): Promise<string> {
-    const words = await lastWords(this.#env, dead.id);
     // It is gone, which may be seen before it is heard: how it ended comes at once.
     const end = await this.#ends.get(dead.id);
     const how = `The worker process ${dead.pid} ended without having been asked to${end ? ` (${end})` : ''}`;
+    // Nothing can say anything about its own SIGKILL: the last line would be about something else.
+    if (end === KILLED) return `${how}, by a person, or by the kernel since memory ran out.`;
+    const words = await lastWords(this.#env, dead.id);
     return words === '' ? `${how}.` : `${how}. Last line of its log: ${words}`;
   }
 }
