@@ -121,7 +121,7 @@ async function profileColumns(
     const length = `length(coalesce(CAST(${identifier(name)} AS VARCHAR), ''))`;
     const [row] = (
       await connection.runAndReadAll(
-        `SELECT count(*) FILTER (${length} = 0)::INTEGER AS empty, approx_count_distinct(${identifier(name)})::INTEGER AS "distinct",
+        `SELECT count(*) FILTER (${length} = 0)::INTEGER AS empty, least(approx_count_distinct(${identifier(name)}), count(${identifier(name)}))::INTEGER AS "distinct",
            to_json(${lengthsSql(length)})::VARCHAR AS characters FROM read_parquet(${literal(parquet)})`,
       )
     ).getRowObjectsJson();

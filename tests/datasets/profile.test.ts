@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ApiOnly, startTestApi } from '../support/api.ts';
 import { startTestDatabase, type TestDatabase } from '../support/database.ts';
+import { csvRows } from '../support/rows.ts';
 
 const ROWS = [
   ['Wie ist das Wetter heute in der Stadt?', 'The weather in the city is sunny today, and it will stay that way.'],
@@ -102,5 +103,12 @@ describe('what is known of a dataset', function () {
     await database.sequelize.query("UPDATE datasets SET profile = profile - 'character_histogram'");
     const { body } = await api.call('GET', `${path}/profile`);
     assert.ok(Array.isArray(body.character_histogram));
+  });
+
+  it('has no more different values than rows, though it counts them about', async () => {
+    const { body: dataset } = await api.upload('rows.csv', csvRows(800), { name: 'many rows' });
+    const { body } = await api.call('GET', `/datasets/${dataset.id}/profile`);
+    const [input] = body.columns as { distinct: number }[];
+    assert.ok(input && input.distinct > 700 && input.distinct <= 800, `${input?.distinct} of 800`);
   });
 });

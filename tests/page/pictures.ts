@@ -85,6 +85,7 @@ async function takeAll(browser: Browser, origin: string, ids: ShownRuns): Promis
 
 async function takeSearch(page: Page, take: (name: string, fullPage: boolean) => Promise<unknown>): Promise<void> {
   await page.goto('/');
+  await page.getByRole('heading', { level: 1 }).waitFor();
   await page.keyboard.press('Control+k');
   await page.getByRole('group', { name: 'Visited last' }).waitFor();
   await take('search', false);
