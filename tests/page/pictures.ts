@@ -96,15 +96,19 @@ async function takeSearch(page: Page, take: (name: string, fullPage: boolean) =>
 
 /** Three, of which each has something that tells that it is drawn. */
 async function takeForReadme(browser: Browser, origin: string, { completed, interrupted }: ShownRuns): Promise<void> {
-  const { page } = await visit(browser, origin, { width: 1100, height: 720 });
-  const take = (name: string) => page.screenshot({ path: join(README_PICTURES, `page-${name}.png`) });
-  await page.goto(`/jobs/${interrupted}`);
+  const { page } = await visit(browser, origin, { width: 1100 });
+  const take = async (name: string, height: number) => {
+    await page.setViewportSize({ width: 1100, height });
+    await page.getByRole('status', { name: 'Loading' }).waitFor({ state: 'hidden' });
+    await page.screenshot({ path: join(README_PICTURES, `page-${name}.png`) });
+  };
+  await page.goto(`/jobs/${interrupted}?smooth=10`);
   await page.getByRole('heading', { name: 'Interruptions' }).waitFor();
-  await take('run');
+  await take('run', 860);
   await page.goto(LEARNT);
   await page.getByRole('region', { name: 'Sequence 1' }).waitFor();
-  await take('tokens');
+  await take('tokens', 560);
   await page.goto(`/compare?runs=job-${completed},job-${interrupted}`);
   await page.getByRole('slider', { name: / by / }).first().waitFor();
-  await take('compare');
+  await take('compare', 960);
 }
