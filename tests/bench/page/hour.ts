@@ -2,8 +2,7 @@ import { appendFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { addSteps } from '../../support/steps.ts';
 import type { Bounded } from '../bounds.ts';
-import type { Bench } from './main.ts';
-import { type Held, heldBy, watch } from './watched.ts';
+import { type Bench, type Held, heldBy, watch } from './watched.ts';
 
 /** Five steps a second. */
 const STEPS_OF_AN_HOUR = 18_000;

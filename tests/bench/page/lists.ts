@@ -1,8 +1,7 @@
 import { median } from '../../support/figures.ts';
 import { LISTS_ASKED, timesOfList } from '../../support/many-rows.ts';
 import type { Bounded } from '../bounds.ts';
-import type { Bench } from './main.ts';
-import { watch } from './watched.ts';
+import { type Bench, watch } from './watched.ts';
 
 const TIMES = 9;
 const MOST_MS = 300;

@@ -1,8 +1,7 @@
 import { median } from '../../support/figures.ts';
 import { addSteps } from '../../support/steps.ts';
 import type { Bounded } from '../bounds.ts';
-import type { Bench } from './main.ts';
-import { type Noted, type Watched, watch } from './watched.ts';
+import { type Bench, type Noted, type Watched, watch } from './watched.ts';
 
 const STEPS = 100_000;
 const TIMES = 7;

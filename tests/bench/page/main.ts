@@ -4,7 +4,7 @@ import pg from 'pg';
 import { findChromium, NO_CHROMIUM, startBrowser } from '../../support/browser.ts';
 import { addDatasets, addRuns } from '../../support/many-rows.ts';
 import { csvRows } from '../../support/rows.ts';
-import { startTestService, type TestService, TINY_MODEL } from '../../support/service.ts';
+import { startTestService, TINY_MODEL } from '../../support/service.ts';
 import { judge } from '../bounds.ts';
 import { figuresOfAnHour } from './hour.ts';
 import { figuresOfLists } from './lists.ts';
@@ -13,16 +13,6 @@ import { figuresOfScripts } from './scripts.ts';
 
 const DATASETS = 10_000;
 const RUNS = 5_000;
-
-/** What every part measures with. */
-export interface Bench {
-  browser: Awaited<ReturnType<typeof startBrowser>>;
-  origin: string;
-  service: TestService;
-  database: pg.Client;
-  /** Adds a job that waits; its id, and that of its run. */
-  addJob: (name: string) => Promise<{ jobId: number; runId: number }>;
-}
 
 const PARTS = {
   scripts: figuresOfScripts,

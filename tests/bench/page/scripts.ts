@@ -1,7 +1,6 @@
 import { setTimeout as after } from 'node:timers/promises';
 import type { Bounded } from '../bounds.ts';
-import type { Bench } from './main.ts';
-import { type Noted, type Watched, watch } from './watched.ts';
+import { type Bench, type Noted, type Watched, watch } from './watched.ts';
 
 const MOST_KB = 250;
 /** A screen that has loaded nothing for so long has all that it begins with. */

@@ -1,7 +1,17 @@
-import type { CDPSession } from 'playwright-core';
+import type pg from 'pg';
+import type { Browser, CDPSession } from 'playwright-core';
 import { type Visitor, visit } from '../../support/browser.ts';
-import { until } from '../../support/service.ts';
-import type { Bench } from './main.ts';
+import { type TestService, until } from '../../support/service.ts';
+
+/** What every part measures with. */
+export interface Bench {
+  browser: Browser;
+  origin: string;
+  service: TestService;
+  database: pg.Client;
+  /** Adds a job that waits; its id, and that of its run. */
+  addJob: (name: string) => Promise<{ jobId: number; runId: number }>;
+}
 
 /** What a visitor's browser noted by itself of a page, in milliseconds since the navigation. */
 export interface Noted {
@@ -11,7 +21,7 @@ export interface Noted {
   loaded: { url: string; endMs: number; compressedBytes: number }[];
   /** What kept the page from answering for more than 50 ms. */
   longTasksMs: number[];
-  /** When `firstRow` was there; null while it is not. */
+  /** When the first row of a table was there; null while it is not. */
   firstRowMs: number | null;
 }
 
