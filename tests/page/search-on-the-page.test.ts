@@ -66,6 +66,7 @@ describe('the search on the page', function () {
   it('opens by a key where nothing is typed, by Ctrl-K also there, by a button; closed, it leaves all as it was', async () => {
     await page.goto('/runs');
     await page.getByText('4 runs').waitFor();
+    await page.getByText('Temporal is away').waitFor();
     const name = page.getByLabel('Name');
     await name.focus();
     await page.keyboard.type('a/b?');
