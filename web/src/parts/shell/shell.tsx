@@ -41,13 +41,13 @@ export function Shell({ canSignOut, children }: { canSignOut: boolean; children:
       </button>
       <AppShell.Header>
         <Group h="100%" px="md" justify="space-between" wrap="nowrap">
-          <Group gap="xs" wrap="nowrap">
+          <Group gap="xs" wrap="nowrap" miw={0}>
             <Burger opened={isOpen} onClick={menu.toggle} hiddenFrom="sm" size="sm" aria-label="Menu" />
             <Text component={Link} href="/" fw={700} c="inherit" truncate>
               Model Training Manager
             </Text>
           </Group>
-          <Group gap="xs" wrap="nowrap">
+          <Group gap="xs" wrap="nowrap" flex="none">
             <Search />
             <SchemeButton />
             {canSignOut && <SignOutButton />}
