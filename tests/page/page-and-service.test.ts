@@ -72,6 +72,33 @@ describe('the page and its service', function () {
     await leave();
   });
 
+  it('find each other again after the service was away, without a reload, in both of two tabs', async () => {
+    const run = await buildRun(database);
+    const first = await visit(browser, api.url);
+    await first.page.goto('/');
+    await first.page.getByLabel('API key').fill(KEY);
+    await first.page.getByRole('button', { name: 'Sign in' }).click();
+    const second = await first.page.context().newPage();
+    await first.page.goto(`/jobs/${run.job_id}?tab=events`);
+    await second.goto('/');
+    for (const page of [first.page, second])
+      await page
+        .getByText(/Number 1 in the line/)
+        .first()
+        .waitFor();
+    const { port } = new URL(api.url);
+    await api.close();
+    for (const page of [first.page, second]) await page.getByText('The service does not answer').waitFor();
+    const set = { error_class: 'TestFailure', error_message: 'It was to fail.' };
+    assert.ok(await transition({ runId: run.id, to: 'failed', phase: 'finished', set }));
+    api = await startTestApi(database, { apiKeys: [KEY] }, { port: Number(port) });
+    for (const page of [first.page, second]) {
+      await page.getByText('The service does not answer').waitFor({ state: 'hidden' });
+      await page.getByText('It was to fail.').first().waitFor();
+    }
+    await first.leave();
+  });
+
   it('show what a GPU said of itself at each step, and nothing of the kind for a CPU', async () => {
     // Leave `device` out of knownFigures in web/src/screens/run/device-curves.tsx, and there is no such curve.
     const [run, onCpu] = [await buildRun(database), await buildRun(database)];
@@ -103,32 +130,5 @@ describe('the page and its service', function () {
     await (await told).finished();
     assert.equal(await page.getByRole('slider', { name: /^GPU/ }).count(), 0);
     await visitor.leave();
-  });
-
-  it('find each other again after the service was away, without a reload, in both of two tabs', async () => {
-    const run = await buildRun(database);
-    const first = await visit(browser, api.url);
-    await first.page.goto('/');
-    await first.page.getByLabel('API key').fill(KEY);
-    await first.page.getByRole('button', { name: 'Sign in' }).click();
-    const second = await first.page.context().newPage();
-    await first.page.goto(`/jobs/${run.job_id}?tab=events`);
-    await second.goto('/');
-    for (const page of [first.page, second])
-      await page
-        .getByText(/Number 1 in the line/)
-        .first()
-        .waitFor();
-    const { port } = new URL(api.url);
-    await api.close();
-    for (const page of [first.page, second]) await page.getByText('The service does not answer').waitFor();
-    const set = { error_class: 'TestFailure', error_message: 'It was to fail.' };
-    assert.ok(await transition({ runId: run.id, to: 'failed', phase: 'finished', set }));
-    api = await startTestApi(database, { apiKeys: [KEY] }, { port: Number(port) });
-    for (const page of [first.page, second]) {
-      await page.getByText('The service does not answer').waitFor({ state: 'hidden' });
-      await page.getByText('It was to fail.').first().waitFor();
-    }
-    await first.leave();
   });
 });

@@ -66,6 +66,7 @@ describe('the search on the page', function () {
   it('opens by a key where nothing is typed, by Ctrl-K also there, by a button; closed, it leaves all as it was', async () => {
     await page.goto('/runs');
     await page.getByText('4 runs').waitFor();
+    await page.getByText('Temporal is away').waitFor();
     const name = page.getByLabel('Name');
     await name.focus();
     await page.keyboard.type('a/b?');
@@ -271,6 +272,8 @@ describe('the search on the page', function () {
     await phone.page.getByRole('button', { name: 'Search' }).click();
     await phone.page.getByRole('combobox', { name: 'Search', exact: true }).fill('llama');
     await phone.page.getByRole('option', { name: /^Support tone/ }).waitFor();
+    const last = await phone.page.getByRole('button', { name: /^Show the page/ }).boundingBox();
+    assert.ok(last && last.x + last.width <= 390, 'the header has room for all of its buttons');
     const box = await phone.page.getByRole('dialog').boundingBox();
     assert.ok(box && box.x >= 0 && box.x + box.width <= 390, JSON.stringify(box));
     assert.ok(Number(await phone.page.evaluate('document.documentElement.scrollWidth')) <= 390);

@@ -14,34 +14,30 @@ export function HitList({ id, found, active }: { id: string; found: Hits; active
       place.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' });
   }, [active]);
   const hits = groups.flatMap((group) => group.hits);
+  if (hits.length === 0) return <div className="hits">{isSettled && <WhatCanBeFound />}</div>;
   return (
-    <div className="hits" ref={place} aria-busy={!isSettled}>
-      {hits.length > 0 && (
-        <Combobox.Options id={id} aria-label="Found">
-          {groups.map((group) => (
-            <Combobox.Group key={group.label} label={labelOf(group)}>
-              {group.hits.map((hit) => (
-                <Combobox.Option
-                  key={hit.key}
-                  id={`${id}-${hits.indexOf(hit)}`}
-                  value={hit.key}
-                  selected={hit === active}
-                  aria-selected={hit === active}
-                >
-                  <Text size="sm" component="div" lineClamp={2}>
-                    <Marked words={words}>{hit.name}</Marked>
-                  </Text>
-                  <Text size="xs" component="div" lineClamp={2}>
-                    <Marked words={words}>{hit.about}</Marked>
-                  </Text>
-                </Combobox.Option>
-              ))}
-            </Combobox.Group>
+    <Combobox.Options id={id} className="hits" ref={place} aria-label="Found" aria-busy={!isSettled}>
+      {groups.map((group) => (
+        <Combobox.Group key={group.label} label={labelOf(group)}>
+          {group.hits.map((hit) => (
+            <Combobox.Option
+              key={hit.key}
+              id={`${id}-${hits.indexOf(hit)}`}
+              value={hit.key}
+              selected={hit === active}
+              aria-selected={hit === active}
+            >
+              <Text size="sm" component="div" lineClamp={2}>
+                <Marked words={words}>{hit.name}</Marked>
+              </Text>
+              <Text size="xs" component="div" lineClamp={2}>
+                <Marked words={words}>{hit.about}</Marked>
+              </Text>
+            </Combobox.Option>
           ))}
-        </Combobox.Options>
-      )}
-      {hits.length === 0 && isSettled && <WhatCanBeFound />}
-    </div>
+        </Combobox.Group>
+      ))}
+    </Combobox.Options>
   );
 }
 

@@ -27,7 +27,7 @@ export function Deaths({ deaths }: { deaths: WorkerPool['deaths'] }) {
           <Table.Tbody>
             {deaths.map(({ worker_id, host, device, reason, at }) => (
               <Table.Tr key={worker_id}>
-                <Table.Td>{worker_id}</Table.Td>
+                <Table.Td className="no-wrap">{worker_id}</Table.Td>
                 <Table.Td>
                   {host}
                   {device !== null && `, ${device}`}
