@@ -20,7 +20,7 @@ export function AgainstTraining({ found: { step, traits } }: { found: NonNullabl
   return (
     <Scrolled label="The model in training, and as it was written">
       <Table miw={720} captionSide="top">
-        <Table.Caption>Loss of the model in training, and of its files, in nats a token</Table.Caption>
+        <Table.Caption ta="start">Loss of the model in training, and of its files, in nats a token</Table.Caption>
         <Table.Thead>
           <Table.Tr>
             {heads.map((head) => (

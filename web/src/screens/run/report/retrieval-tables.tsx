@@ -76,7 +76,7 @@ function TableOf({ label, heads, children }: { label: string; heads: string[]; c
   return (
     <Scrolled label={label}>
       <Table miw={640} captionSide="top">
-        <Table.Caption>{label}</Table.Caption>
+        <Table.Caption ta="start">{label}</Table.Caption>
         <Table.Thead>
           <Table.Tr>
             {heads.map((head, place) => (

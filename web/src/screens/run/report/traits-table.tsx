@@ -24,7 +24,7 @@ export function TraitsTable({ traits, confidence }: { traits: ReportTrait[]; con
     <Scrolled label="Traits">
       <Table miw={1100} captionSide="bottom" withColumnBorders>
         {confidence !== undefined && (
-          <Table.Caption>
+          <Table.Caption ta="start">
             In brackets: the bounds between which the difference lies on rows like these, with{' '}
             {percent(100 * confidence)} confidence. A difference is shown where zero is not among them.
           </Table.Caption>
