@@ -131,7 +131,7 @@ export function Chart({ name, summary, height = 260, axis = STEPS, whole, onRang
 
   // Lines that end at different places are all read at their ends, until the viewer points at a place.
   const atEnds = cursor === null && lines.some(({ carried }) => carried);
-  const place = atEnds ? 'At the end of each:' : `${axis.name} ${axis.format(x[at] ?? 0)}`;
+  const place = atEnds ? 'At the end of each' : `${axis.name} ${axis.format(x[at] ?? 0)}`;
   const readout = lines
     .filter(({ faint }) => !faint)
     .map((line) => {
