@@ -37,7 +37,7 @@ export default function Compare() {
       title="Compare"
       actions={
         <Button component={Link} href={`/runs?chosen=${chosen.map(writtenAs).join(',')}`} size="sm" variant="default">
-          Choose other runs
+          {chosen.length === 0 ? 'Choose runs' : 'Choose other runs'}
         </Button>
       }
     >
