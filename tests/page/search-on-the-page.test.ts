@@ -15,9 +15,9 @@ const ARABIC_NAME = 'نبرة الدعم الفني';
 const MODEL = 'acme/llama-3b';
 
 /**
- * Each was seen to fail: without `signal` in api/search.ts (the old question is not broken off), with `isFirstCertain: true` in
- * use-hits.ts (Enter opens what the text before has found), with the name as it is in marked.tsx, without `isTyping` in use-keys.ts,
- * without the check of AbortError in client.ts (the service counts as away).
+ * What breaks them: no `signal` in api/search.ts (the question of before is not broken off), `isFirstCertain: true` in use-hits.ts (Enter
+ * opens what the text before has found), the text as it is in marked.tsx, no `isTyping` in use-keys.ts, no look at AbortError in client.ts
+ * (the service counts as away), .hits around the list instead of the list (a place that scrolls, and that no key reaches).
  */
 describe('the search on the page', function () {
   this.timeout(300_000);
