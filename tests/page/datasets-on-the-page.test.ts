@@ -69,6 +69,8 @@ describe('datasets on the page', function () {
     await ended('1 uploaded');
     await assertNoBarriers(visitor, 'an upload that has ended');
     await page.getByRole('link', { name: 'say what its columns are' }).click();
+    // Never fold it in web/src/parts/shell/uploads-panel.tsx, and it hides a part of every screen.
+    await uploads().getByRole('list').waitFor({ state: 'hidden' });
     await page.getByText('Its rows are no conversations yet').waitFor();
     await page.getByRole('button', { name: 'Clear', exact: true }).click();
     await assertNoBarriers(visitor, 'no mapping');

@@ -1,5 +1,6 @@
 import { Button, Group, Stack, Text, UnstyledButton } from '@mantine/core';
 import { useState, useSyncExternalStore } from 'react';
+import { useLocation } from 'wouter';
 import { isUnderWay, type Upload, uploads } from '../../api/uploads.ts';
 import { UploadRow } from './upload-row.tsx';
 import './uploads.css';
@@ -7,7 +8,15 @@ import './uploads.css';
 /** The uploads of this page, below every screen: they go on wherever the visitor goes. */
 export function UploadsPanel() {
   const all = useSyncExternalStore(uploads.subscribe, () => uploads.all);
+  const [location] = useLocation();
   const [isFolded, setIsFolded] = useState(false);
+  const [last, setLast] = useState({ location, count: all.length });
+  if (last.location !== location || last.count !== all.length) {
+    setLast({ location, count: all.length });
+    // What went well is in nobody's way on the next screen; what is new is shown.
+    if (all.length > last.count) setIsFolded(false);
+    else if (last.location !== location && all.every(({ state }) => state === 'saved')) setIsFolded(true);
+  }
   const ended = all.filter((upload) => !isUnderWay(upload));
   const clear = () => {
     for (const upload of ended) uploads.dismiss(upload);
