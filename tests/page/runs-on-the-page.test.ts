@@ -48,7 +48,7 @@ describe('runs on the page', function () {
     await page.getByText('No worker runs. Start one').waitFor();
     await assertNoBarriers(visitor, 'the empty overview');
     await page.getByRole('button', { name: 'Start workers' }).click();
-    await page.getByText('0 of 1 train, 1 wait for work').waitFor({ timeout: 120_000 });
+    await page.getByText('0 of 1 training, 1 waiting for work').waitFor({ timeout: 120_000 });
     await step('A worker').getByText('done').waitFor();
     await page.getByRole('region', { name: 'Machines' }).getByText('cpu: worker-').waitFor();
     await assertNoBarriers(visitor, 'the empty overview with a worker');

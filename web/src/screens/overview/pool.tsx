@@ -43,7 +43,7 @@ function sentenceOf(
   const others = total_workers - busy_workers - idle_workers;
   if (total_workers > 0)
     return [
-      `${busy_workers} of ${total_workers} train, ${idle_workers} wait for work`,
+      `${busy_workers} of ${total_workers} training, ${idle_workers} waiting for work`,
       others > 0 ? `, ${others} do neither: the table says why` : '',
       `. At most ${max_workers} run at once.`,
     ].join('');
