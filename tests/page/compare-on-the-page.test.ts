@@ -1,23 +1,15 @@
 import assert from 'node:assert/strict';
-import type { Browser, Page } from 'playwright-core';
-import { assertNoBarriers, findChromium, NO_CHROMIUM, startBrowser, type Visitor, visit } from '../support/browser.ts';
+import type { Page } from 'playwright-core';
+import { assertNoBarriers, describePage, type Visitor } from '../support/browser.ts';
 import { shownWorkers } from '../support/hosts.ts';
 import { type Jobs, jobsOf } from '../support/jobs.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, until } from '../support/service.ts';
 
-const chromium = await findChromium();
-
 /** What Chromium writes where the API says that there is no such job. */
 const NOT_THERE = /status of 404/;
 
-describe('runs compared on the page', function () {
-  this.timeout(300_000);
-  if (chromium === null) {
-    it('are not tried', () => console.log(NO_CHROMIUM));
-    return;
-  }
-  let browser: Browser;
+describePage('runs compared on the page', (visit) => {
   let service: TestService;
   let remove: () => Promise<void>;
   let visitor: Visitor;
@@ -31,8 +23,7 @@ describe('runs compared on the page', function () {
 
   before(async () => {
     ({ service, remove } = await startTestService());
-    browser = await startBrowser(chromium);
-    visitor = await visit(browser, new URL(service.apiUrl).origin);
+    visitor = await visit(new URL(service.apiUrl).origin);
     page = visitor.page;
     await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
     jobs = jobsOf(service, Number((await service.upload('rows.csv', csvRows(60))).body.id));
@@ -46,7 +37,6 @@ describe('runs compared on the page', function () {
   });
 
   after(async () => {
-    await browser?.close();
     await remove?.();
   });
 
@@ -212,7 +202,7 @@ describe('runs compared on the page', function () {
   });
 
   it('fit a phone', async () => {
-    const phone = await visit(browser, new URL(service.apiUrl).origin, { width: 390, height: 844 });
+    const phone = await visit(new URL(service.apiUrl).origin, { width: 390, height: 844 });
     const runs = `runs=job-${small},job-${large},job-${interrupted}`;
     for (const address of [`/compare?${runs}`, `/compare?${runs}&tab=settings`, `/compare?${runs}&tab=results`]) {
       await phone.page.goto(address);

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
-import type { Browser, Page } from 'playwright-core';
-import { assertNoBarriers, findChromium, NO_CHROMIUM, startBrowser, type Visitor, visit } from '../support/browser.ts';
+import type { Page } from 'playwright-core';
+import { assertNoBarriers, describePage, type Visitor } from '../support/browser.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, TINY_MODEL, until } from '../support/service.ts';
-
-const chromium = await findChromium();
 
 /** What a page would run, were it careless. */
 const HTML = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
@@ -33,13 +31,7 @@ async function drop(page: Page, files: { name: string; content: string }[]): Pro
   await page.dispatchEvent('body', 'drop', { dataTransfer });
 }
 
-describe('datasets on the page', function () {
-  this.timeout(300_000);
-  if (chromium === null) {
-    it('are not tried', () => console.log(NO_CHROMIUM));
-    return;
-  }
-  let browser: Browser;
+describePage('datasets on the page', (visit) => {
   let service: TestService;
   let remove: () => Promise<void>;
   let visitor: Visitor;
@@ -47,14 +39,12 @@ describe('datasets on the page', function () {
 
   before(async () => {
     ({ service, remove } = await startTestService());
-    browser = await startBrowser(chromium);
-    visitor = await visit(browser, new URL(service.apiUrl).origin);
+    visitor = await visit(new URL(service.apiUrl).origin);
     page = visitor.page;
     page.setDefaultTimeout(15_000);
   });
 
   after(async () => {
-    await browser?.close();
     await remove?.();
   });
 
@@ -236,7 +226,7 @@ describe('datasets on the page', function () {
     const { id } = (
       await service.upload('fragen.csv', csvOf(CELLS), { mapping: '{"prompt":"frage","completion":"antwort"}' })
     ).body;
-    const phone = await visit(browser, new URL(service.apiUrl).origin, { width: 390, height: 844 });
+    const phone = await visit(new URL(service.apiUrl).origin, { width: 390, height: 844 });
     for (const address of [
       '',
       ...['rows', 'profile', 'mapping', 'learnt', 'users'].map((tab) => `/${id}?tab=${tab}`),

@@ -2,25 +2,17 @@ import assert from 'node:assert/strict';
 import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import type { Browser, Page } from 'playwright-core';
-import { assertNoBarriers, findChromium, NO_CHROMIUM, startBrowser, type Visitor, visit } from '../support/browser.ts';
+import type { Page } from 'playwright-core';
+import { assertNoBarriers, describePage, type Visitor } from '../support/browser.ts';
 import { processesOf, residentBytes } from '../support/processes.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, until } from '../support/service.ts';
-
-const chromium = await findChromium();
 
 /** Of fifty bytes each. */
 const ROWS = 4_200_000;
 const LEAST_BYTES = 200_000_000;
 
-describe('a large upload on the page', function () {
-  this.timeout(300_000);
-  if (chromium === null) {
-    it('is not tried', () => console.log(NO_CHROMIUM));
-    return;
-  }
-  let browser: Browser;
+describePage('a large upload on the page', (visit) => {
   let service: TestService;
   let remove: () => Promise<void>;
   let visitor: Visitor;
@@ -28,13 +20,11 @@ describe('a large upload on the page', function () {
 
   before(async () => {
     ({ service, remove } = await startTestService());
-    browser = await startBrowser(chromium);
-    visitor = await visit(browser, new URL(service.apiUrl).origin);
+    visitor = await visit(new URL(service.apiUrl).origin);
     page = visitor.page;
   });
 
   after(async () => {
-    await browser?.close();
     await remove?.();
   });
 

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { COMPLETE, putInCache } from '../support/base-models.ts';
-import { assertNoBarriers, findChromium, NO_CHROMIUM, startBrowser, type Visitor, visit } from '../support/browser.ts';
+import { assertNoBarriers, describePage, type Visitor } from '../support/browser.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, TINY_MODEL, until } from '../support/service.ts';
-
-const chromium = await findChromium();
 
 /** What Chromium writes of every answer that is a refusal. */
 const REFUSALS = /Failed to load resource: the server responded with a status of (400|422)/;
@@ -15,13 +13,7 @@ interface Made {
   [field: string]: unknown;
 }
 
-describe('a new training on the page', function () {
-  this.timeout(300_000);
-  if (chromium === null) {
-    it('is not tried', () => console.log(NO_CHROMIUM));
-    return;
-  }
-  let browser: Browser;
+describePage('a new training on the page', (visit) => {
   let service: TestService;
   let remove: () => Promise<void>;
   let visitor: Visitor;
@@ -32,13 +24,11 @@ describe('a new training on the page', function () {
     // One that cannot be used, with the reason.
     const { 'model.safetensors': _, ...partly } = COMPLETE;
     await putInCache(service.env.modelCache, 'some/unfinished', partly);
-    browser = await startBrowser(chromium);
-    visitor = await visit(browser, new URL(service.apiUrl).origin);
+    visitor = await visit(new URL(service.apiUrl).origin);
     page = visitor.page;
   });
 
   after(async () => {
-    await browser?.close();
     await remove?.();
   });
 
@@ -288,7 +278,7 @@ describe('a new training on the page', function () {
   });
 
   it('fits a phone', async () => {
-    const phone = await visit(browser, new URL(service.apiUrl).origin, { width: 390, height: 844 });
+    const phone = await visit(new URL(service.apiUrl).origin, { width: 390, height: 844 });
     for (const address of [
       '/new',
       '/new/job',

@@ -1,39 +1,29 @@
 import assert from 'node:assert/strict';
-import type { Browser } from 'playwright-core';
 import { transition } from '../../src/models/runs/transition.ts';
 import { type ApiOnly, startTestApi } from '../support/api.ts';
-import { assertNoBarriers, findChromium, NO_CHROMIUM, startBrowser, visit } from '../support/browser.ts';
+import { assertNoBarriers, describePage } from '../support/browser.ts';
 import { startTestDatabase, type TestDatabase } from '../support/database.ts';
 import { buildRun } from '../support/runs.ts';
 
-const chromium = await findChromium();
 const KEY = 'a-key-of-this-service';
 
 /** The API over a real database; Temporal is away, which the page says. */
-describe('the page and its service', function () {
-  this.timeout(300_000);
-  if (chromium === null) {
-    it('are not tried', () => console.log(NO_CHROMIUM));
-    return;
-  }
-  let browser: Browser;
+describePage('the page and its service', (visit) => {
   let database: TestDatabase;
   let api: ApiOnly;
 
   before(async () => {
     database = await startTestDatabase();
     api = await startTestApi(database, { apiKeys: [KEY] });
-    browser = await startBrowser(chromium);
   });
 
   after(async () => {
-    await browser?.close();
     await api?.close();
     await database?.remove();
   });
 
   it('ask for a key where there is one, take no wrong one, keep the right one over a reload, and forget it', async () => {
-    const visitor = await visit(browser, api.url);
+    const visitor = await visit(api.url);
     const { page } = visitor;
     await page.goto('/runs?status=open');
     await page.getByRole('heading', { name: 'Sign in' }).waitFor();
@@ -58,7 +48,7 @@ describe('the page and its service', function () {
 
   it('keep the frame where a part of a screen is not there any more, and load it again', async () => {
     // Take BrokenScreen out of web/src/screens.tsx, and the whole page is gone.
-    const { page, leave } = await visit(browser, api.url);
+    const { page, leave } = await visit(api.url);
     await page.goto('/');
     await page.getByLabel('API key').fill(KEY);
     await page.getByRole('button', { name: 'Sign in' }).click();
@@ -74,7 +64,7 @@ describe('the page and its service', function () {
 
   it('find each other again after the service was away, without a reload, in both of two tabs', async () => {
     const run = await buildRun(database);
-    const first = await visit(browser, api.url);
+    const first = await visit(api.url);
     await first.page.goto('/');
     await first.page.getByLabel('API key').fill(KEY);
     await first.page.getByRole('button', { name: 'Sign in' }).click();
@@ -111,7 +101,7 @@ describe('the page and its service', function () {
       await database.sequelize.query(
         `INSERT INTO run_metrics (run_id, lease_epoch, step, epoch, loss, device) SELECT ${id}, 1, step, 1, 1.0 / step, ${said} FROM generate_series(1, 20) AS step`,
       );
-    const visitor = await visit(browser, api.url);
+    const visitor = await visit(api.url);
     const { page } = visitor;
     await page.goto(`/jobs/${run.job_id}`);
     await page.getByLabel('API key').fill(KEY);

@@ -5,15 +5,13 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import type { Browser, Download, Page } from 'playwright-core';
+import type { Download, Page } from 'playwright-core';
 import { extract } from 'tar';
-import { assertNoBarriers, findChromium, NO_CHROMIUM, startBrowser, type Visitor, visit } from '../support/browser.ts';
+import { assertNoBarriers, describePage, type Visitor } from '../support/browser.ts';
 import { type Jobs, jobsOf } from '../support/jobs.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, TINY_EMBEDDER, TINY_MODEL, until } from '../support/service.ts';
 import { putLargeWeights, putTinyModel } from '../support/tiny-models.ts';
-
-const chromium = await findChromium();
 
 /** What a page would run, were it careless. */
 const HTML = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
@@ -43,13 +41,7 @@ interface Found {
 }
 
 /** Of a real run of two traits, of one whose model is not usable, of one that failed before, and of a rag run. */
-describe('the report on the page', function () {
-  this.timeout(480_000);
-  if (chromium === null) {
-    it('is not tried', () => console.log(NO_CHROMIUM));
-    return;
-  }
-  let browser: Browser;
+describePage('the report on the page', (visit) => {
   let service: TestService;
   let remove: () => Promise<void>;
   let visitor: Visitor;
@@ -85,14 +77,12 @@ describe('the report on the page', function () {
     address = `/projects/${body.id}`;
     await service.call('POST', `${address}/start`);
     await service.call('POST', '/workers/', { action: 'start', worker_count: 2 });
-    browser = await startBrowser(chromium);
-    visitor = await visit(browser, new URL(service.apiUrl).origin);
+    visitor = await visit(new URL(service.apiUrl).origin);
     page = visitor.page;
     page.setDefaultTimeout(30_000);
   });
 
   after(async () => {
-    await browser?.close();
     await remove?.();
     if (folder) await rm(folder, { recursive: true });
   });
@@ -245,7 +235,7 @@ describe('the report on the page', function () {
 
   it('fits a phone', async () => {
     // Take Scrolled out of TraitsTable.
-    const phone = await visit(browser, new URL(service.apiUrl).origin, { width: 390, height: 844 });
+    const phone = await visit(new URL(service.apiUrl).origin, { width: 390, height: 844 });
     await phone.page.goto(`${address}?tab=report`);
     await phone.page.getByRole('heading', { name: 'Model card' }).waitFor();
     const width = Number(await phone.page.evaluate('document.documentElement.scrollWidth'));

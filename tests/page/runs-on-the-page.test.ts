@@ -1,35 +1,24 @@
 import assert from 'node:assert/strict';
-import type { Browser } from 'playwright-core';
-import { assertNoBarriers, findChromium, NO_CHROMIUM, startBrowser, type Visitor, visit } from '../support/browser.ts';
+import { assertNoBarriers, describePage, type Visitor } from '../support/browser.ts';
 import { shownWorkers } from '../support/hosts.ts';
 import { jobsOf } from '../support/jobs.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, until } from '../support/service.ts';
 
-const chromium = await findChromium();
-
 /** A name that a page would run, were it careless. */
 const HOSTILE_NAME = '<img src=x onerror="document.title=1"> & "quotes" \u202egnp.exe';
 
-describe('runs on the page', function () {
-  this.timeout(300_000);
-  if (chromium === null) {
-    it('are not tried', () => console.log(NO_CHROMIUM));
-    return;
-  }
-  let browser: Browser;
+describePage('runs on the page', (visit) => {
   let service: TestService;
   let remove: () => Promise<void>;
   let visitor: Visitor;
 
   before(async () => {
     ({ service, remove } = await startTestService());
-    browser = await startBrowser(chromium);
-    visitor = await visit(browser, new URL(service.apiUrl).origin);
+    visitor = await visit(new URL(service.apiUrl).origin);
   });
 
   after(async () => {
-    await browser?.close();
     await remove?.();
   });
 
@@ -156,7 +145,7 @@ describe('runs on the page', function () {
   });
 
   it('fit a phone', async () => {
-    const phone = await visit(browser, new URL(service.apiUrl).origin, { width: 390, height: 844 });
+    const phone = await visit(new URL(service.apiUrl).origin, { width: 390, height: 844 });
     for (const address of ['/', '/runs', '/jobs/1', '/jobs/2?tab=mixture']) {
       await phone.page.goto(address);
       await phone.page.getByRole('heading', { level: 1 }).waitFor();

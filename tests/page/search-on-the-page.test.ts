@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { type ApiOnly, startTestApi } from '../support/api.ts';
 import { COMPLETE, putInCache, without } from '../support/base-models.ts';
-import { assertNoBarriers, findChromium, NO_CHROMIUM, startBrowser, type Visitor, visit } from '../support/browser.ts';
+import { assertNoBarriers, describePage, type Visitor } from '../support/browser.ts';
 import { startTestDatabase, type TestDatabase } from '../support/database.ts';
 import { csvRows } from '../support/rows.ts';
 import { until } from '../support/service.ts';
-
-const chromium = await findChromium();
 
 /** A name that a page would run, were it careless, and one that would turn the text around it. */
 const HOSTILE_NAME = '<img src=x onerror="document.title=1"> & "quotes" \u202egnp.exe';
@@ -19,13 +17,7 @@ const MODEL = 'acme/llama-3b';
  * opens what the text before has found), the text as it is in marked.tsx, no `isTyping` in use-keys.ts, no look at AbortError in client.ts
  * (the service counts as away), .hits around the list instead of the list (a place that scrolls, and that no key reaches).
  */
-describe('the search on the page', function () {
-  this.timeout(300_000);
-  if (chromium === null) {
-    it('is not tried', () => console.log(NO_CHROMIUM));
-    return;
-  }
-  let browser: Browser;
+describePage('the search on the page', (visit) => {
   let database: TestDatabase;
   let api: ApiOnly;
   let visitor: Visitor;
@@ -42,13 +34,11 @@ describe('the search on the page', function () {
     const traits = [{ trait_type: 'coding', datasets: [{ dataset_id: chats.id, percentage: 100 }] }];
     const project = { name: 'Never started', base_model: 'acme/other', output_directory: 'p', traits };
     assert.equal((await api.call('POST', '/projects/', project)).status, 201);
-    browser = await startBrowser(chromium);
-    visitor = await visit(browser, api.url);
+    visitor = await visit(api.url);
     page = visitor.page;
   });
 
   after(async () => {
-    await browser?.close();
     await api?.close();
     await database?.remove();
   });
@@ -271,7 +261,7 @@ describe('the search on the page', function () {
   });
 
   it('fits a phone', async () => {
-    const phone = await visit(browser, api.url, { width: 390, height: 844 });
+    const phone = await visit(api.url, { width: 390, height: 844 });
     await phone.page.goto('/runs');
     await phone.page.getByRole('button', { name: 'Search' }).click();
     await phone.page.getByRole('combobox', { name: 'Search', exact: true }).fill('llama');

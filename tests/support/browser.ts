@@ -8,6 +8,7 @@ import { PROJECT_ROOT } from '../../src/platform/env.ts';
 const INSTALL_TIMEOUT_MS = 300_000;
 /** A busy machine of two cores draws, and answers, many times more slowly than one that is free. */
 const PATIENCE_MS = 120_000;
+const SUITE_TIMEOUT_MS = 480_000;
 
 const PLACES = [
   '/usr/bin/chromium',
@@ -109,4 +110,26 @@ export async function assertNoBarriers({ page, barriers }: Visitor, screen: stri
     assert.deepEqual(await barriers(), [], `${screen}, ${colorScheme}`);
   }
   await page.emulateMedia({ colorScheme: 'light' });
+}
+
+/** Opens the page of the service at an address, as somebody who has not been there before. */
+export type Visit = (origin: string, look?: Look) => Promise<Visitor>;
+
+const chromiumPath = await findChromium();
+
+/** Tests of the page with a browser of their own, which is closed behind them. Where there is no Chromium, they say so in place of all. */
+export function describePage(title: string, suite: (visit: Visit) => void): void {
+  describe(title, function () {
+    this.timeout(SUITE_TIMEOUT_MS);
+    if (chromiumPath === null) {
+      it('not tried', () => console.log(NO_CHROMIUM));
+      return;
+    }
+    let browser: Browser;
+    before(async () => {
+      browser = await startBrowser(chromiumPath);
+    });
+    after(() => browser?.close());
+    suite((origin, look) => visit(browser, origin, look));
+  });
 }
