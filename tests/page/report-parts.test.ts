@@ -34,7 +34,7 @@ describe('the parts of a report', () => {
   });
 
   it('mark the words that another text does not have, in any script, and keep every character', () => {
-    // Take `spaces` out of the first add in piecesOf, and a text loses its spaces.
+    // Leave out adding `spaces` in piecesOf, and a text loses its spaces.
     const cases: [other: string, text: string, marked: string[], missing: number][] = [
       ['The answer is 42.', 'The  answer\nis 41, so', ['41, so'], 2],
       ['one two three', 'one three', [], 1],
@@ -56,6 +56,7 @@ describe('the parts of a report', () => {
   });
 
   it('mark no words of texts of which all would have to be held against all', () => {
+    // Leave MOST_CELLS out in commonOf.
     const long = (from: number) => Array.from({ length: 5_000 }, (_, i) => `w${from + i}`).join(' ');
     assert.equal(differenceFrom(long(0), long(10_000)), null);
     // What both begin and end with costs nothing.
@@ -63,6 +64,7 @@ describe('the parts of a report', () => {
   });
 
   it('cut pieces where the text is cut', () => {
+    // Have beginningOf count nothing down.
     const pieces = [
       { text: 'one ', differs: false },
       { text: 'two', differs: true },
@@ -75,6 +77,7 @@ describe('the parts of a report', () => {
   });
 
   it('read a model card as blocks, and HTML in it as text', () => {
+    // Split rows at every bar in cellsOf.
     const card = [
       '---',
       'base_model: x',
