@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 
 from .failures import LEASE_LOST, PARENT_GONE
 
@@ -49,6 +50,15 @@ def die_with_parent(parent: int | None = None) -> None:
         os._exit(PARENT_GONE)
 
 
+def _lines_of(descriptor: int) -> Iterator[str]:
+    """Lines as they come. By the system's own read: a thread that waits in `sys.stdin` keeps its lock, and a copy of this process, which has the lock
+    and not the thread, would wait for it for ever when it closes its standard input, as multiprocessing has each copy do."""
+    rest = b""
+    while chunk := os.read(descriptor, 65_536):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from (line.decode() for line in lines)
+
+
 def obey_stdin(commands: Commands) -> None:
     """Reads `stop`, `checkpoint` and `lease MILLISECONDS` lines. When standard input closes, our parent is gone: die at
     once, lest two train. So when a lease is not prolonged: our parent may be stopped, or cut off, and the run another's."""
@@ -56,7 +66,7 @@ def obey_stdin(commands: Commands) -> None:
     die_with_parent()
 
     def read() -> None:
-        for line in sys.stdin:
+        for line in _lines_of(sys.stdin.fileno()):
             if line.strip() == "stop":
                 commands.stop.set()
             elif line.strip() == "checkpoint":

@@ -39,6 +39,18 @@ class Process(unittest.TestCase):
                 return trainer
         self.fail("It ended before its first step.")
 
+    def test_rows_are_made_tokens_of_by_copies_while_it_listens(self):
+        # Read sys.stdin in supervision.obey_stdin, and the copies wait for a lock that nobody gives back, as every training of some thousand rows did.
+        run_file = write_run_file(self.work, threads=2, hyperparameters={**HYPERPARAMETERS, "max_steps": 1})
+        shared = "import sys; from trainer.tokens import all_rows; all_rows.WORTH_SHARING_S = -1; all_rows._BLOCK_MESSAGES = 4"
+        code = f"{shared}; from trainer.__main__ import main; sys.exit(main(['run', {str(run_file)!r}, '--supervised']))"
+        with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as trainer:
+            try:
+                # Not by communicate, which closes the input: it ends then.
+                self.assertEqual(trainer.wait(timeout=120), 0)
+            finally:
+                trainer.kill()
+
     def test_stop_saves_and_says_so(self):
         trainer = self.long_training(fresh=True)
         trainer.stdin.write("stop\n")

@@ -1,5 +1,4 @@
 import { useMantineColorScheme } from '@mantine/core';
-import { useState } from 'react';
 import { useLocation } from 'wouter';
 import { Dialog } from '../dialog.tsx';
 import { useScheme } from '../scheme.ts';
@@ -8,11 +7,8 @@ import { KeyList } from './key-list.tsx';
 import { SearchField } from './search-field.tsx';
 import type { View } from './use-keys.ts';
 
-/** The search, or the keys that there are; both in one dialog, which knows where the focus was before. */
+/** The search, or the keys that there are; both in one dialog. */
 export default function SearchDialog({ view, onView }: { view: View | null; onView: (view: View | null) => void }) {
-  // What it showed last stays in it while it fades.
-  const [lastView, setLastView] = useState<View>('search');
-  if (view !== null && view !== lastView) setLastView(view);
   const [, navigate] = useLocation();
   const { setColorScheme } = useMantineColorScheme();
   const otherScheme = useScheme() === 'dark' ? 'light' : 'dark';
@@ -22,15 +18,15 @@ export default function SearchDialog({ view, onView }: { view: View | null; onVi
     if ('to' in does) navigate(does.to);
     else setColorScheme(otherScheme);
   };
-  const shown = view ?? lastView;
   return (
     <Dialog
-      title={shown === 'search' ? 'Search' : 'Keys'}
+      title={view === 'keys' ? 'Keys' : 'Search'}
       size="lg"
       isOpen={view !== null}
       onClose={() => onView(null)}
+      returnsFocus={false}
     >
-      {shown === 'search' ? <SearchField onTake={take} /> : <KeyList />}
+      {view === 'keys' ? <KeyList /> : <SearchField onTake={take} />}
     </Dialog>
   );
 }

@@ -53,6 +53,8 @@ export function SearchField({ onTake }: { onTake: (hit: Hit) => void }) {
     <Combobox onOptionSubmit={submit}>
       <TextInput
         data-autofocus
+        // Whoever opens the search types at once, before the dialog itself would give the focus.
+        autoFocus
         aria-label="Search"
         placeholder="Name, number, base model, dataset, setting"
         value={text}
