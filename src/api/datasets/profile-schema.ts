@@ -46,7 +46,7 @@ export const ProfileSchema = z
       z.object({
         name: z.string(),
         empty: z.int(),
-        distinct: z.int().openapi({ description: 'Within some percent' }),
+        distinct: z.int().openapi({ description: 'An estimate, which may be off by a fifth' }),
         characters: lengths,
       }),
     ),

@@ -30,7 +30,7 @@ export function Columns({ columns, rows }: { columns: DatasetProfile['columns'];
           </Table.Td>
           <Table.Td>
             {count(distinct)}
-            <Share value={Math.min(distinct, rows)} of={rows} />
+            <Share value={distinct} of={rows} />
           </Table.Td>
           <Table.Td>{count(characters.median)}</Table.Td>
           <Table.Td>{count(characters.p95)}</Table.Td>
