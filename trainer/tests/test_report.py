@@ -100,7 +100,7 @@ class Report(unittest.TestCase):
         self.assertTrue(all(dataset["tokens"] > 0 for dataset in report["data"]["datasets"]))
         self.assertEqual([(trait["trait"], trait["by_format"]["scorer"]) for trait in report["traits"]], [("maths", "number"), ("coding", "python_parses")])
         self.assertEqual(len(report["fixed_prompts"]), 5)
-        # Of all six that were asked of each trait, with the conversation; what is told, and report.md, have the first two: leave [:FEW]
+        # Of all six that were asked of each trait, with the conversation; the event, and report.md, have the first two: leave [:FEW]
         # out of few_of_each_trait, and they have all.
         self.assertEqual([sample["trait"] for sample in report["samples"]], ["maths"] * 6 + ["coding"] * 6)
         self.assertEqual(report["samples"][0]["messages"], [{"role": "user", "content": report["samples"][0]["prompt"]}])

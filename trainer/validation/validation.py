@@ -19,7 +19,7 @@ from ..runs.run_file import RunFile
 from .comparison import Done, compare
 from .exported import against_training, beyond_margin, unchanged
 
-MOST_TOLD_CHARACTERS = 500  # Of a sample, in what is told. The report has all of it, with the conversation before.
+MOST_TOLD_CHARACTERS = 500  # Of a sample, in the event. The report has all of it, with the conversation before.
 NEEDED = ("config.json", "tokenizer.json")
 NEEDED_OF_ADAPTER = ("adapter/adapter_config.json", "adapter/adapter_model.safetensors", "tokenizer.json")
 

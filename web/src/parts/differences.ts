@@ -5,7 +5,7 @@ export interface Difference {
   after: string | null;
 }
 
-/** By what the parts of a list are told apart. */
+/** What tells the parts of a list apart. */
 const IDENTITIES = ['trait', 'trait_type', 'dataset_id'];
 
 /** The fields in which two requests differ, in the order of the first. */

@@ -9,7 +9,7 @@ export interface Axis {
   all: string;
   /** A place on it as a number that is read behind the name. */
   format: (x: number) => string;
-  /** The same beside the axis, where its unit is clear; '' where nothing is to stand. */
+  /** The same beside the axis, where its unit is clear; '' for nothing. */
   tick: (x: number) => string;
   /** Between which round numbers its ticks may choose; not there: any. */
   increments?: number[];

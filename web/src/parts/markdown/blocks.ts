@@ -1,4 +1,4 @@
-/** The parts of a text in Markdown that are told apart. Everything else, HTML above all, is a paragraph. */
+/** The parts of a Markdown text that are known here. Everything else, HTML above all, is a paragraph. */
 export type Block =
   | { kind: 'heading'; level: number; text: string }
   | { kind: 'code'; text: string }

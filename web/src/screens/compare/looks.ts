@@ -1,4 +1,4 @@
-/** How a run is told from others in every chart: by its colour, and by its dash for whoever does not see that. */
+/** What tells a run from others in every chart: its colour, and its dash for those who do not see colours. */
 export interface Look {
   color: `--line-run-${number}`;
   dash: number[];
