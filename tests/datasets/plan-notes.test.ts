@@ -18,7 +18,8 @@ describe('the plan of rows that a chat template cannot show', function () {
 
   before(async () => {
     database = await startTestDatabase();
-    api = await startTestApi(database);
+    // The trainer counts tokens, and loads its libraries first: on a busy machine that takes longer than an answer may.
+    api = await startTestApi(database, {}, { answerWithinMs: 90_000 });
     await ensureTrainerPython({ env: api.env, onProgress: () => {} });
     await putTinyModel(api.env, 'tiny-random');
     const file = ROWS.map((row, i) => JSON.stringify({ ...row, number: i })).join('\n');
