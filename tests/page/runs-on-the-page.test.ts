@@ -123,7 +123,7 @@ describePage('runs on the page', (visit) => {
     for (const [tab, seen] of [
       ['log', page.getByRole('log')],
       ['checkpoints', page.getByRole('region', { name: 'Checkpoints' })],
-      ['mixture', page.getByRole('region', { name: 'Mixture' })],
+      ['mixture', page.getByRole('region', { name: 'Rows of each dataset' })],
       ['settings', page.getByRole('region', { name: 'Hyperparameters' })],
       ['report', page.getByRole('region', { name: 'Traits' })],
     ] as const) {
