@@ -6,12 +6,14 @@ import { Scrolled } from './scrolled.tsx';
 export function DataTable({
   label,
   heads,
+  caption,
   children,
   ...looks
-}: { label: string; heads: string[]; children: ReactNode } & Omit<TableProps, 'data'>) {
+}: { label: string; heads: string[]; caption?: string; children: ReactNode } & Omit<TableProps, 'data'>) {
   return (
     <Scrolled label={label}>
       <Table {...looks}>
+        {caption !== undefined && <Table.Caption ta="start">{caption}</Table.Caption>}
         <Table.Thead>
           <Table.Tr>
             {heads.map((head) => (

@@ -1,7 +1,8 @@
-import { Alert, Anchor, Button, List, Loader, Stack, Tabs, Text } from '@mantine/core';
+import { Alert, Anchor, Button, List, Loader, Stack, Text } from '@mantine/core';
 import { lazy, Suspense } from 'react';
 import { Link } from 'wouter';
 import { useChangeAddress, useChoice, useParam } from '../../parts/address.ts';
+import { NamedTabs } from '../../parts/named-tabs.tsx';
 import { chosenIn, MOST_COMPARED, problemOf, writtenAs } from '../../parts/runs/chosen.ts';
 import { Screen } from '../../parts/screen.tsx';
 import { UserText } from '../../parts/user-text.tsx';
@@ -60,31 +61,21 @@ export default function Compare() {
 
 function Comparison({ runs }: { runs: Compared[] }) {
   const tab = useChoice('tab', TABS, 'curves');
-  const change = useChangeAddress();
   const bases = useBases(runs);
   const reports = useReports(runs);
   const unfair = unfairness(bases);
   return (
     <Stack>
       {unfair.length > 0 && <Sentences title="What is not a fair comparison" sentences={unfair} />}
-      <Tabs value={tab} onChange={(value) => change({ tab: value === 'curves' ? null : value })} keepMounted={false}>
-        <Tabs.List>
-          {TABS.map((name) => (
-            <Tabs.Tab key={name} value={name}>
-              {name}
-            </Tabs.Tab>
-          ))}
-        </Tabs.List>
-        <Tabs.Panel value={tab} pt="md">
-          {tab === 'curves' && (
-            <Suspense fallback={<Loader role="status" aria-label="Loading" />}>
-              <CurveCharts runs={runs} bases={bases} />
-            </Suspense>
-          )}
-          {tab === 'settings' && <Settings runs={runs} bases={bases} reports={reports} />}
-          {tab === 'results' && <Results runs={runs} reports={reports} />}
-        </Tabs.Panel>
-      </Tabs>
+      <NamedTabs names={TABS} tab={tab}>
+        {tab === 'curves' && (
+          <Suspense fallback={<Loader role="status" aria-label="Loading" />}>
+            <CurveCharts runs={runs} bases={bases} />
+          </Suspense>
+        )}
+        {tab === 'settings' && <Settings runs={runs} bases={bases} reports={reports} />}
+        {tab === 'results' && <Results runs={runs} reports={reports} />}
+      </NamedTabs>
     </Stack>
   );
 }

@@ -1,6 +1,6 @@
 import { Stack, Table, Text, Title } from '@mantine/core';
 import type { WorkerPool } from '../../api/types.ts';
-import { Scrolled } from '../../parts/scrolled.tsx';
+import { DataTable } from '../../parts/data-table.tsx';
 import { UserText } from '../../parts/user-text.tsx';
 import { When } from '../../parts/when.tsx';
 
@@ -13,38 +13,30 @@ export function Deaths({ deaths }: { deaths: WorkerPool['deaths'] }) {
         Workers that died
       </Title>
       <Text size="sm">What they trained went on from its last checkpoint, and others took their places.</Text>
-      <Scrolled label="Workers that died, and why">
-        <Table miw={560} verticalSpacing="xs">
-          <Table.Thead>
-            <Table.Tr>
-              {['Worker', 'Where', 'Why', 'When'].map((head) => (
-                <Table.Th key={head} scope="col">
-                  {head}
-                </Table.Th>
-              ))}
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {deaths.map(({ worker_id, host, device, reason, at }) => (
-              <Table.Tr key={worker_id}>
-                <Table.Td className="no-wrap">{worker_id}</Table.Td>
-                <Table.Td>
-                  {host}
-                  {device !== null && `, ${device}`}
-                </Table.Td>
-                <Table.Td>
-                  <Text size="sm" lineClamp={3} component="div">
-                    <UserText>{reason ?? 'Nothing is known of it.'}</UserText>
-                  </Text>
-                </Table.Td>
-                <Table.Td className="no-wrap">
-                  <When at={at} />
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Scrolled>
+      <DataTable
+        label="Workers that died, and why"
+        heads={['Worker', 'Where', 'Why', 'When']}
+        miw={560}
+        verticalSpacing="xs"
+      >
+        {deaths.map(({ worker_id, host, device, reason, at }) => (
+          <Table.Tr key={worker_id}>
+            <Table.Td className="no-wrap">{worker_id}</Table.Td>
+            <Table.Td>
+              {host}
+              {device !== null && `, ${device}`}
+            </Table.Td>
+            <Table.Td>
+              <Text size="sm" lineClamp={3} component="div">
+                <UserText>{reason ?? 'Nothing is known of it.'}</UserText>
+              </Text>
+            </Table.Td>
+            <Table.Td className="no-wrap">
+              <When at={at} />
+            </Table.Td>
+          </Table.Tr>
+        ))}
+      </DataTable>
     </Stack>
   );
 }

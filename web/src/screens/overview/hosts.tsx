@@ -1,7 +1,7 @@
 import { Group, Table, Text } from '@mantine/core';
 import type { WorkerPool } from '../../api/types.ts';
+import { DataTable } from '../../parts/data-table.tsx';
 import { count } from '../../parts/numbers.ts';
-import { Scrolled } from '../../parts/scrolled.tsx';
 import { Tag } from '../../parts/tag.tsx';
 import { When } from '../../parts/when.tsx';
 
@@ -14,42 +14,34 @@ export function Hosts({ pool: { hosts, workers } }: { pool: WorkerPool }) {
       <Text>No machine has reported: start the agent of one with npm run mtm -- host, or all with npm start.</Text>
     );
   return (
-    <Scrolled label="Machines">
-      <Table miw={560} verticalSpacing="xs">
-        <Table.Thead>
-          <Table.Tr>
-            {['Machine', 'Status', 'Devices', 'Room', 'Last heard of'].map((head) => (
-              <Table.Th key={head} scope="col">
-                {head}
-              </Table.Th>
-            ))}
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {hosts.map((host) => (
-            <Table.Tr key={host.name}>
-              <Table.Th scope="row">{host.name}</Table.Th>
-              <Table.Td>
-                <Tag color={host.status === 'up' ? 'teal' : 'red'}>{host.status}</Tag>
-              </Table.Td>
-              <Table.Td>
-                <Group gap={4}>
-                  {host.devices.map((device) => (
-                    <Text key={device} size="sm" w="100%">
-                      {device}: {usersOf(host, device, workers)}
-                    </Text>
-                  ))}
-                </Group>
-              </Table.Td>
-              <Table.Td>{roomOf(host)}</Table.Td>
-              <Table.Td className="no-wrap">
-                <When at={host.last_report} />
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Scrolled>
+    <DataTable
+      label="Machines"
+      heads={['Machine', 'Status', 'Devices', 'Room', 'Last heard of']}
+      miw={560}
+      verticalSpacing="xs"
+    >
+      {hosts.map((host) => (
+        <Table.Tr key={host.name}>
+          <Table.Th scope="row">{host.name}</Table.Th>
+          <Table.Td>
+            <Tag color={host.status === 'up' ? 'teal' : 'red'}>{host.status}</Tag>
+          </Table.Td>
+          <Table.Td>
+            <Group gap={4}>
+              {host.devices.map((device) => (
+                <Text key={device} size="sm" w="100%">
+                  {device}: {usersOf(host, device, workers)}
+                </Text>
+              ))}
+            </Group>
+          </Table.Td>
+          <Table.Td>{roomOf(host)}</Table.Td>
+          <Table.Td className="no-wrap">
+            <When at={host.last_report} />
+          </Table.Td>
+        </Table.Tr>
+      ))}
+    </DataTable>
   );
 }
 

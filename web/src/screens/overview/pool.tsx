@@ -4,9 +4,9 @@ import { useState } from 'react';
 import { Link } from 'wouter';
 import { controlPool, poolQuery } from '../../api/service.ts';
 import type { Worker, WorkerPool } from '../../api/types.ts';
+import { DataTable } from '../../parts/data-table.tsx';
 import { Problem } from '../../parts/problem.tsx';
 import { addressOf } from '../../parts/runs/owners.ts';
-import { Scrolled } from '../../parts/scrolled.tsx';
 import { Tag } from '../../parts/tag.tsx';
 import { When } from '../../parts/when.tsx';
 import { Hosts } from './hosts.tsx';
@@ -99,39 +99,31 @@ function Controls({ pool }: { pool: WorkerPool }) {
 
 function Workers({ workers }: { workers: Worker[] }) {
   return (
-    <Scrolled label="Each worker">
-      <Table miw={560} verticalSpacing="xs">
-        <Table.Thead>
-          <Table.Tr>
-            {['Worker', 'Status', 'Where', 'Does', 'Runs done', 'Last heard of'].map((head) => (
-              <Table.Th key={head} scope="col">
-                {head}
-              </Table.Th>
-            ))}
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {workers.map((worker) => (
-            <Table.Tr key={worker.id}>
-              <Table.Td>{worker.id}</Table.Td>
-              <Table.Td>
-                <Tag color={COLORS[worker.status]}>{worker.status}</Tag>
-              </Table.Td>
-              <Table.Td>
-                {worker.host}, {worker.device ?? 'no device yet'}
-              </Table.Td>
-              <Table.Td>
-                <Work worker={worker} />
-              </Table.Td>
-              <Table.Td>{worker.jobs_completed}</Table.Td>
-              <Table.Td className="no-wrap">
-                <When at={worker.last_activity} />
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Scrolled>
+    <DataTable
+      label="Each worker"
+      heads={['Worker', 'Status', 'Where', 'Does', 'Runs done', 'Last heard of']}
+      miw={560}
+      verticalSpacing="xs"
+    >
+      {workers.map((worker) => (
+        <Table.Tr key={worker.id}>
+          <Table.Td>{worker.id}</Table.Td>
+          <Table.Td>
+            <Tag color={COLORS[worker.status]}>{worker.status}</Tag>
+          </Table.Td>
+          <Table.Td>
+            {worker.host}, {worker.device ?? 'no device yet'}
+          </Table.Td>
+          <Table.Td>
+            <Work worker={worker} />
+          </Table.Td>
+          <Table.Td>{worker.jobs_completed}</Table.Td>
+          <Table.Td className="no-wrap">
+            <When at={worker.last_activity} />
+          </Table.Td>
+        </Table.Tr>
+      ))}
+    </DataTable>
   );
 }
 

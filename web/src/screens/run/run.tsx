@@ -1,4 +1,4 @@
-import { Alert, Anchor, Button, Select, Stack, Tabs, Text } from '@mantine/core';
+import { Alert, Anchor, Button, Select, Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { lazy, Suspense } from 'react';
 import { Link } from 'wouter';
@@ -6,6 +6,7 @@ import { ownerQuery, runsOfQuery } from '../../api/runs.ts';
 import { healthQuery } from '../../api/service.ts';
 import type { Job, Project, Run as RunOf, RunOwner } from '../../api/types.ts';
 import { useChangeAddress, useChoice, useNumberParam } from '../../parts/address.ts';
+import { NamedTabs } from '../../parts/named-tabs.tsx';
 import { Problem } from '../../parts/problem.tsx';
 import { writtenAs } from '../../parts/runs/chosen.ts';
 import { RunProgress } from '../../parts/runs/run-progress.tsx';
@@ -117,7 +118,6 @@ function OneRun({
   isLatest: boolean;
 }) {
   const tab = useChoice('tab', TABS, 'curves');
-  const change = useChangeAddress();
   const stream = useRunStream(owner, run.number);
   // The owner is read more often than the list of its runs.
   const now = isLatest ? data : { ...run, tokens_per_s: null, seconds_left: null };
@@ -143,30 +143,21 @@ function OneRun({
       </Stack>
       <Phases reached={stream.phases} />
       {stream.refusal !== null && <Alert color="yellow">{stream.refusal}</Alert>}
-      <Tabs value={tab} onChange={(value) => change({ tab: value === 'curves' ? null : value })} keepMounted={false}>
-        <Tabs.List>
-          {TABS.map((name) => (
-            <Tabs.Tab key={name} value={name}>
-              {name}
-            </Tabs.Tab>
-          ))}
-        </Tabs.List>
-        <Tabs.Panel value={tab} pt="md">
-          {tab === 'curves' && (
-            <Suspense>
-              <CurvesTab owner={owner} run={run.number} totalSteps={now.total_steps} stream={stream} />
-            </Suspense>
-          )}
-          {tab === 'events' && (
-            <Events owner={owner} run={run.number} events={stream.events} older={stream.olderEvents} />
-          )}
-          {tab === 'log' && <Log owner={owner} run={run.number} isOpen={isOpen(now.status)} />}
-          {tab === 'checkpoints' && <Checkpoints owner={owner} run={run.number} />}
-          {tab === 'mixture' && <Plan plan={run.plan} isProject={owner.kind === 'project'} />}
-          {tab === 'settings' && <Settings run={run} />}
-          {tab === 'report' && <Report owner={owner} run={run} />}
-        </Tabs.Panel>
-      </Tabs>
+      <NamedTabs names={TABS} tab={tab}>
+        {tab === 'curves' && (
+          <Suspense>
+            <CurvesTab owner={owner} run={run.number} totalSteps={now.total_steps} stream={stream} />
+          </Suspense>
+        )}
+        {tab === 'events' && (
+          <Events owner={owner} run={run.number} events={stream.events} older={stream.olderEvents} />
+        )}
+        {tab === 'log' && <Log owner={owner} run={run.number} isOpen={isOpen(now.status)} />}
+        {tab === 'checkpoints' && <Checkpoints owner={owner} run={run.number} />}
+        {tab === 'mixture' && <Plan plan={run.plan} isProject={owner.kind === 'project'} />}
+        {tab === 'settings' && <Settings run={run} />}
+        {tab === 'report' && <Report owner={owner} run={run} />}
+      </NamedTabs>
     </Stack>
   );
 }

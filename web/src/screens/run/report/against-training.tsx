@@ -1,7 +1,7 @@
 import { Table } from '@mantine/core';
 import type { Report } from '../../../api/types.ts';
+import { DataTable } from '../../../parts/data-table.tsx';
 import { count, loss } from '../../../parts/numbers.ts';
-import { Scrolled } from '../../../parts/scrolled.tsx';
 import { UserText } from '../../../parts/user-text.tsx';
 import { signedLoss } from './figures.ts';
 
@@ -18,35 +18,27 @@ export function AgainstTraining({ found: { step, traits } }: { found: NonNullabl
     'Margin',
   ];
   return (
-    <Scrolled label="The model in training, and as it was written">
-      <Table miw={720} captionSide="top">
-        <Table.Caption ta="start">Loss of the model in training, and of its files, in nats a token</Table.Caption>
-        <Table.Thead>
-          <Table.Tr>
-            {heads.map((head) => (
-              <Table.Th key={head} scope="col">
-                {head}
-              </Table.Th>
-            ))}
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {traits.map(({ trait, rows, in_training, exported, difference, margin }) => (
-            <Table.Tr key={trait}>
-              <Table.Th scope="row" miw={110}>
-                <UserText inline>{trait}</UserText>
-              </Table.Th>
-              <Table.Td>{count(rows)}</Table.Td>
-              <Table.Td>{loss(in_training.base)}</Table.Td>
-              <Table.Td>{loss(in_training.tuned)}</Table.Td>
-              <Table.Td>{loss(exported.base)}</Table.Td>
-              <Table.Td>{loss(exported.tuned)}</Table.Td>
-              <Table.Td>{signedLoss(difference)}</Table.Td>
-              <Table.Td>{loss(margin)}</Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Scrolled>
+    <DataTable
+      label="The model in training, and as it was written"
+      heads={heads}
+      caption="Loss of the model in training, and of its files, in nats a token"
+      miw={720}
+      captionSide="top"
+    >
+      {traits.map(({ trait, rows, in_training, exported, difference, margin }) => (
+        <Table.Tr key={trait}>
+          <Table.Th scope="row" miw={110}>
+            <UserText inline>{trait}</UserText>
+          </Table.Th>
+          <Table.Td>{count(rows)}</Table.Td>
+          <Table.Td>{loss(in_training.base)}</Table.Td>
+          <Table.Td>{loss(in_training.tuned)}</Table.Td>
+          <Table.Td>{loss(exported.base)}</Table.Td>
+          <Table.Td>{loss(exported.tuned)}</Table.Td>
+          <Table.Td>{signedLoss(difference)}</Table.Td>
+          <Table.Td>{loss(margin)}</Table.Td>
+        </Table.Tr>
+      ))}
+    </DataTable>
   );
 }

@@ -1,9 +1,9 @@
 import { Anchor, Stack, Table, Text, Title } from '@mantine/core';
 import { type OutputFile, outputFile } from '../../../api/outputs.ts';
 import type { RunOwner } from '../../../api/types.ts';
+import { DataTable } from '../../../parts/data-table.tsx';
 import { Folded } from '../../../parts/folded.tsx';
 import { bytes } from '../../../parts/numbers.ts';
-import { Scrolled } from '../../../parts/scrolled.tsx';
 import { ToCopy } from '../../../parts/to-copy.tsx';
 import { shown, UserText } from '../../../parts/user-text.tsx';
 
@@ -25,34 +25,21 @@ export function OutputFiles({ owner, run, files, where }: OutputFilesProps) {
       <Text component="div" size="sm">
         They lie in <UserText inline>{where}</UserText>
       </Text>
-      <Scrolled label="Sizes and hashes">
-        <Table verticalSpacing={4}>
-          <Table.Thead>
-            <Table.Tr>
-              {['File', 'Size', 'SHA-256'].map((head) => (
-                <Table.Th key={head} scope="col">
-                  {head}
-                </Table.Th>
-              ))}
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {files.map(({ path, bytes: size, sha256 }) => (
-              <Table.Tr key={path}>
-                <Table.Th scope="row">
-                  <Anchor href={outputFile(owner, run, path)} inherit>
-                    {shown(path)}
-                  </Anchor>
-                </Table.Th>
-                <Table.Td className="no-wrap">{bytes(size)}</Table.Td>
-                <Table.Td>
-                  <code className="report-hash">{sha256}</code>
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Scrolled>
+      <DataTable label="Sizes and hashes" heads={['File', 'Size', 'SHA-256']} verticalSpacing={4}>
+        {files.map(({ path, bytes: size, sha256 }) => (
+          <Table.Tr key={path}>
+            <Table.Th scope="row">
+              <Anchor href={outputFile(owner, run, path)} inherit>
+                {shown(path)}
+              </Anchor>
+            </Table.Th>
+            <Table.Td className="no-wrap">{bytes(size)}</Table.Td>
+            <Table.Td>
+              <code className="report-hash">{sha256}</code>
+            </Table.Td>
+          </Table.Tr>
+        ))}
+      </DataTable>
       <Folded label="Check them after a download">
         <Stack gap="xs">
           <Text size="sm">
