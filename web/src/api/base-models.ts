@@ -2,6 +2,9 @@ import { queryOptions } from '@tanstack/react-query';
 import { bodyOf, client } from './client.ts';
 import type { components } from './schema';
 
+/** How often the facts of a chat template are asked for that are still being found out. */
+const TEMPLATE_EVERY_MS = 2_000;
+
 export type BaseModel = components['schemas']['BaseModel'];
 export type BaseModelWithTemplate = components['schemas']['BaseModelWithTemplate'];
 export type ChatTemplateFacts = NonNullable<BaseModelWithTemplate['template']>;
@@ -19,6 +22,8 @@ export function baseModelQuery(name: string) {
   return queryOptions({
     queryKey: [...baseModelsKey, 'one', name],
     queryFn: () => bodyOf(client.GET('/api/v1/models/{name}', { params: { path: { name } } })),
+    refetchInterval: ({ state: { data, error } }) =>
+      error === null && data?.available && data.template === null ? TEMPLATE_EVERY_MS : false,
   });
 }
 

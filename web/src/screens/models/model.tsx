@@ -1,4 +1,4 @@
-import { Alert, Anchor, Button, List, Stack, Table, Text, Title } from '@mantine/core';
+import { Alert, Anchor, List, Stack, Table, Text, Title } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from 'wouter';
 import { type BaseModelWithTemplate, baseModelQuery } from '../../api/base-models.ts';
@@ -11,7 +11,7 @@ import { templateSentences } from './template-sentences.ts';
 
 /** A base model: what its files tell of it, and what its chat template can show. */
 export function Model({ name }: { name: string }) {
-  const { data, error, isFetching, refetch } = useQuery(baseModelQuery(name));
+  const { data, error } = useQuery(baseModelQuery(name));
   return (
     <Screen
       title={shown(name)}
@@ -33,7 +33,7 @@ export function Model({ name }: { name: string }) {
             </Alert>
           )}
           <Facts model={data} />
-          <Template model={data} isAsking={isFetching} onAsk={() => void refetch()} />
+          <Template model={data} />
         </>
       )}
     </Screen>
@@ -93,15 +93,7 @@ function Facts({ model }: { model: BaseModelWithTemplate }) {
   );
 }
 
-function Template({
-  model: { available, chat_template, template },
-  isAsking,
-  onAsk,
-}: {
-  model: BaseModelWithTemplate;
-  isAsking: boolean;
-  onAsk: () => void;
-}) {
+function Template({ model: { available, chat_template, template } }: { model: BaseModelWithTemplate }) {
   return (
     <Stack component="section" aria-labelledby="template" gap="sm">
       <Title order={2} size="h4" id="template">
@@ -117,12 +109,10 @@ function Template({
           ))}
         </List>
       ) : available ? (
-        <>
-          <Text>What it can show has not been found out yet: that takes a while the first time.</Text>
-          <Button variant="default" w="fit-content" onClick={onAsk} loading={isAsking}>
-            Look again
-          </Button>
-        </>
+        <Text>
+          What it can show is not known yet. The trainer's Python finds it out, which takes a while the first time; it
+          appears here as soon as it is known.
+        </Text>
       ) : (
         <Text>What it can show is found out once the model can be used.</Text>
       )}
