@@ -153,7 +153,7 @@ describePage('runs compared on the page', (visit) => {
     const curvesNow = async () =>
       (await service.call('GET', `/jobs/${interrupted}/curves`)).body as unknown as {
         buckets: { active_s: number[] };
-        attempts: { last_step: number; began_at: string; ended_at: string }[];
+        attempts: { first_step: number; last_step: number; began_at: string; ended_at: string }[];
       };
     const { attempts, buckets } = await until('another worker to go on', async () => {
       const curves = await curvesNow();
@@ -162,6 +162,8 @@ describePage('runs compared on the page', (visit) => {
     const [first, second] = attempts;
     assert.ok(first && second);
     await until('the curve to go on', async () => ((await longest('Train loss')) > first.last_step ? true : null));
+    await page.getByRole('button', { name: '1 interruption' }).click();
+    await page.getByText(`Interrupted (job ${interrupted}), step ${second.first_step}: `).waitFor();
     await page.getByLabel('Axis').selectOption('time');
     await page.getByText('Seconds of training, over all attempts').waitFor();
     const idleS = (Date.parse(second.began_at) - Date.parse(first.ended_at)) / 1000;

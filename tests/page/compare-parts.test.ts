@@ -9,6 +9,7 @@ import {
   heldOutLines,
   linesOf,
   lossLines,
+  marksOf,
   traitsOf,
 } from '../../web/src/screens/compare/lines.ts';
 import { looksOf } from '../../web/src/screens/compare/looks.ts';
@@ -36,7 +37,7 @@ function figuresOf(loss: (number | null)[], first = 1): Figures {
 }
 
 function drawn(label: string, figures: Figures, evals: DrawnRun['evals'] = []): DrawnRun {
-  return { label, color: '--line-run-1', dash: [], totalSteps: null, figures, evals };
+  return { label, color: '--line-run-1', dash: [], totalSteps: null, figures, evals, interruptions: [] };
 }
 
 describe('runs in an address', () => {
@@ -152,6 +153,20 @@ describe('series on one axis', () => {
       ],
     );
     assert.deepEqual(heldOutLines([one, two], 'tokens', 'coding').x, [0, 20], 'as far as all charts go');
+  });
+
+  it('are marked where one was interrupted: between two steps, or at the last one before', () => {
+    const stopped = { step: 3, why: 'A worker was killed.', wentOnWith: 'worker-2' };
+    const runs = [{ ...drawn('a run', figuresOf([4, 3, 2, 1])), interruptions: [stopped] }];
+    assert.deepEqual(marksOf(runs, 'step'), [
+      { x: 2.5, color: '--line-run-1', label: 'a run, step 3: A worker was killed. Went on with worker-2.' },
+    ]);
+    assert.deepEqual(
+      [marksOf(runs, 'tokens'), marksOf(runs, 'time')].map((marks) => marks.map(({ x }) => x)),
+      [[20], [2]],
+    );
+    const uncounted = runs.map((run) => ({ ...run, figures: { ...run.figures, tokens: [null, null, null, 40] } }));
+    assert.deepEqual(marksOf(uncounted, 'tokens'), []);
   });
 
   it('have a part in more detail, and all else as it was', () => {

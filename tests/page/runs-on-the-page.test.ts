@@ -144,6 +144,30 @@ describePage('runs on the page', (visit) => {
     await assertNoBarriers(visitor, 'the list of runs');
   });
 
+  it('tell who was away what has happened since, also after a reload, and nothing to who was here', async () => {
+    // Keep nothing in the tab in web/src/parts/last-looked.ts, and the reload forgets it.
+    await visitor.page.goto('/');
+    await visitor.page.getByRole('region', { name: 'Runs that ended last' }).waitFor();
+    assert.equal(await visitor.page.getByText('You last looked').count(), 0);
+    const back = await visit(new URL(service.apiUrl).origin);
+    // As the page itself left it three hours ago.
+    await back.page.addInitScript(`if (sessionStorage.length === 0 && !localStorage.getItem('mtm last looked'))
+      localStorage.setItem('mtm last looked', new Date(Date.now() - 3 * 3_600_000).toISOString())`);
+    await back.page.goto('/');
+    const told =
+      'You last looked 3 hours ago. Since then 2 runs have ended (1 completed, 1 cancelled). 1 worker has died.';
+    await back.page.getByText(told).waitFor();
+    const ended = back.page.getByRole('region', { name: 'Runs that ended last' });
+    assert.equal(await ended.getByText('new', { exact: true }).count(), 2);
+    await back.page.reload();
+    await back.page.getByText(told).waitFor();
+    await assertNoBarriers(back, 'the overview after three hours');
+    await back.page.getByRole('link', { name: '2 runs have ended' }).click();
+    await back.page.getByRole('heading', { name: 'Ended last' }).waitFor();
+    assert.deepEqual(back.problems(), []);
+    await back.leave();
+  });
+
   it('fit a phone', async () => {
     const phone = await visit(new URL(service.apiUrl).origin, { width: 390, height: 844 });
     for (const address of ['/', '/runs', '/jobs/1', '/jobs/2?tab=mixture']) {

@@ -80,7 +80,7 @@ function isInYears1To9999(text: string): boolean {
   return Number.isNaN(year) || (year >= 1 && year <= 9999);
 }
 
-const dateFilter = z.iso
+export const dateFilter = z.iso
   .datetime({ offset: true, error: 'must be a date like 2024-01-01T00:00:00Z' })
   .refine(isInYears1To9999, 'must be in the years 1 to 9999, in UTC')
   .optional();

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { RUN_STATUSES } from '../../models/runs/statuses.ts';
 import { TRAINING_TYPES } from '../../trainer/training-types.ts';
-import { examplePage, idField, pageOf, searchQuery } from '../http/shared-schema.ts';
+import { dateFilter, examplePage, idField, pageOf, SORTS, searchQuery, sortBy } from '../http/shared-schema.ts';
 import { RUN, RunSchema } from './schema.ts';
 
 export const OWNER_KINDS = ['job', 'project'] as const;
@@ -15,6 +15,8 @@ export const AllRunsQuery = searchQuery(20).extend({
     }),
   kind: z.enum(OWNER_KINDS).optional(),
   training_type: z.enum(TRAINING_TYPES).optional(),
+  completed_after: dateFilter.openapi({ description: 'Those that ended after this time' }),
+  sort: sortBy([...SORTS, 'completed_at', '-completed_at']),
 });
 
 /** A run with what it is of, without what is large: its spec and its plan. */

@@ -25,6 +25,7 @@ export function addAllRuns(endpoints: Endpoints): void {
         ids: query.ids,
         createdAfter: query.created_after,
         createdBefore: query.created_before,
+        completedAfter: query.completed_after,
         sort: sortOf(query.sort),
         ...limitsOf(query),
       });

@@ -1,4 +1,4 @@
-import { col, fn, literal, Op, type Order, type WhereOptions, where } from 'sequelize';
+import { col, fn, Op, type Order, type OrderItem, type WhereOptions, where } from 'sequelize';
 import type { TrainingType } from '../../trainer/training-types.ts';
 import { createdWithin, holding } from '../conditions.ts';
 import type { Job } from '../jobs/job.ts';
@@ -27,6 +27,7 @@ export interface RunSearch {
   ids: number[] | undefined;
   createdAfter: string | undefined;
   createdBefore: string | undefined;
+  completedAfter: string | undefined;
   sort: { field: string; direction: 'ASC' | 'DESC' };
   limit: number;
   offset: number;
@@ -34,6 +35,13 @@ export interface RunSearch {
 
 /** A run, and what it is of: one of the two. */
 export type OwnedRun = Run & { job: Job | null; project: Project | null };
+
+function orderBy({ field, direction }: RunSearch['sort']): OrderItem {
+  if (field === 'name') return [NAME, direction];
+  // Those that have not ended have no time of their end, and come last.
+  if (field === 'completed_at') return [col('Run.finished_at'), `${direction} NULLS LAST`];
+  return [col(`Run.${field}`), direction];
+}
 
 /** A page of the runs of all jobs and projects, each with the one that it is of, and how many there are. Without spec and plan, which are large. */
 export async function findRuns(search: RunSearch): Promise<{ runs: OwnedRun[]; total: number }> {
@@ -46,6 +54,7 @@ export async function findRuns(search: RunSearch): Promise<{ runs: OwnedRun[]; t
     ids,
     createdAfter,
     createdBefore,
+    completedAfter,
     sort,
     limit,
     offset,
@@ -60,7 +69,8 @@ export async function findRuns(search: RunSearch): Promise<{ runs: OwnedRun[]; t
   if (ids !== undefined) conditions.push({ id: ids });
   const created = createdWithin(createdAfter, createdBefore);
   if (created !== null) conditions.push(created);
-  const order: Order = [[sort.field === 'name' ? NAME : literal(`"Run"."${sort.field}"`), sort.direction]];
+  if (completedAfter !== undefined) conditions.push({ finished_at: { [Op.gt]: new Date(completedAfter) } });
+  const order: Order = [orderBy(sort)];
   const { rows, count } = await Run.findAndCountAll({
     attributes: { exclude: ['spec', 'plan'] },
     include: OWNERS,

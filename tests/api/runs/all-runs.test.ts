@@ -60,4 +60,20 @@ describe('GET /runs/', function () {
     assert.equal((await list('?status=ended')).total, 0);
     assert.deepEqual(names(await list('?kind=job&page_size=2&page=2')), ['alpha']);
   });
+
+  it('sorts by when they ended, whenever they began, and finds those that ended after a time', async () => {
+    for (const [name, at] of [
+      ['beta', '2026-03-01T00:00:00Z'],
+      ['alpha', '2026-03-02T00:00:00Z'],
+    ])
+      await database.sequelize.query(
+        `UPDATE runs SET status = 'cancelled', finished_at = '${at}' FROM jobs WHERE jobs.id = runs.job_id AND jobs.name = '${name}'`,
+      );
+    assert.deepEqual(names(await list('?sort=-completed_at')), ['alpha', 'beta', 'gamma', '100%_sure']);
+    assert.deepEqual(names(await list('?sort=completed_at&page_size=2')), ['beta', 'alpha']);
+    assert.deepEqual(names(await list('?completed_after=2026-03-01T12:00:00%2B01:00')), ['alpha']);
+    const { status, body } = await api.call('GET', '/runs/?completed_after=yesterday');
+    assert.equal(status, 422);
+    assert.match(String(body.detail), /completed_after is "yesterday": must be a date like/);
+  });
 });

@@ -45,6 +45,11 @@ export function When({ at }: { at: string | Date | null }) {
   );
 }
 
+/** Of a time as the API tells it, and one that may not be known. */
+export function isAfter(at: string | null, since: Date | null): boolean {
+  return at !== null && since !== null && new Date(at) > since;
+}
+
 function agoOf(date: Date, now: number): string {
   const seconds = (date.getTime() - now) / 1000;
   // The clocks of two machines differ by seconds.

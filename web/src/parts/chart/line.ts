@@ -23,3 +23,11 @@ export interface Line {
 export function readingAt({ values, carried }: Line, index: number): number | null {
   return carried ? lastKnown(values, index) : (values[index] ?? null);
 }
+
+/** Something that happened at a place of the axis. */
+export interface Mark {
+  x: number;
+  label: string;
+  /** A variable of the style sheet, where it is not one of all that is drawn. */
+  color?: string;
+}

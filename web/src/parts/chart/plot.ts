@@ -1,12 +1,6 @@
 import uPlot from 'uplot';
 import type { Axis } from './axes.ts';
-import type { Line } from './line.ts';
-
-/** Something that happened at a place of the axis. */
-export interface Mark {
-  x: number;
-  label: string;
-}
+import type { Line, Mark } from './line.ts';
 
 export interface ChartData {
   x: number[];
@@ -96,7 +90,7 @@ export function makePlot(
           },
         ],
         draw: [
-          (plot) => drawMarks(plot, now().data.marks, text),
+          (plot) => drawMarks(plot, now().data.marks, (name) => (name === undefined ? text : color(name))),
           (plot) => drawBroken(plot, now().data.broken, color('--mantine-color-red-6')),
           events.onDrawn,
         ],
@@ -148,15 +142,15 @@ function bandsOf(lines: Line[], color: (name: string) => string): uPlot.Band[] {
   });
 }
 
-function drawMarks(plot: uPlot, marks: Mark[], color: string): void {
+function drawMarks(plot: uPlot, marks: Mark[], colorOf: (name: string | undefined) => string): void {
   const { ctx, bbox } = plot;
   ctx.save();
-  ctx.strokeStyle = color;
   ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
   ctx.lineWidth = devicePixelRatio;
-  for (const { x } of marks) {
+  for (const { x, color } of marks) {
     const left = plot.valToPos(x, 'x', true);
     if (left < bbox.left || left > bbox.left + bbox.width) continue;
+    ctx.strokeStyle = colorOf(color);
     ctx.beginPath();
     ctx.moveTo(left, bbox.top);
     ctx.lineTo(left, bbox.top + bbox.height);

@@ -2,8 +2,9 @@ import { Anchor, Checkbox, Table, Text } from '@mantine/core';
 import { Link } from 'wouter';
 import type { ListedRun } from '../../api/types.ts';
 import { Scrolled } from '../scrolled.tsx';
+import { Tag } from '../tag.tsx';
 import { shown, UserText } from '../user-text.tsx';
-import { When } from '../when.tsx';
+import { isAfter, When } from '../when.tsx';
 import { type ChosenRun, writtenAs } from './chosen.ts';
 import { addressOf } from './owners.ts';
 import { StatusBadge, whyOf } from './status.tsx';
@@ -13,17 +14,19 @@ interface RunChoice {
   choose: (runs: ChosenRun[]) => void;
 }
 
-/** Runs as a table: which, and why it is as it is. With `choice`: each can be chosen for a comparison. */
+/** Runs as a table: which, and why it is as it is. With `choice`: each can be chosen for a comparison. `newSince`: those whose `time` is later are new. */
 export function RunRows({
   runs,
   time,
   caption,
   choice,
+  newSince = null,
 }: {
   runs: ListedRun[];
   time: 'created_at' | 'completed_at';
   caption: string;
   choice?: RunChoice;
+  newSince?: Date | null;
 }) {
   return (
     <Scrolled label={caption}>
@@ -67,6 +70,12 @@ export function RunRows({
               </Table.Td>
               <Table.Td className="no-wrap">
                 <When at={run[time]} />
+                {isAfter(run[time], newSince) && (
+                  <>
+                    {' '}
+                    <Tag color="blue">new</Tag>
+                  </>
+                )}
               </Table.Td>
             </Table.Tr>
           ))}

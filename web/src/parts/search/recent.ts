@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'react';
 import { useLocation } from 'wouter';
 import { useParam } from '../address.ts';
+import { keep, keptJson } from '../storage.ts';
 
 const KEY = 'mtm last visited';
 /** One more than is shown: the screen that is open is none to go to. */
@@ -16,21 +17,17 @@ export function useRememberVisits(): void {
   const address = useAddress();
   useEffect(() => {
     if (visitOf(address) === null) return;
-    try {
-      localStorage.setItem(
-        KEY,
-        JSON.stringify([address, ...kept().filter((other) => other !== address)].slice(0, KEPT)),
-      );
-    } catch {
-      // A private window keeps nothing: then there are no last ones to show.
-    }
+    const others = keptAddresses().filter((other) => other !== address);
+    keep(KEY, JSON.stringify([address, ...others].slice(0, KEPT)));
   }, [address]);
 }
 
 /** What was visited last, without what is open. They stay the same while they are shown. */
 export function useLastVisits(): Visit[] {
   const here = useAddress();
-  const [visits] = useState(() => kept().flatMap((address) => (address === here ? [] : (visitOf(address) ?? []))));
+  const [visits] = useState(() =>
+    keptAddresses().flatMap((address) => (address === here ? [] : (visitOf(address) ?? []))),
+  );
   return visits;
 }
 
@@ -53,11 +50,7 @@ function visitOf(address: string): Visit | null {
   return null;
 }
 
-function kept(): string[] {
-  try {
-    const addresses: unknown = JSON.parse(localStorage.getItem(KEY) ?? '[]');
-    return Array.isArray(addresses) ? addresses.filter((address) => typeof address === 'string') : [];
-  } catch {
-    return [];
-  }
+function keptAddresses(): string[] {
+  const addresses = keptJson(KEY);
+  return Array.isArray(addresses) ? addresses.filter((address) => typeof address === 'string') : [];
 }

@@ -1,15 +1,17 @@
-import { Group, NativeSelect, Stack, Switch, Text } from '@mantine/core';
+import { Group, List, NativeSelect, Stack, Switch, Text } from '@mantine/core';
 import { useMemo } from 'react';
 import { useChangeAddress, useChoice, useNumberParam, useParam } from '../../parts/address.ts';
 import { ACTIVE_TIME, type Axis, STEPS, TOKENS } from '../../parts/chart/axes.ts';
 import { Chart } from '../../parts/chart/chart.tsx';
 import { lastOf } from '../../parts/chart/joined.ts';
 import { standardHalfLife } from '../../parts/chart/smoothing.ts';
-import { about, bytes, loss, rate } from '../../parts/numbers.ts';
+import { Folded } from '../../parts/folded.tsx';
+import { about, bytes, count, loss, rate } from '../../parts/numbers.ts';
 import { Problem } from '../../parts/problem.tsx';
+import { shown } from '../../parts/user-text.tsx';
 import { aboutAxis, type Basis, fairAxis } from './fair.ts';
 import { type AxisName, PLACES } from './figures.ts';
-import { brokenOf, type Drawn, type DrawnRun, heldOutLines, linesOf, lossLines, traitsOf } from './lines.ts';
+import { brokenOf, type Drawn, type DrawnRun, heldOutLines, linesOf, lossLines, marksOf, traitsOf } from './lines.ts';
 import type { Compared } from './use-compared.ts';
 import { useCurves } from './use-curves.ts';
 
@@ -48,6 +50,7 @@ export default function CurveCharts({ runs, bases }: { runs: Compared[]; bases: 
     () => (drawn === null ? [] : chartsOf(drawn, axisName, halfLife, isLog)),
     [drawn, axisName, halfLife, isLog],
   );
+  const marks = useMemo(() => marksOf(drawn ?? [], axisName), [drawn, axisName]);
   const axis = AXES[axisName];
   return (
     <Stack gap="lg">
@@ -84,7 +87,7 @@ export default function CurveCharts({ runs, bases }: { runs: Compared[]; bases: 
           axis={axis}
           summary={summaryOf(chart, named)}
           log={log}
-          marks={NO_MARKS}
+          marks={marks}
           range={range}
           onRange={(next) =>
             change({
@@ -96,11 +99,18 @@ export default function CurveCharts({ runs, bases }: { runs: Compared[]; bases: 
           }
         />
       ))}
+      {marks.length > 0 && (
+        <Folded label={marks.length === 1 ? '1 interruption' : `${count(marks.length)} interruptions`}>
+          <List size="sm">
+            {marks.map(({ label }) => (
+              <List.Item key={label}>{shown(label)}</List.Item>
+            ))}
+          </List>
+        </Folded>
+      )}
     </Stack>
   );
 }
-
-const NO_MARKS: [] = [];
 
 /** The charts that have something to show. */
 function chartsOf(runs: DrawnRun[], axis: AxisName, halfLife: number, isLog: boolean): Shown[] {

@@ -1,6 +1,7 @@
 import { axisOf, placed } from '../../parts/chart/joined.ts';
-import type { Line } from '../../parts/chart/line.ts';
+import type { Line, Mark } from '../../parts/chart/line.ts';
 import { smooth, type Values } from '../../parts/chart/smoothing.ts';
+import { type Interruption, sentenceOf } from '../../parts/runs/interruptions.ts';
 import { type AxisName, type FigureName, type Figures, PLACES, placesOf } from './figures.ts';
 import type { Look } from './looks.ts';
 
@@ -11,6 +12,7 @@ export interface DrawnRun extends Look {
   totalSteps: number | null;
   figures: Figures;
   evals: { step: number; tokens: number | null; active_s: number; trait: string | null; loss: number | null }[];
+  interruptions: Interruption[];
 }
 
 /** Lines of several runs on one axis. */
@@ -98,6 +100,22 @@ export function brokenOf(runs: DrawnRun[], axis: AxisName): number[] {
     const missing = values('without_loss');
     return x.filter((_, index) => (missing[index] ?? 0) > 0);
   });
+}
+
+/** Where each run was interrupted, in its colour: at the last step before, where that has a place on the axis. */
+export function marksOf(runs: DrawnRun[], axis: AxisName): Mark[] {
+  return runs.flatMap(({ figures, interruptions, label, color }) =>
+    interruptions.flatMap((interruption) => {
+      const last = figures.step.findLastIndex((step) => step !== null && step < interruption.step);
+      const x = axis === 'step' ? interruption.step - 0.5 : (figures[PLACES[axis]][last] ?? null);
+      return x === null ? [] : [{ x, color, label: `${label}, ${lowered(sentenceOf(interruption))}` }];
+    }),
+  );
+}
+
+/** A sentence as the rest of another one. */
+function lowered(sentence: string): string {
+  return sentence.charAt(0).toLowerCase() + sentence.slice(1);
 }
 
 /** All of them from the same beginning to the same end, whatever is drawn: so that cursors show the same place in all charts. */

@@ -1,6 +1,7 @@
 import { useQueries } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { curvesQuery } from '../../api/runs.ts';
+import { interruptionsOf } from '../../parts/runs/interruptions.ts';
 import { isOpen } from '../../parts/runs/status.tsx';
 import { type AxisName, stepsWithin, withPart } from './figures.ts';
 import type { DrawnRun } from './lines.ts';
@@ -41,7 +42,9 @@ export function useCurves(
       const [curves, part] = [whole[index]?.data, parts[index]?.data];
       if (!curves) return [];
       const figures = part && range ? withPart(curves.buckets, part.buckets) : curves.buckets;
-      return [{ label, color, dash, totalSteps: run.total_steps, figures, evals: curves.evals }];
+      const { evals } = curves;
+      const interruptions = interruptionsOf(curves);
+      return [{ label, color, dash, totalSteps: run.total_steps, figures, evals, interruptions }];
     });
     return all.length < runs.length && whole.some(({ isPending }) => isPending) ? null : all;
   }, [read, shape, range?.[0], range?.[1]]);

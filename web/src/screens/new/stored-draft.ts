@@ -1,3 +1,4 @@
+import { keep, keptJson } from '../../parts/storage.ts';
 import type { Draft, Kind } from './draft.ts';
 
 /** Another one when Draft changes: drafts of before are not read then. */
@@ -14,31 +15,18 @@ const keyOf = ({ kind, from }: DraftName) => `mtm draft ${kind}${from === null ?
 
 /** What was kept in this browser; null: nothing, or nothing that this version reads. */
 export function storedDraft(name: DraftName): Draft | null {
-  try {
-    const kept: unknown = JSON.parse(localStorage.getItem(keyOf(name)) ?? 'null');
-    const isOurs =
-      typeof kept === 'object' && kept !== null && 'version' in kept && 'draft' in kept && kept.version === VERSION;
-    // Written by `keepDraft` of this version.
-    return isOurs ? (kept.draft as Draft) : null;
-  } catch {
-    return null;
-  }
+  const kept = keptJson(keyOf(name));
+  const isOurs =
+    typeof kept === 'object' && kept !== null && 'version' in kept && 'draft' in kept && kept.version === VERSION;
+  // Written by `keepDraft` of this version.
+  return isOurs ? (kept.draft as Draft) : null;
 }
 
-/** Keeps it in this browser. @returns whether it could be: private windows and full stores keep nothing. */
+/** Keeps it in this browser. @returns whether it could be */
 export function keepDraft(name: DraftName, draft: Draft): boolean {
-  try {
-    localStorage.setItem(keyOf(name), JSON.stringify({ version: VERSION, draft }));
-    return true;
-  } catch {
-    return false;
-  }
+  return keep(keyOf(name), JSON.stringify({ version: VERSION, draft }));
 }
 
 export function forgetDraft(name: DraftName): void {
-  try {
-    localStorage.removeItem(keyOf(name));
-  } catch {
-    // A browser that lets nothing be kept has nothing to forget.
-  }
+  keep(keyOf(name), null);
 }

@@ -3,12 +3,14 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from 'wouter';
 import { runListQuery } from '../../api/runs.ts';
 import { poolQuery } from '../../api/service.ts';
+import { useLastLooked } from '../../parts/last-looked.ts';
 import { count } from '../../parts/numbers.ts';
 import { Problem } from '../../parts/problem.tsx';
 import { RunRows } from '../../parts/runs/run-rows.tsx';
 import { Screen } from '../../parts/screen.tsx';
 import { Beginning } from './beginning.tsx';
 import { Deaths } from './deaths.tsx';
+import { News } from './news.tsx';
 import { Parts } from './parts.tsx';
 import { Pool } from './pool.tsx';
 import { RunCard } from './run-card.tsx';
@@ -19,14 +21,16 @@ const LAST_SHOWN = 8;
 /** What runs, what waits and why, who works, and what ended last. */
 export default function Overview() {
   const open = useQuery(runListQuery({ status: 'open', page_size: OPEN_SHOWN, sort: 'id' }));
-  const ended = useQuery(runListQuery({ status: 'ended', page_size: LAST_SHOWN }));
+  const ended = useQuery(runListQuery({ status: 'ended', sort: '-completed_at', page_size: LAST_SHOWN }));
   const pool = useQuery(poolQuery);
+  const since = useLastLooked();
   const running = open.data?.items.filter(({ status }) => status === 'running') ?? [];
   const waiting = open.data?.items.filter(({ status }) => status !== 'running') ?? [];
   const isEmpty = open.data?.total === 0 && ended.data?.total === 0;
   return (
     <Screen title={running.length > 0 ? `${running.length} running` : 'Overview'} heading="Overview">
       <Problem error={open.error ?? ended.error} title="The runs cannot be read" />
+      {since !== null && !isEmpty && <News since={since} deaths={pool.data?.deaths ?? []} />}
       {isEmpty && <Beginning />}
       {running.length > 0 && (
         <Stack component="section" aria-labelledby="running" gap="sm">
@@ -59,7 +63,7 @@ export default function Overview() {
           <Title order={2} size="h4" id="ended">
             Ended last
           </Title>
-          <RunRows runs={ended.data?.items ?? []} time="completed_at" caption="Runs that ended last" />
+          <RunRows runs={ended.data?.items ?? []} time="completed_at" caption="Runs that ended last" newSince={since} />
           <Anchor component={Link} href="/runs">
             All runs
           </Anchor>

@@ -1,9 +1,9 @@
 import type { RunEvent } from '../../api/run-stream.ts';
 import type { Curves } from '../../api/types.ts';
 import { axisOf, placed } from '../../parts/chart/joined.ts';
-import type { Line } from '../../parts/chart/line.ts';
-import type { Mark } from '../../parts/chart/plot.ts';
+import type { Line, Mark } from '../../parts/chart/line.ts';
 import { smooth, type Values } from '../../parts/chart/smoothing.ts';
+import { interruptionsOf, sentenceOf } from '../../parts/runs/interruptions.ts';
 
 type Buckets = Curves['buckets'];
 type Figure =
@@ -120,19 +120,9 @@ export function otherLines({ buckets }: Curves) {
   };
 }
 
-/** Where one attempt ended and the next began, with the reason. */
-export function marksOf({ attempts }: Curves): Mark[] {
-  return attempts.slice(1).map((attempt, index) => {
-    const before = attempts[index];
-    const isOtherRun = before !== undefined && before.run_number !== attempt.run_number;
-    const why = isOtherRun
-      ? `Run ${attempt.run_number} goes on from run ${before.run_number}`
-      : (before?.interruption ?? 'An interruption');
-    return {
-      x: attempt.first_step - 0.5,
-      label: `Step ${attempt.first_step}: ${why} Went on with ${attempt.worker_id ?? 'a worker'}.`,
-    };
-  });
+/** Between the last step of one attempt and the first of the next. */
+export function marksOf(curves: Curves): Mark[] {
+  return interruptionsOf(curves).map((each) => ({ x: each.step - 0.5, label: sentenceOf(each) }));
 }
 
 /** Where a loss is no number. Of a run that learns nothing (rag) none is. */
