@@ -169,10 +169,12 @@ def newest_complete(root: Path, lease_epoch: int, expected: dict, known_step: in
                 events.send("log", level="warning", message=message)
             return checkpoint
         put_aside = True
+        # Told first: where that fails, as on a full disk, or the trainer dies, the next claim finds it as it is, and tells it.
+        events.send("quarantined", path=str(checkpoint.path), reason=reason)
+        events.make_durable()
         aside = checkpoint.path.with_name("quarantine-" + checkpoint.path.name)
         shutil.rmtree(aside, ignore_errors=True)
         checkpoint.path.rename(aside)
-        events.send("quarantined", path=str(checkpoint.path), reason=reason)
     if known_step is not None:
         raise CheckpointLost(
             f"A checkpoint of step {known_step} was saved under {root}, and none there verifies now. Put the files back, or start the run afresh."

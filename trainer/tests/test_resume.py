@@ -7,8 +7,9 @@ from pathlib import Path
 from unittest import mock
 
 from ..chats import rendering
+from ..platform.events import Events
 from ..platform.failures import BadInput, CheckpointLost, LeaseLost, Stopped
-from ..runs.checkpoints import MANIFEST
+from ..runs.checkpoints import MANIFEST, newest_complete
 from .copies import warm
 from .support import HYPERPARAMETERS, Trainings, model_path, shared, start, stop_at, stop_once, train_here, train_once, warnings, write_run_file
 
@@ -170,6 +171,21 @@ class Resume(Trainings):
                 self.assertEqual(len(events.of("quarantined")), 1)
                 self.assertEqual([event["step"] for event in events.of("resumed")], [9])
                 self.assertEqual(again["weights_sha256"], result["weights_sha256"])
+
+    def test_what_does_not_verify_is_put_aside_by_who_can_tell_it(self):
+        # Rename it before it is told in checkpoints.newest_complete: the next claim says that it is not there any more.
+        work = self.fresh("untold")
+        train_once(work)
+        newest = work / "checkpoints" / "e1" / "checkpoint-12"
+        (newest / "rng_state.pth").unlink()
+        events = Events(None)
+        events.keep(Path("/dev/full"))
+        with self.assertRaisesRegex(OSError, "No space left"):
+            newest_complete(work / "checkpoints", 2, {}, 12, events)
+        self.assertTrue(newest.is_dir())
+        _, events = train_here(work, lease_epoch=2, known_checkpoint_step=12)
+        self.assertEqual([Path(event["path"]) for event in events.of("quarantined")], [newest])
+        self.assertEqual([event for event in events.of("log") if "not under" in event["message"]], [])
 
     def test_never_silently_from_the_start(self):
         # Take the raise of CheckpointLost out of checkpoints.newest_complete and it starts at 0.
