@@ -16,8 +16,9 @@ export function DataTable({
         {caption !== undefined && <Table.Caption ta="start">{caption}</Table.Caption>}
         <Table.Thead>
           <Table.Tr>
-            {heads.map((head) => (
-              <Table.Th key={head} scope="col">
+            {heads.map((head, place) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: two columns may have the same head
+              <Table.Th key={`${place} ${head}`} scope="col">
                 {head}
               </Table.Th>
             ))}

@@ -1,8 +1,7 @@
 import { Table } from '@mantine/core';
-import type { ReactNode } from 'react';
 import type { ReportRetrieval } from '../../../api/types.ts';
+import { DataTable } from '../../../parts/data-table.tsx';
 import { count, percent } from '../../../parts/numbers.ts';
-import { Scrolled } from '../../../parts/scrolled.tsx';
 import { UserText } from '../../../parts/user-text.tsx';
 
 /** How often a chunk of a question's own answer is among the first ones, by either search. */
@@ -12,8 +11,11 @@ export function FoundTable({ retrieval }: { retrieval: ReportRetrieval[] }) {
     ...(hybrid === undefined ? [] : [{ trait, questions, search: 'hybrid', found: hybrid }]),
   ]);
   return (
-    <TableOf
+    <DataTable
       label="What held-out questions find"
+      caption="What held-out questions find"
+      captionSide="top"
+      miw={640}
       heads={['Trait', 'Questions', 'Search', 'Found first', 'Among 5', 'Among 10', 'Mean of 1 / place']}
     >
       {rows.map(({ trait, questions, search, found }) => (
@@ -29,7 +31,7 @@ export function FoundTable({ retrieval }: { retrieval: ReportRetrieval[] }) {
           <Table.Td>{found.mrr.toFixed(3)}</Table.Td>
         </Table.Tr>
       ))}
-    </TableOf>
+    </DataTable>
   );
 }
 
@@ -41,8 +43,11 @@ interface Answered {
 /** How a model answers with the index, and without it. */
 export function AnsweredTable({ answered }: { answered: Answered[] }) {
   return (
-    <TableOf
+    <DataTable
       label="Answers with and without the index"
+      caption="Answers with and without the index"
+      captionSide="top"
+      miw={640}
       heads={[
         'Trait',
         'Answered',
@@ -68,27 +73,6 @@ export function AnsweredTable({ answered }: { answered: Answered[] }) {
           <Table.Td>{percent(100 * of.not_in_documents_with_answer_removed)}</Table.Td>
         </Table.Tr>
       ))}
-    </TableOf>
-  );
-}
-
-function TableOf({ label, heads, children }: { label: string; heads: string[]; children: ReactNode }) {
-  return (
-    <Scrolled label={label}>
-      <Table miw={640} captionSide="top">
-        <Table.Caption ta="start">{label}</Table.Caption>
-        <Table.Thead>
-          <Table.Tr>
-            {heads.map((head, place) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: a column is known by its place alone
-              <Table.Th key={place} scope="col">
-                {head}
-              </Table.Th>
-            ))}
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>{children}</Table.Tbody>
-      </Table>
-    </Scrolled>
+    </DataTable>
   );
 }
