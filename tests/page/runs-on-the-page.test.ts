@@ -65,6 +65,8 @@ describePage('runs on the page', (visit) => {
     await page.reload();
     assert.equal(await page.getByRole('tab', { name: 'events' }).getAttribute('aria-selected'), 'true');
     await page.getByRole('region', { name: 'Events' }).getByText('checkpoint').first().waitFor();
+    await page.getByLabel('Search in events').fill('measured');
+    await page.getByText(/^Training\. The base is measured on \d+ held-out rows before the first step\.$/).waitFor();
     await page.getByRole('tab', { name: 'curves' }).click();
     assert.ok((await steps()) >= before, 'a reload loses nothing of the curve');
   });

@@ -25,6 +25,13 @@ class Evaluator:
         step = self._resumed_step
         return step is not None and self._held_out.due(step) and not self._record.measured.is_settled(step)
 
+    def before_first_step(self) -> str | None:
+        """What takes a while before the first step, in a sentence, of a training that begins."""
+        rows = sum(map(len, self._held_out.traits.values()))
+        if self._resumed_step is not None or not rows or self._record.measured.is_settled(0):
+            return None
+        return f"The base is measured on {rows} held-out rows before the first step."
+
     def begin(self, model, board) -> None:
         """Before the first step of this process: measures the base, and what is missing."""
         for step in sorted(self._record.untold):

@@ -28,11 +28,12 @@ class During(Trainings):
                 never = {**HYPERPARAMETERS, "eval_steps": 0}
                 often = {**HYPERPARAMETERS, "eval_steps": 2}
                 without, events = train_once(self.fresh(f"{training_type}-without"), training_type=training_type, hyperparameters=never)
-                self.assertEqual(events.of("eval"), [])
+                self.assertEqual((events.of("eval"), [event["message"] for event in events.of("phase") if event["message"]]), ([], []))
                 whole, all_events = train_once(self.fresh(f"{training_type}-whole"), training_type=training_type, hyperparameters=often)
                 work = self.fresh(f"{training_type}-stopped")
                 stop_once(work, 4, training_type=training_type, hyperparameters=often)
                 rest, events = train_here(work, training_type=training_type, hyperparameters=often, lease_epoch=2, known_checkpoint_step=3)
+                self.assertEqual([event["message"] for event in events.of("phase") if event["message"]], [])
                 self.assertEqual(whole["weights_sha256"], without["weights_sha256"])
                 self.assertEqual(rest["weights_sha256"], without["weights_sha256"])
                 self.assertEqual(events.of("eval"), [event for event in all_events.of("eval") if event["step"] > 5])
@@ -46,6 +47,8 @@ class During(Trainings):
         _, events = train_here(self.work, training_type="standard", hyperparameters=hyperparameters)
         told = [(event["step"], event["trait"], event["rows"]) for event in events.of("eval")]
         self.assertEqual(told, [(step, trait, rows) for step in (0, 5, 10, 12) for trait, rows in (("a", 3), ("b", 3), (None, 6))])
+        messages = [event["message"] for event in events.of("phase") if event["phase"] == "training"]
+        self.assertEqual(messages, ["The base is measured on 6 held-out rows before the first step."])
         last = {event["trait"]: event["loss"] for event in events.of("eval")[-3:]}
         self.assertAlmostEqual(last[None], (last["a"] + last["b"]) / 2)
         model, tokenizer = load_model(self.work / "output").eval(), load_tokenizer(self.work / "output")

@@ -145,7 +145,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
             trainer.add_callback(rehearsal(run, trainer, data.rows, rank, ways.optimizer, events))
         if resume:
             events.send("resumed", step=resume.step, lease_epoch=resume.lease_epoch, path=str(resume.path))
-        events.send("phase", phase="training", message=None)
+        events.send("phase", phase="training", message=evaluator.before_first_step())
         try:
             if is_trained:
                 trainer._load_from_checkpoint(str(resume.path))

@@ -136,7 +136,7 @@ async function record(lease: Lease, files: RunPaths, delivery: Delivery, nth: nu
       await markCheckpoint(lease, event.path, 'quarantined');
       return await recordEvent(lease, 'quarantined', { path: event.path, reason: event.reason }, nth);
     case 'phase':
-      return await recordPhase(lease, phaseOf(event.phase), nth);
+      return await recordPhase(lease, phaseOf(event.phase), event.message, nth);
     case 'plan':
       return (await recordPlan(lease, event)) && (await recordAsEvent(lease, event, nth));
     case 'resumed':

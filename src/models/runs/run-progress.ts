@@ -124,13 +124,18 @@ export async function recordEvent(
   );
 }
 
-/** Says which part of its work a trainer has reached. False when the lease is not the latest. */
-export async function recordPhase(lease: Lease, phase: RunPhase, nth: number): Promise<boolean> {
+/** Says which part of its work a trainer has reached, and, with `message`, what takes a while there. False when the lease is not the latest. */
+export async function recordPhase(
+  lease: Lease,
+  phase: RunPhase,
+  message: string | null,
+  nth: number,
+): Promise<boolean> {
   const held = await write(
     `UPDATE runs SET phase = $phase, updated_at = now() WHERE id = $runId AND lease_epoch = $epoch AND status = 'running'`,
     { ...bindOf(lease), phase },
   );
-  return held && (await recordEvent(lease, 'phase', { phase }, nth));
+  return held && (await recordEvent(lease, 'phase', { phase, ...(message === null ? {} : { message }) }, nth));
 }
 
 /** The highest step of which the database knows a complete checkpoint; null when there is none. */

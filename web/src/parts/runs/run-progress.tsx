@@ -31,6 +31,8 @@ export function RunProgress({ run, name }: { run: Shown; name: string }) {
 
 function wordsOf({ current_step, total_steps, seconds_left, status }: Shown): string {
   if (total_steps === null) return 'No step yet';
+  // The base is measured before the first step, which takes minutes where there are many held-out rows.
+  if (current_step === 0 && status === 'running') return `Before step 1 of ${count(total_steps)}`;
   const step = `Step ${count(current_step)} of ${count(total_steps)}`;
   return status === 'running' && seconds_left !== null && seconds_left > 0
     ? `${step}, about ${duration(seconds_left)} left`

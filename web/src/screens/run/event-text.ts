@@ -21,7 +21,8 @@ const SENTENCES: Record<string, (data: Data) => string> = {
       text(worker_id) === null ? '' : `, ${worker_id}`,
       text(reason) === null ? '' : ` (${String(reason).replaceAll('_', ' ')})`,
     ].join(''),
-  phase: ({ phase }) => capital(phaseOf(phase as RunPhase)),
+  phase: ({ phase, message }) =>
+    `${capital(phaseOf(phase as RunPhase))}${text(message) === null ? '' : `. ${message}`}`,
   hello: ({ task, pid, versions }) => `The trainer began to ${task}, process ${pid}, with ${listOf(versions)}`,
   plan: ({ total_steps, examples, tokens, device }) =>
     `${count(number(total_steps))} steps, ${count(number(examples))} examples and ${about(number(tokens))} tokens for each epoch, on ${device}`,
