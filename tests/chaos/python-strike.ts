@@ -8,6 +8,8 @@ import type { Target } from './faults.ts';
 import { type Strike, signalWorker } from './strikes.ts';
 
 const WAITING_WITHIN_MS = 60_000;
+/** Phases of which each needs a process of the trainer. */
+const AT_WORK = ['training', 'exporting', 'validating'];
 
 /** A program that becomes the trainer's Python, and can be taken away without harm to that. */
 export async function replaceablePython(dir: string): Promise<string> {
@@ -19,12 +21,13 @@ export async function replaceablePython(dir: string): Promise<string> {
   return path;
 }
 
-/** The trainer's Python is gone, or is none, for as long as it takes until the run says so. */
+/** The trainer's Python is gone, or is none, for as long as it takes until the run says so, or a worker goes on with what it has loaded: copies of that need no Python. */
 export async function breakPython(target: Target): Promise<Strike | null> {
   const { world, run, dice } = target;
   const kill = await signalWorker(target, 'SIGKILL');
   if (!kill) return null;
   const { python } = world;
+  const before = world.watch.seen(run.runId)?.leaseEpoch ?? 0;
   const aside = `${python}.aside`;
   return {
     inject: async () => {
@@ -46,7 +49,8 @@ export async function breakPython(target: Target): Promise<Strike | null> {
           async () => {
             const seen = world.watch.seen(run.runId);
             said = seen?.waitingFor ?? null;
-            return said !== null || isFinal(seen?.status as RunStatus) ? true : null;
+            const goesOn = seen !== null && seen.leaseEpoch > before && AT_WORK.includes(seen.phase);
+            return said !== null || goesOn || isFinal(seen?.status as RunStatus) ? true : null;
           },
           WAITING_WITHIN_MS,
         ).catch((error: Error) => world.violations.push(`I1: ${error.message} (its Python cannot be used).`));
