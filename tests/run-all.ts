@@ -34,9 +34,10 @@ const files = process.argv.slice(2);
 if (files.length === 0 || files.some((file) => file.includes('tests/page')))
   await ensureChromium((line) => console.log(line));
 const servers = await startSharedServers();
-// They are in sessions of their own, and would live on.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-  process.once(signal, () => void servers.stop().finally(() => process.exit(1)));
+// They are in sessions of their own, and would live on. A signal may come twice, as from `timeout`: to this process, and to its group.
+const asked = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => asked.abort());
+asked.signal.addEventListener('abort', () => void servers.stop().finally(() => process.exit(1)));
 const scratch = await mkdtemp(join(tmpdir(), 'mtm-test-'));
 const suites =
   files.length > 0
