@@ -1,6 +1,7 @@
-import { Loader, Text, Title } from '@mantine/core';
+import { Text, Title } from '@mantine/core';
 import { lazy, type ReactNode, Suspense } from 'react';
 import { Link, Route, Switch, useLocation } from 'wouter';
+import { Loading } from './parts/loading.tsx';
 import { BrokenScreen } from './parts/shell/broken-screen.tsx';
 
 /** A screen is loaded when it is first shown. */
@@ -36,7 +37,7 @@ export function Screens() {
   return (
     // Another address is another screen: nothing of the one before is left in it.
     <BrokenScreen key={address}>
-      <Suspense fallback={<Loader role="status" aria-label="Loading" />}>
+      <Suspense fallback={<Loading />}>
         <Switch>
           {SCREENS.map(({ path, show }) => (
             <Route key={path} path={path}>

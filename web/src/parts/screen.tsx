@@ -1,6 +1,6 @@
 import { Group, Stack, Title } from '@mantine/core';
 import { type ReactNode, useEffect } from 'react';
-import { Loading } from './loading.tsx';
+import { LoadingAnswers } from './loading.tsx';
 
 /** A screen: its heading, which is also the title of the tab, what can be done there, and what it shows. */
 export function Screen({
@@ -24,7 +24,7 @@ export function Screen({
           <Title order={1} size="h2" className="user-text-inline">
             {heading}
           </Title>
-          <Loading />
+          <LoadingAnswers />
         </Group>
         {actions !== undefined && <Group gap="xs">{actions}</Group>}
       </Group>

@@ -1,7 +1,8 @@
-import { Alert, Anchor, Button, List, Loader, Stack, Text } from '@mantine/core';
+import { Alert, Anchor, Button, List, Stack, Text } from '@mantine/core';
 import { lazy, Suspense } from 'react';
 import { Link } from 'wouter';
 import { useChangeAddress, useChoice, useParam } from '../../parts/address.ts';
+import { Loading } from '../../parts/loading.tsx';
 import { NamedTabs } from '../../parts/named-tabs.tsx';
 import { chosenIn, MOST_COMPARED, problemOf, writtenAs } from '../../parts/runs/chosen.ts';
 import { Screen } from '../../parts/screen.tsx';
@@ -52,7 +53,6 @@ export default function Compare() {
           , or with “Compare with…” where one is shown.
         </Text>
       )}
-      {!isRead && <Loader role="status" aria-label="Loading" />}
       {runs.length > 0 && <RunKeys runs={runs} onLeaveOut={leaveOut} />}
       {runs.length > 0 && <Comparison runs={runs} />}
     </Screen>
@@ -69,7 +69,7 @@ function Comparison({ runs }: { runs: Compared[] }) {
       {unfair.length > 0 && <Sentences title="What is not a fair comparison" sentences={unfair} />}
       <NamedTabs names={TABS} tab={tab}>
         {tab === 'curves' && (
-          <Suspense fallback={<Loader role="status" aria-label="Loading" />}>
+          <Suspense fallback={<Loading />}>
             <CurveCharts runs={runs} bases={bases} />
           </Suspense>
         )}

@@ -35,7 +35,7 @@ export function Hosts({ pool: { hosts, workers } }: { pool: WorkerPool }) {
               ))}
             </Group>
           </Table.Td>
-          <Table.Td>{roomOf(host)}</Table.Td>
+          <Table.Td miw={180}>{roomOf(host)}</Table.Td>
           <Table.Td className="no-wrap">
             <When at={host.last_report} />
           </Table.Td>

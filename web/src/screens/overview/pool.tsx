@@ -114,7 +114,7 @@ function Workers({ workers }: { workers: Worker[] }) {
           <Table.Td>
             {worker.host}, {worker.device ?? 'no device yet'}
           </Table.Td>
-          <Table.Td>
+          <Table.Td miw={220}>
             <Work worker={worker} />
           </Table.Td>
           <Table.Td>{worker.jobs_completed}</Table.Td>

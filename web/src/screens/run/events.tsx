@@ -3,6 +3,7 @@ import { useMemo, useState } from 'react';
 import type { RunEvent } from '../../api/run-stream.ts';
 import type { RunOwner } from '../../api/types.ts';
 import { DataTable } from '../../parts/data-table.tsx';
+import { Loading } from '../../parts/loading.tsx';
 import { count } from '../../parts/numbers.ts';
 import { UserText } from '../../parts/user-text.tsx';
 import { When } from '../../parts/when.tsx';
@@ -42,8 +43,11 @@ export function Events({
         value={search}
         onChange={(event) => setSearch(event.currentTarget.value)}
       />
-      {found.length === 0 ? (
-        <Text>{events.length === 0 ? 'Nothing has happened yet.' : 'No event is like this.'}</Text>
+      {events.length === 0 ? (
+        // Each run has one, of when it was asked for: they are still coming.
+        <Loading />
+      ) : found.length === 0 ? (
+        <Text>No event is like this.</Text>
       ) : (
         <DataTable label="Events" heads={['When', 'What', 'More']} miw={480} verticalSpacing={4}>
           {found.slice(0, shownRows).map(({ event, text }) => (

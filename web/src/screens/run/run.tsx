@@ -6,6 +6,7 @@ import { ownerQuery, runsOfQuery } from '../../api/runs.ts';
 import { healthQuery } from '../../api/service.ts';
 import type { Job, Project, Run as RunOf, RunOwner } from '../../api/types.ts';
 import { useChangeAddress, useChoice, useNumberParam } from '../../parts/address.ts';
+import { Loading } from '../../parts/loading.tsx';
 import { NamedTabs } from '../../parts/named-tabs.tsx';
 import { Problem } from '../../parts/problem.tsx';
 import { writtenAs } from '../../parts/runs/chosen.ts';
@@ -145,7 +146,7 @@ function OneRun({
       {stream.refusal !== null && <Alert color="yellow">{stream.refusal}</Alert>}
       <NamedTabs names={TABS} tab={tab}>
         {tab === 'curves' && (
-          <Suspense>
+          <Suspense fallback={<Loading />}>
             <CurvesTab owner={owner} run={run.number} totalSteps={now.total_steps} stream={stream} />
           </Suspense>
         )}
