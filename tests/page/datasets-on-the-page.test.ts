@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Page } from 'playwright-core';
-import { assertNoBarriers, describePage, type Visitor } from '../support/browser.ts';
+import { assertNoBarriers, describePage, drop, type Visitor } from '../support/browser.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, TINY_MODEL, until } from '../support/service.ts';
 
@@ -19,17 +19,6 @@ const csvOf = (rows: string[][]) =>
   ['frage,antwort', ...rows.map((cells) => cells.map((cell) => `"${cell.replaceAll('"', '""')}"`).join(','))].join(
     '\n',
   );
-
-/** Lets files go over the page, as somebody does who drags them there. */
-async function drop(page: Page, files: { name: string; content: string }[]): Promise<void> {
-  const dataTransfer = await page.evaluateHandle(`(() => {
-    const transfer = new DataTransfer();
-    for (const { name, content } of ${JSON.stringify(files)}) transfer.items.add(new File([content], name));
-    return transfer;
-  })()`);
-  await page.dispatchEvent('body', 'dragover', { dataTransfer });
-  await page.dispatchEvent('body', 'drop', { dataTransfer });
-}
 
 describePage('datasets on the page', (visit) => {
   let service: TestService;

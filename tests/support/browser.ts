@@ -133,3 +133,14 @@ export function describePage(title: string, suite: (visit: Visit) => void): void
     suite((origin, look) => visit(browser, origin, look));
   });
 }
+
+/** Lets files go over the page, as somebody does who drags them there. */
+export async function drop(page: Page, files: { name: string; content: string }[]): Promise<void> {
+  const dataTransfer = await page.evaluateHandle(`(() => {
+    const transfer = new DataTransfer();
+    for (const { name, content } of ${JSON.stringify(files)}) transfer.items.add(new File([content], name));
+    return transfer;
+  })()`);
+  await page.dispatchEvent('body', 'dragover', { dataTransfer });
+  await page.dispatchEvent('body', 'drop', { dataTransfer });
+}
