@@ -13,6 +13,7 @@ import { searchAttributeKeys } from '../../../temporal/search-attributes.ts';
 import type { Env } from '../../platform/env.ts';
 import {
   ORCHESTRATION_QUEUE,
+  type OrchestrationActivities,
   pauseRunUpdate,
   resumeRunUpdate,
   type TrainingOutcome,
@@ -47,11 +48,14 @@ export interface Trainings {
   pauseTraining(run: RunWorkflow, pause: boolean): Promise<boolean>;
   /** Asks a run's workflow to cancel. False when there is no such workflow (any more). */
   cancelTraining(workflowId: string): Promise<boolean>;
+  /** Whether the last step of a workflow is under way, or is going to be tried again: then it ends by itself. */
+  isEnding(workflowId: string): Promise<boolean>;
   /** Every open workflow of a run, in pages. Each page has a deadline. */
   openTrainings(): AsyncIterable<OpenTraining[]>;
   trainingState(run: KnownWorkflow): Promise<TrainingState>;
 }
 
+const LAST_STEP: keyof OrchestrationActivities = 'finishRun';
 const CALL_TIMEOUT_MS = 5_000;
 /** With the ping before it, less than the 5 s within which everybody is answered, also while the orchestrator is away. */
 const PAUSE_TIMEOUT_MS = 3_000;
@@ -113,6 +117,17 @@ export function trainingsOf(env: Env, { within, withinOnceReachable, eachWithin 
         try {
           await client.workflow.getHandle(workflowId).cancel();
           return true;
+        } catch (error) {
+          if (error instanceof WorkflowNotFoundError) return false;
+          throw error;
+        }
+      }),
+
+    isEnding: (workflowId) =>
+      within(CALL_TIMEOUT_MS, async (client) => {
+        try {
+          const { raw } = await client.workflow.getHandle(workflowId).describe();
+          return (raw.pendingActivities ?? []).some(({ activityType }) => activityType?.name === LAST_STEP);
         } catch (error) {
           if (error instanceof WorkflowNotFoundError) return false;
           throw error;

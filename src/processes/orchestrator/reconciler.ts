@@ -136,6 +136,8 @@ export class Reconciler {
     const fromMs = this.#strayFromMs.get(workflowId) ?? performance.now();
     this.#strayFromMs.set(workflowId, fromMs);
     if (performance.now() - fromMs < 2 * this.#env.heartbeatTimeoutMs) return;
+    // An orchestrator that stands still since it wrote the end of the run is given its last step anew, once or more.
+    if (run && (await this.#orchestration.isEnding(workflowId))) return;
     this.#strayFromMs.set(workflowId, performance.now());
     if (!(await this.#orchestration.cancelTraining(workflowId))) return;
     const found = run
