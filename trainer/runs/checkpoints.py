@@ -169,7 +169,7 @@ def newest_complete(root: Path, lease_epoch: int, expected: dict, known_step: in
                 events.send("log", level="warning", message=message)
             return checkpoint
         put_aside = True
-        # Told first: where that fails, as on a full disk, or the trainer dies, the next claim finds it as it is, and tells it.
+        # Reported first: where that fails, as on a full disk, or the trainer dies, the next claim finds it as it is, and reports it.
         events.send("quarantined", path=str(checkpoint.path), reason=reason)
         events.make_durable()
         aside = checkpoint.path.with_name("quarantine-" + checkpoint.path.name)

@@ -172,8 +172,8 @@ class Resume(Trainings):
                 self.assertEqual([event["step"] for event in events.of("resumed")], [9])
                 self.assertEqual(again["weights_sha256"], result["weights_sha256"])
 
-    def test_what_does_not_verify_is_put_aside_by_who_can_tell_it(self):
-        # Rename it before it is told in checkpoints.newest_complete: the next claim says that it is not there any more.
+    def test_a_damaged_one_is_put_aside_by_whoever_can_report_it(self):
+        # Rename it before the event in checkpoints.newest_complete: the next claim says that it is not there any more.
         work = self.fresh("untold")
         train_once(work)
         newest = work / "checkpoints" / "e1" / "checkpoint-12"
