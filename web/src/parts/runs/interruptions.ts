@@ -22,8 +22,8 @@ export function interruptionsOf({ attempts }: { attempts: Attempt[] }): Interrup
     const before = attempts[index];
     const isOtherRun = before !== undefined && before.run_number !== attempt.run_number;
     const why = isOtherRun
-      ? `Run ${attempt.run_number} goes on from run ${before.run_number}`
-      : (before?.interruption ?? 'An interruption');
+      ? `Run ${attempt.run_number} goes on from run ${before.run_number}.`
+      : (before?.interruption ?? 'An interruption.');
     return { step: attempt.first_step, why, wentOnWith: attempt.worker_id ?? 'a worker' };
   });
 }
