@@ -18,13 +18,13 @@ function argument(name: string): string | undefined {
 /** The OpenAPI document against the running service: schemathesis sends what it allows and what it does not. */
 describe('a fuzzer', function () {
   this.timeout(900_000);
-  let program: string;
+  let python: string;
   let servers: OutsideServers;
   let service: TestService;
   let remove: () => Promise<void>;
 
   before(async () => {
-    program = await ensureSchemathesis();
+    python = await ensureSchemathesis();
     servers = await startOutsideServers();
     const { databaseUrl, temporalAddress } = servers;
     ({ service, remove } = await startServiceWithServers({ databaseUrl, temporalAddress }));
@@ -58,7 +58,7 @@ describe('a fuzzer', function () {
   async function run(config: string, ...args: string[]) {
     const { apiUrl, env } = service;
     const scratch = await mkdtemp(join(env.home, 'fuzz-'));
-    const report = await fuzz(program, { apiUrl, config, scratch, args: ['--seed', SEED, ...args] });
+    const report = await fuzz(python, { apiUrl, config, scratch, args: ['--seed', SEED, ...args] });
     console.log(`      ${report.requests} requests to ${report.operations} operations`);
     assert.equal(report.found, '');
     return report;

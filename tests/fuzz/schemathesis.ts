@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { execa } from 'execa';
 import { loadEnv, PROJECT_ROOT } from '../../src/platform/env.ts';
 import { ensurePythonEnvironment } from '../../src/platform/python.ts';
@@ -24,44 +24,35 @@ export interface FuzzOptions {
   args: string[];
 }
 
-/** Installs schemathesis on first need, under MTM_TOOLS. */
+/** Installs schemathesis on first need, under MTM_TOOLS. @returns the Python that has it */
 export async function ensureSchemathesis(): Promise<string> {
-  const python = await ensurePythonEnvironment({
+  return await ensurePythonEnvironment({
     env: loadEnv(),
     onProgress: (line) => console.log(line),
     what: "the fuzzer's Python environment",
     requirements: [join(FOLDER, 'requirements.txt')],
   });
-  return join(dirname(python), 'schemathesis');
 }
 
 /** Lets schemathesis send what the API's own OpenAPI document allows, and what it does not, and check every answer. */
-export async function fuzz(program: string, { apiUrl, config, scratch, args }: FuzzOptions): Promise<FuzzReport> {
+export async function fuzz(python: string, { apiUrl, config, scratch, args }: FuzzOptions): Promise<FuzzReport> {
   const report = join(scratch, `${config}.json`);
-  const { all } = await execa(
-    program,
+  const { all, shortMessage } = await execa(
+    python,
     [
+      '-m',
+      'schemathesis.cli',
       '--config-file',
       join(FOLDER, config),
       'run',
       `${apiUrl}/api/v1/openapi.json`,
-      ...[
-        '--checks',
-        'all',
-        '--max-response-time',
-        '5',
-        '--no-color',
-        '--report',
-        'json',
-        '--report-json-path',
-        report,
-      ],
+      ...['--checks', 'all', '--no-color', '--report', 'json', '--report-json-path', report],
       ...args,
     ],
     { cwd: scratch, all: true, reject: false, env: { COLUMNS: '160' } },
   );
   const text = await readFile(report, 'utf8').catch(() => null);
-  if (text === null) throw new Error(`The fuzzer gave no report: ${all}`);
+  if (text === null) throw new Error(`The fuzzer gave no report: ${shortMessage ?? ''} ${all}`);
   const { test_cases, operations, exit_code } = JSON.parse(text);
   return {
     requests: test_cases.generated,
