@@ -167,8 +167,9 @@ function planTrait(
 
 function warningsOf({ trait, requested, allocated, limitingDatasetId, datasets }: TraitPlan): string[] {
   const asked = requested === null ? '' : ` of ${requested} asked for`;
+  const isAll = requested === null && datasets.every(({ rows, heldOut, allocated }) => allocated === rows - heldOut);
   const short =
-    limitingDatasetId === null
+    limitingDatasetId === null || isAll
       ? []
       : [`${trait}: ${allocated} rows${asked}; dataset ${limitingDatasetId} has no more at its share.`];
   const repeated = datasets

@@ -74,6 +74,20 @@ describe('the mixing rule, version 1', () => {
     [100, 50],
   ];
 
+  it('says that rows ran out only where some are left or more were asked for', () => {
+    assert.deepEqual(planMixture(request(null, [[100, 100]])).warnings, []);
+    assert.deepEqual(planMixture(request(500, [[100, 100]])).warnings, [
+      'trait 0: 90 rows of 500 asked for; dataset 1 has no more at its share.',
+    ]);
+    const scarce: [number, number][] = [
+      [100, 50],
+      [1000, 50],
+    ];
+    assert.deepEqual(planMixture(request(null, scarce)).warnings, [
+      'trait 0: 180 rows; dataset 1 has no more at its share.',
+    ]);
+  });
+
   it('lets shares drift with the policy cap', () => {
     const plan = planMixture({ ...request(1000, ONE_SHORT), policy: 'cap' });
     const [trait] = plan.traits;
