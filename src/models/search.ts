@@ -2,8 +2,6 @@ import { literal, type WhereOptions } from 'sequelize';
 import { patternOf } from './conditions.ts';
 import { connection } from './runs/run.ts';
 
-export const MOST_WORDS = 10;
-
 const LARGEST_ID = 2_147_483_647;
 /** As outputs and workflows are named: `job-3-run-1`. */
 const NUMBERED = /\b(job|project|dataset)-(\d+)(-run-\d+)?\b/gi;
@@ -71,7 +69,7 @@ export function found(
   };
 }
 
-export function wordsOf(text: string): string[] {
+function wordsOf(text: string): string[] {
   return text
     .replaceAll(NUMBERED, '$1 $2')
     .split(/\s+/)
