@@ -54,10 +54,7 @@ describePage('from an empty service to a model', (visit) => {
     assert.equal(await page.getByLabel('Epochs').inputValue(), '2', 'the draft is kept');
     await page.getByRole('button', { name: 'Create and start' }).click();
     await page.waitForURL(/\/jobs\/1$/);
-    await page
-      .getByText(/worker/i)
-      .first()
-      .waitFor();
+    await page.getByText('waits for a worker').first().waitFor();
     await assertNoBarriers(visitor, 'a run that waits for a worker');
     await page.getByRole('link', { name: 'Overview' }).click();
     await page.getByRole('button', { name: 'Start workers' }).click();

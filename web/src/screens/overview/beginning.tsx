@@ -37,7 +37,7 @@ export function Beginning() {
         ))}
       </List>
       <Text size="sm">
-        Or let <Code>npm run demo</Code> train a small model in a minute: it appears here.
+        Or let <Code>npm run demo</Code> train a small model in a few minutes: it appears here.
       </Text>
     </Card>
   );
