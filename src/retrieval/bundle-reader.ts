@@ -24,7 +24,7 @@ export interface BundlePlace {
 /** A bundle, or a question, that cannot be answered: damaged, or its model is not the one that made it. Its message is for the user. */
 export class UnreadableBundle extends UserError {}
 
-/** Exit code of `trainer/query.py` where it has said what is wrong with the bundle or its model. */
+/** Exit code of `trainer/bundle/query.py` where it has said what is wrong with the bundle or its model. */
 const UNREADABLE = 20;
 const FIND_WITHIN_MS = 60_000;
 /** A large model on a slow disk, or on a CPU: until it has read all chunks it says nothing. */

@@ -9,15 +9,12 @@ from inspect import signature
 from pathlib import Path
 
 if __package__:
-    from .contents import asked_of, content_of
     from .evidence import Surprises, grounded, sentence_ends
+    from .prompts import NOT_THERE, examples_in, prompt_of, said_by_user
 else:  # In a bundle.
-    from contents import asked_of, content_of
     from evidence import Surprises, grounded, sentence_ends
+    from prompts import NOT_THERE, examples_in, prompt_of, said_by_user
 
-NOT_THERE = "Not in the documents."
-INSTRUCTION = f"Use only these documents to answer, in their words. If they do not hold the answer, say: {NOT_THERE}"
-_NOTHING = "(none)"
 # For models without a chat template, which go on with the next question when they have answered.
 _NAMES = {"user": "Question", "assistant": "Answer"}
 _NEXT = f"\n\n{_NAMES['user']}:"
@@ -101,7 +98,7 @@ class Answerer:
 
     def ask_alone(self, questions: list[str], max_new_tokens: int = 256) -> list[str]:
         """What the model says to questions without any document."""
-        return [text for text, _ in self._write([[_said(question)] for question in questions], max_new_tokens)]
+        return [text for text, _ in self._write([[said_by_user(question)] for question in questions], max_new_tokens)]
 
     def _grounded(self, question: str, shown: list[dict], text: str, is_cut_off: bool, is_waited_for: Callable[[], bool] = lambda: True) -> Answer:
         """As much of what was written as rests on chunks, with those."""
@@ -201,25 +198,6 @@ def _computes_in_bf16() -> bool:
 
     is_supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
     return bool(is_supported and is_supported())
-
-
-def prompt_of(question: str, chunks: list[dict], examples: list[dict]) -> list[dict]:
-    """A chat that ends with a question, with chunks right before it. Of these, `examples` stand in the chat as answers to their questions,
-    the closest last."""
-    turns = [message for chunk in reversed(chunks) if chunk in examples for message in (_said(asked_of(chunk)), {"role": "assistant", "content": chunk["text"]})]
-    texts = [content_of(chunk) for chunk in chunks if chunk not in examples] if chunks else [_NOTHING]
-    first, *others = [*turns, _said("\n".join([*(f"- {text}" for text in texts), *([""] if texts else []), question]))]
-    return [_said(f"{INSTRUCTION}\n\n{first['content']}"), *others]
-
-
-def examples_in(chunks: list[dict]) -> list[dict]:
-    """What was given as an answer, so that the model answers as it was answered before; but for the closest: what a model has just
-    answered it answers otherwise when it is asked again."""
-    return [chunk for chunk in chunks[1:] if asked_of(chunk)]
-
-
-def _said(text: str) -> dict:
-    return {"role": "user", "content": text}
 
 
 def spoken(text: str, thinks: bool = False) -> str:

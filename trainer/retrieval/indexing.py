@@ -1,8 +1,6 @@
 """From a run file to a bundle that answers questions: chunks, an embedding of each, checkpoints, export. The type rag."""
 
-import json
 import math
-import shutil
 import time
 from collections import deque
 from functools import partial
@@ -12,27 +10,19 @@ from ..base_models.file_facts import KnownModel
 from ..bundle.contents import content_of
 from ..bundle.fingerprint import fingerprint_of
 from ..datasets.rows import Conversation
-from ..outputs.card import model_card
 from ..platform.device import require_given_gpus
 from ..platform.events import Events
 from ..platform.failures import BadInput, Stopped, first_line
 from ..platform.places import Places
 from ..platform.supervision import Commands
-from ..runs.checkpoints import newest_complete, publish, sha256_of, whole_or_none, write_manifest
+from ..runs.checkpoints import newest_complete, publish, sha256_of, whole_or_none
 from ..runs.going_on import require_same_model
 from ..runs.run_file import RunFile
 from ..runs.saving import SavePlan, Saver
 from ..training.training import identity_of
 from .closeness import least_cosine
+from .exporting import EMBEDDINGS, export_bundle
 from .passages import Chunking, chunk_all
-
-FORMAT_VERSION = 1
-EMBEDDINGS = "embeddings.npy"
-CHUNKS = "chunks.jsonl"
-# What a bundle is asked with, here (trainer/bundle/) as there.
-_HERE = Path(__file__).parents[1] / "bundle"
-QUERY = "query.py"
-SCRIPTS = (QUERY, "contents.py", "embedding.py", "text_models.json", "lexical.py", "answering.py", "evidence.py", "fingerprint.py")
 
 
 def index(run: RunFile, conversations: list[Conversation], held_out: list[Conversation], events: Events, commands: Commands) -> dict:
@@ -151,7 +141,7 @@ def index(run: RunFile, conversations: list[Conversation], held_out: list[Conver
     embeddings[order] = done[0]
     with run.places.fresh(run.output_dir) as output:
         least = least_cosine(embedder, conversations, chunking, hyper.batch_size) if run.answers else None
-        files = _export(run, output, embedder, chunks, embeddings, least, chunking.with_questions)
+        files = export_bundle(run, output, embedder, chunks, embeddings, least, chunking.with_questions)
     return {
         "final_step": total_steps,
         "total_steps": total_steps,
@@ -216,43 +206,3 @@ def _save(path: Path, places: Places, embeddings, root: Path, facts: dict, comma
         path.mkdir()
         np.save(path / EMBEDDINGS, embeddings)
         publish(path, root, facts, commands, events, since, waited)
-
-
-def _named(name: str, path: Path) -> dict:
-    # A snapshot of the Hugging Face cache is named after its revision.
-    return {"name": name, "revision": path.name if path.parent.name == "snapshots" else None, "fingerprint": fingerprint_of(path)}
-
-
-def _export(run: RunFile, output: Path, embedder, chunks: list[dict], embeddings, least: float | None, with_questions: bool) -> list[dict]:
-    """Writes a bundle. Returns its files."""
-    import numpy as np
-
-    with (output / CHUNKS).open("w", encoding="utf-8") as file:
-        for chunk in chunks:
-            file.write(json.dumps(chunk, ensure_ascii=False) + "\n")
-    np.save(output / EMBEDDINGS, embeddings)
-    for script in SCRIPTS:
-        shutil.copyfile(_HERE / script, output / script)
-    config = {
-        "format": "rag-bundle",
-        "format_version": FORMAT_VERSION,
-        "embedding_model": {
-            **_named(run.embedder_name, run.embedder_path),
-            "pooling": embedder.pooling,
-            "prompts": embedder.prompts,
-            "max_tokens": embedder.most_tokens,
-        },
-        "answering": {"model": _named(run.model_name, run.model_path), "least_cosine": least} if run.answers else None,
-        "dimension": int(embeddings.shape[1]),
-        "metric": "cosine",
-        "normalised": True,
-        "chunking": {"tokens": run.hyperparameters.chunk_tokens, "overlap": run.hyperparameters.chunk_overlap, "with_questions": with_questions},
-        "chunks": len(chunks),
-        "sha256": {name: sha256_of(output / name) for name in (CHUNKS, EMBEDDINGS)},
-    }
-    (output / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    (output / "README.md").write_text(model_card(run), encoding="utf-8")
-    write_manifest(output, {"base_model": run.model_name, "training_type": run.training_type, "weights_sha256": config["sha256"][EMBEDDINGS]})
-    return [
-        {"path": path.name, "bytes": path.stat().st_size, "sha256": sha256_of(path)} for path in sorted(output.iterdir()) if path.is_file()
-    ]

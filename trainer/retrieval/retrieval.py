@@ -12,7 +12,7 @@ from ..platform.failures import lacks_memory
 from ..runs.run_file import RunFile
 from ..validation.validation import check_files, not_usable, unusable
 from .grounded import compare, load_answerer, most_asked_of_each
-from .indexing import CHUNKS, EMBEDDINGS, QUERY
+from .exporting import CHUNKS, EMBEDDINGS, QUERY
 from .passages import Chunking, Passage, passages_of
 from .unasked import Unasked
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ..bundle.contents import without_question
-from ..bundle.query import Bundle
+from ..bundle.chunks import Bundle
 
 AT_ONCE = 32
 

@@ -53,7 +53,8 @@ class AnsweringRuns(RagTests):
         self.assertIn("(not in the documents)", report)
 
     def test_questions_that_the_model_has_no_room_for_are_left_out_and_counted(self):
-        from ..bundle.answering import Answerer, prompt_of
+        from ..bundle.answering import Answerer
+        from ..bundle.prompts import prompt_of
         from ..bundle.query import load
         from ..retrieval.grounded import compare
 
@@ -199,7 +200,7 @@ class Answers(unittest.TestCase):
 
 
     def test_what_was_answered_before_is_shown_as_an_answer(self):
-        from ..bundle.answering import examples_in, prompt_of
+        from ..bundle.prompts import examples_in, prompt_of
 
         asked = {"question": "Is the well deep?", "question_characters": 17}
         chunks = [{"text": "Yes.", **asked}, {"text": "The well is old.", "question": None, "question_characters": 0}, {"text": "No.", "question": "From before?"}]
