@@ -2,20 +2,19 @@ import { randomUUID } from 'node:crypto';
 import { basename, join } from 'node:path';
 import formidable, { errors as formErrors } from 'formidable';
 import type { Context } from 'koa';
-import type { z } from 'zod';
 import type { Env } from '../../platform/env.ts';
 import { isDiskFull, NoRoomError } from '../../platform/files.ts';
 import { ApiError, badRequest } from '../http/errors.ts';
-import { check, whileReceiving } from '../http/request.ts';
+import { whileReceiving } from '../http/request.ts';
 import type { DiskRoom } from './disk-room.ts';
 import { ReceivedFile } from './received-file.ts';
-import { DatasetForm } from './schema.ts';
 import type { Upload } from './uploads.ts';
 
 /** Names beside the file that a form may have; a few more than we know, so that a wrong one is named. */
 const MOST_FIELDS = 20;
 const MOST_FIELD_BYTES = 1024 ** 2;
-export interface ReceivedUpload {
+
+export interface ReceivedUpload<Form> {
   /** Where the file lies now; whoever receives it removes it. */
   path: string;
   /** The name under which the user has it, without folders. */
@@ -23,19 +22,20 @@ export interface ReceivedUpload {
   bytes: number;
   /** Of the file, in hexadecimal. */
   sha256: string;
-  form: z.output<typeof DatasetForm>;
+  form: Form;
 }
 
 /**
- * Streams a form's file into `dir`, which the caller removes.
+ * Streams a form's file into `dir`, which the caller removes. `readForm` checks the fields beside it, and may throw an ApiError.
  * @throws ApiError 400, 413, 415, 422 or 507; the reason of the signal
  */
-export async function receiveUpload(
+export async function receiveUpload<Form>(
   ctx: Context,
   env: Env,
   dir: string,
   { upload, signal, room }: { upload: Upload; signal: AbortSignal; room: DiskRoom },
-): Promise<ReceivedUpload> {
+  readForm: (fields: Record<string, string>) => Form,
+): Promise<ReceivedUpload<Form>> {
   if (!ctx.is('multipart/form-data')) {
     throw new ApiError(
       415,
@@ -86,7 +86,7 @@ export async function receiveUpload(
     const [whole] = written;
     // formidable ends a form well even if its last writes fail, before their error arrives.
     if (!whole?.writableFinished) throw whole?.errored ?? new NoRoomError('The last writes of an upload failed.');
-    return { ...file, path: whole.path, form: formOf(fields) };
+    return { ...file, path: whole.path, form: readForm(fieldsOf(fields)) };
   } catch (error) {
     throw formError(error, env);
   } finally {
@@ -109,7 +109,7 @@ function formError(error: unknown, env: Env): Error {
   if (code === formErrors.maxFieldsSizeExceeded)
     return new ApiError(413, `The fields beside the file are longer than ${MOST_FIELD_BYTES} bytes. Send less.`);
   if (code === formErrors.maxFieldsExceeded)
-    return new ApiError(422, `The form has more than ${MOST_FIELDS} fields; send file, name, description and mapping.`);
+    return new ApiError(422, `The form has more than ${MOST_FIELDS} fields beside the file. Send fewer.`);
   if (code === formErrors.maxFilesExceeded)
     return new ApiError(422, 'The form has more than one file; upload each with a request of its own.');
   if (typeof code === 'string') return error as Error;
@@ -124,7 +124,7 @@ function fileOf(files: Record<string, formidable.File[] | undefined>, fields: [s
     const asText = fields.some(([field]) => field === 'file');
     throw asText
       ? badRequest('file was sent as a text; send it as a file, with its name: filename="data.csv".')
-      : new ApiError(422, 'file is required: send the CSV or JSON file in the form field "file".');
+      : new ApiError(422, 'file is required: send it in the form field "file".');
   }
   const originalName = basename((file.originalFilename ?? '').replaceAll('\\', '/'));
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
@@ -135,10 +135,10 @@ function fileOf(files: Record<string, formidable.File[] | undefined>, fields: [s
   return { originalName, bytes: file.size, sha256: file.hash ?? '' };
 }
 
-function formOf(fields: [string, string][]): z.output<typeof DatasetForm> {
+function fieldsOf(fields: [string, string][]): Record<string, string> {
   const twice = fields.find(([name], index) => fields.findIndex(([other]) => other === name) !== index);
   if (twice) throw new ApiError(422, `The form field ${JSON.stringify(twice[0])} is given twice; send it once.`);
   // A form ends every line with CRLF, however it was typed (HTML, "multipart/form-data encoding algorithm").
   const typed = fields.map(([name, text]) => [name, text.replaceAll('\r\n', '\n')]);
-  return check(DatasetForm, Object.fromEntries(typed), 'form');
+  return Object.fromEntries(typed);
 }

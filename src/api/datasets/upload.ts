@@ -1,15 +1,18 @@
 import type { Context } from 'koa';
 import type { Transaction } from 'sequelize';
+import { addDataset } from '../../commands/datasets/add-dataset.ts';
 import { claimFiles, type NewFiles } from '../../commands/datasets/storage.ts';
 import { ingestDataset } from '../../datasets/ingest.ts';
-import { Dataset } from '../../models/datasets/dataset.ts';
+import type { Dataset } from '../../models/datasets/dataset.ts';
 import { durableRename } from '../../platform/durable-files.ts';
 import type { Env } from '../../platform/env.ts';
 import type { Once } from '../http/declaration.ts';
 import { ApiError } from '../http/errors.ts';
+import { check } from '../http/request.ts';
 import type { DiskRoom } from './disk-room.ts';
 import { presentDataset } from './present.ts';
 import { receiveUpload } from './receive.ts';
+import { DatasetForm } from './schema.ts';
 import type { Uploads } from './uploads.ts';
 
 /** What every upload of this process shares. */
@@ -38,7 +41,13 @@ export async function uploadDataset(
   try {
     files = await claimFiles(env, watched.upload.id);
     const { incoming, parquet, beforeRow } = files;
-    const { path, originalName, bytes, sha256, form } = await receiveUpload(ctx, env, incoming, { ...watched, room });
+    const { path, originalName, bytes, sha256, form } = await receiveUpload(
+      ctx,
+      env,
+      incoming,
+      { ...watched, room },
+      (fields) => check(DatasetForm, fields, 'form'),
+    );
     Object.assign(watched.upload, { filename: originalName, phase: 'converting', progressPercent: 0 });
     const found = await ingestDataset(
       {
@@ -60,28 +69,18 @@ export async function uploadDataset(
     const create = async (transaction: Transaction) => {
       await beforeRow(transaction);
       row.asked = 'not known yet';
-      const dataset = await Dataset.create(
+      const dataset = await addDataset(
         {
           name: form.name,
           description: form.description ?? null,
           filename: originalName,
           file_path: source,
           parquet_path: parquet,
-          file_type: found.kind,
           file_size: bytes,
-          row_count: found.rowCount,
-          usable_row_count: found.usableRowCount,
-          unusable: found.unusable,
-          unused: found.unused,
-          alternatives: found.alternatives,
-          notes: found.notes,
-          column_count: found.columns.length,
-          columns: found.columns,
-          mapping: found.mapping,
-          sha256: found.sha256,
           source_sha256: sha256,
+          found,
         },
-        { transaction },
+        transaction,
       );
       row.asked = dataset;
       return presentDataset(dataset);

@@ -99,9 +99,12 @@ export async function claimFiles(env: Env, id: string): Promise<NewFiles> {
   };
 }
 
-/** Removes a dataset's row by `destroy`, then its files. The sweeper does the rest when this process dies in between. */
-export async function deleteWithFiles(env: Env, dataset: Dataset, destroy: () => Promise<void>): Promise<void> {
-  const { file_path, parquet_path } = dataset;
+/** Removes the row that names files by `destroy`, then them. The sweeper does the rest when this process dies in between. */
+export async function deleteWithFiles(
+  env: Env,
+  { file_path, parquet_path }: Pick<Dataset, 'file_path' | 'parquet_path'>,
+  destroy: () => Promise<void>,
+): Promise<void> {
   const note = join(notesDir(env), `${basename(parquet_path, '.parquet')}${CONDEMNED}`);
   await holdNote(note, env.hostName);
   try {
