@@ -8,6 +8,8 @@ import { logBrokenAnswers, renderErrors } from './http/errors.ts';
 import { checkSender, securityHeaders } from './http/guard.ts';
 import { addDocs } from './http/openapi.ts';
 import { addJobs } from './jobs/routes.ts';
+import { addOpenAi } from './openai/routes.ts';
+import { OPENAI_WIRE } from './openai/wire.ts';
 import { addPage } from './page/routes.ts';
 import { addWorkers } from './pool/routes.ts';
 import { addProjects } from './projects/routes.ts';
@@ -19,15 +21,18 @@ import { addConfig } from './settings/routes.ts';
 export function createApi(dependencies: ApiDependencies): Koa {
   const { env, logger } = dependencies;
   const endpoints = declareEndpoints(dependencies);
-  addDocs(endpoints);
-  addPage(endpoints.routes);
+  const { routes } = endpoints;
+  const openAi = new Endpoints(dependencies, { wire: OPENAI_WIRE, routes });
+  addOpenAi(openAi, dependencies);
+  addDocs(routes, [endpoints, openAi]);
+  addPage(routes);
 
   const app = new Koa();
   app.on('error', logBrokenAnswers(logger));
   app.use(securityHeaders());
-  app.use(renderErrors(logger));
+  app.use(renderErrors(logger, [OPENAI_WIRE]));
   app.use(checkSender(env));
-  endpoints.routes.addTo(app);
+  routes.addTo(app);
   return app;
 }
 

@@ -70,6 +70,7 @@ const LIMITED: Record<TaskName, { work: string; remedy: string }> = {
   datasetTokens: { work: "To count the dataset's tokens", remedy: SMALLER_DATASET },
   rowTokens: { work: "To count the row's tokens", remedy: 'Shorten it, or download the file to look at it.' },
   templateFacts: { work: "To try the model's chat template", remedy: 'Look at its chat_template.' },
+  checkExamples: { work: 'To check the training file', remedy: 'Shorten its longest lines, or the file.' },
   checkRows: { work: "To check the dataset's rows", remedy: SMALLER_DATASET },
   draft: { work: 'To plan the mixture', remedy: SMALLER_MIXTURE },
   mix: { work: 'To mix the datasets', remedy: SMALLER_MIXTURE },

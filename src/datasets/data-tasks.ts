@@ -7,6 +7,7 @@ export const TASKS = {
   datasetTokens: async () => (await import('./dataset-tokens.ts')).datasetTokens,
   rowTokens: async () => (await import('./row-tokens.ts')).rowTokens,
   templateFacts: async () => (await import('../base-models/template-facts.ts')).templateFacts,
+  checkExamples: async () => (await import('./training-file.ts')).checkExamples,
   checkRows: async () => (await import('./profile.ts')).checkRows,
   draft: async () => (await import('./draft.ts')).draft,
   mix: async () => (await import('./mix.ts')).mix,

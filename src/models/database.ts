@@ -2,6 +2,8 @@ import pg from 'pg';
 import { Sequelize } from 'sequelize';
 import { initDataset } from './datasets/dataset.ts';
 import { initJob, Job } from './jobs/job.ts';
+import { initOpenAiFile } from './openai/openai-file.ts';
+import { initOpenAiJob } from './openai/openai-job.ts';
 import { initHost } from './pool/host.ts';
 import { initWorker } from './pool/worker.ts';
 import { initProject, Project } from './projects/project.ts';
@@ -67,6 +69,8 @@ export function connectModels(
     initRunMetric,
     initCheckpoint,
     initDeletedRun,
+    initOpenAiFile,
+    initOpenAiJob,
   ]) {
     init(sequelize);
   }

@@ -13,6 +13,7 @@ import * as poolCommands from './migrations/0010-pool-commands.ts';
 import * as honestRows from './migrations/0011-honest-rows.ts';
 import * as embeddingModels from './migrations/0012-embedding-models.ts';
 import * as lora from './migrations/0013-lora.ts';
+import * as openAi from './migrations/0014-openai.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
 const MIGRATIONS = [
@@ -29,6 +30,7 @@ const MIGRATIONS = [
   honestRows,
   embeddingModels,
   lora,
+  openAi,
 ];
 export const MIGRATION_NAMES = MIGRATIONS.map(({ name }) => name);
 

@@ -1,5 +1,18 @@
 /** What a user gave has to be changed: the same again fails the same way. The message is a sentence that says what and how. */
-export class UserError extends Error {}
+export class UserError extends Error {
+  /** What of a request is wrong, and a name for programs: where somebody asks for them. */
+  readonly field: string | null;
+  readonly code: string | null;
+
+  constructor(
+    message: string,
+    { field = null, code = null, ...options }: { field?: string | null; code?: string | null } & ErrorOptions = {},
+  ) {
+    super(message, options);
+    this.field = field;
+    this.code = code;
+  }
+}
 
 /** What was asked about is not there. */
 export class NotFoundError extends UserError {}

@@ -5,6 +5,7 @@ import { forgetOldKeys } from '../api/http/idempotency.ts';
 import { createApi } from '../api/server.ts';
 import { makeFolders } from '../commands/datasets/storage.ts';
 import { sweepFiles } from '../commands/datasets/sweep.ts';
+import { deleteExpiredFiles } from '../commands/openai/files.ts';
 import { connectOrchestration } from '../commands/workflows/client.ts';
 import { connectModels } from '../models/database.ts';
 import type { Env } from '../platform/env.ts';
@@ -28,7 +29,8 @@ export async function main(env: Env): Promise<void> {
   const bundles = new BundleReaders({ isWarm: env.warmTrainers, log: (sentence) => logger.info(sentence) });
   const server = await listen(createApi({ env, orchestration, logger, sequelize, bundles }), env.port, env.host);
   // A database that is away now is there at the next time.
-  const tidyUp = () => void Promise.all([forgetOldKeys(sequelize), sweepFiles(env)]).catch(() => {});
+  const tidyUp = () =>
+    void Promise.all([forgetOldKeys(sequelize), sweepFiles(env), deleteExpiredFiles(env)]).catch(() => {});
   const tidying = setInterval(tidyUp, TIDY_UP_EVERY_MS);
   tidyUp();
   const address = server.address();

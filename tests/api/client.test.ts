@@ -60,14 +60,16 @@ describe('the OpenAPI document', function () {
     assert.match(fields.max_length?.description ?? '', / Default: 1024\.$/);
   });
 
-  it('shows a schema and an example of that schema for every answer', async () => {
-    const { body } = await api.call('GET', '/openapi.json');
-    const documented = new DocumentedAnswers(body as never);
-    const missing = documented.examples().flatMap(({ of, content }) => {
-      if (content.example === undefined) return [`${of}: no example`];
-      const errors = documented.errorsOf(content.pointer, content.example);
-      return errors === null ? [] : [`${of}: ${errors}`];
+  for (const wire of ['/api/v1', '/v1']) {
+    it(`shows a schema and an example of that schema for every answer of ${wire}`, async () => {
+      const body = await (await fetch(`${api.url}${wire}/openapi.json`)).json();
+      const documented = new DocumentedAnswers(body as never);
+      const missing = documented.examples().flatMap(({ of, content }) => {
+        if (content.example === undefined) return [`${of}: no example`];
+        const errors = documented.errorsOf(content.pointer, content.example);
+        return errors === null ? [] : [`${of}: ${errors}`];
+      });
+      assert.deepEqual(missing, []);
     });
-    assert.deepEqual(missing, []);
-  });
+  }
 });

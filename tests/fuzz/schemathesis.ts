@@ -17,6 +17,8 @@ export interface FuzzReport {
 export interface FuzzOptions {
   /** Base of the API that runs. */
   apiUrl: string;
+  /** Where the paths of the document that is tried begin. */
+  wire?: string;
   /** The configuration file in this folder. */
   config: string;
   /** Where the report goes. */
@@ -35,7 +37,10 @@ export async function ensureSchemathesis(): Promise<string> {
 }
 
 /** Lets schemathesis send what the API's own OpenAPI document allows, and what it does not, and check every answer. */
-export async function fuzz(python: string, { apiUrl, config, scratch, args }: FuzzOptions): Promise<FuzzReport> {
+export async function fuzz(
+  python: string,
+  { apiUrl, wire = '/api/v1', config, scratch, args }: FuzzOptions,
+): Promise<FuzzReport> {
   const report = join(scratch, `${config}.json`);
   const { all, shortMessage } = await execa(
     python,
@@ -45,7 +50,7 @@ export async function fuzz(python: string, { apiUrl, config, scratch, args }: Fu
       '--config-file',
       join(FOLDER, config),
       'run',
-      `${apiUrl}/api/v1/openapi.json`,
+      `${apiUrl}${wire}/openapi.json`,
       ...['--checks', 'all', '--no-color', '--report', 'json', '--report-json-path', report],
       ...args,
     ],

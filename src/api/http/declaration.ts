@@ -9,8 +9,6 @@ import type { BundleReaders } from '../../retrieval/bundle-readers.ts';
 import type { Access } from './guard.ts';
 import type { Parsed } from './request.ts';
 
-export const BASE_PATH = '/api/v1';
-
 /** What every handler may use. */
 export interface ApiDependencies {
   env: Env;

@@ -1,7 +1,8 @@
 import type { OpenAPIRegistry, RouteConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
-import { BASE_PATH, type Declaration } from './declaration.ts';
-import { ErrorSchema, IdempotencyHeaders, RangeHeaders, StillAtWorkSchema } from './shared-schema.ts';
+import type { Declaration } from './declaration.ts';
+import { IdempotencyHeaders, RangeHeaders, StillAtWorkSchema } from './shared-schema.ts';
+import type { Wire } from './wire.ts';
 
 type AnyDeclaration = Declaration<z.ZodObject | undefined, z.ZodObject | undefined, z.ZodType | undefined>;
 
@@ -45,7 +46,7 @@ const ERRORS: Record<number, { description: string; example: string }> = {
 };
 
 /** Adds an endpoint to the OpenAPI document: from the same declaration that its route is made of. */
-export function documentEndpoint(registry: OpenAPIRegistry, endpoint: AnyDeclaration): void {
+export function documentEndpoint(registry: OpenAPIRegistry, endpoint: AnyDeclaration, wire: Wire): void {
   const { success } = endpoint;
   const checked = endpoint.params || endpoint.query || endpoint.body || endpoint.multipart || endpoint.creates;
   const codes = [
@@ -65,12 +66,12 @@ export function documentEndpoint(registry: OpenAPIRegistry, endpoint: AnyDeclara
           [success.contentType ?? 'application/json']: { schema: success.schema },
           ...(success.streamed ? { 'text/event-stream': { schema: success.streamed } } : {}),
         },
-        ...(success.location === undefined ? {} : { headers: locationHeader(success.location) }),
+        ...(success.location === undefined ? {} : { headers: locationHeader(wire.basePath + success.location) }),
       }
     : { description: success.description };
   registry.registerPath({
     method: endpoint.method,
-    path: `${BASE_PATH}${endpoint.path}`,
+    path: `${wire.basePath}${endpoint.path}`,
     summary: endpoint.summary,
     tags: [endpoint.tag],
     operationId: operationId(endpoint.method, endpoint.path),
@@ -90,7 +91,7 @@ export function documentEndpoint(registry: OpenAPIRegistry, endpoint: AnyDeclara
       ...(endpoint.inRanges
         ? { 206: { ...answer, description: 'The range' }, 304: { description: 'It is what the client has' } }
         : {}),
-      ...Object.fromEntries(codes.map((code) => [code, errorOf(code, endpoint.errors?.[code])])),
+      ...Object.fromEntries(codes.map((code) => [wire.statusOf(code), errorOf(code, endpoint.errors?.[code], wire)])),
     },
   });
 }
@@ -115,14 +116,19 @@ function requestOf(endpoint: AnyDeclaration): NonNullable<RouteConfig['request']
 }
 
 function locationHeader(location: string) {
-  return z.object({ Location: z.string().openapi({ example: BASE_PATH + location.replace('{id}', '1') }) });
+  return z.object({ Location: z.string().openapi({ example: location.replace('{id}', '1') }) });
 }
 
-function errorOf(code: number, said: string | undefined) {
+function errorOf(code: number, said: string | undefined, { errorSchema, errorBody, statusOf }: Wire) {
   const { description, example } = ERRORS[code] ?? { description: 'Error', example: 'Why, and what to do.' };
   return {
     description: said ?? description,
-    content: { 'application/json': { schema: ErrorSchema, example: { detail: example } } },
+    content: {
+      'application/json': {
+        schema: errorSchema,
+        example: errorBody({ status: statusOf(code), detail: example, field: null, code: null }),
+      },
+    },
     ...(code === 503 ? { headers: z.object({ 'Retry-After': z.string().openapi({ example: '5' }) }) } : {}),
   };
 }

@@ -4,32 +4,33 @@ import type { Sequelize } from 'sequelize';
 import { z } from 'zod';
 import type { Slowly } from '../../platform/long-answers.ts';
 import { ANSWER_WITHIN_MS, LongAnswers, StillAtWork } from '../../platform/long-answers.ts';
-import {
-  type ApiDependencies,
-  BASE_PATH,
-  type Declaration,
-  type Once,
-  type OnceByOneStatement,
-} from './declaration.ts';
+import type { ApiDependencies, Declaration, Once, OnceByOneStatement } from './declaration.ts';
 import { documentEndpoint } from './document-endpoint.ts';
 import { createOnce } from './idempotency.ts';
 import { check, readJson } from './request.ts';
 import { Routes } from './routes.ts';
 import { IDEMPOTENCY_HEADER, IdempotencyHeaders, type StillAtWorkSchema } from './shared-schema.ts';
+import { OWN_WIRE, type Wire } from './wire.ts';
 
 /**
- * The endpoints of the API. Declaring one gives its route with access and validation and its entry in the OpenAPI document
+ * The endpoints of one wire of the API. Declaring one gives its route with access and validation and its entry in the OpenAPI document
  * from the same declaration, so that neither can differ from the other.
  */
 export class Endpoints {
   readonly routes: Routes;
   readonly registry = new OpenAPIRegistry();
+  readonly wire: Wire;
   readonly #sequelize: Sequelize;
   readonly #longAnswers = new LongAnswers();
   readonly #answerWithinMs: number;
 
-  constructor({ env, sequelize, answerWithinMs = ANSWER_WITHIN_MS }: ApiDependencies) {
-    this.routes = new Routes(env);
+  /** @param routes those of the other wires, which one application answers */
+  constructor(
+    { env, sequelize, answerWithinMs = ANSWER_WITHIN_MS }: ApiDependencies,
+    { wire = OWN_WIRE, routes = new Routes(env) }: { wire?: Wire; routes?: Routes } = {},
+  ) {
+    this.wire = wire;
+    this.routes = routes;
     this.#sequelize = sequelize;
     this.#answerWithinMs = answerWithinMs;
   }
@@ -39,7 +40,7 @@ export class Endpoints {
     Q extends z.ZodObject | undefined = undefined,
     B extends z.ZodType | undefined = undefined,
   >(endpoint: Declaration<P, Q, B>): void {
-    documentEndpoint(this.registry, endpoint);
+    documentEndpoint(this.registry, endpoint, this.wire);
     const { method, success, open = false, takesKeyFromQuery = false } = endpoint;
     const handle = async (ctx: Context) => {
       const params = check(endpoint.params as P, ctx.params, 'path');
@@ -63,11 +64,12 @@ export class Endpoints {
         });
       if (result instanceof StillAtWork) return answerLater(ctx, result);
       ctx.body = success.status === 204 ? null : result;
-      if (success.location !== undefined) ctx.set('Location', locationOf(success.location, result));
+      if (success.location !== undefined)
+        ctx.set('Location', this.wire.basePath + locationOf(success.location, result));
     };
     // Without its last slash the router takes a path with and without one; a redirect would lose a POST's body.
     const pattern = endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1').replace(/\/$/, '');
-    const path = BASE_PATH + (endpoint.takesRestOfPath ? pattern.replace(/:(\w+)$/, '*$1') : pattern);
+    const path = this.wire.basePath + (endpoint.takesRestOfPath ? pattern.replace(/:(\w+)$/, '*$1') : pattern);
     this.routes.add({ method, path, open, takesKeyFromQuery, handle });
   }
 
@@ -107,5 +109,5 @@ const Created = z.object({ id: z.int() });
 
 function locationOf(location: string, created: unknown): string {
   const { id } = Created.parse(created);
-  return BASE_PATH + location.replace('{id}', String(id));
+  return location.replace('{id}', String(id));
 }

@@ -3,20 +3,30 @@ import { ForeignKeyConstraintError } from 'sequelize';
 import { OrchestrationUnavailableError } from '../../commands/workflows/client.ts';
 import { DataProcessesBusy, DataProcessKilled } from '../../datasets/data-process.ts';
 import { RunAlreadyOpenError } from '../../models/runs/create-run.ts';
-import { ConflictError, NotFoundError, NotYetError } from '../../platform/failure.ts';
+import { ConflictError, NotFoundError, NotYetError, UserError } from '../../platform/failure.ts';
 import { failureOf } from '../../platform/failure-of.ts';
 import { errnoOf } from '../../platform/files.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { isDatabaseAway } from '../../platform/postgres/database-away.ts';
 import { sqlStateOf } from '../../platform/postgres/sql-state.ts';
+import { OWN_WIRE, type Wire } from './wire.ts';
 
 /** An answer other than success: its status, and a sentence that names field, value and remedy. */
 export class ApiError extends Error {
   readonly status: number;
+  /** Of the request, and a name for programs: where a wire shows them (wire.ts). */
+  readonly field: string | null;
+  readonly code: string | null;
 
-  constructor(status: number, detail: string) {
+  constructor(
+    status: number,
+    detail: string,
+    { field = null, code = null }: { field?: string | null; code?: string | null } = {},
+  ) {
     super(detail);
     this.status = status;
+    this.field = field;
+    this.code = code;
   }
 }
 
@@ -30,22 +40,28 @@ const DATABASE_AWAY =
 
 const RETRY_AFTER_S = '5';
 
-/** The one place where an error becomes an answer: every one is {"detail": sentence}, and says nothing of our inside. */
-export function renderErrors(logger: Logger) {
+/**
+ * The one place where an error becomes an answer: a sentence in the form of its wire, {"detail": sentence} unless the path is
+ * of another one. It says nothing of our inside.
+ */
+export function renderErrors(logger: Logger, others: Wire[] = []) {
   return async (ctx: Context, next: Next): Promise<void> => {
     try {
       await next();
       if (ctx.status === 404 && (ctx.body === undefined || ctx.body === null))
         throw new ApiError(404, `There is no ${ctx.path}. The API is described at /docs.`);
     } catch (error) {
-      const { status, detail } = toAnswer(error);
+      const answer = toAnswer(error);
+      const { status } = answer;
       if (isDataException(error))
         logger.warn({ err: error, method: ctx.method, path: ctx.path }, 'The database refused a value of a request.');
       if (status === 500 || errnoOf(error) !== null)
         logger.error({ err: error, method: ctx.method, path: ctx.path }, 'A request failed.');
       if (status === 503) ctx.set('Retry-After', RETRY_AFTER_S);
-      ctx.status = status;
-      ctx.body = { detail };
+      const wire = others.find(({ basePath }) => ctx.path.startsWith(`${basePath}/`)) ?? OWN_WIRE;
+      const { field = null, code = null } = error instanceof ApiError || error instanceof UserError ? error : {};
+      ctx.status = wire.statusOf(status);
+      ctx.body = wire.errorBody({ ...answer, status: ctx.status, field, code });
     }
   };
 }

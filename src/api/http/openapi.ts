@@ -4,9 +4,10 @@ import { dirname, join } from 'node:path';
 import { OpenApiGeneratorV31 } from '@asteasolutions/zod-to-openapi';
 import type { Context } from 'koa';
 import { VERSION } from '../../platform/version.ts';
-import { BASE_PATH } from './declaration.ts';
 import { SECURITY_SCHEME } from './document-endpoint.ts';
 import type { Endpoints } from './endpoint.ts';
+import type { Routes } from './routes.ts';
+import { OWN_WIRE } from './wire.ts';
 
 const UI_DIR = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
 const UI_FILES: Record<string, string> = { 'swagger-ui.css': 'text/css', 'swagger-ui-bundle.js': 'text/javascript' };
@@ -19,10 +20,10 @@ const PAGE = `<!doctype html>
 `;
 
 /** A file of its own: the page's security policy lets no inline script run. */
-const PAGE_SCRIPT = `SwaggerUIBundle({ url: '${BASE_PATH}/openapi.json', dom_id: '#ui' });\n`;
+const PAGE_SCRIPT = `SwaggerUIBundle({ url: '${OWN_WIRE.basePath}/openapi.json', dom_id: '#ui' });\n`;
 
 /** The OpenAPI document of what the endpoints have declared by now. */
-export function describeApi({ registry }: Endpoints): object {
+export function describeApi({ registry, wire: { title, description } }: Endpoints): object {
   registry.registerComponent('securitySchemes', SECURITY_SCHEME, {
     type: 'http',
     scheme: 'bearer',
@@ -30,26 +31,23 @@ export function describeApi({ registry }: Endpoints): object {
   });
   return new OpenApiGeneratorV31(registry.definitions).generateDocument({
     openapi: '3.1.0',
-    info: {
-      title: 'Model Training Manager',
-      version: VERSION,
-      description: 'Turns datasets and a local base model into a fine-tuned, validated model, and never loses a run.',
-    },
+    info: { title, version: VERSION, description },
     servers: [{ url: '/' }],
     security: [{}, { [SECURITY_SCHEME]: [] }],
   });
 }
 
-/** Adds the OpenAPI document, made once, and a page that shows it without the internet. */
-export function addDocs(endpoints: Endpoints): void {
-  const { routes } = endpoints;
-  const document = describeApi(endpoints);
+/** Adds the OpenAPI document of each wire, made once, and a page that shows that of our own without the internet. */
+export function addDocs(routes: Routes, wires: Endpoints[]): void {
   // What can be asked for is no secret.
   const show = (path: string, answer: (ctx: Context) => Promise<void> | void) =>
     routes.add({ method: 'get', path, open: true, handle: answer });
-  show(`${BASE_PATH}/openapi.json`, (ctx) => {
-    ctx.body = document;
-  });
+  for (const endpoints of wires) {
+    const document = describeApi(endpoints);
+    show(`${endpoints.wire.basePath}/openapi.json`, (ctx) => {
+      ctx.body = document;
+    });
+  }
   show('/docs', (ctx) => {
     ctx.type = 'html';
     ctx.body = PAGE;

@@ -110,7 +110,14 @@ export function check<S extends z.ZodType | undefined>(schema: S, value: unknown
       ? `${field} is required (${issue.message}).`
       : `${field} is ${shown(given)}: ${issue.message}.`;
   });
-  throw new ApiError(422, sentences.join(' '));
+  const [first] = parsed.error.issues;
+  throw new ApiError(422, sentences.join(' '), { field: first ? fieldOf(first) : null });
+}
+
+/** `method.type`, of what is wrong first. */
+function fieldOf(issue: z.core.$ZodIssue): string | null {
+  const path = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0]] : issue.path;
+  return path.length > 0 ? path.join('.') : null;
 }
 
 function shown(value: unknown): string {

@@ -18,6 +18,7 @@ export async function presentConfig(config: TrainingConfig) {
     default_lora_alpha: config.default_lora_alpha,
     default_lora_dropout: config.default_lora_dropout,
     auto_start_workers: config.auto_start_workers,
+    model_aliases: config.model_aliases,
     created_at: date(config.created_at),
     updated_at: date(config.updated_at),
   };

@@ -23,6 +23,11 @@ const fields = {
   auto_start_workers: z.boolean().openapi({
     description: 'A run that waits starts a worker by itself, also after workers were stopped.',
   }),
+  model_aliases: z.record(nameField, nameField).openapi({
+    description:
+      "Names by which OpenAI's clients ask for base models under /v1, each with the name of the base model that is meant.",
+    example: { 'gpt-4o-mini-2024-07-18': 'HuggingFaceTB/SmolLM2-135M-Instruct' },
+  }),
 };
 
 const description =
@@ -59,6 +64,7 @@ export const ConfigSchema = z
       default_lora_alpha: 32,
       default_lora_dropout: 0.05,
       auto_start_workers: false,
+      model_aliases: {},
       created_at: '2024-01-01T00:00:00Z',
       updated_at: '2024-01-01T00:00:00Z',
     },

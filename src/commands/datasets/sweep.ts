@@ -2,6 +2,7 @@ import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Op } from 'sequelize';
 import { Dataset } from '../../models/datasets/dataset.ts';
+import { OpenAiFile } from '../../models/openai/openai-file.ts';
 import { connection } from '../../models/runs/run.ts';
 import type { Env } from '../../platform/env.ts';
 import { exists } from '../../platform/files.ts';
@@ -37,7 +38,8 @@ async function decide(env: Env, name: string): Promise<void> {
     if (!name.endsWith(CONDEMNED) && !(await unlessGone(take(join(notesDir(env), name), condemned), false))) return;
     // Asked last, by the transaction that has the lock: no row is there, and none can come.
     const rows = await Dataset.count({ where: { parquet_path: { [Op.endsWith]: `/${id}.parquet` } }, transaction });
-    if (rows === 0) await removeFiles(env, id);
+    const files = await OpenAiFile.count({ where: { path: { [Op.substring]: `/${id}` } }, transaction });
+    if (rows + files === 0) await removeFiles(env, id);
     await removeNote(condemned);
   });
 }

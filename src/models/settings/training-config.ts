@@ -26,6 +26,8 @@ export class TrainingConfig extends Model<InferAttributes<TrainingConfig>, Infer
   declare default_lora_alpha: number;
   declare default_lora_dropout: number;
   declare auto_start_workers: boolean;
+  /** Names by which OpenAI's clients ask for base models, each with the name that it has here. */
+  declare model_aliases: CreationOptional<Record<string, string>>;
   declare created_at: CreationOptional<Date>;
   declare updated_at: CreationOptional<Date>;
 
@@ -58,6 +60,7 @@ export function initTrainingConfig(sequelize: Sequelize): void {
       default_lora_alpha: { type: DataTypes.INTEGER, allowNull: false },
       default_lora_dropout: { type: DataTypes.DOUBLE, allowNull: false },
       auto_start_workers: { type: DataTypes.BOOLEAN, allowNull: false },
+      model_aliases: { type: DataTypes.JSONB, allowNull: false, defaultValue: {} },
       created_at: DataTypes.DATE,
       updated_at: DataTypes.DATE,
     },

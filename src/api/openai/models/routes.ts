@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { findNamedModel, listNamedModels, type NamedModel } from '../../../commands/openai/models.ts';
+import type { ApiDependencies } from '../../http/declaration.ts';
+import type { Endpoints } from '../../http/endpoint.ts';
+import { seconds } from '../lists.ts';
+
+const tag = 'Models';
+const MODEL = {
+  id: 'HuggingFaceTB/SmolLM2-135M-Instruct',
+  object: 'model' as const,
+  created: 1_790_000_000,
+  owned_by: 'base',
+};
+
+const ModelSchema = z
+  .object({
+    id: z.string(),
+    object: z.literal('model'),
+    created: z.int().openapi({ description: 'In seconds since 1970: when it came to this machine, or was trained' }),
+    owned_by: z.string().openapi({ description: '`base`, or `tuned` for what was trained here' }),
+  })
+  .openapi('OpenAiModel', { example: MODEL });
+
+const ModelListSchema = z
+  .object({ object: z.literal('list'), data: z.array(ModelSchema) })
+  .openapi('OpenAiModelList', { example: { object: 'list', data: [MODEL] } });
+
+const ModelParams = z.object({ model: z.string().min(1).max(512) });
+
+export function addOpenAiModels(endpoints: Endpoints, { env }: ApiDependencies): void {
+  endpoints.add({
+    method: 'get',
+    path: '/models',
+    summary: 'List base models that can be trained, their other names, and what was tuned',
+    tag,
+    success: { status: 200, description: 'Models', schema: ModelListSchema },
+    handle: async () => ({ object: 'list', data: (await listNamedModels(env)).map(presentModel) }),
+  });
+
+  endpoints.add({
+    method: 'get',
+    path: '/models/{model}',
+    // One client writes the slash of a name as it is.
+    takesRestOfPath: true,
+    summary: 'Get a model',
+    tag,
+    params: ModelParams,
+    success: { status: 200, description: 'The model', schema: ModelSchema },
+    errors: { 404: 'No such model' },
+    handle: async ({ params: { model } }) => presentModel(await findNamedModel(model, env)),
+  });
+}
+
+function presentModel({ name, since, isTuned }: NamedModel): z.input<typeof ModelSchema> {
+  return { id: name, object: 'model', created: seconds(since), owned_by: isTuned ? 'tuned' : 'base' };
+}
