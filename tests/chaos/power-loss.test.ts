@@ -92,6 +92,34 @@ describe('the file calls of a process', function () {
     }
   });
 
+  it('leave no note of an upload that does not say whose it is', async function () {
+    if (!shim) return this.skip();
+    // The disk fails before the note is synced, and its folder is synced for another one. Write the note under its own name in
+    // src/commands/datasets/notes.ts, and it is there without its content.
+    const own = await mkdtemp(join(tmpdir(), 'mtm-test-'));
+    const other = await FilesShim.build([own], () => {});
+    if (!other) return this.skip();
+    const trap = await other.trap({ owner: 0, action: 'EIO', kinds: CHANGES, skip: 1, times: 1, under: own });
+    try {
+      const code = `
+        const { holdNote } = await import('./src/commands/datasets/notes.ts');
+        const { makeDurable } = await import('./src/platform/durable-files.ts');
+        await holdNote(${JSON.stringify(join(own, 'note'))}, 'host').catch((error) => console.log(error.code));
+        await makeDurable(${JSON.stringify(own)});`;
+      const { stdout } = await execa(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], {
+        cwd: PROJECT_ROOT,
+        env: other.variables,
+      });
+      assert.equal(stdout, 'EIO', JSON.stringify(await other.log()));
+      await lose(unsyncedOf(await other.log()), 'all 1');
+      assert.deepEqual(await readdir(own), []);
+    } finally {
+      await trap.remove();
+      await other.remove();
+      await rm(own, { recursive: true, force: true });
+    }
+  });
+
   it('fail, or stand still, where a trap is set for them', async function () {
     if (!shim) return this.skip();
     const make = `fs.mkdirSync(process.env.RUNS + '/' + process.argv[1])`;

@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { makeDurable } from '../../platform/durable-files.ts';
+import { durableRename } from '../../platform/durable-files.ts';
 import { processStart } from '../../platform/process-identity.ts';
 
 /** A process that lives renews its notes so often; one that did not for so long is at them no more. */
 const RENEW_EVERY_MS = 60_000;
 const ABANDONED_AFTER_MS = 10 * RENEW_EVERY_MS;
 
-/** How the name of a file begins that only tells the time. */
+/** How the name of a file begins that is no note: it only tells the time, or is about to become one. */
 export const CLOCK = '.clock-';
 
 /** Who wrote a note: a pid with its start names a process for good. */
@@ -24,12 +24,14 @@ export async function holdNote(path: string, host: string): Promise<void> {
   const content = JSON.stringify({ host, pid: process.pid, start: (await processStart(process.pid)) ?? '' });
   held.set(path, content);
   renewing ??= setInterval(() => void renewAll(), RENEW_EVERY_MS).unref();
+  // Whole or not at all, also after a loss of power: of a note without its content nobody knows whose it is.
+  const draft = join(dirname(path), `${CLOCK}${randomUUID()}`);
   try {
-    await writeFile(path, content);
-    await makeDurable(path);
-    await makeDurable(dirname(path));
+    await writeFile(draft, content);
+    await durableRename(draft, path);
   } catch (error) {
     letGo(path);
+    await rm(draft, { force: true });
     throw error;
   }
 }
