@@ -124,7 +124,8 @@ const CHECKS: Record<string, Check> = {
   'I9 nothing half-done is left': async ({ run, mayFail }) => {
     const names = await readdir(run.output_directory).catch((): string[] => []);
     const halfDone = names.filter(
-      (name) => name.startsWith(`.${run.workflow_id}.partial`) || name.startsWith('.latest-'),
+      // Others publish into the same directory, and may be at it.
+      (name) => name.startsWith(`.${run.workflow_id}.partial`) || name.startsWith(`.latest-${run.workflow_id}-`),
     );
     const isPublished = names.includes(run.workflow_id);
     return [
