@@ -60,6 +60,11 @@ export interface Visitor {
   leave: () => Promise<void>;
 }
 
+/** Once colours have changed to those of another scheme: what is between the two has less contrast than either. A spinner never ends. */
+const STILL = `new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))).then(() => Promise.allSettled(
+  document.getAnimations().filter(({ effect }) => Number.isFinite(effect.getComputedTiming().endTime)).map(({ finished }) => finished)
+)).then(() => null)`;
+
 /** A visitor of the service at `origin`, with cookies of their own. */
 export async function visit(
   browser: Browser,
@@ -89,6 +94,7 @@ export async function visit(
     page,
     problems: (expected) => found.filter((problem) => !expected?.test(problem)),
     barriers: async () => {
+      await page.evaluate(STILL);
       const { violations } = await new AxeBuilder({ page }).analyze();
       return violations.flatMap(({ id, nodes }) =>
         nodes.map(({ target, failureSummary }) => `${id}: ${target.join(' ')}: ${failureSummary}`),
