@@ -132,7 +132,8 @@ function checkExample(example: Record<string, unknown>, format: ExampleFormat, l
   if (format === 'chat') checkMessages(example.messages, line);
   if (format === 'completion')
     for (const key of required)
-      if (typeof example[key] !== 'string') throw malformed(`Line ${line}: ${JSON.stringify(key)} is no text.`);
+      if (typeof example[key] !== 'string')
+        throw malformed(`Line ${line}: ${JSON.stringify(key)} is not a string. Write it as text.`);
 }
 
 function checkMessages(messages: unknown, line: number): void {
