@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { LONGEST_ROW_BYTES } from './reading.ts';
+import { isObject, type Json, type JsonObject } from './rows/json-value.ts';
 
 /** The formats of training files of OpenAI's fine-tuning. */
 export type ExampleFormat = 'chat' | 'completion' | 'preference';
@@ -99,8 +100,8 @@ async function* linesOf(path: string): AsyncGenerator<string> {
   if (restBytes > 0) yield decode(Buffer.concat(rest));
 }
 
-function parse(text: string, line: number): Record<string, unknown> {
-  let value: unknown;
+function parse(text: string, line: number): JsonObject {
+  let value: Json;
   try {
     value = JSON.parse(text);
   } catch (error) {
@@ -110,7 +111,7 @@ function parse(text: string, line: number): Record<string, unknown> {
   return value;
 }
 
-function formatOf(example: Record<string, unknown>, line: number): ExampleFormat {
+function formatOf(example: JsonObject, line: number): ExampleFormat {
   for (const [format, { required }] of Object.entries(FORMATS))
     if (required.some((key) => key in example)) return format as ExampleFormat;
   throw malformed(
@@ -118,7 +119,7 @@ function formatOf(example: Record<string, unknown>, line: number): ExampleFormat
   );
 }
 
-function checkExample(example: Record<string, unknown>, format: ExampleFormat, line: number): void {
+function checkExample(example: JsonObject, format: ExampleFormat, line: number): void {
   const { required, allowed } = FORMATS[format];
   const extra = Object.keys(example).find((key) => !allowed.includes(key));
   if (extra !== undefined)
@@ -136,15 +137,15 @@ function checkExample(example: Record<string, unknown>, format: ExampleFormat, l
         throw malformed(`Line ${line}: ${JSON.stringify(key)} is not a string. Write it as text.`);
 }
 
-function checkMessages(messages: unknown, line: number): void {
+function checkMessages(messages: Json | undefined, line: number): void {
   if (!Array.isArray(messages) || messages.length === 0)
     throw malformed(`Line ${line}: "messages" is not a list with at least one message.`);
   messages.forEach((message, index) => void checkMessage(message, `Line ${line}, message ${index + 1}`));
-  if (!messages.some(({ role }) => role === 'assistant'))
+  if (!messages.some((message) => isObject(message) && message.role === 'assistant'))
     throw malformed(`Line ${line} has no message of the role assistant, so nothing of it is learnt. Add its answer.`);
 }
 
-function checkMessage(message: unknown, where: string): void {
+function checkMessage(message: Json, where: string): void {
   if (!isObject(message)) throw malformed(`${where} is not a JSON object.`);
   const { role, content, weight } = message;
   if (role === undefined) throw malformed(`${where}: "role" is missing. It is one of ${ROLES.join(', ')}.`);
@@ -159,8 +160,4 @@ function checkMessage(message: unknown, where: string): void {
   const acts = role === 'assistant' && ['tool_calls', 'function_call', 'refusal'].some((key) => message[key] != null);
   if (!says && !(acts && content == null))
     throw malformed(`${where}: "content" is neither a text nor a list of parts. Write what is said.`);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

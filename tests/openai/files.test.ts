@@ -9,16 +9,10 @@ import { OpenAiFile } from '../../src/models/openai/openai-file.ts';
 import { type ApiOnly, startTestApi } from '../support/api.ts';
 import { startTestDatabase, type TestDatabase } from '../support/database.ts';
 import { ensurePythonClient, PYTHON_CLIENTS, runPython } from './clients/python.ts';
+import { chat, chats, lines } from './examples.ts';
 
 const KEY = 'a-key-of-the-service';
-const chat = (n: number) => ({
-  messages: [
-    { role: 'user', content: `${n} + 1?` },
-    { role: 'assistant', content: String(n + 1) },
-  ],
-});
-const lines = (examples: unknown[]) => examples.map((example) => `${JSON.stringify(example)}\n`).join('');
-const ROWS = lines(Array.from({ length: 12 }, (_, n) => chat(n)));
+const ROWS = chats(12);
 
 describe("files for OpenAI's clients", function () {
   this.timeout(120_000);

@@ -7,18 +7,11 @@ import { PROJECT_ROOT } from '../../src/platform/env.ts';
 import { processesOf } from '../support/processes.ts';
 import { startTestService, type TestService, TINY_MODEL, until } from '../support/service.ts';
 import { ensurePythonClient, PYTHON_CLIENTS, runPython } from './clients/python.ts';
+import { chat, chats, lines } from './examples.ts';
 
 /** As it stands in code that was written for OpenAI. */
 const THEIR_NAME = 'gpt-4o-mini-2024-07-18';
 const KEY = 'a-key-of-the-service';
-const chat = (n: number) => ({
-  messages: [
-    { role: 'user', content: `${n} + 1?` },
-    { role: 'assistant', content: String(n + 1) },
-  ],
-});
-const lines = (examples: unknown[]) => examples.map((example) => `${JSON.stringify(example)}\n`).join('');
-const chats = (count: number) => lines(Array.from({ length: count }, (_, n) => chat(n)));
 
 /** Each by the official client, which knows the address and the key alone, against the whole service with a tiny model. */
 describe("fine-tuning by OpenAI's clients", function () {

@@ -103,6 +103,7 @@ function isOf(answer: unknown, row: Dataset | 'not known yet'): boolean {
   );
 }
 
-function extensionOf(name: string): string {
+/** With which an upload is kept: its own, and that it is packed. */
+export function extensionOf(name: string): string {
   return name.toLowerCase().match(/\.[a-z]+(\.(gz|zst|zstd))?$/)?.[0] ?? '';
 }

@@ -1,14 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { findAllModels, findModel } from '../../base-models/find-model.ts';
 import type { FoundModel } from '../../base-models/found-model.ts';
-import { Job } from '../../models/jobs/job.ts';
 import { OpenAiJob } from '../../models/openai/openai-job.ts';
-import { LATEST_RUN } from '../../models/runs/latest-run.ts';
 import { TrainingConfig } from '../../models/settings/training-config.ts';
 import type { Env } from '../../platform/env.ts';
 import { NotFoundError } from '../../platform/failure.ts';
 import { ifThere } from '../../platform/files.ts';
-import { modelNameOf } from './fine-tuning-jobs.ts';
+import { modelNameOf, withJobs } from './fine-tuning-jobs.ts';
 
 /** A model that OpenAI's clients may name. */
 export interface NamedModel {
@@ -52,11 +50,9 @@ async function asNamed({ model_name: name, path }: FoundModel): Promise<NamedMod
 }
 
 async function tunedModels(): Promise<NamedModel[]> {
-  const asked = await OpenAiJob.findAll({ order: [['seq', 'DESC']] });
-  const where = { id: asked.flatMap(({ job_id }) => job_id ?? []), '$latestRun.status$': 'completed' };
-  const jobs = new Map((await Job.findAll({ where, include: LATEST_RUN })).map((job) => [job.id, job]));
-  return asked.flatMap((each) => {
-    const since = jobs.get(each.job_id ?? 0)?.latestRun?.finished_at;
-    return since ? [{ name: modelNameOf(each), since, isTuned: true }] : [];
+  const found = await withJobs(await OpenAiJob.findAll({ order: [['seq', 'DESC']] }));
+  return found.flatMap(({ asked, job }) => {
+    const { status, finished_at: since } = job?.latestRun ?? {};
+    return status === 'completed' && since ? [{ name: modelNameOf(asked), since, isTuned: true }] : [];
   });
 }

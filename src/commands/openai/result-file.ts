@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readLosses } from '../../models/openai/job-events.ts';
+import { readLosses, type StepLosses } from '../../models/openai/job-events.ts';
 import { OpenAiFile } from '../../models/openai/openai-file.ts';
 import { OpenAiJob } from '../../models/openai/openai-job.ts';
 import { connection } from '../../models/runs/run.ts';
-import { durableRename } from '../../platform/durable-files.ts';
+import { writeDurably } from '../../platform/durable-files.ts';
 import type { Env } from '../../platform/env.ts';
 import type { FoundJob } from './fine-tuning-jobs.ts';
 
@@ -19,9 +18,7 @@ export async function ensureResultFile({ asked, job }: FoundJob, env: Env): Prom
   // Users and tools decode it: the download of that API is the base64 of the CSV.
   const content = Buffer.from(csvOf(await readLosses(run.id))).toString('base64');
   const path = join(env.home, 'uploads', `${asked.result_file}.csv`);
-  const partial = `${path}.${process.pid}`;
-  await writeFile(partial, content);
-  await durableRename(partial, path);
+  await writeDurably(path, content);
   await connection().transaction(async (transaction) => {
     await OpenAiFile.bulkCreate(
       [
@@ -41,7 +38,7 @@ export async function ensureResultFile({ asked, job }: FoundJob, env: Env): Prom
 }
 
 /** As that API names its columns. An accuracy by tokens is not measured here: its cells are empty. */
-function csvOf(steps: { step: number; loss: number | null; eval_loss: number | null }[]): string {
+function csvOf(steps: StepLosses[]): string {
   const lines = steps.map(({ step, loss, eval_loss }) => `${step},${loss ?? ''},,${eval_loss ?? ''},`);
   return `${['step,train_loss,train_accuracy,valid_loss,valid_mean_token_accuracy', ...lines].join('\n')}\n`;
 }

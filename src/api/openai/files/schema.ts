@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { UPLOAD_PURPOSES } from '../../../models/openai/openai-file.ts';
-import { cursorQuery, listOf } from '../lists.ts';
+import { cursorQuery, listOf, presentList } from '../lists.ts';
 
 const FILE = {
   id: 'file-BK7bzQj3FfZFXr7DbL6xJwfo',
@@ -32,7 +32,7 @@ export const FileSchema = z
   .openapi('OpenAiFile', { example: FILE });
 
 export const FileListSchema = listOf(FileSchema).openapi('OpenAiFileList', {
-  example: { object: 'list', data: [FILE], has_more: false, first_id: FILE.id, last_id: FILE.id },
+  example: presentList([FILE], 1),
 });
 
 export const FileListQuery = cursorQuery({ most: 10_000, standard: 10_000 }).extend({

@@ -11,7 +11,7 @@ import { OpenAiFile } from '../../../models/openai/openai-file.ts';
 import { connection } from '../../../models/runs/run.ts';
 import { durableRename } from '../../../platform/durable-files.ts';
 import { type ReceivedUpload, receiveUpload } from '../../datasets/receive.ts';
-import type { UploadDependencies } from '../../datasets/upload.ts';
+import { extensionOf, type UploadDependencies } from '../../datasets/upload.ts';
 import { ApiError } from '../../http/errors.ts';
 import { check } from '../../http/request.ts';
 import { FileForm } from './schema.ts';
@@ -34,7 +34,7 @@ export async function uploadFile(ctx: Context, { env, uploads, room }: UploadDep
     );
     Object.assign(watched.upload, { filename: received.originalName, phase: 'converting', progressPercent: 0 });
     const training = received.form.purpose === 'fine-tune' ? await readExamples(received, claimed, watched) : null;
-    const path = claimed.source(/\.[A-Za-z]+$/.exec(received.originalName)?.[0].toLowerCase() ?? '');
+    const path = claimed.source(extensionOf(received.originalName));
     await durableRename(received.path, path);
     watched.beginSaving();
     file = await connection().transaction(async (transaction) => {

@@ -38,7 +38,9 @@ export function addFineTuning(endpoints: Endpoints, { env, orchestration }: ApiD
   const presentAll = async (found: FoundJob[]) => {
     for (const each of found) await ensureResultFile(each, env);
     const config = await TrainingConfig.current();
-    const tokens = await readTrainedTokens(found.flatMap(({ job }) => job?.latestRun?.id ?? []));
+    // Shown at the end alone: clients ask for a job that trains again and again, and all its steps are read for them.
+    const completed = found.flatMap(({ job }) => (job?.latestRun?.status === 'completed' ? job.latestRun.id : []));
+    const tokens = await readTrainedTokens(completed);
     return found.map((each) => presentJob(each, { config, tokens: tokens.get(each.job?.latestRun?.id ?? 0) }));
   };
   const present = async (found: FoundJob) => {

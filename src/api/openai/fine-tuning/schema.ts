@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { cursorQuery, listOf } from '../lists.ts';
+import { cursorQuery, listOf, presentList } from '../lists.ts';
 
 export const JobParams = z.object({ job_id: z.string().min(1).max(255) });
 
@@ -139,7 +139,7 @@ export const JobSchema = z
   .openapi('FineTuningJob', { example: JOB });
 
 export const JobListSchema = listOf(JobSchema).openapi('FineTuningJobList', {
-  example: { object: 'list', data: [JOB], has_more: false, first_id: ID, last_id: ID },
+  example: presentList([JOB], 1),
 });
 
 /** `metadata[key]=value`, any number of them, beside the cursor. */
@@ -167,7 +167,7 @@ export const EventListSchema = listOf(
     data: z.record(z.string(), z.unknown()),
   }),
 ).openapi('FineTuningJobEventList', {
-  example: { object: 'list', data: [EVENT], has_more: false, first_id: EVENT.id, last_id: EVENT.id },
+  example: presentList([EVENT], 1),
 });
 
 const CHECKPOINT = {
@@ -192,5 +192,5 @@ export const CheckpointListSchema = listOf(
     metrics: z.record(z.string(), z.number()),
   }),
 ).openapi('FineTuningJobCheckpointList', {
-  example: { object: 'list', data: [CHECKPOINT], has_more: false, first_id: CHECKPOINT.id, last_id: CHECKPOINT.id },
+  example: presentList([CHECKPOINT], 1),
 });
