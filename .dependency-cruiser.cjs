@@ -4,13 +4,15 @@
  */
 const LAYERS = [
   ['processes'],
+  ['cli'],
   ['api'],
   ['commands'],
   ['activities'],
   ['workflows', 'models'],
   ['runs'],
   ['datasets'],
-  ['base-models', 'outputs', 'retrieval'],
+  ['estimates'],
+  ['base-models', 'outputs', 'retrieval', 'serving'],
   ['trainer'],
   ['platform'],
 ];
@@ -31,6 +33,9 @@ const PAGE = [
   { from: '^src/', to: '^web/' },
 ];
 
+/** The command line is a client like any other: it speaks HTTP, and has nothing of the service but settings and where it runs. */
+const CLIENT = { from: '^src/cli/', to: '^src/(?!cli/|platform/)' };
+
 const folder = (names) => `^src/(${names.join('|')})/`;
 
 module.exports = {
@@ -48,6 +53,7 @@ module.exports = {
       from: { path: from },
       to: { path: to },
     })),
+    { name: 'cli-speaks-http-alone', severity: 'error', from: { path: CLIENT.from }, to: { path: CLIENT.to } },
     ...NEVER.map(({ from, to, why }) => ({
       name: `${from}-without-${to}`,
       comment: why,

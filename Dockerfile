@@ -1,4 +1,4 @@
-# One image for all processes of the service: the command says which (`docker compose run --rm host help` lists them).
+# One image for all processes of the service: the command says which (docs/cli.md lists them).
 FROM node:22.23.3-bookworm-slim
 
 # A compiler and Python's headers are for torch.compile; libgomp1 is for bitsandbytes.

@@ -3,6 +3,7 @@
  * process starts in half the time that it takes to compile at each start, and the workflows are bundled once instead of by
  * each orchestrator. `node bin/build.mjs` builds; bin/mtm and the tests call `build`, which does nothing where dist/ is of these sources.
  */
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
@@ -14,7 +15,12 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const DIST = join(ROOT, 'dist');
 /** What either half is compiled of beside its own sources. */
 const OF_BOTH = ['bin/build.mjs', 'package-lock.json'];
-const SERVICE = { folder: DIST, sources: ['src', 'temporal', 'examples/demo', ...OF_BOTH], compile: compileService };
+const SERVICE = {
+  folder: DIST,
+  sources: ['src', 'temporal', 'examples/demo', ...OF_BOTH],
+  compile: compileService,
+  finish: writeDocument,
+};
 const PAGE = {
   folder: join(DIST, 'web'),
   sources: ['web/src', 'web/index.html', 'web/vite.config.ts', ...OF_BOTH],
@@ -23,7 +29,11 @@ const PAGE = {
 /** Not the declarations that the type check of the page generates. */
 const SOURCE_FILE = /(?<!\.d)\.(ts|tsx|css|svg|json)$/;
 /** The processes that are started by a name of their own. */
-const ENTRIES = { main: 'src/processes/mtm.ts', 'data-process-main': 'src/processes/data-process.ts' };
+const ENTRIES = {
+  main: 'src/processes/mtm.ts',
+  'data-process-main': 'src/processes/data-process.ts',
+  'openapi-main': 'src/processes/openapi-document.ts',
+};
 const WORKFLOWS = join('src', 'workflows', 'index.ts');
 /** Of which sources a folder is. */
 const STAMP = 'sources.sha256';
@@ -37,13 +47,14 @@ export async function build() {
   await Promise.all([SERVICE, PAGE].map(buildHalf));
 }
 
-async function buildHalf({ folder, sources, compile }) {
+async function buildHalf({ folder, sources, compile, finish }) {
   const hash = await hashOf(sources);
   if ((await readIfThere(join(folder, STAMP))) === hash) return;
   const files = await compile();
   // The page's document last: it names the others.
   const names = [...files.keys()].sort((a, b) => Number(a === 'index.html') - Number(b === 'index.html'));
   for (const name of names) await put(join(folder, name), files.get(name));
+  await finish?.();
   for (const part of new Set(names.map(dirname))) await removeOldParts(join(folder, part), part, files);
   await put(join(folder, STAMP), Buffer.from(hash));
 }
@@ -74,6 +85,16 @@ async function compileService() {
   ]);
   const files = new Map(compiled.outputFiles.map(({ path, contents }) => [relative(DIST, path), contents]));
   return files.set('workflows.js', Buffer.from(workflows.code));
+}
+
+/** What the API's endpoints declare, for the command line: its options come from there. By the defaults, whatever is set here. */
+async function writeDocument() {
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MTM_')));
+  const { stdout } = await promisify(execFile)(process.execPath, [join(DIST, 'openapi-main.js')], {
+    env,
+    maxBuffer: 1 << 26,
+  });
+  await put(join(DIST, 'openapi.json'), Buffer.from(stdout));
 }
 
 /** The page's files, each also compressed, as most browsers take it: browsers ask for brotli on https alone. */

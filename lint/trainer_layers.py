@@ -14,7 +14,7 @@ LAYERS = (
     ("tests",),
     ("entry points",),  # The files of trainer/ itself.
     ("retrieval",),
-    ("training", "validation"),
+    ("training", "validation", "serving"),
     ("evaluation", "outputs"),
     ("base_models",),
     ("runs",),

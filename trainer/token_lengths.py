@@ -30,6 +30,7 @@ def lengths(template: ChatTemplate, row: dict, max_length: int, too_long: str, c
         "tokens": encoded.tokens,
         "trained": sum(len(example.ids) for example in encoded.examples),
         "examples": len(encoded.examples),
+        "longest": max((len(example.ids) for example in encoded.examples), default=0),
         "truncated": encoded.truncated,
         "dropped": encoded.dropped,
         "notes": [NOTES[note] for note in sorted(encoded.notes)],

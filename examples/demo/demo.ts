@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
+import { resultTable } from '../../src/cli/runs/result-table.ts';
 import type { Env } from '../../src/platform/env.ts';
 import { ensureTrainerPython } from '../../src/platform/python.ts';
 import { installModel } from '../../src/processes/model-command.ts';
@@ -10,34 +10,33 @@ import { ApiClient, type WatchedProject } from './api-client.ts';
 import { DEMO_DATASETS, type DemoDataset, PUBLISHED_DATASETS } from './datasets.ts';
 import { generateDemoData } from './generate.ts';
 import { killWorkerAndTrainer } from './kill.ts';
-import { scores } from './scores.ts';
+
 import { DEMO_TRAININGS, SAVE_STEPS } from './training-types.ts';
 
 const LOOK_EVERY_MS = 400;
 const DEFAULT_MAX_ROWS = 240;
 
+/** As the command line gives them, see src/processes/process-commands.ts. */
+interface DemoOptions {
+  kill?: true;
+  type: string;
+  model?: string;
+  data?: string;
+  maxRows?: string;
+}
+
 /** `npm run demo`: the main job, from files to a validated model, through the same API that users have. */
-export async function main(env: Env, args: string[]): Promise<void> {
-  const { values } = parseArgs({
-    args,
-    options: {
-      kill: { type: 'boolean' },
-      type: { type: 'string', default: 'qlora' },
-      model: { type: 'string' },
-      data: { type: 'string' },
-      'max-rows': { type: 'string' },
-    },
-  });
-  const maxRows = Number(values['max-rows'] ?? DEFAULT_MAX_ROWS);
+export async function main(env: Env, options: DemoOptions): Promise<void> {
+  const maxRows = Number(options.maxRows ?? DEFAULT_MAX_ROWS);
   if (!Number.isInteger(maxRows) || maxRows < 1)
-    throw new Error(`--max-rows is ${values['max-rows']}; give a whole number of at least 1.`);
-  const type = TRAINING_TYPES.find((known) => known === values.type);
-  if (!type) throw new Error(`--type is ${values.type}; give one of ${TRAINING_TYPES.join(', ')}.`);
+    throw new Error(`--max-rows is ${options.maxRows}; give a whole number of at least 1.`);
+  const type = TRAINING_TYPES.find((known) => known === options.type);
+  if (!type) throw new Error(`--type is ${options.type}; give one of ${TRAINING_TYPES.join(', ')}.`);
   const say = (line: string) => console.log(line);
   await ensureTrainerPython({ env, onProgress: say });
   const [base, ...others] = DEMO_TRAININGS[type].installs;
   for (const other of others) await installModel(env, other);
-  const model = values.model ?? (await installModel(env, base));
+  const model = options.model ?? (await installModel(env, base));
   const starting = startService(env, say);
   let interrupted = false;
   const stopOnSignal = () => {
@@ -49,16 +48,16 @@ export async function main(env: Env, args: string[]): Promise<void> {
   const service = await starting;
   try {
     const api = new ApiClient(service.apiUrl, env.apiKeys[0]);
-    const { dir, datasets } = await chooseData(env, values.data);
+    const { dir, datasets } = await chooseData(env, options.data);
     const project = await prepareProject(api, dir, datasets, type, model, maxRows);
     const pool = await api.workers();
     if (pool.jobs_in_queue + pool.busy_workers > 0)
       console.log('An earlier run of this home has not ended: it goes on first, this one waits behind it.');
     // One that is just starting shows `stopped`.
     if (pool.workers.every(({ status }) => status === 'error')) await api.startWorkers(1);
-    const trained = await trainAndWatch(api, project, values.kill === true);
-    console.log(scores(trained));
-    if (values.kill) await compareWithUndisturbed(api, project, trained);
+    const trained = await trainAndWatch(api, project, options.kill === true);
+    console.log(resultTable(trained.validation));
+    if (options.kill) await compareWithUndisturbed(api, project, trained);
     showPlaces(trained, service);
   } catch (error) {
     // What fails while the service is being ended is no news.

@@ -1,5 +1,6 @@
 import type { Env } from '../platform/env.ts';
 import type { OrchestrationActivities } from '../workflows/contract.ts';
+import { cancelDownload } from './base-models/cancel-download.ts';
 import { planPoolBalance, planPoolRestart, planPoolStart, planPoolStop } from './pool/plan-pool.ts';
 import { describeRun } from './runs/describe-run.ts';
 import { createFinishRun } from './runs/finish-run.ts';
@@ -36,5 +37,6 @@ export function createOrchestrationActivities(
     planPoolStop,
     planPoolRestart,
     planPoolBalance,
+    cancelDownload,
   };
 }

@@ -1,5 +1,8 @@
 import Koa from 'koa';
+import { incomingDir } from '../commands/datasets/storage.ts';
+import { addModelDownloads } from './base-models/download-routes.ts';
 import { addModels } from './base-models/routes.ts';
+import { DiskRoom } from './datasets/disk-room.ts';
 import { addDatasets } from './datasets/routes.ts';
 import { addHealth } from './health/routes.ts';
 import type { ApiDependencies } from './http/declaration.ts';
@@ -11,6 +14,7 @@ import { addJobs } from './jobs/routes.ts';
 import { addOpenAi } from './openai/routes.ts';
 import { OPENAI_WIRE } from './openai/wire.ts';
 import { addPage } from './page/routes.ts';
+import { addPlayground } from './playground/routes.ts';
 import { addWorkers } from './pool/routes.ts';
 import { addProjects } from './projects/routes.ts';
 import { addRuns } from './runs/routes.ts';
@@ -20,10 +24,12 @@ import { addConfig } from './settings/routes.ts';
 /** The whole API as a Koa application, with the page. The models must be connected. */
 export function createApi(dependencies: ApiDependencies): Koa {
   const { env, logger } = dependencies;
-  const endpoints = declareEndpoints(dependencies);
+  // One for all that comes in: what each may still write counts for the others.
+  const room = new DiskRoom(incomingDir(env));
+  const endpoints = declareEndpoints(dependencies, room);
   const { routes } = endpoints;
   const openAi = new Endpoints(dependencies, { wire: OPENAI_WIRE, routes });
-  addOpenAi(openAi, dependencies);
+  addOpenAi(openAi, dependencies, room);
   addDocs(routes, [endpoints, openAi]);
   addPage(routes);
 
@@ -37,16 +43,21 @@ export function createApi(dependencies: ApiDependencies): Koa {
 }
 
 /** Everything under /api/v1. */
-export function declareEndpoints(dependencies: ApiDependencies): Endpoints {
+export function declareEndpoints(
+  dependencies: ApiDependencies,
+  room = new DiskRoom(incomingDir(dependencies.env)),
+): Endpoints {
   const endpoints = new Endpoints(dependencies);
   addHealth(endpoints, dependencies);
   addSession(endpoints, dependencies);
-  addDatasets(endpoints, dependencies);
+  addDatasets(endpoints, dependencies, room);
   addJobs(endpoints, dependencies);
   addProjects(endpoints, dependencies);
   addRuns(endpoints, dependencies);
   addModels(endpoints, dependencies);
-  addConfig(endpoints);
+  addModelDownloads(endpoints, dependencies);
+  addPlayground(endpoints, dependencies);
+  addConfig(endpoints, dependencies);
   addWorkers(endpoints, dependencies);
   return endpoints;
 }

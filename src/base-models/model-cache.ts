@@ -8,6 +8,10 @@ import { problemsOf } from './model-directory.ts';
 const REPOSITORY = /^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)?$/;
 const REVISION = /^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/;
 const MAIN = 'main';
+/** Of file systems. */
+const LONGEST_FILE_NAME = 255;
+/** How what is being deleted is called until it is gone. */
+export const DELETING = '.deleting-';
 
 /**
  * Looks a model up in a Hugging Face hub cache by its own rules: models--ORG--NAME/refs/main names the snapshot, whose
@@ -20,7 +24,7 @@ export async function findInCache(cacheDir: string, name: string): Promise<Found
       `${JSON.stringify(name)} is no model in the Hugging Face cache: its models are named ORG/NAME, or ORG/NAME@REVISION.`,
     ]);
   }
-  const download = `\`hf download ${repository}${revision === MAIN ? '' : ` --revision ${revision}`}\``;
+  const download = `\`mtm model add ${repository}${revision === MAIN ? '' : ` --revision ${revision}`}\``;
   const folder = join(cacheDir, folderOf(repository));
   const snapshot = await snapshotOf(folder, revision);
   if (snapshot === null) return unusable(name, [await notThere(cacheDir, folder, name, download)]);
@@ -58,6 +62,16 @@ export async function repositoriesIn(cacheDir: string): Promise<string[]> {
 /** The folder of a model in a cache. */
 export function folderOf(repository: string): string {
   return `models--${repository.replace('/', '--')}`;
+}
+
+/** Whether this may be the name of a model on a hub. */
+export function isRepository(name: string): boolean {
+  return isPart(name, REPOSITORY) && folderOf(name).length <= LONGEST_FILE_NAME;
+}
+
+/** Whether this may be a branch, a tag or a commit of a model. */
+export function isRevision(revision: string): boolean {
+  return isPart(revision, REVISION);
 }
 
 function isPart(text: string, pattern: RegExp): boolean {

@@ -27,6 +27,7 @@ import { trainableRowsSql } from './trainable-rows.ts';
 /** Everything that decides which rows a mixture has. */
 export interface MixtureSpec {
   choices: MixtureChoices;
+  /** Those of all shares, and then those that held-out rows alone come from. */
   datasets: MixtureSource[];
   seed: number;
   /** Default: count. */

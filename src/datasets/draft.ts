@@ -19,6 +19,8 @@ export interface TokenCount {
   /** Sequences that an epoch has. Mostly one a row. */
   examples: number;
   perEpoch: number;
+  /** Of the longest of the rows that were looked at, as it is trained on. Not there in plans from before. */
+  longest?: number | undefined;
   /** Rows longer than max_length: cut off, or left out. */
   truncatedRows: number;
   droppedRows: number;
@@ -76,9 +78,12 @@ export async function draft(
   });
 }
 
-/** Told from as many rows of each dataset: the first of the mixture, which is in a random order. */
+/** Told from as many rows of each dataset that is trained on: the first of the mixture, which is in a random order. */
 async function countTokens(connection: DuckDBConnection, shares: SharedSource[], tokenizer: Tokenizer) {
-  const perShare = Math.ceil(SAMPLED_ROWS / shares.length);
+  const trained = shares
+    .map(({ share }, index) => ({ ...share, index }))
+    .filter((share) => share.percentageThousandths > 0);
+  const perShare = Math.ceil(SAMPLED_ROWS / trained.length);
   const found = await connection.runAndReadAll(
     `SELECT share, messages, tools FROM (FROM train QUALIFY row_number() OVER (PARTITION BY share ORDER BY position) <= ${perShare})
      QUALIFY sum(length(messages)) OVER (ORDER BY position) <= ${SAMPLED_CHARACTERS}`,
@@ -91,9 +96,18 @@ async function countTokens(connection: DuckDBConnection, shares: SharedSource[],
     tokenizer,
     sample.map(({ conversation }) => conversation),
   );
-  const counts = { examples: 0, perEpoch: 0, truncatedRows: 0, droppedRows: 0, skippedRows: 0, refusedRows: 0 };
-  const byDataset = shares.map(({ share: { datasetId, allocated } }, i) => {
-    const ofShare = lengths.filter((_, row) => sample[row]?.share === i);
+  const longest = Math.max(0, ...lengths.map((length) => ('tokens' in length ? length.longest : 0)));
+  const counts = {
+    examples: 0,
+    perEpoch: 0,
+    longest,
+    truncatedRows: 0,
+    droppedRows: 0,
+    skippedRows: 0,
+    refusedRows: 0,
+  };
+  const byDataset = trained.map(({ datasetId, allocated, index }) => {
+    const ofShare = lengths.filter((_, row) => sample[row]?.share === index);
     const written = ofShare.filter((length) => 'tokens' in length);
     const all = (of: (length: (typeof written)[number]) => number | boolean) =>
       Math.round((sum(written.map((length) => Number(of(length)))) * allocated) / Math.max(1, ofShare.length));

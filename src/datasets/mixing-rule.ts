@@ -7,7 +7,7 @@ export const MIXING_VERSION = 1;
 /** A trait's weight where none is given, in thousandths. */
 export const EQUAL_WEIGHT = 1000;
 
-/** Held-out rows of a trait: a tenth of its rows, and not more than this. */
+/** Held-out rows of a trait: a tenth of its rows, or those of a dataset that is held out as a whole; and not more than this. */
 const MOST_HELD_OUT = 64;
 const HELD_OUT_PART = 10;
 
@@ -40,6 +40,8 @@ interface TraitChoices {
   weightThousandths?: number | undefined;
   /** Percentages of a trait sum to WHOLE. */
   datasets: { datasetId: number; percentageThousandths: number }[];
+  /** A dataset that the held-out rows come from, in place of a part of those above: all rows of these are trained on then. */
+  heldOutFrom?: { datasetId: number } | undefined;
 }
 
 export interface MixtureRequest extends MixtureChoices {
@@ -49,15 +51,18 @@ export interface MixtureRequest extends MixtureChoices {
 interface TraitRequest extends TraitChoices {
   /** `rows`: those that may be chosen. */
   datasets: (TraitChoices['datasets'][number] & { rows: number })[];
+  heldOutFrom?: { datasetId: number; rows: number } | undefined;
 }
 
 /** The request for a mixture of datasets with so many rows, by their ids. */
 export function requestFor({ traits, ...choices }: MixtureChoices, rows: Map<number, number>): MixtureRequest {
+  const withRows = <Of extends { datasetId: number }>(of: Of) => ({ ...of, rows: rows.get(of.datasetId) ?? 0 });
   return {
     ...choices,
-    traits: traits.map(({ datasets, ...trait }) => ({
+    traits: traits.map(({ datasets, heldOutFrom, ...trait }) => ({
       ...trait,
-      datasets: datasets.map((share) => ({ ...share, rows: rows.get(share.datasetId) ?? 0 })),
+      datasets: datasets.map(withRows),
+      heldOutFrom: heldOutFrom && withRows(heldOutFrom),
     })),
   };
 }
@@ -87,6 +92,8 @@ export interface TraitPlan {
   heldOut: number;
   /** The dataset whose rows ran out first, when that is why fewer rows than requested are allocated. */
   limitingDatasetId: number | null;
+  /** The dataset that its held-out rows come from: the last one below, of which none is trained on. Not there: each has a part of its own. */
+  heldOutFrom?: number;
   datasets: DatasetShare[];
 }
 
@@ -128,7 +135,7 @@ function budgetsOf({ maxRows, traits }: MixtureRequest): (number | null)[] {
 }
 
 function planTrait(
-  { trait, datasets }: TraitRequest,
+  { trait, datasets, heldOutFrom }: TraitRequest,
   requested: number | null,
   policy: MixingPolicy,
   maxRepeats: number,
@@ -141,12 +148,12 @@ function planTrait(
   }
   const ids = datasets.map(({ datasetId }) => datasetId);
   const weights = datasets.map(({ percentageThousandths }) => percentageThousandths);
-  const heldOut = heldOutOf(datasets, weights);
+  const heldOut = heldOutFrom ? weights.map(() => 0) : heldOutOf(datasets, weights);
   const available = datasets.map(({ rows }, i) => rows - (heldOut[i] ?? 0));
   const { shares, limiting } = ALLOCATE[policy]({ trait, requested, ids, available, weights, maxRepeats });
   const quotas = requested === null ? null : largestRemainder(requested, weights);
   const allocated = sum(shares);
-  return {
+  const plan = {
     trait,
     requested,
     allocated,
@@ -163,11 +170,30 @@ function planTrait(
       effectivePercent: allocated === 0 ? 0 : (100 * (shares[i] ?? 0)) / allocated,
     })),
   };
+  return heldOutFrom ? holdingOut(heldOutFrom, plan) : plan;
 }
 
-function warningsOf({ trait, requested, allocated, limitingDatasetId, datasets }: TraitPlan): string[] {
+/** The plan of a trait with the rows of a dataset that are held out for it. @throws DatasetError when there is none, or it is trained on */
+function holdingOut({ datasetId, rows }: { datasetId: number; rows: number }, plan: TraitPlan): TraitPlan {
+  if (plan.datasets.some((share) => share.datasetId === datasetId))
+    throw new DatasetError(
+      `Dataset ${datasetId} of the trait ${plan.trait} cannot be both trained on and held out. Validate with another dataset, or with none: rows are held out of those to train on then.`,
+    );
+  if (rows === 0)
+    throw new DatasetError(
+      `Dataset ${datasetId}, which the trait ${plan.trait} is to be validated with, has no row to choose from. Give it a mapping that fits its columns, or validate with another one.`,
+    );
+  const heldOut = Math.min(rows, MOST_HELD_OUT);
+  const requested = plan.requested === null ? null : 0;
+  const none = { percentageThousandths: 0, requested, allocated: 0, repeats: 1, effectivePercent: 0 };
+  const datasets = [...plan.datasets, { datasetId, rows, heldOut, ...none }];
+  return { ...plan, heldOut, heldOutFrom: datasetId, datasets };
+}
+
+function warningsOf({ trait, requested, allocated, limitingDatasetId, heldOutFrom, datasets }: TraitPlan): string[] {
   const asked = requested === null ? '' : ` of ${requested} asked for`;
-  const isAll = requested === null && datasets.every(({ rows, heldOut, allocated }) => allocated === rows - heldOut);
+  const trained = datasets.filter(({ datasetId }) => datasetId !== heldOutFrom);
+  const isAll = requested === null && trained.every(({ rows, heldOut, allocated }) => allocated === rows - heldOut);
   const short =
     limitingDatasetId === null || isAll
       ? []
@@ -185,7 +211,13 @@ function warningsOf({ trait, requested, allocated, limitingDatasetId, datasets }
       ({ datasetId, effectivePercent, percentageThousandths }) =>
         `${trait}: dataset ${datasetId} is ${effectivePercent.toFixed(1)} % instead of ${percentageThousandths / 1000} %.`,
     );
-  return [...short, ...repeated, ...drifted];
+  const unused = datasets
+    .filter(({ datasetId, rows, heldOut }) => datasetId === heldOutFrom && heldOut < rows)
+    .map(
+      ({ datasetId, rows, heldOut }) =>
+        `${trait}: at most ${heldOut} of the ${rows} rows of dataset ${datasetId} are held out; the others are not used.`,
+    );
+  return [...short, ...repeated, ...drifted, ...unused];
 }
 
 /** Held-out rows per dataset, by its share of the trait, and never more than a tenth of its own rows. */

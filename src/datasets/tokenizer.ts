@@ -28,6 +28,8 @@ const LengthSchema = z.union([
     /** Of the examples that it is trained on as. */
     trained: z.int(),
     examples: z.int(),
+    /** Of these, the one with most tokens. */
+    longest: z.int(),
     truncated: z.boolean(),
     dropped: z.boolean(),
     /** What it is learnt without, or otherwise than it stands there: of rows, as "have thoughts that …". */

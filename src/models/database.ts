@@ -1,9 +1,12 @@
 import pg from 'pg';
 import { Sequelize } from 'sequelize';
+import { initModelDownload } from './base-models/model-download.ts';
 import { initDataset } from './datasets/dataset.ts';
+import { initRunMeasurement } from './estimates/run-measurement.ts';
 import { initJob, Job } from './jobs/job.ts';
 import { initOpenAiFile } from './openai/openai-file.ts';
 import { initOpenAiJob } from './openai/openai-job.ts';
+import { initOpenAiUpload } from './openai/openai-upload.ts';
 import { initHost } from './pool/host.ts';
 import { initWorker } from './pool/worker.ts';
 import { initProject, Project } from './projects/project.ts';
@@ -14,6 +17,7 @@ import { initDeletedRun } from './runs/deleted-run.ts';
 import { initRun, Run } from './runs/run.ts';
 import { initRunEvent } from './runs/run-event.ts';
 import { initRunMetric } from './runs/run-metric.ts';
+import { initVote } from './runs/vote.ts';
 import { initTrainingConfig } from './settings/training-config.ts';
 
 // bigint columns hold bytes, rows and tokens: all below 2^53, so numbers are exact and strings would only be a trap.
@@ -71,6 +75,10 @@ export function connectModels(
     initDeletedRun,
     initOpenAiFile,
     initOpenAiJob,
+    initOpenAiUpload,
+    initVote,
+    initModelDownload,
+    initRunMeasurement,
   ]) {
     init(sequelize);
   }

@@ -14,6 +14,12 @@ import * as honestRows from './migrations/0011-honest-rows.ts';
 import * as embeddingModels from './migrations/0012-embedding-models.ts';
 import * as lora from './migrations/0013-lora.ts';
 import * as openAi from './migrations/0014-openai.ts';
+import * as openAiUploads from './migrations/0015-openai-uploads.ts';
+import * as validationDataset from './migrations/0016-validation-dataset.ts';
+import * as votes from './migrations/0017-votes.ts';
+import * as deletedModels from './migrations/0018-deleted-models.ts';
+import * as estimates from './migrations/0019-estimates.ts';
+import * as modelDownloads from './migrations/0020-model-downloads.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
 const MIGRATIONS = [
@@ -31,6 +37,12 @@ const MIGRATIONS = [
   embeddingModels,
   lora,
   openAi,
+  openAiUploads,
+  validationDataset,
+  votes,
+  deletedModels,
+  estimates,
+  modelDownloads,
 ];
 export const MIGRATION_NAMES = MIGRATIONS.map(({ name }) => name);
 

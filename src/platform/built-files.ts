@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { PROJECT_ROOT } from './env.ts';
+import { PROJECT_ROOT } from './project-root.ts';
 
 const DIST = join(PROJECT_ROOT, 'dist');
 
@@ -7,6 +7,8 @@ const DIST = join(PROJECT_ROOT, 'dist');
 export const BUILT = {
   /** The commands of `mtm`. */
   main: join(DIST, 'main.js'),
+  /** The OpenAPI document of these sources, from which the command line has its options. */
+  openapi: join(DIST, 'openapi.json'),
   dataProcess: join(DIST, 'data-process-main.js'),
   /** The folder of the page's files. */
   page: join(DIST, 'web'),

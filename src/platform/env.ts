@@ -1,71 +1,9 @@
-import { existsSync } from 'node:fs';
-import { availableParallelism, homedir, hostname } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { EnvSchema } from './env-schema.ts';
+import { PROJECT_ROOT } from './project-root.ts';
 
-/** The folder of the project itself, where package.json is. */
-export const PROJECT_ROOT = rootAbove(dirname(fileURLToPath(import.meta.url)));
-
-/** The folder of package.json: this file is in src/ or, compiled, in dist/. */
-function rootAbove(folder: string): string {
-  return existsSync(join(folder, 'package.json')) ? folder : rootAbove(dirname(folder));
-}
-
-const port = z.coerce.number().int().min(0).max(65535);
-const text = z.string().trim().min(1);
-
-/** Every environment variable that the service reads. An empty value counts as not set. */
-const EnvSchema = z.object({
-  MTM_HOME: text.default('./data'),
-  MTM_HOST: text.default('127.0.0.1'),
-  MTM_PORT: port.default(8000),
-  MTM_API_KEYS: z.string().default(''),
-  MTM_ALLOWED_HOSTS: z.string().default(''),
-  MTM_TRUST_NETWORK: z.enum(['true', 'false']).default('false'),
-  MTM_POSTGRES_PORT: port.default(5433),
-  MTM_TEMPORAL_PORT: port.default(7233),
-  MTM_TEMPORAL_UI_PORT: port.default(8233),
-  MTM_TEMPORAL_UI_URL: z.url({ protocol: /^https?$/ }).optional(),
-  MTM_TOOLS: text.default(join(PROJECT_ROOT, '.tools')),
-  MTM_PYTHON: text.optional(),
-  MTM_PIP_ARGS: z.string().default(''),
-  MTM_OUTPUT_ROOTS: text.optional(),
-  MTM_MODEL_ROOTS: text.optional(),
-  MTM_HOST_NAME: text
-    .regex(/^[A-Za-z0-9._-]{1,63}$/, 'use 1-63 letters, digits, ".", "_" or "-"')
-    .default(hostname().replace(/[^A-Za-z0-9._-]/g, '-') || 'localhost'),
-  MTM_DEVICES: text
-    .regex(/^(cpu|cuda:[\w-]{1,58}(,\s*cuda:[\w-]{1,58})*)$/, 'use "cpu", or a list as "cuda:0,cuda:1"')
-    .optional(),
-  MTM_DEVICES_PER_RUN: z.coerce.number().int().min(1).max(16).default(1),
-  MTM_TRAINER_THREADS: z.coerce.number().int().min(1).default(availableParallelism()),
-  MTM_WARM_TRAINERS: z.enum(['true', 'false']).default('true'),
-  MTM_VALIDATION_MAX_NEW_TOKENS: z.coerce.number().int().min(1).optional(),
-  MTM_ENVIRONMENT: text.default('production'),
-  MTM_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
-  MTM_HEARTBEAT_TIMEOUT_MS: z.coerce.number().int().min(3_000).max(600_000).default(30_000),
-  MTM_CHECKPOINT_PERCENT: z.coerce.number().gt(0).max(100).default(3),
-  MTM_STALL_TIMEOUT_MS: z.coerce.number().int().min(1_000).default(600_000),
-  MTM_GIVE_UP_AFTER_MS: z.coerce
-    .number()
-    .int()
-    .min(1_000)
-    .default(6 * 3_600_000),
-  MTM_KEEP_WORK_DAYS: z.coerce.number().min(0).default(7),
-  MTM_STOP_GRACE_MS: z.coerce.number().int().min(1_000).max(600_000).default(5_000),
-  MTM_MAX_UPLOAD_BYTES: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .default(16 * 1024 ** 3),
-  DATABASE_URL: text.optional(),
-  TEMPORAL_ADDRESS: text.optional(),
-  TEMPORAL_NAMESPACE: text.default('default'),
-  HF_HOME: text.optional(),
-  HF_HUB_CACHE: text.optional(),
-  OLLAMA_MODELS: text.optional(),
-});
+export { PROJECT_ROOT };
 
 /** The settings of one process, resolved: every path is absolute. */
 export interface Env {
@@ -75,6 +13,10 @@ export interface Env {
   port: number;
   /** Keys of which every request must carry one; none: no authentication. */
   apiKeys: string[];
+  /** The service that the command line talks to (`MTM_SERVER`); undefined: the one of this machine. */
+  server: string | undefined;
+  /** The key that the command line sends; undefined: the first of `apiKeys`. */
+  apiKey: string | undefined;
   /** Names, beside loopback and addresses, under which the API may be asked for. */
   allowedHosts: string[];
   /** Who reaches the address may use the API: it may listen beyond loopback without keys. */
@@ -101,12 +43,20 @@ export interface Env {
   devices: string[] | undefined;
   /** How many GPUs a run has, or processes that share the CPU. */
   devicesPerRun: number;
+  /** The most of this machine's memory that a training is planned to take; undefined: all of it, or what its control group allows. */
+  memoryBytes: number | undefined;
   /** CPU threads of the trainer of a run that is asked for now; kept with the run. */
   trainerThreads: number;
   /** Trainers are copies of a process that has their libraries loaded, where that can be done. */
   warmTrainers: boolean;
   /** Most tokens of each answer in the validation of a run that is asked for now; kept with the run. Undefined: the trainer decides. */
   validationMaxNewTokens: number | undefined;
+  /** Where models answer: beside trainings, which have the GPUs unless somebody says so. */
+  servingDevice: string;
+  /** CPU threads of a model that answers. */
+  servingThreads: number;
+  /** How many models may be in memory to answer. */
+  servingModels: number;
   environment: string;
   logLevel: string;
   /** How long a silent training worker is believed alive; lease and watchdog derive from it. */
@@ -129,6 +79,10 @@ export interface Env {
   temporalNamespace: string;
   /** The Hugging Face hub cache directory in which base models are looked up. */
   modelCache: string;
+  /** The hub that models are fetched from: Hugging Face's, or a mirror of it. */
+  hubEndpoint: string;
+  /** Nothing is fetched from any hub. */
+  isHubOffline: boolean;
   /** Ollama's directory of models, from which some can be imported. */
   ollamaStore: string;
 }
@@ -160,6 +114,8 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
     host: e.MTM_HOST,
     port: e.MTM_PORT,
     apiKeys: listOf(e.MTM_API_KEYS),
+    server: e.MTM_SERVER?.replace(/\/$/, ''),
+    apiKey: e.MTM_API_KEY,
     allowedHosts: listOf(e.MTM_ALLOWED_HOSTS).map((name) => name.toLowerCase()),
     trustNetwork: e.MTM_TRUST_NETWORK === 'true',
     postgresPort: e.MTM_POSTGRES_PORT,
@@ -174,9 +130,13 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
     hostName: e.MTM_HOST_NAME,
     devices: devicesFrom(e.MTM_DEVICES, source.CUDA_VISIBLE_DEVICES),
     devicesPerRun: e.MTM_DEVICES_PER_RUN,
+    memoryBytes: e.MTM_MEMORY_BYTES,
     trainerThreads: e.MTM_TRAINER_THREADS,
     warmTrainers: e.MTM_WARM_TRAINERS === 'true',
     validationMaxNewTokens: e.MTM_VALIDATION_MAX_NEW_TOKENS,
+    servingDevice: e.MTM_SERVING_DEVICE,
+    servingThreads: e.MTM_SERVING_THREADS,
+    servingModels: e.MTM_SERVING_MODELS,
     environment: e.MTM_ENVIRONMENT,
     logLevel: e.MTM_LOG_LEVEL,
     heartbeatTimeoutMs: e.MTM_HEARTBEAT_TIMEOUT_MS,
@@ -190,6 +150,8 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
     temporalAddress: e.TEMPORAL_ADDRESS,
     temporalNamespace: e.TEMPORAL_NAMESPACE,
     modelCache: resolve(e.HF_HUB_CACHE ?? join(e.HF_HOME ?? join(homedir(), '.cache', 'huggingface'), 'hub')),
+    hubEndpoint: e.HF_ENDPOINT.replace(/\/+$/, ''),
+    isHubOffline: /^(1|on|yes|true)$/i.test(e.HF_HUB_OFFLINE ?? e.TRANSFORMERS_OFFLINE ?? ''),
     ollamaStore: resolve(e.OLLAMA_MODELS ?? join(homedir(), '.ollama', 'models')),
   };
 }

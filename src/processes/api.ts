@@ -2,17 +2,20 @@ import { once } from 'node:events';
 import { requireSafeAddress } from '../api/http/guard.ts';
 import { listen } from '../api/http/http-server.ts';
 import { forgetOldKeys } from '../api/http/idempotency.ts';
+import { modelsInMemory } from '../api/models-in-memory.ts';
 import { createApi } from '../api/server.ts';
+import { tidyDeletedModels } from '../commands/base-models/delete-model.ts';
 import { makeFolders } from '../commands/datasets/storage.ts';
 import { sweepFiles } from '../commands/datasets/sweep.ts';
 import { deleteExpiredFiles } from '../commands/openai/files.ts';
+import { tidyUploads } from '../commands/openai/uploads.ts';
 import { connectOrchestration } from '../commands/workflows/client.ts';
 import { connectModels } from '../models/database.ts';
 import type { Env } from '../platform/env.ts';
+import { takeConnections, takeListener } from '../platform/handed-listener.ts';
 import { createLogger } from '../platform/logger.ts';
 import { requireDatabaseUrl } from '../platform/postgres/database-url.ts';
 import { runUntilStopped } from '../platform/process-lifecycle.ts';
-import { BundleReaders } from '../retrieval/bundle-readers.ts';
 
 const DRAIN_MS = 2_000;
 const TIDY_UP_EVERY_MS = 600_000;
@@ -26,11 +29,21 @@ export async function main(env: Env): Promise<void> {
   const sequelize = connectModels(requireDatabaseUrl(env), { statementTimeoutMs: STATEMENT_TIMEOUT_MS });
   const orchestration = connectOrchestration(env);
   await makeFolders(env);
-  const bundles = new BundleReaders({ isWarm: env.warmTrainers, log: (sentence) => logger.info(sentence) });
-  const server = await listen(createApi({ env, orchestration, logger, sequelize, bundles }), env.port, env.host);
+  const { bundles, models, close: closeModels } = modelsInMemory(env, (sentence) => logger.info(sentence));
+  const server = await listen(
+    createApi({ env, orchestration, logger, sequelize, bundles, models }),
+    (await takeListener()) ?? { port: env.port, host: env.host },
+  );
+  takeConnections(server);
   // A database that is away now is there at the next time.
   const tidyUp = () =>
-    void Promise.all([forgetOldKeys(sequelize), sweepFiles(env), deleteExpiredFiles(env)]).catch(() => {});
+    void Promise.all([
+      forgetOldKeys(sequelize),
+      sweepFiles(env),
+      deleteExpiredFiles(env),
+      tidyUploads(env),
+      tidyDeletedModels(env),
+    ]).catch(() => {});
   const tidying = setInterval(tidyUp, TIDY_UP_EVERY_MS);
   tidyUp();
   const address = server.address();
@@ -44,7 +57,7 @@ export async function main(env: Env): Promise<void> {
       const drain = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
       await closed;
       clearTimeout(drain);
-      await bundles.close();
+      await closeModels();
       await Promise.all([orchestration.close(), sequelize.close()]);
     },
   });

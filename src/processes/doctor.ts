@@ -35,9 +35,11 @@ const NOT_FOUND = 5;
 /** What `python -m trainer.platform.device` says. */
 const TorchSchema = z.object({ torch: z.string(), given: z.number(), usable: z.number(), why: z.string() });
 
-/** `npm run doctor`: what is there, what is missing, and the remedy. Exit code 1 when something keeps it from working. */
-export async function main(env: Env): Promise<void> {
+/** `mtm doctor`: what is there, what is missing, and the remedy. Exit code 1 when something keeps it from working. */
+export async function main(env: Env, isJson: boolean): Promise<void> {
   const findings = await examine(env);
+  if (findings.some(({ state }) => state === 'no')) process.exitCode = 1;
+  if (isJson) return console.log(JSON.stringify({ items: findings }, null, 2));
   const table = new Table({
     head: ['', 'State', 'Found', 'Remedy'],
     colWidths: [22, 8, 46, 50],
@@ -46,7 +48,6 @@ export async function main(env: Env): Promise<void> {
   });
   for (const { what, state, detail, remedy } of findings) table.push([what, state, detail, remedy ?? '']);
   console.log(table.toString());
-  if (findings.some(({ state }) => state === 'no')) process.exitCode = 1;
 }
 
 /** Looks at everything and changes nothing. */
@@ -224,6 +225,6 @@ async function models(env: Env): Promise<Finding> {
         what,
         state: 'later',
         detail: `none in ${places}`,
-        remedy: 'npm run mtm -- model install smollm2-135m, or hf download NAME.',
+        remedy: 'npm run mtm -- model install smollm2-135m, or mtm model add NAME.',
       };
 }

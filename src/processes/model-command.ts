@@ -1,58 +1,39 @@
-import Table from 'cli-table3';
 import { execa } from 'execa';
+import { presentBaseModel } from '../api/base-models/present.ts';
 import { findAllModels } from '../base-models/find-model.ts';
 import { exactName } from '../base-models/found-model.ts';
 import { findInCache } from '../base-models/model-cache.ts';
-import { readFacts } from '../base-models/model-facts.ts';
 import { convertedName } from '../base-models/ollama-model.ts';
 import { findInStore } from '../base-models/ollama-store.ts';
+import { bodyOf } from '../cli/api/client.ts';
+import { modelTable } from '../cli/base-models/model-table.ts';
+import { CommandFailure, EXIT } from '../cli/exit-codes.ts';
+import type { Session } from '../cli/session.ts';
 import { childEnv, type Env, PROJECT_ROOT } from '../platform/env.ts';
 import { ensureTrainerPython } from '../platform/python.ts';
 
-/** `mtm model list`, `mtm model install NAME` and `mtm model import NAME:TAG`. */
-export async function main(env: Env, [action, name]: string[]): Promise<void> {
-  if (action === 'list') {
-    console.log(await listed(env));
-  } else if (action === 'install' && name) {
-    console.log(await installModel(env, name));
-  } else if (action === 'import' && name) {
-    console.log(await importModel(env, name));
-  } else {
-    throw new Error('Usage: mtm model list | mtm model install smollm2-135m | mtm model import llama3.2:3b');
-  }
-}
-
-/** All models, with what GET /models/ tells of them. */
-async function listed(env: Env): Promise<string> {
-  const models = await findAllModels(env);
-  if (models.length === 0) return `There is no model in ${[env.modelCache, ...env.modelRoots].join(' or ')}.`;
-  const table = new Table({
-    head: ['Model', 'Parameters', 'Size', 'Type', 'Context', 'License', 'Chat template'],
-    style: { head: [], border: [], compact: true },
+/** What GET /models/ answers: of the service, or of this machine where none runs here and none was named. */
+export async function list({ env, client, server, print, say }: Session): Promise<void> {
+  const answer = await bodyOf(client.GET('/api/v1/models/')).catch(async (error: unknown) => {
+    const isHere = error instanceof CommandFailure && error.exitCode === EXIT.unreachable && !server.isNamed;
+    if (!isHere) throw error;
+    say('No service runs here: these are the models of this machine.');
+    return { items: await Promise.all((await findAllModels(env)).map(presentBaseModel)) };
   });
-  const facts = await Promise.all(models.map(readFacts));
-  for (const [index, { model_name }] of models.entries()) {
-    const { parameters, size_bytes, model_type, context_length, license, chat_template } = facts[index] ?? {};
-    table.push([
-      model_name,
-      ...[
-        inUnits(parameters, 'M', 'B'),
-        inUnits(size_bytes, 'MB', 'GB'),
-        model_type,
-        context_length,
-        license,
-        chat_template,
-      ].map((fact) => fact ?? ''),
-    ]);
-  }
-  const sentences = models.flatMap(({ errors }) => errors);
-  return [table.toString(), ...sentences].join('\n');
+  const places = [env.modelCache, ...env.modelRoots].join(' or ');
+  print(answer, () => (answer.items.length > 0 ? modelTable(answer.items) : `There is no model in ${places}.`));
 }
 
-/** 134515008 is 134.5 M. */
-function inUnits(count: number | null | undefined, millions: string, billions: string): string | null {
-  if (count === null || count === undefined) return null;
-  return count >= 1e9 ? `${(count / 1e9).toFixed(1)} ${billions}` : `${(count / 1e6).toFixed(1)} ${millions}`;
+/** `mtm model install NAME`: says what the model is called from now on. */
+export async function install({ env, print }: Session, name: string): Promise<void> {
+  const model_name = await installModel(env, name);
+  print({ model_name }, () => model_name);
+}
+
+/** `mtm model import NAME:TAG`, likewise. */
+export async function importOllama({ env, print }: Session, name: string): Promise<void> {
+  const model_name = await importModel(env, name);
+  print({ model_name }, () => model_name);
 }
 
 /**
@@ -84,7 +65,7 @@ export async function importModel(env: Env, name: string): Promise<string> {
 
 /** Runs a module of the trainer that puts a model into the cache directory, and prints what it is called there. */
 async function made(env: Env, name: string, module: string[]): Promise<string> {
-  const python = await ensureTrainerPython({ env, onProgress: (line) => console.log(line) });
+  const python = await ensureTrainerPython({ env, onProgress: (line) => console.error(line) });
   const { stdout, exitCode } = await execa(python, ['-m', ...module, '--cache', env.modelCache], {
     cwd: PROJECT_ROOT,
     env: childEnv({ TQDM_DISABLE: '1' }),

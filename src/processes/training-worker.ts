@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util';
 import { Worker as TemporalWorker } from '@temporalio/worker';
 import { fn, Op } from 'sequelize';
 import { failing } from '../activities/failing.ts';
@@ -24,10 +23,7 @@ const REPORT_EVERY_MS = 3_000;
 const STOP_GRACE_MS = 120_000;
 
 /** One training worker: one slot, so one run at a time. Started and watched by the host agent. */
-export async function main(env: Env, args: string[]): Promise<void> {
-  const { values } = parseArgs({ args, options: { id: { type: 'string' } } });
-  const workerId = values.id;
-  if (!workerId) throw new Error('A training worker needs --id; the host agent starts workers, see POST /workers/.');
+export async function main(env: Env, workerId: string): Promise<void> {
   const logger = createLogger(workerId, env.logLevel);
   installTemporalLogger(env.logLevel);
   const sequelize = connectModels(requireDatabaseUrl(env));

@@ -1,10 +1,9 @@
-import { WarmPython } from '../trainer/warm-python.ts';
+import { KEPT_IDLE_MS, type WarmPython } from '../trainer/warm-python.ts';
 import type { BundleEvent, BundleQuestion, BundleReply } from './bundle-protocol.ts';
 import { type BundlePlace, BundleReader } from './bundle-reader.ts';
 
 /** Each has models in memory. */
 const MOST_READERS = 2;
-const IDLE_MS = 300_000;
 
 interface Kept {
   reader: BundleReader;
@@ -17,8 +16,9 @@ export class BundleReaders {
   readonly #readers = new Map<string, Kept>();
   readonly #warm: WarmPython;
 
-  constructor({ isWarm, log }: { isWarm: boolean; log: (sentence: string) => void }) {
-    this.#warm = new WarmPython({ libraries: 'answers', isOn: isWarm, idleMs: IDLE_MS, log });
+  /** @param warm of what answers need */
+  constructor(warm: WarmPython) {
+    this.#warm = warm;
   }
 
   /** What a bundle says to a question. @throws UnreadableBundle */
@@ -31,9 +31,8 @@ export class BundleReaders {
     return this.#readerOf(place).stream(question, left);
   }
 
-  async close(): Promise<void> {
+  close(): void {
     for (const key of [...this.#readers.keys()]) this.#end(key);
-    await this.#warm.close();
   }
 
   #readerOf(place: BundlePlace): BundleReader {
@@ -42,7 +41,7 @@ export class BundleReaders {
     this.#readers.delete(key);
     clearTimeout(kept?.idle);
     const reader = kept && !kept.reader.isOver ? kept.reader : new BundleReader(this.#warm.start, place);
-    this.#readers.set(key, { reader, idle: setTimeout(() => this.#end(key), IDLE_MS).unref() });
+    this.#readers.set(key, { reader, idle: setTimeout(() => this.#end(key), KEPT_IDLE_MS).unref() });
     for (const [oldest] of [...this.#readers].slice(0, -MOST_READERS)) this.#end(oldest);
     return reader;
   }

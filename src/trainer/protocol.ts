@@ -34,9 +34,14 @@ export interface RunFile {
   embedding_model?: { name: string; path: string } | null;
   /**
    * Parquet with columns messages (JSON text), trait, dataset_id, row_number. held_out may be null. `datasets`: their names,
-   * for the model card and the report.
+   * for the model card and the report. held_out_is_chosen: somebody gave these rows, so that measuring on them may cost something.
    */
-  data: { train: string; held_out: string | null; datasets: { id: number; name: string }[] };
+  data: {
+    train: string;
+    held_out: string | null;
+    held_out_is_chosen?: boolean;
+    datasets: { id: number; name: string }[];
+  };
   /** Holds checkpoints/ of this run, of all claims. */
   work_dir: string;
   /** Where the finished model is written (train) or read (validate, check). */
@@ -103,6 +108,8 @@ const TrainerEventSchema = z.discriminatedUnion('type', [
     rows: step,
     /** What an epoch has: rows may be left out, and may be several. */
     examples: step,
+    /** Of the longest of these. Events of older trainers, and of rag, have none. */
+    longest_tokens: step.optional(),
     truncated_rows: step,
     dropped_rows: step,
     skipped_rows: step,

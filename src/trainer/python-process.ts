@@ -19,6 +19,8 @@ export interface PythonCommand {
   logFile: string | null;
   /** Whether it writes events to file descriptor 3. */
   hasEvents: boolean;
+  /** Beside what every Python of ours is given. */
+  environment?: Record<string, string>;
 }
 
 /** A command that runs, in a process group of its own. */
@@ -57,8 +59,10 @@ export function pythonArguments({ module, arguments: given }: Pick<PythonCommand
 export async function startPython(command: PythonCommand): Promise<PythonProcess> {
   return await withLog(command.logFile, async (log) => {
     const output = log?.fd ?? 'pipe';
+    const options = pythonSpawnOptions();
     const child = spawn(command.python, pythonArguments(command), {
-      ...pythonSpawnOptions(),
+      ...options,
+      env: { ...options.env, ...command.environment },
       detached: true,
       stdio: ['pipe', output, output, ...(command.hasEvents ? (['pipe'] as const) : [])],
     });

@@ -86,6 +86,25 @@ export interface RunDisplay {
   details: string;
 }
 
+export interface DownloadRef {
+  downloadId: number;
+}
+
+export interface DownloadInput extends DownloadRef {
+  name: string;
+  revision: string;
+  host: string;
+  /** After so long without a sign of it, its host is believed dead, and the download goes on by another attempt. */
+  heartbeatTimeoutMs: number;
+}
+
+/** How the work on a download ended. A paused one has no workflow until it is resumed. */
+export interface DownloadEnd {
+  status: 'completed' | 'paused' | 'cancelled' | 'failed';
+  /** A sentence for the Temporal Web UI. */
+  message: string;
+}
+
 /** What runs on the queue `orchestration`. */
 export interface OrchestrationActivities {
   prepareData(input: RunRef): Promise<{ trainRows: number; heldOutRows: number } | FullDisk>;
@@ -102,6 +121,7 @@ export interface OrchestrationActivities {
   planPoolStop(): Promise<HostShare[]>;
   planPoolRestart(): Promise<Replacement[]>;
   planPoolBalance(): Promise<PoolBalance>;
+  cancelDownload(input: DownloadRef): Promise<void>;
 }
 
 /** What runs on the queue `training`, one at a time per worker. */
@@ -116,6 +136,7 @@ export interface HostActivities {
   stopWorkers(input: { workerIds: string[] }): Promise<void>;
   replaceWorker(input: Omit<Replacement, 'host'>): Promise<void>;
   checkOutput(input: RunRef): Promise<unknown>;
+  downloadModel(input: DownloadRef): Promise<DownloadEnd>;
 }
 
 /** Workers of the pool that one host is to start or stop. */

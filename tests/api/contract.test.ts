@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
+import { COMPLETE, putInCache } from '../support/base-models.ts';
 import { type Answer, ContractWorld, KEY, type Sent } from '../support/contract-world.ts';
 import { csvRows } from '../support/rows.ts';
 import { TINY_MODEL, until } from '../support/service.ts';
@@ -10,6 +11,19 @@ type Case = (world: ContractWorld, ordinary: Sent) => Promise<Answer> | Answer;
 
 const NONE = 999_999;
 const OUTSIDE = { output_directory: '/etc/x' };
+const QUESTION = [{ role: 'user', content: 'what?' }];
+/** On the tiny model and a run that has completed. */
+const voteFor = (right: string) => ({
+  left_model: TINY_MODEL,
+  right_model: right,
+  better: 'right',
+  blind: true,
+  messages: QUESTION,
+  tools: null,
+  parameters: { temperature: 0, top_p: 1, max_tokens: 8, seed: null },
+  left_answer: 'this',
+  right_answer: 'that',
+});
 const traitsOf = (id: number) => [{ trait_type: 'coding', datasets: [{ dataset_id: id, percentage: 100 }] }];
 
 /** What an operation sends when all is well; without an entry: its path alone, about what is completed. */
@@ -22,6 +36,9 @@ const ORDINARY: Record<string, (world: ContractWorld) => Partial<Sent>> = {
   'POST /jobs/plan': ({ datasetId }) => ({ body: { dataset_id: datasetId } }),
   'POST /jobs/{id}/query': () => ({ body: { question: 'what?' } }),
   'POST /projects/{id}/query': () => ({ body: { question: 'what?' } }),
+  'POST /jobs/{id}/votes': ({ completed }) => ({ body: voteFor(`job-${completed.job}`) }),
+  'POST /projects/{id}/votes': ({ completed }) => ({ body: voteFor(`project-${completed.project}`) }),
+  'POST /playground/prompt': () => ({ body: { model: TINY_MODEL, messages: QUESTION } }),
   'PATCH /jobs/{id}': () => ({ body: { description: 'other' } }),
   'POST /jobs/{id}/start': () => ({ body: {} }),
   'POST /session': () => ({ body: { api_key: KEY } }),
@@ -29,6 +46,7 @@ const ORDINARY: Record<string, (world: ContractWorld) => Partial<Sent>> = {
     body: { name: 'p', base_model: TINY_MODEL, output_directory: 'p', traits: traitsOf(datasetId) },
   }),
   'PATCH /projects/{id}': () => ({ body: { name: 'other' } }),
+  'POST /projects/{id}/start': () => ({ body: {} }),
   'POST /projects/{id}/retry': () => ({ body: { fresh: true } }),
   'POST /projects/plan': ({ datasetId }) => ({ body: { traits: traitsOf(datasetId) } }),
   'POST /projects/validate-output-dir': () => ({ body: { output_directory: 'out' } }),
@@ -36,6 +54,8 @@ const ORDINARY: Record<string, (world: ContractWorld) => Partial<Sent>> = {
   'GET /jobs/{id}/files/{path}': () => ({ path: '/jobs/{id}/files/README.md' }),
   'GET /projects/{id}/files/{path}': () => ({ path: '/projects/{id}/files/README.md' }),
   'GET /models/{name}': () => ({ path: `/models/${encodeURIComponent(TINY_MODEL)}` }),
+  'POST /models/': () => ({ body: { name: 'org/model' } }),
+  'DELETE /models/{name}': () => ({ path: `/models/${encodeURIComponent(TINY_MODEL)}` }),
   'PATCH /config/': () => ({ body: { default_epochs: 2 } }),
   'POST /workers/': () => ({ body: { action: 'stop' } }),
 };
@@ -84,6 +104,17 @@ const aboutCancelled: Case = async (world, sent) => world.send({ ...sent, id: aw
 const aboutPaused: Case = async (world, sent) => {
   const id = world.open[ownerOf(sent)];
   await world.expect(200, { method: 'POST', path: `/${ownerOf(sent)}s/{id}/pause`, id });
+  return await world.send({ ...sent, id });
+};
+/** With a key that another vote was sent with. */
+const votedOtherwise: Case = async (world, sent) => {
+  const headers = { 'Idempotency-Key': randomUUID() };
+  await world.send({ ...sent, headers });
+  return await world.send({ ...sent, headers, body: { ...(sent.body as object), better: 'same' } });
+};
+const aboutCancelledDownload: Case = async (world, sent) => {
+  const id = await world.download();
+  await world.expect(200, { method: 'POST', path: '/model-downloads/{id}/cancel', id });
   return await world.send({ ...sent, id });
 };
 const withBody =
@@ -154,6 +185,7 @@ const SPECIAL: Record<string, Case> = {
   'GET /jobs/{id}/files/{path} 400': aboutCancelled,
   'GET /jobs/{id}/download 400': aboutCancelled,
   'DELETE /session 204': (world, sent) => world.send(sent),
+  'PATCH /config/ 400': withBody({ model_aliases: { other: 'none/such' } }),
   'POST /session 400': withBody({ api_key: 'none-of-yours' }),
   'POST /projects/ 400': (world, sent) => world.send({ ...sent, body: { ...(sent.body as object), ...OUTSIDE } }),
   'POST /projects/plan 400': withBody({ traits: [] }),
@@ -190,8 +222,41 @@ const SPECIAL: Record<string, Case> = {
   'POST /jobs/{id}/query 400': (world, sent) => world.send(sent),
   'POST /projects/{id}/query 200': aboutIndexed,
   'POST /projects/{id}/query 400': (world, sent) => world.send(sent),
+  'GET /projects/{id}/votes 400': aboutUnstarted,
+  'POST /jobs/{id}/votes 400': (world, sent) =>
+    world.send({ ...sent, body: voteFor(`project-${world.completed.project}`) }),
+  'POST /jobs/{id}/votes 409': votedOtherwise,
+  'POST /projects/{id}/votes 400': (world, sent) =>
+    world.send({ ...sent, body: voteFor(`job-${world.completed.job}`) }),
+  'POST /projects/{id}/votes 409': votedOtherwise,
+  'POST /playground/prompt 400': (world, sent) =>
+    world.send({ ...sent, body: { model: `job-${world.indexed.job}`, messages: QUESTION } }),
+  'POST /playground/prompt 404': withBody({ model: 'none/such', messages: QUESTION }),
   'GET /models/{name} 404': (world, sent) => world.send({ ...sent, path: '/models/none/such' }),
   'GET /models/{name} 422': (world, sent) => world.send({ ...sent, path: `/models/${'x'.repeat(256)}` }),
+  'POST /models/ 200': async (world, sent) => {
+    await world.send(sent);
+    return await world.send(sent);
+  },
+  'POST /models/ 201': withBody({ name: 'org/other' }),
+  'POST /models/ 400': withBody({ name: 'org/model', host: 'nowhere' }),
+  'DELETE /models/{name} 204': async (world, sent) => {
+    await putInCache(world.service.env.modelCache, 'org/removed', COMPLETE);
+    return await world.send({ ...sent, path: '/models/org/removed' });
+  },
+  'DELETE /models/{name} 400': (world, sent) => world.send({ ...sent, path: '/models/%2Fa%2Fdirectory' }),
+  'DELETE /models/{name} 404': (world, sent) => world.send({ ...sent, path: '/models/none/such' }),
+  'DELETE /models/{name} 409': (world, sent) => world.send(sent),
+  'DELETE /models/{name} 422': (world, sent) => world.send({ ...sent, path: `/models/${'x'.repeat(256)}` }),
+  'POST /model-downloads/{id}/pause 400': aboutCancelledDownload,
+  'POST /model-downloads/{id}/resume 200': async (world, sent) => {
+    const id = await world.download();
+    await world.expect(200, { method: 'POST', path: '/model-downloads/{id}/pause', id });
+    return await world.send({ ...sent, id });
+  },
+  'POST /model-downloads/{id}/resume 400': aboutCancelledDownload,
+  'POST /model-downloads/{id}/cancel 200': async (world, sent) => world.send({ ...sent, id: await world.download() }),
+  'POST /model-downloads/{id}/cancel 400': aboutCancelledDownload,
   'POST /workers/ 400': withBody({ action: 'start', worker_count: 32 }),
 };
 
@@ -226,7 +291,9 @@ describe('every documented answer', function () {
       ? randomUUID()
       : path.startsWith('/datasets')
         ? world.datasetId
-        : world.completed[path.startsWith('/jobs') ? 'job' : 'project'];
+        : path.startsWith('/model-downloads')
+          ? world.downloadId
+          : world.completed[path.startsWith('/jobs') ? 'job' : 'project'];
     return { method, path, id, ...ORDINARY[operation]?.(world) };
   }
 

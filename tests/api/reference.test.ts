@@ -245,7 +245,7 @@ describe('the API as the reference describes it', function () {
     const traits = [{ trait_type: 'coding', datasets: [{ dataset_id: dataset.body.id, percentage: 100 }] }];
     const given = { name: 'p', base_model: 'none/such', output_directory: 'none', traits };
     const { body } = await call('POST', '/projects/', given);
-    await expectRefusal(400, /none\/such is not in the cache .*`hf download/, 'POST', `/projects/${body.id}/start`);
+    await expectRefusal(400, /none\/such is not in the cache .*`mtm model add/, 'POST', `/projects/${body.id}/start`);
     assert.equal((await call('GET', `/projects/${body.id}`)).body.run_id, null, 'nothing is half-done');
   });
 

@@ -42,7 +42,10 @@ describe('the model cache', () => {
     assert.deepEqual(await list(), ['gpt2', 'org/model', 'org/sharded']);
 
     await rm(join(cache, 'models--org--sharded', 'blobs', 'abc123_model-2-of-2.safetensors'));
-    await unusable('org/sharded', /model-2-of-2.safetensors is missing. Get it again with `hf download org\/sharded`/);
+    await unusable(
+      'org/sharded',
+      /model-2-of-2.safetensors is missing. Get it again with `mtm model add org\/sharded`/,
+    );
     assert.deepEqual(await list(), ['gpt2', 'org/model']);
   });
 
@@ -60,13 +63,13 @@ describe('the model cache', () => {
       assert.deepEqual([found.path, found.resolved_name], [path, 'org/model'], name);
     }
     await rm(earlier, { recursive: true });
-    await unusable('org/model@v1', /org\/model@v1 is not in the cache .*`hf download org\/model --revision v1`/);
+    await unusable('org/model@v1', /org\/model@v1 is not in the cache .*`mtm model add org\/model --revision v1`/);
     await unusable('org/model@aaa111', /It is there as org\/model@bbb222\.$/);
     await unusable('org/model@../../x', /is no model in the Hugging Face cache/);
   });
 
   it('has no model that was not downloaded to its end', async () => {
-    await unusable('org/none', /is not in the cache .* Put it there with `hf download org\/none`/);
+    await unusable('org/none', /is not in the cache .* Put it there with `mtm model add org\/none`/);
     for (const file of Object.keys(COMPLETE)) {
       const name = `org/without-${file.replaceAll('.', '-')}`;
       await put(name, { ...COMPLETE, [file]: '' });
@@ -75,7 +78,7 @@ describe('the model cache', () => {
     await put('org/torn', { ...COMPLETE, 'model.safetensors.index.json': '{"weight_map": ' });
     await unusable('org/torn', /index.json does not read/);
     await put('org/config', { ...COMPLETE, 'config.json': '{"model_type": ' });
-    await unusable('org/config', /config.json does not read. Get it again with `hf download org\/config`/);
+    await unusable('org/config', /config.json does not read. Get it again with `mtm model add org\/config`/);
     await put('org/adapter', { 'adapter_config.json': '{}', ...without('config.json') });
     await unusable('org/adapter', /it is an adapter. Merge it with its base/);
     await put('org/both', { ...COMPLETE, 'adapter_config.json': '{}' });
@@ -116,7 +119,7 @@ describe('the model cache', () => {
     for (const [name, [weights, why]] of Object.entries(lies)) {
       await put(`org/${name}`, { ...COMPLETE, 'model.safetensors': weights });
       await unusable(`org/${name}`, why);
-      await unusable(`org/${name}`, /Get it again with `hf download/);
+      await unusable(`org/${name}`, /Get it again with `mtm model add/);
     }
     assert.deepEqual(await list(), []);
   });

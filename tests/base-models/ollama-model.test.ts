@@ -48,7 +48,7 @@ describe("a model by Ollama's name", function () {
   it('is the repository that its weights come from, once that is in the cache', async () => {
     await unusable(
       'llama3.2:3b',
-      /llama3.2:3b stands for meta-llama\/Llama-3.2-3B-Instruct. .* `hf download meta-llama\/Llama-3.2-3B-Instruct`.* Or get it with `ollama pull llama3.2:3b` and `npm run mtm -- model import llama3.2:3b`/,
+      /llama3.2:3b stands for meta-llama\/Llama-3.2-3B-Instruct. .* `mtm model add meta-llama\/Llama-3.2-3B-Instruct`.* Or get it with `ollama pull llama3.2:3b` and `npm run mtm -- model import llama3.2:3b`/,
     );
     const path = await putInCache(places().modelCache, REPOSITORY, COMPLETE);
     for (const name of ['llama3.2:3b', 'llama3.2:latest']) {

@@ -15,6 +15,9 @@ const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
   metrics: async (args) => (await import('./metrics.ts')).main(args),
   start: async (args) => (await import('./start/main.ts')).main(args),
   page: async (args) => (await import('./page/main.ts')).main(args),
+  clients: async (args) => (await import('./clients/main.ts')).main(args),
+  serve: async (args) => (await import('./serve/main.ts')).main(args),
+  estimate: async (args) => (await import('./estimate/main.ts')).main(args),
   overhead: async (args) => (await import('./overhead.ts')).main(args),
 };
 

@@ -85,7 +85,7 @@ export async function orphanedUploads(world: ChaosWorld): Promise<string[]> {
   const notes = join(home, 'uploads', 'unfinished');
   const left = await until(
     'the notes of uploads to be decided',
-    async () => ((await readdir(notes)).every((name) => name.startsWith('.')) ? [] : null),
+    async () => ((await readdir(notes)).length === 0 ? [] : null),
     60_000,
   ).catch(() => readdir(notes));
   const rows = await world.query<{ file_path: string; parquet_path: string }>(

@@ -19,7 +19,7 @@ describe('the plan of rows that a chat template cannot show', function () {
   before(async () => {
     database = await startTestDatabase();
     // The trainer counts tokens, and loads its libraries first: on a busy machine that takes longer than an answer may.
-    api = await startTestApi(database, {}, { answerWithinMs: 90_000 });
+    api = await startTestApi(database);
     await ensureTrainerPython({ env: api.env, onProgress: () => {} });
     await putTinyModel(api.env, 'tiny-random');
     const file = ROWS.map((row, i) => JSON.stringify({ ...row, number: i })).join('\n');
@@ -43,6 +43,18 @@ describe('the plan of rows that a chat template cannot show', function () {
     assert.ok(tokens.refused_rows > 0);
     assert.match(warnings.join('\n'), /rows that were looked at have thoughts .* \(reasoning: inline; or drop\)/);
     assert.match(warnings.join('\n'), /do not fit the chat template .* cannot show calls of tools: that of weather/);
+  });
+
+  it('counts no tokens of a dataset that is held out alone', async () => {
+    const other = Array.from({ length: 12 }, (_, i) =>
+      JSON.stringify({ messages: [question, { role: 'assistant', content: `${i}` }] }),
+    );
+    const validation = Number((await api.upload('others.jsonl', other.join('\n'))).body.id);
+    const job = { dataset_id: datasetId, validation_dataset_id: validation, model_name: 'mtm/tiny-random-llama' };
+    const { status, body } = await api.call('POST', '/jobs/plan', { ...job, tool_calls: 'json' });
+    assert.equal(status, 200, JSON.stringify(body));
+    const { by_dataset, counted_rows } = body.tokens as { by_dataset: { dataset_id: number }[]; counted_rows: number };
+    assert.deepEqual([by_dataset.map(({ dataset_id }) => dataset_id), counted_rows], [[datasetId], ROWS.length]);
   });
 
   it('goes by what was chosen', async () => {

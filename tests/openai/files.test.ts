@@ -10,6 +10,7 @@ import { type ApiOnly, startTestApi } from '../support/api.ts';
 import { startTestDatabase, type TestDatabase } from '../support/database.ts';
 import { ensurePythonClient, PYTHON_CLIENTS, runPython } from './clients/python.ts';
 import { chat, chats, lines } from './examples.ts';
+import { checkedFetch } from './their-schemas.ts';
 
 const KEY = 'a-key-of-the-service';
 const ROWS = chats(12);
@@ -23,7 +24,7 @@ describe("files for OpenAI's clients", function () {
   before(async () => {
     database = await startTestDatabase();
     api = await startTestApi(database, { apiKeys: [KEY] });
-    client = new OpenAI({ baseURL: `${api.url}/v1`, apiKey: KEY, maxRetries: 0 });
+    client = new OpenAI({ baseURL: `${api.url}/v1`, apiKey: KEY, maxRetries: 0, fetch: checkedFetch });
   });
 
   afterEach(async () => {

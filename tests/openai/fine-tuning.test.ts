@@ -8,6 +8,7 @@ import { processesOf } from '../support/processes.ts';
 import { startTestService, type TestService, TINY_MODEL, until } from '../support/service.ts';
 import { ensurePythonClient, PYTHON_CLIENTS, runPython } from './clients/python.ts';
 import { chat, chats, lines } from './examples.ts';
+import { checkedFetch } from './their-schemas.ts';
 
 /** As it stands in code that was written for OpenAI. */
 const THEIR_NAME = 'gpt-4o-mini-2024-07-18';
@@ -22,7 +23,7 @@ describe("fine-tuning by OpenAI's clients", function () {
 
   before(async () => {
     ({ service, remove } = await startTestService({ apiKeys: [KEY] }));
-    client = new OpenAI({ baseURL: `${service.apiUrl}/v1`, apiKey: KEY });
+    client = new OpenAI({ baseURL: `${service.apiUrl}/v1`, apiKey: KEY, fetch: checkedFetch });
     await own('PATCH', '/config/', { model_aliases: { [THEIR_NAME]: TINY_MODEL } });
     await own('POST', '/workers/', { action: 'start', worker_count: 1 });
   });
@@ -144,6 +145,20 @@ describe("fine-tuning by OpenAI's clients", function () {
     assert.deepEqual(await found({ team: 'support', round: '3' }), []);
   });
 
+  it('learns calls of tools as a model without a place for them is shown them', async () => {
+    const call = { id: 'c1', type: 'function', function: { name: 'weather', arguments: '{}' } };
+    const messages = [
+      { role: 'user', content: 'Rain?' },
+      { role: 'assistant', tool_calls: [call] },
+    ];
+    const rows = Array.from({ length: 12 }, (_, n) => ({
+      messages: [{ role: 'system', content: `${n}` }, ...messages],
+    }));
+    const job = await client.fineTuning.jobs.create({ model: TINY_MODEL, training_file: await upload(lines(rows)) });
+    const ended = await whenIs(job.id, 'succeeded', 'failed');
+    assert.equal(ended.status, 'succeeded', JSON.stringify(ended.error));
+  });
+
   it('fails where its file cannot be used, and says which line', async () => {
     const cases: [content: string, code: string, message: RegExp][] = [
       [chats(9), 'invalid_n_examples', /has 9 examples, and needs at least 10/],
@@ -155,6 +170,7 @@ describe("fine-tuning by OpenAI's clients", function () {
         /has preferences, and the method is supervised/,
       ],
     ];
+    const ids = new Set<string>();
     for (const [content, code, message] of cases) {
       const training_file = await upload(content);
       const job = await client.fineTuning.jobs.create({ model: THEIR_NAME, training_file });
@@ -167,6 +183,10 @@ describe("fine-tuning by OpenAI's clients", function () {
       assert.match(String(validating?.message), /^Validating/);
       assert.deepEqual([failed?.level, failed?.message], ['error', job.error?.message]);
       assert.deepEqual((await client.fineTuning.jobs.checkpoints.list(job.id)).data, []);
+      for (const { id } of [created, validating, failed].map((event) => ({ id: String(event?.id) }))) {
+        assert.ok(!ids.has(id), id);
+        ids.add(id);
+      }
       for (const action of ['cancel', 'pause', 'resume'] as const)
         await assert.rejects(client.fineTuning.jobs[action](job.id), OpenAI.BadRequestError);
     }
@@ -178,13 +198,14 @@ describe("fine-tuning by OpenAI's clients", function () {
     const before = (await client.fineTuning.jobs.list()).data.length;
     const good = { model: TINY_MODEL, training_file };
     const cases: [body: Record<string, unknown>, param: string, code: string | null, message: RegExp][] = [
-      [{ model: 'gpt-9', training_file }, 'model', 'model_not_found', /gpt-9 cannot be trained here.*model_aliases/],
+      [{ model: 'gpt-9', training_file }, 'model', 'model_not_found', /gpt-9 is none of this machine's.*model_aliases/],
       [{ model: TINY_MODEL }, 'training_file', null, /training_file is required/],
       [{ ...good, training_file: 'file-none' }, 'training_file', 'file_not_found', /Upload the file first/],
       [{ ...good, training_file: stored }, 'training_file', 'invalid_file_purpose', /purpose user_data/],
       [{ ...good, method: { type: 'reinforcement' } }, 'method.type', null, /reinforcement/],
       [{ ...good, method: { type: 'dpo' } }, 'method.type', null, /dpo/],
-      [{ ...good, validation_file: training_file }, 'validation_file', null, /cannot be used yet. Leave it out/],
+      [{ ...good, validation_file: 'file-none' }, 'validation_file', 'file_not_found', /Upload the file first/],
+      [{ ...good, validation_file: stored }, 'validation_file', 'invalid_file_purpose', /purpose user_data/],
       [{ ...good, hyperparameters: { n_epochs: 51 } }, 'hyperparameters.n_epochs', null, /n_epochs/],
       [{ ...good, suffix: 'x'.repeat(65) }, 'suffix', null, /suffix/],
       [{ ...good, seed: -1 }, 'seed', null, /seed/],
@@ -224,6 +245,9 @@ describe("fine-tuning by OpenAI's clients", function () {
       );
     }
     assert.equal((await client.fineTuning.jobs.list()).data.length, before);
+    const notFound = await client.fineTuning.jobs.retrieve('ftjob-none').catch((error: unknown) => error);
+    assert.ok(notFound instanceof OpenAI.NotFoundError);
+    assert.match(String(notFound.requestID), /^req_/);
     await assert.rejects(client.fineTuning.jobs.retrieve('ftjob-none'), OpenAI.NotFoundError);
     await assert.rejects(client.models.retrieve('gpt-9'), OpenAI.NotFoundError);
   });
@@ -249,6 +273,11 @@ describe("fine-tuning by OpenAI's clients", function () {
     const asked = await send(0);
     assert.ok(!all.has(asked));
     assert.equal(await send(1), asked);
+    // Whoever has cancelled a job had its answer: the same again is another one.
+    await client.fineTuning.jobs.cancel(asked);
+    const another = await send(1);
+    assert.ok(another !== asked && !all.has(another));
+    await client.fineTuning.jobs.cancel(another);
     for (const id of [...all, asked]) await client.fineTuning.jobs.cancel(id).catch(() => {});
   });
 });

@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core';
 import { COMPLETE, putInCache } from '../support/base-models.ts';
 import { assertNoBarriers, describePage, type Visitor } from '../support/browser.ts';
 import { csvRows } from '../support/rows.ts';
-import { startTestService, type TestService, TINY_MODEL } from '../support/service.ts';
+import { startTestService, type TestService, TINY_MODEL, until } from '../support/service.ts';
 
 /** What Chromium writes of every answer that is a refusal. */
 const REFUSALS = /Failed to load resource: the server responded with a status of (400|422)/;
@@ -40,7 +40,7 @@ describePage('a new training on the page', (visit) => {
     await field.fill(part);
     await page.getByRole('option', { name: option }).first().click();
   };
-  const planned = (rows: RegExp) =>
+  const planned = (rows: RegExp | string) =>
     page.getByRole('region', { name: 'Plan' }).getByText(rows).waitFor({ timeout: 60_000 });
   const share = (nth: number) =>
     page.getByRole('textbox', { name: `Share of Dataset ${nth} of General and tools in percent` });
@@ -79,7 +79,7 @@ describePage('a new training on the page', (visit) => {
     await choose('Dataset', 'reason', /reasoning rows/);
     await planned(/^108 rows to train on, 12 held out/);
     await page.getByLabel('Batch size').fill('65');
-    await page.getByText('batch_size is 65; it must be a whole number, 1 to 64.').first().waitFor();
+    await page.getByText('batch_size is 65; it must be a whole number, 1 to 64, or auto.').first().waitFor();
     await page.getByRole('button', { name: 'Create and start' }).click();
     const refusal = page.getByRole('group', { name: 'It was not created' });
     await refusal.getByText('batch_size is 65').waitFor();
@@ -249,6 +249,32 @@ describePage('a new training on the page', (visit) => {
     await page.getByText('project-2 is no job to begin from.').waitFor();
   });
 
+  it('of a job may be validated with a dataset of its own, which the plan, the run and the next draft show', async () => {
+    await page.goto('/new/job');
+    await page.getByLabel('Name').fill('validated');
+    await choose('Dataset', 'reason', /reasoning rows/);
+    await choose('Validation dataset', 'reason', /reasoning rows/);
+    await page.getByText('Dataset 1 is trained on: validate with another one, or with none.').first().waitFor();
+    await choose('Validation dataset', 'third', /third tools/);
+    await planned(/^120 rows to train on, 30 held out/);
+    await planned('30 rows are held out, none is trained on');
+    await assertNoBarriers(visitor, 'a job with a validation dataset');
+    await page.getByRole('button', { name: 'No validation dataset' }).click();
+    await planned(/^108 rows to train on, 12 held out/);
+    await choose('Validation dataset', 'third', /third tools/);
+    await planned(/^120 rows to train on, 30 held out/);
+    await page.getByRole('button', { name: 'Create and start' }).click();
+    await page.waitForURL(/\/jobs\/2$/);
+    const { body: job } = await service.call('GET', '/jobs/2');
+    assert.deepEqual([job.dataset_id, job.validation_dataset_id], [1, 5]);
+    await until('its data to be prepared', async () => (await all('/jobs/2/runs'))[0]?.plan);
+    await page.goto('/jobs/2?tab=mixture');
+    await page.getByText('30 rows are held out, none is trained on').waitFor();
+    await page.goto('/new/job?from=job-2');
+    await page.getByText('Nothing is different from job-2 yet.').waitFor();
+    assert.match(await page.getByRole('combobox', { name: 'Validation dataset' }).inputValue(), /third tools/);
+  });
+
   it('has defaults that the settings change', async () => {
     await page.goto('/settings');
     await page.getByLabel('Default epochs').fill('101');
@@ -268,6 +294,31 @@ describePage('a new training on the page', (visit) => {
     await page.getByText('Nothing was changed').waitFor();
     await page.goto('/new/job');
     assert.equal(await page.getByLabel('Epochs').getAttribute('placeholder'), '7');
+  });
+
+  it('has names for base models that the settings change', async () => {
+    // As PostgreSQL keeps them: shorter ones first.
+    const names = { 'gpt-4o': TINY_MODEL, 'gpt-4o-mini': TINY_MODEL };
+    const text = `gpt-4o = ${TINY_MODEL}\ngpt-4o-mini = ${TINY_MODEL}`;
+    await page.goto('/settings?field=model_aliases');
+    const aliases = page.getByLabel('Model aliases');
+    assert.equal(await aliases.inputValue(), '');
+    await aliases.fill('gpt-4o');
+    await page.getByText('model_aliases has the line "gpt-4o"; write a name, "=", and what it stands for.').waitFor();
+    await assertNoBarriers(visitor, 'a name that stands for nothing');
+    for (const [typed, kept, shown] of [
+      [text.replaceAll(' = ', '='), names, text],
+      ['', {}, ''],
+    ] as const) {
+      await aliases.fill(typed);
+      await page.getByText('1 changed, not saved yet.').waitFor();
+      await page.getByRole('button', { name: 'Save' }).click();
+      await page.getByText('Saved.').waitFor();
+      assert.deepEqual((await service.call('GET', '/config/')).body.model_aliases, kept);
+      await page.reload();
+      await page.getByText('Nothing is changed.').waitFor();
+      assert.equal(await aliases.inputValue(), shown);
+    }
   });
 
   it('fits a phone', async () => {

@@ -43,6 +43,7 @@ function screensOf({ completed, failed, paused, interrupted }: ShownRuns): Recor
     mixture: `/jobs/${completed}?tab=mixture`,
     settings: `/jobs/${completed}?tab=settings`,
     report: `/jobs/${completed}?tab=report`,
+    playground: `/jobs/${completed}/try?run=1&row=0`,
     failed: `/jobs/${failed}`,
     paused: `/jobs/${paused}`,
     compare: `/compare?runs=job-${completed},job-${paused},job-${interrupted}`,

@@ -17,6 +17,8 @@ const SETTINGS_OF_THE_IMAGE = [
   ...['MTM_HOME', 'MTM_HOST', 'MTM_PORT', 'MTM_PYTHON', 'MTM_OUTPUT_ROOTS'],
   // Of servers that a container does not start, and of programs that it does not install.
   ...['MTM_POSTGRES_PORT', 'MTM_TEMPORAL_PORT', 'MTM_TEMPORAL_UI_PORT', 'MTM_TOOLS', 'MTM_PIP_ARGS'],
+  // Of the command line, which people use from elsewhere.
+  ...['MTM_SERVER', 'MTM_API_KEY'],
 ];
 
 const read = (name: string) => readFile(join(PROJECT_ROOT, name), 'utf8');
@@ -56,8 +58,11 @@ describe('the Compose files', function () {
   });
 
   it('name only what is there: services, volumes, configs, and commands of ours', async () => {
-    const { stdout } = await execa('node', [BUILT.main, 'help'], { cwd: PROJECT_ROOT });
-    const commands = [...stdout.matchAll(/^ {2}(\w+)/gm)].map((match) => match[1]);
+    const isCommand = async (name = '') =>
+      (await execa('node', [BUILT.main, name, '--help'], { cwd: PROJECT_ROOT })).stdout.startsWith(
+        `Usage: mtm ${name} `,
+      );
+    assert.ok(!(await isCommand('hosts')), 'a command that is not there is refused');
     for (const [name, { image, command, entrypoint, depends_on, volumes, configs }] of Object.entries(
       compose.services,
     )) {
@@ -66,7 +71,7 @@ describe('the Compose files', function () {
       // A file of ours that is mounted would lack rights under SELinux, and have other line ends on Windows.
       for (const source of (volumes ?? []).map((mount) => mount.split(':')[0] ?? ''))
         assert.ok(source in (compose.volumes ?? {}), `${name} mounts ${source}`);
-      if (OURS.includes(name)) assert.ok(commands.includes((entrypoint?.slice(2) ?? command)?.[0]), name);
+      if (OURS.includes(name)) assert.ok(await isCommand((entrypoint?.slice(2) ?? command)?.[0]), name);
       else assert.match(image, /^[a-z/-]+:\d+\.\d+(\.\d+)?(-[a-z]+)?$/, `${name} pins its image`);
     }
   });
@@ -129,9 +134,9 @@ describe('the Compose files', function () {
 
   it('give our processes settings that they read, and keep what they write in volumes', async () => {
     const inImage = await readImageSettings();
-    const known = await read('src/platform/env.ts');
-    // Read by PostgreSQL's client, by Node's ecosystem, and by torch.
-    const ofOthers = ['PGPASSWORD', 'NODE_ENV', 'TORCHINDUCTOR_CACHE_DIR'];
+    const known = await read('src/platform/env-schema.ts');
+    // Read by PostgreSQL's client, by Node's ecosystem, by torch, and by huggingface_hub.
+    const ofOthers = ['PGPASSWORD', 'NODE_ENV', 'TORCHINDUCTOR_CACHE_DIR', 'HF_TOKEN'];
     for (const name of OURS) {
       const { environment, volumes = [] } = service(name);
       const given = { ...inImage, ...environment } as Record<string, string>;
@@ -150,8 +155,8 @@ describe('the Compose files', function () {
   });
 
   it('pass on every setting, and none that is not set', async () => {
-    // Leave one out of x-app-environment and it is named here, as is a new one of src/platform/env.ts.
-    const names = [...(await read('src/platform/env.ts')).matchAll(/^ {2}(MTM_\w+):/gm)].map(([, name]) =>
+    // Leave one out of x-app-environment and it is named here, as is a new one of src/platform/env-schema.ts.
+    const names = [...(await read('src/platform/env-schema.ts')).matchAll(/^ {2}(MTM_\w+):/gm)].map(([, name]) =>
       String(name),
     );
     assert.ok(names.length > 20);
@@ -172,14 +177,15 @@ describe('the Compose files', function () {
     );
   });
 
-  it('mount the models of a cache alone, and let nothing but `model` change them', async () => {
+  it('mount the models of a cache alone, and let nobody change them who fetches, deletes or installs none', async () => {
     const { services } = await readCompose('docker-compose.yml', { HF_HOME: '/home/me/hf', OLLAMA_MODELS: '/o' });
     const models = (name: string) => services[name]?.volumes?.filter((mount) => mount.includes('/models'));
-    for (const name of ['api', 'orchestrator', 'host'])
-      assert.deepEqual(models(name), ['/home/me/hf/hub:/models/hub:ro'], name);
-    assert.deepEqual(models('model'), ['/home/me/hf/hub:/models/hub']);
+    assert.deepEqual(models('orchestrator'), ['/home/me/hf/hub:/models/hub:ro']);
+    for (const name of ['api', 'host', 'model']) assert.deepEqual(models(name), ['/home/me/hf/hub:/models/hub'], name);
+    const withToken = Object.keys(services).filter((name) => 'HF_TOKEN' in (services[name]?.environment ?? {}));
+    assert.deepEqual(withToken, ['host']);
     assert.ok(services.model?.volumes?.includes('/o:/ollama:ro'));
-    assert.ok(service('api').volumes?.includes('hub:/models/hub:ro'), 'a volume, where there is no HF_HOME');
+    assert.ok(service('api').volumes?.includes('hub:/models/hub'), 'a volume, where there is no HF_HOME');
   });
 
   it('publish ports on loopback alone, each under a number that can be changed', async () => {

@@ -56,6 +56,17 @@ describe('the store of mixtures', function () {
     assert.equal((await stored()).length, 1);
   });
 
+  /** The same, with its held-out rows from another file. */
+  async function validatedWith(label: string): Promise<MixtureSpec> {
+    const [sourcePath, parquetPath] = [join(home, `${label}.csv`), join(home, `${label}.parquet`)];
+    await writeFile(sourcePath, csvRows(20, label));
+    const mapping = { prompt: 'input', completion: 'output' };
+    const { sha256 } = await ingestDataset({ sourcePath, originalName: 'rows.csv', parquetPath, mapping });
+    const traits = spec.choices.traits.map((trait) => ({ ...trait, heldOutFrom: { datasetId: 2 } }));
+    const datasets = [...spec.datasets, { id: 2, parquetPath, mapping, sha256 }];
+    return { ...spec, choices: { ...spec.choices, traits }, datasets };
+  }
+
   it('makes another one of whatever decides its bytes', async () => {
     const [source] = spec.datasets;
     assert.ok(source);
@@ -67,6 +78,8 @@ describe('the store of mixtures', function () {
       { ...spec, datasets: [{ ...source, mapping: { prompt: 'output', completion: 'input' } }] },
       { ...spec, datasets: [{ ...source, sha256: 'f'.repeat(64) }] },
       { ...spec, datasets: [{ ...source, filters: { max_characters: 1_000 } }] },
+      await validatedWith('other'),
+      await validatedWith('another'),
     ];
     const dirs: string[] = [];
     for (const other of others) dirs.push(await mixtureOf({ home }, other));

@@ -53,7 +53,7 @@ describe('the base model of a run', function () {
     assert.equal(gone.available, false);
     assert.match(
       gone.errors.join(' '),
-      /org\/model@aaa111 is not in the cache .*`hf download org\/model --revision aaa111`.* start it afresh/,
+      /org\/model@aaa111 is not in the cache .*`mtm model add org\/model --revision aaa111`.* start it afresh/,
     );
     await putInCache(env.modelCache, 'org/model', COMPLETE, 'aaa111');
     assert.equal((await pinModel(env, run)).path, first);

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { rm } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
 import { BUILT } from '../../src/platform/built-files.ts';
 import { childEnv, type Env, PROJECT_ROOT } from '../../src/platform/env.ts';
 import { toVariables } from '../../src/platform/env-variables.ts';
@@ -9,9 +8,9 @@ import { stepsIn } from '../support/jobs.ts';
 import { processesOf } from '../support/processes.ts';
 import { csvRows } from '../support/rows.ts';
 import { TINY_MODEL, testEnv, until } from '../support/service.ts';
+import { startAsUser } from '../support/started-service.ts';
 import { putTinyModel } from '../support/tiny-models.ts';
 
-/** `npm start` as a user has it: a process of its own, known by what it prints. */
 describe('mtm start', function () {
   this.timeout(360_000);
   let env: Env;
@@ -31,20 +30,7 @@ describe('mtm start', function () {
     await rm(env.home, { recursive: true, force: true });
   });
 
-  async function start(): Promise<string> {
-    const ports = { MTM_PORT: '0', MTM_POSTGRES_PORT: '0', MTM_TEMPORAL_PORT: '0', MTM_TEMPORAL_UI_PORT: '0' };
-    const child = spawn(process.execPath, [BUILT.main, 'start'], {
-      cwd: PROJECT_ROOT,
-      env: childEnv({ ...toVariables(env), ...ports }),
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    started = child;
-    for await (const line of createInterface({ input: child.stdout })) {
-      const url = line.match(/API\s+(http\S+\/api\/v1)/)?.[1];
-      if (url) return url;
-    }
-    throw new Error('It ended before it said where the API is.');
-  }
+  const start = async () => `${await startAsUser(env, (child) => (started = child))}/api/v1`;
 
   const call = async (url: string, method: string, path: string, body?: unknown) => {
     const json = { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) };

@@ -1,12 +1,12 @@
 import { mkdir } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { listen } from '../../src/api/http/http-server.ts';
+import { modelsInMemory } from '../../src/api/models-in-memory.ts';
 import { createApi } from '../../src/api/server.ts';
 import { makeFolders } from '../../src/commands/datasets/storage.ts';
 import { connectOrchestration } from '../../src/commands/workflows/client.ts';
 import type { Env } from '../../src/platform/env.ts';
 import { createLogger, type Logger } from '../../src/platform/logger.ts';
-import { BundleReaders } from '../../src/retrieval/bundle-readers.ts';
 import type { TestDatabase } from './database.ts';
 import { testEnv } from './service.ts';
 
@@ -29,13 +29,16 @@ export interface ApiOnly {
   close(): Promise<void>;
 }
 
+/** Tests ask what the answer is, however slow the machine; that it may come later is a test of its own (long-answers.test.ts). */
+const PATIENT_MS = 90_000;
+
 /** The API in this process, over a test's database, with a Temporal that is away. */
 export async function startTestApi(
   database: TestDatabase,
   changes: Partial<Env> = {},
   {
     logger = createLogger('api', 'silent'),
-    answerWithinMs,
+    answerWithinMs = PATIENT_MS,
     port = 0,
   }: { logger?: Logger; answerWithinMs?: number; port?: number } = {},
 ): Promise<ApiOnly> {
@@ -44,10 +47,9 @@ export async function startTestApi(
   await makeFolders(env);
   const orchestration = connectOrchestration(env);
   const { sequelize } = database;
-  const bundles = new BundleReaders({ isWarm: env.warmTrainers, log: (sentence) => logger.info(sentence) });
-  const dependencies = { env, orchestration, logger, sequelize, bundles };
-  const limits = answerWithinMs === undefined ? {} : { answerWithinMs };
-  const server = await listen(createApi({ ...dependencies, ...limits }), port, '127.0.0.1');
+  const { bundles, models, close: closeModels } = modelsInMemory(env, (sentence) => logger.info(sentence));
+  const dependencies = { env, orchestration, logger, sequelize, bundles, models };
+  const server = await listen(createApi({ ...dependencies, answerWithinMs }), { port, host: '127.0.0.1' });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const send = async (path: string, init: RequestInit): Promise<Answer> => {
     const response = await fetch(`${url}/api/v1${path}`, init);
@@ -75,7 +77,7 @@ export async function startTestApi(
     close: async () => {
       server.closeAllConnections();
       server.close();
-      await bundles.close();
+      await closeModels();
       await orchestration.close();
     },
   };

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { DocumentedAnswers } from './openapi.ts';
@@ -50,6 +51,8 @@ export class ContractWorld {
   indexed: Owners = { job: 0, project: 0 };
   open: Owners = { job: 0, project: 0 };
   unstartedProjectId = 0;
+  /** Of a model, which never comes. */
+  downloadId = 0;
   readonly #remove: () => Promise<void>;
 
   private constructor(service: TestService, servers: OutsideServers, document: never, remove: () => Promise<void>) {
@@ -62,7 +65,12 @@ export class ContractWorld {
   static async create(): Promise<ContractWorld> {
     const servers = await startOutsideServers();
     const { databaseUrl, temporalAddress } = servers;
-    const settings = { databaseUrl, temporalAddress, apiKeys: [KEY], maxUploadBytes: MOST_UPLOAD_BYTES };
+    const settings = {
+      databaseUrl,
+      temporalAddress,
+      apiKeys: [KEY],
+      maxUploadBytes: MOST_UPLOAD_BYTES,
+    };
     const { service, remove } = await startServiceWithServers(settings);
     await putTinyModel(service.env, 'tiny-embedder');
     const document = await (await fetch(`${service.apiUrl}/api/v1/openapi.json`)).json();
@@ -87,6 +95,7 @@ export class ContractWorld {
     });
     world.open = { job: await world.openJob(), project: await world.openProject() };
     world.unstartedProjectId = await world.project();
+    world.downloadId = await world.download();
     return world;
   }
 
@@ -159,6 +168,12 @@ export class ContractWorld {
     const id = await this.project(model, type);
     await this.expect(200, { method: 'POST', path: '/projects/{id}/start', id });
     return id;
+  }
+
+  /** The download of another model each time. */
+  async download(): Promise<number> {
+    const body = { name: `org/${randomUUID()}` };
+    return Number((await this.expect(201, { method: 'POST', path: '/models/', body })).id);
   }
 
   async cancelled(owner: 'job' | 'project'): Promise<number> {

@@ -26,6 +26,8 @@ export async function testEnv(): Promise<Env> {
     outputRoots: [join(home, 'outputs')],
     modelCache: join(home, 'models'),
     ollamaStore: join(home, 'ollama'),
+    // Nobody listens there: no test asks a hub of the world.
+    hubEndpoint: 'http://127.0.0.1:1',
     heartbeatTimeoutMs: 5_000,
     // A model of random weights ends no answer by itself: it would say as many tokens as it may, which took most of the time of most runs.
     validationMaxNewTokens: 8,

@@ -8,7 +8,7 @@ import { installTemporalLogger } from '../../src/processes/orchestrator/orchestr
 
 const DIR = join(PROJECT_ROOT, 'tests', 'workflows', 'histories');
 
-/** Each history is that of a workflow as it once ran; today's code must make the same decisions (see ARCHITECTURE.md). */
+/** Each history is that of a workflow as it once ran; today's code must make the same decisions (see docs/architecture/upgrades.md). */
 describe('workflows of the past', function () {
   this.timeout(120_000);
 

@@ -124,6 +124,15 @@ class ChatTemplate:
             return _CALLED in self.render([_user(_ASKED)], _TOOLS, answer_next=True)
         return False
 
+    @cached_property
+    def written_call(self) -> tuple[str, str, dict] | None:
+        """A call as the template writes it where it is the answer, with its name and its arguments; None where it shows none."""
+        for form in self.call_forms(True)[:1]:
+            with suppress(BadInput):
+                text = self.render([_user(_ASKED), _calling(form)], _TOOLS).rpartition(_ASKED)[2]
+                return text.rpartition(self.asks_with)[2] if self.asks_with.strip() else text, _CALLED, {_KEY: _VALUE}
+        return None
+
     def call_forms(self, with_tools: bool) -> list[CallForm]:
         """The forms in which the template shows a call of a tool: none, with most templates of models that were not made to call any."""
         return self._once("call_forms", with_tools, self._find_call_forms)

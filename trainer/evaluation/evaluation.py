@@ -20,7 +20,7 @@ from .held_out import MOST_BATCH_ROWS, by_trait, fingerprint, losses_of, mean_lo
 Losses = dict[str, list[tuple[float, int]]]
 
 MOST_EVALUATIONS = 10
-# Unless somebody chose to evaluate, it is to cost little: few rows, and no more than this share of the training's own work, of
+# Unless somebody chose to evaluate, or on which rows, it is to cost little: few rows, and no more than this share of the training's own work, of
 # which a row takes about three times as much as one that is only evaluated.
 CHEAP_ROWS_PER_TRAIT = 8
 CHEAP_SHARE = 0.05
@@ -36,14 +36,15 @@ class HeldOut:
         # As many rows at once as fit into memory when they are trained on.
         self._batch_rows = min(MOST_BATCH_ROWS, hyper.batch_size)
         self._total_steps = total_steps
-        most = run.max_rows_per_trait if hyper.evaluation_is_chosen else min(CHEAP_ROWS_PER_TRAIT, run.max_rows_per_trait)
+        is_chosen = hyper.evaluation_is_chosen or run.held_out_is_chosen
+        most = run.max_rows_per_trait if is_chosen else min(CHEAP_ROWS_PER_TRAIT, run.max_rows_per_trait)
         # All that validation will take: what the chat template refuses of them is told now, and not after a training of days.
         self.refused: list[str] | None = [] if hyper.on_bad_rows == "skip" else None
         context = context_of(config_of(run.model_path))
         traits = by_trait(conversations, tokenizer, hyper.max_length, context, run.max_rows_per_trait, run.choices, run.dataset_names, self.refused)
         self.traits = {trait: rows[:most] for trait, rows in traits.items()} if hyper.eval_steps != 0 else {}
         self.fingerprint = fingerprint(self.traits)
-        self._every = every(hyper, total_steps, sum(map(len, self.traits.values())))
+        self._every = every(hyper, total_steps, sum(map(len, self.traits.values())), run.held_out_is_chosen)
         if hyper.early_stopping_patience is not None and not self.traits:
             raise BadInput(
                 f"hyperparameters.early_stopping_patience is {hyper.early_stopping_patience!r}, and there are no held-out rows to evaluate. "
@@ -69,12 +70,12 @@ def overall(losses: Losses) -> float:
     return sum(map(mean_loss, losses.values())) / len(losses)
 
 
-def every(hyper, total_steps: int, rows: int) -> int:
+def every(hyper, total_steps: int, rows: int, rows_are_chosen: bool = False) -> int:
     """Steps between evaluations on so many rows. The last step is always one of them, and the base is measured before the first."""
     if hyper.eval_steps:
         return hyper.eval_steps
     times = MOST_EVALUATIONS
-    if not hyper.evaluation_is_chosen and rows > 0:
+    if not (hyper.evaluation_is_chosen or rows_are_chosen) and rows > 0:
         trained_rows = total_steps * hyper.batch_size * hyper.gradient_accumulation
         times = min(times, int(CHEAP_SHARE * TRAINED_ROW_COST * trained_rows / rows) - 1)
     return math.ceil(total_steps / max(times, 1))

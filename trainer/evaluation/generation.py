@@ -59,11 +59,11 @@ def generate(model, tokenizer, prompts: list[str], max_new_tokens: int, hyper: H
         has_ended = torch.isin(output, torch.tensor(ends, device=output.device)).any(1).tolist()
         return [Answer(text, not ended) for text, ended in zip(texts, has_ended)]
 
-    have_room = max(TOKENS_OF_A_TRAINED_ONE * hyper.batch_size * hyper.max_length, LITTLE_BYTES // _token_bytes(model))
+    have_room = max(TOKENS_OF_A_TRAINED_ONE * hyper.batch_size * hyper.max_length, LITTLE_BYTES // token_bytes(model))
     return as_many_as_fit(prompts, max(1, min(MOST_ASKED_AT_ONCE, have_room // row_tokens)), told)
 
 
-def _token_bytes(model) -> int:
+def token_bytes(model) -> int:
     """What keys and values of a token take at most: twice what goes from layer to layer, in models whose heads are wider together."""
     config = model.config.get_text_config()
     width, layers = getattr(config, "hidden_size", None), getattr(config, "num_hidden_layers", None)

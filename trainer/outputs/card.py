@@ -48,7 +48,8 @@ def model_card(run: RunFile) -> str:
     import yaml
 
     data = data_of(run)
-    names = list(dict.fromkeys(dataset["name"] for dataset in data["datasets"]))
+    held_out_alone = [] if run.training_type == "rag" else held_out_alone_of(data)
+    names = list(dict.fromkeys(dataset["name"] for dataset in data["datasets"] if dataset not in held_out_alone))
     front = {
         "base_model": [run.model_name, run.embedder_name] if run.answers else run.model_name,
         "library_name": "transformers" if run.is_merged else "peft",
@@ -105,7 +106,14 @@ def data_section(data: dict) -> str:
     files = [f"`{part['file']}` (sha256 `{part['sha256']}`)" for part in (data["train"], data["held_out"]) if part]
     left_out = [f"{rows} {_LEFT_OUT[what]}" for what, rows in (data.get("left_out") or {}).items()]
     told = [f"Of those to train on: {'; '.join(left_out)}."] if left_out else []
+    if held_out_alone := held_out_alone_of(data):
+        told.append(f"Of {', '.join(cell(each['name']) for each in held_out_alone)} no row is trained on: the model is compared on them.")
     return "\n\n".join([table(head, rows), *told, f"The rows themselves, in the order in which they are trained on, and those held out: {' and '.join(files)}."])
+
+
+def held_out_alone_of(data: dict) -> list[dict]:
+    """The datasets of which rows are held out and none is trained on."""
+    return [dataset for dataset in data["datasets"] if dataset["train"] == 0 and dataset["held_out"]]
 
 
 def training_section(run: RunFile) -> str:

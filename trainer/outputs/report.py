@@ -145,7 +145,7 @@ def _against_training(found: dict) -> str:
     head = ["trait", "rows", f"loss in training, up to step {found['step']}", "loss of base and export", "above expected", "margin"]
     told = (
         "The loss of the export is expected to be the share of its base's that it was in training, where the base may be in 4 bits. What that changes in the base's own loss on "
-        "these rows, and rounding, explain a difference of as much as the margin. A larger one fails the validation."
+        "these rows, and rounding (also of what adapters add in 16 bits), explain a difference of as much as the margin. A larger one fails the validation."
     )
     return f"{table(head, [row(trait) for trait in found['traits']])}\n\n{told}"
 

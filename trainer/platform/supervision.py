@@ -50,7 +50,7 @@ def die_with_parent(parent: int | None = None) -> None:
         os._exit(PARENT_GONE)
 
 
-def _lines_of(descriptor: int) -> Iterator[str]:
+def lines_of(descriptor: int) -> Iterator[str]:
     """Lines as they come. By the system's own read: a thread that waits in `sys.stdin` keeps its lock, and a copy of this process, which has the lock
     and not the thread, would wait for it for ever when it closes its standard input, as multiprocessing has each copy do."""
     rest = b""
@@ -66,7 +66,7 @@ def obey_stdin(commands: Commands) -> None:
     die_with_parent()
 
     def read() -> None:
-        for line in _lines_of(sys.stdin.fileno()):
+        for line in lines_of(sys.stdin.fileno()):
             if line.strip() == "stop":
                 commands.stop.set()
             elif line.strip() == "checkpoint":

@@ -42,6 +42,8 @@ class RunFile:
     processes: int = 1
     # {"id", "name"} of each dataset that rows come from, for those who read the report.
     datasets: list | tuple = ()
+    # Somebody gave the rows to hold out, so that measuring on them may cost something.
+    held_out_is_chosen: bool = False
     # Of rag, where `model` writes text and answers: the model that makes the index. None: `model` makes it, and nothing answers.
     embedding_model_name: str | None = None
     embedding_model_path: Path | None = None
@@ -128,6 +130,7 @@ FIELDS = {
     "train": "data.train",
     "held_out": "data.held_out",
     "datasets": "data.datasets",
+    "held_out_is_chosen": "data.held_out_is_chosen",
     "max_rows_per_trait": "validation.max_rows_per_trait",
     "max_new_tokens": "validation.max_new_tokens",
 }

@@ -179,3 +179,8 @@ def stop_at(last: int):
 def start(run_file: Path, supervised: bool = False) -> subprocess.Popen:
     arguments = [sys.executable, "-u", "-m", "trainer", str(run_file)] + (["--supervised"] if supervised else [])
     return subprocess.Popen(arguments, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
+def start_command(module: str, *arguments: str) -> subprocess.Popen:
+    """Another command of the trainer, in a process of its own."""
+    return subprocess.Popen([sys.executable, "-u", "-m", module, *arguments], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)

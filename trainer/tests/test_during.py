@@ -63,6 +63,7 @@ class During(Trainings):
         self.assertEqual(every(hyper, total_steps=100, rows=8), 10)
         self.assertEqual(every(hyper, total_steps=100, rows=24), 25)
         self.assertEqual(every(hyper, total_steps=10, rows=24), 10)
+        self.assertEqual(every(hyper, total_steps=10, rows=24, rows_are_chosen=True), 1)
         hyper.evaluation_is_chosen = True
         self.assertEqual(every(hyper, total_steps=100, rows=10_000), 10)
         hyper.eval_steps = 7
@@ -162,7 +163,7 @@ class RowsOtherwise(unittest.TestCase):
         told = warnings(events)
         self.assertEqual([event["refused_rows"] for event in events.of("plan")], [1])
         self.assertRegex(told[0], "^8 of 9 rows have thoughts that the model's chat template has no place for: they are learnt in the text of the answer")
-        self.assertRegex(told[1], "^1 of 9 rows are left out.*: Row 9 of the dataset chats: The model's chat template cannot show calls of tools: that of weather")
+        self.assertRegex(told[1], "^1 of 9 rows are left out.*: Row 9 of the dataset chats .counted from 0.: The model's chat template cannot show calls of tools: that of weather")
         self.assertRegex(told[2], "^1 held-out rows are left out.*Row 9 of the dataset chats")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from ..outputs.card import data_section
+from ..outputs.card import data_section, model_card
 from ..outputs.provenance import data_of
 from ..platform.events import Events
 from ..platform.failures import BadInput
@@ -128,6 +128,19 @@ class Report(unittest.TestCase):
         (self.work / "events" / "e1.jsonl").write_text(json.dumps({"type": "plan", "tokens_by_dataset": [], **counts}) + "\n")
         told = "Of those to train on: 2 cut off at max_length; 1 left out, since no answer stands within max_length; 3 left out, since the chat template cannot show them"
         self.assertIn(told, data_section(data_of(asked)))
+
+    def test_the_card_names_a_dataset_that_is_held_out_alone_as_such(self):
+        # Take the names of all datasets in model_card, and it says that the model was trained on what it is compared on.
+        data = self.mixture()
+        manifest = self.work / "mixture" / "mixture.json"
+        mixture = json.loads(manifest.read_text())
+        mixture["counts"][1] |= {"trait": "maths", "train": 0}
+        manifest.write_text(json.dumps(mixture))
+        card = model_card(read_run_file(write_run_file(self.work, data=data)))
+        self.assertIn("fine-tuned (qlora) on GSM \\| 8K.", card)
+        self.assertIn("datasets:\n- GSM | 8K\n", card)
+        self.assertIn("Of Snippets no row is trained on: the model is compared on them.", card)
+        self.assertIn(f"| Snippets | maths | 0 | 0.0% | - | 6 | {8:064} |", card)
 
     def test_the_card_tells_the_licence_of_the_base(self):
         from ..outputs.provenance import licence_of

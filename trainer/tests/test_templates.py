@@ -245,11 +245,11 @@ class NotShown(Shown):
             Conversation([assistant("hi"), user("a"), assistant("one")], "all", None, 7, 4),
         ]
         tokenizer = self.with_template(strict)
-        with self.assertRaisesRegex(BadInput, "^Row 4 of the dataset chats: The model's chat template refuses the conversation: begin with the user$"):
+        with self.assertRaisesRegex(BadInput, "^Row 4 of the dataset chats .counted from 0.: The model's chat template refuses the conversation: begin with the user$"):
             encode_all(tokenizer, rows, 64, "truncate", names={7: "chats"})
         data = encode_all(tokenizer, rows, 64, "truncate", on_bad_rows="skip")
         self.assertEqual((len(data.rows), data.refused), (1, 1))
-        self.assertRegex(data.reasons[0], "^Row 4 of the dataset 7: .*begin with the user$")
+        self.assertRegex(data.reasons[0], "^Row 4 of the dataset 7 .counted from 0.: .*begin with the user$")
 
 
 class Dates(Shown):

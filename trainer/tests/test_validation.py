@@ -201,6 +201,34 @@ class Rounded(unittest.TestCase):
             self.assertEqual(str(rounded(odd, dtype, "a", 1)), str(odd.to(dtype)))
         self.assertEqual(rounded(base, torch.float32, "a", 1).dtype, torch.float32)
 
+    def test_what_an_adapter_adds_and_16_bits_lose_is_no_fault_of_the_export(self):
+        # Let lost_in_16_bits give nothing, and a merged model that is better than its training could see is refused.
+        from safetensors.torch import load_file, save_file
+
+        from ..base_models.models import computes_in_bf16, load_model
+
+        if not computes_in_bf16():
+            self.skipTest("This machine does not compute in bf16, so nothing is lost.")
+        with tempfile.TemporaryDirectory() as directory:
+            work, base = Path(directory), Path(directory) / "base"
+            shutil.copytree(model_path(), base)
+            load_model(model_path()).bfloat16().save_pretrained(base)
+            steps = {"learning_rate": 5e-4, "epochs": 1, "eval_steps": 6, "max_steps": 6, "lora_dropout": 0.0}
+            changes = {"model": {"name": "tiny/bf16", "path": str(base)}, "training_type": "lora", "hyperparameters": {**HYPERPARAMETERS, **steps}}
+            train_here(work, **changes)
+            # A model of 512 tokens learns less in such steps than the least that is allowed for; SmolLM2 learns ten times as much (docs/validation.md).
+            with patch("trainer.validation.exported.LEAST", 1e-5), patch("trainer.validation.exported.PART_OF_LEARNT", 0.0):
+                told = validate(work, **changes)
+                self.assertTrue(told["valid"], told["errors"])
+                self.assertTrue(any(abs(trait["difference"]) > 1e-4 for trait in told["against_training"]["traits"]), told)
+                # One that has its adapter twice is better still, after so few steps, and not what was trained.
+                file = work / "output" / "model.safetensors"
+                before, after = load_file(base / "model.safetensors"), load_file(file)
+                save_file({name: 2 * tensor - before[name] for name, tensor in after.items()}, file, {"format": "pt"})
+                (work / "output" / "manifest.json").unlink()
+                write_manifest(work / "output", {})
+                self.assertRegex(str(validate(work, **changes)["errors"]), "The exported model is not the one that was trained")
+
     def test_an_export_has_what_was_trained(self):
         # Let transformers cast (export._write), and it is to the nearest.
         from ..base_models.models import load_model

@@ -133,7 +133,8 @@ def place_of(conversation: Conversation, number: int, of: str, names: dict[int, 
     """Where the author finds it: rows of several datasets are mixed before they are trained on."""
     if conversation.row_number is None or conversation.dataset_id is None:
         return f"Row {number} of the {of}"
-    return f"Row {conversation.row_number} of the dataset {(names or {}).get(conversation.dataset_id, conversation.dataset_id)}"
+    # By the number that previews of the dataset have for it.
+    return f"Row {conversation.row_number} of the dataset {(names or {}).get(conversation.dataset_id, conversation.dataset_id)} (counted from 0)"
 
 
 def _blocks(conversations: list[Conversation]) -> list[range]:

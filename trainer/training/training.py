@@ -118,6 +118,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
             steps_per_epoch=per_epoch,
             rows=len(conversations),
             examples=len(data.rows),
+            longest_tokens=max(len(row["input_ids"]) for row in data.rows),
             truncated_rows=data.truncated,
             dropped_rows=data.dropped,
             skipped_rows=data.skipped,

@@ -11,6 +11,7 @@ const Compare = lazy(() => import('./screens/compare/compare.tsx'));
 const Datasets = lazy(() => import('./screens/datasets/datasets.tsx'));
 const Dataset = lazy(() => import('./screens/dataset/dataset.tsx'));
 const Run = lazy(() => import('./screens/run/run.tsx'));
+const Playground = lazy(() => import('./screens/playground/playground.tsx'));
 const NewChoice = lazy(() => import('./screens/new/choice.tsx'));
 const NewRun = lazy(() => import('./screens/new/new-run.tsx'));
 const Models = lazy(() => import('./screens/models/models.tsx'));
@@ -25,6 +26,8 @@ const SCREENS: { path: string; show: (id: number) => ReactNode }[] = [
   { path: '/datasets/:id', show: (id) => <Dataset id={id} /> },
   { path: '/jobs/:id', show: (id) => <Run kind="job" id={id} /> },
   { path: '/projects/:id', show: (id) => <Run kind="project" id={id} /> },
+  { path: '/jobs/:id/try', show: (id) => <Playground kind="job" id={id} /> },
+  { path: '/projects/:id/try', show: (id) => <Playground kind="project" id={id} /> },
   { path: '/new', show: () => <NewChoice /> },
   { path: '/new/job', show: () => <NewRun kind="job" /> },
   { path: '/new/project', show: () => <NewRun kind="project" /> },

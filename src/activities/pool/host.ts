@@ -11,13 +11,13 @@ interface HostProcesses {
 }
 
 /**
- * Starting and stopping workers of one host: the activities write what is wanted into the table and wait until it is so.
+ * What one host does: `others`, and starting and stopping its workers. For those the activities write what is wanted into the table and wait until it is so.
  * May run twice: ids come from the workflow, and wanting the same again changes nothing.
  */
 export function createHostActivities(
   host: string,
   processes: HostProcesses,
-  checkOutput: HostActivities['checkOutput'],
+  others: Pick<HostActivities, 'checkOutput' | 'downloadModel'>,
 ): HostActivities {
   return {
     async startWorkers({ workerIds }) {
@@ -40,7 +40,7 @@ export function createHostActivities(
       });
       await until(processes, async () => (await allEnded([workerId])) && (await allStarted([replacementId])));
     },
-    checkOutput,
+    ...others,
   };
 }
 

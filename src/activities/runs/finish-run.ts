@@ -1,4 +1,5 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
+import { RunMeasurement } from '../../models/estimates/run-measurement.ts';
 import { interruptionsOf } from '../../models/runs/interruptions.ts';
 import { connection, Run } from '../../models/runs/run.ts';
 import { RunEvent } from '../../models/runs/run-event.ts';
@@ -7,6 +8,7 @@ import { transition } from '../../models/runs/transition.ts';
 import type { Env } from '../../platform/env.ts';
 import { RunFolder } from '../../runs/run-folder.ts';
 import { FAILURE_TYPES, type FinishInput, type TrainingOutcome } from '../../workflows/contract.ts';
+import { measurementOf } from './measured.ts';
 import { knownManifestSha256 } from './train-model.ts';
 
 /**
@@ -67,7 +69,21 @@ async function complete(env: Env, run: Run): Promise<void> {
   // A validated run was handed back to the queue; from there the table leads to completed by way of running.
   await transition({ runId: run.id, from: ['queued'], to: 'running', phase: 'publishing' });
   const set = { output_path: folder.paths.output, progress: 100 };
-  await transition({ runId: run.id, to: 'completed', phase: 'finished', set });
+  const measured = await whatItShowed(env, run);
+  await connection().transaction(async (transaction) => {
+    const completed = await transition({ runId: run.id, to: 'completed', phase: 'finished', set, transaction });
+    if (completed && measured) await RunMeasurement.keep(measured, transaction);
+  });
+}
+
+/** For estimates of later ones. What cannot be read of its model, on a disk with errors say, keeps no run from its end. */
+async function whatItShowed(env: Env, run: Run): ReturnType<typeof measurementOf> {
+  try {
+    return await measurementOf(env, run);
+  } catch (error) {
+    Context.current().log.warn('What the run took is not kept for estimates.', { runId: run.id, error });
+    return null;
+  }
 }
 
 /** Writes that the run is about to be published, and where. False when it has ended meanwhile. */

@@ -4,7 +4,7 @@ import { isWholeMixture, type KeptPlan, readMixtureManifest, readMixturePlan } f
 import { type FoundSource, findSources } from '../../models/runs/mixture-sources.ts';
 import { connection, Run } from '../../models/runs/run.ts';
 import { RunEvent } from '../../models/runs/run-event.ts';
-import { mixtureSpec } from '../../models/runs/run-spec.ts';
+import { datasetsOf, mixtureSpec } from '../../models/runs/run-spec.ts';
 import { setPhase } from '../../models/runs/transition.ts';
 import type { Env } from '../../platform/env.ts';
 import { TransientError } from '../../platform/failure.ts';
@@ -44,7 +44,7 @@ async function prepare(env: Env, run: Run, signal: AbortSignal): Promise<{ train
   if (!(await isWholeMixture(mixture))) {
     if (await exists(mixture)) await folder.putMixtureAside();
     await setPhase(run.id, 'pending', 'preparing_data');
-    const found = await findSources(run.spec.traits.flatMap(({ datasets }) => datasets));
+    const found = await findSources(datasetsOf(run.spec.traits));
     await Promise.all(found.map(requireUnchanged));
     const { seed } = run.spec.hyperparameters;
     const spec = mixtureSpec(

@@ -14,7 +14,7 @@ import {
   recordResult,
   recordSteps,
 } from '../../models/runs/run-progress.ts';
-import { trainerHyperparameters } from '../../models/runs/run-spec.ts';
+import { datasetsOf, trainerHyperparameters } from '../../models/runs/run-spec.ts';
 import type { RunPhase } from '../../models/runs/statuses.ts';
 import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import type { Env } from '../../platform/env.ts';
@@ -93,7 +93,7 @@ async function trainingFile(env: Env, run: Run, hold: Hold, folder: RunFolder): 
 /** What the run files of training and of validation share. */
 export async function commonFields(env: Env, run: Run, lease: Pick<Lease, 'epoch'>, hasHeldOut: boolean) {
   const files = runPaths(env, run);
-  const { training_type, threads, validation, today } = run.spec;
+  const { training_type, threads, validation, today, traits } = run.spec;
   const { model, index } = await requireModels(env, run);
   return {
     protocol: PROTOCOL_VERSION,
@@ -102,7 +102,12 @@ export async function commonFields(env: Env, run: Run, lease: Pick<Lease, 'epoch
     training_type,
     model,
     embedding_model: index,
-    data: { train: files.train, held_out: hasHeldOut ? files.heldOut : null, datasets: await namesOf(run) },
+    data: {
+      train: files.train,
+      held_out: hasHeldOut ? files.heldOut : null,
+      held_out_is_chosen: traits.some(({ held_out_from }) => held_out_from !== undefined),
+      datasets: await namesOf(run),
+    },
     work_dir: files.dir,
     cache_dir: cacheDir(env),
     threads,
@@ -112,7 +117,7 @@ export async function commonFields(env: Env, run: Run, lease: Pick<Lease, 'epoch
 }
 
 async function namesOf({ spec }: Run): Promise<{ id: number; name: string }[]> {
-  const ids = spec.traits.flatMap(({ datasets }) => datasets.map(({ dataset_id }) => dataset_id));
+  const ids = datasetsOf(spec.traits).map(({ dataset_id }) => dataset_id);
   const found = await Dataset.findAll({ where: { id: ids }, attributes: ['id', 'name'] });
   return found.map(({ id, name }) => ({ id, name }));
 }

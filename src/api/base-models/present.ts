@@ -1,3 +1,4 @@
+import { diskBytesOf } from '../../base-models/disk-use.ts';
 import type { FoundModel } from '../../base-models/found-model.ts';
 import { readFacts } from '../../base-models/model-facts.ts';
 
@@ -16,7 +17,8 @@ const UNKNOWN = {
 /** A base model with what its files tell of it. */
 export async function presentBaseModel(found: FoundModel) {
   const { model_name: name, available, directory: path, errors, resolved_name, revision } = found;
-  return { name, available, path, errors, resolved_name, revision, ...((await readFacts(found)) ?? UNKNOWN) };
+  const [facts, disk_bytes] = await Promise.all([readFacts(found), diskBytesOf(found)]);
+  return { name, available, path, errors, resolved_name, revision, disk_bytes, ...(facts ?? UNKNOWN) };
 }
 
 /** Whether a base model is available, as the reference has it. */

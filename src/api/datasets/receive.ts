@@ -25,13 +25,28 @@ export interface ReceivedUpload<Form> {
   form: Form;
 }
 
+/** What a form may have as its file. */
+export interface FileLimits {
+  /** The form field that it goes into. */
+  field: 'file' | 'data';
+  mostBytes: number;
+  /** What is too large, and what to do. */
+  tooLarge: string;
+}
+
+/** Of a file that is sent as a whole. */
+export function fileLimits({ maxUploadBytes }: Env): FileLimits {
+  const tooLarge = `The upload is larger than ${maxUploadBytes} bytes (MTM_MAX_UPLOAD_BYTES). Send a smaller file.`;
+  return { field: 'file', mostBytes: maxUploadBytes, tooLarge };
+}
+
 /**
  * Streams a form's file into `dir`, which the caller removes. `readForm` checks the fields beside it, and may throw an ApiError.
  * @throws ApiError 400, 413, 415, 422 or 507; the reason of the signal
  */
 export async function receiveUpload<Form>(
   ctx: Context,
-  env: Env,
+  limits: FileLimits,
   dir: string,
   { upload, signal, room }: { upload: Upload; signal: AbortSignal; room: DiskRoom },
   readForm: (fields: Record<string, string>) => Form,
@@ -45,7 +60,7 @@ export async function receiveUpload<Form>(
   // Before a byte of it is read, where the client says how long it is.
   const announcedBytes = Number(ctx.get('Content-Length') || 0);
   // Beside its file a form has some bytes of its own.
-  if (announcedBytes > env.maxUploadBytes + 2 * MOST_FIELD_BYTES) throw tooLarge(env);
+  if (announcedBytes > limits.mostBytes + 2 * MOST_FIELD_BYTES) throw new ApiError(413, limits.tooLarge);
   const reservation = await room.reserve(announcedBytes);
   const written: ReceivedFile[] = [];
   const parser = formidable({
@@ -54,8 +69,8 @@ export async function receiveUpload<Form>(
       written.push(file);
       return file;
     },
-    maxFileSize: env.maxUploadBytes,
-    maxTotalFileSize: env.maxUploadBytes,
+    maxFileSize: limits.mostBytes,
+    maxTotalFileSize: limits.mostBytes,
     maxFiles: 1,
     maxFields: MOST_FIELDS,
     maxFieldsSize: MOST_FIELD_BYTES,
@@ -82,30 +97,24 @@ export async function receiveUpload<Form>(
   });
   try {
     const [, files] = await whileReceiving(ctx, Promise.race([parser.parse(ctx.req), cancelled]));
-    const file = fileOf(files, fields);
+    const file = fileOf(files, fields, limits.field);
     const [whole] = written;
     // formidable ends a form well even if its last writes fail, before their error arrives.
     if (!whole?.writableFinished) throw whole?.errored ?? new NoRoomError('The last writes of an upload failed.');
     return { ...file, path: whole.path, form: readForm(fieldsOf(fields)) };
   } catch (error) {
-    throw formError(error, env);
+    throw formError(error, limits);
   } finally {
     for (const file of written) file.destroy();
     reservation.end();
   }
 }
 
-function tooLarge(env: Env): ApiError {
-  return new ApiError(
-    413,
-    `The upload is larger than ${env.maxUploadBytes} bytes (MTM_MAX_UPLOAD_BYTES). Send a smaller file.`,
-  );
-}
-
-function formError(error: unknown, env: Env): Error {
+function formError(error: unknown, { tooLarge }: FileLimits): Error {
   if (error instanceof ApiError || isDiskFull(error)) return error as Error;
   const { code, message } = error as Error & { code?: number | string };
-  if (code === formErrors.biggerThanMaxFileSize || code === formErrors.biggerThanTotalMaxFileSize) return tooLarge(env);
+  if (code === formErrors.biggerThanMaxFileSize || code === formErrors.biggerThanTotalMaxFileSize)
+    return new ApiError(413, tooLarge);
   if (code === formErrors.maxFieldsSizeExceeded)
     return new ApiError(413, `The fields beside the file are longer than ${MOST_FIELD_BYTES} bytes. Send less.`);
   if (code === formErrors.maxFieldsExceeded)
@@ -116,23 +125,34 @@ function formError(error: unknown, env: Env): Error {
   return new ApiError(422, `The form does not read: ${message}. Send it again as multipart/form-data.`);
 }
 
-function fileOf(files: Record<string, formidable.File[] | undefined>, fields: [string, string][]) {
+function fileOf(
+  files: Record<string, formidable.File[] | undefined>,
+  fields: [string, string][],
+  wanted: FileLimits['field'],
+) {
   const [name, [file] = []] = Object.entries(files)[0] ?? [];
-  if (name !== undefined && name !== 'file')
-    throw new ApiError(422, `Unknown form field ${JSON.stringify(name)} with a file; the file goes into "file".`);
+  if (name !== undefined && name !== wanted)
+    throw new ApiError(422, `Unknown form field ${JSON.stringify(name)} with a file; the file goes into "${wanted}".`);
   if (!file) {
-    const asText = fields.some(([field]) => field === 'file');
+    const asText = fields.some(([field]) => field === wanted);
     throw asText
-      ? badRequest('file was sent as a text; send it as a file, with its name: filename="data.csv".')
-      : new ApiError(422, 'file is required: send it in the form field "file".');
+      ? badRequest(`${wanted} was sent as a text; send it as a file, with its name: filename="data.csv".`)
+      : new ApiError(422, `${wanted} is required: send it in the form field "${wanted}".`);
   }
-  const originalName = basename((file.originalFilename ?? '').replaceAll('\\', '/'));
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
-  if (originalName === '' || originalName.length > 255 || /[\0-\x1f\x7f]/.test(originalName))
+  const sent = file.originalFilename ?? '';
+  const originalName = plainName(sent);
+  if (originalName === null)
     throw badRequest(
-      `The file's name ${JSON.stringify(originalName.slice(0, 100))} is empty, longer than 255 characters, or has control characters. Rename it.`,
+      `The file's name ${JSON.stringify(sent.slice(0, 100))} is empty, longer than 255 characters, or has control characters. Rename it.`,
     );
   return { originalName, bytes: file.size, sha256: file.hash ?? '' };
+}
+
+/** A file's name without folders; null where it is empty, longer than 255 characters, or has control characters. */
+export function plainName(sent: string): string | null {
+  const name = basename(sent.replaceAll('\\', '/'));
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+  return name === '' || name.length > 255 || /[\0-\x1f\x7f]/.test(name) ? null : name;
 }
 
 function fieldsOf(fields: [string, string][]): Record<string, string> {

@@ -4,7 +4,6 @@ import { usersOf } from '../../commands/datasets/dataset-users.ts';
 import { deleteDataset } from '../../commands/datasets/delete-dataset.ts';
 import { findDataset } from '../../commands/datasets/find-dataset.ts';
 import { tokensOf } from '../../commands/datasets/row-tokens.ts';
-import { incomingDir } from '../../commands/datasets/storage.ts';
 import { inReader } from '../../datasets/in-data-process.ts';
 import { Dataset } from '../../models/datasets/dataset.ts';
 import type { ApiDependencies } from '../http/declaration.ts';
@@ -13,7 +12,7 @@ import type { Endpoints } from '../http/endpoint.ts';
 import { ApiError } from '../http/errors.ts';
 import { limitsOf, pageOf, searchOf } from '../http/list-query.ts';
 import { IdParams } from '../http/shared-schema.ts';
-import { DiskRoom } from './disk-room.ts';
+import type { DiskRoom } from './disk-room.ts';
 import { presentDataset, presentUpload } from './present.ts';
 import { ProfileQuery, ProfileSchema, ValidateRequest, ValidationSchema } from './profile-schema.ts';
 import { TokensQuery, TokensSchema } from './row-tokens.ts';
@@ -35,9 +34,8 @@ import { Uploads } from './uploads.ts';
 
 const tag = 'Datasets';
 
-export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies): void {
+export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies, room: DiskRoom): void {
   const uploads = new Uploads();
-  const room = new DiskRoom(incomingDir(env));
 
   endpoints.add({
     method: 'post',

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import type { Context } from 'koa';
+import type { DataProcessOptions } from '../../datasets/data-process.ts';
 import { ApiError } from '../http/errors.ts';
 
 /** Each takes a file descriptor, and room on the disk until its file is converted. */
-const MOST_AT_ONCE = 32;
+export const MOST_AT_ONCE = 32;
 
 /** An upload that has no dataset yet. */
 export interface Upload {
@@ -18,27 +20,31 @@ export interface Upload {
   startedAt: Date;
 }
 
-interface Watched extends Upload {
+interface Listed extends Upload {
   cancel: AbortController;
   isBeingSaved: boolean;
 }
 
+/** An upload that this process is at. */
+export interface Watched {
+  upload: Upload;
+  /** Says that nobody wants it any more; after `beginSaving` nothing does. */
+  signal: AbortSignal;
+  /** All of it is here. @returns how its conversion is watched */
+  beginConverting: (filename: string) => DataProcessOptions;
+  /** @throws the reason of the signal */
+  beginSaving: () => void;
+}
+
 /** The uploads that this process is at. They end with it, and so need no table. */
 export class Uploads {
-  readonly #current = new Map<string, Watched>();
+  readonly #current = new Map<string, Listed>();
 
   /**
-   * Watches an upload until `done`. `signal` says that nobody wants it any more; after `beginSaving` nothing does.
-   * @throws ApiError 503 when there are too many
+   * Takes an upload, which is cancelled when its client goes away.
+   * @throws ApiError 503 when there are too many; what `take` does
    */
-  begin(totalBytes: number | null): {
-    upload: Upload;
-    signal: AbortSignal;
-    cancel: (reason: Error) => void;
-    /** @throws the reason of the signal */
-    beginSaving: () => void;
-    done: () => void;
-  } {
+  async watch<T>(ctx: Context, take: (watched: Watched) => Promise<T>): Promise<T> {
     if (this.#current.size >= MOST_AT_ONCE) {
       throw new ApiError(
         503,
@@ -46,28 +52,38 @@ export class Uploads {
       );
     }
     const cancel = new AbortController();
-    const upload: Watched = {
+    const upload: Listed = {
       id: randomUUID(),
       filename: null,
       phase: 'receiving',
       receivedBytes: 0,
-      totalBytes,
+      totalBytes: ctx.request.length ?? null,
       progressPercent: 0,
       startedAt: new Date(),
       cancel,
       isBeingSaved: false,
     };
     this.#current.set(upload.id, upload);
-    return {
-      upload,
-      signal: cancel.signal,
-      cancel: (reason) => void this.cancel(upload.id, reason),
-      beginSaving: () => {
-        cancel.signal.throwIfAborted();
-        upload.isBeingSaved = true;
-      },
-      done: () => void this.#current.delete(upload.id),
-    };
+    ctx.res.once('close', () => void this.cancel(upload.id, new ApiError(400, 'The client closed the connection.')));
+    try {
+      return await take({
+        upload,
+        signal: cancel.signal,
+        beginConverting: (filename) => {
+          Object.assign(upload, { filename, phase: 'converting', progressPercent: 0 });
+          const onProgress = (percent: number) => {
+            upload.progressPercent = percent;
+          };
+          return { signal: cancel.signal, onProgress };
+        },
+        beginSaving: () => {
+          cancel.signal.throwIfAborted();
+          upload.isBeingSaved = true;
+        },
+      });
+    } finally {
+      this.#current.delete(upload.id);
+    }
   }
 
   list(): Upload[] {

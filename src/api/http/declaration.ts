@@ -6,6 +6,7 @@ import type { Env } from '../../platform/env.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { Slowly } from '../../platform/long-answers.ts';
 import type { BundleReaders } from '../../retrieval/bundle-readers.ts';
+import type { ServedModels } from '../../serving/served-models.ts';
 import type { Access } from './guard.ts';
 import type { Parsed } from './request.ts';
 
@@ -16,6 +17,7 @@ export interface ApiDependencies {
   logger: Logger;
   sequelize: Sequelize;
   bundles: BundleReaders;
+  models: ServedModels;
   /** After so long an answer says that its work goes on. */
   answerWithinMs?: number;
 }
@@ -44,6 +46,8 @@ interface Request<Params, Query, Body> {
 interface Success {
   status: 200 | 201 | 204;
   description: string;
+  /** When the answer is a 200 instead of a 201: what was to be created is there. The handler says so. */
+  already?: string;
   schema?: z.ZodType;
   /** Of an answer that is no JSON. */
   contentType?: string;

@@ -22,7 +22,7 @@ const ERRORS: Record<number, { description: string; example: string }> = {
     example: 'No byte of the body came for 60 s. Send the request again.',
   },
   409: {
-    description: 'In conflict with what there is',
+    description: 'In conflict with what exists already',
     example: 'The project 1 has a run that has not ended. Cancel it, or wait for its end.',
   },
   413: { description: 'Too large', example: 'The body is larger than 1mb. Send less.' },
@@ -34,7 +34,7 @@ const ERRORS: Record<number, { description: string; example: string }> = {
     description: 'The range begins beyond its end',
     example: 'Range is "bytes=100-", and there are 90 bytes. Ask for some of them.',
   },
-  422: { description: 'Malformed or out of range', example: 'batch_size is 65: Too big: expected number to be <=64.' },
+  422: { description: 'Malformed or out of range', example: 'batch_size is 65: must be at most 64.' },
   507: {
     description: 'The disk is full',
     example: 'The disk of the service has no room for this upload. Free some, then send it again.',
@@ -79,6 +79,7 @@ export function documentEndpoint(registry: OpenAPIRegistry, endpoint: AnyDeclara
     request: requestOf(endpoint),
     responses: {
       [success.status]: answer,
+      ...(success.already === undefined ? {} : { 200: { ...answer, description: success.already } }),
       ...(endpoint.mayTakeLong
         ? {
             202: {

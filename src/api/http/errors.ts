@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Context, Next } from 'koa';
 import { ForeignKeyConstraintError } from 'sequelize';
 import { OrchestrationUnavailableError } from '../../commands/workflows/client.ts';
@@ -46,19 +47,30 @@ const RETRY_AFTER_S = '5';
  */
 export function renderErrors(logger: Logger, others: Wire[] = []) {
   return async (ctx: Context, next: Next): Promise<void> => {
+    // What an answer is called: clients show it, and the log has it of what fails.
+    const requestId = `req_${randomUUID().replaceAll('-', '')}`;
+    ctx.set('X-Request-Id', requestId);
+    const wire = others.find(({ basePath }) => ctx.path.startsWith(`${basePath}/`)) ?? OWN_WIRE;
     try {
       await next();
-      if (ctx.status === 404 && (ctx.body === undefined || ctx.body === null))
-        throw new ApiError(404, `There is no ${ctx.path}. The API is described at /docs.`);
+      if (ctx.status === 404 && (ctx.body === undefined || ctx.body === null)) {
+        const { detail, code } = wire.notOffered?.(ctx.path) ?? {
+          detail: `There is no ${ctx.path}. The API is described at /docs.`,
+          code: null,
+        };
+        throw new ApiError(404, detail, { code });
+      }
     } catch (error) {
       const answer = toAnswer(error);
       const { status } = answer;
       if (isDataException(error))
-        logger.warn({ err: error, method: ctx.method, path: ctx.path }, 'The database refused a value of a request.');
+        logger.warn(
+          { err: error, requestId, method: ctx.method, path: ctx.path },
+          'The database refused a value of a request.',
+        );
       if (status === 500 || errnoOf(error) !== null)
-        logger.error({ err: error, method: ctx.method, path: ctx.path }, 'A request failed.');
+        logger.error({ err: error, requestId, method: ctx.method, path: ctx.path }, 'A request failed.');
       if (status === 503) ctx.set('Retry-After', RETRY_AFTER_S);
-      const wire = others.find(({ basePath }) => ctx.path.startsWith(`${basePath}/`)) ?? OWN_WIRE;
       const { field = null, code = null } = error instanceof ApiError || error instanceof UserError ? error : {};
       ctx.status = wire.statusOf(status);
       ctx.body = wire.errorBody({ ...answer, status: ctx.status, field, code });

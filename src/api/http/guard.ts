@@ -68,9 +68,12 @@ export function requireAccess(env: Env, { open = false, takesKeyFromQuery = fals
   return async (ctx: Context, next: Next) => {
     if (!open && !holdsKey(env, ctx, takesKeyFromQuery)) {
       ctx.set('WWW-Authenticate', 'Bearer');
+      const isSent = keyOf(ctx, takesKeyFromQuery) !== undefined;
       throw new ApiError(
         401,
-        'Send one of the API keys of this service: Authorization: Bearer <key>. In a browser, sign in on the page.',
+        isSent
+          ? 'This API key is none of this service. Send one of its MTM_API_KEYS; in a browser, sign in again.'
+          : 'Send one of the API keys of this service: Authorization: Bearer <key>. In a browser, sign in on the page.',
       );
     }
     await next();

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
+import type { Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type Koa from 'koa';
 
@@ -16,8 +17,11 @@ const UNREADABLE: Record<string, { status: string; detail: string }> = {
 };
 const MALFORMED = { status: '400 Bad Request', detail: 'This is no valid HTTP request. Correct it and send it again.' };
 
-/** Listens, and gives errors of HTTP itself the form that every other error has. */
-export async function listen(app: Koa, port: number, host: string): Promise<Server> {
+/**
+ * Listens, and gives errors of HTTP itself the form that every other error has.
+ * @param at an address, or a server whose port becomes this one's
+ */
+export async function listen(app: Koa, at: { port: number; host: string } | NetServer): Promise<Server> {
   const server = createServer(app.callback());
   // Node ends a request that takes longer than five minutes; uploads of large files over slow lines do.
   server.requestTimeout = 0;
@@ -29,7 +33,7 @@ export async function listen(app: Koa, port: number, host: string): Promise<Serv
       `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     );
   });
-  server.listen(port, host);
+  server.listen(at);
   await once(server, 'listening');
   return server;
 }

@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import { HttpMethodEnum, koaBody } from 'koa-body';
 import type { z } from 'zod';
 import { ApiError } from './errors.ts';
+import { inWords } from './in-words.ts';
 
 const JSON_LIMIT = '1mb';
 const BODY_SILENCE_MS = 60_000;
@@ -96,7 +97,7 @@ export type Parsed<S> = S extends z.ZodType ? z.output<S> : undefined;
 /** @throws ApiError 422 that names field, value and what it may be. */
 export function check<S extends z.ZodType | undefined>(schema: S, value: unknown, where: string): Parsed<S> {
   if (!schema) return undefined as Parsed<S>;
-  const parsed = schema.safeParse(value);
+  const parsed = schema.safeParse(value, { error: inWords });
   if (parsed.success) return parsed.data as Parsed<S>;
   const sentences = parsed.error.issues.slice(0, 5).map((issue) => {
     if (issue.code === 'unrecognized_keys')

@@ -52,8 +52,20 @@ function text(min: 0 | 1, max: number) {
     });
 }
 
+/** Of what is refused since it would not fit (src/commands/estimates/require-fit.ts). */
+export const forceField = z
+  .boolean()
+  .optional()
+  .openapi({ description: 'Go on although an estimate says that memory or disk would not suffice' });
+
 export const nameField = text(1, 255).trim();
 export const questionField = text(1, 10_000).trim();
+
+/** Of what answers: also a tuned model, whose name on OpenAI's wire has that of its base in it. */
+export const modelNameField = text(1, 512).openapi({
+  description: 'As GET /v1/models lists them; a tuned one also with :ckpt-step-N',
+  example: 'job-1-run-1',
+});
 
 /** Of jobs and projects. */
 export const embeddingModelField = nameField.openapi({

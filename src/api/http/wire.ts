@@ -22,6 +22,8 @@ export interface Wire {
   statusOf: (status: number) => number;
   errorSchema: z.ZodType;
   errorBody: (refusal: Refusal) => unknown;
+  /** The refusal of a path that its clients may ask for and that is not offered; null: any other path. */
+  notOffered?: (path: string) => Pick<Refusal, 'detail' | 'code'> | null;
 }
 
 /** The service's own API. */

@@ -10,6 +10,7 @@ export function presentJob(job: WithLatestRun<Attributes<Job>>) {
     name: job.name,
     description: job.description,
     dataset_id: job.dataset_id,
+    validation_dataset_id: job.validation_dataset_id,
     training_type: job.training_type,
     model_name: job.model_name,
     embedding_model: job.embedding_model,

@@ -10,7 +10,7 @@ import type { Endpoints } from '../http/endpoint.ts';
 import { pageOf, searchOf, withStatus } from '../http/list-query.ts';
 import { IdParams } from '../http/shared-schema.ts';
 import { addPausing } from '../runs/pausing.ts';
-import { PlanSchema, presentPlan } from '../runs/plan.ts';
+import { PlanAnswerSchema, presentPlanned } from '../runs/plan.ts';
 import { StartAgain } from '../runs/schema.ts';
 import { presentJob, presentJobStatus } from './present.ts';
 import {
@@ -60,12 +60,12 @@ export function addJobs(endpoints: Endpoints, { env, orchestration }: ApiDepende
     summary: 'What a job would be trained on; nothing is created',
     tag,
     body: JobPlanRequest,
-    success: { status: 200, description: 'The plan', schema: PlanSchema },
+    success: { status: 200, description: 'The plan', schema: PlanAnswerSchema },
     errors: { 400: 'Invalid dataset or parameters' },
     mayTakeLong: true,
     handle: async ({ body, slowly }) => {
-      const { plan, ...planned } = await planJob(body, { env, slowly });
-      return presentPlan(plan, planned);
+      const { plan, estimate, batchReason, ...planned } = await planJob(body, { env, slowly });
+      return presentPlanned(plan, planned, estimate, batchReason);
     },
   });
 
@@ -129,10 +129,10 @@ export function addJobs(endpoints: Endpoints, { env, orchestration }: ApiDepende
     creates: true,
     success: { status: 200, description: 'The job, pending', schema: JobSchema },
     errors: { 400: 'It is completed', 404: 'Job not found', 409: 'It has a run that has not ended' },
-    handle: ({ params: { id }, body: { fresh }, once }) =>
+    handle: ({ params: { id }, body, once }) =>
       once(async (transaction) => {
         const job = await findJob(id, transaction);
-        await startAgain({ kind: 'job', id }, fresh, () => jobSpec(job, env, transaction), transaction);
+        await startAgain({ kind: 'job', id }, body, env, () => jobSpec(job, env, transaction), transaction);
         return presentJob(await findJob(id, transaction));
       }),
   });

@@ -1,11 +1,12 @@
 import { z } from 'zod';
-import { HyperparameterChoicesSchema } from '../../models/runs/hyperparameter-choices.ts';
+import { AskedChoicesSchema, HyperparameterChoicesSchema } from '../../models/runs/hyperparameter-choices.ts';
 import { RUN_STATUSES } from '../../models/runs/statuses.ts';
 import { TRAINING_TYPES } from '../../trainer/training-types.ts';
 import {
   dateField,
   embeddingModelField,
   examplePage,
+  forceField,
   idField,
   metadataPatch,
   nameField,
@@ -41,6 +42,7 @@ const STATUS = {
 
 const JOB = {
   ...CHOSEN,
+  validation_dataset_id: null,
   embedding_model: null,
   ...STATUS,
   hyperparameters: {},
@@ -54,10 +56,15 @@ export const JobCreate = z
     name: nameField,
     description: textField.nullable().optional(),
     dataset_id: idField,
+    validation_dataset_id: idField.nullable().optional().openapi({
+      description:
+        'A dataset that the held-out rows come from: the loss on them is shown while it trains, base and tuned are compared on them, and all rows of dataset_id are trained on. Null, or left out: some rows of dataset_id are held out.',
+    }),
     training_type: z.enum(TRAINING_TYPES).optional(),
     model_name: nameField.optional(),
     embedding_model: embeddingModelField.nullable().optional(),
-    ...HyperparameterChoicesSchema.shape,
+    force: forceField,
+    ...AskedChoicesSchema.shape,
   })
   .openapi('JobCreate', { example: CHOSEN });
 
@@ -73,6 +80,7 @@ export const JobSchema = z
     description: z.string().nullable(),
     status: z.enum(RUN_STATUSES),
     dataset_id: idField,
+    validation_dataset_id: idField.nullable(),
     training_type: z.enum(TRAINING_TYPES),
     model_name: z.string(),
     embedding_model: z.string().nullable(),

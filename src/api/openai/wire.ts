@@ -27,13 +27,37 @@ const ErrorSchema = z
  */
 const STATUSES: Record<number, number> = { 409: 400, 422: 400 };
 
+/** What their clients have besides, by the beginnings of its paths. */
+const NOT_OFFERED: [path: RegExp, sentence: string][] = [
+  [
+    /^\/v1\/responses(\/|$)/,
+    'The Responses API is not offered here. Ask with chat completions: POST /v1/chat/completions, in the clients chat.completions.create.',
+  ],
+  [
+    /^\/v1\/fine_tuning\/alpha\/graders\//,
+    'Graders, and the method reinforcement, which needs them, are not offered here. Create a job with the method supervised; its report compares the base and the tuned model.',
+  ],
+  [
+    /^\/v1\/fine_tuning\/checkpoints\//,
+    'Checkpoints have no permissions here: whoever has a key of this service can ask each of them. GET /v1/fine_tuning/jobs/{id}/checkpoints lists them.',
+  ],
+  [
+    /^\/v1\/(assistants|audio|batches|containers|conversations|embeddings|evals|images|moderations|organization|realtime|threads|vector_stores|videos)(\/|$)/,
+    'This part of the API of OpenAI is not offered here: files, uploads, fine-tuning, models, chat completions and completions are.',
+  ],
+];
+
 /** What OpenAI's clients speak, unchanged but for the address and the key. */
 export const OPENAI_WIRE: Wire = {
   basePath: '/v1',
   title: 'Model Training Manager for clients of OpenAI',
   description:
-    'The part of the API of OpenAI that fine-tunes models. Files become datasets, and fine-tuning jobs are jobs like any other.',
+    'The parts of the API of OpenAI that fine-tune models and ask them. Files become datasets, and fine-tuning jobs are jobs like any other.',
   statusOf: (status) => STATUSES[status] ?? status,
+  notOffered: (path) => {
+    const [, detail] = NOT_OFFERED.find(([beginning]) => beginning.test(path)) ?? [];
+    return detail === undefined ? null : { detail, code: 'not_offered' };
+  },
   errorSchema: ErrorSchema,
   errorBody: ({ status, detail, field, code }: Refusal): z.input<typeof ErrorSchema> => ({
     error: {

@@ -13,8 +13,8 @@ import type { Endpoints } from '../http/endpoint.ts';
 import { badRequest } from '../http/errors.ts';
 import { IdParams } from '../http/shared-schema.ts';
 import { addPausing } from '../runs/pausing.ts';
-import { PlanSchema, presentPlan } from '../runs/plan.ts';
-import { StartAgain } from '../runs/schema.ts';
+import { PlanAnswerSchema, presentPlanned } from '../runs/plan.ts';
+import { StartAfresh, StartAgain } from '../runs/schema.ts';
 import { listProjects } from './list-projects.ts';
 import { presentProject } from './present.ts';
 import {
@@ -77,12 +77,12 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
     summary: 'What the mixture of a project would be; nothing is created',
     tag,
     body: ProjectPlanRequest,
-    success: { status: 200, description: 'The plan', schema: PlanSchema },
+    success: { status: 200, description: 'The plan', schema: PlanAnswerSchema },
     errors: { 400: 'Validation failed' },
     mayTakeLong: true,
     handle: async ({ body, slowly }) => {
-      const { plan, ...planned } = await planProject(body, { env, slowly });
-      return presentPlan(plan, planned);
+      const { plan, estimate, batchReason, ...planned } = await planProject(body, { env, slowly });
+      return presentPlanned(plan, planned, estimate, batchReason);
     },
   });
 
@@ -141,11 +141,17 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
     summary: 'Start training a project, from step 0',
     tag,
     params: IdParams,
+    body: StartAfresh,
+    bodyOptional: true,
     creates: true,
     success: { status: 200, description: 'The project, pending', schema: ProjectSchema },
-    errors: { 400: 'Model not available', 404: 'Project not found', 409: 'It has a run that has not ended' },
-    handle: ({ params: { id }, once }) =>
-      once(async (transaction) => presentProject(await startProject(id, true, env, transaction))),
+    errors: {
+      400: 'Model not available, or it would not fit',
+      404: 'Project not found',
+      409: 'It has a run that has not ended',
+    },
+    handle: ({ params: { id }, body: { force }, once }) =>
+      once(async (transaction) => presentProject(await startProject(id, { fresh: true, force }, env, transaction))),
   });
 
   endpoints.add({
@@ -163,8 +169,8 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
       404: 'Project not found',
       409: 'It has a run that has not ended',
     },
-    handle: ({ params: { id }, body: { fresh }, once }) =>
-      once(async (transaction) => presentProject(await startProject(id, fresh, env, transaction))),
+    handle: ({ params: { id }, body, once }) =>
+      once(async (transaction) => presentProject(await startProject(id, body, env, transaction))),
   });
 
   endpoints.add({

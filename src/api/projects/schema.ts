@@ -1,7 +1,11 @@
 import { z } from 'zod';
 import { RowFiltersSchema } from '../../datasets/row-filters.ts';
 import { TRAIT_TYPES } from '../../models/projects/trait-types.ts';
-import { HyperparameterChoicesSchema, MixingChoicesSchema } from '../../models/runs/hyperparameter-choices.ts';
+import {
+  AskedChoicesSchema,
+  HyperparameterChoicesSchema,
+  MixingChoicesSchema,
+} from '../../models/runs/hyperparameter-choices.ts';
 import { RUN_STATUSES } from '../../models/runs/statuses.ts';
 import { TRAINING_TYPES } from '../../trainer/training-types.ts';
 import {
@@ -90,7 +94,7 @@ export const ProjectCreate = z
     output_directory: z.string().min(1),
     traits: traitList,
     mixing: MixingChoicesSchema.optional(),
-    ...HyperparameterChoicesSchema.shape,
+    ...AskedChoicesSchema.shape,
   })
   .openapi('ProjectCreate', { example: CHOSEN });
 

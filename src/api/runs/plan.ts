@@ -1,9 +1,55 @@
 import { z } from 'zod';
+import type { MaybeEstimate } from '../../commands/estimates/estimate-training.ts';
 import type { SimilarRows } from '../../datasets/rows-in-common.ts';
 import { MIXING_POLICIES } from '../../datasets/shares.ts';
 import type { RunPlan } from '../../models/runs/run.ts';
 import { type RunSpec, stepsFor } from '../../models/runs/run-spec.ts';
 import { idField } from '../http/shared-schema.ts';
+import { ESTIMATE, estimateFields, presentEstimate } from './estimate.ts';
+
+const EXAMPLE = {
+  mixing_version: 1,
+  policy: 'shrink' as const,
+  train_rows: 50_000,
+  held_out_rows: 64,
+  warnings: [],
+  steps: { per_epoch: 12_500, total: 37_500 },
+  tokens: {
+    base_model: 'meta-llama/Llama-3.2-3B-Instruct',
+    max_length: 1024,
+    counted_rows: 2_000,
+    per_epoch: 8_150_000,
+    examples: 50_000,
+    truncated_rows: 75,
+    dropped_rows: 0,
+    skipped_rows: 0,
+    refused_rows: 0,
+    by_dataset: [{ dataset_id: 2, tokens: 8_150_000 }],
+  },
+  similar_rows: { left_out: [], chosen: { between: [], held_out: { replaced: 0, similar: 1 } } },
+  traits: [
+    {
+      trait_type: 'coding',
+      requested: 50_000,
+      allocated: 50_000,
+      held_out: 64,
+      limiting_dataset_id: null,
+      validation_dataset_id: null,
+      datasets: [
+        {
+          dataset_id: 2,
+          percentage: 100,
+          rows: 60_000,
+          held_out: 64,
+          requested: 50_000,
+          allocated: 50_000,
+          repeats: 1,
+          effective_percentage: 100,
+        },
+      ],
+    },
+  ],
+};
 
 /** The plan of a mixture as the API shows it, before a run and with it. */
 export const PlanSchema = z
@@ -29,7 +75,7 @@ export const PlanSchema = z
       })
       .nullable()
       .openapi({
-        description: 'Null before they were counted: a plan is told a base_model, a run counts when it trains',
+        description: 'Null until they are counted: a plan counts with a base_model, a run when it trains',
       }),
     similar_rows: z
       .object({
@@ -53,6 +99,10 @@ export const PlanSchema = z
         allocated: z.int(),
         held_out: z.int(),
         limiting_dataset_id: idField.nullable(),
+        validation_dataset_id: idField.nullable().openapi({
+          description:
+            'The dataset that the held-out rows come from, the last one of datasets; null: a part of each of them',
+        }),
         datasets: z.array(
           z.object({
             dataset_id: idField,
@@ -68,50 +118,22 @@ export const PlanSchema = z
       }),
     ),
   })
-  .openapi('MixturePlan', {
-    example: {
-      mixing_version: 1,
-      policy: 'shrink',
-      train_rows: 50_000,
-      held_out_rows: 64,
-      warnings: [],
-      steps: { per_epoch: 12_500, total: 37_500 },
-      tokens: {
-        base_model: 'meta-llama/Llama-3.2-3B-Instruct',
-        max_length: 1024,
-        counted_rows: 2_000,
-        per_epoch: 8_150_000,
-        examples: 50_000,
-        truncated_rows: 75,
-        dropped_rows: 0,
-        skipped_rows: 0,
-        refused_rows: 0,
-        by_dataset: [{ dataset_id: 2, tokens: 8_150_000 }],
-      },
-      similar_rows: { left_out: [], chosen: { between: [], held_out: { replaced: 0, similar: 1 } } },
-      traits: [
-        {
-          trait_type: 'coding',
-          requested: 50_000,
-          allocated: 50_000,
-          held_out: 64,
-          limiting_dataset_id: null,
-          datasets: [
-            {
-              dataset_id: 2,
-              percentage: 100,
-              rows: 60_000,
-              held_out: 64,
-              requested: 50_000,
-              allocated: 50_000,
-              repeats: 1,
-              effective_percentage: 100,
-            },
-          ],
-        },
-      ],
-    },
-  });
+  .openapi('MixturePlan', { example: EXAMPLE });
+
+/** The same of what nobody has asked to train yet, with what it would take. */
+export const PlanAnswerSchema = PlanSchema.extend({
+  batch: z
+    .object({ batch_size: z.int(), gradient_accumulation: z.int(), reason: z.string().nullable() })
+    .openapi({ description: 'As a run would have it; `reason` of what batch_size "auto" has found' }),
+  ...estimateFields,
+}).openapi('Plan', {
+  example: {
+    ...EXAMPLE,
+    batch: { batch_size: 4, gradient_accumulation: 1, reason: null },
+    estimate: ESTIMATE,
+    no_estimate: null,
+  },
+});
 
 /** What a plan is for: `tokens` and `steps` depend on it. */
 type PlannedTraining = Pick<RunSpec, 'base_model' | 'hyperparameters'>;
@@ -145,6 +167,7 @@ export function presentPlan(plan: RunPlan, { base_model, hyperparameters }: Plan
       allocated: trait.allocated,
       held_out: trait.heldOut,
       limiting_dataset_id: trait.limitingDatasetId,
+      validation_dataset_id: trait.heldOutFrom ?? null,
       datasets: trait.datasets.map((share) => ({
         dataset_id: share.datasetId,
         percentage: share.percentageThousandths / 1000,
@@ -173,4 +196,15 @@ function presentSimilarRows({ leftOut, chosen }: SimilarRows) {
       held_out: chosen.heldOut,
     },
   };
+}
+
+export function presentPlanned(
+  plan: RunPlan,
+  planned: PlannedTraining,
+  estimate: MaybeEstimate,
+  reason: string | null,
+): z.input<typeof PlanAnswerSchema> {
+  const { batch_size, gradient_accumulation } = planned.hyperparameters;
+  const batch = { batch_size, gradient_accumulation, reason };
+  return { ...presentPlan(plan, planned), batch, ...presentEstimate(estimate) };
 }

@@ -19,6 +19,7 @@ import { addRunQuery } from './query-routes.ts';
 import { ReportSchema } from './report-schema.ts';
 import { runsOfKind } from './runs-of-kind.ts';
 import { CheckpointsSchema, RunListSchema, RunQuery } from './schema.ts';
+import { addRunVotes } from './vote-routes.ts';
 
 /** The report links to its picture: they lie beside each other. */
 const REPORT_FILES = [
@@ -127,4 +128,5 @@ function addRunsOf(
 
   addRunOutput(endpoints, runsOfThese);
   addRunQuery(endpoints, runsOfThese, dependencies);
+  addRunVotes(endpoints, runsOfThese, env);
 }

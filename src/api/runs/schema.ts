@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { RUN_PHASES, RUN_STATUSES } from '../../models/runs/statuses.ts';
 import { VERDICTS } from '../../trainer/results.ts';
-import { dateField, examplePage, idField, integerParam, pageOf } from '../http/shared-schema.ts';
+import { dateField, examplePage, forceField, idField, integerParam, pageOf } from '../http/shared-schema.ts';
 import { PlanSchema } from './plan.ts';
 
 export const verdictFields = {
@@ -211,11 +211,15 @@ export const CheckpointsSchema = z
     },
   });
 
+/** Of a project whose run begins at step 0 whatever else is said. */
+export const StartAfresh = z.strictObject({ force: forceField }).openapi('StartAfresh', { example: { force: false } });
+
 export const StartAgain = z
   .strictObject({
     fresh: z
       .boolean()
       .default(false)
       .openapi({ description: 'Start at step 0 with the settings of now, not at the last checkpoint' }),
+    force: forceField,
   })
   .openapi('StartAgain', { example: { fresh: false } });

@@ -1,9 +1,13 @@
+import { findModel } from '../../base-models/find-model.ts';
 import { TrainingConfig } from '../../models/settings/training-config.ts';
+import type { Env } from '../../platform/env.ts';
+import { UserError } from '../../platform/failure.ts';
+import type { ApiDependencies } from '../http/declaration.ts';
 import type { Endpoints } from '../http/endpoint.ts';
 import { presentConfig } from './present.ts';
 import { ConfigPatch, ConfigSchema } from './schema.ts';
 
-export function addConfig(endpoints: Endpoints): void {
+export function addConfig(endpoints: Endpoints, { env }: ApiDependencies): void {
   endpoints.add({
     method: 'get',
     path: '/config/',
@@ -20,12 +24,31 @@ export function addConfig(endpoints: Endpoints): void {
     tag: 'Configuration',
     body: ConfigPatch,
     success: { status: 200, description: 'The configuration as it is now', schema: ConfigSchema },
+    errors: { 400: 'A name is to stand for a model that cannot be trained here' },
     handle: async ({ body }) => {
       const config = await TrainingConfig.current();
+      await requireAliased(env, body.model_aliases ?? {}, config.model_aliases);
       const { default_learning_rate: rate, ...others } = body;
       const chosen = rate === undefined ? {} : { learning_rate_is_chosen: rate !== null };
       const changed = { ...others, ...chosen, ...(typeof rate === 'number' && { default_learning_rate: rate }) };
       return await presentConfig(await config.update(changed));
     },
   });
+}
+
+/** Of names that stood for the same before, a model may have gone meanwhile. @throws UserError */
+async function requireAliased(
+  env: Env,
+  aliases: Record<string, string>,
+  before: Record<string, string>,
+): Promise<void> {
+  for (const [name, meant] of Object.entries(aliases)) {
+    if (before[name] === meant) continue;
+    const { available, errors } = await findModel(env, meant);
+    if (!available)
+      throw new UserError(
+        `model_aliases lets ${name} stand for ${meant}, which cannot be trained here. GET /models/ lists those that can. ${errors.join(' ')}`,
+        { field: 'model_aliases' },
+      );
+  }
 }

@@ -1,14 +1,14 @@
 import { QueryTypes } from 'sequelize';
 import { connection } from '../../models/runs/run.ts';
 
-/** A job or project that uses a dataset. */
+/** A job or project that uses a dataset, to train on it or to validate with it. */
 export interface DatasetUser {
   kind: 'job' | 'project';
   id: number;
   name: string;
 }
 
-const USERS = `SELECT 'job' AS kind, id, name FROM jobs WHERE dataset_id = $dataset
+const USERS = `SELECT 'job' AS kind, id, name FROM jobs WHERE dataset_id = $dataset OR validation_dataset_id = $dataset
   UNION ALL SELECT 'project', id, name FROM projects WHERE id IN (SELECT project_id FROM trait_datasets WHERE dataset_id = $dataset)`;
 
 /** A page of the jobs and projects that use a dataset, jobs first, and how many there are. */

@@ -9,9 +9,6 @@ import { processStart } from '../../platform/process-identity.ts';
 const RENEW_EVERY_MS = 60_000;
 const ABANDONED_AFTER_MS = 10 * RENEW_EVERY_MS;
 
-/** How the name of a file begins that is no note: it only tells the time, or is about to become one. */
-export const CLOCK = '.clock-';
-
 /** Who wrote a note: a pid with its start names a process for good. */
 const WriterSchema = z.object({ host: z.string(), pid: z.int(), start: z.string() });
 
@@ -22,10 +19,12 @@ let renewing: NodeJS.Timeout | undefined;
 /** Writes a note and holds it: it is there also after a loss of power, and tells others that somebody is at it. */
 export async function holdNote(path: string, host: string): Promise<void> {
   const content = JSON.stringify({ host, pid: process.pid, start: (await processStart(process.pid)) ?? '' });
+  // Whole or not at all, also after a loss of power: of a note without its content nobody knows whose it is.
+  // A note by itself, of files that nobody has: it is taken away like any other when its process is gone.
+  const draft = join(dirname(path), `.draft-${randomUUID()}`);
+  held.set(draft, content);
   held.set(path, content);
   renewing ??= setInterval(() => void renewAll(), RENEW_EVERY_MS).unref();
-  // Whole or not at all, also after a loss of power: of a note without its content nobody knows whose it is.
-  const draft = join(dirname(path), `${CLOCK}${randomUUID()}`);
   try {
     await writeFile(draft, content);
     await durableRename(draft, path);
@@ -33,6 +32,8 @@ export async function holdNote(path: string, host: string): Promise<void> {
     letGo(path);
     await rm(draft, { force: true });
     throw error;
+  } finally {
+    letGo(draft);
   }
 }
 
@@ -70,17 +71,13 @@ async function renew(path: string, content: string): Promise<void> {
 }
 
 /**
- * What time it is for a disk: processes that share it may have other clocks than it and each other. It is what a file
- * gets that is written now.
+ * What time it is for a disk, in ms: processes that share it may have other clocks than it and each other. It is what a
+ * file gets that is written now.
+ * @param clock a file that stays: one for each question would stay as well, of a process that is killed at it
  */
-export async function timeOfDisk(dir: string): Promise<number> {
-  const probe = join(dir, `${CLOCK}${randomUUID()}`);
-  try {
-    await writeFile(probe, '1');
-    return (await stat(probe)).mtimeMs;
-  } finally {
-    await rm(probe, { force: true });
-  }
+export async function timeOfDisk(clock: string): Promise<number> {
+  await writeFile(clock, '1');
+  return (await stat(clock)).mtimeMs;
 }
 
 /**

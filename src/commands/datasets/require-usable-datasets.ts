@@ -2,24 +2,29 @@ import type { Transaction } from 'sequelize';
 import { Dataset } from '../../models/datasets/dataset.ts';
 import { UserError } from '../../platform/failure.ts';
 
-/** @throws UserError when one of the datasets is not there, or gives no conversation to train on. */
-export async function requireUsableDatasets(ids: number[], transaction: Transaction | null = null): Promise<void> {
+/** @throws UserError when one of the datasets, which the field names, is not there, or gives no conversation. */
+export async function requireUsableDatasets(
+  ids: number[],
+  transaction: Transaction | null = null,
+  field = 'dataset_id',
+): Promise<void> {
   const datasets = await Dataset.findAll({
     where: { id: ids },
     attributes: ['id', 'name', 'columns', 'usable_row_count'],
     raw: true,
     transaction,
   });
-  for (const id of ids) requireUsable(id, datasets.find((dataset) => dataset.id === id) ?? null);
+  for (const id of ids) requireUsable(id, datasets.find((dataset) => dataset.id === id) ?? null, field);
 }
 
 /** @throws UserError as above */
 export function requireUsable<D extends Pick<Dataset, 'name' | 'columns' | 'usable_row_count'>>(
   id: number,
   dataset: D | null,
+  field = 'dataset_id',
 ): D {
   if (!dataset)
-    throw new UserError(`dataset_id ${id} is no dataset. Upload one with POST /datasets/, or see GET /datasets/.`);
+    throw new UserError(`${field} ${id} is no dataset. Upload one with POST /datasets/, or see GET /datasets/.`);
   if (dataset.usable_row_count > 0) return dataset;
   throw new UserError(
     `Dataset ${id} (${dataset.name}) has no row that gives a conversation; its columns are ${dataset.columns.join(', ')}. Upload it again with a mapping that names prompt and answer.`,

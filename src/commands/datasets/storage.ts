@@ -31,6 +31,11 @@ export function notesDir(env: Env): string {
   return join(env.home, 'uploads', 'unfinished');
 }
 
+/** Tells the time of the disk; outside of the folders of data, in which every file is somebody's. */
+export function clockFile(env: Env): string {
+  return join(env.home, '.clock');
+}
+
 export function datasetsDir(env: Env): string {
   return join(env.home, 'datasets');
 }
@@ -49,7 +54,8 @@ export interface NewFiles {
   /** For what is received. */
   incoming: string;
   parquet: string;
-  source: (extension: string) => string;
+  /** Where the file of this name is kept. */
+  source: (originalName: string) => string;
   /**
    * First in the transaction that writes the row: until it ends, the sweeper leaves these files alone.
    * @throws NotYetError when the sweeper took them already
@@ -78,7 +84,7 @@ export async function claimFiles(env: Env, id: string): Promise<NewFiles> {
   return {
     incoming,
     parquet: join(datasetsDir(env), `${id}.parquet`),
-    source: (extension) => join(env.home, 'uploads', `${id}${extension}`),
+    source: (originalName) => join(env.home, 'uploads', `${id}${extensionOf(originalName)}`),
     beforeRow: async (transaction) => {
       await lockFiles(id, transaction);
       if (!(await exists(note)))
@@ -97,6 +103,45 @@ export async function claimFiles(env: Env, id: string): Promise<NewFiles> {
       letGo(note);
     },
   };
+}
+
+/** What came of new files. */
+export interface Made<T> {
+  answer: T;
+  /** A row that is committed for certain names them. */
+  isNamed: boolean;
+}
+
+/**
+ * Has new files made and a row written that names them, after `beforeRow` in its transaction. What fails before a row was asked for
+ * leaves nothing; what fails afterwards, or ends with the row of somebody else, leaves them to the sweeper.
+ */
+export async function withNewFiles<T>(
+  env: Env,
+  id: string,
+  make: (files: Pick<NewFiles, 'incoming' | 'parquet' | 'source' | 'beforeRow'>) => Promise<Made<T>>,
+): Promise<T> {
+  const files = await claimFiles(env, id);
+  let isAsked = false;
+  let isNamed = false;
+  const beforeRow = async (transaction: Transaction) => {
+    await files.beforeRow(transaction);
+    isAsked = true;
+  };
+  try {
+    const made = await make({ ...files, beforeRow });
+    isNamed = made.isNamed;
+    return made.answer;
+  } finally {
+    if (isNamed) await files.keep();
+    else if (isAsked) await files.leave();
+    else await files.discard();
+  }
+}
+
+/** With which an upload is kept: its own, and that it is packed. */
+function extensionOf(name: string): string {
+  return name.toLowerCase().match(/\.[a-z]+(\.(gz|zst|zstd))?$/)?.[0] ?? '';
 }
 
 /** Removes the row that names files by `destroy`, then them. The sweeper does the rest when this process dies in between. */

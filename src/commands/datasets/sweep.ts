@@ -6,10 +6,10 @@ import { OpenAiFile } from '../../models/openai/openai-file.ts';
 import { connection } from '../../models/runs/run.ts';
 import type { Env } from '../../platform/env.ts';
 import { exists } from '../../platform/files.ts';
-import { CLOCK, isAbandoned, removeNote, timeOfDisk } from './notes.ts';
-import { CONDEMNED, datasetsDir, incomingDir, notesDir, removeFiles, tryToLockFiles } from './storage.ts';
+import { isAbandoned, removeNote, timeOfDisk } from './notes.ts';
+import { CONDEMNED, clockFile, datasetsDir, incomingDir, notesDir, removeFiles, tryToLockFiles } from './storage.ts';
 
-/** What only lies around while somebody works, and has no note: no work on data takes longer (data-process.ts). */
+/** What only lies around while somebody works, and has no note: no work on data takes longer (data-process.ts), and no upload in parts. */
 const TEMPORARY_FOR_MS = 4 * 3_600_000;
 
 /**
@@ -19,11 +19,9 @@ const TEMPORARY_FOR_MS = 4 * 3_600_000;
  * @throws the error of a database that is away; then nothing is removed, and it can be called again
  */
 export async function sweepFiles(env: Env): Promise<void> {
-  const now = await timeOfDisk(notesDir(env));
+  const now = await timeOfDisk(clockFile(env));
   for (const name of await readdir(notesDir(env))) {
-    const path = join(notesDir(env), name);
-    if (name.startsWith(CLOCK)) await removeIfOld(path, now);
-    else if (await unlessGone(isAbandoned(path, now, env.hostName), false)) await decide(env, name);
+    if (await unlessGone(isAbandoned(join(notesDir(env), name), now, env.hostName), false)) await decide(env, name);
   }
   await removeTemporary(env, now);
 }
@@ -49,7 +47,7 @@ async function take(note: string, condemned: string): Promise<true> {
   return true;
 }
 
-/** What earlier versions left, and what DuckDB put aside in a process that was killed. */
+/** What earlier versions left, what DuckDB put aside in a process that was killed, and folders of parts that no upload has any more. */
 async function removeTemporary(env: Env, now: number): Promise<void> {
   for (const [dir, end] of [
     [incomingDir(env), ''],

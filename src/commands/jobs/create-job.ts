@@ -2,25 +2,32 @@ import type { Attributes, Transaction } from 'sequelize';
 import { WHOLE } from '../../datasets/shares.ts';
 import { addJob, groundOfJob, type NewJobRow } from '../../models/jobs/add-job.ts';
 import type { Job } from '../../models/jobs/job.ts';
-import type { HyperparameterChoices } from '../../models/runs/hyperparameter-choices.ts';
+import type { AskedChoices } from '../../models/runs/hyperparameter-choices.ts';
 import type { WithLatestRun } from '../../models/runs/latest-run.ts';
 import { type DatasetAsOf, type RunSpec, resolveRunSpec } from '../../models/runs/run-spec.ts';
 import { datasetAsOf, datasetsAsTheyAre } from '../../models/runs/spec-datasets.ts';
 import { learningRateOf, TrainingConfig, type TrainingDefaults } from '../../models/settings/training-config.ts';
 import { realRootsOf, resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import type { Env } from '../../platform/env.ts';
+import { UserError } from '../../platform/failure.ts';
 import type { TrainingType } from '../../trainer/training-types.ts';
 import { requireUsable } from '../datasets/require-usable-datasets.ts';
+import { requireFit } from '../estimates/require-fit.ts';
+import { resolveBatch } from '../estimates/resolve-batch.ts';
 import { requireTrainable } from '../runs/require-trainable.ts';
 
 /** A job as it is asked for. */
-export interface NewJob extends HyperparameterChoices {
+export interface NewJob extends AskedChoices {
   name: string;
   description?: string | null | undefined;
   dataset_id: number;
+  /** Null, or not there: a part of the rows of `dataset_id` is held out. */
+  validation_dataset_id?: number | null | undefined;
   training_type?: TrainingType | undefined;
   model_name?: string | undefined;
   embedding_model?: string | null | undefined;
+  /** Although it would not fit. */
+  force?: boolean | undefined;
 }
 
 /** The trait of a job: it is a project with one dataset. */
@@ -32,20 +39,30 @@ export async function createJob(
   env: Env,
   transaction: Transaction | null,
 ): Promise<WithLatestRun<Attributes<Job>>> {
-  const { name, description, dataset_id, training_type: type, model_name: model, embedding_model, ...chosen } = body;
-  const [{ jobId, config, dataset }, roots] = await Promise.all([
-    groundOfJob(dataset_id, transaction),
+  const { name, description, dataset_id, validation_dataset_id = null, force, ...training } = body;
+  const { training_type: type, model_name: model, embedding_model, ...choices } = training;
+  const asked = { dataset_id, validation_dataset_id };
+  requireApart(asked);
+  const [{ jobId, config, dataset, validationDataset }, roots] = await Promise.all([
+    groundOfJob(asked, transaction),
     realRootsOf(env.outputRoots),
   ]);
+  const planned = { training_type: type, base_model: model, max_rows: null, traits: traitsOfJob(asked) };
+  const { chosen } = await resolveBatch(env, config, planned, choices);
   const wanted = { training_type: type, base_model: model, embedding_model, hyperparameters: chosen };
-  const trainable = requireTrainable(wanted, config);
-  const usable = requireUsable(dataset_id, dataset);
+  const trainable = requireTrainable({ ...wanted, validation_dataset_id }, config);
+  const datasets = new Map([[dataset_id, datasetAsOf(requireUsable(dataset_id, dataset))]]);
+  if (validation_dataset_id !== null) {
+    const usable = requireUsable(validation_dataset_id, validationDataset, 'validation_dataset_id');
+    datasets.set(validation_dataset_id, datasetAsOf(usable));
+  }
   const { batch_size, learning_rate, epochs, lora_r, lora_alpha, lora_dropout, ...others } = chosen;
   const job = {
     id: jobId,
     name,
     description: description ?? null,
     dataset_id,
+    validation_dataset_id,
     training_type: trainable.type,
     model_name: trainable.model,
     embedding_model: embedding_model ?? null,
@@ -57,25 +74,49 @@ export async function createJob(
     lora_dropout: lora_dropout ?? config.default_lora_dropout,
     hyperparameters: others,
   };
-  const spec = await specOf(job, env, config, datasetAsOf(usable), roots);
+  const spec = await specOf(job, env, config, datasets, roots);
+  await requireFit(env, spec, { force });
   return await addJob({ job, spec }, transaction);
 }
 
 /** What a run of a job is to do, with what is resolved as it is now. */
 export async function jobSpec(job: Job, env: Env, transaction: Transaction): Promise<RunSpec> {
   const config = await TrainingConfig.current(transaction);
-  const datasets = await datasetsAsTheyAre([job.dataset_id], transaction);
-  return await specOf(job, env, config, datasets.get(job.dataset_id));
+  const { dataset_id, validation_dataset_id } = job;
+  const ids = validation_dataset_id === null ? [dataset_id] : [dataset_id, validation_dataset_id];
+  return await specOf(job, env, config, await datasetsAsTheyAre(ids, transaction));
+}
+
+type DatasetsOfJob = Pick<NewJobRow, 'dataset_id' | 'validation_dataset_id'>;
+
+/** @throws UserError where a job is to be validated with what it trains on */
+export function requireApart({ dataset_id, validation_dataset_id }: DatasetsOfJob): void {
+  if (dataset_id !== validation_dataset_id) return;
+  throw new UserError(
+    `validation_dataset_id is ${validation_dataset_id}, which is dataset_id as well: no row would be left that is not trained on. Leave it out, and rows of dataset ${dataset_id} are held out; or name another dataset.`,
+    { field: 'validation_dataset_id' },
+  );
+}
+
+/** The mixture of a job. `datasets`: as they are now; without them a run reads them as they are when it does. */
+export function traitsOfJob(
+  { dataset_id, validation_dataset_id }: DatasetsOfJob,
+  datasets: Map<number, DatasetAsOf> = new Map(),
+): RunSpec['traits'] {
+  const share = { dataset_id, percentage_thousandths: WHOLE, dataset: datasets.get(dataset_id) };
+  const trait = { trait: JOB_TRAIT, datasets: [share] };
+  if (validation_dataset_id === null) return [trait];
+  const held_out_from = { dataset_id: validation_dataset_id, dataset: datasets.get(validation_dataset_id) };
+  return [{ ...trait, held_out_from }];
 }
 
 async function specOf(
   job: NewJobRow,
   env: Env,
   config: TrainingDefaults,
-  dataset: DatasetAsOf | undefined,
+  datasets: Map<number, DatasetAsOf>,
   roots?: string[],
 ): Promise<RunSpec> {
-  const share = { dataset_id: job.dataset_id, percentage_thousandths: WHOLE, dataset };
   const { batch_size, learning_rate, epochs, lora_r, lora_alpha, lora_dropout } = job;
   return resolveRunSpec(
     {
@@ -86,7 +127,7 @@ async function specOf(
       threads: env.trainerThreads,
       validationMaxNewTokens: env.validationMaxNewTokens,
       output_directory: await resolveOutputDirectory(`job-${job.id}`, env.outputRoots, roots),
-      traits: [{ trait: JOB_TRAIT, datasets: [share] }],
+      traits: traitsOfJob(job, datasets),
       hyperparameters: {
         ...job.hyperparameters,
         ...{ batch_size, learning_rate, epochs, lora_r, lora_alpha, lora_dropout },

@@ -1,24 +1,22 @@
 import { randomInt } from 'node:crypto';
 import { QueryTypes, type Transaction } from 'sequelize';
 import { findModel } from '../../base-models/find-model.ts';
-import { OpenAiFile } from '../../models/openai/openai-file.ts';
-import { type OpenAiHyperparameters, OpenAiJob, type OpenAiJobError } from '../../models/openai/openai-job.ts';
-import type { HyperparameterChoices } from '../../models/runs/hyperparameter-choices.ts';
+import { type OpenAiHyperparameters, OpenAiJob } from '../../models/openai/openai-job.ts';
+import {
+  BATCH_SIZES,
+  type HyperparameterChoices,
+  LEARNING_RATES,
+  SEEDS,
+} from '../../models/runs/hyperparameter-choices.ts';
 import { connection } from '../../models/runs/run.ts';
-import { learningRateOf, TrainingConfig } from '../../models/settings/training-config.ts';
+import { learningRateOf, meantBy, TrainingConfig } from '../../models/settings/training-config.ts';
 import type { Env } from '../../platform/env.ts';
 import { UserError } from '../../platform/failure.ts';
 import { createJob } from '../jobs/create-job.ts';
-import { isThere, newId } from './files.ts';
+import { newId } from './files.ts';
+import { baseOfTuned } from './models.ts';
+import { faultOf, requireFile } from './training-files.ts';
 
-/** By OpenAI's rules. */
-const LEAST_EXAMPLES = 10;
-const LARGEST_SEED = 2_147_483_647;
-/** Of a micro-batch; larger batches are made of several. */
-const MOST_ROWS_AT_ONCE = 64;
-/** As our own API takes them. */
-const LEAST_RATE = 1e-6;
-const LARGEST_RATE = 1;
 /** Clients try again within two minutes at most (retry-after is obeyed up to 120 s). */
 const RETRIED_WITHIN_S = 180;
 
@@ -26,14 +24,18 @@ const RETRIED_WITHIN_S = 180;
 export interface NewFineTuningJob {
   model: string;
   trainingFile: string;
+  /** Null: some examples of the training file are held out. */
+  validationFile: string | null;
   suffix: string | null;
   seed: number | null;
   hyperparameters: OpenAiHyperparameters;
   metadata: Record<string, string> | null;
+  /** Although it would not fit. */
+  force?: boolean | undefined;
 }
 
 /**
- * Creates a job of ours from what a client of OpenAI asks for, with a row that holds the rest. Where the training file cannot be used,
+ * Creates a job of ours from what a client of OpenAI asks for, with a row that holds the rest. Where one of its files cannot be used,
  * only that row, which says why: such a job has failed.
  *
  * Clients send a request again whose answer they did not get, and say that they do (`isRetry`): where the request before
@@ -55,10 +57,12 @@ export async function createFineTuningJob(
   });
 }
 
+/** One that was cancelled is none: its client has got the answer, and asks for another one. */
 async function justCreated(fingerprint: string, transaction: Transaction): Promise<OpenAiJob | null> {
   const [found] = await connection().query(
-    `SELECT * FROM openai_jobs WHERE fingerprint = $fingerprint AND created_at > now() - interval '${RETRIED_WITHIN_S} seconds'
-     ORDER BY seq DESC LIMIT 1`,
+    `SELECT * FROM (SELECT * FROM openai_jobs WHERE fingerprint = $fingerprint ORDER BY seq DESC LIMIT 1) AS newest
+     WHERE created_at > now() - interval '${RETRIED_WITHIN_S} seconds'
+     AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.job_id = newest.job_id AND runs.status = 'cancelled')`,
     { bind: { fingerprint }, transaction, type: QueryTypes.SELECT, model: OpenAiJob, mapToModel: true },
   );
   return found ?? null;
@@ -72,10 +76,13 @@ async function create(
 ): Promise<OpenAiJob> {
   const config = await TrainingConfig.current(transaction);
   const baseModel = await requireModel(asked.model, config, env);
-  const file = await requireFile(asked.trainingFile, transaction);
+  const file = await requireFile('training_file', asked.trainingFile, transaction);
+  const validation =
+    asked.validationFile === null ? null : await requireFile('validation_file', asked.validationFile, transaction);
+  requireNoIndex(asked.validationFile, config);
   const id = newId('ftjob-');
-  const seed = asked.seed ?? randomInt(LARGEST_SEED);
-  const error = faultOf(file);
+  const seed = asked.seed ?? randomInt(SEEDS.most);
+  const error = faultOf(file, validation);
   const job = error
     ? null
     : await createJob(
@@ -83,9 +90,11 @@ async function create(
           name: asked.suffix ?? `${file.filename} on ${asked.model}`.slice(0, 255),
           description: `Asked for as ${id} by a client of OpenAI.`,
           dataset_id: Number(file.dataset_id),
+          validation_dataset_id: validation && Number(validation.dataset_id),
           model_name: baseModel,
           ...chosen(asked.hyperparameters, config),
           seed,
+          force: asked.force,
         },
         env,
         transaction,
@@ -96,7 +105,7 @@ async function create(
       job_id: job?.id ?? null,
       model: asked.model,
       training_file: file.id,
-      validation_file: null,
+      validation_file: validation?.id ?? null,
       result_file: newId('file-'),
       suffix: asked.suffix,
       seed,
@@ -110,56 +119,33 @@ async function create(
 }
 
 /** The base model that is meant, by its own name. @throws UserError with the field and OpenAI's code for what is wrong */
-async function requireModel(asked: string, { model_aliases }: TrainingConfig, env: Env): Promise<string> {
-  const name = model_aliases[asked] ?? asked;
+async function requireModel(asked: string, config: TrainingConfig, env: Env): Promise<string> {
+  const name = meantBy(config, asked);
   const { available, errors } = await findModel(env, name);
   if (available) return name;
-  const meant = name === asked ? '' : `, which stands for ${name},`;
+  const base = await baseOfTuned(asked);
+  if (base !== null)
+    throw new UserError(
+      `The model ${asked} is a tuned one, and cannot be tuned further here. Name its base model, ${base}, and give the examples of both trainings.`,
+      { field: 'model', code: 'model_not_available' },
+    );
+  const why =
+    name === asked
+      ? `is none of this machine's. To let this name stand for one of them, send PATCH /api/v1/config/ with {"model_aliases": {${JSON.stringify(asked)}: "<its name>"}}.`
+      : `stands for ${name}, which cannot be trained here.`;
+  throw new UserError(`The model ${asked} ${why} GET /v1/models lists those that can be trained. ${errors.join(' ')}`, {
+    field: 'model',
+    code: 'model_not_found',
+  });
+}
+
+/** An index holds the examples that it is asked about. @throws UserError with the field and OpenAI's code */
+function requireNoIndex(validationFile: string | null, { default_training_type: type }: TrainingConfig): void {
+  if (validationFile === null || type !== 'rag') return;
   throw new UserError(
-    `The model ${asked}${meant} cannot be trained here: ${errors.join(' ')} GET /v1/models lists those that can. To let this name stand for one of them, send PATCH /api/v1/config/ with {"model_aliases": {${JSON.stringify(asked)}: "<its name>"}}.`,
-    { field: 'model', code: 'model_not_found' },
+    'validation_file cannot be used while default_training_type of the configuration is rag: an index holds the examples that it is asked about. Leave it out, or send PATCH /api/v1/config/ with another training type.',
+    { field: 'validation_file', code: 'invalid_value' },
   );
-}
-
-/** @throws UserError with the field and OpenAI's code for what is wrong */
-async function requireFile(id: string, transaction: Transaction): Promise<OpenAiFile> {
-  const file = await OpenAiFile.findOne({ where: { id, ...isThere() }, transaction });
-  if (!file)
-    throw new UserError(`training_file is ${JSON.stringify(id)}, which is not there. Upload the file first.`, {
-      field: 'training_file',
-      code: 'file_not_found',
-    });
-  if (file.purpose !== 'fine-tune')
-    throw new UserError(`training_file ${id} was uploaded for the purpose ${file.purpose}. Upload it for fine-tune.`, {
-      field: 'training_file',
-      code: 'invalid_file_purpose',
-    });
-  return file;
-}
-
-/** Why nothing can be trained on a file, which its job says. */
-function faultOf({ checked, dataset_id }: OpenAiFile): OpenAiJobError | null {
-  const param = 'training_file';
-  if (checked?.fault) return { ...checked.fault, param };
-  if (checked?.format === 'preference')
-    return {
-      code: 'invalid_training_file',
-      message: 'The file has preferences, and the method is supervised. Give it chats, or prompts with completions.',
-      param,
-    };
-  if (checked && checked.examples < LEAST_EXAMPLES)
-    return {
-      code: 'invalid_n_examples',
-      message: `The training file has ${checked.examples} examples, and needs at least ${LEAST_EXAMPLES}. Add more.`,
-      param,
-    };
-  if (dataset_id === null)
-    return {
-      code: 'invalid_training_file',
-      message: 'The file cannot be read as training data. Upload it again.',
-      param,
-    };
-  return null;
 }
 
 /** What it is trained with: what is `auto`, the configuration decides. */
@@ -168,6 +154,8 @@ function chosen(
   config: TrainingConfig,
 ): HyperparameterChoices {
   return {
+    // As conversations with such a model are shown to it when it answers.
+    tool_calls: 'json',
     ...(n_epochs === 'auto' ? {} : { epochs: n_epochs }),
     ...(batch_size === 'auto' ? {} : batchOf(batch_size)),
     ...(learning_rate_multiplier === 'auto' ? {} : { learning_rate: rateOf(learning_rate_multiplier, config) }),
@@ -177,16 +165,17 @@ function chosen(
 function rateOf(multiplier: number, config: TrainingConfig): number {
   const one = learningRateOf(config, config.default_training_type);
   const rate = multiplier * one;
-  if (rate >= LEAST_RATE && rate <= LARGEST_RATE) return rate;
+  const { least, most } = LEARNING_RATES;
+  if (rate >= least && rate <= most) return rate;
   throw new UserError(
-    `learning_rate_multiplier is ${multiplier}, which makes a learning rate of ${rate}. It must be from ${LEAST_RATE} to ${LARGEST_RATE}; 1 stands for ${one}.`,
+    `learning_rate_multiplier is ${multiplier}, which makes a learning rate of ${rate}. It must be from ${least} to ${most}; 1 stands for ${one}.`,
     { field: 'hyperparameters.learning_rate_multiplier', code: 'invalid_value' },
   );
 }
 
 /** Rows of a step, as micro-batches of equal size. */
 function batchOf(rows: number): { batch_size: number; gradient_accumulation: number } {
-  let batch_size = Math.min(rows, MOST_ROWS_AT_ONCE);
+  let batch_size = Math.min(rows, BATCH_SIZES.most);
   while (rows % batch_size > 0) batch_size--;
   return { batch_size, gradient_accumulation: rows / batch_size };
 }

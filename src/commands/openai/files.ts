@@ -28,8 +28,8 @@ export function isThere() {
 }
 
 /**
- * Deletes a file with what it was stored as. Where a job or project trains on it, the dataset stays as long as that does, and
- * keeps the bytes: a run is never left without its data.
+ * Deletes a file with what it was stored as. Where a job or project trains on it, or validates with it, the dataset stays as long
+ * as that does, and keeps the bytes: a run is never left without its data.
  * @throws NotFoundError
  */
 export async function deleteFile(id: string, env: Env): Promise<void> {

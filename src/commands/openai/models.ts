@@ -1,12 +1,17 @@
 import { stat } from 'node:fs/promises';
+import { Op } from 'sequelize';
 import { findAllModels, findModel } from '../../base-models/find-model.ts';
-import type { FoundModel } from '../../base-models/found-model.ts';
+import type { UsableModel } from '../../base-models/found-model.ts';
 import { OpenAiJob } from '../../models/openai/openai-job.ts';
-import { TrainingConfig } from '../../models/settings/training-config.ts';
+import { Run } from '../../models/runs/run.ts';
+import { meantBy, TrainingConfig } from '../../models/settings/training-config.ts';
 import type { Env } from '../../platform/env.ts';
-import { NotFoundError } from '../../platform/failure.ts';
+import { NotFoundError, UserError } from '../../platform/failure.ts';
 import { ifThere } from '../../platform/files.ts';
 import { modelNameOf, withJobs } from './fine-tuning-jobs.ts';
+
+/** What a name stands for: a base model, or what a run has made, by the end or at the step of a checkpoint. */
+export type Meant = { base: UsableModel } | { run: Run; step: number | null };
 
 /** A model that OpenAI's clients may name. */
 export interface NamedModel {
@@ -16,10 +21,16 @@ export interface NamedModel {
   isTuned: boolean;
 }
 
-/** Base models that can be trained, other names for them, and the models that fine-tuning jobs have made, newest first. */
+/** The list has no pages: of what was tuned, so many of the newest. */
+const MOST_LISTED = 1000;
+const CHECKPOINT = /^(.+):ckpt-step-(\d{1,9})$/;
+const OF_RUN = /^(job|project)-(\d{1,9})(?:-run-(\d{1,9}))?$/;
+
+/** Base models that can be trained, other names for them, and what was tuned: newest first. */
 export async function listNamedModels(env: Env): Promise<NamedModel[]> {
   const { model_aliases } = await TrainingConfig.current();
-  const bases = await Promise.all((await findAllModels(env)).filter(({ available }) => available).map(asNamed));
+  const usable = (await findAllModels(env)).filter((found): found is UsableModel => found.available);
+  const bases = await Promise.all(usable.map(asNamed));
   const byName = new Map(bases.map((base) => [base.name, base]));
   const aliases = Object.entries(model_aliases).flatMap(([name, meant]) => {
     const base = byName.get(meant);
@@ -30,29 +41,101 @@ export async function listNamedModels(env: Env): Promise<NamedModel[]> {
 
 /** @throws NotFoundError */
 export async function findNamedModel(name: string, env: Env): Promise<NamedModel> {
-  if (name.startsWith('ft:')) {
-    const tuned = (await tunedModels()).find((model) => model.name === name);
-    if (tuned) return tuned;
-  } else {
-    const { model_aliases } = await TrainingConfig.current();
-    const found = await findModel(env, model_aliases[name] ?? name);
-    if (found.available) return { ...(await asNamed(found)), name };
-  }
+  const meant = await findMeant(name, env);
+  if ('base' in meant) return { ...(await asNamed(meant.base)), name };
+  return { name, since: meant.run.finished_at ?? meant.run.updated_at, isTuned: true };
+}
+
+/**
+ * What is meant by `ft:…` (a fine-tuning job), `job-1` or `project-1-run-2` (any other job or project, and its newest model or that of a run), each
+ * also with `:ckpt-step-N`, or by the name or another name of a base model.
+ * @throws NotFoundError
+ */
+export async function findMeant(name: string, env: Env): Promise<Meant> {
+  const [, whole = name, step] = CHECKPOINT.exec(name) ?? [];
+  const run = await findTuned(whole, step === undefined);
+  if (run) return { run, step: step === undefined ? null : Number(step) };
+  const base = await findModel(env, meantBy(await TrainingConfig.current(), name));
+  if (base.available) return { base };
   throw new NotFoundError(`The model ${JSON.stringify(name)} does not exist. GET /v1/models lists those that do.`, {
     field: 'model',
     code: 'model_not_found',
   });
 }
 
-async function asNamed({ model_name: name, path }: FoundModel): Promise<NamedModel> {
-  const found = path === null ? null : await ifThere(stat(path));
+/** The base of a tuned model, or of a checkpoint, that has this name; null: none has it. */
+export async function baseOfTuned(name: string): Promise<string | null> {
+  const [, whole = name] = CHECKPOINT.exec(name) ?? [];
+  return (await findTuned(whole, false))?.spec.base_model ?? null;
+}
+
+/** The run that has made a model; of one that has not completed there are checkpoints alone. */
+async function findTuned(name: string, isCompleted: boolean): Promise<Run | null> {
+  const completed = isCompleted ? { status: 'completed' as const } : {};
+  const order: [string, string][] = [['number', 'DESC']];
+  if (name.startsWith('ft:')) {
+    const asked = await jobOf(name);
+    return asked?.job_id ? await Run.findOne({ where: { job_id: asked.job_id, ...completed }, order }) : null;
+  }
+  const [, kind, id, number] = OF_RUN.exec(name) ?? [];
+  if (kind === undefined) return null;
+  const owner = kind === 'job' ? { job_id: Number(id) } : { project_id: Number(id) };
+  return await Run.findOne({
+    where: { ...owner, ...completed, ...(number === undefined ? {} : { number: Number(number) }) },
+    order,
+  });
+}
+
+/** The fine-tuning job that a model is named after. */
+async function jobOf(name: string): Promise<OpenAiJob | null> {
+  const id = { [Op.startsWith]: `ftjob-${name.slice(name.lastIndexOf(':') + 1)}` };
+  const found = await OpenAiJob.findAll({ where: { id, model_deleted_at: null } });
+  return found.find((job) => modelNameOf(job) === name) ?? null;
+}
+
+/**
+ * From now on the name of a fine-tuning job's model, and those of its checkpoints, stand for nothing. Its files stay where they are, as those of every job do.
+ * @throws NotFoundError; UserError for a model of another kind
+ */
+export async function deleteNamedModel(name: string, env: Env): Promise<void> {
+  const meant = await findMeant(name, env);
+  const asked = 'run' in meant && meant.step === null ? await jobOf(name) : null;
+  if (!asked)
+    throw new UserError(
+      `${name} is not the model of a fine-tuning job, and only those can be deleted here. Delete a job or project at /api/v1, and a base model from its cache.`,
+      { field: 'model', code: 'model_not_deletable' },
+    );
+  await asked.update({ model_deleted_at: new Date() });
+}
+
+async function asNamed({ model_name: name, path }: UsableModel): Promise<NamedModel> {
+  const found = await ifThere(stat(path));
   return { name, since: found?.mtime ?? new Date(0), isTuned: false };
 }
 
 async function tunedModels(): Promise<NamedModel[]> {
-  const found = await withJobs(await OpenAiJob.findAll({ order: [['seq', 'DESC']] }));
-  return found.flatMap(({ asked, job }) => {
+  const found = await withJobs(await OpenAiJob.findAll({ order: [['seq', 'DESC']], limit: MOST_LISTED }));
+  const ofJobs = found.flatMap(({ asked, job }) => {
     const { status, finished_at: since } = job?.latestRun ?? {};
-    return status === 'completed' && since ? [{ name: modelNameOf(asked), since, isTuned: true }] : [];
+    return status === 'completed' && since && !asked.model_deleted_at
+      ? [{ name: modelNameOf(asked), since, isTuned: true }]
+      : [];
   });
+  const named = found.flatMap(({ asked }) => asked.job_id ?? []);
+  const runs = await Run.findAll({
+    where: {
+      status: 'completed',
+      'spec.training_type': { [Op.ne]: 'rag' },
+      job_id: { [Op.or]: [null, { [Op.notIn]: named }] },
+    },
+    attributes: ['id', 'workflow_id', 'finished_at'],
+    order: [['finished_at', 'DESC']],
+    limit: MOST_LISTED,
+  });
+  const others = runs.map(({ workflow_id: name, finished_at }) => ({
+    name,
+    since: finished_at ?? new Date(0),
+    isTuned: true,
+  }));
+  return [...ofJobs, ...others].sort((one, other) => other.since.getTime() - one.since.getTime());
 }

@@ -2,18 +2,19 @@ import type { Transaction } from 'sequelize';
 import { Project } from '../../models/projects/project.ts';
 import { ProjectTrait } from '../../models/projects/project-trait.ts';
 import { TraitDataset } from '../../models/projects/trait-dataset.ts';
-import type { HyperparameterChoices, MixingChoices } from '../../models/runs/hyperparameter-choices.ts';
+import type { AskedChoices, MixingChoices } from '../../models/runs/hyperparameter-choices.ts';
 import { TrainingConfig } from '../../models/settings/training-config.ts';
 import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import type { Env } from '../../platform/env.ts';
 import type { TrainingType } from '../../trainer/training-types.ts';
 import { requireUsableDatasets } from '../datasets/require-usable-datasets.ts';
+import { resolveBatch } from '../estimates/resolve-batch.ts';
 import { requireTrainable } from '../runs/require-trainable.ts';
 import { findProject } from './find-project.ts';
-import { checkTraits, datasetIdsOf, type TraitRequest } from './trait-rules.ts';
+import { checkTraits, datasetIdsOf, type TraitRequest, traitsOfSpec } from './trait-rules.ts';
 
 /** A project as it is asked for. */
-export interface NewProject extends HyperparameterChoices {
+export interface NewProject extends AskedChoices {
   name: string;
   description?: string | null | undefined;
   base_model?: string | undefined;
@@ -28,9 +29,11 @@ export interface NewProject extends HyperparameterChoices {
 /** Checks everything, then adds the project with its traits. It has no run until it is started. */
 export async function createProject(body: NewProject, env: Env, transaction: Transaction): Promise<Project> {
   const { name, description, base_model, embedding_model, training_type, max_rows, ...rest } = body;
-  const { output_directory, traits, mixing, ...chosen } = rest;
+  const { output_directory, traits, mixing, ...choices } = rest;
   const config = await TrainingConfig.current(transaction);
   const shares = checkTraits(traits);
+  const planned = { training_type, base_model, max_rows, mixing, traits: traitsOfSpec(shares) };
+  const { chosen } = await resolveBatch(env, config, planned, choices);
   const wanted = { training_type, base_model, embedding_model, hyperparameters: chosen };
   const { type, model } = requireTrainable(wanted, config);
   await requireUsableDatasets(datasetIdsOf(shares), transaction);

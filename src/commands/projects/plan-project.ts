@@ -1,7 +1,7 @@
 import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import { type PlanDependencies, planTraining } from '../runs/plan-training.ts';
 import type { NewProject } from './create-project.ts';
-import { checkTraits } from './trait-rules.ts';
+import { checkTraits, traitsOfSpec } from './trait-rules.ts';
 
 /** A project that nobody asked to create: it needs no name and no place. */
 export type PlannedProject = Omit<NewProject, 'name' | 'output_directory'> & {
@@ -18,6 +18,5 @@ export async function planProject(
   dependencies: PlanDependencies,
 ) {
   if (output_directory !== undefined) await resolveOutputDirectory(output_directory, dependencies.env.outputRoots);
-  const checked = checkTraits(traits).map(({ trait_type, ...trait }) => ({ trait: trait_type, ...trait }));
-  return await planTraining({ ...body, traits: checked }, dependencies);
+  return await planTraining({ ...body, traits: traitsOfSpec(checkTraits(traits)) }, dependencies);
 }

@@ -10,7 +10,7 @@ import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import type { Env } from '../../platform/env.ts';
 import { UserError } from '../../platform/failure.ts';
 import { findPinned, findPinnedIndexModel } from '../../runs/pinned-model.ts';
-import { startAgain } from '../runs/actions.ts';
+import { type Again, startAgain } from '../runs/actions.ts';
 import { findProject } from './find-project.ts';
 
 /**
@@ -18,14 +18,14 @@ import { findProject } from './find-project.ts';
  * anything is written.
  * @throws NotFoundError, UserError, RunAlreadyOpenError
  */
-export async function startProject(id: number, fresh: boolean, env: Env, transaction: Transaction): Promise<Project> {
+export async function startProject(id: number, again: Again, env: Env, transaction: Transaction): Promise<Project> {
   const project = await findProject(id, transaction);
   // The latest run of a project comes without its spec.
-  const resumed = fresh || !project.latestRun ? null : await Run.findByPk(project.latestRun.id, { transaction });
+  const resumed = again.fresh || !project.latestRun ? null : await Run.findByPk(project.latestRun.id, { transaction });
   const model = resumed ? await findPinned(env, resumed) : await findModel(env, project.base_model);
   const index = resumed ? await findPinnedIndexModel(env, resumed) : await findIndexModel(env, project, model);
   for (const found of [model, index]) if (found && !found.available) throw new UserError(found.errors.join(' '));
-  await startAgain({ kind: 'project', id }, fresh, () => projectSpec(project, env, transaction), transaction);
+  await startAgain({ kind: 'project', id }, again, env, () => projectSpec(project, env, transaction), transaction);
   return await findProject(id, transaction);
 }
 

@@ -1,6 +1,7 @@
 import type { RowFilters } from '../../datasets/row-filters.ts';
 import { WHOLE } from '../../datasets/shares.ts';
 import type { TraitType } from '../../models/projects/trait-types.ts';
+import type { RunSpec } from '../../models/runs/run-spec.ts';
 import { UserError } from '../../platform/failure.ts';
 
 export interface TraitRequest {
@@ -71,4 +72,9 @@ function toThousandths(what: string, value: number, most: number): number {
 
 export function datasetIdsOf(shares: TraitShares[]): number[] {
   return shares.flatMap(({ datasets }) => datasets.map(({ dataset_id }) => dataset_id));
+}
+
+/** As run files have them. */
+export function traitsOfSpec(shares: TraitShares[]): RunSpec['traits'] {
+  return shares.map(({ trait_type, ...trait }) => ({ trait: trait_type, ...trait }));
 }

@@ -8,11 +8,27 @@ import { connection, Run } from '../../models/runs/run.ts';
 import type { RunSpec } from '../../models/runs/run-spec.ts';
 import { isFinal } from '../../models/runs/statuses.ts';
 import { transition } from '../../models/runs/transition.ts';
+import type { Env } from '../../platform/env.ts';
 import { ConflictError, UserError } from '../../platform/failure.ts';
 import { PAUSE_WAS_ASKED } from '../../workflows/contract.ts';
+import { requireFit } from '../estimates/require-fit.ts';
 import type { Orchestration } from '../workflows/client.ts';
 import { workflowOf } from '../workflows/run-workflow.ts';
 import { findRun, lockOwner, nameOf, type RunOwner, runsOf } from './owners.ts';
+
+/** What is asked of a run that is in no state for it. */
+export class WrongStateError extends UserError {
+  /** What it is, in a word or some. */
+  readonly state: string;
+  /** What cannot be done with it, as the end of a sentence. */
+  readonly refused: string;
+
+  constructor(name: string, state: string, refused: string) {
+    super(`${name} is ${state} and ${refused}.`);
+    this.state = state;
+    this.refused = refused;
+  }
+}
 
 /** Cancels the latest run. The row decides; the dispatcher tells the workflow, and the lease tells the worker. */
 export async function cancelLatest(owner: RunOwner): Promise<void> {
@@ -21,7 +37,7 @@ export async function cancelLatest(owner: RunOwner): Promise<void> {
   if (!isFinal(run.status) && (await transition({ ...request, unlessIn: ['publishing'] }))) return;
   const { status, phase } = await run.reload();
   const state = isFinal(status) ? status : `being published (${phase})`;
-  throw new UserError(`${nameOf(owner.kind)} ${owner.id} is ${state} and cannot be cancelled any more.`);
+  throw new WrongStateError(`${nameOf(owner.kind)} ${owner.id}`, state, 'cannot be cancelled any more');
 }
 
 /**
@@ -33,23 +49,30 @@ export async function pauseLatest(owner: RunOwner, pause: boolean, orchestration
   const run = await findRun(owner, undefined);
   const name = `${nameOf(owner.kind)} ${owner.id}`;
   if (!isFinal(run.status)) {
-    if (!pause && run.pause_reason === null) throw new UserError(`${name} is ${run.status} and not paused.`);
+    if (!pause && run.pause_reason === null) throw new WrongStateError(name, run.status, 'not paused');
     // One that only waits in the line is a row, and nothing else.
     if (await setPauseReasonInLine(run.id, pause ? PAUSE_WAS_ASKED : null)) return;
     if (await orchestration.pauseTraining(await workflowOf(run), pause)) return;
     await run.reload();
   }
-  throw new UserError(`${name} is ${run.status} and cannot be ${pause ? 'paused' : 'resumed'} any more.`);
+  throw new WrongStateError(name, run.status, `cannot be ${pause ? 'paused' : 'resumed'} any more`);
+}
+
+/** How an owner runs again. `force`: although it would not fit. */
+export interface Again {
+  fresh: boolean;
+  force?: boolean | undefined;
 }
 
 /**
  * Runs again. Not fresh: with the same settings and data as the latest run, which failed or was cancelled, from its last
  * checkpoint. Fresh: from step 0, with `newSpec`.
- * @throws RunAlreadyOpenError; UserError when it is completed, NotFoundError when it was deleted meanwhile
+ * @throws RunAlreadyOpenError; UserError when it is completed or cannot fit, NotFoundError when it was deleted meanwhile
  */
 export async function startAgain(
   owner: RunOwner,
-  fresh: boolean,
+  { fresh, force }: Again,
+  env: Env,
   newSpec: () => Promise<RunSpec>,
   transaction: Transaction,
 ): Promise<void> {
@@ -61,7 +84,9 @@ export async function startAgain(
     );
   }
   const resumes = fresh ? null : latest;
-  await createRun(owner, resumes?.spec ?? (await newSpec()), transaction, resumes);
+  const spec = resumes?.spec ?? (await newSpec());
+  await requireFit(env, spec, { force, resumes: resumes !== null });
+  await createRun(owner, spec, transaction, resumes);
 }
 
 /**

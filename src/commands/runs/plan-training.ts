@@ -1,33 +1,29 @@
+import type { TokenCount } from '../../datasets/draft.ts';
 import { inDataProcess } from '../../datasets/in-data-process.ts';
-import type { RowFilters } from '../../datasets/row-filters.ts';
-import {
-  type HyperparameterChoices,
-  HyperparameterChoicesSchema,
-  type MixingChoices,
-} from '../../models/runs/hyperparameter-choices.ts';
+import type { Lengths } from '../../estimates/training.ts';
+import { type AskedChoices, AskedChoicesSchema, type MixingChoices } from '../../models/runs/hyperparameter-choices.ts';
 import { findSources } from '../../models/runs/mixture-sources.ts';
-import { mixtureSpec, resolveHyperparameters } from '../../models/runs/run-spec.ts';
+import { datasetsOf, mixtureSpec, type RunSpec, resolveHyperparameters } from '../../models/runs/run-spec.ts';
 import { TrainingConfig } from '../../models/settings/training-config.ts';
 import type { Env } from '../../platform/env.ts';
 import type { Slowly } from '../../platform/long-answers.ts';
 import type { TrainingType } from '../../trainer/training-types.ts';
 import { findTokenizer } from '../base-models/find-tokenizer.ts';
 import { requireUsableDatasets } from '../datasets/require-usable-datasets.ts';
-import { requireIndexed } from './require-trainable.ts';
+import { estimateTraining, type MaybeEstimate } from '../estimates/estimate-training.ts';
+import { rememberLengths } from '../estimates/known-lengths.ts';
+import { resolveBatch } from '../estimates/resolve-batch.ts';
+import { requireIndexed, requireNoIndex } from './require-trainable.ts';
 
 /** What a plan is asked for, of a job or a project. */
-interface PlannedTraining extends HyperparameterChoices {
+interface PlannedTraining extends AskedChoices {
   training_type?: TrainingType | undefined;
   base_model?: string | undefined;
   embedding_model?: string | null | undefined;
   /** Null: as many rows as there are. */
   max_rows: number | null;
   mixing?: MixingChoices | undefined;
-  traits: {
-    trait: string;
-    weight_thousandths?: number;
-    datasets: { dataset_id: number; percentage_thousandths: number; filters?: RowFilters }[];
-  }[];
+  traits: RunSpec['traits'];
 }
 
 export interface PlanDependencies {
@@ -44,22 +40,45 @@ const PLAN_WITHIN_MS = 120_000;
  */
 export async function planTraining(body: PlannedTraining, { env, slowly }: PlanDependencies) {
   const { max_rows, traits, mixing, base_model, embedding_model } = body;
-  const shares = traits.flatMap(({ datasets }) => datasets);
-  await requireUsableDatasets(shares.map(({ dataset_id }) => dataset_id));
+  const heldOutFrom = traits.flatMap(({ held_out_from }) => held_out_from?.dataset_id ?? []);
+  await requireUsableDatasets(traits.flatMap(({ datasets }) => datasets.map(({ dataset_id }) => dataset_id)));
+  await requireUsableDatasets(heldOutFrom, null, 'validation_dataset_id');
   const config = await TrainingConfig.current();
   const type = body.training_type ?? config.default_training_type;
   requireIndexed(type, embedding_model);
-  const hyperparameters = resolveHyperparameters(HyperparameterChoicesSchema.strip().parse(body), type, config);
-  const found = await findSources(shares);
+  for (const id of heldOutFrom) requireNoIndex(type, id);
+  const { batch_size, rows_per_step, ...choices } = AskedChoicesSchema.strip().parse(body);
+  // A batch decides nothing of the rows, and they decide which batch fits.
+  const ofRows = resolveHyperparameters(choices, type, config);
+  const found = await findSources(datasetsOf(traits));
   const spec = mixtureSpec(
-    { max_rows, mixing, seed: hyperparameters.seed, traits },
+    { max_rows, mixing, seed: ofRows.seed, traits },
     found.map(({ source }) => source),
   );
   // What rag reads are chunks of texts, which its run alone makes.
   const counts = base_model !== undefined && type !== 'rag';
-  const tokenizer = counts ? await findTokenizer(env, base_model, hyperparameters) : null;
+  const tokenizer = counts ? await findTokenizer(env, base_model, ofRows) : null;
   const { plan, ...rest } = await slowly({ spec, tokenizer }, (onProgress) =>
     inDataProcess('draft', { ...spec, tokenizer }, { timeLimitMs: PLAN_WITHIN_MS, onProgress }),
   );
-  return { plan: { ...plan, ...rest }, base_model: base_model ?? config.default_model, hyperparameters };
+  const model = base_model ?? config.default_model;
+  const wanted = { base_model: model, max_rows, mixing, traits };
+  const lengths = lengthsOf(rest.tokens, plan.heldOutRows, ofRows.max_length);
+  if (lengths) rememberLengths({ ...wanted, hyperparameters: ofRows }, lengths);
+  const batch = { ...choices, batch_size, rows_per_step };
+  const { chosen, reason } = await resolveBatch(env, config, { ...wanted, training_type: type }, batch);
+  const asked = {
+    training_type: type,
+    base_model: model,
+    hyperparameters: resolveHyperparameters(chosen, type, config),
+  };
+  const rows = { train: plan.trainRows, heldOut: plan.heldOutRows, lengths };
+  const estimate: MaybeEstimate = await estimateTraining(env, { ...asked, threads: env.trainerThreads }, rows);
+  return { plan: { ...plan, ...rest }, ...asked, estimate, batchReason: reason };
+}
+
+function lengthsOf(tokens: TokenCount | null, heldOutRows: number, maxLength: number): Lengths | null {
+  if (tokens === null) return null;
+  const { examples, perEpoch, longest = maxLength } = tokens;
+  return { examples, tokens: perEpoch, longest, heldOutRows };
 }

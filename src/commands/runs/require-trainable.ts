@@ -9,6 +9,7 @@ interface Wanted {
   training_type: TrainingType | undefined;
   base_model: string | undefined;
   embedding_model: string | null | undefined;
+  validation_dataset_id?: number | null | undefined;
   hyperparameters: HyperparameterChoices;
 }
 
@@ -32,6 +33,7 @@ export function requireTrainable(wanted: Wanted, config: TrainingDefaults): { ty
     );
   requireAdapters(type, wanted.hyperparameters);
   requireIndexed(type, wanted.embedding_model);
+  requireNoIndex(type, wanted.validation_dataset_id);
   return { type, model: wanted.base_model ?? config.default_model };
 }
 
@@ -50,5 +52,13 @@ export function requireIndexed(type: TrainingType, embeddingModel: string | null
   if (type === 'rag' || embeddingModel === undefined || embeddingModel === null) return;
   throw new UserError(
     `embedding_model is ${JSON.stringify(embeddingModel)}, and training_type is ${type}, which makes no index. Leave it out, or send {"training_type": "rag"}.`,
+  );
+}
+
+/** An index holds the rows that it is asked about: there are none to keep apart. @throws UserError */
+export function requireNoIndex(type: TrainingType, validationDatasetId: number | null | undefined): void {
+  if (type !== 'rag' || validationDatasetId === undefined || validationDatasetId === null) return;
+  throw new UserError(
+    `validation_dataset_id is ${validationDatasetId}, and training_type is rag, whose index holds the rows that it is asked about. Leave it out, or choose another training type.`,
   );
 }

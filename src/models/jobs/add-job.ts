@@ -14,6 +14,7 @@ export interface Ground {
   jobId: number;
   config: TrainingDefaults;
   dataset: ChosenDataset | null;
+  validationDataset: ChosenDataset | null;
 }
 
 const OF_DATASET = [
@@ -33,9 +34,14 @@ const GROUND = prepare(`
     (SELECT json_agg(dataset) FROM (SELECT ${OF_DATASET.join(', ')} FROM datasets WHERE id = ANY($1::int[])) AS dataset) AS datasets
   FROM training_config AS config WHERE config.id = 1`);
 
-/** @param datasetIds of so many jobs */
-async function groundOfJobs(datasetIds: number[], transaction: Transaction | null): Promise<Ground[]> {
-  const values = [keysOf(datasetIds), datasetIds.length];
+type AskedDatasets = Pick<Attributes<Job>, 'dataset_id' | 'validation_dataset_id'>;
+
+/** @param asked of so many jobs */
+async function groundOfJobs(asked: AskedDatasets[], transaction: Transaction | null): Promise<Ground[]> {
+  const ids = asked.flatMap(({ dataset_id, validation_dataset_id: id }) =>
+    id === null ? dataset_id : [dataset_id, id],
+  );
+  const values = [keysOf(ids), asked.length];
   const [ground] = await rowsOf<{ config: TrainingDefaults; jobIds: number[]; datasets: ChosenDataset[] | null }>(
     GROUND,
     values,
@@ -44,7 +50,13 @@ async function groundOfJobs(datasetIds: number[], transaction: Transaction | nul
   if (!ground) throw new Error('The configuration has no row; `mtm migrate` puts it there.');
   const { config, jobIds } = ground;
   const datasets = new Map(ground.datasets?.map((dataset) => [dataset.id, dataset]));
-  return jobIds.map((jobId, index) => ({ jobId, config, dataset: datasets.get(datasetIds[index] ?? 0) ?? null }));
+  const datasetOf = (id: number | null | undefined) => datasets.get(id ?? 0) ?? null;
+  return jobIds.map((jobId, index) => ({
+    jobId,
+    config,
+    dataset: datasetOf(asked[index]?.dataset_id),
+    validationDataset: datasetOf(asked[index]?.validation_dataset_id),
+  }));
 }
 
 export const groundOfJob = batchedOutsideTransactions(groundOfJobs);
@@ -55,6 +67,7 @@ const CHOSEN = [
   'name',
   'description',
   'dataset_id',
+  'validation_dataset_id',
   'training_type',
   'model_name',
   'embedding_model',

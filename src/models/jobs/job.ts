@@ -22,6 +22,8 @@ export class Job extends Model<InferAttributes<Job>, InferCreationAttributes<Job
   declare name: string;
   declare description: string | null;
   declare dataset_id: number;
+  /** What its held-out rows come from; null: from the one above. */
+  declare validation_dataset_id: CreationOptional<number | null>;
   declare training_type: TrainingType;
   declare model_name: string;
   /** Of rag; null: the one that is installed, where the model above answers. */
@@ -48,6 +50,7 @@ export function initJob(sequelize: Sequelize): void {
       name: { type: DataTypes.STRING(255), allowNull: false },
       description: DataTypes.TEXT,
       dataset_id: { type: DataTypes.INTEGER, allowNull: false },
+      validation_dataset_id: DataTypes.INTEGER,
       training_type: { type: DataTypes.STRING(16), allowNull: false },
       model_name: { type: DataTypes.STRING(255), allowNull: false },
       embedding_model: DataTypes.STRING(255),

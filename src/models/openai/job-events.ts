@@ -8,6 +8,8 @@ export interface JobEntry {
   kind: string;
   data: Record<string, unknown>;
   total_steps: number | null;
+  /** Why its run failed, where it did. */
+  error_message: string | null;
   created_at: Date;
 }
 
@@ -20,7 +22,7 @@ const TOLD = `(kind IN ('checkpoint', 'warning', 'waiting') OR kind = 'status' A
 export async function readJobEntries(jobId: number, from: number | null, limit: number): Promise<JobEntry[]> {
   const atMost = from === null ? '' : 'AND seq <= $from';
   return await connection().query<JobEntry>(
-    `SELECT entry.seq, entry.kind, entry.data, run.total_steps, entry.created_at FROM (
+    `SELECT entry.seq, entry.kind, entry.data, run.total_steps, run.error_message, entry.created_at FROM (
        (SELECT run_id, seq, kind, data, created_at FROM run_events AS event
         WHERE run_id IN (SELECT id FROM runs WHERE job_id = $jobId) AND ${TOLD} ${atMost}
         ORDER BY seq DESC LIMIT $limit)

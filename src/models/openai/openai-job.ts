@@ -39,6 +39,8 @@ export class OpenAiJob extends Model<InferAttributes<OpenAiJob>, InferCreationAt
   declare result_file: string;
   /** When it was written: once, so that one that was deleted stays so. */
   declare result_written_at: CreationOptional<Date | null>;
+  /** Its name stands for no model any more. */
+  declare model_deleted_at: CreationOptional<Date | null>;
   declare suffix: string | null;
   declare seed: number;
   declare hyperparameters: OpenAiHyperparameters;
@@ -65,6 +67,7 @@ export function initOpenAiJob(sequelize: Sequelize): void {
       validation_file: DataTypes.TEXT,
       result_file: { type: DataTypes.TEXT, allowNull: false },
       result_written_at: DataTypes.DATE,
+      model_deleted_at: DataTypes.DATE,
       suffix: DataTypes.TEXT,
       seed: { type: DataTypes.INTEGER, allowNull: false },
       hyperparameters: { type: DataTypes.JSONB, allowNull: false },

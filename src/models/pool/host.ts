@@ -7,6 +7,7 @@ import {
   Model,
   type Sequelize,
 } from 'sequelize';
+import type { Machine } from '../../platform/machine.ts';
 import { connection } from '../runs/run.ts';
 
 /** An agent that has not reported for so long is away. It reports every two seconds. */
@@ -18,6 +19,8 @@ export class Host extends Model<InferAttributes<Host>, InferCreationAttributes<H
   declare agent_pid: number;
   /** What its workers may train on: `['cpu']`, or its accelerators, each for one worker. */
   declare devices: CreationOptional<string[]>;
+  /** Its memory and that of its GPUs; null of agents from before they told it. */
+  declare memory: CreationOptional<Machine | null>;
   declare heartbeat_at: CreationOptional<Date>;
   declare started_at: Date;
 
@@ -30,12 +33,18 @@ export class Host extends Model<InferAttributes<Host>, InferCreationAttributes<H
   }
 
   /** Says that this host's agent is there. */
-  static async report(host: { name: string; agentPid: number; devices: string[]; startedAt: Date }): Promise<void> {
-    const { name, agentPid, devices, startedAt } = host;
-    const bind = [name, agentPid, JSON.stringify(devices), startedAt];
+  static async report(host: {
+    name: string;
+    agentPid: number;
+    devices: string[];
+    memory?: Machine;
+    startedAt: Date;
+  }): Promise<void> {
+    const { name, agentPid, devices, memory, startedAt } = host;
+    const bind = [name, agentPid, JSON.stringify(devices), startedAt, memory ? JSON.stringify(memory) : null];
     await connection().query(
-      `INSERT INTO hosts (name, agent_pid, devices, heartbeat_at, started_at) VALUES ($1, $2, $3, now(), $4)
-       ON CONFLICT (name) DO UPDATE SET (agent_pid, devices, heartbeat_at, started_at) = ($2, $3, now(), $4)`,
+      `INSERT INTO hosts (name, agent_pid, devices, heartbeat_at, started_at, memory) VALUES ($1, $2, $3, now(), $4, $5)
+       ON CONFLICT (name) DO UPDATE SET (agent_pid, devices, heartbeat_at, started_at, memory) = ($2, $3, now(), $4, $5)`,
       { bind },
     );
   }
@@ -47,6 +56,7 @@ export function initHost(sequelize: Sequelize): void {
       name: { type: DataTypes.STRING(63), primaryKey: true },
       agent_pid: { type: DataTypes.INTEGER, allowNull: false },
       devices: { type: DataTypes.JSONB, allowNull: false, defaultValue: ['cpu'] },
+      memory: DataTypes.JSONB,
       heartbeat_at: { type: DataTypes.DATE, allowNull: false },
       started_at: { type: DataTypes.DATE, allowNull: false },
     },

@@ -36,19 +36,24 @@ export const HYPERPARAMETER_DEFAULTS = {
   on_bad_rows: 'refuse',
 } as const;
 
+/** Of hyperparameters that are also made from what users of another API choose. */
+export const BATCH_SIZES = { least: 1, most: 64 };
+export const LEARNING_RATES = { least: 1e-6, most: 1 };
+export const SEEDS = { least: 0, most: 2_147_483_647 };
+
 const MIXING_DEFAULTS = { policy: 'shrink', max_repeats: DEFAULT_MAX_REPEATS, similar_rows: 'count' } as const;
 
 /** Hyperparameters that a user may choose; what is left out comes from the configuration or from HYPERPARAMETER_DEFAULTS. */
 export const HyperparameterChoicesSchema = z.strictObject({
-  batch_size: z.int().min(1).max(64).meta(about('batch_size')).optional(),
+  batch_size: z.int().min(BATCH_SIZES.least).max(BATCH_SIZES.most).meta(about('batch_size')).optional(),
   gradient_accumulation: z.int().min(1).max(1024).meta(about('gradient_accumulation')).optional(),
-  learning_rate: z.number().min(1e-6).max(1).meta(about('learning_rate')).optional(),
+  learning_rate: z.number().min(LEARNING_RATES.least).max(LEARNING_RATES.most).meta(about('learning_rate')).optional(),
   epochs: z.int().min(1).max(100).meta(about('epochs')).optional(),
   lora_r: z.int().min(1).max(256).meta(about('lora_r')).optional(),
   lora_alpha: z.int().min(1).max(512).meta(about('lora_alpha')).optional(),
   lora_dropout: z.number().min(0).lt(1).meta(about('lora_dropout')).optional(),
   max_length: z.int().min(16).max(131_072).meta(about('max_length')).optional(),
-  seed: z.int().min(0).max(2_147_483_647).meta(about('seed')).optional(),
+  seed: z.int().min(SEEDS.least).max(SEEDS.most).meta(about('seed')).optional(),
   save_steps: z.int().min(1).max(100_000).meta(about('save_steps')).optional(),
   max_steps: z.int().min(1).max(10_000_000).meta(about('max_steps')).optional(),
   too_long: z.enum(TOO_LONG_CHOICES).meta(about('too_long')).optional(),
@@ -72,6 +77,26 @@ export const HyperparameterChoicesSchema = z.strictObject({
   on_bad_rows: z.enum(BAD_ROWS_CHOICES).meta(about('on_bad_rows')).optional(),
 });
 export type HyperparameterChoices = z.infer<typeof HyperparameterChoicesSchema>;
+
+/** In place of a number: what src/commands/estimates/resolve-batch.ts finds. */
+export const AUTO = 'auto';
+
+/** The same as they are asked for: runs keep numbers alone. */
+export const AskedChoicesSchema = HyperparameterChoicesSchema.extend({
+  batch_size: z
+    .union([z.literal(AUTO), z.int().min(BATCH_SIZES.least).max(BATCH_SIZES.most)])
+    .meta({
+      description: `${HYPERPARAMETER_SENTENCES.batch_size} "auto": the largest that fits, with the same rows per step.`,
+    })
+    .optional(),
+  rows_per_step: z
+    .int()
+    .min(1)
+    .max(65_536)
+    .meta({ description: 'batch_size times gradient_accumulation; in place of the latter.' })
+    .optional(),
+});
+export type AskedChoices = z.infer<typeof AskedChoicesSchema>;
 
 /** How rows are mixed where datasets run out of them (shares.ts), or have the same ones (rows-in-common.ts). */
 export const MixingChoicesSchema = z.strictObject({

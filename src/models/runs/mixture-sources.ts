@@ -1,8 +1,7 @@
 import type { MixtureSource } from '../../datasets/chosen-tables.ts';
 import { DatasetError } from '../../datasets/dataset-error.ts';
-import type { RowFilters } from '../../datasets/row-filters.ts';
 import { Dataset } from '../datasets/dataset.ts';
-import type { DatasetAsOf } from './run-spec.ts';
+import type { SpecDataset } from './run-spec.ts';
 
 /** A dataset of a mixture for the data engine, and what its file must be. */
 export interface FoundSource {
@@ -12,14 +11,12 @@ export interface FoundSource {
 }
 
 /**
- * The datasets of a mixture, in the order of its shares: as the run was asked for where a share says so, else as they are.
+ * The datasets of a mixture, in their order: as the run was asked for where the spec says so, else as they are.
  * @throws DatasetError when one is gone, or has no mapping
  */
-export async function findSources(
-  shares: { dataset_id: number; filters?: RowFilters | undefined; dataset?: DatasetAsOf | undefined }[],
-): Promise<FoundSource[]> {
-  const datasets = await Dataset.findAll({ where: { id: shares.map(({ dataset_id }) => dataset_id) } });
-  return shares.map(({ dataset_id: id, filters, dataset: asOf }) => {
+export async function findSources(wanted: SpecDataset[]): Promise<FoundSource[]> {
+  const datasets = await Dataset.findAll({ where: { id: wanted.map(({ dataset_id }) => dataset_id) } });
+  return wanted.map(({ dataset_id: id, filters, dataset: asOf }) => {
     const dataset = datasets.find((candidate) => candidate.id === id);
     const { mapping, sha256, source_sha256 } = asOf ?? dataset ?? { mapping: null };
     if (!dataset || !mapping || !sha256)

@@ -172,6 +172,7 @@ export async function recordPlan(lease: Lease, found: PlanEvent): Promise<boolea
     countedRows: found.rows,
     examples: found.examples,
     perEpoch: found.tokens,
+    longest: found.longest_tokens,
     truncatedRows: found.truncated_rows,
     droppedRows: found.dropped_rows,
     skippedRows: found.skipped_rows,

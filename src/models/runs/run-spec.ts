@@ -50,6 +50,8 @@ export const RunSpecSchema = z.object({
           dataset: DatasetAsOfSchema.optional(),
         }),
       ),
+      /** The dataset that held-out rows come from. Not there: a part of the rows of those above is held out. */
+      held_out_from: z.object({ dataset_id: z.number().int(), dataset: DatasetAsOfSchema.optional() }).optional(),
     }),
   ),
   /** Not there: the policy shrink. */
@@ -112,7 +114,15 @@ export function resolveHyperparameters(
   };
 }
 
-/** What a mixture of these datasets is made from. `sources`: of all shares. */
+/** A dataset of a mixture, as its run was asked for with it. */
+export type SpecDataset = Pick<RunSpec['traits'][number]['datasets'][number], 'dataset_id' | 'filters' | 'dataset'>;
+
+/** The datasets of a mixture: those of all shares, and then those that held-out rows alone come from. */
+export function datasetsOf(traits: RunSpec['traits']): SpecDataset[] {
+  return [...traits.flatMap(({ datasets }) => datasets), ...traits.flatMap(({ held_out_from }) => held_out_from ?? [])];
+}
+
+/** What a mixture is made from. `sources`: of `datasetsOf` its traits, in that order. */
 export function mixtureSpec(
   { max_rows, traits, mixing = {}, seed }: Pick<RunSpec, 'max_rows' | 'traits' | 'mixing'> & { seed: number },
   sources: MixtureSource[],
@@ -125,9 +135,10 @@ export function mixtureSpec(
       maxRows: max_rows,
       policy: mixing.policy,
       maxRepeats: mixing.max_repeats,
-      traits: traits.map(({ trait, weight_thousandths, datasets }) => ({
+      traits: traits.map(({ trait, weight_thousandths, datasets, held_out_from }) => ({
         trait,
         weightThousandths: weight_thousandths,
+        heldOutFrom: held_out_from && { datasetId: held_out_from.dataset_id },
         datasets: datasets.map(({ dataset_id, percentage_thousandths }) => ({
           datasetId: dataset_id,
           percentageThousandths: percentage_thousandths,

@@ -45,6 +45,11 @@ export function learningRateOf(config: TrainingDefaults, type: TrainingType): nu
   return config.learning_rate_is_chosen ? config.default_learning_rate : LEARNING_RATES[type];
 }
 
+/** The base model that a name stands for: its own, unless it is an alias. Every object has a `constructor`, which is none. */
+export function meantBy({ model_aliases }: Pick<TrainingDefaults, 'model_aliases'>, name: string): string {
+  return new Map(Object.entries(model_aliases)).get(name) ?? name;
+}
+
 export function initTrainingConfig(sequelize: Sequelize): void {
   TrainingConfig.init(
     {

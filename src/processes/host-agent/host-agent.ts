@@ -1,4 +1,5 @@
 import { Worker as TemporalWorker } from '@temporalio/worker';
+import { createDownloadModel } from '../../activities/base-models/download-model.ts';
 import { createCheckOutput } from '../../activities/outputs/check-output.ts';
 import { createHostActivities } from '../../activities/pool/host.ts';
 import { connectModels } from '../../models/database.ts';
@@ -7,6 +8,7 @@ import { Host } from '../../models/pool/host.ts';
 import { devicesOf } from '../../platform/devices.ts';
 import type { Env } from '../../platform/env.ts';
 import { createLogger } from '../../platform/logger.ts';
+import { gpusOf, machineOf } from '../../platform/machine.ts';
 import { requireDatabaseUrl } from '../../platform/postgres/database-url.ts';
 import { runUntilStopped } from '../../platform/process-lifecycle.ts';
 import { ensureTrainerPython } from '../../platform/python.ts';
@@ -17,6 +19,8 @@ import { installTemporalLogger } from '../orchestrator/orchestrator.ts';
 import { stopTimeMs, WorkerProcesses } from './worker-processes.ts';
 
 const REPORT_EVERY_MS = 2_000;
+/** nvidia-smi takes a tenth of a second of a CPU. */
+const LOOK_AT_GPUS_EVERY_MS = 30_000;
 /** Beyond the workers' end, for the connections. */
 const CLOSE_MS = 1_000;
 
@@ -40,12 +44,22 @@ export async function main(env: Env): Promise<void> {
     namespace: env.temporalNamespace,
     identity: `host-${env.hostName}`,
     taskQueue: hostQueue(env.hostName),
-    activities: { ...createHostActivities(env.hostName, processes, createCheckOutput(env, python, warm.start)) },
+    activities: {
+      ...createHostActivities(env.hostName, processes, {
+        checkOutput: createCheckOutput(env, python, warm.start),
+        downloadModel: createDownloadModel(env, python),
+      }),
+    },
     shutdownGraceTime: '2s',
   });
+  let gpus = await gpusOf();
+  const lookAtGpus =
+    gpus.length > 0 ? setInterval(() => void gpusOf().then((found) => (gpus = found)), LOOK_AT_GPUS_EVERY_MS) : null;
   const report = async () => {
     // Without its place it must not write over what another agent reports.
-    if (place.isHeld) await Host.report({ name: env.hostName, agentPid: process.pid, devices, startedAt });
+    if (!place.isHeld) return;
+    const memory = await machineOf(env, gpus);
+    await Host.report({ name: env.hostName, agentPid: process.pid, devices, memory, startedAt });
   };
   await report();
   const timer = setInterval(() => void report().catch(() => {}), REPORT_EVERY_MS);
@@ -57,6 +71,7 @@ export async function main(env: Env): Promise<void> {
     running: Promise.race([running, place.lost]),
     stop: async () => {
       clearInterval(timer);
+      if (lookAtGpus) clearInterval(lookAtGpus);
       worker.shutdown();
       await processes.stop();
       await running;

@@ -6,7 +6,9 @@ import { setTimeout as after } from 'node:timers/promises';
 import { BUILT } from '../../platform/built-files.ts';
 import { childEnv, PROJECT_ROOT } from '../../platform/env.ts';
 import { ifThere } from '../../platform/files.ts';
+import type { Asked, Handed } from '../../platform/handed-listener.ts';
 import type { ReadyMessage } from '../../platform/process-lifecycle.ts';
+import type { StandIn } from './stand-in.ts';
 
 const START_TIMEOUT_MS = 60_000;
 /** A little more than a process gives itself: runUntilStopped. */
@@ -23,18 +25,23 @@ export class ServiceProcess {
   readonly #logFile: string;
   readonly #env: Record<string, string>;
   readonly #stopGraceMs: number;
+  readonly #standIn: StandIn | undefined;
   #child: ChildProcess | undefined;
   #gone: Promise<void> = Promise.resolve();
   #stopping = false;
   #restartDelayMs = FIRST_RESTART_DELAY_MS;
 
-  /** @param stopGraceMs how long `stop` waits before it kills */
+  /**
+   * @param stopGraceMs how long `stop` waits before it kills
+   * @param standIn keeps its port open while it is started again
+   */
   constructor(
     name: 'api' | 'orchestrator' | 'host',
     logsDir: string,
     env: Record<string, string>,
-    stopGraceMs = STOP_GRACE_MS,
+    { stopGraceMs = STOP_GRACE_MS, standIn }: { stopGraceMs?: number | undefined; standIn?: StandIn } = {},
   ) {
+    this.#standIn = standIn;
     this.name = name;
     this.#logFile = join(logsDir, `${name}.log`);
     this.#env = env;
@@ -48,10 +55,7 @@ export class ServiceProcess {
   /** Resolves when the process says that it is ready. @throws Error with its last words when it ends before. */
   async start(): Promise<ReadyMessage> {
     const child = this.#spawn();
-    const ready = new Promise<ReadyMessage>((resolve) =>
-      child.once('message', (message) => resolve(message as ReadyMessage)),
-    );
-    const outcome = await Promise.race([ready, this.#gone, after(START_TIMEOUT_MS, 'silent', { ref: false })]);
+    const outcome = await Promise.race([readyOf(child), this.#gone, after(START_TIMEOUT_MS, 'silent', { ref: false })]);
     if (typeof outcome === 'object') {
       void this.#gone.then(() => this.#restart());
       return outcome;
@@ -63,6 +67,7 @@ export class ServiceProcess {
   /** SIGTERM, and SIGKILL when it takes too long. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#standIn?.end();
     const child = this.#child;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     child.kill('SIGTERM');
@@ -81,6 +86,12 @@ export class ServiceProcess {
         env: childEnv(this.#env),
       });
       this.#child = child;
+      child.on('message', (message: ReadyMessage | Asked) => {
+        if ('ready' in message) return;
+        if (message.asks === 'connections') this.#standIn?.handConnections(child);
+        else if (this.#standIn) this.#standIn.handListener(child);
+        else child.send({ hands: 'listener' } satisfies Handed);
+      });
       this.#gone = new Promise((resolve) => {
         child.once('exit', () => resolve());
         child.once('error', () => resolve());
@@ -93,11 +104,12 @@ export class ServiceProcess {
 
   async #restart(): Promise<void> {
     if (this.#stopping) return;
+    this.#standIn?.begin();
     await after(this.#restartDelayMs);
     if (this.#stopping) return;
     this.#restartDelayMs = Math.min(this.#restartDelayMs * 2, LONGEST_RESTART_DELAY_MS);
     const child = this.#spawn();
-    child.once('message', () => {
+    void readyOf(child).then(() => {
       this.#restartDelayMs = FIRST_RESTART_DELAY_MS;
     });
     void this.#gone.then(() => this.#restart());
@@ -107,4 +119,13 @@ export class ServiceProcess {
     const text = (await ifThere(readFile(this.#logFile, 'utf8'))) ?? '';
     return `${text.trim().split('\n').slice(-4).join('\n')} (log: ${this.#logFile})`;
   }
+}
+
+/** Resolves when a process says that it can be used; never, where it does not. */
+function readyOf(child: ChildProcess): Promise<ReadyMessage> {
+  return new Promise((resolve) =>
+    child.on('message', (message: ReadyMessage | Asked) => {
+      if ('ready' in message) resolve(message);
+    }),
+  );
 }

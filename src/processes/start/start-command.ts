@@ -1,4 +1,5 @@
 import type { Env } from '../../platform/env.ts';
+import { noteService } from '../../platform/service-file.ts';
 import { startService } from './start.ts';
 
 /** `npm start`: runs the service until Ctrl-C, and says where each part is. A second Ctrl-C ends at once. */
@@ -16,6 +17,8 @@ export async function main(env: Env): Promise<void> {
     );
     process.exit(0);
   }
+  const { apiUrl, temporalUiUrl } = first;
+  const note = await noteService(env.home, { url: apiUrl, temporal_ui_url: temporalUiUrl });
   const database = new URL(first.databaseUrl);
   database.password = '';
   console.log(`
@@ -31,6 +34,8 @@ Model Training Manager is running. Ctrl-C ends it; runs go on at the next start.
   await asked;
   console.log('\nStopping…');
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+  // First: whoever asks hears that it ends, rather than being sent to an address that closes.
+  await note.remove();
   await first.stop();
   console.log('Stopped.');
   process.exit(0);

@@ -13,6 +13,7 @@ import { keepIdsUnique } from '../../runs/ids-on-disk.ts';
 import { stopTimeMs } from '../host-agent/worker-processes.ts';
 import { lockHome } from './home-lock.ts';
 import { ServiceProcess } from './service-process.ts';
+import { StandIn } from './stand-in.ts';
 
 /** The service, running on this machine. */
 export interface RunningService {
@@ -101,7 +102,10 @@ export async function startService(env: Env, onProgress: (line: string) => void)
     const settings = toVariables({ ...env, databaseUrl, temporalAddress, temporalUiUrl, port: apiPort });
     const processes = (['orchestrator', 'host', 'api'] as const).map(
       (name) =>
-        new ServiceProcess(name, join(env.home, 'logs'), settings, name === 'host' ? agentStopMs(env) : undefined),
+        new ServiceProcess(name, join(env.home, 'logs'), settings, {
+          stopGraceMs: name === 'host' ? agentStopMs(env) : undefined,
+          ...(name === 'api' ? { standIn: new StandIn(apiPort, env.host) } : {}),
+        }),
     );
     // Begun together and ended one after another: no new requests first, then no new work, then the workflows.
     for (const process of processes) stops.push(() => process.stop());

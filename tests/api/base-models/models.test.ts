@@ -65,7 +65,7 @@ describe('base models in the API', function () {
       'chat_template.jinja': '{{ messages }}',
       '1_Pooling/config.json': '{}',
     });
-    const { size_bytes, ...told } = await get('org/model');
+    const { size_bytes, disk_bytes, ...told } = await get('org/model');
     assert.deepEqual(told, {
       name: 'org/model',
       available: true,
@@ -84,6 +84,8 @@ describe('base models in the API', function () {
       template: null,
     });
     assert.ok(Number(size_bytes) > 300);
+    // The reference to its snapshot as well.
+    assert.equal(disk_bytes, Number(size_bytes) + 'abc123'.length);
     for (const name of ['org%2Fmodel', 'org/model@abc123', 'org%2Fmodel%40main'])
       assert.equal((await get(name)).path, path, name);
   });
@@ -136,7 +138,7 @@ describe('base models in the API', function () {
       String(items[0]?.errors),
       /tokenizer.json or tokenizer.model is missing.*model.safetensors is missing/,
     );
-    assert.match(String(items[1]?.errors), /config.json is missing. Get it again with `hf download org\/broken`/);
+    assert.match(String(items[1]?.errors), /config.json is missing. Get it again with `mtm model add org\/broken`/);
     assert.equal(items[1]?.license, 'mit');
     assert.deepEqual(await get('org/broken'), { ...items[1], template: null });
     const usable = await api.call('GET', '/projects/models/available');
@@ -144,7 +146,7 @@ describe('base models in the API', function () {
   });
 
   it('that are not there are 404, with what to do', async () => {
-    assert.match(String((await get('none/such', 404)).detail), /Put it there with `hf download none\/such`/);
+    assert.match(String((await get('none/such', 404)).detail), /Put it there with `mtm model add none\/such`/);
     assert.match(String((await get('/etc', 404)).detail), /add its directory to MTM_MODEL_ROOTS/);
     assert.match(String((await get('%2Fetc%2f..', 404)).detail), /add its directory to MTM_MODEL_ROOTS/);
     assert.match(String((await get('a%00b', 422)).detail), /name is/);

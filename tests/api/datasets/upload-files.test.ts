@@ -139,6 +139,14 @@ describe('files that no row names', function () {
     assert.deepEqual(await readdir(join(api.env.home, 'uploads', 'unfinished')), []);
   });
 
+  it('are removed when they are notes that nobody came to finish', async () => {
+    const notes = join(api.env.home, 'uploads', 'unfinished');
+    const gone = { host: api.env.hostName, pid: process.pid, start: 'another process of this pid' };
+    await writeFile(join(notes, '.draft-a'), JSON.stringify(gone));
+    await sweepFiles(api.env);
+    assert.deepEqual(await readdir(notes), []);
+  });
+
   it('and no note tells of stay: the database may be a backup', async () => {
     const path = join(api.env.home, 'datasets', `${randomUUID()}.parquet`);
     await writeFile(path, 'x');

@@ -36,7 +36,7 @@ describe('errors of PostgreSQL', function () {
       if (ctx.query.path !== undefined) await readFile(String(ctx.query.path));
       await database.sequelize.query(String(ctx.query.sql));
     });
-    server = await listen(app, 0, '127.0.0.1');
+    server = await listen(app, { port: 0, host: '127.0.0.1' });
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   });
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { ANSWER_WITHIN_MS } from '../../../src/platform/long-answers.ts';
 import { type ApiOnly, startTestApi } from '../../support/api.ts';
 import { startTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { dataProcesses } from '../../support/processes.ts';
@@ -17,7 +18,7 @@ describe('what takes longer than an answer may', function () {
 
   before(async () => {
     database = await startTestDatabase();
-    api = await startTestApi(database);
+    api = await startTestApi(database, {}, { answerWithinMs: ANSWER_WITHIN_MS });
     impatient = await startTestApi(database, {}, { answerWithinMs: 300 });
     id = Number((await api.upload('rows.csv', csvRows(20_000))).body.id);
   });

@@ -27,6 +27,27 @@ describe('a service of which one process is killed', function () {
     assert.deepEqual(await processesOf(service.env.home), [], 'nothing is left');
   });
 
+  it('answers whoever asks while the API is started again', async () => {
+    const api = (await processesOf(service.env.home)).find(({ command }) => / api$/.test(command.trim()));
+    assert.ok(api);
+    const killedAt = Date.now();
+    process.kill(api.pid, 'SIGKILL');
+    // Until the kernel has taken the killed process apart, its port refuses.
+    let refusedForMs = 0;
+    const ask = async () =>
+      await Promise.all(Array.from({ length: 20 }, () => fetch(`${service.apiUrl}/api/v1/health`)));
+    const answers = await until('answers', async () =>
+      ask().catch(() => {
+        refusedForMs = Date.now() - killedAt;
+        return null;
+      }),
+    );
+    const awayForMs = Date.now() - killedAt;
+    assert.ok(answers.every(({ status }) => status === 200));
+    // Take the StandIn out of src/processes/start/start.ts, and nobody listens until the next one answers.
+    assert.ok(refusedForMs < awayForMs / 2, `refused for ${refusedForMs} of ${awayForMs} ms`);
+  });
+
   for (const [name, pattern] of Object.entries(PROCESSES)) {
     it(`starts ${name} again`, async () => {
       // Take startAgain out of keepRunning (src/processes/start/start.ts), or #restart out of ServiceProcess, and it stays away.

@@ -1,4 +1,4 @@
-import type { components } from './schema';
+import type { components } from '../../../generated/api';
 
 const AGAIN_MS = 2_000;
 

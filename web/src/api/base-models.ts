@@ -1,6 +1,6 @@
 import { queryOptions } from '@tanstack/react-query';
+import type { components } from '../../../generated/api';
 import { bodyOf, client } from './client.ts';
-import type { components } from './schema';
 
 /** How often the facts of a chat template are asked for that are still being found out. */
 const TEMPLATE_EVERY_MS = 2_000;
@@ -9,7 +9,8 @@ export type BaseModel = components['schemas']['BaseModel'];
 export type BaseModelWithTemplate = components['schemas']['BaseModelWithTemplate'];
 export type ChatTemplateFacts = NonNullable<BaseModelWithTemplate['template']>;
 
-const baseModelsKey = ['base-models'] as const;
+/** Everything that is read of base models begins with this. */
+export const baseModelsKey = ['base-models'] as const;
 
 /** All base models on the machine of the service, usable or not, by name. */
 export const baseModelsQuery = queryOptions({

@@ -1,6 +1,6 @@
 import createClient from 'openapi-fetch';
+import type { paths } from '../../../generated/api';
 import { connection } from './connection.ts';
-import type { paths } from './schema';
 
 /** What the API refuses, in its own words: they name the field, the value and the remedy. */
 export class ApiRefusal extends Error {

@@ -1,7 +1,7 @@
 import { keepPreviousData, queryOptions } from '@tanstack/react-query';
+import type { components, paths } from '../../../generated/api';
 import { untilDone, whenDone } from './at-work.ts';
 import { bodyOf, client } from './client.ts';
-import type { components, paths } from './schema';
 import type { Dataset, Mapping } from './types.ts';
 
 const LIST_EVERY_MS = 10_000;

@@ -1,8 +1,8 @@
 import { queryOptions } from '@tanstack/react-query';
+import type { components } from '../../../generated/api';
 import { type AtWork, untilDone } from './at-work.ts';
 import { bodyOf, client } from './client.ts';
-import type { components } from './schema';
-import type { MixturePlan, RunOwner } from './types.ts';
+import type { Plan, RunOwner } from './types.ts';
 
 type Schemas = components['schemas'];
 
@@ -21,8 +21,8 @@ export function planQuery({ kind, body }: PlannedRun) {
     queryKey: ['plan', kind, body],
     queryFn: () =>
       kind === 'job'
-        ? bodyOf<MixturePlan | AtWork>(client.POST('/api/v1/jobs/plan', { body }))
-        : bodyOf<MixturePlan | AtWork>(client.POST('/api/v1/projects/plan', { body })),
+        ? bodyOf<Plan | AtWork>(client.POST('/api/v1/jobs/plan', { body }))
+        : bodyOf<Plan | AtWork>(client.POST('/api/v1/projects/plan', { body })),
     staleTime: PLAN_IS_GOOD_MS,
     refetchInterval: untilDone,
   });

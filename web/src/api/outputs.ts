@@ -1,7 +1,7 @@
 import { queryOptions } from '@tanstack/react-query';
+import type { components } from '../../../generated/api';
 import { bodyOf, client } from './client.ts';
 import { ownerKey } from './runs.ts';
-import type { components } from './schema';
 import type { RunOwner } from './types.ts';
 
 export type OutputFile = components['schemas']['OutputFiles']['items'][number];

@@ -6,11 +6,13 @@ export interface RequestField {
   name: string;
   /** What it does, in a sentence. */
   description: string;
-  kind: 'integer' | 'number' | 'choice' | 'switch' | 'names' | 'text';
-  /** Of a number; null: no bound. `isBelow`: the largest itself is not allowed. */
+  kind: 'integer' | 'number' | 'choice' | 'switch' | 'names' | 'pairs' | 'text';
+  /** Of a number; null: no bound. `isAbove`, `isBelow`: the bound itself is not allowed. */
   least: number | null;
   most: number | null;
+  isAbove: boolean;
   isBelow: boolean;
+  /** Of a number: words that it may be instead. */
   choices: string[];
   /** What is taken without it; null where that depends on more. */
   standard: string | null;
@@ -23,10 +25,13 @@ interface Schema {
   description?: string;
   minimum?: number;
   maximum?: number;
+  exclusiveMinimum?: number;
   exclusiveMaximum?: number;
   enum?: unknown[];
   items?: Schema;
   properties?: Record<string, Schema>;
+  additionalProperties?: unknown;
+  anyOf?: Schema[];
   default?: unknown;
   'x-default'?: unknown;
 }
@@ -59,25 +64,29 @@ function partsOf(schema: Schema | undefined): Record<string, Schema> {
   return schema?.properties ?? schema?.items?.properties ?? {};
 }
 
-function fieldOf(name: string, schema: Schema): RequestField {
-  const standard = schema['x-default'] ?? schema.default;
+function fieldOf(name: string, whole: Schema): RequestField {
+  const standard = whole['x-default'] ?? whole.default;
+  const words = whole.anyOf?.flatMap(({ enum: choices }) => choices ?? []);
+  const schema = { ...whole, ...whole.anyOf?.find(({ enum: choices }) => choices === undefined) };
   return {
     name,
     description: schema.description ?? '',
     kind: kindOf(schema),
-    least: schema.minimum ?? null,
+    least: schema.exclusiveMinimum ?? schema.minimum ?? null,
     most: schema.exclusiveMaximum ?? schema.maximum ?? null,
+    isAbove: schema.exclusiveMinimum !== undefined,
     isBelow: schema.exclusiveMaximum !== undefined,
-    choices: (schema.enum ?? []).filter((choice) => typeof choice === 'string'),
+    choices: (words ?? schema.enum ?? []).filter((choice) => typeof choice === 'string'),
     standard: standard === undefined || standard === null ? null : String(standard),
   };
 }
 
-function kindOf({ type, enum: choices }: Schema): RequestField['kind'] {
+function kindOf({ type, enum: choices, additionalProperties: values }: Schema): RequestField['kind'] {
   const types = [type ?? []].flat();
   if (choices !== undefined) return 'choice';
   if (types.includes('boolean')) return 'switch';
   if (types.includes('integer')) return 'integer';
   if (types.includes('number')) return 'number';
+  if (types.includes('object') && typeof values === 'object') return 'pairs';
   return types.includes('array') ? 'names' : 'text';
 }

@@ -1,6 +1,7 @@
-import { createParser } from 'eventsource-parser';
+import type { EventSourceMessage } from 'eventsource-parser';
 import { detailOf } from './client.ts';
 import { connection } from './connection.ts';
+import { sentEvents } from './sent-events.ts';
 import type { RunOwner } from './types.ts';
 
 const TRY_AGAIN_MS = 2_000;
@@ -45,7 +46,8 @@ export async function followRun(
       } else {
         connection.reached();
         listener.onOpen();
-        for await (const event of eventsOf(response.body)) {
+        for await (const message of sentEvents(response.body)) {
+          const event = eventOf(message);
           last = event.id ?? last;
           listener.onEvent(event);
           if (event.kind === 'end') return;
@@ -64,29 +66,7 @@ async function refusalOf(response: Response): Promise<string> {
   return detailOf(body) ?? `The answer was ${response.status}.`;
 }
 
-async function* eventsOf(body: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<RunEvent> {
-  const read: RunEvent[] = [];
-  const parser = createParser({
-    onEvent: ({ id, event, data }) => {
-      const { at, ...rest } = JSON.parse(data) as Record<string, unknown>;
-      read.push({
-        id: id ?? null,
-        kind: event ?? 'message',
-        at: typeof at === 'string' ? new Date(at) : null,
-        data: rest,
-      });
-    },
-  });
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      parser.feed(value);
-      yield* read.splice(0);
-    }
-  } finally {
-    // Frees the connection: a browser has six for each host.
-    await reader.cancel().catch(() => {});
-  }
+function eventOf({ id, event, data }: EventSourceMessage): RunEvent {
+  const { at, ...rest } = JSON.parse(data) as Record<string, unknown>;
+  return { id: id ?? null, kind: event ?? 'message', at: typeof at === 'string' ? new Date(at) : null, data: rest };
 }

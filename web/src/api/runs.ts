@@ -1,6 +1,6 @@
 import { keepPreviousData, queryOptions } from '@tanstack/react-query';
+import type { paths } from '../../../generated/api';
 import { bodyOf, client } from './client.ts';
-import type { paths } from './schema';
 import type { Job, Project, RunOwner } from './types.ts';
 
 const OPEN_EVERY_MS = 2_000;
@@ -105,6 +105,19 @@ export function mixtureQuery(owner: RunOwner, run: number) {
       owner.kind === 'job'
         ? bodyOf(client.GET('/api/v1/jobs/{id}/mixture', { params }))
         : bodyOf(client.GET('/api/v1/projects/{id}/mixture', { params })),
+  });
+}
+
+/** Some of the rows that a run holds out. They never change. @throws ApiRefusal 404 before they are prepared */
+export function heldOutQuery(owner: RunOwner, run: number, offset: number, rows: number) {
+  const params = { path: { id: owner.id }, query: { run, part: 'held_out' as const, offset, rows } };
+  return queryOptions({
+    queryKey: [...ownerKey(owner), 'held-out', run, offset, rows],
+    queryFn: () =>
+      owner.kind === 'job'
+        ? bodyOf(client.GET('/api/v1/jobs/{id}/mixture', { params }))
+        : bodyOf(client.GET('/api/v1/projects/{id}/mixture', { params })),
+    staleTime: Number.POSITIVE_INFINITY,
   });
 }
 

@@ -1,6 +1,6 @@
 import { keepPreviousData, queryOptions } from '@tanstack/react-query';
+import type { components } from '../../../generated/api';
 import { bodyOf, client } from './client.ts';
-import type { components } from './schema';
 
 const POOL_EVERY_MS = 3_000;
 const HEALTH_EVERY_MS = 5_000;

@@ -1,5 +1,5 @@
+import type { components } from '../../../generated/api';
 import { bodyOf, client } from './client.ts';
-import type { components } from './schema';
 
 export type Config = components['schemas']['Config'];
 export type ConfigChanges = components['schemas']['ConfigPatch'];

@@ -1,4 +1,4 @@
-import type { components } from './schema';
+import type { components } from '../../../generated/api';
 
 type Schemas = components['schemas'];
 
@@ -16,6 +16,9 @@ export type Report = Schemas['Report'];
 export type ReportTrait = Report['traits'][number];
 export type ReportRetrieval = NonNullable<Report['retrieval']>[number];
 export type MixturePlan = Schemas['MixturePlan'];
+/** A plan of what nobody has asked to train yet. */
+export type Plan = Schemas['Plan'];
+export type Estimate = Schemas['Estimate'];
 export type Dataset = Schemas['Dataset'];
 export type PreviewRow = Schemas['DatasetPreview']['rows'][number];
 export type DatasetProfile = Schemas['DatasetProfile'];
@@ -25,6 +28,12 @@ export type MappingCheck = Schemas['DatasetValidation'];
 export type RowTokens = Schemas['RowTokens'];
 /** Which column is which part of a conversation. */
 export type Mapping = Record<string, string>;
+/** Fields that can be nothing but null: openapi-fetch takes them for such as are never sent. */
+type WithoutNulls<Message> = Message extends unknown ? Omit<Message, 'audio' | 'function_call'> : never;
+/** As models are asked: `/v1/chat/completions` takes the same. */
+export type AskedMessage = WithoutNulls<Schemas['PromptRequest']['messages'][number]>;
+export type Tool = NonNullable<Schemas['VoteCreate']['tools']>[number];
+export type Sampling = Schemas['VoteCreate']['parameters'];
 export type RunStatus = Run['status'];
 export type RunPhase = Run['phase'];
 

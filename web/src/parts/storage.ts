@@ -12,9 +12,9 @@ export function kept(key: string, store: Store = 'browser'): string | null {
 }
 
 /** What was kept as JSON; null also where it is none. */
-export function keptJson(key: string): unknown {
+export function keptJson(key: string, store: Store = 'browser'): unknown {
   try {
-    return JSON.parse(kept(key) ?? 'null');
+    return JSON.parse(kept(key, store) ?? 'null');
   } catch {
     return null;
   }

@@ -1,9 +1,8 @@
 import { Op } from 'sequelize';
 import { z } from 'zod';
-import { incomingDir } from '../../../commands/datasets/storage.ts';
 import { deleteFile, findFile, isThere } from '../../../commands/openai/files.ts';
 import { OpenAiFile } from '../../../models/openai/openai-file.ts';
-import { DiskRoom } from '../../datasets/disk-room.ts';
+import type { DiskRoom } from '../../datasets/disk-room.ts';
 import { Uploads } from '../../datasets/uploads.ts';
 import type { ApiDependencies } from '../../http/declaration.ts';
 import { filePiece, sendDownload } from '../../http/download.ts';
@@ -16,9 +15,8 @@ import { uploadFile } from './upload.ts';
 const tag = 'Files';
 const GONE = { 404: 'No such file' };
 
-export function addFiles(endpoints: Endpoints, { env }: ApiDependencies): void {
+export function addFiles(endpoints: Endpoints, { env }: ApiDependencies, room: DiskRoom): void {
   const uploads = new Uploads();
-  const room = new DiskRoom(incomingDir(env));
 
   endpoints.add({
     method: 'post',

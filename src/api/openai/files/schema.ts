@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { UPLOAD_PURPOSES } from '../../../models/openai/openai-file.ts';
 import { cursorQuery, listOf, presentList } from '../lists.ts';
 
-const FILE = {
+export const FILE = {
   id: 'file-BK7bzQj3FfZFXr7DbL6xJwfo',
   object: 'file' as const,
   bytes: 1024,
@@ -49,6 +49,12 @@ const MOST_SECONDS = 2_592_000;
 const ANCHOR = 'expires_after[anchor]';
 const SECONDS = 'expires_after[seconds]';
 
+/** When a file is deleted by itself. */
+export const ExpiresAfter = z.strictObject({
+  anchor: z.literal('created_at'),
+  seconds: z.int().min(LEAST_SECONDS).max(MOST_SECONDS),
+});
+
 /** The fields beside the file, as a form writes them: what is nested, in brackets. */
 export const FileForm = z
   .strictObject({
@@ -74,8 +80,7 @@ export const FileUpload = z.strictObject({
     format: 'binary',
     description: 'For fine-tune: JSON lines of chats (messages), or of prompts with their completions',
   }),
-  expires_after: z
-    .strictObject({ anchor: z.literal('created_at'), seconds: z.int().min(LEAST_SECONDS).max(MOST_SECONDS) })
-    .optional()
-    .openapi({ description: 'As expires_after[anchor] and expires_after[seconds]' }),
+  expires_after: ExpiresAfter.optional().openapi({
+    description: 'As expires_after[anchor] and expires_after[seconds]',
+  }),
 });

@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import { createFineTuningJob } from '../../../commands/openai/create-fine-tuning-job.ts';
 import { type FoundJob, findFineTuningJob, withJobs } from '../../../commands/openai/fine-tuning-jobs.ts';
 import { ensureResultFile } from '../../../commands/openai/result-file.ts';
-import { cancelLatest, pauseLatest } from '../../../commands/runs/actions.ts';
+import { cancelLatest, pauseLatest, WrongStateError } from '../../../commands/runs/actions.ts';
 import { readTrainedTokens } from '../../../models/openai/job-events.ts';
 import { havingMetadata, OpenAiJob } from '../../../models/openai/openai-job.ts';
 import { TrainingConfig } from '../../../models/settings/training-config.ts';
@@ -120,8 +120,17 @@ export function addFineTuning(endpoints: Endpoints, { env, orchestration }: ApiD
         const { asked, job } = await findFineTuningJob(job_id);
         if (!job) throw new UserError(`The fine-tuning job ${job_id} has failed. Create another one.`);
         const owner = { kind: 'job', id: job.id } as const;
-        if (action === 'cancel') await cancelLatest(owner);
-        else await pauseLatest(owner, action === 'pause', orchestration);
+        try {
+          if (action === 'cancel') await cancelLatest(owner);
+          else await pauseLatest(owner, action === 'pause', orchestration);
+        } catch (error) {
+          if (!(error instanceof WrongStateError)) throw error;
+          // By the names that this client knows.
+          const state = error.state === 'completed' ? 'succeeded' : error.state;
+          throw new UserError(`The fine-tuning job ${job_id} is ${state} and ${error.refused}.`, {
+            code: 'invalid_job_state',
+          });
+        }
         return await present(await findFineTuningJob(asked.id));
       },
     });
@@ -168,6 +177,7 @@ function askedBy(body: z.output<typeof JobCreate>) {
   return {
     model: body.model,
     trainingFile: body.training_file,
+    validationFile: body.validation_file ?? null,
     suffix: body.suffix ?? null,
     seed: body.seed ?? null,
     hyperparameters: {
@@ -176,6 +186,7 @@ function askedBy(body: z.output<typeof JobCreate>) {
       learning_rate_multiplier: pick('learning_rate_multiplier'),
     },
     metadata: body.metadata ?? null,
+    force: body.force,
   };
 }
 

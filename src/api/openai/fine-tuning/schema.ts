@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { SEEDS } from '../../../models/runs/hyperparameter-choices.ts';
+import { forceField } from '../../http/shared-schema.ts';
 import { cursorQuery, listOf, presentList } from '../lists.ts';
 
 export const JobParams = z.object({ job_id: z.string().min(1).max(255) });
@@ -27,21 +29,14 @@ export const JobCreate = z
         'A base model of this machine, or one of the names that model_aliases of the configuration has for them',
     }),
     training_file: z.string().min(1).max(255).openapi({ description: 'The id of a file for fine-tune' }),
-    validation_file: z
-      .string()
-      .nullable()
-      .optional()
-      .refine(
-        (file) => file === undefined || file === null,
-        'cannot be used yet. Leave it out: rows of the training file are held out, and the model is validated on these',
-      )
-      .openapi({
-        description: 'None yet: rows of the training file are held out, and the model is validated on these',
-      }),
+    validation_file: z.string().min(1).max(255).nullable().optional().openapi({
+      description:
+        'The id of a file for fine-tune whose examples are held out: the loss on them is shown, base and tuned are compared on them, and none is trained on. Without it some examples of the training file are held out',
+    }),
     hyperparameters: Hyperparameters.nullable().optional().openapi({ description: 'As in method.supervised' }),
     method: z
       .strictObject({
-        type: z.literal('supervised'),
+        type: z.literal('supervised', 'must be "supervised": dpo and reinforcement are not offered yet'),
         supervised: z.strictObject({ hyperparameters: Hyperparameters.nullable().optional() }).nullable().optional(),
       })
       .nullable()
@@ -53,11 +48,12 @@ export const JobCreate = z
       .nullable()
       .optional()
       .openapi({ description: "Becomes a part of the model's name" }),
-    seed: z.int().min(0).max(2_147_483_647).nullable().optional(),
+    seed: z.int().min(SEEDS.least).max(SEEDS.most).nullable().optional(),
+    force: forceField,
     metadata: Metadata.nullable().optional(),
     integrations: z
       .array(z.unknown())
-      .max(0, 'must be empty: no tracker is known here')
+      .max(0, 'must be empty: trackers are not offered yet')
       .nullable()
       .optional()
       .openapi({ description: 'None yet' }),

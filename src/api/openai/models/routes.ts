@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { findNamedModel, listNamedModels, type NamedModel } from '../../../commands/openai/models.ts';
+import { deleteNamedModel, findNamedModel, listNamedModels, type NamedModel } from '../../../commands/openai/models.ts';
 import type { ApiDependencies } from '../../http/declaration.ts';
 import type { Endpoints } from '../../http/endpoint.ts';
 import { seconds } from '../lists.ts';
@@ -25,6 +25,10 @@ const ModelListSchema = z
   .object({ object: z.literal('list'), data: z.array(ModelSchema) })
   .openapi('OpenAiModelList', { example: { object: 'list', data: [MODEL] } });
 
+const DeletedModelSchema = z
+  .object({ id: z.string(), object: z.literal('model'), deleted: z.literal(true) })
+  .openapi('OpenAiDeletedModel', { example: { id: 'ft:gpt-4o-mini:local::7p4lURel', object: 'model', deleted: true } });
+
 const ModelParams = z.object({ model: z.string().min(1).max(512) });
 
 export function addOpenAiModels(endpoints: Endpoints, { env }: ApiDependencies): void {
@@ -48,6 +52,21 @@ export function addOpenAiModels(endpoints: Endpoints, { env }: ApiDependencies):
     success: { status: 200, description: 'The model', schema: ModelSchema },
     errors: { 404: 'No such model' },
     handle: async ({ params: { model } }) => presentModel(await findNamedModel(model, env)),
+  });
+
+  endpoints.add({
+    method: 'delete',
+    path: '/models/{model}',
+    takesRestOfPath: true,
+    summary: 'Delete the model of a fine-tuning job: its name stands for nothing then; its files stay',
+    tag,
+    params: ModelParams,
+    success: { status: 200, description: 'It is deleted', schema: DeletedModelSchema },
+    errors: { 400: 'It is no model of a fine-tuning job', 404: 'No such model' },
+    handle: async ({ params: { model } }) => {
+      await deleteNamedModel(model, env);
+      return { id: model, object: 'model', deleted: true };
+    },
   });
 }
 

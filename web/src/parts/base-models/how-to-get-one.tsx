@@ -11,20 +11,19 @@ const WAYS = [
     gives: 'all-MiniLM-L6-v2, which makes the index of the training type rag.',
   },
   {
-    command: 'hf download ORG/NAME',
-    gives: "Any model of Hugging Face in safetensors, into the service's cache. Some want hf auth login first.",
+    command: 'mtm model add ORG/NAME',
+    gives: 'Any model of the Hugging Face hub. It goes on where it stopped, whatever was killed.',
   },
   { command: 'npm run mtm -- model import llama3.2:3b', gives: 'A model that Ollama has pulled.' },
 ];
 
-/** The commands by which a base model comes to the machine of the service: none is downloaded from here. */
+/** The commands by which a base model comes to the machine of the service, beside the form for those of the Hugging Face hub. */
 export function HowToGetOne() {
   return (
     <Stack gap="sm">
       <Text>
-        The service downloads nothing by itself. Run one of these on its machine, in the folder of the service; the
-        model is listed here when it is complete. With Docker Compose it is docker compose run --rm model install
-        smollm2-135m.
+        Or run one of these on the machine of the service, in its folder; the model is listed here when it is complete.
+        With Docker Compose it is docker compose run --rm model install smollm2-135m.
       </Text>
       <Table captionSide="top" layout="fixed">
         <Table.Tbody>

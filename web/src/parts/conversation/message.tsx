@@ -1,10 +1,10 @@
 import { Text } from '@mantine/core';
 import { Clipped } from '../clipped.tsx';
 import { shown } from '../user-text.tsx';
+import type { Message } from './messages.ts';
 import './conversation.css';
 
-/** As the API gives it: beside role and content what else the conversation has. */
-export type Message = { role: string; content?: unknown } & Record<string, unknown>;
+export type { Message } from './messages.ts';
 
 const ROLES: Record<string, string> = {
   system: 'System',
@@ -33,17 +33,22 @@ export function MessageView({ message }: { message: Message }) {
         </div>
       )}
       {typeof content === 'string' && content !== '' && <Clipped>{content}</Clipped>}
-      {callsOf(tool_calls).map((call, place) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: a call is known by its place alone
-        <div key={place} className="message-call">
-          <Text size="sm" fs="italic">
-            Calls {shown(call.name)}
-          </Text>
-          <Clipped>{call.given}</Clipped>
-        </div>
-      ))}
+      <CallsView calls={tool_calls} />
     </div>
   );
+}
+
+/** Which tools are called, and with what. */
+export function CallsView({ calls }: { calls: unknown }) {
+  return callsOf(calls).map((call, place) => (
+    // biome-ignore lint/suspicious/noArrayIndexKey: a call is known by its place alone
+    <div key={place} className="message-call">
+      <Text size="sm" fs="italic">
+        Calls {shown(call.name)}
+      </Text>
+      <Clipped>{call.given}</Clipped>
+    </div>
+  ));
 }
 
 /** The calls of tools in a message: what is called, and with what. */

@@ -1,4 +1,4 @@
-import { type InputWrapperProps, NativeSelect, TextInput } from '@mantine/core';
+import { type InputWrapperProps, NativeSelect, Textarea, TextInput } from '@mantine/core';
 import type { RequestField } from '../../api/request-fields.ts';
 import { labelOf, rangeOf, readField } from './values.ts';
 
@@ -47,6 +47,23 @@ export function FieldInput({
       />
     );
   }
+  if (field.kind === 'pairs')
+    return (
+      <Textarea
+        label={label}
+        description={`${description} On each line a name, "=", and what it stands for.`}
+        inputWrapperOrder={INPUT_ORDER}
+        error={problem}
+        value={value}
+        onChange={(event) => onChange(event.currentTarget.value)}
+        placeholder="none"
+        autosize
+        minRows={2}
+        maxRows={10}
+        autoComplete="off"
+        spellCheck={false}
+      />
+    );
   return (
     <TextInput
       label={label}
@@ -56,11 +73,16 @@ export function FieldInput({
       value={value}
       onChange={(event) => onChange(event.currentTarget.value)}
       placeholder={standard ?? 'not chosen'}
-      inputMode={field.kind === 'integer' ? 'numeric' : field.kind === 'number' ? 'decimal' : 'text'}
+      inputMode={inputModeOf(field)}
       autoComplete="off"
       spellCheck={false}
     />
   );
+}
+
+function inputModeOf({ kind, choices }: RequestField): 'numeric' | 'decimal' | 'text' {
+  if (choices.length > 0) return 'text';
+  return kind === 'integer' ? 'numeric' : kind === 'number' ? 'decimal' : 'text';
 }
 
 /** So that inputs beside each other are in line, however long their descriptions are. */

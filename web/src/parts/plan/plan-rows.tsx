@@ -36,6 +36,9 @@ export function PlanRows({ traits, names, isProject, isWhole = false }: PlanRows
           <Table.Tr key={`${trait.trait_type} ${share.dataset_id}`}>
             <Table.Th scope="row">
               <DatasetName id={share.dataset_id} name={names.get(share.dataset_id)} isLink={isWhole} />
+              {isHeldOut(trait, share) && (
+                <Text size="xs">{count(share.held_out)} rows are held out, none is trained on</Text>
+              )}
               {isProject && <Text size="xs">{TRAITS[trait.trait_type as TraitType]?.label ?? trait.trait_type}</Text>}
               {isProject && share.dataset_id === trait.limiting_dataset_id && (
                 <Text size="xs" fw={600}>
@@ -44,7 +47,9 @@ export function PlanRows({ traits, names, isProject, isWhole = false }: PlanRows
               )}
             </Table.Th>
             {isWhole && isProject && <Table.Td>{percent(share.percentage)}</Table.Td>}
-            <Table.Td>{share.requested === null ? 'all' : count(share.requested)}</Table.Td>
+            <Table.Td>
+              {isHeldOut(trait, share) ? 'none' : share.requested === null ? 'all' : count(share.requested)}
+            </Table.Td>
             <Table.Td>{count(share.rows)}</Table.Td>
             <Table.Td>{count(share.allocated)}</Table.Td>
             {isProject && <Table.Td>{percent(share.effective_percentage)}</Table.Td>}
@@ -55,6 +60,13 @@ export function PlanRows({ traits, names, isProject, isWhole = false }: PlanRows
       )}
     </DataTable>
   );
+}
+
+type Trait = MixturePlan['traits'][number];
+
+/** Whether a dataset is there for the held-out rows of its trait alone. */
+function isHeldOut({ validation_dataset_id }: Trait, { dataset_id }: Trait['datasets'][number]): boolean {
+  return dataset_id === validation_dataset_id;
 }
 
 function DatasetName({ id, name, isLink }: { id: number; name: string | undefined; isLink: boolean }) {

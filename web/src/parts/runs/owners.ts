@@ -4,3 +4,8 @@ import type { RunOwner } from '../../api/types.ts';
 export function addressOf({ kind, id }: RunOwner, run?: number): string {
   return `/${kind}s/${id}${run === undefined ? '' : `?run=${run}`}`;
 }
+
+/** Where the models of one of its runs are tried. */
+export function playgroundOf({ kind, id }: RunOwner, run: number): string {
+  return `/${kind}s/${id}/try?run=${run}`;
+}

@@ -7,6 +7,7 @@ import { Problem } from '../../parts/problem.tsx';
 import { Screen } from '../../parts/screen.tsx';
 import { Scrolled } from '../../parts/scrolled.tsx';
 import { shown, UserText } from '../../parts/user-text.tsx';
+import { DeleteModel } from './delete-model.tsx';
 import { templateSentences } from './template-sentences.ts';
 
 /** A base model: what its files tell of it, and what its chat template can show. */
@@ -17,9 +18,12 @@ export function Model({ name }: { name: string }) {
       title={shown(name)}
       heading={<UserText inline>{name}</UserText>}
       actions={
-        <Anchor component={Link} href="/models">
-          All base models
-        </Anchor>
+        <>
+          {data && <DeleteModel name={name} />}
+          <Anchor component={Link} href="/models">
+            All base models
+          </Anchor>
+        </>
       }
     >
       <Problem error={error} title="It cannot be used" />
@@ -45,6 +49,7 @@ function Facts({ model }: { model: BaseModelWithTemplate }) {
     parameters,
     parameters_by_dtype,
     size_bytes,
+    disk_bytes,
     context_length,
     license,
     architecture,
@@ -65,6 +70,7 @@ function Facts({ model }: { model: BaseModelWithTemplate }) {
           ].join(' '),
     ],
     ['Size', size_bytes === null ? null : bytes(size_bytes)],
+    ['On the disk', disk_bytes === null ? null : bytes(disk_bytes)],
     ['Tokens at once', context_length === null ? null : count(context_length)],
     ['License', license],
     [

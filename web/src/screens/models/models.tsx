@@ -10,6 +10,8 @@ import { about, bytes, count } from '../../parts/numbers.ts';
 import { Problem } from '../../parts/problem.tsx';
 import { Screen } from '../../parts/screen.tsx';
 import { UserText } from '../../parts/user-text.tsx';
+import { AddModel } from './add-model.tsx';
+import { Downloads } from './downloads.tsx';
 import { Model } from './model.tsx';
 
 /** The base models on this machine; or one of them, which the address names. */
@@ -25,18 +27,18 @@ function All() {
       <Problem error={error} title="The models cannot be read" />
       {data &&
         (data.length === 0 ? (
-          <Text>
-            There is no base model on this machine yet, so nothing can be trained. One of the commands below brings one.
-          </Text>
+          <Text>There is no base model on this machine yet, so nothing can be trained. Add one below.</Text>
         ) : (
           <Rows models={usableFirst(data)} />
         ))}
+      <Downloads />
       {data && (
         <Card withBorder component="section" aria-labelledby="more">
           <Stack gap="sm">
             <Title order={2} size="h4" id="more">
               {data.length === 0 ? 'Get one' : 'Get another'}
             </Title>
+            <AddModel />
             <HowToGetOne />
           </Stack>
         </Card>
@@ -49,7 +51,7 @@ function Rows({ models }: { models: BaseModel[] }) {
   return (
     <DataTable
       label="Base models"
-      heads={['Model', 'Can be used', 'Parameters', 'Size', 'Tokens at once', 'License', 'Chat template']}
+      heads={['Model', 'Can be used', 'Parameters', 'On the disk', 'Tokens at once', 'License', 'Chat template']}
       miw={760}
       verticalSpacing="xs"
     >
@@ -63,7 +65,7 @@ function Rows({ models }: { models: BaseModel[] }) {
 const TEMPLATES = { own: 'its own', default: 'none: ChatML' } as const;
 
 function Row({ model }: { model: BaseModel }) {
-  const { name, available, errors, parameters, size_bytes, context_length, license, chat_template, quantization } =
+  const { name, available, errors, parameters, disk_bytes, context_length, license, chat_template, quantization } =
     model;
   return (
     <Table.Tr>
@@ -83,7 +85,7 @@ function Row({ model }: { model: BaseModel }) {
       </Table.Td>
       <Table.Td>{about(parameters)}</Table.Td>
       <Table.Td className="no-wrap">
-        {bytes(size_bytes)}
+        {bytes(disk_bytes)}
         {quantization !== null && ` (${quantization})`}
       </Table.Td>
       <Table.Td>{count(context_length)}</Table.Td>

@@ -15,12 +15,24 @@ interface DataFieldsProps {
 export function DataFields({ draft, change, ground, at }: DataFieldsProps) {
   if (draft.kind === 'job')
     return (
-      <DatasetSelect
-        label="Dataset"
-        value={draft.datasetId}
-        onChange={(datasetId) => change({ datasetId })}
-        error={at('dataset')}
-      />
+      <>
+        <DatasetSelect
+          label="Dataset"
+          value={draft.datasetId}
+          onChange={(datasetId) => change({ datasetId })}
+          error={at('dataset')}
+        />
+        {draft.type !== 'rag' && (
+          <DatasetSelect
+            label="Validation dataset"
+            placeholder="None: some rows of the dataset are held out"
+            value={draft.validationDatasetId}
+            onChange={(validationDatasetId) => change({ validationDatasetId })}
+            onClear={() => change({ validationDatasetId: null })}
+            error={at('validation dataset')}
+          />
+        )}
+      </>
     );
   const { max_rows: maxRows } = ground.fields;
   return (

@@ -1,4 +1,4 @@
-import { Anchor, Select, Stack, Text } from '@mantine/core';
+import { Anchor, Button, Group, Select, Stack, Text } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -13,13 +13,23 @@ const TYPE_AFTER_MS = 250;
 
 interface DatasetSelectProps {
   label: string;
+  placeholder?: string;
   value: number | null;
   onChange: (id: number) => void;
+  /** For one that need not be chosen. */
+  onClear?: () => void;
   error: string | undefined;
 }
 
 /** A dataset: the newest ones, or those whose names have what is typed, as the service finds them. */
-export function DatasetSelect({ label, value, onChange, error }: DatasetSelectProps) {
+export function DatasetSelect({
+  label,
+  placeholder = 'Choose one, or type a part of its name',
+  value,
+  onChange,
+  onClear,
+  error,
+}: DatasetSelectProps) {
   const [search, setSearch] = useState('');
   const chosen = useQuery({ ...datasetQuery(value ?? 0), enabled: value !== null });
   const isTyped = chosen.data === undefined || search !== labelOf(chosen.data);
@@ -35,7 +45,7 @@ export function DatasetSelect({ label, value, onChange, error }: DatasetSelectPr
     <Stack gap={4}>
       <Select
         label={label}
-        placeholder="Choose one, or type a part of its name"
+        placeholder={placeholder}
         searchable
         searchValue={search}
         onSearchChange={setSearch}
@@ -51,7 +61,14 @@ export function DatasetSelect({ label, value, onChange, error }: DatasetSelectPr
         renderOption={({ option }) => <Option dataset={byId.get(option.value)} />}
       />
       {chosen.data && <Rows dataset={chosen.data} />}
-      {found.data?.total === 0 && asked === '' && (
+      {onClear !== undefined && value !== null && (
+        <Group>
+          <Button variant="default" size="compact-sm" onClick={onClear}>
+            No {label.toLowerCase()}
+          </Button>
+        </Group>
+      )}
+      {found.data?.total === 0 && asked === '' && onClear === undefined && (
         <Text size="sm">
           There is no dataset yet.{' '}
           <Anchor component={Link} href="/datasets" size="sm">

@@ -20,6 +20,7 @@ function draftOfJob(job: Job, ground: Ground): Draft {
     ...emptyDraft('job', ground, job.model_name),
     ...commonOf(job),
     datasetId: job.dataset_id,
+    validationDatasetId: job.validation_dataset_id,
     hyperparameters: textsOf({ ...Object.fromEntries(chosen), ...job.hyperparameters }),
   };
 }

@@ -36,6 +36,8 @@ export interface Draft {
   hyperparameters: Record<string, string>;
   /** Of a job. */
   datasetId: number | null;
+  /** Likewise; null: rows of the one above are held out. */
+  validationDatasetId: number | null;
   /** Of a project, as are those below. */
   traits: TraitDraft[];
   maxRows: string;
@@ -66,6 +68,7 @@ export function emptyDraft(kind: Kind, { config }: Ground, model: string): Draft
     type: config.default_training_type,
     hyperparameters: {},
     datasetId: null,
+    validationDatasetId: null,
     traits: [],
     maxRows: '',
     outputDirectory: '',

@@ -77,9 +77,12 @@ function useGround(kind: Kind): { ground: Ground | null; suggestion: string | nu
   if (!document.data || !config.data || !models.data || !availability.data)
     return { ground: null, suggestion: null, error };
   const component = kind === 'job' ? 'JobCreate' : 'ProjectCreate';
+  const fields = fieldsOf(document.data, component);
+  const kept = Object.entries(fieldsOf(document.data, 'Job', 'hyperparameters'));
   const ground = {
-    hyperparameters: fieldsOf(document.data, 'Job', 'hyperparameters'),
-    fields: fieldsOf(document.data, component),
+    // As they are asked for: in place of a number there may be a word.
+    hyperparameters: Object.fromEntries(kept.map(([name, field]) => [name, fields[name] ?? field])),
+    fields,
     mixing: fieldsOf(document.data, 'ProjectCreate', 'mixing'),
     filters: fieldsOf(document.data, 'ProjectCreate', 'traits', 'datasets', 'filters'),
     config: config.data,

@@ -1,5 +1,5 @@
 import { Alert, Card, List, Stack, Text, Title } from '@mantine/core';
-import type { MixturePlan } from '../../api/types.ts';
+import type { Plan as PlanOfDraft } from '../../api/types.ts';
 import { about, count, percent } from '../../parts/numbers.ts';
 import { useDatasetNames } from '../../parts/plan/dataset-names.ts';
 import { PlanRows } from '../../parts/plan/plan-rows.tsx';
@@ -7,6 +7,7 @@ import { PlanWarnings } from '../../parts/plan/plan-warnings.tsx';
 import { inCommon, lengthsOf } from '../../parts/plan/plan-words.ts';
 import { shown, UserText } from '../../parts/user-text.tsx';
 import type { Draft, Ground } from './draft.ts';
+import { EstimateShown } from './estimate-shown.tsx';
 import { rowsInAStep } from './rows-in-a-step.ts';
 import type { PlanState } from './use-plan.ts';
 
@@ -51,7 +52,7 @@ function statusOf({ problems, plan, isOld, progressPercent, error }: PlanState):
 }
 
 interface PlanProps {
-  plan: MixturePlan;
+  plan: PlanOfDraft;
   draft: Draft;
   ground: Ground;
   names: Map<number, string>;
@@ -89,12 +90,17 @@ function Plan({ plan, draft, ground, names, countsTokens }: PlanProps) {
           <List.Item key={sentence}>{sentence}</List.Item>
         ))}
       </List>
+      <EstimateShown estimate={plan.estimate} reason={plan.no_estimate} />
       <PlanWarnings warnings={warnings} />
     </>
   );
 }
 
-function datasetsOf({ datasetId, traits }: Draft): number[] {
-  const chosen = [datasetId, ...traits.flatMap(({ shares }) => shares.map((share) => share.datasetId))];
+function datasetsOf({ datasetId, validationDatasetId, traits }: Draft): number[] {
+  const chosen = [
+    datasetId,
+    validationDatasetId,
+    ...traits.flatMap(({ shares }) => shares.map((share) => share.datasetId)),
+  ];
   return chosen.filter((id) => id !== null);
 }

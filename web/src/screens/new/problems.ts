@@ -16,7 +16,18 @@ export interface DraftProblem {
 export function problemsOf(draft: Draft, ground: Ground): DraftProblem[] {
   const numbers = wrongValues(draft.hyperparameters, ground.hyperparameters);
   if (draft.kind === 'job')
-    return [...(draft.datasetId === null ? [missing('dataset', 'Choose a dataset.')] : []), ...numbers];
+    return [
+      ...(draft.datasetId === null ? [missing('dataset', 'Choose a dataset.')] : []),
+      ...(draft.datasetId !== null && draft.datasetId === draft.validationDatasetId && draft.type !== 'rag'
+        ? [
+            wrong(
+              'validation dataset',
+              `Dataset ${draft.datasetId} is trained on: validate with another one, or with none.`,
+            ),
+          ]
+        : []),
+      ...numbers,
+    ];
   return [
     ...(draft.traits.length === 0 ? [missing('traits', 'Choose at least one trait.')] : []),
     ...draft.traits.flatMap((trait) => problemsOfTrait(trait, ground.filters)),
@@ -84,6 +95,7 @@ export function placesIn(detail: string, draft: Draft): string[] {
     ...names.filter((name) => new RegExp(`(^|[ .])${name} (is |")`).test(detail)),
     ...(draft.model !== '' && detail.includes(draft.model) ? ['model'] : []),
     ...(isAbout(draft.datasetId) ? ['dataset'] : []),
+    ...(isAbout(draft.validationDatasetId) ? ['validation dataset'] : []),
     ...draft.traits.flatMap(({ type, shares }) => [
       ...(detail.includes(`trait ${type} `) ? [`trait ${type}`] : []),
       ...shares.filter(({ datasetId }) => isAbout(datasetId)).map(({ key }) => `share ${key}`),

@@ -31,6 +31,10 @@ function jobBody(draft: Draft, ground: Ground): JobBody {
     ...commonOf(draft),
     ...(draft.model.trim() === '' ? {} : { model_name: draft.model.trim() }),
     dataset_id: draft.datasetId ?? 0,
+    // An index holds the rows that it is asked about.
+    ...(draft.validationDatasetId === null || draft.type === 'rag'
+      ? {}
+      : { validation_dataset_id: draft.validationDatasetId }),
     ...chosenOf(draft.hyperparameters, ground.hyperparameters),
   };
   // Its hyperparameters were read by the fields of this very request.

@@ -3,7 +3,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { isAtWork } from '../../api/at-work.ts';
 import { planQuery } from '../../api/new-runs.ts';
-import type { MixturePlan } from '../../api/types.ts';
+import type { Plan } from '../../api/types.ts';
 import { useModelState } from '../../parts/base-models/model-select.tsx';
 import type { Draft, Ground } from './draft.ts';
 import { type DraftProblem, problemsOf } from './problems.ts';
@@ -13,7 +13,7 @@ const CHANGE_AFTER_MS = 400;
 
 export interface PlanState {
   /** The last that was there. */
-  plan: MixturePlan | null;
+  plan: Plan | null;
   /** It is not that of the draft as it is now: another one is on its way. */
   isOld: boolean;
   /** Of the one on its way, where it takes long. */
@@ -38,7 +38,7 @@ export function usePlan(draft: Draft, ground: Ground): PlanState {
     enabled: isPossible && isModelKnown,
     placeholderData: keepPreviousData,
   });
-  const [last, setLast] = useState<MixturePlan | null>(null);
+  const [last, setLast] = useState<Plan | null>(null);
   const plan = data === undefined || isAtWork(data) ? last : data;
   if (plan !== last) setLast(plan);
   const atWork = isAtWork(data) ? data : null;

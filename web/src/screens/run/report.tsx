@@ -5,6 +5,7 @@ import { reportQuery, runFile } from '../../api/runs.ts';
 import type { Report as ReportOf, Run, RunOwner } from '../../api/types.ts';
 import { bytes } from '../../parts/numbers.ts';
 import { Problem } from '../../parts/problem.tsx';
+import { Votes } from '../../parts/votes.tsx';
 import { Answers } from './report/answers.tsx';
 import { Checks } from './report/checks.tsx';
 import { FixedPrompts } from './report/fixed-prompts.tsx';
@@ -29,6 +30,7 @@ export function Report({ owner, run }: { owner: RunOwner; run: Run }) {
     <Stack gap="xl">
       <Problem error={error} title="The report cannot be read" />
       {report && <VerdictShown report={report} />}
+      <Votes owner={owner} run={run} />
       <Group>
         {hasModel && (
           <Button component="a" href={runFile(owner, run.number, 'download')}>

@@ -10,6 +10,7 @@ import { Loading } from '../../parts/loading.tsx';
 import { NamedTabs } from '../../parts/named-tabs.tsx';
 import { Problem } from '../../parts/problem.tsx';
 import { writtenAs } from '../../parts/runs/chosen.ts';
+import { playgroundOf } from '../../parts/runs/owners.ts';
 import { RunProgress } from '../../parts/runs/run-progress.tsx';
 import { isOpen, StatusBadge, whyOf } from '../../parts/runs/status.tsx';
 import { Screen } from '../../parts/screen.tsx';
@@ -71,6 +72,11 @@ function WhatCanBeDone({ owner, data, run }: { owner: RunOwner; data: Job | Proj
   return (
     <>
       {data.run_number !== null && <Actions owner={owner} status={data.status} isPaused={isPaused} />}
+      {run?.status === 'completed' && data.training_type !== 'rag' && (
+        <Button component={Link} href={playgroundOf(owner, run.number)} size="sm">
+          Try it
+        </Button>
+      )}
       <Button component={Link} href={`/new/${kind}?from=${kind}-${id}`} size="sm" variant="default">
         Again with changes
       </Button>

@@ -93,7 +93,7 @@ function useFocusOnAsked() {
   const form = useRef<HTMLFormElement>(null);
   useEffect(() => {
     const field = form.current?.querySelector(`[data-setting="${CSS.escape(asked)}"]`);
-    field?.querySelector<HTMLElement>('input, select')?.focus();
+    field?.querySelector<HTMLElement>('input, select, textarea')?.focus();
   }, [asked]);
   return form;
 }

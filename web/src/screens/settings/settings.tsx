@@ -34,8 +34,8 @@ export default function Settings() {
             : 'This service has no API keys: whoever reaches it may use it. Set the environment variable MTM_API_KEYS before you let it listen to others.'}
         </Text>
         <Text>
-          Ports, folders, keys, GPUs and time limits are environment variables of the service: the section Settings of
-          its README.md has them all, and <Code>npm run doctor</Code> says what is missing.
+          Ports, folders, keys, GPUs and time limits are environment variables of the service:{' '}
+          <Code>docs/settings.md</Code> has them all, and <Code>npm run doctor</Code> says what is missing.
         </Text>
       </Stack>
     </Screen>

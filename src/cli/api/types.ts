@@ -1,0 +1,17 @@
+import type { components } from '../../../generated/api.d.ts';
+
+type Schemas = components['schemas'];
+
+export type BaseModel = Schemas['BaseModel'];
+export type Dataset = Schemas['Dataset'];
+export type Health = Schemas['Health'];
+export type Job = Schemas['Job'];
+export type JobCreate = Schemas['JobCreate'];
+export type ListedRun = Schemas['ListedRun'];
+export type MixturePlan = Schemas['MixturePlan'];
+export type ModelDownload = Schemas['ModelDownload'];
+export type Project = Schemas['Project'];
+export type ProjectCreate = Schemas['ProjectCreate'];
+export type Report = Schemas['Report'];
+export type Run = Schemas['Run'];
+export type WorkerPool = Schemas['WorkerPool'];

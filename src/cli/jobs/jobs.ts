@@ -1,0 +1,60 @@
+import { randomUUID } from 'node:crypto';
+import { basename } from 'node:path';
+import { bodyOf } from '../api/client.ts';
+import { ownerOf } from '../api/runs.ts';
+import type { Job, JobCreate } from '../api/types.ts';
+import { datasetFor } from '../datasets/upload.ts';
+import { listText, ownerText } from '../runs/owner-text.ts';
+import { planText } from '../runs/plan-text.ts';
+import type { RunName } from '../runs/run-name.ts';
+import type { Session } from '../session.ts';
+import { hyperparametersIn } from './hyperparameter-options.ts';
+
+/** What `mtm train` and `mtm job create` take beside hyperparameters. */
+export interface JobOptions extends Record<string, unknown> {
+  model?: string;
+  name?: string;
+  description?: string;
+  validation?: string;
+}
+
+/** The body of a job on a dataset, which may be the path of a file: it is uploaded. */
+export async function jobOf(session: Session, dataset: string, options: JobOptions): Promise<JobCreate> {
+  const { id } = await datasetFor(session, dataset);
+  const validation = options.validation === undefined ? null : await datasetFor(session, options.validation);
+  return {
+    name: options.name ?? basename(dataset),
+    ...(options.description === undefined ? {} : { description: options.description }),
+    dataset_id: id,
+    ...(validation === null ? {} : { validation_dataset_id: validation.id }),
+    ...(options.model === undefined ? {} : { model_name: options.model }),
+    ...hyperparametersIn(options),
+  };
+}
+
+/** Creates it; it is queued at once. Sent again with its key where an answer is lost, it is one job. */
+export async function createJob({ client }: Session, body: JobCreate): Promise<Job> {
+  const params = { header: { 'Idempotency-Key': randomUUID() } };
+  return await bodyOf(client.POST('/api/v1/jobs/', { params, body }));
+}
+
+export async function jobCreate(session: Session, dataset: string, options: JobOptions): Promise<void> {
+  const job = await createJob(session, await jobOf(session, dataset, options));
+  session.print(job, () => `job-${job.id}: ${job.status}. Follow it with \`mtm run watch job-${job.id}\`.`);
+}
+
+export async function jobPlan(session: Session, dataset: string, options: JobOptions): Promise<void> {
+  const { name: _, ...body } = await jobOf(session, dataset, options);
+  const plan = await bodyOf(session.client.POST('/api/v1/jobs/plan', { body }));
+  session.print(plan, () => planText(plan));
+}
+
+export async function jobList({ client, print }: Session): Promise<void> {
+  const answer = await bodyOf(client.GET('/api/v1/jobs/', { params: { query: { page_size: 100 } } }));
+  print(answer, () => listText('job', answer.items, 'There is no job. Create one with `mtm train FILE --model NAME`.'));
+}
+
+export async function ownerShow({ client, print }: Session, name: RunName): Promise<void> {
+  const owner = await ownerOf(client, name);
+  print(owner, () => ownerText(name.kind, owner));
+}

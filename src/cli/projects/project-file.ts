@@ -1,0 +1,80 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+import { componentOf } from '../api/document.ts';
+import type { ProjectCreate } from '../api/types.ts';
+import { datasetFor } from '../datasets/upload.ts';
+import { CommandFailure } from '../exit-codes.ts';
+import type { Session } from '../session.ts';
+
+/** What is looked at here; the API checks all of it, and names what is wrong. */
+const FileSchema = z.looseObject({
+  traits: z.array(z.looseObject({ datasets: z.array(z.looseObject({ dataset: z.string().optional() })) })),
+});
+
+/**
+ * The body of a project from its file: YAML (or JSON, which is YAML) with the fields of POST /projects/. A dataset may be named by
+ * `dataset`, a path beside the file or a name, instead of `dataset_id`; a path is uploaded, once.
+ * @throws CommandFailure with the line where it is no YAML
+ */
+export async function readProjectFile(session: Session, path: string): Promise<ProjectCreate> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new CommandFailure(`${path} cannot be read: ${String(cause)}`);
+  });
+  const document = parseDocument(text);
+  const [error] = document.errors;
+  if (error) throw new CommandFailure(`${path} is no YAML: ${error.message}`);
+  const { success, data, error: wrong } = FileSchema.safeParse(document.toJS());
+  if (!success) {
+    const [issue] = wrong.issues;
+    throw new CommandFailure(
+      `${path}: ${issue?.path.join('.')}: ${issue?.message}. \`mtm project schema\` prints what a project file may have.`,
+    );
+  }
+  const traits = [];
+  for (const trait of data.traits) {
+    const datasets = [];
+    for (const { dataset, ...share } of trait.datasets) {
+      const id =
+        dataset === undefined ? {} : { dataset_id: (await datasetFor(session, dataset, dirname(resolve(path)))).id };
+      datasets.push({ ...share, ...id });
+    }
+    traits.push({ ...trait, datasets });
+  }
+  // What else is in it is for the API to check, which names the field, the value and the remedy.
+  return { ...data, traits } as unknown as ProjectCreate;
+}
+
+/** JSON Schema of a project file, for editors: that of POST /projects/, where a dataset may be named as well. */
+export function projectSchema(): object {
+  const schema = structuredClone(componentOf('ProjectCreate'));
+  const { items: trait } = z.looseObject({ items: TraitSchema }).parse(schema.properties.traits);
+  const share = trait.properties.datasets.items;
+  share.properties.dataset = {
+    type: 'string',
+    description: 'Instead of dataset_id: a path beside this file, which is uploaded once, or the name of a dataset.',
+  };
+  share.required = share.required.filter((name) => name !== 'dataset_id');
+  Object.assign(share, { oneOf: [{ required: ['dataset_id'] }, { required: ['dataset'] }] });
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'A project of the Model Training Manager',
+    ...schema,
+    properties: {
+      ...schema.properties,
+      traits: { ...schema.properties.traits, items: trait },
+    },
+  };
+}
+
+const TraitSchema = z.looseObject({
+  properties: z.looseObject({
+    datasets: z.looseObject({
+      items: z.looseObject({
+        properties: z.record(z.string(), z.unknown()),
+        required: z.array(z.string()),
+      }),
+    }),
+  }),
+});

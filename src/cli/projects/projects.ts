@@ -1,0 +1,65 @@
+import { randomUUID } from 'node:crypto';
+import { bodyOf } from '../api/client.ts';
+import type { Project, ProjectCreate } from '../api/types.ts';
+import { CommandFailure, EXIT } from '../exit-codes.ts';
+import { ensureWorker } from '../pool/pool.ts';
+import { listText } from '../runs/owner-text.ts';
+import { planText } from '../runs/plan-text.ts';
+import { type RunName, textOf } from '../runs/run-name.ts';
+import { watchRun } from '../runs/watch.ts';
+import type { Session } from '../session.ts';
+import { projectSchema, readProjectFile } from './project-file.ts';
+
+interface FileOption {
+  file: string;
+}
+
+export async function createProject({ client }: Session, body: ProjectCreate): Promise<Project> {
+  const params = { header: { 'Idempotency-Key': randomUUID() } };
+  return await bodyOf(client.POST('/api/v1/projects/', { params, body }));
+}
+
+export async function startProject({ client }: Session, id: number): Promise<Project> {
+  const params = { path: { id }, header: { 'Idempotency-Key': randomUUID() } };
+  return await bodyOf(client.POST('/api/v1/projects/{id}/start', { params }));
+}
+
+export async function projectCreate(session: Session, { file }: FileOption): Promise<void> {
+  const project = await createProject(session, await readProjectFile(session, file));
+  session.print(
+    project,
+    () => `project-${project.id} was created. Train it with \`mtm project start project-${project.id}\`.`,
+  );
+}
+
+export async function projectPlan(session: Session, { file }: FileOption): Promise<void> {
+  const body = await readProjectFile(session, file);
+  const plan = await bodyOf(session.client.POST('/api/v1/projects/plan', { body }));
+  session.print(plan, () => planText(plan));
+}
+
+export async function projectStart(session: Session, name: RunName, { watch }: { watch?: true }): Promise<void> {
+  if (name.kind !== 'project' || name.run !== undefined)
+    throw new CommandFailure(
+      `${textOf(name)} is not a project. A job starts by itself; \`mtm retry\` runs it again.`,
+      EXIT.usage,
+    );
+  const project = await startProject(session, name.id);
+  await ensureWorker(session);
+  const started = { ...name, run: project.run_number ?? 1 };
+  if (watch) await watchRun(session, started);
+  else
+    session.print(project, () => `${textOf(started)} was started. Follow it with \`mtm run watch ${textOf(name)}\`.`);
+}
+
+export async function projectList({ client, print }: Session): Promise<void> {
+  const answer = await bodyOf(client.GET('/api/v1/projects/', { params: { query: { page_size: 100 } } }));
+  print(answer, () =>
+    listText('project', answer.items, 'There is no project. Create one with `mtm project create -f FILE`.'),
+  );
+}
+
+/** `mtm project schema`: nothing has to run for it. */
+export async function printSchema(): Promise<void> {
+  console.log(JSON.stringify(projectSchema(), null, 2));
+}

@@ -1,0 +1,88 @@
+import type { Command } from 'commander';
+import { ID, type RunName, runNameOf } from './runs/run-name.ts';
+import { action } from './session.ts';
+
+export function addRunActions(program: Command): void {
+  const summary = 'the run of an ID: job-1, project-2';
+  const acts = {
+    pause: 'Let a run save and hand back its worker, until it is resumed.',
+    resume: 'Let a paused run go on, from its last checkpoint.',
+    cancel: 'End a run. `mtm retry` lets it go on from its last checkpoint.',
+  } as const;
+  const load = () => import('./runs/actions.ts');
+  for (const what of ['pause', 'resume', 'cancel'] as const)
+    program
+      .command(what)
+      .helpGroup('Train')
+      .argument('<id>', ID, runNameOf)
+      .summary(summary)
+      .description(acts[what])
+      .action(action(async (session, name: RunName) => (await load()).act(session, name, what)));
+  program
+    .command('retry')
+    .helpGroup('Train')
+    .argument('<id>', ID, runNameOf)
+    .summary(summary)
+    .description('Run it again after it failed or was cancelled, from its last checkpoint.')
+    .option('--fresh', 'from step 0, with the settings of now')
+    .action(action(async (session, name: RunName, options: object) => (await load()).retry(session, name, options)));
+}
+
+export function addLooks(program: Command): void {
+  program
+    .command('run')
+    .helpGroup('Look')
+    .description('watch ID: a bar, until its result; Ctrl-C leaves it')
+    .command('watch')
+    .argument('<id>', ID, runNameOf)
+    .description('Show a run until its end, also over lost connections. Ctrl-C leaves the watch, and the run goes on.')
+    .action(action(async (session, name: RunName) => (await import('./runs/watch.ts')).watchRun(session, name)));
+  program
+    .command('logs')
+    .helpGroup('Look')
+    .argument('<id>', ID, runNameOf)
+    .description("the trainer's last lines; -f: and those that come")
+    .option('-f, --follow', 'until the run has ended')
+    .option('--tail <n>', 'how many of the last lines', '100')
+    .option('--validation', 'of the validation instead of the training')
+    .action(
+      action(async (session, name: RunName, options: { tail: string }) =>
+        (await import('./runs/logs.ts')).showLogs(session, name, options),
+      ),
+    );
+  program
+    .command('compare')
+    .helpGroup('Look')
+    .argument('<a>', ID, runNameOf)
+    .argument('<b>', ID, runNameOf)
+    .description('what two runs were asked for, and how they did')
+    .action(
+      action(async (session, a: RunName, b: RunName) => (await import('./runs/compare.ts')).compareRuns(session, a, b)),
+    );
+  program
+    .command('download')
+    .helpGroup('Look')
+    .argument('<id>', ID, runNameOf)
+    .argument('[dir]', 'default: a folder named after the run')
+    .description('fetch a model, checked; goes on where it broke off')
+    .action(
+      action(async (session, name: RunName, dir: string | undefined) =>
+        (await import('./runs/download.ts')).download(session, name, dir),
+      ),
+    );
+  program
+    .command('query')
+    .helpGroup('Look')
+    .argument('<id>', ID, runNameOf)
+    .argument('<question...>')
+    .summary('ask what a run of the type rag has made')
+    .description('The passages that fit a question best, of what a run of the type rag made.')
+    .option('--answer', 'and an answer of the base model from them')
+    .option('--top <n>', 'how many passages', '5')
+    .option('--hybrid', 'by the words in common as well')
+    .action(
+      action(async (session, name: RunName, words: string[], options: { top: string }) =>
+        (await import('./runs/query.ts')).query(session, name, words, options),
+      ),
+    );
+}

@@ -1,0 +1,52 @@
+import type { Job, Project } from '../api/types.ts';
+import { columns, facts } from '../terminal/table.ts';
+import { progressText } from './progress-text.ts';
+
+type Kind = 'job' | 'project';
+
+const ENDED = ['completed', 'failed', 'cancelled'];
+
+/** Jobs or projects, a line each. */
+export function listText(kind: Kind, owners: (Job | Project)[], none: string): string {
+  if (owners.length === 0) return none;
+  return columns([
+    ['ID', 'NAME', 'MODEL', 'TYPE', 'STATUS', ''],
+    ...owners.map((owner) => [
+      `${kind}-${owner.id}`,
+      owner.name,
+      modelOf(owner),
+      owner.training_type,
+      owner.status,
+      standsText(owner),
+    ]),
+  ]);
+}
+
+/** One of them, with what its latest run is at, or came to. */
+export function ownerText(kind: Kind, owner: Job | Project): string {
+  const { id, name, description, status, training_type, run_number } = owner;
+  const settings = Object.entries(owner.hyperparameters).map(([key, value]) => `${key} ${value}`);
+  return facts([
+    ['ID', `${kind}-${id}`],
+    ['Name', name],
+    ['Description', description],
+    ['Base model', modelOf(owner)],
+    ['Type', training_type],
+    ['Settings', settings.join(', ')],
+    ['Run', run_number === null ? 'none yet' : `${kind}-${id}-run-${run_number}`],
+    ['Status', status],
+    ['Stands', standsText(owner)],
+    ['Verdict', owner.verdict_summary],
+    ['Model', owner.output_path],
+  ]);
+}
+
+function standsText(owner: Job | Project): string {
+  if (owner.run_number === null) return 'not started';
+  if (!ENDED.includes(owner.status)) return progressText(owner);
+  return owner.error_message ?? owner.verdict ?? '';
+}
+
+function modelOf(owner: Job | Project): string {
+  return 'model_name' in owner ? owner.model_name : owner.base_model;
+}

@@ -1,0 +1,97 @@
+import type { Command } from 'commander';
+import { addHyperparameters } from './jobs/hyperparameter-options.ts';
+import { ID, type RunName, runNameOf } from './runs/run-name.ts';
+import { action } from './session.ts';
+
+export function addTrain(program: Command): void {
+  const train = program
+    .command('train <file...>')
+    .helpGroup('Train')
+    .summary('from FILE… to a model: --model NAME --watch')
+    .description(
+      'Upload files, train a base model on them, and say how it did. Several files are mixed, all rows of each.',
+    )
+    .option('-w, --watch', 'until its result; the exit code tells the outcome')
+    .option('--download [dir]', 'watch, and fetch the model when it is there');
+  jobOptions(train).action(
+    action(async (session, files: string[], options: object) =>
+      (await import('./jobs/train.ts')).train(session, files, { ...options }),
+    ),
+  );
+}
+
+function jobOptions(command: Command): Command {
+  return addHyperparameters(
+    command
+      .option('-m, --model <name>', 'base model: `mtm model list` shows them; default: that of the configuration')
+      .option('--name <name>', 'of the job; default: that of the file')
+      .option('--description <text>')
+      .option('--validation <dataset>', 'file, number or name of a dataset that the held-out rows come from'),
+  );
+}
+
+export function addProject(program: Command): void {
+  const load = () => import('./projects/projects.ts');
+  const project = program
+    .command('project')
+    .helpGroup('Train')
+    .description('of many datasets: create -f, plan -f, start, list, show');
+  const fromFile = (name: string, does: string) =>
+    project
+      .command(name)
+      .description(does)
+      .requiredOption('-f, --file <project.yaml>', 'YAML or JSON; `mtm project schema` has its form');
+  fromFile('create', 'create a project from a file').action(
+    action(async (session, options: { file: string }) => (await load()).projectCreate(session, options)),
+  );
+  fromFile('plan', 'what would come of it: rows, steps, tokens; nothing is created').action(
+    action(async (session, options: { file: string }) => (await load()).projectPlan(session, options)),
+  );
+  project
+    .command('start')
+    .argument('<id>', 'project-1', runNameOf)
+    .description('train it, from step 0')
+    .option('-w, --watch', 'until its result')
+    .action(
+      action(async (session, name: RunName, options: object) => (await load()).projectStart(session, name, options)),
+    );
+  project
+    .command('list')
+    .description('all projects, newest first')
+    .action(action(async (session) => (await load()).projectList(session)));
+  addShow(project);
+  project
+    .command('schema')
+    .description('the JSON schema of a project file, for editors')
+    .action(async () => (await load()).printSchema());
+}
+
+export function addJob(program: Command): void {
+  const load = () => import('./jobs/jobs.ts');
+  const job = program.command('job').helpGroup('Train').description('one dataset: create, plan, list, show');
+  const onDataset = (name: string, does: string) =>
+    jobOptions(job.command(name).description(does).argument('<dataset>', 'file, number or name'));
+  onDataset('create', 'create a job; it is queued at once').action(
+    action(async (session, dataset: string, options: object) =>
+      (await load()).jobCreate(session, dataset, { ...options }),
+    ),
+  );
+  onDataset('plan', 'what it would be trained on: rows, steps, tokens; nothing is created').action(
+    action(async (session, dataset: string, options: object) =>
+      (await load()).jobPlan(session, dataset, { ...options }),
+    ),
+  );
+  job
+    .command('list')
+    .description('all jobs, newest first')
+    .action(action(async (session) => (await load()).jobList(session)));
+  addShow(job);
+}
+
+function addShow(group: Command): void {
+  group
+    .command('show')
+    .argument('<id>', ID, runNameOf)
+    .description('its settings, and where it stands')
+    .action(action(async (session, name: RunName) => (await import('./jobs/jobs.ts')).ownerShow(session, name)));
+}

@@ -1,0 +1,34 @@
+import { memoryOf } from './memory.ts';
+import { hasAdapters, type Training } from './training.ts';
+
+/** Bytes on the disk at the most, by what takes them. */
+export interface DiskParts {
+  checkpoints: number;
+  /** What was trained, as it is published: the adapter, or the whole model. */
+  export: number;
+  /** The whole model that an adapter is merged into. */
+  merge: number;
+  mixture: number;
+  /** The base in 4 bits, which later runs use as well. */
+  cache: number;
+}
+
+/** KEEP of trainer/runs/checkpoints.py, and the one that is being written (require_room in trainer/training/rehearsal.py). */
+const CHECKPOINTS = 3;
+/** A row of a mixture is a text, about four bytes a token, and packed to half of it; its tokens are kept as numbers, with their labels. */
+const MIXTURE_BYTES_PER_TOKEN = 2 + 8;
+
+export function diskOf(training: Training): DiskParts {
+  const { shape, type, settings, lengths, device } = training;
+  const { gradients, optimizer, weights } = memoryOf(training);
+  const merged = hasAdapters(training) && settings.merge !== false;
+  return {
+    // What is trained has as many bytes as its gradients.
+    checkpoints: CHECKPOINTS * (gradients + optimizer),
+    // In the layout and the types of the base's files.
+    export: hasAdapters(training) ? gradients : shape.fileBytes,
+    merge: merged ? shape.fileBytes : 0,
+    mixture: lengths.tokens * MIXTURE_BYTES_PER_TOKEN,
+    cache: type === 'qlora' && device.kind === 'cpu' ? weights : 0,
+  };
+}

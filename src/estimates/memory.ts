@@ -1,0 +1,121 @@
+import { activationBytes } from './activations.ts';
+import { adaptedMatrices, trainableParameters } from './parameters.ts';
+import { hasAdapters, isRounded, longestOf, type Settings, type Training, weightBytes } from './training.ts';
+
+/** Bytes of the device's memory at the peak of a training, by what takes them. */
+export interface MemoryParts {
+  weights: number;
+  adapters: number;
+  gradients: number;
+  optimizer: number;
+  activations: number;
+  logits: number;
+  /** A copy of what a checkpoint holds while it is written behind the next steps; done without where there is no room. */
+  checkpoint_copy: number;
+  /** The trainer itself: Python, torch, transformers; on a GPU, CUDA's own. */
+  overhead: number;
+  /** By how much runs like it took more than is computed, or less. */
+  correction: number;
+}
+
+/**
+ * NF4 with double quantisation: half a byte a weight, for each block of 64 a scale of one byte, and for each 256 of those one of four
+ * (https://arxiv.org/abs/2305.14314, 3; bitsandbytes).
+ */
+const NF4_BYTES = 0.5 + (1 + 4 / 256) / 64;
+/** peft keeps adapters in float32 beside weights of 16 bits (autocast_adapter_dtype). */
+const ADAPTER_BYTES = 4;
+/** Of a trained weight: AdamW's two moments in float32, both in 8 bits (paged_adamw_8bit), or both in bf16 (rounded_adamw.py). */
+const OPTIMIZER_BYTES = { adamw: 8, paged8bit: 2, rounded: 4 };
+/** A trainer before its model: its libraries, on the CPU, the peak with a model of 100,000 weights; on a GPU, a guess. */
+const OVERHEAD_BYTES = { cpu: 480_000_000, cuda: 600_000_000 };
+/** Of torch with CUDA loaded (a guess: nothing here has measured it). */
+const HOST_BYTES_BESIDE_GPU = 3_000_000_000;
+/** MOST_LOGITS_ON_CPU and _ON_GPU in trainer/evaluation/answer_loss.py. */
+const MOST_LOGITS = { cpu: 2 ** 24, cuda: 2 ** 26 };
+/** A logit is there in the model's type, in float32, as its share of the softmax, and as the gradients of each. In bf16 fitted to peaks of SmolLM2-135M, in float32 a part of that. */
+const LOGIT_BYTES = { 2: 30, 4: 24 };
+
+/** What CUDA takes of a GPU beside the tensors, which are all that torch counts. */
+export function cudaBytes(): number {
+  return OVERHEAD_BYTES.cuda;
+}
+
+/** What a training takes by its shapes alone, before anything measured. */
+export function memoryOf(training: Training): MemoryParts {
+  const { shape, type, settings, device } = training;
+  const bytes = weightBytes(training);
+  const trained = trainableParameters(training);
+  const inFour = type === 'qlora' ? quantisedParameters(training) : 0;
+  const gradient = hasAdapters(training) ? ADAPTER_BYTES : bytes;
+  const optimizer = trained * OPTIMIZER_BYTES[optimizerOf(training)];
+  const copied = trained * gradient + optimizer;
+  return {
+    weights: Math.round(bytes * (shape.parameters - inFour) + NF4_BYTES * inFour),
+    // Computing in bf16, each adapter has a copy in it during a step.
+    adapters: hasAdapters(training) ? trained * (ADAPTER_BYTES + (bytes === 2 ? 2 : 0)) : 0,
+    gradients: trained * gradient,
+    optimizer,
+    activations: activationBytes(training),
+    logits: logitBytes(training, settings.batch_size * longestOf(training)),
+    checkpoint_copy: device.kind === 'cpu' && savesBetween(training) ? copied : 0,
+    overhead: OVERHEAD_BYTES[device.kind],
+    correction: 0,
+  };
+}
+
+/**
+ * The peak: `needed` without what a training does without where memory is short. Gradients come where activations go, layer by layer, and
+ * are gone when the next step begins; a step of several batches has those of the first ones beside the activations of the next.
+ */
+export function peakOf(parts: MemoryParts, { gradient_accumulation }: Settings): { bytes: number; needed: number } {
+  const { gradients, activations, logits, checkpoint_copy, ...others } = parts;
+  const kept = activations + logits;
+  const moving = gradient_accumulation > 1 ? gradients + kept : Math.max(gradients, kept);
+  const needed = moving + Object.values(others).reduce((total, part) => total + part, 0);
+  return { bytes: needed + checkpoint_copy, needed };
+}
+
+/** What a trainer takes of its host's memory where a GPU has the model. */
+export function hostMemoryBesideGpu(training: Training): number {
+  const { gradients, optimizer } = memoryOf(training);
+  return HOST_BYTES_BESIDE_GPU + training.shape.fileBytes + gradients + optimizer;
+}
+
+/** What is taken whatever the rows are, so that no row need be read to know it: with one row of a few tokens. */
+export function leastMemory(training: Training): number {
+  const shortest = { ...training.lengths, longest: 1 };
+  const settings = { ...training.settings, batch_size: 1 };
+  return peakOf(memoryOf({ ...training, settings, lengths: shortest }), settings).needed;
+}
+
+function optimizerOf(training: Training): keyof typeof OPTIMIZER_BYTES {
+  if (training.type === 'standard' && isRounded(training)) return 'rounded';
+  return training.type === 'qlora' && training.device.kind === 'cuda' ? 'paged8bit' : 'adamw';
+}
+
+/** bitsandbytes puts linear layers into 4 bits, and not the experts of a mixture, which are one tensor. */
+function quantisedParameters({ shape }: Training): number {
+  return adaptedMatrices(shape, null)
+    .filter(({ experts, name }) => experts === 1 && !name.includes('.experts.'))
+    .reduce((total, { inputs, outputs }) => total + inputs * outputs, 0);
+}
+
+/** Made for so many positions at a time; where all weights are trained, with the gradient of the output's twice over (in_pieces.py). */
+function logitBytes(training: Training, positions: number): number {
+  const { shape, type, device } = training;
+  const bytes = weightBytes(training);
+  const made = Math.min(positions * shape.vocabulary, Math.max(MOST_LOGITS[device.kind], shape.vocabulary));
+  const ofHead = type === 'standard' ? 2 * shape.vocabulary * shape.hidden * bytes : 0;
+  return made * LOGIT_BYTES[bytes] + ofHead;
+}
+
+/** Whether a checkpoint is written behind later steps: not the last one's, for which the training waits. */
+function savesBetween({ steps, settings: { save_steps } }: Training): boolean {
+  return steps > (save_steps ?? automaticSaveSteps(steps));
+}
+
+/** As trainerHyperparameters (src/models/runs/run-spec.ts) chooses it. */
+export function automaticSaveSteps(steps: number): number {
+  return Math.min(200, Math.max(1, Math.ceil(steps / 10)));
+}

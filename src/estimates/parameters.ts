@@ -1,0 +1,25 @@
+import type { Matrix, ModelShape } from '../base-models/model-shape.ts';
+import { hasAdapters, type Training } from './training.ts';
+
+/** The matrices that get adapters: those that were chosen, or all linear layers. (targets_of in trainer/base_models/adapters.py is the rule.) */
+export function adaptedMatrices(
+  { matrices }: Pick<ModelShape, 'matrices'>,
+  chosen: string[] | null | undefined,
+): Matrix[] {
+  if (!chosen) return matrices;
+  return matrices.filter(({ name }) =>
+    chosen.some((ending) => `.${name.replace(/\.weight$/, '')}`.endsWith(`.${ending}`)),
+  );
+}
+
+/** Numbers in adapters of rank r: r × (inputs + outputs) for each matrix (https://arxiv.org/abs/2106.09685, 4.1). */
+export function adapterParameters(matrices: Matrix[], rank: number): number {
+  return matrices.reduce((total, { inputs, outputs, experts }) => total + experts * rank * (inputs + outputs), 0);
+}
+
+/** How many numbers are trained. */
+export function trainableParameters(training: Pick<Training, 'shape' | 'type' | 'settings'>): number {
+  const { shape, settings } = training;
+  if (!hasAdapters(training)) return shape.languageParameters;
+  return adapterParameters(adaptedMatrices(shape, settings.lora_target_modules), settings.lora_r);
+}

@@ -1,0 +1,86 @@
+import type { Measurement } from './correction.ts';
+import { type Estimated, predict } from './estimate.ts';
+import type { Training } from './training.ts';
+
+/** What to ask for in place of what does not fit: fields of a job or project. */
+export interface Change {
+  batch_size?: number;
+  gradient_accumulation?: number;
+  activation_checkpointing?: true;
+  max_length?: number;
+  training_type?: 'qlora';
+  weights?: 'bf16';
+  /** Where it would fit as it is: a worker there has to take it. */
+  host?: string;
+  device?: string;
+}
+
+export interface Remedy {
+  change: Change;
+  memoryBytes: number;
+}
+
+const LEAST_LENGTH = 64;
+
+/**
+ * What would fit into so many bytes, in the order in which it costs least: a smaller batch with as many rows in each step, activations
+ * computed twice, both of them, shorter rows, weights in bf16, adapters on a base in 4 bits.
+ */
+export function remediesOf(estimated: Estimated, measurements: Measurement[], totalBytes: number): Remedy[] {
+  const tried = (change: Omit<Change, 'host' | 'device'>): Remedy => {
+    const memoryBytes = predict(changed(estimated, change), measurements).memory.needed;
+    return { change, memoryBytes };
+  };
+  const firstFitting = (changes: Change[]) => changes.map(tried).find(({ memoryBytes }) => memoryBytes <= totalBytes);
+  const batches = smallerBatches(estimated.training);
+  const checkpointed: Change[] = estimated.training.settings.activation_checkpointing
+    ? []
+    : [{ activation_checkpointing: true }];
+  const smallest = { ...batches.at(-1), ...checkpointed[0] };
+  const groups: Change[][] = [
+    batches,
+    checkpointed,
+    checkpointed.flatMap((both) => batches.map((batch) => ({ ...batch, ...both }))),
+    shorterLengths(estimated.training),
+    estimated.training.type === 'standard' && estimated.training.settings.weights !== 'bf16'
+      ? [{ weights: 'bf16' }, { weights: 'bf16', ...smallest }]
+      : [],
+    estimated.training.type === 'qlora' ? [] : [{ training_type: 'qlora' }, { training_type: 'qlora', ...smallest }],
+  ];
+  return groups.flatMap((changes) => firstFitting(changes) ?? []);
+}
+
+/** The training as it would be with this change. */
+export function changed(
+  estimated: Estimated,
+  { training_type, ...change }: Omit<Change, 'host' | 'device'>,
+): Estimated {
+  const { training } = estimated;
+  const type = training_type ?? training.type;
+  // Only where all weights are trained is it said in what.
+  const settings = { ...training.settings, ...change, ...(type === 'standard' ? {} : { weights: null }) };
+  return { ...estimated, training: { ...training, type, settings } };
+}
+
+/** Each divides the one before, so that a step has as many rows: 8 → 4 → 2 → 1. */
+export function smallerBatches({
+  settings,
+}: Pick<Training, 'settings'>): { batch_size: number; gradient_accumulation: number }[] {
+  const { batch_size, gradient_accumulation } = settings;
+  const found = [];
+  for (let size = Math.floor(batch_size / 2); size >= 1; size--)
+    if (batch_size % size === 0)
+      found.push({ batch_size: size, gradient_accumulation: gradient_accumulation * (batch_size / size) });
+  return found;
+}
+
+function shorterLengths({ settings, lengths }: Training): Change[] {
+  const found: Change[] = [];
+  for (
+    let length = Math.floor(Math.min(settings.max_length, lengths.longest) / 2);
+    length >= LEAST_LENGTH;
+    length = Math.floor(length / 2)
+  )
+    found.push({ max_length: length });
+  return found;
+}

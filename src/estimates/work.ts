@@ -1,0 +1,35 @@
+import { adaptedMatrices } from './parameters.ts';
+import { hasAdapters, longestOf, type Training } from './training.ts';
+
+/** Of the tokens of a row, those of answers, for which logits are made; where nothing else is known. */
+const ANSWERED = 0.5;
+
+/** Floating point operations of one token of a training, forward alone and with its way back. */
+export function operationsOfToken(training: Training): { forward: number; step: number } {
+  const { shape, settings, lengths } = training;
+  const active = shape.matrices.reduce(
+    (total, { inputs, outputs, experts, name }) =>
+      total + (experts > 1 || name.includes('.experts.') ? 0 : inputs * outputs),
+    0,
+  );
+  // Of experts, a token meets as many as are as wide together as the shape says: two ways in, one out.
+  const isRouted = shape.matrices.some(({ experts, name }) => experts > 1 || name.includes('.experts.'));
+  const routed = isRouted ? 3 * shape.layers * shape.hidden * shape.intermediate : 0;
+  const logits = ANSWERED * shape.vocabulary * shape.hidden;
+  const mean = Math.min(longestOf(training), lengths.tokens / Math.max(1, lengths.examples));
+  // Each token is compared with half of the others on average: questions with keys, then with values.
+  const attention = 2 * shape.layers * shape.queries * (mean / 2);
+  // Two operations for each weight that a token is multiplied with (https://arxiv.org/abs/2001.08361, 2.1).
+  const forward = 2 * (active + routed + logits + attention);
+  // Back through all weights costs twice as much, and through those that are not trained as much as the way there.
+  const back = hasAdapters(training) ? 1 + trainedShare(training) : 2;
+  return { forward, step: forward * (1 + back + (settings.activation_checkpointing ? 1 : 0)) };
+}
+
+/** What adapters cost on every way, as a part of the layers beside them. */
+function trainedShare({ shape, settings }: Training): number {
+  const adapted = adaptedMatrices(shape, settings.lora_target_modules);
+  const added = adapted.reduce((total, { inputs, outputs }) => total + settings.lora_r * (inputs + outputs), 0);
+  const beside = adapted.reduce((total, { inputs, outputs }) => total + inputs * outputs, 0);
+  return beside === 0 ? 0 : (3 * added) / beside;
+}

@@ -1,0 +1,28 @@
+import type { Lengths, Training } from '../../estimates/training.ts';
+import { type RunSpec, stepsFor } from '../runs/run-spec.ts';
+
+/** What is to be trained, as estimates see it. Null of an index: nothing is learnt. */
+export function trainingOf(
+  { training_type: type, hyperparameters }: Pick<RunSpec, 'training_type' | 'hyperparameters'>,
+  { shape, lengths, device }: Pick<Training, 'shape' | 'lengths' | 'device'>,
+): Training | null {
+  if (type === 'rag') return null;
+  return {
+    shape,
+    type,
+    lengths,
+    device,
+    settings: hyperparameters,
+    steps: stepsFor(lengths.examples, hyperparameters).total,
+  };
+}
+
+/** Of rows that nobody has counted the tokens of: each as long as it may be, so that what is said of memory is enough. */
+export function longestPossible(
+  rows: { train: number; heldOut: number },
+  maxLength: number,
+  context: number | null,
+): Lengths {
+  const longest = Math.min(maxLength, context ?? maxLength);
+  return { examples: rows.train, tokens: rows.train * longest, longest, heldOutRows: rows.heldOut };
+}

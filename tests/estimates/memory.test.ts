@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { diskOf } from '../../src/estimates/disk.ts';
+import { leastMemory, memoryOf, peakOf } from '../../src/estimates/memory.ts';
+import { training } from './llama.ts';
+
+const PARAMETERS = 848;
+const ADAPTERS = 4 * 128;
+
+describe('the memory of a training', () => {
+  it('is 16 bytes a weight of a standard training in fp32, and 8 in bf16', () => {
+    const { weights, gradients, optimizer, adapters } = memoryOf(training('standard'));
+    assert.deepEqual(
+      [weights, gradients, optimizer, adapters],
+      [4, 4, 8, 0].map((bytes) => bytes * PARAMETERS),
+    );
+    const bf16 = memoryOf(training('standard', { weights: 'bf16' }));
+    assert.deepEqual(
+      [bf16.weights, bf16.gradients, bf16.optimizer],
+      [2, 2, 4].map((bytes) => bytes * PARAMETERS),
+    );
+  });
+
+  it('is 2 bytes a weight beside adapters in float32, which alone have gradients and moments', () => {
+    const { weights, gradients, optimizer, adapters } = memoryOf(training('lora'));
+    assert.deepEqual([weights, gradients, optimizer], [2 * PARAMETERS, 4 * ADAPTERS, 8 * ADAPTERS]);
+    assert.equal(adapters, (4 + 2) * ADAPTERS);
+  });
+
+  it('is half a byte and some for what is in 4 bits, and 2 bytes for embeddings and norms', () => {
+    // Leave out the scales of NF4_BYTES (src/estimates/memory.ts), and it fails.
+    const inFour = 576;
+    const scales = inFour / 64 + (inFour / 64 / 256) * 4;
+    assert.equal(memoryOf(training('qlora')).weights, Math.round(0.5 * inFour + scales + 2 * (PARAMETERS - inFour)));
+  });
+
+  it('keeps activations of the longest batch, layer by layer, and less where they are computed again', () => {
+    // Of a token: 12 × 8 hidden, 8 × 8 queries, 4 × 4 keys, 8 × 16 within the MLP; 4 × 8 and 2 × 4 × 7 beside adapters.
+    const layer = 96 + 64 + 16 + 128 + 32 + 56;
+    const tokens = 2 * 10;
+    assert.equal(memoryOf(training('lora')).activations, 1.25 * tokens * layer * (1 + 1));
+    const again = memoryOf(training('lora', { activation_checkpointing: true })).activations;
+    assert.equal(again, 1.25 * tokens * (2 * 8 + 2 * layer));
+    const dropped = 4 * (6 * 8 + 16);
+    const withDropout = memoryOf(training('lora', { lora_dropout: 0.1 })).activations;
+    assert.equal(withDropout, 1.25 * tokens * (layer + dropped) * 2);
+  });
+
+  it('has gradients where activations were, but for those of a step of several batches', () => {
+    const parts = { ...memoryOf(training('standard')), activations: 1_000_000 };
+    const one = peakOf(parts, training('standard').settings);
+    const several = peakOf(parts, training('standard', { gradient_accumulation: 2 }).settings);
+    assert.equal(several.needed - one.needed, parts.gradients);
+  });
+
+  it('has a copy of a checkpoint where one is written behind later steps, which is not needed', () => {
+    const parts = memoryOf(training('standard', { save_steps: 10 }));
+    assert.equal(parts.checkpoint_copy, 12 * PARAMETERS);
+    const { bytes, needed } = peakOf(parts, training('standard').settings);
+    assert.equal(bytes - needed, 12 * PARAMETERS);
+    assert.equal(memoryOf(training('standard', { save_steps: 50 })).checkpoint_copy, 0);
+  });
+
+  it('is at least what a single token takes', () => {
+    const [most, least] = [
+      training('standard', { batch_size: 64 }),
+      leastMemory(training('standard', { batch_size: 64 })),
+    ];
+    assert.equal(least, leastMemory(training('standard', { batch_size: 1 })));
+    assert.ok(least < peakOf(memoryOf(most), most.settings).needed);
+  });
+
+  it('goes to the disk as three checkpoints, the adapter, and the model that it is merged into', () => {
+    const { checkpoints, export: adapter, merge } = diskOf(training('lora'));
+    assert.deepEqual([checkpoints, adapter, merge], [3 * 12 * ADAPTERS, 4 * ADAPTERS, 4 * PARAMETERS]);
+    assert.equal(diskOf(training('lora', { merge: false })).merge, 0);
+    const whole = diskOf(training('standard'));
+    assert.deepEqual([whole.checkpoints, whole.export, whole.merge], [3 * 12 * PARAMETERS, 4 * PARAMETERS, 0]);
+  });
+});

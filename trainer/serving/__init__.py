@@ -1,0 +1,1 @@
+"""Models that answer: for trying and comparing them, while nothing is trained."""
