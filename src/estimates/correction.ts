@@ -48,12 +48,16 @@ const ONE_RUN_PERCENT = { memory: 15, time: 40 };
 const LEAST_PERCENT = { memory: 5, time: 15 };
 /** The nearest runs, of which the mean is taken. */
 const NEAREST = 3;
+/** What a run counts beside the one after it: the first run of a model fills caches that later ones find, as of its weights in 4 bits. */
+const EARLIER = 1 / 2;
 
 type What = keyof typeof UNMEASURED_PERCENT;
 
 /**
  * The factor for `of` a training of this kind: the geometric mean of measured / computed over the nearest runs of the same model, type
- * and device; or else of those of the same family and device. Near is what has about as many tokens in a batch.
+ * and device, the latest of them first; or else of those of the same family and device. Near is what has about as many tokens in a batch.
+ *
+ * @param measurements the latest first
  */
 export function correctionOf(
   what: What,
@@ -76,12 +80,18 @@ export function correctionOf(
   if (!first) return { factor: 1, certainty: 'computed', basedOnRuns: 0, withinPercent: UNMEASURED_PERCENT[what] };
   // Runs that are as near as the nearest say it all.
   const alike = nearest.filter(({ distance }) => distance <= first.distance + SAME_DISTANCE);
-  const factor = Math.exp(alike.reduce((sum, { ratio }) => sum + Math.log(ratio), 0) / alike.length);
+  const weights = alike.map((_, age) => EARLIER ** age);
+  const logs = alike.map(({ ratio }, age) => Math.log(ratio) * EARLIER ** age);
+  const factor = Math.exp(sumOf(logs) / sumOf(weights));
   const spread = 100 * Math.max(...alike.map(({ ratio }) => Math.abs(ratio / factor - 1)));
   const certainty = same.length > 0 && first.distance <= NEAR ? 'measured' : 'similar';
   const alone = alike.length === 1 ? ONE_RUN_PERCENT[what] : LEAST_PERCENT[what];
   const least = certainty === 'measured' ? alone : SIMILAR_PERCENT[what];
   return { factor, certainty, basedOnRuns: alike.length, withinPercent: Math.ceil(Math.max(least, spread)) };
+}
+
+function sumOf(values: number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
 }
 
 /** As differences of natural logarithms: a tenth more or less is the same, and up to four times as much is near. */

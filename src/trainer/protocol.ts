@@ -155,6 +155,12 @@ const TrainerEventSchema = z.discriminatedUnion('type', [
     waited_seconds: z.number().optional(),
   }),
   z.object({ type: z.literal('pruned'), step, path: z.string() }),
+  /** How much of base and tuned on held-out rows is done. */
+  z.object({
+    type: z.literal('compared'),
+    percent: z.number().min(0).max(100),
+    seconds_left: z.number().nullable(),
+  }),
   z.object({
     type: z.literal('spans'),
     /** From the trainer's start until now: its first step, or its first comparison. */
@@ -191,4 +197,6 @@ export type PlanEvent = Extract<TrainerEvent, { type: 'plan' }>;
 export type StepEvent = Extract<TrainerEvent, { type: 'step' }>;
 export type SpansEvent = Extract<TrainerEvent, { type: 'spans' }>;
 export type EvalEvent = Extract<TrainerEvent, { type: 'eval' }>;
+export type LogEvent = Extract<TrainerEvent, { type: 'log' }>;
+export type ComparedEvent = Extract<TrainerEvent, { type: 'compared' }>;
 export type CheckpointEvent = Extract<TrainerEvent, { type: 'checkpoint' }>;

@@ -41,11 +41,11 @@ describe('what earlier runs correct', () => {
     }
   });
 
-  it('is the mean of runs of its kind, and as sure as they agree', () => {
-    // Take the arithmetic mean in correctionOf (src/estimates/correction.ts), and it fails.
-    const found = memory([measured(1), measured(4)]);
+  it('is the mean of runs of its kind, of which the latest counts most, and as sure as they agree', () => {
+    // Take the arithmetic mean in correctionOf (src/estimates/correction.ts), or count all alike, and it fails.
+    const found = memory([measured(1), measured(8)]);
     assert.equal(found.factor.toFixed(9), '2.000000000');
-    assert.deepEqual([found.certainty, found.basedOnRuns, found.withinPercent], ['measured', 2, 100]);
+    assert.deepEqual([found.certainty, found.basedOnRuns, found.withinPercent], ['measured', 2, 300]);
     assert.equal(memory([measured(1.1), measured(1.1)]).withinPercent, 5);
     assert.equal(memory([measured(1.1)]).withinPercent, 15);
   });

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..chats.answers import seen
@@ -106,13 +107,22 @@ def question_of(template: ChatTemplate, row: Conversation, longest: int, context
     return Question(row.messages[:-1], text, expected, opening)
 
 
-def losses_of(model, pad_id: int, rows: list[HeldOutRow], batch_rows: int) -> list[tuple[float, int]]:
-    """Of each row the sum of the losses of its answers' tokens, and how many there are; with so many examples at once."""
+def losses_of(
+    model, pad_id: int, rows: list[HeldOutRow], batch_rows: int, tell: Callable[[int], None] = lambda read: None
+) -> list[tuple[float, int]]:
+    """Of each row the sum of the losses of its answers' tokens, and how many there are; with so many examples at once. `tell` hears
+    how many tokens are read."""
     loss, batch_of = AnswerLoss(model, most_logits(model.device.type == "cuda")), collate(pad_id)
 
+    read = 0
+
     def of_examples(examples: list[Example]) -> list[tuple[float, int]]:
+        nonlocal read
         batch = batch_of([{"input_ids": example.ids, "labels": example.labels} for example in examples])
-        return loss.of_rows({name: tensor.to(model.device) for name, tensor in batch.items()})
+        losses = loss.of_rows({name: tensor.to(model.device) for name, tensor in batch.items()})
+        read += sum(len(example.ids) for example in examples)
+        tell(read)
+        return losses
 
     examples = iter(as_many_as_fit([example for row in rows for example in row.examples], batch_rows, of_examples))
     of_each = ([next(examples) for _ in row.examples] for row in rows)

@@ -95,6 +95,9 @@ def line_for_people(type: str, data: dict) -> str:
             loss = "no number" if data["loss"] is None else f"{data['loss']:.4f}"
             whose = f"at step {data['step']}" if data["step"] else "of the base"
             return f"held-out loss {loss} {whose}, {data['trait'] or 'over all'} ({data['rows']} rows)"
+        case "compared":
+            left = "" if data["seconds_left"] is None else f", about {duration(data['seconds_left'])} left"
+            return f"compared {data['percent']:.0f} %{left}"
         case "spans":
             parts = [f"{span['name'].replace('_', ' ')} {span['seconds']:.1f} s" for span in data["spans"]]
             return f"Until now it took {data['seconds']:.1f} s: {', '.join(parts)}."

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..bundle.answering import Answerer
 from ..bundle.lexical import words_of
 from ..bundle.query import TOP_K
-from ..evaluation.generation import MOST_NEW_TOKENS
+from ..evaluation.generation import enough_tokens
 from ..platform.failures import lacks_memory
 from ..platform.memory import as_many_as_fit, free
 
@@ -15,8 +15,6 @@ SAMPLES_PER_TRAIT = 2
 MOST_ASKED_AT_ONCE = 32
 # Of all traits together, each with and without what it found: more would tell little more, and take minutes on a CPU.
 MOST_ASKED = 64
-# As long as an answer may be where the run file does not say: so many times the longest that is expected, in tokens.
-TIMES_THE_LONGEST, LEAST_NEW_TOKENS = 2, 32
 
 
 def most_asked_of_each(traits: int) -> int:
@@ -31,8 +29,7 @@ def compare(bundle, embedder, answerer: Answerer, asked: list[tuple[str, str, li
     the expected answer are not found, and all should be. too_long: further questions, for which the model has no room. All have the same
     room for an answer: `chosen` tokens, or twice as many as the longest expected one.
     """
-    longest = max(len(ids) for ids in answerer.tokenizer([expected for _, expected, _ in asked], add_special_tokens=False)["input_ids"])
-    max_new_tokens = chosen or min(MOST_NEW_TOKENS, max(LEAST_NEW_TOKENS, TIMES_THE_LONGEST * longest))
+    max_new_tokens = chosen or enough_tokens(answerer.tokenizer, [expected for _, expected, _ in asked])
 
     least = bundle.least_cosine("vector")
     found = [bundle.search(embedder.embed([question], "query")[0], TOP_K + len(own)) for question, _, own in asked]

@@ -73,16 +73,42 @@ class Fair(Trainings):
                 generation.generate(model, tokenizer, ["question 1", "question 2", "question 3"], 4, hyper)
             self.assertEqual(asked, expected)
 
+    def test_it_tells_how_far_it_is_and_how_long_the_rest_takes(self):
+        # Count what is read while base and tuned are asked alone, and it tells nothing between two answers.
+        changes = {"validation": {"max_rows_per_trait": 3, "max_new_tokens": 12}}
+        train_here(self.work, **changes)
+        recorder = Recorder()
+        with patch("trainer.validation.progress._TELL_EVERY_S", 0), few_words:
+            run(write_run_file(self.work, task="validate", **changes), recorder, Commands())
+        told = recorder.of("compared")
+        shares = [event["percent"] for event in told]
+        self.assertEqual(shares, sorted(shares))
+        self.assertGreater(len({round(share) for share in shares}), 30)
+        self.assertLess(shares[0], 5)
+        self.assertAlmostEqual(shares[-1], 100)
+        self.assertTrue(any(45 < share < 55 for share in shares))
+        self.assertEqual((told[-1]["seconds_left"], min(event["seconds_left"] for event in told)), (0, 0))
+
+    def test_answers_have_twice_the_room_of_the_longest_that_is_expected(self):
+        # Take MOST_NEW_TOKENS for all, and a base that rambles costs a CPU minutes for answers of one word.
+        from ..base_models.models import load_tokenizer
+        from ..evaluation.generation import LEAST_NEW_TOKENS, MOST_NEW_TOKENS, enough_tokens
+
+        tokenizer = load_tokenizer(model_path())
+        of = lambda tokens: tokenizer.decode([5] * tokens)
+        self.assertEqual([enough_tokens(tokenizer, texts) for texts in ([], [of(2), of(1)], [of(3), of(50)], [of(200)])], [LEAST_NEW_TOKENS, LEAST_NEW_TOKENS, 100, MOST_NEW_TOKENS])
+
     def test_who_thinks_has_room_to_come_to_an_end(self):
         from ..base_models.models import load_tokenizer
         from ..chats.templates import ChatTemplate
         from ..evaluation.generation import MOST_NEW_TOKENS, MOST_NEW_TOKENS_OF_THOUGHTS, most_new_tokens
 
         tokenizer = load_tokenizer(model_path())
-        self.assertEqual(most_new_tokens(None, ChatTemplate(tokenizer)), MOST_NEW_TOKENS)
+        long = [tokenizer.decode([5] * MOST_NEW_TOKENS)]
+        self.assertEqual(most_new_tokens(None, ChatTemplate(tokenizer), tokenizer, long), MOST_NEW_TOKENS)
         tokenizer.chat_template = (Path(__file__).parent / "templates" / "qwen3.jinja").read_text()
-        self.assertEqual(most_new_tokens(None, ChatTemplate(tokenizer)), MOST_NEW_TOKENS_OF_THOUGHTS)
-        self.assertEqual(most_new_tokens(7, ChatTemplate(tokenizer)), 7)
+        self.assertEqual(most_new_tokens(None, ChatTemplate(tokenizer), tokenizer, ["4"]), MOST_NEW_TOKENS_OF_THOUGHTS)
+        self.assertEqual(most_new_tokens(7, ChatTemplate(tokenizer), tokenizer, long), 7)
 
     def test_a_thought_is_not_what_was_said_and_one_without_an_end_says_nothing(self):
         # Score the whole of it, and the last number of a thought that was cut off is an answer.

@@ -6,7 +6,7 @@ import math
 from ..base_models.base_in_16_bits import looked_at_upon_16_bits
 from ..chats.templates import ChatTemplate
 from ..datasets.rows import Conversation
-from ..evaluation.generation import generate, most_new_tokens
+from ..evaluation.generation import Answer, generate, most_new_tokens
 from ..evaluation.held_out import MOST_BATCH_ROWS, HeldOutRow, by_trait, losses_of, mean_loss, questions_of
 from ..outputs.report import few_of_each_trait, write_report
 from ..platform import libraries
@@ -18,6 +18,7 @@ from ..runs.checkpoints import MANIFEST, sha256_of
 from ..runs.run_file import RunFile
 from .comparison import Done, compare
 from .exported import NO_ROOM, against_training, beyond_margin, lost_in_16_bits, unchanged
+from .progress import Progress
 
 MOST_TOLD_CHARACTERS = 500  # Of a sample, in the event. The report has all of it, with the conversation before.
 NEEDED = ("config.json", "tokenizer.json")
@@ -32,6 +33,8 @@ FIXED_PROMPTS = (
     "Explain in one sentence why the sky is blue.",
 )
 FIXED_PROMPT_TOKENS = 64
+# A token that is read among others costs such a part of one that is said (as in src/estimates/time.ts).
+READ = 1 / 6
 
 
 def validate(run: RunFile, conversations: list[Conversation], events: Events) -> dict:
@@ -110,13 +113,16 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events, dev
     with events.spans.of("tokens"):
         traits = by_trait(conversations, tokenizer, max_length, context, run.max_rows_per_trait, run.choices, run.dataset_names, refused)
     events.spans.tell(events)
+    expected = [question.expected for rows in traits.values() for question in questions_of(rows)]
+    limit = most_new_tokens(run.max_new_tokens, ChatTemplate(tokenizer), tokenizer, expected)
+    progress = Progress(events, 2 * work_on(traits, limit))
     events.send("phase", phase="evaluating_tuned", message=None)
-    of_tuned = evaluate(tuned, tokenizer, traits, run)
+    of_tuned = evaluate(tuned, tokenizer, traits, run, limit, progress)
     del tuned
     if beyond := beyond_numbers(of_tuned):
         return unusable(found, f"The model loads, and its loss on held-out rows of {beyond} is not a number.")
     events.send("phase", phase="evaluating_base", message=None)
-    of_base = evaluate(load_model(run.model_path, device=device), tokenizer, traits, run)
+    of_base = evaluate(load_model(run.model_path, device=device), tokenizer, traits, run, limit, progress)
     if beyond := beyond_numbers(of_base):
         raise BadInput(f"The loss of the base model {run.model_name} on held-out rows of {beyond} is not a number: get its files again.")
     base_losses, tuned_losses = ({trait: done.losses for trait, done in of_model["traits"].items()} for of_model in (of_base, of_tuned))
@@ -128,7 +134,7 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events, dev
     fixed = zip(FIXED_PROMPTS, of_base["fixed_prompts"], of_tuned["fixed_prompts"])
     compared = {
         **compare(traits, of_base["traits"], of_tuned["traits"]),
-        "max_new_tokens": most_new_tokens(run.max_new_tokens, ChatTemplate(tokenizer)),
+        "max_new_tokens": limit,
         "against_training": compared_to,
         "fixed_prompts": [{"prompt": prompt, "base": base, "tuned": tuned} for prompt, base, tuned in fixed],
     }
@@ -202,19 +208,31 @@ def next_token(model, tokenizer) -> None:
         raise RuntimeError("The model loads, and its output is not a number.")
 
 
-def evaluate(model, tokenizer, traits: dict[str, list[HeldOutRow]], run: RunFile) -> dict:
+def work_on(traits: dict[str, list[HeldOutRow]], limit: int) -> float:
+    """Of one model, in tokens that are said."""
+    return sum(len(questions_of(rows)) * limit + work_of_losses(rows) for rows in traits.values()) + len(FIXED_PROMPTS) * FIXED_PROMPT_TOKENS
+
+
+def work_of_losses(rows: list[HeldOutRow]) -> float:
+    return READ * sum(len(example.ids) for row in rows for example in row.examples)
+
+
+def evaluate(model, tokenizer, traits: dict[str, list[HeldOutRow]], run: RunFile, limit: int, progress: Progress) -> dict:
     """What one model does: {"traits": {trait: Done}, "fixed_prompts": answers}."""
     model.eval()
     template = ChatTemplate(tokenizer, run.today)
     fixed = [template.render([{"role": "user", "content": prompt}], answer_next=True) for prompt in FIXED_PROMPTS]
-    limit = most_new_tokens(run.max_new_tokens, template)
+
+    def said(prompts: list[str], most: int) -> list[Answer]:
+        return generate(model, tokenizer, prompts, most, run.hyperparameters, progress.of_part(len(prompts) * most))
 
     def done(rows: list[HeldOutRow]) -> Done:
-        answers = generate(model, tokenizer, [question.text for question in questions_of(rows)], limit, run.hyperparameters)
+        answers = said([question.text for question in questions_of(rows)], limit)
         # As many rows at once as fitted into memory when it was trained.
-        return Done(losses_of(model, tokenizer.pad_token_id, rows, min(MOST_BATCH_ROWS, run.hyperparameters.batch_size)), answers)
+        most_rows = min(MOST_BATCH_ROWS, run.hyperparameters.batch_size)
+        return Done(losses_of(model, tokenizer.pad_token_id, rows, most_rows, progress.of_part(work_of_losses(rows), READ)), answers)
 
     return {
         "traits": {trait: done(rows) for trait, rows in traits.items()},
-        "fixed_prompts": [answer.text for answer in generate(model, tokenizer, fixed, FIXED_PROMPT_TOKENS, run.hyperparameters)],
+        "fixed_prompts": [answer.text for answer in said(fixed, FIXED_PROMPT_TOKENS)],
     }

@@ -101,6 +101,8 @@ function show(event: TrainerEvent, hold: Hold): void {
   if (event.type === 'plan') hold.show({ total_steps: event.total_steps });
   if (event.type === 'resumed') hold.show({ resumed_from_step: event.step, last_checkpoint_step: event.step });
   if (event.type === 'checkpoint') hold.show({ last_checkpoint_step: event.step });
+  if (event.type === 'compared')
+    hold.show({ compared_percent: rounded(event.percent, 0), time_left: timeLeft(event.seconds_left) });
   if (event.type === 'step') {
     const { step, total_steps, epoch, loss, tokens_per_s, seconds_left } = event;
     hold.show({
@@ -109,9 +111,13 @@ function show(event: TrainerEvent, hold: Hold): void {
       epoch: rounded(epoch, 2),
       loss: rounded(loss, 4),
       tokens_per_s: rounded(tokens_per_s, 0),
-      time_left: seconds_left === null ? null : duration(1_000 * seconds_left),
+      time_left: timeLeft(seconds_left),
     });
   }
+}
+
+function timeLeft(seconds: number | null): string | null {
+  return seconds === null ? null : duration(1_000 * seconds);
 }
 
 function rounded(value: number | null, digits: number): number | null {

@@ -20,7 +20,7 @@ import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import type { Env } from '../../platform/env.ts';
 import { RunFolder } from '../../runs/run-folder.ts';
 import { cacheDir, type RunPaths, runPaths } from '../../runs/run-paths.ts';
-import { PROTOCOL_VERSION, type RunFile, type TrainerEvent } from '../../trainer/protocol.ts';
+import { type LogEvent, PROTOCOL_VERSION, type RunFile, type TrainerEvent } from '../../trainer/protocol.ts';
 import { TrainResultSchema } from '../../trainer/results.ts';
 import { FAILURE_TYPES, type GaveWay, type RunRef } from '../../workflows/contract.ts';
 import { afterOutOfMemory, currentSplit } from './batch-split.ts';
@@ -150,15 +150,22 @@ async function record(lease: Lease, files: RunPaths, delivery: Delivery, nth: nu
     case 'eval':
       return await recordEval(lease, event, nth);
     case 'log':
-      if (event.level === 'warning') return await recordEvent(lease, 'warning', { message: event.message }, nth);
-      return await recordAsEvent(lease, event, nth);
+      return await recordLog(lease, event, nth);
     case 'hello':
     case 'spans':
     case 'error':
       return await recordAsEvent(lease, event, nth);
+    // Of a validation alone.
+    case 'compared':
     case 'done':
       return true;
   }
+}
+
+/** Keeps what a trainer says to a person. False when the lease is not the latest. */
+export function recordLog(lease: Lease, event: LogEvent, nth: number): Promise<boolean> {
+  if (event.level === 'warning') return recordEvent(lease, 'warning', { message: event.message }, nth);
+  return recordAsEvent(lease, event, nth);
 }
 
 function recordAsEvent(lease: Lease, { type, ...data }: TrainerEvent, nth: number): Promise<boolean> {

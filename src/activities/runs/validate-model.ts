@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import type { Lease } from '../../models/runs/lease.ts';
 import type { Run } from '../../models/runs/run.ts';
-import { recordEvent, recordValidation } from '../../models/runs/run-progress.ts';
+import { recordCompared, recordEvent, recordValidation } from '../../models/runs/run-progress.ts';
 import { trainerHyperparameters } from '../../models/runs/run-spec.ts';
 import { exists } from '../../platform/files.ts';
 import { RunFolder } from '../../runs/run-folder.ts';
@@ -13,7 +13,7 @@ import type { Delivery } from './event-delivery.ts';
 import { openRun } from './open-run.ts';
 import { readMixture } from './prepare-data.ts';
 import { runTrainer } from './run-trainer.ts';
-import { commonFields, knownManifestSha256 } from './train-model.ts';
+import { commonFields, knownManifestSha256, recordLog } from './train-model.ts';
 import type { TrainingWorkerContext } from './training-worker-context.ts';
 import { underLease } from './under-lease.ts';
 
@@ -76,10 +76,20 @@ export function createValidateModel(context: TrainingWorkerContext) {
 /** Writes what the trainer reports. False when the lease is not the latest any more. */
 async function record(lease: Lease, delivery: Delivery, nth: number): Promise<boolean> {
   if (Array.isArray(delivery)) return true;
-  if (delivery.type === 'phase') return await recordEvent(lease, 'validation', { step: delivery.phase }, nth);
-  if (delivery.type !== 'spans') return true;
-  const { seconds, spans } = delivery;
-  return await recordEvent(lease, 'spans', { seconds, spans }, nth);
+  switch (delivery.type) {
+    case 'phase':
+      return await recordEvent(lease, 'validation', { step: delivery.phase }, nth);
+    case 'compared':
+      return await recordCompared(lease, delivery);
+    case 'log':
+      return await recordLog(lease, delivery, nth);
+    case 'spans': {
+      const { seconds, spans } = delivery;
+      return await recordEvent(lease, 'spans', { seconds, spans }, nth);
+    }
+    default:
+      return true;
+  }
 }
 
 /** Where the trained model lies: as a rule not published yet, unless the row is of a backup from before that. */

@@ -10,7 +10,7 @@ export function progressText(run: RunProgress): string {
     total_steps === null || current_step === 0 ? null : `step ${current_step}/${total_steps}`,
     run.current_loss === null ? null : `loss ${loss(run.current_loss)}`,
     phase === 'training' && tokens_per_s ? `${Math.round(tokens_per_s)} tokens/s` : null,
-    phase === 'training' && typeof seconds_left === 'number' ? `${duration(seconds_left)} left` : null,
+    typeof seconds_left === 'number' && seconds_left > 0 ? `${duration(seconds_left)} left` : null,
   ];
   return [phaseText(phase), ...figures].filter((part) => part !== null).join('  ');
 }

@@ -1,6 +1,6 @@
 import { QueryTypes } from 'sequelize';
 import type { TokenCount } from '../../datasets/draft.ts';
-import type { CheckpointEvent, EvalEvent, PlanEvent, StepEvent } from '../../trainer/protocol.ts';
+import type { CheckpointEvent, ComparedEvent, EvalEvent, PlanEvent, StepEvent } from '../../trainer/protocol.ts';
 import type { ValidationResult } from '../../trainer/results.ts';
 import { bindOf, HELD, write } from './held-write.ts';
 import type { Lease } from './lease.ts';
@@ -9,6 +9,8 @@ import type { RunPhase } from './statuses.ts';
 
 /** Training is shown as this part of a run's progress; exporting and validating are the rest. */
 const TRAINING_SHARE_PERCENT = 95;
+/** And this, once it is validated. */
+const VALIDATED_PERCENT = 99;
 
 /** A step that is there already moves to the end of the stream with its new figures. */
 export const UPSERT_STEPS = `INSERT INTO run_metrics (run_id, lease_epoch, step, epoch, loss, learning_rate, grad_norm, tokens, tokens_per_s, memory_bytes, device)
@@ -157,10 +159,20 @@ export async function recordResult(lease: Lease, result: TrainingRecord): Promis
   );
 }
 
+/** Says how far a validation is. False when the lease is not the latest. */
+export async function recordCompared(lease: Lease, { percent, seconds_left }: ComparedEvent): Promise<boolean> {
+  const share = (VALIDATED_PERCENT - TRAINING_SHARE_PERCENT) / 100;
+  return await write(
+    `UPDATE runs SET progress = $progress, seconds_left = $secondsLeft, updated_at = now()
+     WHERE id = $runId AND lease_epoch = $epoch AND status = 'running'`,
+    { ...bindOf(lease), progress: TRAINING_SHARE_PERCENT + share * percent, secondsLeft: seconds_left },
+  );
+}
+
 /** Keeps what validation found. False when the lease is not the latest. */
 export async function recordValidation(lease: Lease, validation: ValidationResult): Promise<boolean> {
   return await write(
-    `UPDATE runs SET validation = $validation::jsonb, progress = 99, updated_at = now()
+    `UPDATE runs SET validation = $validation::jsonb, progress = ${VALIDATED_PERCENT}, updated_at = now()
      WHERE id = $runId AND lease_epoch = $epoch AND status = 'running'`,
     { ...bindOf(lease), validation: JSON.stringify(validation) },
   );

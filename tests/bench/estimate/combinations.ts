@@ -1,13 +1,17 @@
 /** A training of the bench: fields of a job, and which model. */
 export interface Combination {
   name: string;
-  model: 'tiny' | 'smol';
+  model: 'tiny' | 'smol' | 'larger';
   training_type: 'qlora' | 'lora' | 'standard';
   batch_size: number;
   max_length: number;
+  steps: number;
   activation_checkpointing?: boolean;
   weights?: 'bf16';
 }
+
+/** Each run is to take far longer than its processes need to start. */
+const STEPS: Record<Combination['model'], number> = { tiny: 300, smol: 12, larger: 6 };
 
 type Rest = Pick<Combination, 'activation_checkpointing' | 'weights'>;
 
@@ -24,11 +28,12 @@ function of(
     training_type,
     batch_size,
     max_length,
+    steps: STEPS[model],
     ...rest,
   };
 }
 
-/** Two sizes, the three types, lengths of 64 to 512 and batches of 1 to 8. */
+/** Three sizes, the three types, lengths of 64 to 512 and batches of 1 to 8. */
 export const COMBINATIONS: Combination[] = [
   of('tiny', 'qlora', 2, 64),
   of('tiny', 'lora', 4, 128),
@@ -43,4 +48,7 @@ export const COMBINATIONS: Combination[] = [
   of('smol', 'standard', 1, 64),
   of('smol', 'standard', 2, 256),
   of('smol', 'standard', 8, 64, { weights: 'bf16' }),
+  of('larger', 'lora', 2, 128),
+  of('larger', 'qlora', 2, 64),
+  of('larger', 'standard', 1, 128, { weights: 'bf16' }),
 ];

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { execa } from 'execa';
 import pg from 'pg';
 import { type Env, loadEnv } from '../../../src/platform/env.ts';
 import { ensureTrainerPython } from '../../../src/platform/python.ts';
@@ -20,14 +21,13 @@ const NEW_TOKENS = 8;
 const SLOWLY = 0.00001;
 
 /**
- * `npm run bench -- estimate [--steps N] [--runs N] [--only TEXT]`: trains every combination for real, twice so that estimates can learn
+ * `npm run bench -- estimate [--runs N] [--only TEXT]`: trains every combination for real, twice so that estimates can learn
  * from it and once more, and compares that with what the plan before it said. Prints the table of docs/benchmarks.md.
  */
 export async function main(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
     options: {
-      steps: { type: 'string', default: '4' },
       runs: { type: 'string', default: '2' },
       only: { type: 'string', default: '' },
     },
@@ -37,7 +37,9 @@ export async function main(args: string[]): Promise<void> {
   try {
     const python = await ensureTrainerPython({ env, onProgress: (line) => console.log(line) });
     await putTinyModel(env, 'tiny-random');
-    const smol = await putIntoCache(env, await smollm2(python, env.toolsDir));
+    const snapshot = await smollm2(python, env.toolsDir);
+    const smol = await putIntoCache(env, snapshot);
+    const larger = await anotherSize(python, snapshot, env.modelCache);
     const service = await startService(env, () => {});
     const database = new pg.Client(service.databaseUrl);
     try {
@@ -45,7 +47,7 @@ export async function main(args: string[]): Promise<void> {
       const client = clientOf(service.apiUrl);
       await created(client, '/workers/', { action: 'start', worker_count: 1 });
       const dataset = Number((await client.upload('rows.jsonl', rows())).body.id);
-      await compareAll({ client, database, dataset, models: { tiny: TINY_MODEL, smol } }, values);
+      await compareAll({ client, database, dataset, models: { tiny: TINY_MODEL, smol, larger } }, values);
     } finally {
       await database.end();
       await service.stop();
@@ -62,11 +64,11 @@ interface World {
   models: Record<Combination['model'], string>;
 }
 
-async function compareAll(world: World, { steps, runs, only }: { steps: string; runs: string; only: string }) {
+async function compareAll(world: World, { runs, only }: { runs: string; only: string }) {
   const compared: Compared[] = [];
-  console.log(`${availableParallelism()} CPU cores, ${steps} steps, ${runs} earlier runs of each kind.\n${HEAD}`);
+  console.log(`${availableParallelism()} CPU cores, ${runs} earlier runs of each kind.\n${HEAD}`);
   for (const combination of COMBINATIONS.filter(({ name }) => name.includes(only))) {
-    const job = jobOf(world, combination, Number(steps));
+    const job = jobOf(world, combination);
     try {
       for (let run = 0; run < Number(runs); run++) await trained(world, job);
       const { estimate } = await created(world.client, '/jobs/plan', job);
@@ -81,15 +83,14 @@ async function compareAll(world: World, { steps, runs, only }: { steps: string; 
   console.log(`\n${summaryOf(compared)}`);
 }
 
-function jobOf({ dataset, models }: World, { model, name, ...settings }: Combination, max_steps: number) {
+function jobOf({ dataset, models }: World, { model, name, steps, ...settings }: Combination) {
   const base = {
     name,
     dataset_id: dataset,
     model_name: models[model],
     epochs: 100,
-    max_steps,
+    max_steps: steps,
     learning_rate: SLOWLY,
-    eval_steps: 0,
   };
   return { ...base, ...settings };
 }
@@ -121,6 +122,11 @@ async function putIntoCache(env: Env, snapshot: string): Promise<string> {
   await mkdir(env.modelCache, { recursive: true });
   await cp(folder, join(env.modelCache, basename(folder)), { recursive: true, verbatimSymlinks: true });
   return basename(folder).replace('models--', '').replace('--', '/');
+}
+
+async function anotherSize(python: string, smaller: string, cache: string): Promise<string> {
+  const { stdout } = await execa(python, [join(import.meta.dirname, 'another_size.py'), smaller, cache]);
+  return stdout.trim();
 }
 
 async function created(client: ApiClient, path: string, asked: unknown): Promise<Record<string, unknown>> {

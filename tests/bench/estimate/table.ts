@@ -8,17 +8,17 @@ export interface Compared extends Combination {
   measured: Figures;
 }
 
-export const HEAD = `| model | type | batch × tokens | memory computed | estimated | measured | off | time estimated | measured | off |
+export const HEAD = `| model | type | steps × batch × tokens | memory computed | estimated | measured | off | time estimated | measured | off |
 |---|---|---|---|---|---|---|---|---|---|`;
 
-const MODELS = { tiny: 'tiny-random', smol: 'SmolLM2-135M' };
+const MODELS = { tiny: 'tiny-random', smol: 'SmolLM2-135M', larger: 'of 360M' };
 
 export function rowOf(found: Compared): string {
-  const { model, training_type, batch_size, max_length, weights, activation_checkpointing, estimate } = found;
+  const { model, training_type, steps, batch_size, max_length, weights, activation_checkpointing, estimate } = found;
   const type = [training_type, weights, activation_checkpointing && 'checkpointing'].filter(Boolean).join(', ');
   const { memory, seconds } = measuredOf(found);
   const cells = [
-    ...[MODELS[model], type, `${batch_size} × ${max_length}`],
+    ...[MODELS[model], type, `${steps} × ${batch_size} × ${max_length}`],
     ...[mb(found.computed.memory_bytes ?? Number.NaN), mb(estimate.memory.bytes), mb(memory)],
     ...[off(estimate.memory.bytes, memory), `${estimate.time.seconds.toFixed(1)} s`, `${seconds.toFixed(1)} s`],
     off(estimate.time.seconds, seconds),

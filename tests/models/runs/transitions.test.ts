@@ -4,7 +4,7 @@ import { createRun, RunAlreadyOpenError } from '../../../src/models/runs/create-
 import { claimLease, type Lease, renewLease } from '../../../src/models/runs/lease.ts';
 import { connection, type Run } from '../../../src/models/runs/run.ts';
 import { RunEvent } from '../../../src/models/runs/run-event.ts';
-import { recordCheckpoint, recordEvent, recordSteps } from '../../../src/models/runs/run-progress.ts';
+import { recordCheckpoint, recordCompared, recordEvent, recordSteps } from '../../../src/models/runs/run-progress.ts';
 import { isFinal, RUN_STATUSES, type RunStatus } from '../../../src/models/runs/statuses.ts';
 import { transition } from '../../../src/models/runs/transition.ts';
 import { startTestDatabase, type TestDatabase } from '../../support/database.ts';
@@ -108,6 +108,8 @@ describe('the life of a run', () => {
       seconds: 0,
     } as const;
 
+    const compared = { type: 'compared', percent: 50, seconds_left: 12 } as const;
+
     async function claim(runId: number, worker: string, ttlMs = TTL_MS): Promise<Lease> {
       const result = await claimLease(runId, worker, ttlMs, 'loading');
       assert.equal(result.outcome, 'claimed');
@@ -141,6 +143,7 @@ describe('the life of a run', () => {
       assert.equal(await renewLease(old, TTL_MS), 'superseded');
       assert.equal(await recordSteps(old, [step]), false);
       assert.equal(await recordCheckpoint(old, checkpoint, 1), false);
+      assert.equal(await recordCompared(old, compared), false);
       assert.equal(await recordEvent(old, 'log', {}), false);
       assert.equal(
         await transition({ runId: run.id, to: 'completed', phase: 'finished', leaseEpoch: old.epoch }),
@@ -150,7 +153,10 @@ describe('the life of a run', () => {
       assert.equal(await renewLease(now, TTL_MS), 'renewed');
       assert.equal(await recordSteps(now, [step]), true);
       assert.equal(await recordCheckpoint(now, checkpoint, 1), true);
-      assert.equal((await run.reload()).current_step, 1);
+      // Between what training and what validation are shown as.
+      assert.equal(await recordCompared(now, compared), true);
+      const { current_step, progress, seconds_left } = await run.reload();
+      assert.deepEqual([current_step, progress, seconds_left], [1, 97, 12]);
     });
 
     it('go by the clock of the database, whatever that of a worker says', async () => {
