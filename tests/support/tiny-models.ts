@@ -49,8 +49,8 @@ async function directoryOf(env: Env, name: string): Promise<string> {
 
 /** A model of which each weight is 40 or -40: in float32, one step at a rate of 0.000001 is less than half the way to the next number. */
 export async function putLargeWeights(cache: string): Promise<string> {
+  const name = await putTwin(cache, 'mtm/large-weights');
   const folder = join(cache, 'models--mtm--large-weights');
-  await cp(join(cache, 'models--mtm--tiny-random-llama'), folder, { recursive: true });
   for (const revision of await readdir(join(folder, 'snapshots'))) {
     const file = join(folder, 'snapshots', revision, 'model.safetensors');
     const bytes = await readFile(file);
@@ -58,5 +58,12 @@ export async function putLargeWeights(cache: string): Promise<string> {
       bytes.writeFloatLE(bytes.readFloatLE(at) < 0 ? -40 : 40, at);
     await writeFile(file, bytes);
   }
-  return 'mtm/large-weights';
+  return name;
+}
+
+/** The tiny model of the cache under another name as well. */
+export async function putTwin(cache: string, name: `mtm/${string}`): Promise<typeof name> {
+  const folder = join(cache, `models--${name.replace('/', '--')}`);
+  await cp(join(cache, 'models--mtm--tiny-random-llama'), folder, { recursive: true });
+  return name;
 }
