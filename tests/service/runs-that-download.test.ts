@@ -74,6 +74,7 @@ describe('runs that fetch their base model', function () {
   it('wait in a phase of their own, two for one download, and keep nobody else waiting', async () => {
     hub.add('org/shared', files);
     hub.sendUpTo(SOME_BYTES);
+    // Let noteWait (src/models/runs/run-trouble.ts) write nothing, and they do not say what they wait for.
     both = [await create('org/shared'), await create('org/shared')];
     for (const id of both) {
       const { status } = await waits(
@@ -82,7 +83,6 @@ describe('runs that fetch their base model', function () {
       );
       assert.equal(status, 'pending');
     }
-    // Let noteWait (src/models/runs/run-trouble.ts) write nothing, and this is waited for; with a row that says nothing it is late.
     await completed(await jobs.create(SHORT));
     for (const id of both) assert.equal((await jobs.get(id)).phase, 'downloading_model');
     await onlyDownloadOf('org/shared');
@@ -134,7 +134,6 @@ describe('runs that fetch their base model', function () {
     await waits(id, new RegExp(`is paused, with .* there\\. \`mtm model resume ${download.id}\` lets it go on\\.$`));
 
     assert.equal((await jobs.act(id, 'cancel')).body.status, 'cancelled');
-    // Let it sleep by a timer of Node, and its workflow ends late: then this is answered 409.
     await until('the run to be over', async () =>
       (await service.call('DELETE', `/jobs/${id}`)).status === 204 ? true : null,
     );
@@ -174,7 +173,7 @@ describe('runs that fetch their base model', function () {
     hub.sendUpTo(Number.POSITIVE_INFINITY);
     const { status, error_message } = await jobs.ended(id);
     assert.equal(status, 'failed');
-    // Have verifyModel and awaitDownload in one activity, and it asks for the model anew.
+    // Take the status `cancelled` out of waitOf (src/activities/runs/await-download.ts), and it waits for ever.
     assert.match(String(error_message), /^Download \d+ of org\/cancelled was cancelled\. Start the run again/);
   });
 });
