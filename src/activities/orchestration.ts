@@ -2,6 +2,7 @@ import type { Env } from '../platform/env.ts';
 import type { OrchestrationActivities } from '../workflows/contract.ts';
 import { cancelDownload } from './base-models/cancel-download.ts';
 import { planPoolBalance, planPoolRestart, planPoolStart, planPoolStop } from './pool/plan-pool.ts';
+import { awaitDownload } from './runs/await-download.ts';
 import { describeRun } from './runs/describe-run.ts';
 import { createFinishRun } from './runs/finish-run.ts';
 import { createHasRoom, isPaused, setPause } from './runs/pause-run.ts';
@@ -17,13 +18,13 @@ export function createDataActivities(env: Env) {
 
 /** The activities of the queue `line`. */
 export function createLineActivities() {
-  return { queueRun: createQueueRun(new Turnstile()) };
+  return { queueRun: createQueueRun(new Turnstile()), awaitDownload };
 }
 
 /** The activities of the queue `orchestration`; those of `data` and `line` as well, for workflows that began before these were. */
 export function createOrchestrationActivities(
   env: Env,
-  line: Pick<OrchestrationActivities, 'queueRun'>,
+  line: ReturnType<typeof createLineActivities>,
 ): OrchestrationActivities {
   return {
     ...createDataActivities(env),

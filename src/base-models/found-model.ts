@@ -13,6 +13,12 @@ export interface UsableModel {
   revision: string;
 }
 
+/** A model as a hub has it. */
+export interface HubModel {
+  name: string;
+  revision: string;
+}
+
 /** A name that no usable model has. */
 export interface UnusableModel {
   available: false;
@@ -22,14 +28,21 @@ export interface UnusableModel {
   directory: string | null;
   /** Sentences, each with the remedy. */
   errors: string[];
+  /** What to fetch from a hub to have it; null where that would not help: files of it are there, or no hub has such a name. */
+  on_hub: HubModel | null;
   resolved_name: null;
   revision: null;
 }
 
 export type FoundModel = UsableModel | UnusableModel;
 
-export function unusable(name: string, errors: string[], directory: string | null = null): UnusableModel {
-  return { available: false, model_name: name, path: null, directory, errors, resolved_name: null, revision: null };
+export function unusable(
+  name: string,
+  errors: string[],
+  { directory = null, on_hub = null }: Partial<Pick<UnusableModel, 'directory' | 'on_hub'>> = {},
+): UnusableModel {
+  const nothing = { path: null, resolved_name: null, revision: null };
+  return { available: false, model_name: name, directory, errors, on_hub, ...nothing };
 }
 
 /** The name under which these files, and no later ones, are found. */

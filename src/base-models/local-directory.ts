@@ -35,7 +35,7 @@ export async function findLocalDirectory(roots: string[], name: string): Promise
       `${shown} is no directory that can be read. Name the one that has the model's config.json.`,
     ]);
   const problems = await problemsOf(real);
-  if (problems.length > 0) return unusable(name, problems.map(sentenceFor(shown)), real);
+  if (problems.length > 0) return unusable(name, problems.map(sentenceFor(shown)), { directory: real });
   const link = await firstLinkOut(real, isAllowed);
   if (link !== null) return unusable(name, [leadsOut(shown, link)]);
   const found = await revisionOf(real);
@@ -50,7 +50,7 @@ export async function findLocalDirectory(roots: string[], name: string): Promise
       revision: found,
     };
   const changed = `The files of the model ${shown} are not those of revision ${revision} any more. Put those back, or name the model without a revision.`;
-  return unusable(name, [changed], real);
+  return unusable(name, [changed], { directory: real });
 }
 
 async function isReadable(directory: string): Promise<boolean> {

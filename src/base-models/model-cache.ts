@@ -27,7 +27,10 @@ export async function findInCache(cacheDir: string, name: string): Promise<Found
   const download = `\`mtm model add ${repository}${revision === MAIN ? '' : ` --revision ${revision}`}\``;
   const folder = join(cacheDir, folderOf(repository));
   const snapshot = await snapshotOf(folder, revision);
-  if (snapshot === null) return unusable(name, [await notThere(cacheDir, folder, name, download)]);
+  if (snapshot === null)
+    return unusable(name, [await notThere(cacheDir, folder, name, download)], {
+      on_hub: { name: repository, revision },
+    });
   const path = join(folder, 'snapshots', snapshot);
   const problems = await problemsOf(path);
   if (problems.length === 0)
@@ -46,7 +49,7 @@ export async function findInCache(cacheDir: string, name: string): Promise<Found
       ({ what, remedy = `Get it again with ${download}.` }) =>
         `The model ${name} in the cache is not usable: ${what}. ${remedy}`,
     ),
-    path,
+    { directory: path },
   );
 }
 
@@ -91,5 +94,5 @@ async function notThere(cacheDir: string, folder: string, name: string, download
   const others = (await ifUsable(readdir(join(folder, 'snapshots')))) ?? [];
   const instead =
     others.length > 0 ? ` It is there as ${others.map((hash) => `${name.split('@')[0]}@${hash}`).join(', ')}.` : '';
-  return `The model ${name} is not in the cache ${cacheDir}. Put it there with ${download}, or install a small one with \`npm run mtm -- model install smollm2-135m\` (for an index: \`model install minilm\`).${instead}`;
+  return `The model ${name} is not in the cache ${cacheDir}. Put it there with ${download}, let its run fetch it ("download": true, or \`--download-model\`), or install a small one with \`npm run mtm -- model install smollm2-135m\` (for an index: \`model install minilm\`).${instead}`;
 }

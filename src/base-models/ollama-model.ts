@@ -25,9 +25,10 @@ export async function findOllamaModel({ modelCache, ollamaStore }: OllamaPlaces,
   if (stored) {
     const converted = await findInCache(modelCache, exactName({ name: convertedName(name), revision: stored.digest }));
     if (converted.available) return { ...converted, model_name: name };
-    return unusable(name, [
-      `The model ${name} is in Ollama's store as a GGUF, which cannot be trained. Make a model of the cache from it, once, with \`npm run mtm -- model import ${name}\`.`,
-    ]);
+    const made = `Make a model of the cache from it, once, with \`npm run mtm -- model import ${name}\`.`;
+    return unusable(name, [`The model ${name} is in Ollama's store as a GGUF, which cannot be trained. ${made}`], {
+      on_hub: downloaded?.on_hub ?? null,
+    });
   }
   const pull = `\`ollama pull ${name}\` and \`npm run mtm -- model import ${name}\``;
   if (downloaded === null)
@@ -37,7 +38,7 @@ export async function findOllamaModel({ modelCache, ollamaStore }: OllamaPlaces,
   return unusable(
     name,
     [`${name} stands for ${repository}. ${downloaded.errors.join(' ')} Or get it with ${pull}.`],
-    downloaded.directory,
+    downloaded,
   );
 }
 

@@ -62,7 +62,7 @@ async function findExact(env: Env, pin: Pin, name: string): Promise<FoundModel> 
   const found = await findModel(env, exactName(pin));
   if (found.available) return found;
   const began = 'The run began with these files. To train with those of now, start it afresh.';
-  return unusable(name, [...found.errors, began]);
+  return unusable(name, [...found.errors, began], found);
 }
 
 async function readPin(file: string): Promise<Pin | null> {

@@ -72,6 +72,12 @@ export interface FullDisk {
 /** Why an activity ended before its work was done, without having failed. */
 export type GaveWay = { to: 'pause' } | FullDisk;
 
+/** The base model of a run is not there, and comes in: the run waits for that download. */
+export interface ModelComes {
+  to: 'download';
+  downloadId: number;
+}
+
 export interface FinishInput extends RunRef {
   outcome: 'completed' | 'failed' | 'cancelled';
   errorClass?: string;
@@ -108,7 +114,8 @@ export interface DownloadEnd {
 /** What runs on the queue `orchestration`. */
 export interface OrchestrationActivities {
   prepareData(input: RunRef): Promise<{ trainRows: number; heldOutRows: number } | FullDisk>;
-  verifyModel(input: RunRef): Promise<{ path: string }>;
+  verifyModel(input: RunRef): Promise<{ path: string } | ModelComes>;
+  awaitDownload(input: RunRef & DownloadRef): Promise<GaveWay | null>;
   /** Earlier versions return nothing, and at once. */
   queueRun(input: RunRef): Promise<GaveWay | null>;
   setPause(input: PauseInput): Promise<void>;

@@ -308,6 +308,30 @@ describe('the command line', function () {
     await fails(1, /There is no model org\/model/, 'model', 'rm', 'org/model');
     await fails(1, /is completed and cannot be cancelled/, 'model', 'cancel', String(id));
   });
+
+  it('lets a run fetch its base model, of jobs and projects, also when it is started again', async () => {
+    // Rename `download-model` in src/cli/jobs/hyperparameter-options.ts, and it is no option any more.
+    hub.refusal = { status: 503 };
+    const fetched = ['--model', 'org/fetched', '--download-model'];
+    const isToFetch = async (path: string) => {
+      const { items } = (await service.call('GET', `${path}/runs`)).body as { items: { spec: { download?: true } }[] };
+      return items[0]?.spec.download;
+    };
+    const { id } = await documented('POST /jobs/', 201, 'job', 'create', 'rows.csv', ...fetched);
+    await documented('POST /jobs/{id}/cancel', 200, 'cancel', `job-${id}`);
+    await documented('POST /jobs/{id}/start', 200, 'retry', `job-${id}`, '--fresh', '--download-model');
+    assert.equal(await isToFetch(`/jobs/${id}`), true);
+    await documented('POST /jobs/{id}/cancel', 200, 'cancel', `job-${id}`);
+
+    // Leave `download` to ProjectCreate (trainProject in src/cli/jobs/train.ts), and it is refused.
+    const project = await cli.json('train', 'rows.csv', 'others.csv', ...fetched);
+    assert.equal(await isToFetch(`/projects/${project.id}`), true);
+    await documented('POST /projects/{id}/cancel', 200, 'cancel', `project-${project.id}`);
+    const start = ['project', 'start', `project-${project.id}`, '--download-model'];
+    await documented('POST /projects/{id}/start', 200, ...start);
+    await documented('POST /projects/{id}/cancel', 200, 'cancel', `project-${project.id}`);
+    hub.refusal = null;
+  });
 });
 
 /** A way to the API on which the answer to the first request that begins so is lost, after the API has given it. */

@@ -177,6 +177,14 @@ describePage('a new training on the page', (visit) => {
   it('is created and not started where its base model is not there, and says so', async () => {
     await choose('Base model', 'none/such', 'none/such');
     await page.getByText('The model none/such is not in the cache').first().waitFor();
+    // Let Fetch (web/src/screens/new/form.tsx) show nothing, or requestOf leave `download` out, and one of these is not there.
+    const fetches = page.getByLabel('Fetch it from the Hugging Face hub first');
+    await fetches.check();
+    await planned('What the training takes cannot be estimated before none/such is there.');
+    await page.getByRole('button', { name: 'The request, for scripts' }).click();
+    await page.getByText(`ID/start -H 'Content-Type: application/json' -d '{"download":true}'`).waitFor();
+    await assertNoBarriers(visitor, 'a project whose base model is fetched');
+    await fetches.uncheck();
     await page.getByRole('button', { name: 'Create and start' }).click();
     await page.getByText('It was created, and not started').waitFor();
     await assertNoBarriers(visitor, 'a project that was not started');

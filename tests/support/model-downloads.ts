@@ -1,6 +1,10 @@
 import { randomFillSync } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Env } from '../../src/platform/env.ts';
 import { COMPLETE, safetensors } from './base-models.ts';
 import { type ApiClient, until } from './service.ts';
+import { tinyModel } from './tiny-models.ts';
 
 /** A row of GET /model-downloads/. */
 export interface ShownDownload {
@@ -22,6 +26,15 @@ export function filesOf(weightBytes: number): Record<string, string | Buffer> {
   const header = 8 + Number(weights.readBigUInt64LE());
   randomFillSync(weights, header);
   return { ...COMPLETE, 'README.md': '---\nlicense: apache-2.0\n---\n# Model\n', 'model.safetensors': weights };
+}
+
+/** The files of a model that can be trained, as a hub has them. */
+export async function tinyModelFiles(env: Env): Promise<Record<string, Buffer>> {
+  const directory = await tinyModel(env);
+  const names = await readdir(directory);
+  return Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, await readFile(join(directory, name))] as const)),
+  );
 }
 
 /** Downloads, as users of an API ask for them. */

@@ -12,7 +12,9 @@ import { WORKER_POOL_ID } from '../../src/workflows/contract.ts';
 import { searchAttributeKeys } from '../../temporal/search-attributes.ts';
 import { pauseWhenFull } from '../support/full-disk.ts';
 import { settledPool } from '../support/hosts.ts';
+import { Hub } from '../support/hub.ts';
 import { jobsOf } from '../support/jobs.ts';
+import { tinyModelFiles } from '../support/model-downloads.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, temporalClientOf, until } from '../support/service.ts';
 import { createWithShortHistory } from '../support/short-history.ts';
@@ -21,7 +23,8 @@ import { onSmallDisk } from '../support/small-disk.ts';
 const DIR = join(PROJECT_ROOT, 'tests', 'workflows', 'histories');
 
 // A lease that holds while pauseWhenFull keeps its worker stopped.
-const { service, remove } = await startTestService({ heartbeatTimeoutMs: 12_000 });
+const hub = await Hub.start();
+const { service, remove } = await startTestService({ heartbeatTimeoutMs: 12_000, hubEndpoint: hub.url });
 const client = await temporalClientOf(service);
 try {
   await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
@@ -34,6 +37,17 @@ try {
   const cancelled = await jobs.create({ epochs: 100 });
   await jobs.atStep(cancelled, 3);
   await jobs.act(cancelled, 'cancel');
+
+  hub.add('org/fetched', await tinyModelFiles(service.env));
+  hub.sendUpTo(100_000);
+  const downloaded = await jobs.create({ model_name: 'org/fetched', download: true, max_steps: 4 });
+  await jobs.reached('its download', downloaded, ({ phase }) => phase === 'downloading_model');
+  await jobs.act(downloaded, 'pause');
+  await jobs.paused(downloaded);
+  await jobs.act(downloaded, 'resume');
+  await jobs.reached('its download', downloaded, ({ phase }) => phase === 'downloading_model');
+  hub.sendUpTo(Number.POSITIVE_INFINITY);
+  await jobs.ended(downloaded);
 
   const paused = await jobs.create();
   await jobs.atStep(paused, 30);
@@ -116,6 +130,7 @@ try {
     ['stages-completed', `job-${completed}-run-1`],
     ['stages-failed', `job-${failed}-run-1`],
     ['stages-cancelled', `job-${cancelled}-run-1`],
+    ['stages-downloaded', `job-${downloaded}-run-1`],
     ['stages-paused', `job-${paused}-run-1`],
     ['stages-paused-by-full-disk', `job-${onFullDisk}-run-1`],
     ['stages-paused-before-its-data', `job-${withoutData}-run-1`],
@@ -151,4 +166,5 @@ try {
 } finally {
   await client.connection.close();
   await remove();
+  await hub.stop();
 }

@@ -1,11 +1,7 @@
 import { deleteModel } from '../../commands/base-models/delete-model.ts';
-import {
-  actOnDownload,
-  type DownloadAction,
-  findDownload,
-  requestDownload,
-} from '../../commands/base-models/downloads.ts';
+import { actOnDownload, type DownloadAction, findDownload } from '../../commands/base-models/downloads.ts';
 import { ModelDownload } from '../../models/base-models/model-download.ts';
+import { requestDownload } from '../../models/base-models/request-download.ts';
 import type { ApiDependencies } from '../http/declaration.ts';
 import type { Endpoints } from '../http/endpoint.ts';
 import { limitsOf, pageOf } from '../http/list-query.ts';
@@ -35,7 +31,7 @@ export function addModelDownloads(endpoints: Endpoints, { env }: ApiDependencies
     },
     errors: { 400: 'No name of a model, no such host, or several of which none is named; or HF_HUB_OFFLINE is set' },
     handle: async ({ body: { name, revision, host }, ctx }) => {
-      const { download, isNew } = await requestDownload({ name, revision, host }, env);
+      const { download, isNew } = await requestDownload({ name, revision }, { host }, env);
       if (!isNew) ctx.status = 200;
       return await presentDownload(download);
     },

@@ -1,4 +1,4 @@
-import { type ModelDownload, OPEN_DOWNLOADS } from '../../models/base-models/model-download.ts';
+import { type ModelDownload, OPEN_DOWNLOADS, troubleOf } from '../../models/base-models/model-download.ts';
 import { Host } from '../../models/pool/host.ts';
 import { PAUSE_WAS_ASKED } from '../../workflows/contract.ts';
 import { date } from '../http/shared-schema.ts';
@@ -37,9 +37,7 @@ function present(download: ModelDownload, hosts: string[]) {
   };
 }
 
-function reasonOf({ status, pause_cause, host, waiting_for }: ModelDownload, hosts: string[]): string | null {
-  if (!OPEN_DOWNLOADS.includes(status)) return null;
-  if (pause_cause === 'asked') return PAUSE_WAS_ASKED;
-  if (!hosts.includes(host)) return `Host ${host} is away. The download goes on by itself when its agent is back.`;
-  return waiting_for ?? null;
+function reasonOf(download: ModelDownload, hosts: string[]): string | null {
+  if (!OPEN_DOWNLOADS.includes(download.status)) return null;
+  return download.pause_cause === 'asked' ? PAUSE_WAS_ASKED : troubleOf(download, hosts);
 }

@@ -22,6 +22,6 @@ export async function presentBaseModel(found: FoundModel) {
 }
 
 /** Whether a base model is available, as the reference has it. */
-export function presentAvailability({ directory: _, ...availability }: FoundModel) {
-  return availability;
+export function presentAvailability({ available, model_name, path, errors, resolved_name, revision }: FoundModel) {
+  return { available, model_name, path, errors, resolved_name, revision };
 }

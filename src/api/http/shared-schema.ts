@@ -58,6 +58,12 @@ export const forceField = z
   .optional()
   .openapi({ description: 'Go on although an estimate says that memory or disk would not suffice' });
 
+/** Of what is trained on a base model (src/commands/runs/require-models.ts). */
+export const downloadField = z.boolean().optional().openapi({
+  description:
+    'Fetch the base model from the Hugging Face hub if it is not on this machine: the run waits for it in the phase downloading_model',
+});
+
 export const nameField = text(1, 255).trim();
 export const questionField = text(1, 10_000).trim();
 

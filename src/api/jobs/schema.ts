@@ -4,6 +4,7 @@ import { RUN_STATUSES } from '../../models/runs/statuses.ts';
 import { TRAINING_TYPES } from '../../trainer/training-types.ts';
 import {
   dateField,
+  downloadField,
   embeddingModelField,
   examplePage,
   forceField,
@@ -64,6 +65,7 @@ export const JobCreate = z
     model_name: nameField.optional(),
     embedding_model: embeddingModelField.nullable().optional(),
     force: forceField,
+    download: downloadField,
     ...AskedChoicesSchema.shape,
   })
   .openapi('JobCreate', { example: CHOSEN });

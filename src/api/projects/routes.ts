@@ -150,8 +150,8 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
       404: 'Project not found',
       409: 'It has a run that has not ended',
     },
-    handle: ({ params: { id }, body: { force }, once }) =>
-      once(async (transaction) => presentProject(await startProject(id, { fresh: true, force }, env, transaction))),
+    handle: ({ params: { id }, body, once }) =>
+      once(async (transaction) => presentProject(await startProject(id, { fresh: true, ...body }, env, transaction))),
   });
 
   endpoints.add({

@@ -10,6 +10,7 @@ import { RUN_STATUSES } from '../../models/runs/statuses.ts';
 import { TRAINING_TYPES } from '../../trainer/training-types.ts';
 import {
   dateField,
+  downloadField,
   embeddingModelField,
   idField,
   metadataPatch,
@@ -139,16 +140,15 @@ export const ProjectListQuery = searchQuery(50).extend({
 });
 
 /** A project as it would be created; only what its mixture depends on has to be there. */
-export const ProjectPlanRequest = ProjectCreate.partial({ name: true, output_directory: true }).openapi(
-  'ProjectPlanRequest',
-  {
+export const ProjectPlanRequest = ProjectCreate.partial({ name: true, output_directory: true })
+  .extend({ download: downloadField })
+  .openapi('ProjectPlanRequest', {
     example: {
       base_model: 'meta-llama/Llama-3.2-3B-Instruct',
       max_rows: 50000,
       traits: [{ trait_type: 'coding', datasets: [{ dataset_id: 2, percentage: 100.0 }] }],
     },
-  },
-);
+  });
 export const ProjectPatch = metadataPatch.openapi('ProjectPatch');
 
 const checked = z.object({ valid: z.boolean(), errors: z.array(z.string()) });

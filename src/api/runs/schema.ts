@@ -1,7 +1,15 @@
 import { z } from 'zod';
 import { RUN_PHASES, RUN_STATUSES } from '../../models/runs/statuses.ts';
 import { VERDICTS } from '../../trainer/results.ts';
-import { dateField, examplePage, forceField, idField, integerParam, pageOf } from '../http/shared-schema.ts';
+import {
+  dateField,
+  downloadField,
+  examplePage,
+  forceField,
+  idField,
+  integerParam,
+  pageOf,
+} from '../http/shared-schema.ts';
 import { PlanSchema } from './plan.ts';
 
 export const verdictFields = {
@@ -26,10 +34,10 @@ const outputFields = {
 const NO_OUTPUT = { output_path: null, weights_sha256: null, stopped_early: null, exported_step: null };
 
 const waitingFields = {
-  waiting_for: z
-    .string()
-    .nullable()
-    .openapi({ description: 'Why the run does not go on, while it is tried again and again' }),
+  waiting_for: z.string().nullable().openapi({
+    description:
+      'Why the run does not go on, while it is tried again and again; or how far the download of its base model is',
+  }),
   queue_place: z.int().nullable().openapi({ description: 'From 1, of a run that waits to be trained' }),
 };
 const NOT_WAITING = { waiting_for: null, queue_place: null };
@@ -211,8 +219,16 @@ export const CheckpointsSchema = z
     },
   });
 
+/** Of what may have run before. */
+const downloadAgainField = downloadField.openapi({
+  description:
+    'Fetch the base model from the Hugging Face hub if it is not on this machine: the run waits for it in the phase downloading_model. Left out: as the run before',
+});
+
 /** Of a project whose run begins at step 0 whatever else is said. */
-export const StartAfresh = z.strictObject({ force: forceField }).openapi('StartAfresh', { example: { force: false } });
+export const StartAfresh = z
+  .strictObject({ force: forceField, download: downloadAgainField })
+  .openapi('StartAfresh', { example: { force: false } });
 
 export const StartAgain = z
   .strictObject({
@@ -221,5 +237,6 @@ export const StartAgain = z
       .default(false)
       .openapi({ description: 'Start at step 0 with the settings of now, not at the last checkpoint' }),
     force: forceField,
+    download: downloadAgainField,
   })
   .openapi('StartAgain', { example: { fresh: false } });

@@ -5,6 +5,9 @@ import type { JobCreate } from '../api/types.ts';
 /** Fields of a job that commands have options or arguments of their own for. */
 const OTHERS = ['name', 'description', 'dataset_id', 'validation_dataset_id', 'model_name'] as const;
 
+/** Options that are not called as their fields. `--download` of `mtm train` fetches what was trained, not what it is trained on. */
+const NAMES: Partial<Record<string, string>> = { training_type: 'type', download: 'download-model' };
+
 /** What jobs and projects have in common. */
 type Hyperparameters = Omit<JobCreate, (typeof OTHERS)[number]>;
 
@@ -37,7 +40,7 @@ function hyperparameters(): [string, Property][] {
 
 /** @returns one, or of what is on or off two, `--merge` and `--no-merge` */
 function optionsOf(field: string, property: Property): Option[] {
-  const name = field === 'training_type' ? 'type' : field.replaceAll('_', '-');
+  const name = optionNameOf(field);
   const description = property.description ?? '';
   const types = [property.type].flat();
   if (types.includes('boolean')) return [new Option(`--${name}`, description), new Option(`--no-${name}`).hideHelp()];
@@ -74,7 +77,11 @@ function numberOf(text: string): number {
   return value;
 }
 
+function optionNameOf(field: string): string {
+  return NAMES[field] ?? field.replaceAll('_', '-');
+}
+
 /** As commander names the value of an option. */
 function camelCase(field: string): string {
-  return field === 'training_type' ? 'type' : field.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+  return optionNameOf(field).replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
 }

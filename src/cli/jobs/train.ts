@@ -45,6 +45,8 @@ async function trainProject(session: Session, files: string[], options: TrainOpt
   for (const file of files) datasets.push(await uploadOnce(session, file));
   const rows = datasets.map(({ usable_row_count }) => usable_row_count);
   const total = rows.reduce((sum, count) => sum + count, 0);
+  // Both are asked of a project when it is started.
+  const { force, download: fetches, ...choices } = hyperparametersIn(options);
   const project = await createProject(session, {
     name: options.name ?? files.map((file) => basename(file)).join(', '),
     ...(options.description === undefined ? {} : { description: options.description }),
@@ -57,9 +59,9 @@ async function trainProject(session: Session, files: string[], options: TrainOpt
         datasets: datasets.map(({ id }, index) => ({ dataset_id: id, percentage: sharesOf(rows)[index] ?? 0 })),
       },
     ],
-    ...hyperparametersIn(options),
+    ...choices,
   });
-  const started = await startProject(session, project.id);
+  const started = await startProject(session, project.id, { force, download: fetches });
   const name = { kind: 'project', id: started.id } as const;
   sayCreated(session, name, started, options);
   return name;

@@ -19,9 +19,13 @@ export async function createProject({ client }: Session, body: ProjectCreate): P
   return await bodyOf(client.POST('/api/v1/projects/', { params, body }));
 }
 
-export async function startProject({ client }: Session, id: number): Promise<Project> {
+export async function startProject(
+  { client }: Session,
+  id: number,
+  body: { force?: boolean | undefined; download?: boolean | undefined },
+): Promise<Project> {
   const params = { path: { id }, header: { 'Idempotency-Key': randomUUID() } };
-  return await bodyOf(client.POST('/api/v1/projects/{id}/start', { params }));
+  return await bodyOf(client.POST('/api/v1/projects/{id}/start', { params, body }));
 }
 
 export async function projectCreate(session: Session, { file }: FileOption): Promise<void> {
@@ -38,13 +42,22 @@ export async function projectPlan(session: Session, { file }: FileOption): Promi
   session.print(plan, () => planText(plan));
 }
 
-export async function projectStart(session: Session, name: RunName, { watch }: { watch?: true }): Promise<void> {
+interface StartOptions {
+  watch?: true;
+  downloadModel?: true;
+}
+
+export async function projectStart(
+  session: Session,
+  name: RunName,
+  { watch, downloadModel: download }: StartOptions,
+): Promise<void> {
   if (name.kind !== 'project' || name.run !== undefined)
     throw new CommandFailure(
       `${textOf(name)} is not a project. A job starts by itself; \`mtm retry\` runs it again.`,
       EXIT.usage,
     );
-  const project = await startProject(session, name.id);
+  const project = await startProject(session, name.id, { download });
   await ensureWorker(session);
   const started = { ...name, run: project.run_number ?? 1 };
   if (watch) await watchRun(session, started);

@@ -14,6 +14,7 @@ import type { TrainingType } from '../../trainer/training-types.ts';
 import { requireUsable } from '../datasets/require-usable-datasets.ts';
 import { requireFit } from '../estimates/require-fit.ts';
 import { resolveBatch } from '../estimates/resolve-batch.ts';
+import { requireModels } from '../runs/require-models.ts';
 import { requireTrainable } from '../runs/require-trainable.ts';
 
 /** A job as it is asked for. */
@@ -28,6 +29,8 @@ export interface NewJob extends AskedChoices {
   embedding_model?: string | null | undefined;
   /** Although it would not fit. */
   force?: boolean | undefined;
+  /** Its run fetches models that are not there. */
+  download?: boolean | undefined;
 }
 
 /** The trait of a job: it is a project with one dataset. */
@@ -39,7 +42,7 @@ export async function createJob(
   env: Env,
   transaction: Transaction | null,
 ): Promise<WithLatestRun<Attributes<Job>>> {
-  const { name, description, dataset_id, validation_dataset_id = null, force, ...training } = body;
+  const { name, description, dataset_id, validation_dataset_id = null, force, download, ...training } = body;
   const { training_type: type, model_name: model, embedding_model, ...choices } = training;
   const asked = { dataset_id, validation_dataset_id };
   requireApart(asked);
@@ -74,7 +77,8 @@ export async function createJob(
     lora_dropout: lora_dropout ?? config.default_lora_dropout,
     hyperparameters: others,
   };
-  const spec = await specOf(job, env, config, datasets, roots);
+  const spec = { ...(await specOf(job, env, config, datasets, roots)), download };
+  await requireModels(env, 'job', spec, null);
   await requireFit(env, spec, { force });
   return await addJob({ job, spec }, transaction);
 }

@@ -15,5 +15,5 @@ export async function planJob(
   const asked = { dataset_id, validation_dataset_id };
   requireApart(asked);
   const traits = traitsOfJob(asked);
-  return await planTraining({ ...body, base_model: model_name, max_rows: null, traits }, dependencies);
+  return await planTraining('job', { ...body, base_model: model_name, max_rows: null, traits }, dependencies);
 }

@@ -7,6 +7,7 @@ import { checkTraits, traitsOfSpec } from './trait-rules.ts';
 export type PlannedProject = Omit<NewProject, 'name' | 'output_directory'> & {
   name?: string | undefined;
   output_directory?: string | undefined;
+  download?: boolean | undefined;
 };
 
 /**
@@ -18,5 +19,5 @@ export async function planProject(
   dependencies: PlanDependencies,
 ) {
   if (output_directory !== undefined) await resolveOutputDirectory(output_directory, dependencies.env.outputRoots);
-  return await planTraining({ ...body, traits: traitsOfSpec(checkTraits(traits)) }, dependencies);
+  return await planTraining('project', { ...body, traits: traitsOfSpec(checkTraits(traits)) }, dependencies);
 }

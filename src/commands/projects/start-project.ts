@@ -1,30 +1,20 @@
 import type { Transaction } from 'sequelize';
-import { findIndexModel } from '../../base-models/embedding-model.ts';
-import { findModel } from '../../base-models/find-model.ts';
 import type { Project } from '../../models/projects/project.ts';
-import { Run } from '../../models/runs/run.ts';
 import { type RunSpec, resolveRunSpec } from '../../models/runs/run-spec.ts';
 import { datasetsAsTheyAre } from '../../models/runs/spec-datasets.ts';
 import { TrainingConfig } from '../../models/settings/training-config.ts';
 import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import type { Env } from '../../platform/env.ts';
-import { UserError } from '../../platform/failure.ts';
-import { findPinned, findPinnedIndexModel } from '../../runs/pinned-model.ts';
 import { type Again, startAgain } from '../runs/actions.ts';
 import { findProject } from './find-project.ts';
 
 /**
  * Adds a run to a project: afresh, or from the last checkpoint of its latest one. A project whose model is not there is refused before
- * anything is written.
+ * anything is written, unless the run is to fetch it.
  * @throws NotFoundError, UserError, RunAlreadyOpenError
  */
 export async function startProject(id: number, again: Again, env: Env, transaction: Transaction): Promise<Project> {
   const project = await findProject(id, transaction);
-  // The latest run of a project comes without its spec.
-  const resumed = again.fresh || !project.latestRun ? null : await Run.findByPk(project.latestRun.id, { transaction });
-  const model = resumed ? await findPinned(env, resumed) : await findModel(env, project.base_model);
-  const index = resumed ? await findPinnedIndexModel(env, resumed) : await findIndexModel(env, project, model);
-  for (const found of [model, index]) if (found && !found.available) throw new UserError(found.errors.join(' '));
   await startAgain({ kind: 'project', id }, again, env, () => projectSpec(project, env, transaction), transaction);
   return await findProject(id, transaction);
 }

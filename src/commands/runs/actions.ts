@@ -15,6 +15,7 @@ import { requireFit } from '../estimates/require-fit.ts';
 import type { Orchestration } from '../workflows/client.ts';
 import { workflowOf } from '../workflows/run-workflow.ts';
 import { findRun, lockOwner, nameOf, type RunOwner, runsOf } from './owners.ts';
+import { requireModels } from './require-models.ts';
 
 /** What is asked of a run that is in no state for it. */
 export class WrongStateError extends UserError {
@@ -58,20 +59,21 @@ export async function pauseLatest(owner: RunOwner, pause: boolean, orchestration
   throw new WrongStateError(name, run.status, `cannot be ${pause ? 'paused' : 'resumed'} any more`);
 }
 
-/** How an owner runs again. `force`: although it would not fit. */
+/** How an owner runs again. `force`: although it would not fit. `download`: undefined, as the run before. */
 export interface Again {
   fresh: boolean;
   force?: boolean | undefined;
+  download?: boolean | undefined;
 }
 
 /**
  * Runs again. Not fresh: with the same settings and data as the latest run, which failed or was cancelled, from its last
  * checkpoint. Fresh: from step 0, with `newSpec`.
- * @throws RunAlreadyOpenError; UserError when it is completed or cannot fit, NotFoundError when it was deleted meanwhile
+ * @throws RunAlreadyOpenError; UserError when it is completed, cannot fit or cannot have its model, NotFoundError when it was deleted meanwhile
  */
 export async function startAgain(
   owner: RunOwner,
-  { fresh, force }: Again,
+  { fresh, force, download }: Again,
   env: Env,
   newSpec: () => Promise<RunSpec>,
   transaction: Transaction,
@@ -84,7 +86,9 @@ export async function startAgain(
     );
   }
   const resumes = fresh ? null : latest;
-  const spec = resumes?.spec ?? (await newSpec());
+  const asked = resumes?.spec ?? (await newSpec());
+  const spec = { ...asked, download: download ?? latest?.spec.download };
+  await requireModels(env, owner.kind, spec, resumes);
   await requireFit(env, spec, { force, resumes: resumes !== null });
   await createRun(owner, spec, transaction, resumes);
 }

@@ -13,6 +13,8 @@ import { requireUsableDatasets } from '../datasets/require-usable-datasets.ts';
 import { estimateTraining, type MaybeEstimate } from '../estimates/estimate-training.ts';
 import { rememberLengths } from '../estimates/known-lengths.ts';
 import { resolveBatch } from '../estimates/resolve-batch.ts';
+import type { RunOwner } from './owners.ts';
+import { isFetched } from './require-models.ts';
 import { requireIndexed, requireNoIndex } from './require-trainable.ts';
 
 /** What a plan is asked for, of a job or a project. */
@@ -20,6 +22,8 @@ interface PlannedTraining extends AskedChoices {
   training_type?: TrainingType | undefined;
   base_model?: string | undefined;
   embedding_model?: string | null | undefined;
+  /** Where the base model is not there: its run would fetch it. */
+  download?: boolean | undefined;
   /** Null: as many rows as there are. */
   max_rows: number | null;
   mixing?: MixingChoices | undefined;
@@ -38,8 +42,8 @@ const PLAN_WITHIN_MS = 120_000;
  * What a training would read, without creating anything; with its tokens where a base model is given.
  * @throws UserError; NotYetError while the trainer's Python, which counts tokens, is not there; DatasetError
  */
-export async function planTraining(body: PlannedTraining, { env, slowly }: PlanDependencies) {
-  const { max_rows, traits, mixing, base_model, embedding_model } = body;
+export async function planTraining(kind: RunOwner['kind'], body: PlannedTraining, { env, slowly }: PlanDependencies) {
+  const { max_rows, traits, mixing, base_model, embedding_model, download = false } = body;
   const heldOutFrom = traits.flatMap(({ held_out_from }) => held_out_from?.dataset_id ?? []);
   await requireUsableDatasets(traits.flatMap(({ datasets }) => datasets.map(({ dataset_id }) => dataset_id)));
   await requireUsableDatasets(heldOutFrom, null, 'validation_dataset_id');
@@ -56,12 +60,13 @@ export async function planTraining(body: PlannedTraining, { env, slowly }: PlanD
     found.map(({ source }) => source),
   );
   // What rag reads are chunks of texts, which its run alone makes.
-  const counts = base_model !== undefined && type !== 'rag';
+  const model = base_model ?? config.default_model;
+  const comesFirst = download && (await isFetched(env, kind, model));
+  const counts = base_model !== undefined && type !== 'rag' && !comesFirst;
   const tokenizer = counts ? await findTokenizer(env, base_model, ofRows) : null;
   const { plan, ...rest } = await slowly({ spec, tokenizer }, (onProgress) =>
     inDataProcess('draft', { ...spec, tokenizer }, { timeLimitMs: PLAN_WITHIN_MS, onProgress }),
   );
-  const model = base_model ?? config.default_model;
   const wanted = { base_model: model, max_rows, mixing, traits };
   const lengths = lengthsOf(rest.tokens, plan.heldOutRows, ofRows.max_length);
   if (lengths) rememberLengths({ ...wanted, hyperparameters: ofRows }, lengths);
@@ -73,7 +78,9 @@ export async function planTraining(body: PlannedTraining, { env, slowly }: PlanD
     hyperparameters: resolveHyperparameters(chosen, type, config),
   };
   const rows = { train: plan.trainRows, heldOut: plan.heldOutRows, lengths };
-  const estimate: MaybeEstimate = await estimateTraining(env, { ...asked, threads: env.trainerThreads }, rows);
+  const estimate: MaybeEstimate = comesFirst
+    ? { reason: `What the training takes cannot be estimated before ${model} is there. Its run fetches it first.` }
+    : await estimateTraining(env, { ...asked, threads: env.trainerThreads }, rows);
   return { plan: { ...plan, ...rest }, ...asked, estimate, batchReason: reason };
 }
 

@@ -45,6 +45,12 @@ export class ModelDownload extends Model<InferAttributes<ModelDownload>, InferCr
   declare finished_at: CreationOptional<Date | null>;
 }
 
+/** Why an open download that nobody has paused does not go on; null: it does. One whose host is not among those present hears of nothing. */
+export function troubleOf({ host, waiting_for }: ModelDownload, present: string[]): string | null {
+  if (!present.includes(host)) return `Host ${host} is away. The download goes on by itself when its agent is back.`;
+  return waiting_for ?? null;
+}
+
 export function initModelDownload(sequelize: Sequelize): void {
   ModelDownload.init(
     {

@@ -28,6 +28,8 @@ export const RunSpecSchema = z.object({
   base_model: z.string(),
   /** Of rag: what makes the index. Null, or not there: the base model, or where that writes text the model that is installed. */
   embedding_model: z.string().nullable().optional(),
+  /** Whether it fetches its models where they are not there. Not there: no. */
+  download: z.boolean().optional(),
   /** Upper bound of the rows in the mixture; null takes all. */
   max_rows: z.number().int().nullable(),
   /** Absolute; the run's own folder `run-<number>` is made in it. */

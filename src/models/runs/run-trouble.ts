@@ -1,5 +1,5 @@
 import { QueryTypes } from 'sequelize';
-import { connection } from './run.ts';
+import { connection, Run } from './run.ts';
 
 /** For how long, and how often, the same run could not go on. */
 export interface Trouble {
@@ -39,4 +39,12 @@ export async function forgetTrouble(runId: number): Promise<void> {
     'UPDATE runs SET waiting_for = NULL, waiting_since = NULL, waiting_attempts = 0 WHERE id = $runId AND waiting_attempts > 0',
     { bind: { runId }, type: QueryTypes.UPDATE },
   );
+}
+
+/**
+ * Says what a run waits for that goes well; null: it waits no more. There is no event of it, and no attempt has failed. It keeps no
+ * other run waiting (line.ts). Only of one that has not been in the queue yet.
+ */
+export async function noteWait(runId: number, sentence: string | null): Promise<void> {
+  await Run.update({ waiting_for: sentence }, { where: { id: runId, status: 'pending' }, silent: true });
 }

@@ -30,6 +30,7 @@ export const RUN_PHASES = [
   'waiting',
   'preparing_data',
   'verifying_model',
+  'downloading_model',
   'waiting_for_worker',
   'paused',
   'loading',

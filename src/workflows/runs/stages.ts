@@ -2,13 +2,14 @@ import { setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@tempor
 import { searchAttributeKeys } from '../../../temporal/search-attributes.ts';
 import { duration } from '../../platform/duration.ts';
 
-/** The stages of a run, in their order. */
-export const STAGES = ['prepare', 'verify', 'queue', 'train', 'validate', 'finish'] as const;
+/** The stages of a run, in their order. A download is one of them only where there is one: after it, the model is verified. */
+export const STAGES = ['prepare', 'download', 'verify', 'queue', 'train', 'validate', 'finish'] as const;
 export type Stage = (typeof STAGES)[number];
 
 /** The status of a run in each, as the API has it; there a paused one is queued, or pending. */
 const STATUS: Record<Stage, string> = {
   prepare: 'pending',
+  download: 'pending',
   verify: 'pending',
   queue: 'queued',
   train: 'running',
@@ -19,6 +20,7 @@ const STATUS: Record<Stage, string> = {
 /** What goes on in each, and where a person sees more of it. */
 const UNDER_WAY: Record<Stage, string> = {
   prepare: 'mixing the datasets into training and held-out rows',
+  download: 'the base model comes in; how far it is stands in the run, and in the workflow of the download',
   verify: 'looking for the base model on this machine',
   queue: 'waiting for its turn and a training worker',
   train: 'training; step, loss and time left are under Pending Activities',
@@ -81,9 +83,10 @@ export class Stages {
 
   #show(ended?: { status: string; sentence: string }): void {
     const status = ended?.status ?? (this.#paused === null ? STATUS[this.#stage ?? 'prepare'] : 'paused');
+    const stages = STAGES.filter((stage) => stage !== 'download' || stage === this.#stage || this.#done.has(stage));
     const place =
-      this.#stage === null ? '' : ` · stage ${STAGES.indexOf(this.#stage) + 1} of ${STAGES.length}: ${this.#stage}`;
-    const rows = STAGES.map((stage) => {
+      this.#stage === null ? '' : ` · stage ${stages.indexOf(this.#stage) + 1} of ${stages.length}: ${this.#stage}`;
+    const rows = stages.map((stage) => {
       const isNow = stage === this.#stage;
       const now = `since ${minuteOf(this.#changedMs)}: ${this.#paused === null ? UNDER_WAY[stage] : 'paused'}`;
       // The Web UI leaves no space between columns.

@@ -5,71 +5,18 @@ import {
   ContinueAsNew,
   isCancellation,
   patched,
-  proxyActivities,
-  proxyLocalActivities,
   setCurrentDetails,
   sleep,
   upsertSearchAttributes,
 } from '@temporalio/workflow';
 import { searchAttributeKeys } from '../../../temporal/search-attributes.ts';
-import {
-  DATA_QUEUE,
-  FAILURE_TYPES,
-  LIGHT,
-  LINE_QUEUE,
-  ORCHESTRATION_QUEUE,
-  type OrchestrationActivities,
-  TRAINING_QUEUE,
-  type TrainingActivities,
-  type TrainingInput,
-  type TrainingOutcome,
-} from '../contract.ts';
+import { FAILURE_TYPES, type TrainingInput, type TrainingOutcome } from '../contract.ts';
+import { data, display, light, line, trainingActivities } from './activities.ts';
+import { baseModel } from './base-model.ts';
 import { Pausing } from './pausing.ts';
 import { Stages } from './stages.ts';
 
-/** Between attempts, unless failing.ts says another time; it also ends what has failed for too long. */
-const RETRY = { initialInterval: '1s', maximumInterval: '30s', backoffCoefficient: 2 } as const;
-
-const light = proxyActivities<OrchestrationActivities>({ ...LIGHT, taskQueue: ORCHESTRATION_QUEUE, retry: RETRY });
-
-/** Mixing may read gigabytes: long, but alive only while it heartbeats. */
-const data = proxyActivities<Pick<OrchestrationActivities, 'prepareData' | 'verifyModel'>>({
-  taskQueue: DATA_QUEUE,
-  startToCloseTimeout: '6 hours',
-  heartbeatTimeout: '30s',
-  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-  retry: RETRY,
-});
-
-/** As long as others are before it: alive only while it heartbeats. */
-const line = proxyActivities<Pick<OrchestrationActivities, 'queueRun'>>({
-  taskQueue: LINE_QUEUE,
-  startToCloseTimeout: '3650 days',
-  heartbeatTimeout: '30s',
-  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-  retry: { ...RETRY, maximumInterval: '3s' },
-});
-
-const display = proxyLocalActivities<Pick<OrchestrationActivities, 'describeRun'>>({
-  startToCloseTimeout: '10s',
-  retry: { maximumAttempts: 1 },
-});
-
-/** The same, and soon: a run that lost its worker for the tenth time has another after the heartbeat timeout and this. */
-const RETRY_TRAINING = { ...RETRY, maximumInterval: '3s' } as const;
-
-function trainingActivities(heartbeatTimeoutMs: number) {
-  return proxyActivities<TrainingActivities>({
-    taskQueue: TRAINING_QUEUE,
-    startToCloseTimeout: '3650 days',
-    heartbeatTimeout: heartbeatTimeoutMs,
-    // The workflow goes on to its end only when the trainer has stopped.
-    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-    retry: RETRY_TRAINING,
-  });
-}
-
-/** One run, of a job or a project alike: prepare, verify, queue, train, validate, finish. */
+/** One run, of a job or a project alike: prepare, verify (and download, where the model is not there), queue, train, validate, finish. */
 export async function trainingWorkflow(input: TrainingInput): Promise<TrainingOutcome> {
   const { runId, heartbeatTimeoutMs } = input;
   const training = trainingActivities(heartbeatTimeoutMs);
@@ -92,12 +39,7 @@ export async function trainingWorkflow(input: TrainingInput): Promise<TrainingOu
       }
       await pausing.untilRoom(prepared);
     }
-    stages?.begin('verify');
-    const { path } = await data.verifyModel.executeWithOptions({ summary: 'Check the base model in the local cache' }, [
-      { runId },
-    ]);
-    // The revision, in the cache of Hugging Face: the whole path is in the activity's result.
-    stages?.tell(`found, \`${path.split('/').at(-1)?.slice(0, 12)}\``);
+    await baseModel(runId, pausing, stages);
     stages?.begin('queue');
     const queue = () =>
       line.queueRun.executeWithOptions({ summary: 'Wait for its turn and a free worker' }, [{ runId }]);

@@ -6,8 +6,10 @@ import type { Plan, RunOwner } from './types.ts';
 
 type Schemas = components['schemas'];
 
-/** A job or project as it is asked for. */
-export type NewRun = { kind: 'job'; body: Schemas['JobCreate'] } | { kind: 'project'; body: Schemas['ProjectCreate'] };
+/** A job or project as it is asked for; a project with what its start is asked with. */
+export type NewRun =
+  | { kind: 'job'; body: Schemas['JobCreate'] }
+  | { kind: 'project'; body: Schemas['ProjectCreate']; start: Schemas['StartAfresh'] };
 /** The same before it has a name. */
 export type PlannedRun =
   | { kind: 'job'; body: Schemas['JobPlanRequest'] }
@@ -42,26 +44,23 @@ export class NotStarted extends Error {
  * Creates a job or a project, and starts a project where that is asked for. Sent again with the same key it creates nothing new.
  * @throws ApiRefusal; NotStarted
  */
-export async function create(
-  { kind, body }: NewRun,
-  { key, starts }: { key: string; starts: boolean },
-): Promise<RunOwner> {
+export async function create(run: NewRun, { key, starts }: { key: string; starts: boolean }): Promise<RunOwner> {
   const params = { header: { 'Idempotency-Key': key } };
-  if (kind === 'job') {
-    const { id } = await bodyOf(client.POST('/api/v1/jobs/', { params, body }));
-    return { kind, id };
+  if (run.kind === 'job') {
+    const { id } = await bodyOf(client.POST('/api/v1/jobs/', { params, body: run.body }));
+    return { kind: run.kind, id };
   }
-  const { id } = await bodyOf(client.POST('/api/v1/projects/', { params, body }));
-  const owner = { kind, id };
+  const { id } = await bodyOf(client.POST('/api/v1/projects/', { params, body: run.body }));
+  const owner = { kind: run.kind, id };
   if (starts)
-    await startProject(id, `${key}-start`).catch((error: Error) => {
+    await startProject(id, `${key}-start`, run.start).catch((error: Error) => {
       throw new NotStarted(owner, error);
     });
   return owner;
 }
 
 /** Trains a project from step 0. @throws ApiRefusal when its model is not there, or it trains already */
-export async function startProject(id: number, key: string): Promise<void> {
+export async function startProject(id: number, key: string, body: Schemas['StartAfresh'] = {}): Promise<void> {
   const params = { path: { id }, header: { 'Idempotency-Key': key } };
-  await bodyOf(client.POST('/api/v1/projects/{id}/start', { params }));
+  await bodyOf(client.POST('/api/v1/projects/{id}/start', { params, body }));
 }

@@ -27,6 +27,7 @@ const PHASES: Record<RunPhase, string> = {
   waiting: 'waits for its turn',
   preparing_data: 'preparing its data',
   verifying_model: 'checking the base model',
+  downloading_model: 'waiting for the base model to come in',
   waiting_for_worker: 'waits for a worker',
   paused: 'paused',
   loading: 'loading data and model',

@@ -30,6 +30,8 @@ export interface Draft {
   name: string;
   description: string;
   model: string;
+  /** Its run fetches the base model, which is not there. */
+  download: boolean;
   embeddingModel: string;
   type: TrainingType;
   /** Of those that were chosen. */
@@ -64,6 +66,7 @@ export function emptyDraft(kind: Kind, { config }: Ground, model: string): Draft
     name: '',
     description: '',
     model,
+    download: false,
     embeddingModel: '',
     type: config.default_training_type,
     hyperparameters: {},

@@ -1,10 +1,10 @@
-import { Alert, Button, Fieldset, Grid, Group, Radio, Stack, Text, Textarea, TextInput } from '@mantine/core';
+import { Alert, Button, Checkbox, Fieldset, Grid, Group, Radio, Stack, Text, Textarea, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useLocation } from 'wouter';
 import { create } from '../../api/new-runs.ts';
 import { runsKey } from '../../api/runs.ts';
-import { ModelSelect } from '../../parts/base-models/model-select.tsx';
+import { ModelSelect, useModelState } from '../../parts/base-models/model-select.tsx';
 import { Folded } from '../../parts/folded.tsx';
 import { addressOf } from '../../parts/runs/owners.ts';
 import { DataFields } from './data-fields.tsx';
@@ -89,12 +89,13 @@ export function Form({ name, initial, ground }: FormProps) {
             />
             <ModelSelect
               label="Base model"
-              description="What is trained on. It has to be on the machine of the service: Models says how to get one."
+              description="What is trained on: a model of this machine, or one of the Hugging Face hub that the run fetches first."
               placeholder={ground.config.default_model}
               value={draft.model}
-              onChange={(model) => change({ model })}
+              onChange={(model) => change({ model, download: false })}
               error={at('model')}
             />
+            <Fetch draft={draft} change={change} />
             <Type draft={draft} change={change} at={at} />
             <DataFields draft={draft} change={change} ground={ground} at={at} />
             <Fieldset legend="Hyperparameters" miw={0}>
@@ -147,6 +148,20 @@ interface TypeProps {
   draft: Draft;
   change: (changes: Partial<Draft>) => void;
   at: (place: string) => string | undefined;
+}
+
+/** Of a model that is not there. What is there and cannot be used, its own sentence says how to mend. */
+function Fetch({ draft, change }: Pick<TypeProps, 'draft' | 'change'>) {
+  const { model, isUsable } = useModelState(draft.model);
+  if (isUsable !== false || model !== undefined) return null;
+  return (
+    <Checkbox
+      label="Fetch it from the Hugging Face hub first"
+      description="The run waits until it is there, and then goes on by itself."
+      checked={draft.download}
+      onChange={(event) => change({ download: event.currentTarget.checked })}
+    />
+  );
 }
 
 function Type({ draft, change, at }: TypeProps) {

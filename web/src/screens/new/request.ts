@@ -12,18 +12,27 @@ const LONGEST_FOLDER = 60;
 /** The request that a draft stands for. What cannot be sent is left out of it: `problemsOf` says what that is, and it is not sent then. */
 export function requestOf(draft: Draft, ground: Ground): NewRun {
   const { kind } = draft;
-  return kind === 'job' ? { kind, body: jobBody(draft, ground) } : { kind, body: projectBody(draft, ground) };
+  return kind === 'job'
+    ? { kind, body: { ...jobBody(draft, ground), ...downloadOf(draft) } }
+    : { kind, body: projectBody(draft, ground), start: downloadOf(draft) };
 }
 
-/** The same for its plan: without what no plan needs, and with a base model only where that can count tokens. */
+/** The same for its plan: without what no plan needs, and with a base model only where that can count tokens, or is fetched. */
 export function planRequestOf(draft: Draft, ground: Ground, countsTokens: boolean): PlannedRun {
-  const { kind, body } = requestOf(draft, ground);
-  if (kind === 'job') {
-    const { name: _, description: __, model_name: model, ...rest } = body;
-    return { kind, body: countsTokens && model !== undefined ? { ...rest, model_name: model } : rest };
+  const isNamed = countsTokens || draft.download;
+  if (draft.kind === 'job') {
+    const { name: _, description: __, model_name: model, ...rest } = jobBody(draft, ground);
+    const body = { ...rest, ...downloadOf(draft) };
+    return { kind: draft.kind, body: isNamed && model !== undefined ? { ...body, model_name: model } : body };
   }
-  const { name: _, description: __, output_directory: ___, base_model: model, ...rest } = body;
-  return { kind, body: countsTokens && model !== undefined ? { ...rest, base_model: model } : rest };
+  const { name: _, description: __, output_directory: ___, base_model: model, ...rest } = projectBody(draft, ground);
+  const body = { ...rest, ...downloadOf(draft) };
+  return { kind: draft.kind, body: isNamed && model !== undefined ? { ...body, base_model: model } : body };
+}
+
+/** Asked of a job, and of the start of a project. */
+function downloadOf({ download }: Draft): { download?: true } {
+  return download ? { download } : {};
 }
 
 function jobBody(draft: Draft, ground: Ground): JobBody {
