@@ -70,6 +70,7 @@ export async function planTraining(body: PlannedTraining, { env, slowly }: PlanD
   const asked = {
     training_type: type,
     base_model: model,
+    embedding_model: embedding_model ?? null,
     hyperparameters: resolveHyperparameters(chosen, type, config),
   };
   const rows = { train: plan.trainRows, heldOut: plan.heldOutRows, lengths };
