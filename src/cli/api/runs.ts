@@ -82,9 +82,9 @@ export async function actOn(client: Client, { kind, id }: RunName, act: Act): Pr
 export async function runAgain(
   client: Client,
   { kind, id }: RunName,
-  { fresh, key }: { fresh: boolean; key: string },
+  { key, ...body }: { fresh: boolean; force: boolean; key: string },
 ): Promise<Job | Project> {
-  const asked = { params: { path: { id }, header: { 'Idempotency-Key': key } }, body: { fresh } };
+  const asked = { params: { path: { id }, header: { 'Idempotency-Key': key } }, body };
   return kind === 'job'
     ? await bodyOf(client.POST('/api/v1/jobs/{id}/start', asked))
     : await bodyOf(client.POST('/api/v1/projects/{id}/retry', asked));

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { bodyOf } from '../api/client.ts';
-import type { Project, ProjectCreate } from '../api/types.ts';
+import { bodyOf, finishedBodyOf } from '../api/client.ts';
+import type { Plan, Project, ProjectCreate } from '../api/types.ts';
 import { CommandFailure, EXIT } from '../exit-codes.ts';
 import { ensureWorker } from '../pool/pool.ts';
 import { listText } from '../runs/owner-text.ts';
@@ -19,9 +19,19 @@ export async function createProject({ client }: Session, body: ProjectCreate): P
   return await bodyOf(client.POST('/api/v1/projects/', { params, body }));
 }
 
-export async function startProject({ client }: Session, id: number): Promise<Project> {
+/** What would come of it; nothing is created. */
+export async function planProject({ client }: Session, body: ProjectCreate, signal?: AbortSignal): Promise<Plan> {
+  return await finishedBodyOf(client.POST('/api/v1/projects/plan', { body, signal: signal ?? null }));
+}
+
+/** @param force although it would not fit */
+export async function startProject(
+  { client }: Session,
+  id: number,
+  { force = false }: { force?: boolean },
+): Promise<Project> {
   const params = { path: { id }, header: { 'Idempotency-Key': randomUUID() } };
-  return await bodyOf(client.POST('/api/v1/projects/{id}/start', { params }));
+  return await bodyOf(client.POST('/api/v1/projects/{id}/start', { params, body: { force } }));
 }
 
 export async function projectCreate(session: Session, { file }: FileOption): Promise<void> {
@@ -33,18 +43,21 @@ export async function projectCreate(session: Session, { file }: FileOption): Pro
 }
 
 export async function projectPlan(session: Session, { file }: FileOption): Promise<void> {
-  const body = await readProjectFile(session, file);
-  const plan = await bodyOf(session.client.POST('/api/v1/projects/plan', { body }));
+  const plan = await planProject(session, await readProjectFile(session, file));
   session.print(plan, () => planText(plan));
 }
 
-export async function projectStart(session: Session, name: RunName, { watch }: { watch?: true }): Promise<void> {
+export async function projectStart(
+  session: Session,
+  name: RunName,
+  { watch, ...options }: { watch?: true; force?: true },
+): Promise<void> {
   if (name.kind !== 'project' || name.run !== undefined)
     throw new CommandFailure(
       `${textOf(name)} is not a project. A job starts by itself; \`mtm retry\` runs it again.`,
       EXIT.usage,
     );
-  const project = await startProject(session, name.id);
+  const project = await startProject(session, name.id, options);
   await ensureWorker(session);
   const started = { ...name, run: project.run_number ?? 1 };
   if (watch) await watchRun(session, started);

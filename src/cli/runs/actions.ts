@@ -13,9 +13,13 @@ export async function act(session: Session, name: RunName, what: 'pause' | 'resu
 }
 
 /** `mtm retry ID`: a new run, which goes on where the last one ended, or with `fresh` from step 0. */
-export async function retry(session: Session, name: RunName, { fresh = false }: { fresh?: boolean }): Promise<void> {
+export async function retry(
+  session: Session,
+  name: RunName,
+  { fresh = false, force = false }: { fresh?: boolean; force?: boolean },
+): Promise<void> {
   await requireLatest(session, name);
-  const owner = await runAgain(session.client, name, { fresh, key: randomUUID() });
+  const owner = await runAgain(session.client, name, { fresh, force, key: randomUUID() });
   session.print(owner, () => `${textOf({ ...name, run: owner.run_number ?? 1 })}: ${owner.status}`);
 }
 
