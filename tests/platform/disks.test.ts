@@ -13,6 +13,7 @@ describe('the disks of a host', () => {
   afterEach(() => rm(home, { recursive: true, force: true }));
 
   it('are there once each, with all that lies on them, also before it is made', async () => {
+    await mkdir(join(home, 'cache'));
     const folders = { home, outputRoots: [join(home, 'outputs', 'later')], modelCache: join(home, 'cache') };
     const [disk, ...others] = await disksOf(folders);
     assert.deepEqual(others, []);

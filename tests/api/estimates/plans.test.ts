@@ -93,7 +93,7 @@ describe('the estimate of a plan', function () {
   });
 
   it('is a sentence of an index, with what its models take', async () => {
-    // Leave `answerer` out of the sum in indexOf (src/estimates/indexing.ts), and the figures do not add up.
+    // Leave `tooLarge` or `answers` out of the sentence (src/commands/estimates/sentence-of-index.ts), and it fails.
     await report('host', ['cpu']);
     const { estimate, no_estimate } = await planned({ training_type: 'rag', embedding_model: TINY_EMBEDDER });
     assert.equal(estimate, null);
