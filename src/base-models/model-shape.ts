@@ -1,10 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { ifUsable } from '../platform/files.ts';
+import { ifUsable, readBytes } from '../platform/files.ts';
 import { readJson } from './model-files.ts';
-import { quantizationOf } from './quantization.ts';
-import { parametersOf, type TensorEntry } from './safetensors-header.ts';
+import { quantizationIn, quantizationOf } from './quantization.ts';
+import { bytesOf, parametersOf, type TensorEntry } from './safetensors-header.ts';
+import { tensorsIn16Bits, UnknownShape } from './stored-tensors.ts';
 import { readWeightHeaders } from './weight-files.ts';
 
 /** A tensor that multiplies: numbers in, numbers out, as often as there are experts that have one each. */
@@ -34,7 +35,10 @@ export interface ModelShape {
   languageParameters: number;
   /** The linear layers of the language model but the output's and those that choose experts. */
   matrices: Matrix[];
+  /** Of its weights as they are trained with and published: in the types of its files, but in 16 bits where those have fewer. */
   fileBytes: number;
+  /** Of files that have weights in fewer bits than 16: a run writes them out in 16 beside itself. Null of others. */
+  storedBytes: number | null;
 }
 
 const count = z.int().positive().nullish().catch(null);
@@ -59,26 +63,32 @@ const EMBEDDING = /(^|\.)(\w*embed\w*|wte|wpe|tok_embeddings)\.weight$/;
 /** What chooses experts (adapters.py knows it by its class), and what the rest of its layer reads past it. */
 const NEVER_ADAPTED = /\.(router|gate|wg|dt_proj|shared_expert_gate)(\.\w+)*\.weight$|(^|\.)(conv1d|norm\w*)\.weight$/;
 
-/** Why a shape cannot be known; a sentence. */
-export class UnknownShape extends Error {}
-
 /** @throws UnknownShape; DamagedWeightsError where a header cannot be true */
 export async function readModelShape(directory: string): Promise<ModelShape> {
   const json = await readJson(join(directory, 'config.json'));
-  const stored = quantizationOf(json);
-  if (stored !== null && stored !== 'fp8')
-    throw new UnknownShape(
-      `The weights of the base model are stored by ${stored}; their shapes are known once a run has written them out in 16 bits.`,
-    );
   const headers = await ifUsable(readWeightHeaders(directory));
   if (headers === null) throw new UnknownShape('The weights of the base model may not be read by the service.');
   const sizes = await Promise.all([...headers.keys()].map(async (file) => (await stat(join(directory, file))).size));
-  const tensors = new Map([...headers.values()].flatMap((each) => [...each]));
-  return shapeOf(json, tensors, sum(sizes));
+  const entries = new Map([...headers.values()].flatMap((each) => [...each]));
+  const method = quantizationOf(json);
+  if (method === null) return shapeOf(json, entries, sum(sizes));
+  const read = async (name: string) => {
+    const [file] = [...headers].find(([, each]) => each.has(name)) ?? [];
+    const entry = entries.get(name);
+    if (file === undefined || !entry) throw new UnknownShape(`The weights of the base model lack ${name}.`);
+    return await readBytes(join(directory, file), bytesOf(entry), entry.start);
+  };
+  const tensors = await tensorsIn16Bits({ entries, read }, method, quantizationIn(json));
+  return shapeOf(json, tensors, sum([...tensors.values()].map(bytesOf)), sum(sizes));
 }
 
 /** @throws UnknownShape where config.json does not say how large the model is */
-export function shapeOf(json: unknown, tensors: Map<string, TensorEntry>, fileBytes: number): ModelShape {
+export function shapeOf(
+  json: unknown,
+  tensors: Map<string, TensorEntry>,
+  fileBytes: number,
+  storedBytes: number | null = null,
+): ModelShape {
   const config = ConfigSchema.safeParse(json);
   if (!config.success) throw new UnknownShape('The config.json of the base model does not read.');
   const text = config.data.text_config ?? config.data;
@@ -86,7 +96,7 @@ export function shapeOf(json: unknown, tensors: Map<string, TensorEntry>, fileBy
   const layers = text.num_hidden_layers ?? text.n_layer ?? text.n_layers ?? text.num_layers;
   if (!hidden || !layers) throw new UnknownShape('The config.json of the base model does not say how large it is.');
   const isTied = (text.tie_word_embeddings ?? config.data.tie_word_embeddings) === true;
-  const weights = [...tensors].filter(([name]) => !(isTied && OUTPUT.test(name)) && !name.includes('weight_scale'));
+  const weights = [...tensors].filter(([name]) => !(isTied && OUTPUT.test(name)));
   const language = weights.filter(([name]) => config.data.text_config == null || !BESIDE_LANGUAGE.test(name));
   const heads = text.num_attention_heads ?? text.n_head ?? text.n_heads ?? text.num_heads ?? 1;
   const headSize = text.head_dim ?? hidden / heads;
@@ -103,6 +113,7 @@ export function shapeOf(json: unknown, tensors: Map<string, TensorEntry>, fileBy
     languageParameters: sum(language.map(([, { shape }]) => parametersOf(shape))),
     matrices: language.flatMap(([name, { shape }]) => matrixOf(name, shape) ?? []),
     fileBytes,
+    storedBytes,
   };
 }
 

@@ -29,13 +29,18 @@ const ConfigSchema = z
  * not. (quantization_in and method_of in trainer/base_models/quantization.py.)
  */
 export function quantizationOf(config: unknown): string | null {
-  const parsed = ConfigSchema.parse(config);
-  const given = [parsed, parsed?.text_config]
-    .flatMap((part) => [part?.quantization_config, part?.compression_config])
-    .find((each) => each && Object.keys(each).length > 0);
+  const given = quantizationIn(config);
   if (!given) return null;
   if (given.load_in_4bit || given.load_in_8bit) return 'bitsandbytes';
   return given.quant_method || NAMELESS;
+}
+
+/** What config.json says of it, under whichever name. */
+export function quantizationIn(config: unknown): z.output<typeof QuantizationSchema> {
+  const parsed = ConfigSchema.parse(config);
+  return [parsed, parsed?.text_config]
+    .flatMap((part) => [part?.quantization_config, part?.compression_config])
+    .find((each) => each && Object.keys(each).length > 0);
 }
 
 /** Why weights in so many bits cannot be used; nothing, where they can. */

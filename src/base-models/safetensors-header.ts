@@ -74,9 +74,8 @@ function placed(header: z.output<typeof HeaderSchema>, dataStart: number, fileBy
   let end = 0;
   for (const [name, { dtype, shape, data_offsets }] of inOrder) {
     const [from, to] = data_offsets;
-    const bits = BITS[dtype];
-    if (bits === undefined) throw new DamagedWeightsError(`has a tensor ${name} of the unknown type ${dtype}`);
-    if (from !== end || to - from !== (parametersOf(shape) * bits) / 8)
+    if (BITS[dtype] === undefined) throw new DamagedWeightsError(`has a tensor ${name} of the unknown type ${dtype}`);
+    if (from !== end || to - from !== bytesOf({ dtype, shape }))
       throw new DamagedWeightsError(
         `says that its tensor ${name} (${dtype}, ${shape.join(' × ')}) lies in bytes ${from} to ${to}, which is no place for it`,
       );
@@ -88,6 +87,11 @@ function placed(header: z.output<typeof HeaderSchema>, dataStart: number, fileBy
       `has ${fileBytes} bytes, and by its header ${dataStart + end}: it is ${dataStart + end > fileBytes ? 'cut short' : 'longer than it should be'}`,
     );
   return tensors;
+}
+
+/** What a tensor of a known type takes. */
+export function bytesOf({ dtype, shape }: Pick<TensorEntry, 'dtype' | 'shape'>): number {
+  return (parametersOf(shape) * (BITS[dtype] ?? 0)) / 8;
 }
 
 /** The numbers in a tensor of this shape. */

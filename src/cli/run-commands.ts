@@ -25,6 +25,7 @@ export function addRunActions(program: Command): void {
     .summary(summary)
     .description('Run it again after it failed or was cancelled, from its last checkpoint.')
     .option('--fresh', 'from step 0, with the settings of now')
+    .option('--force', 'although it would not fit into memory or on the disk')
     .option('--download-model', 'fetch the base model first if it is not there')
     .action(action(async (session, name: RunName, options: object) => (await load()).retry(session, name, options)));
 }

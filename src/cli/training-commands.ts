@@ -52,6 +52,7 @@ export function addProject(program: Command): void {
     .argument('<id>', 'project-1', runNameOf)
     .description('train it, from step 0')
     .option('-w, --watch', 'until its result')
+    .option('--force', 'although it would not fit into memory or on the disk')
     .option('--download-model', 'fetch the base model first if it is not there')
     .action(
       action(async (session, name: RunName, options: object) => (await load()).projectStart(session, name, options)),

@@ -11,6 +11,8 @@ export interface DiskParts {
   mixture: number;
   /** The base in 4 bits, which later runs use as well. */
   cache: number;
+  /** The base in 16 bits, where its files have fewer: until the run is validated (trainer/base_models/base_in_16_bits.py). */
+  base_copy: number;
 }
 
 /** KEEP of trainer/runs/checkpoints.py, and the one that is being written (require_room in trainer/training/rehearsal.py). */
@@ -30,5 +32,6 @@ export function diskOf(training: Training): DiskParts {
     merge: merged ? shape.fileBytes : 0,
     mixture: lengths.tokens * MIXTURE_BYTES_PER_TOKEN,
     cache: type === 'qlora' && device.kind === 'cpu' ? weights : 0,
+    base_copy: shape.storedBytes === null ? 0 : shape.fileBytes,
   };
 }

@@ -1,8 +1,17 @@
 import { activationBytes } from './activations.ts';
 import { adaptedMatrices, trainableParameters } from './parameters.ts';
-import { hasAdapters, isRounded, longestOf, type Settings, type Training, weightBytes } from './training.ts';
+import {
+  type DeviceKind,
+  hasAdapters,
+  isRounded,
+  longestOf,
+  rowsAtOnce,
+  type Settings,
+  type Training,
+  weightBytes,
+} from './training.ts';
 
-/** Bytes of the device's memory at the peak of a training, by what takes them. */
+/** Bytes of the device's memory at the peak of a training, by what takes them; of several devices, of each. */
 export interface MemoryParts {
   weights: number;
   adapters: number;
@@ -12,7 +21,7 @@ export interface MemoryParts {
   logits: number;
   /** A copy of what a checkpoint holds while it is written behind the next steps; done without where there is no room. */
   checkpoint_copy: number;
-  /** The trainer itself: Python, torch, transformers; on a GPU, CUDA's own. */
+  /** The trainer itself: Python, torch, transformers; on a GPU, CUDA's own; and where there are several, what gradients are exchanged in. */
   overhead: number;
   /** By how much runs like it took more than is computed, or less. */
   correction: number;
@@ -36,14 +45,14 @@ const MOST_LOGITS = { cpu: 2 ** 24, cuda: 2 ** 26 };
 /** A logit is there in the model's type, in float32, as its share of the softmax, and as the gradients of each. In bf16 fitted to peaks of SmolLM2-135M, in float32 a part of that. */
 const LOGIT_BYTES = { 2: 30, 4: 24 };
 
-/** What CUDA takes of a GPU beside the tensors, which are all that torch counts. */
-export function cudaBytes(): number {
-  return OVERHEAD_BYTES.cuda;
+/** What a trainer takes of a device before it has a model there: its libraries, or on a GPU what CUDA takes beside tensors, which torch does not count. */
+export function trainerBytes(kind: DeviceKind): number {
+  return OVERHEAD_BYTES[kind];
 }
 
 /** What a training takes by its shapes alone, before anything measured. */
 export function memoryOf(training: Training): MemoryParts {
-  const { shape, type, settings, device } = training;
+  const { shape, type, device } = training;
   const bytes = weightBytes(training);
   const trained = trainableParameters(training);
   const inFour = type === 'qlora' ? quantisedParameters(training) : 0;
@@ -57,9 +66,10 @@ export function memoryOf(training: Training): MemoryParts {
     gradients: trained * gradient,
     optimizer,
     activations: activationBytes(training),
-    logits: logitBytes(training, settings.batch_size * longestOf(training)),
+    logits: logitBytes(training, rowsAtOnce(training) * longestOf(training)),
     checkpoint_copy: device.kind === 'cpu' && savesBetween(training) ? copied : 0,
-    overhead: OVERHEAD_BYTES[device.kind],
+    // torch's DistributedDataParallel has buckets as large as the gradients.
+    overhead: OVERHEAD_BYTES[device.kind] + (device.processes > 1 ? trained * gradient : 0),
     correction: 0,
   };
 }

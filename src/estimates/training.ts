@@ -40,6 +40,8 @@ export interface Training {
   steps: number;
   device: {
     kind: DeviceKind;
+    /** GPUs of one run: each holds the whole model, and a part of each batch. */
+    processes: number;
     /** Of the CPU: how many the trainer takes. */
     threads: number;
     /** Whether it has instructions for bf16. */
@@ -62,6 +64,11 @@ const SHARE_FOR_WEIGHTS = 0.85;
 export function isRounded({ shape, settings, device }: Pick<Training, 'shape' | 'settings' | 'device'>): boolean {
   if (settings.weights || device.kind === 'cpu') return settings.weights === 'bf16';
   return device.memoryBytes !== null && FP32_BYTES * shape.parameters > SHARE_FOR_WEIGHTS * device.memoryBytes;
+}
+
+/** Of each batch, the rows that one device computes. */
+export function rowsAtOnce({ settings, device }: Pick<Training, 'settings' | 'device'>): number {
+  return Math.ceil(settings.batch_size / device.processes);
 }
 
 export function hasAdapters({ type }: Pick<Training, 'type'>): boolean {

@@ -75,18 +75,23 @@ export async function sha256OfFile(path: string): Promise<string> {
 }
 
 /**
- * What users of the disk on which `path` is, or will be once it is made, may still write into new files. None where it
+ * All of the disk on which `path` is, or will be once it is made, and what its users may still write into new files. None where it
  * counts its files and has no place for another, however many bytes are free.
  */
-export async function freeBytes(path: string): Promise<number> {
+export async function roomAt(path: string): Promise<{ bytes: number; free_bytes: number }> {
   try {
-    const { bavail, bsize, files, ffree } = await statfs(path);
-    return files > 0 && ffree === 0 ? 0 : bavail * bsize;
+    const { blocks, bavail, bsize, files, ffree } = await statfs(path);
+    return { bytes: blocks * bsize, free_bytes: files > 0 && ffree === 0 ? 0 : bavail * bsize };
   } catch (error) {
     const parent = dirname(path);
     if (errnoOf(error) !== 'ENOENT' || parent === path) throw error;
-    return await freeBytes(parent);
+    return await roomAt(parent);
   }
+}
+
+/** What may still be written where `path` is, or will be. */
+export async function freeBytes(path: string): Promise<number> {
+  return (await roomAt(path)).free_bytes;
 }
 
 /** File systems that several machines may have at once, as statfs(2) numbers them: NFS, CIFS, SMB2, FUSE, 9P, Ceph, Lustre. */

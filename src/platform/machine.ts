@@ -3,9 +3,10 @@ import { cpus, freemem, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { z } from 'zod';
+import type { Disk } from './disks.ts';
 import { ifUsable } from './files.ts';
 
-/** What a host says of its memory, and of what computes on it. */
+/** What a host says of its memory, of what computes on it, and of its disks. */
 export interface Machine {
   /** Of the host, or what its control group or MTM_MEMORY_BYTES allows of it. */
   bytes: number;
@@ -15,6 +16,8 @@ export interface Machine {
   cpu_has_bf16: boolean;
   /** By the names of devices.ts; none where nvidia-smi tells of none. */
   gpus: Gpu[];
+  /** Not there of agents from before they told it. */
+  disks?: Disk[];
 }
 export interface Gpu {
   device: string;

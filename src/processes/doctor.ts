@@ -7,6 +7,7 @@ import pg from 'pg';
 import { z } from 'zod';
 import { listModels } from '../base-models/find-model.ts';
 import { devicesOf, deviceVariables } from '../platform/devices.ts';
+import { LEAST_FREE_BYTES } from '../platform/disks.ts';
 import { childEnv, type Env, PROJECT_ROOT } from '../platform/env.ts';
 import { exists, freeBytes } from '../platform/files.ts';
 import { isPortFree } from '../platform/ports.ts';
@@ -26,7 +27,6 @@ interface Finding {
 }
 
 const CONNECT_TIMEOUT_MS = 3_000;
-const LEAST_FREE_BYTES = 5e9;
 /** torch alone takes many seconds to load where it was not loaded lately. */
 const TORCH_TIMEOUT_MS = 120_000;
 /** Of gRPC. */
@@ -176,7 +176,9 @@ async function home(env: Env): Promise<Finding> {
     });
     const free = await freeBytes(there);
     if (free < LEAST_FREE_BYTES)
-      throw new Error(`Only ${(free / 1e9).toFixed(1)} GB are free in ${there}; make room for at least 5 GB.`);
+      throw new Error(
+        `Only ${(free / 1e9).toFixed(1)} GB are free in ${there}; make room for at least ${LEAST_FREE_BYTES / 1e9} GB.`,
+      );
     return `${env.home}, ${(free / 1e9).toFixed(0)} GB free`;
   });
 }

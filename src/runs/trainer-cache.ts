@@ -1,7 +1,7 @@
-import { readdir, rm, stat, statfs } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Env } from '../platform/env.ts';
-import { ifThere } from '../platform/files.ts';
+import { freeBytes, ifThere } from '../platform/files.ts';
 import { cacheDir } from './run-paths.ts';
 
 /** Who trains with a model again does so within weeks. */
@@ -31,8 +31,7 @@ export async function tidyTrainerCache(env: Pick<Env, 'home'>): Promise<void> {
   const left = kept.filter((one) => isWhole(one.path) && !old.includes(one)).sort((a, b) => a.usedAtMs - b.usedAtMs);
   if (left.length === 0) return;
   let bytes = left.reduce((sum, one) => sum + one.bytes, 0);
-  const { bavail, bsize } = await statfs(fourBits);
-  const most = LARGEST_SHARE * (bavail * bsize + bytes);
+  const most = LARGEST_SHARE * ((await freeBytes(fourBits)) + bytes);
   for (const one of left) {
     if (bytes <= most) return;
     await rm(one.path, { recursive: true, force: true });

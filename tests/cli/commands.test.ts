@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdir, readFile, rename, stat, truncate, writeFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
+import pg from 'pg';
 import { type Begun, commandLineOf } from '../support/command-line.ts';
 import { Hub } from '../support/hub.ts';
 import { filesOf } from '../support/model-downloads.ts';
@@ -32,6 +33,7 @@ describe('the command line', function () {
     answers.check(method, path, status, body);
     return body;
   };
+  const planOf = (dataset: string) => cli.json('job', 'plan', dataset, '--model', TINY_MODEL, ...SHORT);
   const fails = async (exitCode: number, says: RegExp, ...args: string[]) => {
     const said = await cli.mtm(...args);
     assert.deepEqual([said.exitCode, says.test(said.stderr)], [exitCode, true], `${said.exitCode}: ${said.stderr}`);
@@ -67,7 +69,13 @@ describe('the command line', function () {
       'model',
     );
     assert.equal(begun.exitCode, 0, begun.stderr);
-    const job = JSON.parse(begun.stdout);
+    const { estimate, no_estimate, ...job } = JSON.parse(begun.stdout);
+    answers.check('POST', '/jobs/plan', 200, { ...(await planOf('1')), estimate, no_estimate });
+    assert.match(
+      begun.stderr,
+      /^Estimate: [\d.]+ MB of the [\d.]+ GB of memory on .*, nobody knows yet when a worker/m,
+    );
+    assert.match(begun.stderr, /^It is computed, and no run like it was measured yet: memory within 35 %/m);
     answers.check('GET', '/jobs/1/runs', 200, { items: [job], total: 1, page: 1, page_size: 1, pages: 1 });
     assert.deepEqual([job.status, job.current_step], ['completed', 4]);
     assert.match(begun.stderr, /No worker was there: one was started/);
@@ -270,8 +278,18 @@ describe('the command line', function () {
     answers.check('GET', '/runs/', 200, status.open);
     const screen = (await cli.mtm('status')).stdout;
     assert.ok(screen.split('\n').length <= 24, screen);
-    for (const says of [/healthy/, /^Workers {3}1 of 4: 0 busy, 1 idle/m, /job-\d-run-1 +rows\.csv +completed/])
+    for (const says of [
+      /healthy/,
+      /^Workers {3}1 of 4: 0 busy, 1 idle/m,
+      /^Disk {6}[\d.]+ GB of [\d.]+ GB free for datasets and runs, outputs, base models$/m,
+      /job-\d-run-1 +rows\.csv +completed/,
+    ])
       assert.match(screen, says);
+    // Leave `is_short` out of `unwell` (src/cli/service/status.ts), and nobody is warned.
+    await withFullDisk(service.databaseUrl, async () => {
+      const { stdout } = await cli.mtm('status');
+      assert.match(stdout, /^ {2}full +only 1\.0 GB are free at \/full: make room there/m);
+    });
     const watched = cli.begin('status', '--watch');
     await watched.says(/Ended/);
     watched.child.kill('SIGINT');
@@ -333,6 +351,22 @@ describe('the command line', function () {
     hub.refusal = null;
   });
 });
+
+/** A host whose disk has little room is there for as long as `look` takes. */
+async function withFullDisk(databaseUrl: string, look: () => Promise<void>): Promise<void> {
+  const disk = { path: '/full', holds: ['outputs'], bytes: 1e10, free_bytes: 1e9 };
+  const memory = { bytes: 1, available_bytes: 1, cpu: 'Some CPU', cpu_has_bf16: true, gpus: [], disks: [disk] };
+  const database = new pg.Client(databaseUrl);
+  await database.connect();
+  await database.query(
+    `INSERT INTO hosts (name, agent_pid, devices, heartbeat_at, started_at, memory) VALUES ('full', 1, '["cpu"]', now(), now(), $1)`,
+    [JSON.stringify(memory)],
+  );
+  await look().finally(async () => {
+    await database.query("DELETE FROM hosts WHERE name = 'full'");
+    await database.end();
+  });
+}
 
 /** A way to the API on which the answer to the first request that begins so is lost, after the API has given it. */
 async function losingAnswers(apiUrl: string, begin: string) {

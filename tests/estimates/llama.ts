@@ -56,6 +56,6 @@ export function training(
     settings: settings(chosen),
     lengths: { examples: 100, tokens: 1_000, longest: 10, heldOutRows: 0 },
     steps: 50,
-    device: { kind: 'cpu', threads: 2, hasBf16: true, memoryBytes: 8e9 },
+    device: { kind: 'cpu', processes: 1, threads: 2, hasBf16: true, memoryBytes: 8e9 },
   };
 }

@@ -60,6 +60,16 @@ describe('the memory of a training', () => {
     assert.equal(memoryOf(training('standard', { save_steps: 50 })).checkpoint_copy, 0);
   });
 
+  it('is of each device where several share the rows of a batch, with room to exchange gradients', () => {
+    // Leave DistributedDataParallel's buckets out of memoryOf (src/estimates/memory.ts), and it fails.
+    const alone = training('standard', { batch_size: 5 });
+    const shared = { ...alone, device: { ...alone.device, processes: 2 } };
+    const [one, two] = [memoryOf(alone), memoryOf(shared)];
+    assert.equal(two.activations, (one.activations * 3) / 5);
+    assert.deepEqual([two.weights, two.gradients, two.optimizer], [one.weights, one.gradients, one.optimizer]);
+    assert.equal(two.overhead - one.overhead, two.gradients);
+  });
+
   it('is at least what a single token takes', () => {
     const [most, least] = [
       training('standard', { batch_size: 64 }),
@@ -74,6 +84,10 @@ describe('the memory of a training', () => {
     assert.deepEqual([checkpoints, adapter, merge], [3 * 12 * ADAPTERS, 4 * ADAPTERS, 4 * PARAMETERS]);
     assert.equal(diskOf(training('lora', { merge: false })).merge, 0);
     const whole = diskOf(training('standard'));
+    assert.equal(whole.base_copy, 0);
+    const { shape } = training('standard');
+    const stored = diskOf(training('standard', {}, { ...shape, storedBytes: 500 }));
+    assert.equal(stored.base_copy, shape.fileBytes);
     assert.deepEqual([whole.checkpoints, whole.export, whole.merge], [3 * 12 * PARAMETERS, 4 * PARAMETERS, 0]);
   });
 });

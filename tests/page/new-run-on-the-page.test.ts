@@ -283,6 +283,30 @@ describePage('a new training on the page', (visit) => {
     assert.match(await page.getByRole('combobox', { name: 'Validation dataset' }).inputValue(), /third tools/);
   });
 
+  it('of a job may leave its batch to the estimate, which the plan shows in numbers', async () => {
+    // Count the rows of a step by what was typed in web/src/screens/new/plan-panel.tsx, or leave batch.reason out there, and it fails.
+    await page.goto('/new/job');
+    await page.getByLabel('Name').fill('as many as fit');
+    await choose('Dataset', 'reason', /reasoning rows/);
+    await choose('Base model', 'tiny-random', TINY_MODEL);
+    await page.getByLabel('Batch size').fill('auto');
+    await page.getByRole('button', { name: /^\d+ more/ }).click();
+    await page.getByLabel('Gradient accumulation').fill('9');
+    // As many rows in each step as with the batch of the settings.
+    await planned(/^9 steps of 36 rows: 3 in each epoch/);
+    await planned(/^batch_size 36 with gradient_accumulation 1 \(36 rows per step\), which takes about/);
+    await assertNoBarriers(visitor, 'a job whose batch is left to the estimate');
+    await page.reload();
+    assert.equal(await page.getByLabel('Batch size').inputValue(), 'auto');
+    await page.getByRole('button', { name: 'Create and start' }).click();
+    await page.waitForURL(/\/jobs\/\d+$/);
+    const path = new URL(page.url()).pathname;
+    const { body: job } = await service.call('GET', path);
+    const { gradient_accumulation } = job.hyperparameters as Record<string, unknown>;
+    assert.deepEqual([job.batch_size, gradient_accumulation], [36, 1]);
+    await service.call('POST', `${path}/cancel`);
+  });
+
   it('has defaults that the settings change', async () => {
     await page.goto('/settings');
     await page.getByLabel('Default epochs').fill('101');

@@ -1,6 +1,7 @@
-import { readModelShape, UnknownShape } from '../../base-models/model-shape.ts';
+import { readModelShape } from '../../base-models/model-shape.ts';
+import { UnknownShape } from '../../base-models/stored-tensors.ts';
 import { figuresOf, kindOf } from '../../estimates/estimate.ts';
-import { cudaBytes } from '../../estimates/memory.ts';
+import { trainerBytes } from '../../estimates/memory.ts';
 import { trainedTokens } from '../../estimates/time.ts';
 import type { NewMeasurement } from '../../models/estimates/run-measurement.ts';
 import { peakOf, secondsOf } from '../../models/estimates/run-times.ts';
@@ -37,9 +38,12 @@ export async function measurementOf(env: Env, run: Run): Promise<NewMeasurement 
   const { cpu, cpu_has_bf16, bytes, gpus } = host.memory;
   const isCpu = named.startsWith('cpu');
   const gpu = gpus.find(({ name }) => named.endsWith(name));
-  const device = isCpu
-    ? { kind: 'cpu' as const, threads: spec.threads, hasBf16: cpu_has_bf16, memoryBytes: bytes }
-    : { kind: 'cuda' as const, threads: spec.threads, hasBf16: gpu?.has_bf16 ?? true, memoryBytes: gpu?.bytes ?? null };
+  const of = isCpu
+    ? { kind: 'cpu' as const, hasBf16: cpu_has_bf16, memoryBytes: bytes }
+    : { kind: 'cuda' as const, hasBf16: gpu?.has_bf16 ?? true, memoryBytes: gpu?.bytes ?? null };
+  // Several GPUs are called `2 x` and their name.
+  const processes = Number(/^(\d+) x /.exec(named)?.[1] ?? 1);
+  const device = { ...of, threads: spec.threads, processes };
   const training = trainingOf({ ...spec, hyperparameters }, { shape, lengths, device });
   if (!training) return null;
   const estimated = {
@@ -59,7 +63,7 @@ export async function measurementOf(env: Env, run: Run): Promise<NewMeasurement 
       computed: figuresOf(estimated),
       measured: {
         // What a GPU's tensors take is reported without CUDA's own.
-        memory_bytes: peak === null ? null : peak + (isCpu ? 0 : cudaBytes()),
+        memory_bytes: peak === null ? null : peak + (isCpu ? 0 : trainerBytes('cuda')),
         seconds: await secondsOf(run.id, transaction),
       },
     };

@@ -2,6 +2,7 @@ import { literal } from 'sequelize';
 import { AWAY_MS, Host } from '../../models/pool/host.ts';
 import { Worker } from '../../models/pool/worker.ts';
 import { slotsOf } from '../../platform/devices.ts';
+import { LEAST_FREE_BYTES } from '../../platform/disks.ts';
 import { date } from '../http/shared-schema.ts';
 
 const SHOWN_MS = 24 * 3_600_000;
@@ -26,6 +27,7 @@ export async function presentHosts() {
       devices: host.devices,
       workers: taken,
       free_slots: Number.isFinite(free) ? Math.max(0, free) : null,
+      disks: (host.memory?.disks ?? []).map((disk) => ({ ...disk, is_short: disk.free_bytes < LEAST_FREE_BYTES })),
       last_report: date(host.heartbeat_at),
     };
   });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { HELD } from '../../platform/disks.ts';
 import { dateField, idField } from '../http/shared-schema.ts';
 
 const workerCount = z.int().min(1).max(32);
@@ -45,6 +46,19 @@ export const WorkerPoolSchema = z
           free_slots: z.int().nullable().openapi({
             description: 'How many more workers it has devices for; null: as many as are wanted, on its CPU',
           }),
+          disks: z
+            .array(
+              z.object({
+                path: z.string(),
+                holds: z.array(z.enum(HELD)).openapi({
+                  description: 'home: datasets, checkpoints and all else below MTM_HOME; outputs; models: the cache',
+                }),
+                bytes: z.int(),
+                free_bytes: z.int(),
+                is_short: z.boolean().openapi({ description: 'Less is free than a small training may need' }),
+              }),
+            )
+            .openapi({ description: 'That it writes on, each once; as its agent saw them within some seconds' }),
           last_report: dateField,
         }),
       )
@@ -98,6 +112,9 @@ export const WorkerPoolSchema = z
           devices: ['cuda:0', 'cuda:1'],
           workers: 1,
           free_slots: 1,
+          disks: [
+            { path: '/data/mtm', holds: ['home', 'outputs', 'models'], bytes: 1e12, free_bytes: 4e11, is_short: false },
+          ],
           last_report: '2024-01-01T01:00:00Z',
         },
       ],

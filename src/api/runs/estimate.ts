@@ -19,7 +19,14 @@ const memoryParts = z.object({
 });
 
 export const ESTIMATE = {
-  device: { kind: 'cpu' as const, name: 'AMD EPYC', host: 'gpu-1', memory_bytes: 25e9, available_bytes: 20e9 },
+  device: {
+    kind: 'cpu' as const,
+    count: 1,
+    name: 'AMD EPYC',
+    host: 'gpu-1',
+    memory_bytes: 25e9,
+    available_bytes: 20e9,
+  },
   memory: {
     bytes: 3_200_000_000,
     needed_bytes: 3_140_000_000,
@@ -38,7 +45,7 @@ export const ESTIMATE = {
   host_memory: { bytes: 3_200_000_000, memory_bytes: 25e9, available_bytes: 20e9 },
   disk: {
     bytes: 600_000_000,
-    parts: { checkpoints: 176e6, export: 20e6, merge: 269e6, mixture: 81e6, cache: 0 },
+    parts: { checkpoints: 176e6, export: 20e6, merge: 269e6, mixture: 81e6, cache: 0, base_copy: 0 },
     free_bytes: 50e9,
   },
   time: {
@@ -62,6 +69,7 @@ export const EstimateSchema = z
   .object({
     device: z.object({
       kind: z.enum(['cpu', 'cuda']),
+      count: z.int().openapi({ description: 'GPUs of one run: `memory` is of each of them' }),
       name: z.string(),
       host: z.string(),
       memory_bytes: bytes,
@@ -75,7 +83,14 @@ export const EstimateSchema = z
     host_memory: z.object({ bytes, memory_bytes: bytes, available_bytes: bytes }),
     disk: z.object({
       bytes,
-      parts: z.object({ checkpoints: bytes, export: bytes, merge: bytes, mixture: bytes, cache: bytes }),
+      parts: z.object({
+        checkpoints: bytes,
+        export: bytes,
+        merge: bytes,
+        mixture: bytes,
+        cache: bytes,
+        base_copy: bytes.openapi({ description: 'Of a base in fewer bits than 16: in 16, until the run is validated' }),
+      }),
       free_bytes: bytes,
     }),
     time: z.object({
@@ -126,6 +141,7 @@ export function presentEstimate(found: MaybeEstimate): z.input<z.ZodObject<typeo
     estimate: {
       device: {
         kind: device.kind,
+        count: device.count,
         name: device.name,
         host: device.host,
         memory_bytes: device.memoryBytes,

@@ -91,6 +91,17 @@ export async function bodyOf<Body>(asking: Promise<Answer<Body>>): Promise<Body>
   return data as Body;
 }
 
+/** How 202 says that what was asked for goes on. */
+interface Unfinished {
+  detail: string;
+  progress_percent: number | null;
+}
+
+/** The same of what may take longer. The client waits for it, so that none of its answers is unfinished. */
+export async function finishedBodyOf<Body>(asking: Promise<Answer<Body>>): Promise<Exclude<Body, Unfinished>> {
+  return (await bodyOf(asking)) as Exclude<Body, Unfinished>;
+}
+
 /** What an answer other than success means for the command. */
 export function refusalOf(status: number, body: unknown): CommandFailure {
   const detail = detailOf(body) ?? `The service answered with ${status}.`;

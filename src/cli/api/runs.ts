@@ -82,8 +82,7 @@ export async function actOn(client: Client, { kind, id }: RunName, act: Act): Pr
 export async function runAgain(
   client: Client,
   { kind, id }: RunName,
-  body: { fresh: boolean; download: true | undefined },
-  key: string,
+  { key, ...body }: { fresh: boolean; force: boolean; download: true | undefined; key: string },
 ): Promise<Job | Project> {
   const asked = { params: { path: { id }, header: { 'Idempotency-Key': key } }, body };
   return kind === 'job'

@@ -4,12 +4,14 @@ type Schemas = components['schemas'];
 
 export type BaseModel = Schemas['BaseModel'];
 export type Dataset = Schemas['Dataset'];
+export type Estimate = Schemas['Estimate'];
 export type Health = Schemas['Health'];
 export type Job = Schemas['Job'];
 export type JobCreate = Schemas['JobCreate'];
 export type ListedRun = Schemas['ListedRun'];
 export type MixturePlan = Schemas['MixturePlan'];
 export type ModelDownload = Schemas['ModelDownload'];
+export type Plan = Schemas['Plan'];
 export type Project = Schemas['Project'];
 export type ProjectCreate = Schemas['ProjectCreate'];
 export type Report = Schemas['Report'];

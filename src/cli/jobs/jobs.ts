@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { basename } from 'node:path';
-import { bodyOf } from '../api/client.ts';
+import { bodyOf, finishedBodyOf } from '../api/client.ts';
 import { ownerOf } from '../api/runs.ts';
-import type { Job, JobCreate } from '../api/types.ts';
+import type { Job, JobCreate, Plan } from '../api/types.ts';
 import { datasetFor } from '../datasets/upload.ts';
 import { listText, ownerText } from '../runs/owner-text.ts';
 import { planText } from '../runs/plan-text.ts';
@@ -43,9 +43,17 @@ export async function jobCreate(session: Session, dataset: string, options: JobO
   session.print(job, () => `job-${job.id}: ${job.status}. Follow it with \`mtm run watch job-${job.id}\`.`);
 }
 
+/** What would come of it; nothing is created. */
+export async function planJob(
+  { client }: Session,
+  { name: _, ...body }: JobCreate,
+  signal?: AbortSignal,
+): Promise<Plan> {
+  return await finishedBodyOf(client.POST('/api/v1/jobs/plan', { body, signal: signal ?? null }));
+}
+
 export async function jobPlan(session: Session, dataset: string, options: JobOptions): Promise<void> {
-  const { name: _, ...body } = await jobOf(session, dataset, options);
-  const plan = await bodyOf(session.client.POST('/api/v1/jobs/plan', { body }));
+  const plan = await planJob(session, await jobOf(session, dataset, options));
   session.print(plan, () => planText(plan));
 }
 

@@ -1,53 +1,65 @@
 import { basename } from 'node:path';
+import type { ProjectCreate } from '../api/types.ts';
 import { uploadOnce } from '../datasets/upload.ts';
 import { ensureWorker } from '../pool/pool.ts';
-import { createProject, startProject } from '../projects/projects.ts';
+import { createProject, planProject, startProject } from '../projects/projects.ts';
 import { download } from '../runs/download.ts';
 import type { RunName } from '../runs/run-name.ts';
 import { textOf } from '../runs/run-name.ts';
+import { type EstimateFields, tellEstimate } from '../runs/tell-estimate.ts';
 import { watchRun } from '../runs/watch.ts';
 import type { Session } from '../session.ts';
 import { hyperparametersIn } from './hyperparameter-options.ts';
-import { createJob, type JobOptions, jobOf } from './jobs.ts';
+import { createJob, type JobOptions, jobOf, planJob } from './jobs.ts';
 
 interface TrainOptions extends JobOptions {
   watch?: true;
   download?: string | true;
 }
 
+/** What was asked for, as the API answered, and what a plan said of it before. */
+interface Begun {
+  name: RunName;
+  created: unknown;
+  estimate: EstimateFields;
+}
+
 /** The most rows that a project takes. */
 const MOST_ROWS = 10_000_000;
 
 /**
- * `mtm train FILE… --model NAME`: from files to a model. One file is a job; several are a project that mixes all of their rows. With
- * `watch` until its result, with `download` until its files are here.
+ * `mtm train FILE… --model NAME`: from files to a model. One file is a job; several are a project that mixes all of their rows. Says what
+ * it takes before it begins. With `watch` until its result, with `download` until its files are here.
  */
 export async function train(session: Session, files: string[], options: TrainOptions): Promise<void> {
   const [file = '', ...others] = files;
-  const name =
+  const { name, created, estimate } =
     others.length === 0 ? await trainJob(session, file, options) : await trainProject(session, files, options);
+  const print: Session['print'] = (answer, text) => session.print(Object.assign({}, answer, estimate), text);
+  const telling = { ...session, print };
+  sayCreated(telling, name, created, options);
   await ensureWorker(session);
-  if (options.watch || options.download) await watchRun(session, name);
+  if (options.watch || options.download) await watchRun(telling, name);
   if (options.download)
     await download({ ...session, print: () => {} }, name, options.download === true ? undefined : options.download);
 }
 
-async function trainJob(session: Session, file: string, options: TrainOptions): Promise<RunName> {
-  const job = await createJob(session, await jobOf(session, file, options));
-  const name = { kind: 'job', id: job.id } as const;
-  sayCreated(session, name, job, options);
-  return name;
+async function trainJob(session: Session, file: string, options: TrainOptions): Promise<Begun> {
+  const body = await jobOf(session, file, options);
+  const estimate = await tellEstimate(session, (signal) => planJob(session, body, signal));
+  const created = await createJob(session, body);
+  return { name: { kind: 'job', id: created.id }, created, estimate };
 }
 
 /** Each file has as many rows in the mixture as it has usable ones. */
-async function trainProject(session: Session, files: string[], options: TrainOptions): Promise<RunName> {
+async function trainProject(session: Session, files: string[], options: TrainOptions): Promise<Begun> {
   const datasets = [];
   for (const file of files) datasets.push(await uploadOnce(session, file));
   const rows = datasets.map(({ usable_row_count }) => usable_row_count);
   const total = rows.reduce((sum, count) => sum + count, 0);
   // Both are asked of a project when it is started.
-  const { force, download: fetches, ...choices } = hyperparametersIn(options);
-  const project = await createProject(session, {
+  const { force, download: fetches, ...hyperparameters } = hyperparametersIn(options);
+  const body: ProjectCreate = {
     name: options.name ?? files.map((file) => basename(file)).join(', '),
     ...(options.description === undefined ? {} : { description: options.description }),
     ...(options.model === undefined ? {} : { base_model: options.model }),
@@ -59,12 +71,16 @@ async function trainProject(session: Session, files: string[], options: TrainOpt
         datasets: datasets.map(({ id }, index) => ({ dataset_id: id, percentage: sharesOf(rows)[index] ?? 0 })),
       },
     ],
-    ...choices,
+    ...hyperparameters,
+  };
+  const estimate = await tellEstimate(session, (signal) => planProject(session, body, signal));
+  const project = await createProject(session, body);
+  const name = { kind: 'project', id: project.id } as const;
+  const created = await startProject(session, project.id, { force, download: fetches }).catch((error: unknown) => {
+    session.say(`${textOf(name)} was created, and not started.`);
+    throw error;
   });
-  const started = await startProject(session, project.id, { force, download: fetches });
-  const name = { kind: 'project', id: started.id } as const;
-  sayCreated(session, name, started, options);
-  return name;
+  return { name, created, estimate };
 }
 
 /** Percentages with two decimals, of which the largest takes what is left to make 100. */

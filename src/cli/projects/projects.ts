@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { bodyOf } from '../api/client.ts';
-import type { Project, ProjectCreate } from '../api/types.ts';
+import { bodyOf, finishedBodyOf } from '../api/client.ts';
+import type { Plan, Project, ProjectCreate } from '../api/types.ts';
 import { CommandFailure, EXIT } from '../exit-codes.ts';
 import { ensureWorker } from '../pool/pool.ts';
 import { listText } from '../runs/owner-text.ts';
@@ -19,6 +19,12 @@ export async function createProject({ client }: Session, body: ProjectCreate): P
   return await bodyOf(client.POST('/api/v1/projects/', { params, body }));
 }
 
+/** What would come of it; nothing is created. */
+export async function planProject({ client }: Session, body: ProjectCreate, signal?: AbortSignal): Promise<Plan> {
+  return await finishedBodyOf(client.POST('/api/v1/projects/plan', { body, signal: signal ?? null }));
+}
+
+/** @param body force: although it would not fit; download: the base model first */
 export async function startProject(
   { client }: Session,
   id: number,
@@ -37,27 +43,27 @@ export async function projectCreate(session: Session, { file }: FileOption): Pro
 }
 
 export async function projectPlan(session: Session, { file }: FileOption): Promise<void> {
-  const body = await readProjectFile(session, file);
-  const plan = await bodyOf(session.client.POST('/api/v1/projects/plan', { body }));
+  const plan = await planProject(session, await readProjectFile(session, file));
   session.print(plan, () => planText(plan));
 }
 
 interface StartOptions {
   watch?: true;
+  force?: true;
   downloadModel?: true;
 }
 
 export async function projectStart(
   session: Session,
   name: RunName,
-  { watch, downloadModel: download }: StartOptions,
+  { watch, force, downloadModel: download }: StartOptions,
 ): Promise<void> {
   if (name.kind !== 'project' || name.run !== undefined)
     throw new CommandFailure(
       `${textOf(name)} is not a project. A job starts by itself; \`mtm retry\` runs it again.`,
       EXIT.usage,
     );
-  const project = await startProject(session, name.id, { download });
+  const project = await startProject(session, name.id, { force, download });
   await ensureWorker(session);
   const started = { ...name, run: project.run_number ?? 1 };
   if (watch) await watchRun(session, started);

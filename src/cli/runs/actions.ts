@@ -16,10 +16,10 @@ export async function act(session: Session, name: RunName, what: 'pause' | 'resu
 export async function retry(
   session: Session,
   name: RunName,
-  { fresh = false, downloadModel: download }: { fresh?: boolean; downloadModel?: true },
+  { fresh = false, force = false, downloadModel: download }: { fresh?: boolean; force?: boolean; downloadModel?: true },
 ): Promise<void> {
   await requireLatest(session, name);
-  const owner = await runAgain(session.client, name, { fresh, download }, randomUUID());
+  const owner = await runAgain(session.client, name, { fresh, force, download, key: randomUUID() });
   session.print(owner, () => `${textOf({ ...name, run: owner.run_number ?? 1 })}: ${owner.status}`);
 }
 

@@ -5,6 +5,7 @@ import { CommandFailure, EXIT } from '../exit-codes.ts';
 import { phaseText, progressText, waitingText } from '../runs/progress-text.ts';
 import type { Session } from '../session.ts';
 import { colours } from '../terminal/colours.ts';
+import { bytes } from '../terminal/numbers.ts';
 import { columns } from '../terminal/table.ts';
 
 const LOOK_EVERY_MS = 2_000;
@@ -66,6 +67,7 @@ function statusText(url: string, { health, workers, open, ended }: Stand): strin
   return [
     `${colours.bold('Model Training Manager')} ${health.version}   ${url}   ${healthText(health)}`,
     `Workers   ${workersText(workers)}`,
+    ...disksLine(workers),
     '',
     section(
       'Running',
@@ -101,6 +103,20 @@ function workersText({ total_workers, max_workers, busy_workers, idle_workers, h
   return `${total_workers} of ${max_workers}: ${busy_workers} busy, ${idle_workers} idle   on ${free.join(', ') || 'no host'}`;
 }
 
+/** What is free of each disk; one that several hosts share, once. */
+function disksLine({ hosts }: WorkerPool): string[] {
+  const up = hosts.filter(({ status }) => status === 'up');
+  const told = up.flatMap(({ disks }) =>
+    disks.map(({ path, holds, bytes: all, free_bytes }) => {
+      const text = `${bytes(free_bytes)} of ${bytes(all)} free for ${holds.map((held) => HELD[held]).join(', ')}`;
+      return [`${path} ${all}`, text] as const;
+    }),
+  );
+  return told.length === 0 ? [] : [`Disk      ${[...new Map(told).values()].join('   ')}`];
+}
+
+const HELD = { home: 'datasets and runs', outputs: 'outputs', models: 'base models' };
+
 function runningRow(run: ListedRun): string[] {
   const full = Math.round((BAR_WIDTH * run.progress) / 100);
   const bar = `${'█'.repeat(full)}${'░'.repeat(BAR_WIDTH - full)}`;
@@ -114,9 +130,18 @@ function unwell({ components }: Health, { workers, hosts, deaths }: WorkerPool):
   return [
     ...Object.entries(components).flatMap(([name, is]) => (is === 'down' ? [[name, 'does not answer']] : [])),
     ...hosts.flatMap(({ name, status }) => (status === 'away' ? [[name, 'this host does not report any more']] : [])),
+    ...hosts.flatMap(({ name, status, disks }) =>
+      status === 'away'
+        ? []
+        : disks.flatMap(({ path, is_short, free_bytes }) => (is_short ? [[name, shortText(path, free_bytes)]] : [])),
+    ),
     ...workers.flatMap(({ id, status, reason }) => (status === 'error' ? [[id, reason ?? 'error']] : [])),
     ...died.map(({ worker_id, reason, at }) => [worker_id, `ended at ${at.slice(11, 19)}: ${reason ?? 'unknown'}`]),
   ];
+}
+
+function shortText(path: string, free: number): string {
+  return `only ${bytes(free)} are free at ${path}: make room there, or runs pause and uploads are refused`;
 }
 
 function outcomeOf(run: ListedRun): string {

@@ -6,6 +6,8 @@ export interface PlannedDevice {
   host: string;
   /** As the pool calls it. */
   device: string;
+  /** GPUs of one worker; memory is told of each. */
+  count: number;
   name: string;
   availableBytes: number;
   /** Of the host; on the CPU, the same as the device's. */
@@ -28,17 +30,20 @@ function devicesOf({ name: host, devices, memory }: Host): PlannedDevice[] {
   return devices.flatMap((device): PlannedDevice[] => {
     if (device === 'cpu') {
       const ofCpu = { memoryBytes: memory.bytes, availableBytes: memory.available_bytes, hasBf16: memory.cpu_has_bf16 };
-      return [{ host, device, name: memory.cpu, kind: 'cpu', hostMemory, ...ofCpu }];
+      return [{ host, device, count: 1, name: memory.cpu, kind: 'cpu', hostMemory, ...ofCpu }];
     }
-    // Of several together, each has the whole model and a part of the rows.
-    const gpu = memory.gpus.find(({ device: known }) => known === device.split(',')[0]);
+    const [first, ...others] = device.split(',');
+    const gpu = memory.gpus.find(({ device: known }) => known === first);
     if (!gpu) return [];
+    const count = 1 + others.length;
+    // As the trainer calls them together (device_name in trainer/platform/device.py), and so what was measured on them.
+    const name = count > 1 ? `${count} x ${gpu.name}` : gpu.name;
     const ofGpu = { memoryBytes: gpu.bytes, availableBytes: gpu.free_bytes, hasBf16: gpu.has_bf16 };
-    return [{ host, device, name: gpu.name, kind: 'cuda', hostMemory, ...ofGpu }];
+    return [{ host, device, count, name, kind: 'cuda', hostMemory, ...ofGpu }];
   });
 }
 
 /** As estimates see it. */
-export function deviceOf({ kind, hasBf16, memoryBytes }: PlannedDevice, threads: number): Training['device'] {
-  return { kind, threads, hasBf16, memoryBytes };
+export function deviceOf({ kind, count, hasBf16, memoryBytes }: PlannedDevice, threads: number): Training['device'] {
+  return { kind, processes: count, threads, hasBf16, memoryBytes };
 }

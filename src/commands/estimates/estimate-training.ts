@@ -11,9 +11,10 @@ import { deviceOf, type PlannedDevice, plannedDevices } from './devices.ts';
 import { knownShape } from './known-shapes.ts';
 import { problemsOf } from './problems.ts';
 import { queueSeconds } from './queue-time.ts';
+import { sentenceOfIndex } from './sentence-of-index.ts';
 
 /** What a run is asked to be, as far as an estimate needs it. */
-export type Asked = Pick<RunSpec, 'training_type' | 'base_model' | 'hyperparameters' | 'threads'>;
+export type Asked = Pick<RunSpec, 'training_type' | 'base_model' | 'embedding_model' | 'hyperparameters' | 'threads'>;
 
 /** The rows, with their tokens where somebody counted them. */
 export interface KnownRows {
@@ -40,11 +41,10 @@ export interface Estimate {
 /** An estimate, or why there is none: a sentence. */
 export type MaybeEstimate = Estimate | { reason: string };
 
-const AN_INDEX = 'An index is made by reading, and learns nothing: what it takes is not estimated.';
 const NO_HOST = 'No host that tells of its memory is there: start the service, or a host agent.';
 
 export async function estimateTraining(env: Env, asked: Asked, rows: KnownRows): Promise<MaybeEstimate> {
-  if (asked.training_type === 'rag') return { reason: AN_INDEX };
+  if (asked.training_type === 'rag') return { reason: await sentenceOfIndex(env, asked) };
   const [known, devices] = await Promise.all([knownShape(env, asked.base_model), plannedDevices()]);
   if ('reason' in known) return known;
   const [device] = devices;
@@ -52,13 +52,13 @@ export async function estimateTraining(env: Env, asked: Asked, rows: KnownRows):
   const lengths = rows.lengths ?? longestPossible(rows, asked.hyperparameters.max_length, known.shape.context);
   const on = (planned: PlannedDevice): Estimated => {
     const training = trainingOf(asked, { shape: known.shape, lengths, device: deviceOf(planned, asked.threads) });
-    if (!training) throw new Error(AN_INDEX);
+    if (!training) throw new Error('An index is no training.');
     return { training, epochs: asked.hyperparameters.epochs, deviceName: planned.name, model: known.model };
   };
   const estimated = on(device);
   const measurements: Measurement[] = await RunMeasurement.ofKindsLike(kindOf(estimated));
   const prediction = predict(estimated, measurements);
-  const [free, untilFree] = await Promise.all([freeBytes(env.home), queueSeconds()]);
+  const [free, untilFree] = await Promise.all([freeBytes(env.home), queueSeconds(env, device)]);
   const { problems, fits } = problemsOf({
     device,
     prediction,

@@ -1,6 +1,7 @@
 import { findModel } from '../../base-models/find-model.ts';
-import { type ModelShape, readModelShape, UnknownShape } from '../../base-models/model-shape.ts';
+import { type ModelShape, readModelShape } from '../../base-models/model-shape.ts';
 import { DamagedWeightsError } from '../../base-models/safetensors-header.ts';
+import { UnknownShape } from '../../base-models/stored-tensors.ts';
 import type { Env } from '../../platform/env.ts';
 
 /** The shape of a base model, and the name of its very files; or why there is none. */

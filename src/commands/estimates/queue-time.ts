@@ -1,12 +1,23 @@
-import { QueryTypes } from 'sequelize';
-import { connection } from '../../models/runs/run.ts';
+import { literal, QueryTypes } from 'sequelize';
+import type { Measurement } from '../../estimates/correction.ts';
+import { kindOf, predict } from '../../estimates/estimate.ts';
+import type { Lengths } from '../../estimates/training.ts';
+import { RunMeasurement } from '../../models/estimates/run-measurement.ts';
+import { trainingOf } from '../../models/estimates/training-of-spec.ts';
+import { IN_LINE } from '../../models/runs/line.ts';
+import { connection, Run } from '../../models/runs/run.ts';
+import type { Env } from '../../platform/env.ts';
+import { deviceOf, type PlannedDevice } from './devices.ts';
+import { knownLengths } from './known-lengths.ts';
+import { knownShape } from './known-shapes.ts';
 
 /** What the line holds just now. */
 interface Line {
   workers: number;
   /** Seconds that each run under way has left; null where it has not told yet. */
   left: (number | null)[];
-  waiting: number;
+  /** Seconds that each run that waits will take, in their order; null where that is not known. */
+  waiting: (number | null)[];
   /** Seconds that a completed run took, in the middle of the latest ones; null before there was one. */
   typical: number | null;
 }
@@ -15,26 +26,80 @@ const MOST_LOOKED_AT = 100;
 const LINE = `
   SELECT (SELECT count(*)::int FROM workers WHERE desired = 'running' AND lost_at IS NULL) AS workers,
     (SELECT coalesce(json_agg(seconds_left), '[]') FROM runs WHERE status = 'running') AS left,
-    (SELECT count(*)::int FROM runs WHERE status IN ('pending', 'queued') AND result IS NULL AND pause_reason IS NULL) AS waiting,
+    (SELECT count(*)::int FROM runs WHERE ${IN_LINE}) AS count,
     (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - started_at))::float8
      FROM (SELECT started_at, finished_at FROM runs WHERE status = 'completed' ORDER BY id DESC LIMIT ${MOST_LOOKED_AT}) AS latest) AS typical`;
 
-/** Seconds until a run that is asked for now gets a worker; null where there are no workers, or nothing is known of those before it. */
-export async function queueSeconds(): Promise<number | null> {
-  const [line] = await connection().query<Line>(LINE, { type: QueryTypes.SELECT });
-  return line ? untilFree(line) : null;
+/**
+ * Seconds until a run that is asked for now gets a worker; null where there are no workers, or nothing is known of those before it.
+ * @param device on which they are trained
+ */
+export async function queueSeconds(env: Env, device: PlannedDevice): Promise<number | null> {
+  const [[line], runs] = await Promise.all([
+    connection().query<Omit<Line, 'waiting'> & { count: number }>(LINE, { type: QueryTypes.SELECT }),
+    Run.findAll({
+      attributes: ['spec', 'plan', 'seconds_left'],
+      where: literal(IN_LINE),
+      order: [['id', 'ASC']],
+      limit: MOST_LOOKED_AT,
+    }),
+  ]);
+  if (!line) return null;
+  const measurementsOf = measurementsOnce();
+  const found = await Promise.all(runs.map((run) => secondsOf(env, run, device, measurementsOf)));
+  const others = new Array<null>(Math.max(0, line.count - runs.length)).fill(null);
+  return untilFree({ ...line, waiting: [...found, ...others] });
 }
 
-/** Each worker takes the next in line once it is free. */
+/** Each worker takes the next in line once it is free. Where nothing is known of a run, it is taken to be as long as a typical one. */
 export function untilFree({ workers, left, waiting, typical }: Line): number | null {
   if (workers === 0) return null;
-  const known = left.flatMap((seconds) => seconds ?? typical ?? []);
-  if (known.length < left.length || (waiting > 0 && typical === null)) return null;
-  const busy = known.slice(0, workers);
-  const free = [...busy, ...new Array<number>(workers - busy.length).fill(0)];
-  for (let run = 0; run < waiting; run++) {
-    const next = free.indexOf(Math.min(...free));
-    free[next] = (free[next] ?? 0) + (typical ?? 0);
+  const [busy, next] = [left, waiting].map((all) => all.flatMap((seconds) => seconds ?? typical ?? []));
+  if (!busy || !next || busy.length < left.length || next.length < waiting.length) return null;
+  const taken = busy.slice(0, workers);
+  const free = [...taken, ...new Array<number>(workers - taken.length).fill(0)];
+  for (const seconds of next) {
+    const first = free.indexOf(Math.min(...free));
+    free[first] = (free[first] ?? 0) + seconds;
   }
   return Math.min(...free);
+}
+
+type Waiting = Pick<Run, 'spec' | 'plan' | 'seconds_left'>;
+type MeasurementsOf = (kind: ReturnType<typeof kindOf>) => Promise<Measurement[]>;
+
+/** By its own estimate; of one that was trained in part, what it told last. Null where nobody has counted its tokens. */
+async function secondsOf(
+  env: Env,
+  { spec, plan, seconds_left }: Waiting,
+  device: PlannedDevice,
+  measurementsOf: MeasurementsOf,
+): Promise<number | null> {
+  if (seconds_left !== null) return seconds_left;
+  const lengths = knownLengths(spec) ?? lengthsIn(plan, spec.hyperparameters.max_length);
+  if (lengths === null) return null;
+  const known = await knownShape(env, spec.base_model);
+  if ('reason' in known) return null;
+  const training = trainingOf(spec, { shape: known.shape, lengths, device: deviceOf(device, spec.threads) });
+  if (!training) return null;
+  const { epochs } = spec.hyperparameters;
+  const estimated = { training, epochs, deviceName: device.name, model: known.model };
+  return predict(estimated, await measurementsOf(kindOf(estimated))).time.seconds;
+}
+
+/** As its trainer has counted them. */
+function lengthsIn(plan: Waiting['plan'], maxLength: number): Lengths | null {
+  if (!plan?.tokens) return null;
+  const { examples, perEpoch, longest = maxLength } = plan.tokens;
+  return { examples, tokens: perEpoch, longest, heldOutRows: plan.heldOutRows };
+}
+
+/** Many that wait are of one kind, whose measurements are read once. */
+function measurementsOnce(): MeasurementsOf {
+  const read = new Map<string, Promise<Measurement[]>>();
+  return async (kind) => {
+    const found = read.get(kind.model_type) ?? RunMeasurement.ofKindsLike(kind);
+    read.set(kind.model_type, found);
+    return await found;
+  };
 }

@@ -25,7 +25,7 @@ const looked = new WeakMap<Sequelize, { atMs: number; devices: Promise<PlannedDe
 
 /** For clients of OpenAI, whose errors have a name. */
 const DOES_NOT_FIT = { code: 'training_does_not_fit' };
-const GOES_ON = 'To try it all the same, send "force": true.';
+const GOES_ON = 'To try it all the same, send "force": true (mtm: --force).';
 
 /**
  * Refuses a training that cannot fit, before anything is written. No row is read for it: where no plan has counted the tokens, it goes by
@@ -81,12 +81,13 @@ async function devicesOfPool(): Promise<PlannedDevice[]> {
 /** By what a run writes for certain, whatever its rows are. */
 async function requireDisk(
   env: Env,
-  { checkpoints, export: exported, merge }: ReturnType<typeof diskOf>,
+  { checkpoints, export: exported, merge, base_copy }: ReturnType<typeof diskOf>,
 ): Promise<void> {
-  const [needed, free] = [checkpoints + exported + merge, await freeBytes(env.home)];
+  const [needed, free] = [checkpoints + exported + merge + base_copy, await freeBytes(env.home)];
   if (needed <= free) return;
+  const copy = base_copy === 0 ? '' : `, its base in 16 bits ${gb(base_copy)}`;
   throw new UserError(
-    `The run would not fit on the disk: its checkpoints take ${gb(checkpoints)} and its model ${gb(exported + merge)}, and ${gb(free)} are free. Make room in ${env.home}, or train adapters ("training_type": "lora" or "qlora"). ${GOES_ON}`,
+    `The run would not fit on the disk: its checkpoints take ${gb(checkpoints)}${copy}, and its model ${gb(exported + merge)}, and ${gb(free)} are free. Make room in ${env.home}, or train adapters ("training_type": "lora" or "qlora"). ${GOES_ON}`,
     DOES_NOT_FIT,
   );
 }

@@ -75,6 +75,7 @@ export async function planTraining(kind: RunOwner['kind'], body: PlannedTraining
   const asked = {
     training_type: type,
     base_model: model,
+    embedding_model: embedding_model ?? null,
     hyperparameters: resolveHyperparameters(chosen, type, config),
   };
   const rows = { train: plan.trainRows, heldOut: plan.heldOutRows, lengths };

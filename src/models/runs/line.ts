@@ -72,7 +72,7 @@ export async function releaseNext(waiters: Waiter[]): Promise<void> {
 }
 
 /** Runs that wait to be trained, as SQL. */
-const IN_LINE = `status IN ('pending', 'queued') AND result IS NULL AND pause_reason IS NULL`;
+export const IN_LINE = `status IN ('pending', 'queued') AND result IS NULL AND pause_reason IS NULL`;
 
 /** The places in the line, from 1, of those of these runs that are in it. */
 export async function placesInLine(runIds: number[]): Promise<Map<number, number>> {

@@ -6,12 +6,14 @@ import { connectModels } from '../../models/database.ts';
 import { AgentPlace } from '../../models/pool/agent-place.ts';
 import { Host } from '../../models/pool/host.ts';
 import { devicesOf } from '../../platform/devices.ts';
+import { disksOf } from '../../platform/disks.ts';
 import type { Env } from '../../platform/env.ts';
 import { createLogger } from '../../platform/logger.ts';
 import { gpusOf, machineOf } from '../../platform/machine.ts';
 import { requireDatabaseUrl } from '../../platform/postgres/database-url.ts';
 import { runUntilStopped } from '../../platform/process-lifecycle.ts';
 import { ensureTrainerPython } from '../../platform/python.ts';
+import { RepeatedLook } from '../../platform/repeated-look.ts';
 import { workerConnection } from '../../platform/temporal/connection.ts';
 import { KEPT_IDLE_MS, WarmPython } from '../../trainer/warm-python.ts';
 import { hostQueue } from '../../workflows/contract.ts';
@@ -21,6 +23,8 @@ import { stopTimeMs, WorkerProcesses } from './worker-processes.ts';
 const REPORT_EVERY_MS = 2_000;
 /** nvidia-smi takes a tenth of a second of a CPU. */
 const LOOK_AT_GPUS_EVERY_MS = 30_000;
+/** A disk of a network that does not answer must not make its host seem away. */
+const LOOK_AT_DISKS_EVERY_MS = 5_000;
 /** Beyond the workers' end, for the connections. */
 const CLOSE_MS = 1_000;
 
@@ -52,13 +56,13 @@ export async function main(env: Env): Promise<void> {
     },
     shutdownGraceTime: '2s',
   });
-  let gpus = await gpusOf();
-  const lookAtGpus =
-    gpus.length > 0 ? setInterval(() => void gpusOf().then((found) => (gpus = found)), LOOK_AT_GPUS_EVERY_MS) : null;
+  const gpus = await RepeatedLook.begin(gpusOf, LOOK_AT_GPUS_EVERY_MS);
+  const disks = await RepeatedLook.begin(() => disksOf(env), LOOK_AT_DISKS_EVERY_MS);
+  if (gpus.last.length === 0) gpus.stop();
   const report = async () => {
     // Without its place it must not write over what another agent reports.
     if (!place.isHeld) return;
-    const memory = await machineOf(env, gpus);
+    const memory = { ...(await machineOf(env, gpus.last)), disks: disks.last };
     await Host.report({ name: env.hostName, agentPid: process.pid, devices, memory, startedAt });
   };
   await report();
@@ -71,7 +75,8 @@ export async function main(env: Env): Promise<void> {
     running: Promise.race([running, place.lost]),
     stop: async () => {
       clearInterval(timer);
-      if (lookAtGpus) clearInterval(lookAtGpus);
+      gpus.stop();
+      disks.stop();
       worker.shutdown();
       await processes.stop();
       await running;

@@ -6,7 +6,14 @@ import { type ApiOnly, startTestApi } from '../../support/api.ts';
 import { startTestDatabase, type TestDatabase } from '../../support/database.ts';
 
 interface Pool {
-  hosts: { name: string; status: string; devices: string[]; workers: number; free_slots: number | null }[];
+  hosts: {
+    name: string;
+    status: string;
+    devices: string[];
+    workers: number;
+    free_slots: number | null;
+    disks: object[];
+  }[];
   deaths: { worker_id: string; reason: string | null; at: string }[];
 }
 
@@ -56,6 +63,31 @@ describe('hosts and deaths of GET /workers/', function () {
         ['gpu-2', 'away', ['cuda:0'], 0, 1],
       ],
     );
+  });
+
+  it('say what is free of their disks, and which is short', async () => {
+    // Compare the other way round in present-hosts.ts, and it fails.
+    const memory = { bytes: 8e9, available_bytes: 8e9, cpu: 'Some CPU', cpu_has_bf16: true, gpus: [] };
+    const [home, models] = [
+      { path: '/data', holds: ['home' as const, 'outputs' as const], bytes: 1e12, free_bytes: 5e9 },
+      { path: '/cache', holds: ['models' as const], bytes: 1e10, free_bytes: 4.9e9 },
+    ];
+    const disks = [home, models];
+    await Host.report({
+      name: 'full',
+      agentPid: 1,
+      devices: ['cpu'],
+      memory: { ...memory, disks },
+      startedAt: new Date(),
+    });
+    const { hosts } = await pool();
+    const found = (name: string) => hosts.find((each) => each.name === name)?.disks;
+    assert.deepEqual(found('full'), [
+      { ...home, is_short: false },
+      { ...models, is_short: true },
+    ]);
+    assert.deepEqual(found('cpu-1'), [], 'an agent from before tells nothing');
+    await Host.destroy({ where: { name: 'full' } });
   });
 
   it('tell the last ten deaths with their reasons, however long ago, and of no worker that was stopped', async () => {

@@ -20,6 +20,7 @@ export function EstimateShown({ estimate, reason }: { estimate: Estimate | null;
     <Stack gap={4} data-testid="estimate">
       <Text size="sm">
         Memory: about {bytes(memory.bytes)} of {bytes(device.memory_bytes)}
+        {device.count > 1 ? ` on each of ${device.count} GPUs` : ''}
       </Text>
       <Text size="sm">
         Disk: about {bytes(disk.bytes)} of {bytes(disk.free_bytes)} that are free

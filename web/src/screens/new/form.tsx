@@ -121,7 +121,7 @@ export function Form({ name, initial, ground }: FormProps) {
         </Grid.Col>
         <Grid.Col span={{ base: 12, lg: 5 }}>
           <Stack className="in-sight">
-            <PlanPanel draft={draft} ground={ground} state={plan} />
+            <PlanPanel draft={draft} state={plan} />
             {name.from !== null && (
               <Differences before={requestOf(initial, ground).body} after={request.body} from={name.from} />
             )}

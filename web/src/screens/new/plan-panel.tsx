@@ -6,13 +6,12 @@ import { PlanRows } from '../../parts/plan/plan-rows.tsx';
 import { PlanWarnings } from '../../parts/plan/plan-warnings.tsx';
 import { inCommon, lengthsOf } from '../../parts/plan/plan-words.ts';
 import { shown, UserText } from '../../parts/user-text.tsx';
-import type { Draft, Ground } from './draft.ts';
+import type { Draft } from './draft.ts';
 import { EstimateShown } from './estimate-shown.tsx';
-import { rowsInAStep } from './rows-in-a-step.ts';
 import type { PlanState } from './use-plan.ts';
 
 /** What would come of the draft as it is: rows, steps, tokens, and what is in the way. */
-export function PlanPanel({ draft, ground, state }: { draft: Draft; ground: Ground; state: PlanState }) {
+export function PlanPanel({ draft, state }: { draft: Draft; state: PlanState }) {
   const names = useDatasetNames(datasetsOf(draft));
   const { plan, problems, error } = state;
   return (
@@ -35,9 +34,7 @@ export function PlanPanel({ draft, ground, state }: { draft: Draft; ground: Grou
             <UserText>{error.message}</UserText>
           </Alert>
         ) : (
-          plan !== null && (
-            <Plan plan={plan} draft={draft} ground={ground} names={names} countsTokens={state.countsTokens} />
-          )
+          plan !== null && <Plan plan={plan} draft={draft} names={names} countsTokens={state.countsTokens} />
         )}
       </Stack>
     </Card>
@@ -54,21 +51,22 @@ function statusOf({ problems, plan, isOld, progressPercent, error }: PlanState):
 interface PlanProps {
   plan: PlanOfDraft;
   draft: Draft;
-  ground: Ground;
   names: Map<number, string>;
   countsTokens: boolean;
 }
 
-function Plan({ plan, draft, ground, names, countsTokens }: PlanProps) {
-  const { train_rows, held_out_rows, steps, tokens, warnings } = plan;
+function Plan({ plan, draft, names, countsTokens }: PlanProps) {
+  const { train_rows, held_out_rows, steps, tokens, warnings, batch } = plan;
+  const rowsPerStep = batch.batch_size * batch.gradient_accumulation;
   return (
     <>
       <Text fw={600}>
         {count(train_rows)} rows to train on, {count(held_out_rows)} held out to test with
       </Text>
       <Text size="sm">
-        {count(steps.total)} steps of {count(rowsInAStep(draft, ground))} rows: {count(steps.per_epoch)} in each epoch.
+        {count(steps.total)} steps of {count(rowsPerStep)} rows: {count(steps.per_epoch)} in each epoch.
       </Text>
+      {batch.reason !== null && <Text size="sm">{batch.reason}</Text>}
       {tokens !== null ? (
         <Text size="sm">
           {tokens.counted_rows < train_rows ? 'About ' : ''}

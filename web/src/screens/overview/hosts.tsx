@@ -1,7 +1,7 @@
 import { Group, Table, Text } from '@mantine/core';
 import type { WorkerPool } from '../../api/types.ts';
 import { DataTable } from '../../parts/data-table.tsx';
-import { count } from '../../parts/numbers.ts';
+import { bytes, count } from '../../parts/numbers.ts';
 import { Tag } from '../../parts/tag.tsx';
 import { When } from '../../parts/when.tsx';
 
@@ -16,8 +16,8 @@ export function Hosts({ pool: { hosts, workers } }: { pool: WorkerPool }) {
   return (
     <DataTable
       label="Machines"
-      heads={['Machine', 'Status', 'Devices', 'Room', 'Last heard of']}
-      miw={560}
+      heads={['Machine', 'Status', 'Devices', 'Room', 'Free on disk', 'Last heard of']}
+      miw={680}
       verticalSpacing="xs"
     >
       {hosts.map((host) => (
@@ -36,6 +36,14 @@ export function Hosts({ pool: { hosts, workers } }: { pool: WorkerPool }) {
             </Group>
           </Table.Td>
           <Table.Td miw={180}>{roomOf(host)}</Table.Td>
+          <Table.Td>
+            {host.disks.map(({ path, free_bytes, is_short }) => (
+              <Group key={path} gap={4} wrap="nowrap" title={path}>
+                {bytes(free_bytes)}
+                {is_short && <Tag color="red">short</Tag>}
+              </Group>
+            ))}
+          </Table.Td>
           <Table.Td className="no-wrap">
             <When at={host.last_report} />
           </Table.Td>

@@ -1,0 +1,41 @@
+import type { Plan } from '../api/types.ts';
+import { CommandFailure } from '../exit-codes.ts';
+import type { Session } from '../session.ts';
+import { estimateLines } from './estimate-text.ts';
+
+/** Sooner, nobody asks what is going on. */
+const SAY_AFTER_MS = 1_000;
+/** Longer, nobody waits for figures who has asked for a training. */
+const WAIT_MS = 30_000;
+const TOO_LONG = 'The plan takes longer; `mtm job plan` waits for it.';
+
+/** As a plan has them. */
+export type EstimateFields = Pick<Plan, 'estimate' | 'no_estimate'>;
+
+/**
+ * Says what a training takes before it begins, on standard error. What the plan has counted, the service knows when the training is
+ * asked for, so that it counts nothing again. A plan that fails keeps nobody from training: the reason is said.
+ */
+export async function tellEstimate(
+  { say }: Pick<Session, 'say'>,
+  plan: (signal: AbortSignal) => Promise<Plan>,
+): Promise<EstimateFields> {
+  const left = new AbortController();
+  const timers = [
+    setTimeout(() => say('Computing what it takes…'), SAY_AFTER_MS),
+    setTimeout(() => left.abort(), WAIT_MS),
+  ];
+  try {
+    const planned = await plan(left.signal);
+    for (const line of estimateLines(planned)) say(line);
+    const { estimate, no_estimate } = planned;
+    return { estimate, no_estimate };
+  } catch (error) {
+    const no_estimate = left.signal.aborted ? TOO_LONG : error instanceof CommandFailure ? error.message : null;
+    if (no_estimate === null) throw error;
+    say(`No estimate: ${no_estimate}`);
+    return { estimate: null, no_estimate };
+  } finally {
+    for (const timer of timers) clearTimeout(timer);
+  }
+}

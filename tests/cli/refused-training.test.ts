@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EXIT } from '../../src/cli/exit-codes.ts';
+import { Host } from '../../src/models/pool/host.ts';
+import { type ApiOnly, startTestApi } from '../support/api.ts';
+import { commandLineOf } from '../support/command-line.ts';
+import { startTestDatabase, type TestDatabase } from '../support/database.ts';
+import { TINY_MODEL } from '../support/service.ts';
+import { putTinyModel } from '../support/tiny-models.ts';
+
+/** Temporal is away: what is created waits, and a command ends where it would start a worker. */
+describe('a training that cannot fit, by command line', function () {
+  this.timeout(120_000);
+  let database: TestDatabase;
+  let api: ApiOnly;
+  let cli: ReturnType<typeof commandLineOf>;
+
+  before(async () => {
+    database = await startTestDatabase();
+    api = await startTestApi(database, { modelCache: join(database.home, 'models') });
+    await putTinyModel(api.env, 'tiny-random');
+    cli = commandLineOf(database.home, { MTM_SERVER: new URL(api.url).origin });
+    for (const name of ['long', 'other']) {
+      const rows = Array.from({ length: 20 }, (_, row) => `${name} ${row},${`word${row} `.repeat(2_000)}`);
+      await writeFile(join(database.home, `${name}.csv`), ['input,output', ...rows].join('\n'));
+    }
+  });
+  after(async () => {
+    await api?.close();
+    await database?.remove();
+  });
+
+  const LARGE = ['--model', TINY_MODEL, '--type', 'lora', '--batch-size', '64', '--max-length', '2048'];
+  const memory = { bytes: 7e8, available_bytes: 7e8, cpu: 'Some CPU', cpu_has_bf16: true, gpus: [] };
+  /** It is away after fifteen seconds. */
+  const train = async (...args: string[]) => {
+    await Host.report({ name: 'small', agentPid: 1, devices: ['cpu'], memory, startedAt: new Date() });
+    return await cli.mtm('train', ...args, ...LARGE);
+  };
+  const total = async (kind: 'job' | 'project') => Number((await cli.json(kind, 'list')).total);
+
+  it('is refused with what would fit, and with the option that goes on', async () => {
+    const { exitCode, stderr } = await train('long.csv');
+    assert.equal(exitCode, EXIT.failed, stderr);
+    assert.match(stderr, /^Estimate: [\d.]+ GB of the 700\.0 MB of memory on small \(Some CPU\)/m);
+    assert.match(stderr, /^Would fit: \{"batch_size": \d+, "gradient_accumulation": \d+\} takes about/m);
+    assert.match(stderr, /would not fit into memory: .*What would fit: .*\(mtm: --force\)/);
+    assert.equal(await total('job'), 0);
+  });
+
+  it('goes on with it, also of several files', async () => {
+    // Send `force` to POST /projects/ in trainProject (src/cli/jobs/train.ts), and it is refused as unknown.
+    const job = await train('long.csv', '--force');
+    assert.deepEqual([job.exitCode, await total('job')], [EXIT.unreachable, 1], job.stderr);
+    const refused = await train('long.csv', 'other.csv');
+    assert.match(refused.stderr, /project-1 was created, and not started\.\n.*would not fit into memory/);
+    const project = await train('long.csv', 'other.csv', '--force');
+    assert.equal(project.exitCode, EXIT.unreachable, project.stderr);
+    assert.match(project.stdout, /^project-2 was created/);
+    await Host.report({ name: 'small', agentPid: 1, devices: ['cpu'], memory, startedAt: new Date() });
+    assert.match((await cli.mtm('project', 'start', 'project-1')).stderr, /would not fit into memory/);
+    const started = await cli.mtm('project', 'start', 'project-1', '--force');
+    assert.equal(started.exitCode, EXIT.unreachable, started.stderr);
+    assert.notEqual((await cli.json('project', 'show', 'project-1')).run_id, null);
+  });
+});
