@@ -14,10 +14,11 @@ from ..runs.checkpoints import KEEP
 from ..runs.run_file import RunFile
 from ..tokens.batches import Rank
 from .looking_back import refused_if_it_fails, require_looks_back
-from .ways import ROUNDED
+from .ways import MUON, ROUNDED
 
 _LARGEST_CHECKPOINT_BYTES = 2 << 30  # A larger one is not written for a try: that there is room for it is known.
-_STATE_BYTES = {"paged_adamw_8bit": 2, ROUNDED: 4}  # Of an optimizer, for each weight; AdamW's two moments in fp32 otherwise.
+# Of an optimizer, for each weight; AdamW's two moments in fp32 otherwise. (Of embeddings, those of 8 bits keep 32; Adafactor has a row and a column for a matrix.)
+_STATE_BYTES = {"adamw_8bit": 2, "paged_adamw_8bit": 2, ROUNDED: 4, MUON: 4, "lion_32bit": 4, "adafactor": 1}
 _ADAM_BYTES = 8
 _TOLD_LAYERS = 5
 _MOST_IN_16_BITS = 0.2
