@@ -11,7 +11,6 @@ from ..runs.hyperparameters import LR_SCHEDULERS, Hyperparameters
 from ..runs.run_file import read_run_file
 from ..training.optimisation import rate_share, warmup_of
 from .support import HYPERPARAMETERS, Trainings, model_path, shared, train_here, train_once, warnings, write_run_file
-from .table import compared
 
 STEPS, SAVED = 4, 2
 SMALL = {**HYPERPARAMETERS, "gradient_accumulation": 1, "max_steps": STEPS, "save_steps": SAVED, "eval_steps": 0, "merge": False}
@@ -92,7 +91,8 @@ class Options(Trainings):
         return train_once(work, **asked(training_type, chosen))[0]["weights_sha256"]
 
     def test_killed_in_the_middle_it_ends_with_the_same_weights(self):
-        # Leave the state of the optimizer, or that of the generator which noise and dropout draw from, out of a checkpoint, and each row fails.
+        # Let a training that goes on begin with an optimizer that knows nothing (_load_optimizer_and_scheduler of transformers), and each row fails;
+        # with the generator as it was at the first step (_load_rng_state), those with noise or dropout.
         for number, (training_type, chosen) in enumerate(ALONE + TOGETHER):
             with self.subTest(training_type, **chosen):
                 work, options = self.fresh(str(number)), asked(training_type, chosen)
@@ -194,6 +194,31 @@ class Optimizers(Trainings):
         again.load_state_dict(optimizer.state_dict())
         self.assertEqual(len(again._parts[0].state), len(named))
 
+    def test_lion_has_the_betas_of_its_paper(self):
+        # Leave out adam_beta2 in optimisation.arguments.
+        from transformers import Trainer
+
+        from ..training.optimisation import arguments
+
+        run = read_run_file(write_run_file(self.work, **asked("standard", {"optimizer": "lion", "weight_decay": 0.1})))
+        given = arguments(run, self.work, STEPS, False, "lion_32bit")
+        _, named = Trainer.get_optimizer_cls_and_kwargs(given)
+        self.assertEqual((named["betas"], given.weight_decay), ((0.9, 0.99), 0.1))
+
+    def test_what_they_keep_is_what_room_is_asked_for(self):
+        # Change a number of _STATE_BYTES, or leave embeddings out of state_bytes, in rehearsal.py; or have transformers make another optimizer.
+        import torch
+
+        from ..base_models.models import load_model
+        from ..training.rehearsal import checkpoint_bytes
+
+        model = load_model(model_path(), dtype=torch.float32)
+        for chosen, optimizer in (("adamw_8bit", "adamw_8bit"), ("lion", "lion_32bit"), ("muon", "muon")):
+            work = self.fresh(chosen)
+            train_here(work, **asked("standard", {"optimizer": chosen, "max_steps": 1}))
+            written = sum((work / "checkpoints" / "e1" / "checkpoint-1" / name).stat().st_size for name in ("optimizer.pt", "model.safetensors"))
+            self.assertAlmostEqual(checkpoint_bytes(model, optimizer) / written, 1, delta=0.1, msg=chosen)
+
     def test_loraplus_learns_the_second_matrix_faster(self):
         import torch
         from safetensors.torch import load_file
@@ -206,12 +231,24 @@ class Optimizers(Trainings):
         self.assertAlmostEqual(second.median().item(), 16 * SMALL["learning_rate"], delta=1e-4)
 
     def test_dora_is_merged_as_it_was_learnt(self):
-        # Leave out the length of rows in merging.change_by, and the merged model has other logits than base and adapter.
-        for training_type in ("lora", "qlora"):
+        # Leave out the length of rows in merging.change_by, and what is merged is far from what peft merges.
+        import torch
+        from safetensors.torch import load_file
+
+        from ..base_models.adapters import add_trained_lora
+        from ..base_models.models import load_model
+
+        base = load_file(model_path() / "model.safetensors")
+        # peft merges into the base as it is: beside 4 bits, lengths were learnt of rows that differ from those.
+        for training_type, most_apart in (("lora", 0.05), ("qlora", 0.3)):
             with self.subTest(training_type):
                 work = self.fresh(training_type)
                 train_here(work, **asked(training_type, {"use_dora": True, "learning_rate": 0.02, "merge": True}))
-                self.assertIsNone(compared(model_path(), work / "output", training_type))
+                ours = load_file(work / "output" / "model.safetensors")
+                theirs = add_trained_lora(load_model(model_path(), dtype=torch.float32), work / "output" / "adapter").merge_and_unload().state_dict()
+                for name in (name for name in base if name.endswith("_proj.weight")):
+                    changed, expected = ours[name].float() - base[name].float(), theirs[name] - base[name].float()
+                    self.assertLess((changed - expected).norm() / expected.norm(), most_apart, name)
 
     def test_what_dora_learns_is_kept_in_float32(self):
         # Lengths of about 1 lose steps of 0.0002 to rounding in bf16.
