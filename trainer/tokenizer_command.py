@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from .chats.forms import REASONING, TOOL_CALLS, Choices
+from .chats.forms import REASONING, TOOL_CALLS, TRAIN_ON, Choices
 from .chats.templates import ChatTemplate
 from .platform import libraries
 from .platform.failures import BadInput
@@ -20,6 +20,7 @@ def parser_of(module: str, description: str | None, encodes: bool = True) -> arg
         parser.add_argument("--too-long", choices=TOO_LONG, default="truncate", help="what is done with a longer row")
         parser.add_argument("--reasoning", choices=REASONING, default="inline", help="what is done with thoughts that the chat template cannot show")
         parser.add_argument("--tool-calls", choices=TOOL_CALLS, default="refuse", help="what is done with calls of tools that it cannot show")
+        parser.add_argument("--train-on", choices=TRAIN_ON, default="answers", help="what is learnt of it")
     parser.add_argument("--today", help="the day that it takes for today, as 2026-11-28")
     return parser
 
@@ -37,4 +38,4 @@ def template_of(arguments: argparse.Namespace) -> ChatTemplate:
 
 
 def choices_of(arguments: argparse.Namespace) -> Choices:
-    return Choices(arguments.reasoning, arguments.tool_calls, arguments.today)
+    return Choices(arguments.reasoning, arguments.tool_calls, arguments.today, arguments.train_on)

@@ -13,6 +13,7 @@ export interface Tokenizer {
   tooLong: TooLongChoice;
   reasoning: Hyperparameters['reasoning'];
   toolCalls: Hyperparameters['tool_calls'];
+  trainOn: Hyperparameters['train_on'];
 }
 
 /** A conversation as a mixture has it: both are JSON texts. */
@@ -89,11 +90,11 @@ export async function conversationTokens(
 }
 
 async function askOf(
-  { python, modelPath, maxLength, tooLong, reasoning = 'inline', toolCalls = 'refuse' }: Tokenizer,
+  { python, modelPath, maxLength, tooLong, reasoning = 'inline', toolCalls = 'refuse', trainOn = 'answers' }: Tokenizer,
   { module, options = [], input }: { module: 'token_lengths' | 'row_tokens'; options?: string[]; input: string },
 ): Promise<string> {
   const limits = ['--max-length', `${maxLength}`, '--too-long', tooLong];
-  const shown = ['--reasoning', reasoning, '--tool-calls', toolCalls];
+  const shown = ['--reasoning', reasoning, '--tool-calls', toolCalls, '--train-on', trainOn];
   try {
     return await askTokenizer({ python, module, modelPath, options: [...limits, ...shown, ...options], input });
   } catch (error) {

@@ -34,8 +34,13 @@ export interface MemoryParts {
 const NF4_BYTES = 0.5 + (1 + 4 / 256) / 64;
 /** peft keeps adapters in float32 beside weights of 16 bits (autocast_adapter_dtype). */
 const ADAPTER_BYTES = 4;
-/** Of a trained weight: AdamW's two moments in float32, both in 8 bits (paged_adamw_8bit), or both in bf16 (rounded_adamw.py). */
-const OPTIMIZER_BYTES = { adamw: 8, paged8bit: 2, rounded: 4 };
+/**
+ * Of a trained weight: AdamW's two moments in float32, both in 8 bits, or both in bf16 (rounded_adamw.py); one moment in float32.
+ * Of a matrix, Adafactor has a number for each row and each column.
+ */
+const OPTIMIZER_BYTES = { adamw: 8, adamw_8bit: 2, paged_adamw_8bit: 2, rounded: 4, lion: 4, muon: 4, adafactor: 0 };
+/** These leave embeddings to AdamW in float32 (transformers does so in 8 bits, and muon.py). */
+const BESIDE_EMBEDDINGS = ['adamw_8bit', 'paged_adamw_8bit', 'muon'];
 /** A trainer before its model: its libraries, on the CPU, the peak with a model of 100,000 weights; on a GPU, a guess. */
 const OVERHEAD_BYTES = { cpu: 480_000_000, cuda: 600_000_000 };
 /** Of torch with CUDA loaded (a guess: nothing here has measured it). */
@@ -57,7 +62,7 @@ export function memoryOf(training: Training): MemoryParts {
   const trained = trainableParameters(training);
   const inFour = type === 'qlora' ? quantisedParameters(training) : 0;
   const gradient = hasAdapters(training) ? ADAPTER_BYTES : bytes;
-  const optimizer = trained * OPTIMIZER_BYTES[optimizerOf(training)];
+  const optimizer = optimizerBytes(training, trained);
   const copied = trained * gradient + optimizer;
   return {
     weights: Math.round(bytes * (shape.parameters - inFour) + NF4_BYTES * inFour),
@@ -99,9 +104,19 @@ export function leastMemory(training: Training): number {
   return peakOf(memoryOf({ ...training, settings, lengths: shortest }), settings).needed;
 }
 
-function optimizerOf(training: Training): keyof typeof OPTIMIZER_BYTES {
-  if (training.type === 'standard' && isRounded(training)) return 'rounded';
-  return training.type === 'qlora' && training.device.kind === 'cuda' ? 'paged8bit' : 'adamw';
+function optimizerBytes(training: Training, trained: number): number {
+  const { shape, settings } = training;
+  const optimizer = optimizerOf(training);
+  // A row or a column of an adapter's matrix has lora_r numbers; of a model's own, thousands.
+  if (optimizer === 'adafactor') return hasAdapters(training) ? Math.round((4 * trained) / settings.lora_r) : 0;
+  const isApart = training.type === 'standard' && BESIDE_EMBEDDINGS.includes(optimizer);
+  const embeddings = isApart ? shape.vocabulary * shape.hidden : 0;
+  return (trained - embeddings) * OPTIMIZER_BYTES[optimizer] + embeddings * OPTIMIZER_BYTES.adamw;
+}
+
+function optimizerOf({ type, shape, settings, device }: Training): keyof typeof OPTIMIZER_BYTES {
+  if (type === 'standard' && isRounded({ shape, settings, device })) return 'rounded';
+  return settings.optimizer ?? (type === 'qlora' && device.kind === 'cuda' ? 'paged_adamw_8bit' : 'adamw');
 }
 
 /** bitsandbytes puts linear layers into 4 bits, and not the experts of a mixture, which are one tensor. */

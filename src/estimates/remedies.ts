@@ -42,12 +42,15 @@ export function remediesOf(estimated: Estimated, measurements: Measurement[], to
     checkpointed,
     checkpointed.flatMap((both) => batches.map((batch) => ({ ...batch, ...both }))),
     shorterLengths(estimated.training),
-    estimated.training.type === 'standard' && estimated.training.settings.weights !== 'bf16'
-      ? [{ weights: 'bf16' }, { weights: 'bf16', ...smallest }]
-      : [],
+    canBeRounded(estimated.training) ? [{ weights: 'bf16' }, { weights: 'bf16', ...smallest }] : [],
     estimated.training.type === 'qlora' ? [] : [{ training_type: 'qlora' }, { training_type: 'qlora', ...smallest }],
   ];
   return groups.flatMap((changes) => firstFitting(changes) ?? []);
+}
+
+/** Whether all weights could be trained in bf16 as well: AdamW alone loses nothing in rounding. */
+function canBeRounded({ type, settings: { weights, optimizer } }: Training): boolean {
+  return type === 'standard' && weights !== 'bf16' && (optimizer ?? 'adamw') === 'adamw';
 }
 
 /** The training as it would be with this change. */

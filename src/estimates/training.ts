@@ -25,6 +25,7 @@ export type Settings = Pick<
   | 'lora_target_modules'
   | 'activation_checkpointing'
   | 'weights'
+  | 'optimizer'
   | 'merge'
   | 'eval_steps'
   | 'early_stopping_patience'
@@ -62,7 +63,8 @@ const SHARE_FOR_WEIGHTS = 0.85;
 
 /** Whether all weights are trained in bf16: where that was chosen, or a GPU has no room for them in float32 (in_bf16 in ways.py). */
 export function isRounded({ shape, settings, device }: Pick<Training, 'shape' | 'settings' | 'device'>): boolean {
-  if (settings.weights || device.kind === 'cpu') return settings.weights === 'bf16';
+  const isRoundable = (settings.optimizer ?? 'adamw') === 'adamw';
+  if (settings.weights || device.kind === 'cpu' || !isRoundable) return settings.weights === 'bf16';
   return device.memoryBytes !== null && FP32_BYTES * shape.parameters > SHARE_FOR_WEIGHTS * device.memoryBytes;
 }
 

@@ -10,6 +10,20 @@ export const BATCHING_CHOICES = ['like_length', 'random'] as const;
 /** In what all weights are trained: bf16 takes half the memory, and is rounded so that nothing is lost. */
 export const WEIGHTS_CHOICES = ['fp32', 'bf16'] as const;
 
+/** How the learning rate goes on behind the warm-up. */
+export const LR_SCHEDULER_CHOICES = [
+  'cosine',
+  'linear',
+  'constant',
+  'constant_with_warmup',
+  'warmup_stable_decay',
+] as const;
+
+export const OPTIMIZER_CHOICES = ['adamw', 'adamw_8bit', 'paged_adamw_8bit', 'adafactor', 'lion', 'muon'] as const;
+
+/** What is learnt of a conversation. */
+export const TRAIN_ON_CHOICES = ['answers', 'everything', 'last_answer'] as const;
+
 /** What is done with thoughts that a model's chat template has no place for: learnt in the text of the answer, or left out. */
 export const REASONING_CHOICES = ['inline', 'drop'] as const;
 /** What is done with calls of tools that it cannot show: the row is refused, or they are written as JSON in the text. */
@@ -58,5 +72,23 @@ export const HyperparametersSchema = z.object({
   reasoning: z.enum(REASONING_CHOICES).optional(),
   tool_calls: z.enum(TOOL_CALLS_CHOICES).optional(),
   on_bad_rows: z.enum(BAD_ROWS_CHOICES).optional(),
+  /** Not there: cosine. */
+  lr_scheduler: z.enum(LR_SCHEDULER_CHOICES).optional(),
+  /** Steps in which the learning rate rises, or their share of all; neither: 3 %. */
+  warmup_steps: z.number().int().nullable().optional(),
+  warmup_ratio: z.number().nullable().optional(),
+  /** Not there: 0, and 1. */
+  weight_decay: z.number().optional(),
+  max_grad_norm: z.number().optional(),
+  /** Null, or not there: AdamW, in 8 bits where adapters on 4 bits are trained on a GPU. */
+  optimizer: z.enum(OPTIMIZER_CHOICES).nullable().optional(),
+  /** Of lora and qlora, as is the next. */
+  use_rslora: z.boolean().optional(),
+  use_dora: z.boolean().optional(),
+  /** Likewise: how much faster the second matrix of an adapter learns than the first. */
+  loraplus_lr_ratio: z.number().nullable().optional(),
+  neftune_noise_alpha: z.number().nullable().optional(),
+  /** Not there: answers. */
+  train_on: z.enum(TRAIN_ON_CHOICES).optional(),
 });
 export type Hyperparameters = z.infer<typeof HyperparametersSchema>;

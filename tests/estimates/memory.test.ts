@@ -20,6 +20,33 @@ describe('the memory of a training', () => {
     );
   });
 
+  it('has what the optimizer keeps of each weight', () => {
+    // Change a number of OPTIMIZER_BYTES, or leave embeddings to it (src/estimates/memory.ts), and a row fails.
+    const embeddings = 32 * 8;
+    const inLayer = PARAMETERS - embeddings;
+    const expected = {
+      adamw: 8 * PARAMETERS,
+      lion: 4 * PARAMETERS,
+      adafactor: 0,
+      adamw_8bit: 2 * inLayer + 8 * embeddings,
+      paged_adamw_8bit: 2 * inLayer + 8 * embeddings,
+      muon: 4 * inLayer + 8 * embeddings,
+    } as const;
+    for (const [optimizer, bytes] of Object.entries(expected))
+      assert.equal(memoryOf(training('standard', { optimizer: optimizer as keyof typeof expected })).optimizer, bytes);
+    assert.equal(memoryOf(training('lora', { optimizer: 'adamw_8bit' })).optimizer, 2 * ADAPTERS);
+    assert.equal(memoryOf(training('lora', { optimizer: 'adafactor', lora_r: 4 })).optimizer, ADAPTERS);
+  });
+
+  it('is in fp32 with optimizers that would lose what is learnt to rounding, however small the GPU', () => {
+    // Leave the optimizer out of isRounded (src/estimates/training.ts).
+    const onSmallGpu = (optimizer: 'adamw' | 'lion') => {
+      const { device, ...rest } = training('standard', { optimizer });
+      return memoryOf({ ...rest, device: { ...device, kind: 'cuda', memoryBytes: 16 * PARAMETERS } });
+    };
+    assert.deepEqual([onSmallGpu('adamw').weights, onSmallGpu('lion').weights], [2 * PARAMETERS, 4 * PARAMETERS]);
+  });
+
   it('is 2 bytes a weight beside adapters in float32, which alone have gradients and moments', () => {
     const { weights, gradients, optimizer, adapters } = memoryOf(training('lora'));
     assert.deepEqual([weights, gradients, optimizer], [2 * PARAMETERS, 4 * ADAPTERS, 8 * ADAPTERS]);

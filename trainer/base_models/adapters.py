@@ -28,7 +28,7 @@ def add_lora(model, hyperparameters):
     """The model with trainable adapters on the layers that were chosen, or else on every linear layer and every expert of its
     language model: not on the layer of the output, not on what chooses experts, and not on what reads images.
 
-    Raises BadInput for chosen names that no layer has.
+    Raises BadInput for chosen names that no layer has, and for DoRA on experts.
     """
     from peft import LoraConfig, get_peft_model
 
@@ -41,8 +41,14 @@ def add_lora(model, hyperparameters):
         target_modules=targets.modules,
         target_parameters=targets.parameters or None,
         exclude_modules=targets.exclude,
+        use_rslora=hyperparameters.use_rslora,
+        use_dora=hyperparameters.use_dora,
         task_type="CAUSAL_LM",
     )
+    if hyperparameters.use_dora and targets.as_tensors:
+        raise BadInput(
+            "hyperparameters.use_dora is true, and peft has no DoRA for experts, which are one tensor in this model. Set it to false, or name other layers in hyperparameters.lora_target_modules."
+        )
     adapted = get_peft_model(model, config)
     # A card beside every adapter that is saved: nobody reads that of a checkpoint, and the finished model has one of ours.
     adapted.create_or_update_model_card = lambda output_dir: None

@@ -11,6 +11,8 @@ from .templates import ChatTemplate
 REASONING = ("inline", "drop")
 # What is done with calls of tools that a template cannot show: the row is refused, or they are written as JSON in the text.
 TOOL_CALLS = ("refuse", "json")
+# What is learnt of a conversation (tokens/encoding.py).
+TRAIN_ON = ("answers", "everything", "last_answer")
 
 # Notes: what a row is learnt without, or otherwise than it stands there, because the template cannot show it.
 INLINE = "inline"
@@ -35,11 +37,12 @@ NOTES = {
 
 @dataclass(frozen=True)
 class Choices:
-    """What is done with what a chat template cannot show, and the day that it takes for today."""
+    """What is done with what a chat template cannot show, the day that it takes for today, and what is learnt."""
 
     reasoning: str = "inline"
     tool_calls: str = "refuse"
     today: str | None = None
+    train_on: str = "answers"
 
 
 @dataclass(frozen=True)

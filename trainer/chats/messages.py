@@ -56,6 +56,12 @@ def without_weights(messages: list[dict]) -> list[dict]:
     return [{key: value for key, value in message.items() if key != "weight"} for message in messages]
 
 
+def with_last_alone(messages: list[dict]) -> list[dict]:
+    """Of the answers that are learnt, all but the last with the weight 0."""
+    earlier = learnt_answers(messages)[:-1]
+    return [{**message, "weight": 0} if place in earlier else message for place, message in enumerate(messages)]
+
+
 def in_turns(messages: list[dict]) -> tuple[list[dict], list[list[dict]]]:
     """The system prompt, and the rest in turns: a message of the user with all that follows until the next."""
     system = [message for message in messages[:1] if message["role"] == "system"]

@@ -57,7 +57,7 @@ class Trained:
         if not self._is_adapted:
             return whole(self.layout.parameters[name])
         with torch.no_grad():
-            return self._adapters[name].get_delta_weight("default").to("cpu", torch.float32)
+            return change_by(self._adapters[name])
 
     def _write_index(self, last: Path, output: Path) -> None:
         index = json.loads((self._base / INDEX).read_text(encoding="utf-8"))
@@ -81,6 +81,20 @@ class _OneGroup:
             self._tensors = {}  # Before the next ones are made.
             self._group, self._tensors = group, self._layout.stored(group, self._change_of)
         return self._tensors[stored]
+
+
+def change_by(layer):
+    """What a layer of adapters adds to the weights beside it, in float32 on the CPU."""
+    import torch
+
+    added = layer.get_delta_weight("default").to("cpu", torch.float32)
+    if "default" not in layer.lora_magnitude_vector:
+        return added
+    # DoRA: what comes of weights and adapter has the length that was learnt, row by row; columns, where a matrix lies the other way (Conv1D).
+    weights = whole(layer.get_base_layer().weight).float()
+    length = torch.linalg.vector_norm(weights + added, dim=0 if layer.fan_in_fan_out else 1, keepdim=True)
+    learnt = layer.lora_magnitude_vector["default"].weight.to("cpu", torch.float32).view_as(length)
+    return (weights + added) * (learnt / length) - weights
 
 
 def adapter_layers(model) -> dict:

@@ -100,8 +100,13 @@ def problem_with(directory: Path, expected: dict) -> str | None:
 _WITHOUT_EFFECT = ("save_steps", "batch_size", "gradient_accumulation", "eval_steps", "early_stopping_patience", "merge", "activation_checkpointing")
 
 
-# Of the settings of how chat templates are read, from before there were any.
-_AS_BEFORE = {"reasoning": "inline", "tool_calls": "refuse", "on_bad_rows": "refuse"}
+# Of what could not be chosen when a checkpoint was saved.
+_AS_BEFORE = {
+    "too_long": "truncate", "batching": "random", "chunk_tokens": 200, "chunk_overlap": 20, "compile": False, "lora_target_modules": None, "weights": None,
+    "reasoning": "inline", "tool_calls": "refuse", "on_bad_rows": "refuse", "train_on": "answers",
+    "lr_scheduler": "cosine", "warmup_steps": None, "warmup_ratio": None, "weight_decay": 0, "max_grad_norm": 1, "optimizer": None,
+    "use_rslora": False, "use_dora": False, "loraplus_lr_ratio": None, "neftune_noise_alpha": None,
+}  # fmt: skip
 
 
 def comparable(name: str, value):
@@ -109,8 +114,7 @@ def comparable(name: str, value):
     evaluated and what is exported do not, nor into how many parts the rows of a step are split (but for the rounding of sums)."""
     if name != "hyperparameters" or not isinstance(value, dict):
         return value
-    # Checkpoints from before there was a choice.
-    value = {"too_long": "truncate", "batching": "random", "chunk_tokens": 200, "chunk_overlap": 20, "compile": False, "lora_target_modules": None, "weights": None, **_AS_BEFORE, **value}
+    value = {**_AS_BEFORE, **value}
     rest = {key: kept for key, kept in value.items() if key not in _WITHOUT_EFFECT}
     return {**rest, "rows_per_step": value["batch_size"] * value["gradient_accumulation"]}
 

@@ -1,5 +1,6 @@
 """Checks of what a run file says, each with a sentence about the field, the value, and what it must be."""
 
+import math
 import os
 from dataclasses import fields
 from datetime import date
@@ -40,6 +41,14 @@ def is_day(text: str) -> bool:
 def require_at_least(least: int, value: int, place: str) -> None:
     if value < least:
         raise BadInput(f"{place} is {value!r}; it must be at least {least}.")
+
+
+def require_within(least: float, most: float, value: float | None, place: str) -> None:
+    """A finite number, or None. `most`: math.inf where there is no bound."""
+    if value is None or least <= value <= most and math.isfinite(value):
+        return
+    bounds = f"at least {least}" if most == math.inf else f"from {least} to {most}"
+    raise BadInput(f"{place} is {value!r}; it must be {bounds}.")
 
 
 def require_writable(path: Path, place: str) -> None:

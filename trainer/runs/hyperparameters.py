@@ -1,16 +1,24 @@
 """How a model is trained: what may be chosen, and within which bounds."""
 
+import math
+from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, fields
 
-from ..chats.forms import REASONING, TOOL_CALLS
+from ..chats.forms import REASONING, TOOL_CALLS, TRAIN_ON
 from ..datasets.rows import ON_BAD_ROWS
 from ..platform.failures import BadInput
 from ..tokens.batches import BATCHING
 from ..tokens.encoding import TOO_LONG
-from .checks import require_at_least, require_types, shown
+from .checks import require_at_least, require_types, require_within, shown
 
 # In what all weights are trained (standard).
 WEIGHTS = ("fp32", "bf16")
+
+# How the learning rate goes on behind the warm-up (optimisation.py has each).
+LR_SCHEDULERS = ("cosine", "linear", "constant", "constant_with_warmup", "warmup_stable_decay")
+OPTIMIZERS = ("adamw", "adamw_8bit", "paged_adamw_8bit", "adafactor", "lion", "muon")
+# What only adapters have, and what of it is the same as leaving it out.
+OF_ADAPTERS = {"use_rslora": False, "use_dora": False, "loraplus_lr_ratio": None}
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,21 @@ class Hyperparameters:
     reasoning: str = "inline"
     tool_calls: str = "refuse"
     on_bad_rows: str = "refuse"
+    lr_scheduler: str = "cosine"
+    # Steps in which the learning rate rises, or their share of all; None of both: 3 %.
+    warmup_steps: int | None = None
+    warmup_ratio: float | None = None
+    weight_decay: float = 0.0
+    # Longer gradients are shortened to it; 0: never.
+    max_grad_norm: float = 1.0
+    # None: AdamW, in 8 bits where adapters on 4 bits are trained on a GPU.
+    optimizer: str | None = None
+    use_rslora: bool = False
+    use_dora: bool = False
+    # How much faster the second matrix of an adapter learns than the first; None: it does not.
+    loraplus_lr_ratio: float | None = None
+    neftune_noise_alpha: float | None = None
+    train_on: str = "answers"
 
     @property
     def evaluation_is_chosen(self) -> bool:
@@ -53,7 +76,7 @@ class Hyperparameters:
 
     def __post_init__(self):
         require_types(self, lambda name: f"hyperparameters.{name}")
-        for name, known in (("batching", BATCHING), ("too_long", TOO_LONG), ("reasoning", REASONING), ("tool_calls", TOOL_CALLS), ("on_bad_rows", ON_BAD_ROWS), ("weights", (None, *WEIGHTS))):
+        for name, known in (("batching", BATCHING), ("too_long", TOO_LONG), ("reasoning", REASONING), ("tool_calls", TOOL_CALLS), ("on_bad_rows", ON_BAD_ROWS), ("weights", (None, *WEIGHTS)), ("lr_scheduler", LR_SCHEDULERS), ("optimizer", (None, *OPTIMIZERS)), ("train_on", TRAIN_ON)):
             if getattr(self, name) not in known:
                 raise BadInput(f"hyperparameters.{name} is {getattr(self, name)!r}; it must be one of {', '.join(map(shown, known))}.")
         if not 0 <= self.chunk_overlap < self.chunk_tokens / 2:
@@ -76,6 +99,26 @@ class Hyperparameters:
             raise BadInput(f"hyperparameters.early_stopping_patience is {self.early_stopping_patience!r}; it must be at least 1, or null.")
         if self.early_stopping_patience is not None and self.eval_steps == 0:
             raise BadInput("hyperparameters.eval_steps is 0, so that early_stopping_patience would see no evaluation; leave one of them out.")
+        for name, least, most in (("warmup_ratio", 0, 1), ("weight_decay", 0, 1), ("max_grad_norm", 0, math.inf), ("loraplus_lr_ratio", 1, math.inf)):
+            require_within(least, most, getattr(self, name), f"hyperparameters.{name}")
+        require_within(0, math.inf, self.warmup_steps, "hyperparameters.warmup_steps")
+        if self.neftune_noise_alpha is not None and not 0 < self.neftune_noise_alpha < math.inf:
+            raise BadInput(f"hyperparameters.neftune_noise_alpha is {self.neftune_noise_alpha!r}; it must be above 0, or null for no noise.")
+        for refused in self._refused_together():
+            raise BadInput(refused)
+
+    def _refused_together(self) -> Iterator[str]:
+        """Why some of what is chosen cannot be chosen with the rest. (src/commands/runs/refused-together.ts refuses the same, before a run begins.)"""
+        if self.warmup_steps is not None and self.warmup_ratio is not None:
+            yield f"hyperparameters.warmup_steps is {self.warmup_steps} and warmup_ratio is {self.warmup_ratio}, which say the same in two ways; leave one of them out."
+        warmup = {name: getattr(self, name) for name in ("warmup_steps", "warmup_ratio") if getattr(self, name)}
+        if self.lr_scheduler == "constant" and warmup:
+            [(name, value)] = warmup.items()
+            yield f'hyperparameters.{name} is {value}, and lr_scheduler is constant, which has no warm-up; leave it out, or set lr_scheduler to constant_with_warmup.'
+        if self.weights == "bf16" and self.optimizer not in (None, "adamw"):
+            yield f"hyperparameters.optimizer is {self.optimizer}, and weights is bf16, where only adamw loses nothing in rounding; set one of them to null."
+        if self.optimizer == "muon" and self.loraplus_lr_ratio is not None:
+            yield f"hyperparameters.loraplus_lr_ratio is {self.loraplus_lr_ratio}, and optimizer is muon, which sets the size of each matrix's step itself; leave one of them out."
 
 
 def hyperparameters_of(given: dict) -> Hyperparameters:

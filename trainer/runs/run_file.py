@@ -9,7 +9,7 @@ from ..chats.forms import Choices
 from ..platform.failures import BadInput
 from ..platform.places import Places
 from .checks import is_day, kinds_of, require_at_least, require_types
-from .hyperparameters import Hyperparameters, hyperparameters_of
+from .hyperparameters import OF_ADAPTERS, Hyperparameters, hyperparameters_of
 
 PROTOCOL = 1
 TASKS = ("train", "validate", "check")
@@ -65,6 +65,10 @@ class RunFile:
             raise BadInput(f"training_type is {self.training_type!r}; it must be one of {', '.join(TRAINING_TYPES)}.")
         if self.hyperparameters.weights is not None and self.training_type != "standard":
             raise BadInput(f"hyperparameters.weights is {self.hyperparameters.weights!r}, and says in what all weights are trained (standard); leave it out for {self.training_type}.")
+        for name, left_out in OF_ADAPTERS.items():
+            value = getattr(self.hyperparameters, name)
+            if value != left_out and not self.has_adapter:
+                raise BadInput(f"hyperparameters.{name} is {value!r}, and training_type is {self.training_type}, which trains no adapters; leave it out, or train with {' or '.join(ADAPTED)}.")
         if self.save_share is not None and not 0 < self.save_share <= 1:
             raise BadInput(f"save_share is {self.save_share!r}; it must be above 0 and at most 1, or null.")
         if self.today is not None and not is_day(self.today):
@@ -95,7 +99,7 @@ class RunFile:
 
     @property
     def choices(self) -> Choices:
-        return Choices(self.hyperparameters.reasoning, self.hyperparameters.tool_calls, self.today)
+        return Choices(self.hyperparameters.reasoning, self.hyperparameters.tool_calls, self.today, self.hyperparameters.train_on)
 
     @property
     def answers(self) -> bool:

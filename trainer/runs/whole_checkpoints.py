@@ -74,8 +74,9 @@ def with_whole_checkpoints(kind: type) -> type:
 
 
 def adapters_of(model) -> dict:
-    """Those that are trained, by the names that they have in files."""
-    return {name.replace(".default", ""): parameter for name, parameter in model.named_parameters() if ".lora_" in name}
+    """Those that are trained, by the names that they have in files. (There peft leaves out the last part of what DoRA adds.)"""
+    trained = {name.replace(".default", ""): parameter for name, parameter in model.named_parameters() if ".lora_" in name}
+    return {name.replace(".lora_magnitude_vector.weight", ".lora_magnitude_vector"): parameter for name, parameter in trained.items()}
 
 
 def _copy_if_it_fits(trainer):

@@ -4,6 +4,7 @@ from copy import copy, deepcopy
 from pathlib import Path
 
 from ..base_models.models import load_tokenizer
+from ..chats.forms import NOTES, UNANSWERED, Choices
 from ..chats.rendering import DEFAULT_TEMPLATE
 from ..chats.templates import ChatTemplate
 from ..datasets.rows import Conversation
@@ -139,6 +140,56 @@ class Templates(Encoding):
         tokenizer.chat_template = "{% for m in messages %}{{ m.role + 1 }}{% endfor %}"
         with self.assertRaisesRegex(BadInput, "Row 1 .*refuses"):
             encode_all(tokenizer, [Conversation(good, "all")], 64, "truncate")
+
+
+class TrainOn(Encoding):
+    """What is learnt of a conversation where that is not its answers."""
+
+    def learnt(self, tokenizer, messages: list[dict], train_on: str, max_length: int = 4096, too_long: str = "truncate") -> list[str]:
+        encoded = encode(tokenizer, Conversation(messages, "all"), max_length, too_long, Choices(train_on=train_on))
+        self.notes = encoded.notes
+        return [self.marked(tokenizer, example) for example in encoded.examples]
+
+    def test_the_last_answer(self):
+        # Let with_last_alone of messages.py give the messages as they are.
+        text = "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\none<|im_end|>\n<|im_start|>user\nb<|im_end|>\n<|im_start|>assistant\n«two<|im_end|>\n»"
+        chatml = self.with_template("chatml")
+        self.assertEqual(self.learnt(chatml, says(*CHAT[1:]), "last_answer"), [text])
+        unlearnt = says(*CHAT[1:])
+        unlearnt[-1]["weight"] = 0
+        self.assertEqual(self.learnt(chatml, unlearnt, "last_answer"), [text.replace("«two<|im_end|>\n»", "two<|im_end|>\n").replace("one<|im_end|>\n", "«one<|im_end|>\n»")])
+
+    def test_the_last_answer_of_a_row_that_becomes_several(self):
+        # Weigh the parts instead of the whole in encode_uncut, and the last answer of each is learnt.
+        messages = says(*CHAT[1:])
+        length = len(encode(self.tokenizer, Conversation(messages[2:], "all"), 4096).examples[0].ids)
+        [last] = self.learnt(self.tokenizer, messages, "last_answer", length, "split")
+        self.assertEqual(last, "<|im_start|>user\nb<|im_end|>\n<|im_start|>assistant\n«two<|im_end|>\n»")
+
+    def test_everything_whatever_the_weights_say(self):
+        messages = says(*CHAT, ("user", "c"))
+        messages[2]["weight"] = 0
+        [text] = self.learnt(self.with_template("chatml"), messages, "everything")
+        self.assertRegex(text, r"^«<\|im_start\|>system\nbe brief[^«»]*one[^«»]*two[^«»]*user\nc<\|im_end\|>\n»$")
+        self.assertEqual(self.notes, set())
+        self.learnt(self.with_template("chatml"), messages, "answers")
+        self.assertEqual(self.notes, {UNANSWERED})
+        self.assertIn("nothing is learnt from what stands there", NOTES[UNANSWERED])
+
+    def test_everything_once_where_each_answer_has_a_text_of_its_own(self):
+        # Learn all of each text in _with_all_learnt, and the first question is learnt twice, and the first answer without its thought.
+        messages = says(*CHAT[1:])
+        messages[1]["reasoning_content"], messages[3]["reasoning_content"] = "first", "then"
+        self.assertEqual(
+            self.learnt(self.with_template("qwen3"), messages, "everything"),
+            ["«<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n<think>\nfirst\n</think>\n\none<|im_end|>\n»",
+             "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\none<|im_end|>\n«<|im_start|>user\nb<|im_end|>\n<|im_start|>assistant\n"
+             "<think>\nthen\n</think>\n\ntwo<|im_end|>\n»"],
+        )
+
+    def test_of_a_plain_text_always_all(self):
+        for train_on in ("answers", "everything", "last_answer"):
+            self.assertEqual(self.learnt(self.tokenizer, says(("text", "once upon")), train_on), [f"«once upon{self.tokenizer.eos_token}»"])
 
 
 class TooLong(Encoding):

@@ -1,11 +1,12 @@
 """Conversations as tokens, with the loss on the answers: what the model sees, and what of it is learnt."""
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from ..chats.answers import Seen, seen
-from ..chats.forms import Choices
-from ..chats.messages import in_turns
+from ..chats.forms import UNANSWERED, Choices
+from ..chats.messages import in_turns, with_last_alone, without_weights
 from ..chats.templates import ChatTemplate
 from ..datasets.rows import Conversation
 from .pieces import Offsets, Piece, Pieces, Tokens
@@ -65,6 +66,7 @@ def encode_row(template: ChatTemplate, conversation: Conversation, max_length: i
 
 def encode_uncut(template: ChatTemplate, conversation: Conversation, max_length: int, too_long: str, choices: Choices) -> Encoded:
     """The same with the examples as they are before what is beyond max_length is cut off or left out."""
+    conversation = replace(conversation, messages=_WEIGHED[choices.train_on](conversation.messages))
     whole, notes = examples_of(template, conversation.messages, conversation.tools, choices)
     encoded = Encoded(whole, tokens=max((len(example.ids) for example in whole), default=0), notes=notes)
     if encoded.tokens > max_length and too_long == "drop":
@@ -73,6 +75,10 @@ def encode_uncut(template: ChatTemplate, conversation: Conversation, max_length:
         encoded.examples = list(pieces(template, conversation, max_length, choices))
     encoded.truncated = any(len(example.ids) > max_length for example in encoded.examples)
     return encoded
+
+
+# The messages of a conversation, with the weights of what is learnt. (Who learns everything asks for no weights.)
+_WEIGHED = {"answers": lambda messages: messages, "last_answer": with_last_alone, "everything": without_weights}
 
 
 def pieces(template: ChatTemplate, conversation: Conversation, max_length: int, choices: Choices) -> Iterator[Example]:
@@ -133,7 +139,23 @@ def examples_of(template: ChatTemplate, messages: list[dict], tools: list[dict] 
         text = messages[0]["content"]
         return [_learnt_behind(*_begun(template.tokenizer, text), text)], set()
     texts, notes = seen(template, messages, tools, choices)
+    if choices.train_on == "everything" and texts:
+        is_at_its_end = not texts[-1].text[texts[-1].answers[-1][1] :].strip()
+        texts, notes = _with_all_learnt(texts), notes if is_at_its_end else notes - {UNANSWERED}
     return [_example(template.tokenizer, text) for text in texts], notes
+
+
+def _with_all_learnt(texts: list[Seen]) -> list[Seen]:
+    """All of each text is learnt, from where it goes on behind the end of the one before: what stands earlier is learnt there."""
+    before = ["", *(each.text for each in texts)]
+    return [replace(each, learnt=[(_going_on(each, earlier), len(each.text))]) for each, earlier in zip(texts, before)]
+
+
+def _going_on(seen: Seen, before: str) -> int:
+    """The place in a text behind the longest end of the one before it that stands there, ahead of the answer."""
+    asked = seen.text[: seen.answers[0][0]]
+    longest = bisect_left(range(1, len(before) + 1), True, key=lambda length: before[-length:] not in asked)
+    return asked.rfind(before[len(before) - longest :]) + longest if longest else 0
 
 
 def _example(tokenizer, seen: Seen) -> Example:

@@ -14,7 +14,7 @@ from ..platform.events import Events
 from ..runs.checkpoints import Checkpoint
 from ..runs.run_file import RunFile
 from ..tokens.batches import Rank
-from .optimisation import arguments, rate_share, rounded_adamw
+from .optimisation import arguments, optimizer_made, rate_share
 from .ranks import decided_by_one, join, saved_by_all
 from .ways import ROUNDED, Ways, ways_in, ways_of
 
@@ -134,18 +134,20 @@ def _trainer_upon(model, setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
 
         def create_scheduler(self, num_training_steps, optimizer=None):
             if self.lr_scheduler is None and setup.ways.first_step_learns:
-                share = partial(rate_share, warmup_steps=self.args.get_warmup_steps(num_training_steps), total_steps=num_training_steps)
+                warmup_steps = self.args.get_warmup_steps(num_training_steps)
+                share = partial(rate_share, warmup_steps=warmup_steps, total_steps=num_training_steps, scheduler=hyper.lr_scheduler)
                 self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer or self.optimizer, share)
                 self._created_lr_scheduler = True
             return super().create_scheduler(num_training_steps, optimizer)
 
+    given = arguments(run, setup.directory, setup.total_steps, on_gpu(), setup.ways.optimizer, rank.count)
     trainer = InOrder(
         model=model,
-        args=arguments(run, setup.directory, setup.total_steps, on_gpu(), setup.ways.optimizer, rank.count),
+        args=given,
         train_dataset=rows,
         data_collator=collate(tokenizer.pad_token_id, rank),
         processing_class=tokenizer,
-        optimizer_cls_and_kwargs=rounded_adamw(hyper) if setup.ways.optimizer == ROUNDED else None,
+        optimizer_cls_and_kwargs=optimizer_made(hyper, setup.ways.optimizer, given),
     )
     trainer.remove_callback(PrinterCallback)
     trainer.answer_loss = loss

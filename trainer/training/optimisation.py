@@ -1,12 +1,25 @@
 """How the steps of a training are made: how many, by which optimizer, and with what makes them faster."""
 
 import math
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 from ..base_models.models import computes_in_bf16
 from ..runs.run_file import ADAPTED, RunFile
-from .ways import ROUNDED
+from .ways import MUON, ROUNDED
+
+WARMUP_SHARE = 0.03
+DECAY_SHARE = 0.2  # Of the steps behind the warm-up, those in which warmup_stable_decay falls.
+_LION_BETA2 = 0.99  # As in https://arxiv.org/abs/2302.06675; transformers gives it that of Adam (findings/transformers-gives-lion-the-beta-of-adam.sh).
+# What of the learning rate is left at a step behind the warm-up: it is the step `gone` of so many, of which the last would be 0.
+_FALLS = {
+    "cosine": lambda gone, steps: 0.5 * (1 + math.cos(math.pi * gone / steps)),
+    "linear": lambda gone, steps: 1 - gone / steps,
+    "constant": lambda gone, steps: 1.0,
+    "constant_with_warmup": lambda gone, steps: 1.0,
+    "warmup_stable_decay": lambda gone, steps: min(1.0, (steps - gone) / (DECAY_SHARE * steps)),
+}
 
 
 def steps_of(examples: int, hyper) -> tuple[int, int]:
@@ -15,19 +28,49 @@ def steps_of(examples: int, hyper) -> tuple[int, int]:
     return per_epoch, min(per_epoch * hyper.epochs, hyper.max_steps or per_epoch * hyper.epochs)
 
 
-def rate_share(step: int, warmup_steps: int, total_steps: int) -> float:
-    """Of the learning rate, what the step with this number, from 0, learns with: it rises over the warm-up, and falls along half a cosine
-    to the end. (The schedule of transformers begins with a step at 0, of which nothing is learnt.)"""
+def warmup_of(hyper, total_steps: int) -> int:
+    """The steps in which the learning rate rises."""
+    if hyper.warmup_steps is not None:
+        return hyper.warmup_steps
+    share = WARMUP_SHARE if hyper.warmup_ratio is None else hyper.warmup_ratio
+    return 0 if hyper.lr_scheduler == "constant" or share == 0 else max(1, round(share * total_steps))
+
+
+def rate_share(step: int, warmup_steps: int, total_steps: int, scheduler: str = "cosine") -> float:
+    """Of the learning rate, what the step with this number, from 0, learns with: it rises over the warm-up, and falls to the end, or stays.
+    (The schedules of transformers begin with a step at 0, of which nothing is learnt.)"""
     if step < warmup_steps:
         return (step + 1) / warmup_steps
-    return 0.5 * (1 + math.cos(math.pi * (step + 1 - warmup_steps) / (total_steps + 1 - warmup_steps)))
+    return _FALLS[scheduler](step + 1 - warmup_steps, total_steps + 1 - warmup_steps)
 
 
-def rounded_adamw(hyper) -> tuple:
-    """Class and arguments of the optimizer of weights in bf16, as the Trainer takes them."""
-    from .rounded_adamw import RoundedAdamW
+def told_before(hyper, total_steps: int, on_gpu: bool) -> Iterator[str]:
+    """What goes otherwise in this training than its hyperparameters say."""
+    if warmup_of(hyper, total_steps) > total_steps:
+        yield f"warmup_steps is {hyper.warmup_steps}, and the training has {total_steps} steps: it ends before it learns at learning_rate {hyper.learning_rate}."
+    if hyper.optimizer == "paged_adamw_8bit" and not on_gpu:
+        yield "optimizer is paged_adamw_8bit, and on the CPU nothing is paged: it learns as adamw_8bit does."
 
-    return RoundedAdamW, {"lr": hyper.learning_rate, "seed": hyper.seed}
+
+def optimizer_made(hyper, optimizer: str, arguments) -> tuple | None:
+    """Class and arguments of an optimizer, or what makes it upon a model, as the Trainer takes them. None: it makes it by `arguments`."""
+    from transformers import Trainer
+
+    if optimizer == ROUNDED:
+        from .rounded_adamw import RoundedAdamW
+
+        return RoundedAdamW, {"lr": hyper.learning_rate, "seed": hyper.seed}
+    if optimizer == MUON:
+        from .muon import muon_of
+
+        return lambda: muon_of, {"lr": hyper.learning_rate, "weight_decay": hyper.weight_decay}
+    if hyper.loraplus_lr_ratio is not None:
+        from peft.optimizers import create_loraplus_optimizer
+
+        kind, named = Trainer.get_optimizer_cls_and_kwargs(arguments)
+        plus = {"loraplus_lr_ratio": hyper.loraplus_lr_ratio, "loraplus_weight_decay": hyper.weight_decay}
+        return lambda: create_loraplus_optimizer, {"optimizer_cls": kind, **named, **plus}
+    return None
 
 
 def accelerations(training_type: str, on_gpu: bool, compile: bool, has_liger: bool) -> dict:
@@ -62,9 +105,13 @@ def arguments(run: RunFile, directory: Path, total_steps: int, on_gpu: bool, opt
         learning_rate=hyper.learning_rate,
         max_steps=total_steps,
         # What is ours is given to the Trainer itself.
-        optim="adamw_torch" if optimizer == ROUNDED else optimizer,
-        lr_scheduler_type="cosine",
-        warmup_steps=max(1, round(0.03 * total_steps)),
+        optim="adamw_torch" if optimizer in (ROUNDED, MUON) else optimizer,
+        **({"adam_beta2": _LION_BETA2} if "lion" in optimizer else {}),
+        weight_decay=hyper.weight_decay,
+        max_grad_norm=hyper.max_grad_norm,
+        neftune_noise_alpha=hyper.neftune_noise_alpha,
+        lr_scheduler_type="cosine",  # Of trainings that began with it; what others choose, rate_share has.
+        warmup_steps=warmup_of(hyper, total_steps),
         seed=hyper.seed,
         data_seed=hyper.seed,
         save_strategy="no",  # Reporter decides, and vouches for what was saved.

@@ -14,10 +14,12 @@ from ..runs.checkpoints import KEEP
 from ..runs.run_file import RunFile
 from ..tokens.batches import Rank
 from .looking_back import refused_if_it_fails, require_looks_back
-from .ways import ROUNDED
+from .ways import MUON, ROUNDED
 
 _LARGEST_CHECKPOINT_BYTES = 2 << 30  # A larger one is not written for a try: that there is room for it is known.
-_STATE_BYTES = {"paged_adamw_8bit": 2, ROUNDED: 4}  # Of an optimizer, for each weight; AdamW's two moments in fp32 otherwise.
+# Of an optimizer, for each weight; AdamW's two moments in fp32 otherwise. (Adafactor has a row and a column for a matrix: of adapters up to as much.)
+_STATE_BYTES = {"adamw_8bit": 2, "paged_adamw_8bit": 2, ROUNDED: 4, MUON: 4, "lion_32bit": 4, "adafactor": 1}
+_WITHOUT_EMBEDDINGS = ("adamw_8bit", "paged_adamw_8bit", MUON)  # These leave them to AdamW in fp32.
 _ADAM_BYTES = 8
 _TOLD_LAYERS = 5
 _MOST_IN_16_BITS = 0.2
@@ -107,8 +109,14 @@ def computed_wrongly(model) -> str | None:
 
 
 def checkpoint_bytes(model, optimizer: str) -> int:
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return sum(parameter.numel() * (parameter.element_size() + _STATE_BYTES.get(optimizer, _ADAM_BYTES)) for parameter in trained)
+    return sum(parameter.nbytes for parameter in model.parameters() if parameter.requires_grad) + state_bytes(model, optimizer)
+
+
+def state_bytes(model, optimizer: str) -> int:
+    """What an optimizer keeps of all that is trained."""
+    embeddings = model.get_input_embeddings().weight if optimizer in _WITHOUT_EMBEDDINGS else None
+    bytes_of = lambda parameter: _ADAM_BYTES if parameter is embeddings else _STATE_BYTES.get(optimizer, _ADAM_BYTES)  # noqa: E731
+    return sum(parameter.numel() * bytes_of(parameter) for parameter in model.parameters() if parameter.requires_grad)
 
 
 def rehearsal(run: RunFile, trainer, rows: list[dict], rank: Rank, optimizer: str, events: Events):
@@ -118,29 +126,28 @@ def rehearsal(run: RunFile, trainer, rows: list[dict], rank: Rank, optimizer: st
     from ..outputs.export import require_exportable
 
     class Rehearsal(TrainerCallback):
-        def on_train_begin(self, args, state, control, model=None, **_):
+        def on_train_begin(self, args, state, control, **_):
             require_exportable(run, trainer.model, trainer.processing_class)
-            idle = try_longest_batch(trainer, rows, rank, _STATE_BYTES.get(optimizer, _ADAM_BYTES))
+            idle = try_longest_batch(trainer, rows, rank, state_bytes(trainer.model, optimizer))
             if idle:
                 message = f"{len(idle)} adapters have no effect on the loss, so they will not learn: {', '.join(idle[:_TOLD_LAYERS])}{' …' if len(idle) > _TOLD_LAYERS else ''}."
                 events.send("log", level="warning", message=message)
-            if checkpoint_bytes(model, optimizer) <= _LARGEST_CHECKPOINT_BYTES:
+            if checkpoint_bytes(trainer.model, optimizer) <= _LARGEST_CHECKPOINT_BYTES:
                 try_checkpoint(run, trainer, events)
 
     return Rehearsal()
 
 
-def try_longest_batch(trainer, rows: list[dict], rank: Rank, state_bytes: int) -> list[str]:
+def try_longest_batch(trainer, rows: list[dict], rank: Rank, held_bytes: int) -> list[str]:
     """Forward and backward, with as much memory as the optimizer is going to take. Returns the adapters that got no gradient."""
     import torch
 
     model = trainer.model
     longest = max(rows, key=lambda row: len(row["input_ids"]))
     batch = trainer.data_collator([longest] * trainer.args.per_device_train_batch_size)
-    trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     # Dropout draws the same numbers afterwards as if nothing had been. The optimizer's memory is there from the first step on.
     with torch.random.fork_rng(), refused_if_it_fails(model, alone=rank.count == 1):
-        held = torch.empty(trained * state_bytes, dtype=torch.uint8, device="cuda") if torch.cuda.is_available() else None
+        held = torch.empty(held_bytes, dtype=torch.uint8, device="cuda") if torch.cuda.is_available() else None
         model.train()
         inputs = trainer._prepare_inputs(batch)
         tokens = (inputs["labels"] != -100).sum()

@@ -18,7 +18,7 @@ from ..runs.run_file import RunFile
 from ..tokens.batches import Rank
 from .each_process import BaseAhead, Setup, follow, set_up_torch, trainer_of
 from .first_step import spans_of_first_step
-from .optimisation import steps_of
+from .optimisation import steps_of, told_before
 from .ranks import Others, decided_by_one, saved_by_all
 from .ways import ways_in, ways_of
 
@@ -95,7 +95,8 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
         events.send("log", level="warning", message=message)
     per_epoch, total_steps = steps_of(len(data.rows), hyper)
     held_out = HeldOut(run, held_out_rows, tokenizer, total_steps)
-    for message in warnings_of(data, held_out.refused or [], len(conversations)) if resume is None else ():
+    told = [*warnings_of(data, held_out.refused or [], len(conversations)), *told_before(hyper, total_steps, gpu_bytes() is not None)]
+    for message in told if resume is None else ():
         events.send("log", level="warning", message=message)
     patience = hyper.early_stopping_patience
     early_stopping = EarlyStopping.read_from(resume.path, patience) if resume else EarlyStopping(patience)

@@ -22,7 +22,11 @@ class Ways:
     drawn_by_transformers: bool
 
 
-ROUNDED = "rounded_adamw"
+ROUNDED, MUON = "rounded_adamw", "muon"
+# As transformers calls those that may be chosen, but for ours.
+_NAMES = {
+    "adamw": "adamw_torch_fused", "adamw_8bit": "adamw_8bit", "paged_adamw_8bit": "paged_adamw_8bit", "adafactor": "adafactor", "lion": "lion_32bit", "muon": MUON,
+}  # fmt: skip
 # Of float32 weights: themselves, their gradients, and two numbers of AdamW. What else a training takes needs room as well.
 FP32_BYTES_PER_WEIGHT = 16
 SHARE_FOR_WEIGHTS = 0.85
@@ -34,17 +38,21 @@ def ways_of(run: RunFile, gpu_bytes: int | None) -> Ways:
 
 
 def optimizer_of(run: RunFile, gpu_bytes: int | None) -> str:
-    """The fused AdamW. On a GPU, for adapters on a quantized model: with a state of 8 bits, which leaves the GPU when it is full. For
-    all weights in bf16, the one that loses nothing to rounding."""
+    """The one that was chosen, or else the fused AdamW. On a GPU, for adapters on a quantized model: with a state of 8 bits, which leaves the
+    GPU when it is full. For all weights in bf16, the one that loses nothing to rounding."""
     if run.training_type == "standard" and in_bf16(run, gpu_bytes):
         return ROUNDED
+    if run.hyperparameters.optimizer is not None:
+        return _NAMES[run.hyperparameters.optimizer]
     return "paged_adamw_8bit" if gpu_bytes is not None and run.training_type == "qlora" else "adamw_torch_fused"
 
 
 def in_bf16(run: RunFile, gpu_bytes: int | None) -> bool:
-    """Whether all weights are trained in bf16: where that was chosen, or where a GPU has no room for them in float32."""
-    if run.hyperparameters.weights is not None or gpu_bytes is None:
-        return run.hyperparameters.weights == "bf16"
+    """Whether all weights are trained in bf16: where that was chosen, or where a GPU has no room for them in float32. Optimizers other than
+    AdamW would lose what is learnt to rounding."""
+    hyper = run.hyperparameters
+    if hyper.weights is not None or gpu_bytes is None or hyper.optimizer not in (None, "adamw"):
+        return hyper.weights == "bf16"
     return FP32_BYTES_PER_WEIGHT * weights_in(run.model_path) > SHARE_FOR_WEIGHTS * gpu_bytes
 
 

@@ -1,6 +1,11 @@
 import { z } from 'zod';
 import { DEFAULT_MAX_LENGTH } from '../../models/runs/hyperparameter-choices.ts';
-import { REASONING_CHOICES, TOO_LONG_CHOICES, TOOL_CALLS_CHOICES } from '../../trainer/hyperparameters.ts';
+import {
+  REASONING_CHOICES,
+  TOO_LONG_CHOICES,
+  TOOL_CALLS_CHOICES,
+  TRAIN_ON_CHOICES,
+} from '../../trainer/hyperparameters.ts';
 import { integerParam, nameField } from '../http/shared-schema.ts';
 
 export const TokensQuery = z.strictObject({
@@ -8,10 +13,11 @@ export const TokensQuery = z.strictObject({
   row: integerParam(0, 2_147_483_647).default(0).openapi({ description: 'Counts from 0, as in the preview' }),
   max_length: integerParam(16, 131_072)
     .default(DEFAULT_MAX_LENGTH)
-    .openapi({ description: 'In tokens, as the next three a setting of a training' }),
+    .openapi({ description: 'In tokens, as the next four a setting of a training' }),
   too_long: z.enum(TOO_LONG_CHOICES).default('truncate'),
   reasoning: z.enum(REASONING_CHOICES).default('inline'),
   tool_calls: z.enum(TOOL_CALLS_CHOICES).default('refuse'),
+  train_on: z.enum(TRAIN_ON_CHOICES).default('answers'),
   offset: integerParam(0, 2_147_483_647).default(0).openapi({ description: 'The first token that is shown' }),
   limit: integerParam(1, 20_000).default(4096).openapi({ description: 'How many tokens are shown' }),
 });

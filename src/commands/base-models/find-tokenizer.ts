@@ -12,7 +12,7 @@ import type { Hyperparameters } from '../../trainer/hyperparameters.ts';
 export async function findTokenizer(
   env: Env,
   baseModel: string,
-  chosen: Pick<Hyperparameters, 'max_length' | 'too_long' | 'reasoning' | 'tool_calls'>,
+  chosen: Pick<Hyperparameters, 'max_length' | 'too_long' | 'reasoning' | 'tool_calls' | 'train_on'>,
 ): Promise<Tokenizer> {
   const model = await findModel(env, baseModel);
   if (model.path === null) throw new UserError(model.errors.join(' '));
@@ -23,6 +23,7 @@ export async function findTokenizer(
     throw new NotYetError(
       "Tokens are counted by the trainer's Python, which is not there yet. `npm start` makes it, and says when it is done.",
     );
-  const { max_length: maxLength, too_long: tooLong = 'truncate', reasoning, tool_calls: toolCalls } = chosen;
-  return { python, modelPath: model.path, maxLength, tooLong, reasoning, toolCalls };
+  const { max_length: maxLength, too_long: tooLong = 'truncate', reasoning } = chosen;
+  const { tool_calls: toolCalls, train_on: trainOn } = chosen;
+  return { python, modelPath: model.path, maxLength, tooLong, reasoning, toolCalls, trainOn };
 }

@@ -9,7 +9,8 @@ import { findTokenizer } from '../base-models/find-tokenizer.ts';
 import { fileIsGone, withoutTokens } from './dataset-rows.ts';
 
 /** Which row, which of its tokens, and the settings of the training that would read it. */
-interface RowAskedFor extends Pick<Hyperparameters, 'max_length' | 'too_long' | 'reasoning' | 'tool_calls'> {
+interface RowAskedFor
+  extends Pick<Hyperparameters, 'max_length' | 'too_long' | 'reasoning' | 'tool_calls' | 'train_on'> {
   base_model: string;
   row: number;
   offset: number;

@@ -28,6 +28,6 @@ function keyOf({ base_model, max_rows, mixing, traits, hyperparameters: h }: Cou
       filters ?? null,
     ]),
   ]);
-  const shown = [h.max_length, h.too_long ?? null, h.reasoning ?? null, h.tool_calls ?? null, h.seed];
-  return JSON.stringify([base_model, max_rows, mixing ?? {}, shares, shown]);
+  const shown = [h.max_length, h.too_long, h.reasoning, h.tool_calls, h.train_on].map((chosen) => chosen ?? null);
+  return JSON.stringify([base_model, max_rows, mixing ?? {}, shares, shown, h.seed]);
 }

@@ -3,6 +3,7 @@ import { resolveHyperparameters } from '../../models/runs/run-spec.ts';
 import type { TrainingDefaults } from '../../models/settings/training-config.ts';
 import { UserError } from '../../platform/failure.ts';
 import type { TrainingType } from '../../trainer/training-types.ts';
+import { refusedTogether } from './refused-together.ts';
 
 /** What a job or project asks for, completed from the configuration. */
 interface Wanted {
@@ -25,26 +26,33 @@ export function requireTrainable(wanted: Wanted, config: TrainingDefaults): { ty
     throw new UserError(
       `chunk_overlap is ${chunk_overlap}; it must be less than half of chunk_tokens (${chunk_tokens}).`,
     );
-  if (others.eval_steps === 0 && others.early_stopping_patience)
-    throw new UserError('eval_steps is 0, so early_stopping_patience would see no evaluation. Leave one of them out.');
-  if (others.weights && type !== 'standard')
-    throw new UserError(
-      `weights is "${others.weights}", and says in what all weights are trained, by training_type "standard". Leave it out for "${type}".`,
-    );
+  const refused = refusedTogether(others, type);
+  if (refused !== undefined) throw new UserError(refused);
   requireAdapters(type, wanted.hyperparameters);
   requireIndexed(type, wanted.embedding_model);
   requireNoIndex(type, wanted.validation_dataset_id);
   return { type, model: wanted.base_model ?? config.default_model };
 }
 
-/** Where there are no adapters, nothing is said by which layers get some, and by what becomes of them. @throws UserError */
-function requireAdapters(type: TrainingType, { merge, lora_target_modules }: HyperparameterChoices): void {
+/** What only adapters have, with the value that is the same as leaving it out. */
+const OF_ADAPTERS = {
+  merge: true,
+  lora_target_modules: null,
+  use_rslora: false,
+  use_dora: false,
+  loraplus_lr_ratio: null,
+} as const;
+
+/** Where there are no adapters, nothing is said by which layers get some, how they learn, and what becomes of them. @throws UserError */
+function requireAdapters(type: TrainingType, chosen: HyperparameterChoices): void {
   if (type === 'lora' || type === 'qlora') return;
-  const meaningless = lora_target_modules ? { lora_target_modules } : merge === false ? { merge } : {};
-  for (const [name, value] of Object.entries(meaningless))
+  for (const [name, leftOut] of Object.entries(OF_ADAPTERS)) {
+    const value = chosen[name as keyof typeof OF_ADAPTERS];
+    if (value === undefined || value === leftOut) continue;
     throw new UserError(
       `${name} is ${JSON.stringify(value)}, and training_type is ${type}, which trains no adapters. Leave it out, or send {"training_type": "lora"} or {"training_type": "qlora"}.`,
     );
+  }
 }
 
 /** Only an index is made by an embedding model. @throws UserError */

@@ -4,7 +4,7 @@ import { LEARNING_RATES_IN_WORDS } from '../settings/learning-rates.ts';
 export const HYPERPARAMETER_SENTENCES = {
   batch_size: 'Rows that are in memory at once. A step takes batch_size times gradient_accumulation rows.',
   gradient_accumulation: 'Batches that are put together into one step: larger steps, without more memory.',
-  learning_rate: `How far a step moves the weights, at most: the rate rises at the beginning and falls towards the end. Without one, that of the configuration, or else of the training type: ${LEARNING_RATES_IN_WORDS}.`,
+  learning_rate: `How far a step moves the weights, at most: lr_scheduler says how the rate changes. Without one, that of the configuration, or else of the training type: ${LEARNING_RATES_IN_WORDS}.`,
   epochs: 'How often each row is trained on.',
   lora_r: 'Of lora and qlora: the rank of the adapters. A higher one learns more, and takes more memory.',
   lora_alpha: 'Of lora and qlora: how much the adapters count, as lora_alpha divided by lora_r.',
@@ -37,6 +37,24 @@ export const HYPERPARAMETER_SENTENCES = {
   tool_calls:
     'Where the chat template cannot show calls of tools, their rows are refused (refuse), or they are written as JSON in the text (json).',
   on_bad_rows: 'Rows that cannot be learnt end the run (refuse), or are left out and counted (skip).',
+  train_on:
+    'What is learnt of a conversation: its answers (answers), all of it (everything), or the last of its answers (last_answer). Of a plain text all is learnt.',
+  lr_scheduler:
+    'Behind the warm-up the learning rate falls along a cosine (cosine) or a line (linear), stays (constant_with_warmup), or stays and falls in the last fifth (warmup_stable_decay). Or it is the same from the first step on (constant).',
+  warmup_steps: 'Steps in which the learning rate rises. Without it and warmup_ratio: 3 % of all.',
+  warmup_ratio: 'The share of all steps in which the learning rate rises, in place of warmup_steps.',
+  optimizer:
+    'What makes a step of gradients. adamw_8bit and adafactor take less memory, lion half of it and a learning_rate some 5 times lower; paged_adamw_8bit leaves the GPU when it is full; muon makes steps of matrices orthogonal, and leaves the rest to adamw. Without it: adamw, or for qlora on a GPU paged_adamw_8bit.',
+  weight_decay: 'How fast a step draws weights towards 0, as a part of the learning rate.',
+  max_grad_norm: 'Gradients of a greater length are shortened to it; 0: never.',
+  use_rslora:
+    'Of lora and qlora: adapters count as lora_alpha divided by the root of lora_r, so that a high lora_r learns as fast.',
+  use_dora:
+    'Of lora and qlora: learns the length of each row of the weights apart from its direction (DoRA). Often better with a low lora_r; steps take longer, and more memory than estimated.',
+  loraplus_lr_ratio:
+    'Of lora and qlora: how much faster the second matrix of an adapter learns than the first (LoRA+), such as 16. Without it: as fast.',
+  neftune_noise_alpha:
+    'Noise upon what the model reads while it trains (NEFTune), such as 5, against learning by heart. Without it: none.',
 } as const;
 
 /** The same of how rows are mixed. */

@@ -4,9 +4,12 @@ import { MIXING_POLICIES } from '../../datasets/shares.ts';
 import {
   BAD_ROWS_CHOICES,
   BATCHING_CHOICES,
+  LR_SCHEDULER_CHOICES,
+  OPTIMIZER_CHOICES,
   REASONING_CHOICES,
   TOO_LONG_CHOICES,
   TOOL_CALLS_CHOICES,
+  TRAIN_ON_CHOICES,
   WEIGHTS_CHOICES,
 } from '../../trainer/hyperparameters.ts';
 import { HYPERPARAMETER_SENTENCES, MIXING_SENTENCES } from './choice-sentences.ts';
@@ -34,6 +37,17 @@ export const HYPERPARAMETER_DEFAULTS = {
   reasoning: 'inline',
   tool_calls: 'refuse',
   on_bad_rows: 'refuse',
+  lr_scheduler: 'cosine',
+  warmup_steps: null,
+  warmup_ratio: null,
+  weight_decay: 0,
+  max_grad_norm: 1,
+  optimizer: null,
+  use_rslora: false,
+  use_dora: false,
+  loraplus_lr_ratio: null,
+  neftune_noise_alpha: null,
+  train_on: 'answers',
 } as const;
 
 /** Of hyperparameters that are also made from what users of another API choose. */
@@ -75,6 +89,17 @@ export const HyperparameterChoicesSchema = z.strictObject({
   reasoning: z.enum(REASONING_CHOICES).meta(about('reasoning')).optional(),
   tool_calls: z.enum(TOOL_CALLS_CHOICES).meta(about('tool_calls')).optional(),
   on_bad_rows: z.enum(BAD_ROWS_CHOICES).meta(about('on_bad_rows')).optional(),
+  train_on: z.enum(TRAIN_ON_CHOICES).meta(about('train_on')).optional(),
+  lr_scheduler: z.enum(LR_SCHEDULER_CHOICES).meta(about('lr_scheduler')).optional(),
+  warmup_steps: z.int().min(0).max(10_000_000).meta(about('warmup_steps')).optional(),
+  warmup_ratio: z.number().min(0).max(1).meta(about('warmup_ratio')).optional(),
+  optimizer: z.enum(OPTIMIZER_CHOICES).meta(about('optimizer')).optional(),
+  weight_decay: z.number().min(0).max(1).meta(about('weight_decay')).optional(),
+  max_grad_norm: z.number().min(0).max(1_000).meta(about('max_grad_norm')).optional(),
+  use_rslora: z.boolean().meta(about('use_rslora')).optional(),
+  use_dora: z.boolean().meta(about('use_dora')).optional(),
+  loraplus_lr_ratio: z.number().min(1).max(1_000).meta(about('loraplus_lr_ratio')).optional(),
+  neftune_noise_alpha: z.number().gt(0).max(1_000).meta(about('neftune_noise_alpha')).optional(),
 });
 export type HyperparameterChoices = z.infer<typeof HyperparameterChoicesSchema>;
 

@@ -85,6 +85,15 @@ describe('the tokens of a row, and what a chat template can show', function () {
     assert.match(inline.notes.join(), /learnt in the text of the answer, between <think>/);
     assert.equal(learntOf(inline), '<think>\nIt is July.\n</think>\n\nYes.<|im_end|>\n');
     assert.equal(learntOf(await tokensOf({ row: 1, reasoning: 'drop' })), 'Yes.<|im_end|>\n');
+    // The first token is told from nothing.
+    const all = await tokensOf({ row: 0, train_on: 'everything' });
+    assert.equal(
+      learntOf(all),
+      all.tokens
+        .map(({ text }) => text)
+        .join('')
+        .slice('<|im_start|>'.length),
+    );
     const json = await tokensOf({ row: 2, tool_calls: 'json' });
     assert.match(learntOf(json), /^<tool_call>\n\{"name": "weather"/);
   });

@@ -81,8 +81,20 @@ export function textOf(value: unknown): string {
     .join('\n');
 }
 
+/** Names of methods, as those who found them write them. */
+const METHODS: Record<string, string> = {
+  lora: 'LoRA',
+  rslora: 'rsLoRA',
+  dora: 'DoRA',
+  loraplus: 'LoRA+',
+  neftune: 'NEFTune',
+};
+
 /** A field's name as people write it: `Max length`. */
 export function labelOf(name: string): string {
-  const words = name.replaceAll('_', ' ').replace(/\blora\b/, 'LoRA');
+  const words = name
+    .split('_')
+    .map((word) => METHODS[word] ?? word)
+    .join(' ');
   return words.charAt(0).toUpperCase() + words.slice(1);
 }

@@ -17,6 +17,7 @@ import {
   TOKENS_AT_ONCE,
   TOO_LONG,
   TOOL_CALLS,
+  TRAIN_ON,
 } from './settings.ts';
 import { Tokens } from './tokens.tsx';
 
@@ -30,6 +31,7 @@ export function Learnt({ dataset }: { dataset: Dataset }) {
   const tooLong = useSetting('too_long', TOO_LONG);
   const reasoning = useSetting('reasoning', REASONING);
   const toolCalls = useSetting('tool_calls', TOOL_CALLS);
+  const trainOn = useSetting('train_on', TRAIN_ON);
   const offset = useNumberParam('from') ?? 0;
   const change = useChangeAddress();
   const asked = {
@@ -39,6 +41,7 @@ export function Learnt({ dataset }: { dataset: Dataset }) {
     too_long: tooLong.value,
     reasoning: reasoning.value,
     tool_calls: toolCalls.value,
+    train_on: trainOn.value,
   };
   const { data, error } = useQuery({
     ...tokensQuery(dataset.id, { ...asked, offset, limit: TOKENS_AT_ONCE }),
@@ -69,6 +72,7 @@ export function Learnt({ dataset }: { dataset: Dataset }) {
         <NativeSelect label="A longer row" {...tooLong.props} />
         <NativeSelect label="Thoughts it cannot show" {...reasoning.props} />
         <NativeSelect label="Calls it cannot show" {...toolCalls.props} />
+        <NativeSelect label="What is learnt" {...trainOn.props} />
       </Group>
       <Problem error={error} title="The tokens cannot be shown" />
       {model !== '' && error === null && (data === undefined || isAtWork(data)) && (

@@ -19,5 +19,11 @@ export const TOOL_CALLS = [
   { value: 'json', label: 'are written as JSON' },
 ] as const;
 
+export const TRAIN_ON = [
+  { value: 'answers', label: 'its answers' },
+  { value: 'everything', label: 'all of it' },
+  { value: 'last_answer', label: 'its last answer' },
+] as const;
+
 /** So many tokens are on the page at once. */
 export const TOKENS_AT_ONCE = 2_000;

@@ -1,0 +1,44 @@
+import type { RunSpec } from '../../models/runs/run-spec.ts';
+import type { TrainingType } from '../../trainer/training-types.ts';
+
+type Rule = (chosen: RunSpec['hyperparameters'], type: TrainingType) => string | false;
+
+/** Of settings that do not go together, each pair with its sentence. (hyperparameters.py in trainer/runs/ refuses the same.) */
+const RULES: Rule[] = [
+  ({ eval_steps, early_stopping_patience }) =>
+    eval_steps === 0 &&
+    !!early_stopping_patience &&
+    'eval_steps is 0, so early_stopping_patience would see no evaluation. Leave one of them out.',
+  ({ weights }, type) =>
+    !!weights &&
+    type !== 'standard' &&
+    `weights is "${weights}", and says in what all weights are trained, by training_type "standard". Leave it out for "${type}".`,
+  ({ weights, optimizer }) =>
+    weights === 'bf16' &&
+    (optimizer ?? 'adamw') !== 'adamw' &&
+    `optimizer is "${optimizer}", and weights is "bf16", where only "adamw" loses nothing in rounding. Leave one of them out.`,
+  ({ warmup_steps, warmup_ratio }) =>
+    isChosen(warmup_steps) &&
+    isChosen(warmup_ratio) &&
+    `warmup_steps is ${warmup_steps} and warmup_ratio is ${warmup_ratio}, which say the same in two ways. Leave one of them out.`,
+  ({ lr_scheduler, warmup_steps, warmup_ratio }) =>
+    lr_scheduler === 'constant' &&
+    !!(warmup_steps || warmup_ratio) &&
+    `${warmup_steps ? `warmup_steps is ${warmup_steps}` : `warmup_ratio is ${warmup_ratio}`}, and lr_scheduler is "constant", which has no warm-up. Leave it out, or send {"lr_scheduler": "constant_with_warmup"}.`,
+  ({ optimizer, loraplus_lr_ratio }) =>
+    optimizer === 'muon' &&
+    isChosen(loraplus_lr_ratio) &&
+    `loraplus_lr_ratio is ${loraplus_lr_ratio}, and optimizer is "muon", which sets the size of each matrix's step itself. Leave one of them out.`,
+];
+
+/** The first reason why settings do not go together; undefined: they do. */
+export function refusedTogether(...chosen: Parameters<Rule>): string | undefined {
+  for (const rule of RULES) {
+    const sentence = rule(...chosen);
+    if (sentence !== false) return sentence;
+  }
+}
+
+function isChosen(value: number | null | undefined): value is number {
+  return value !== null && value !== undefined;
+}

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { Run } from '../../../src/models/runs/run.ts';
+import { type ApiOnly, startTestApi } from '../../support/api.ts';
+import { startTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { DocumentedAnswers } from '../../support/openapi.ts';
+
+/** Take a rule out of refused-together.ts or require-trainable.ts (src/commands/runs/), or a bound out of the schema, and its row is a job. */
+const REFUSED: [status: number, settings: object, sentence: RegExp][] = [
+  [
+    400,
+    { warmup_steps: 5, warmup_ratio: 0.1 },
+    /^warmup_steps is 5 and warmup_ratio is 0\.1, .*\. Leave one of them out\.$/,
+  ],
+  [
+    400,
+    { lr_scheduler: 'constant', warmup_ratio: 0.1 },
+    /^warmup_ratio is 0\.1, and lr_scheduler is "constant", .* Leave it out, or send \{"lr_scheduler": "constant_with_warmup"\}\.$/,
+  ],
+  [
+    400,
+    { training_type: 'standard', weights: 'bf16', optimizer: 'muon' },
+    /^optimizer is "muon", and weights is "bf16", where only "adamw" loses nothing in rounding\. Leave one of them out\.$/,
+  ],
+  [
+    400,
+    { optimizer: 'muon', loraplus_lr_ratio: 16 },
+    /^loraplus_lr_ratio is 16, and optimizer is "muon", .* Leave one of them out\.$/,
+  ],
+  ...(
+    [
+      ['use_rslora', true],
+      ['use_dora', true],
+      ['loraplus_lr_ratio', 16],
+    ] as const
+  ).map(([name, value]): (typeof REFUSED)[number] => [
+    400,
+    { training_type: 'standard', [name]: value },
+    new RegExp(
+      `^${name} is ${value}, and training_type is standard, which trains no adapters\\. Leave it out, or send .*"lora"`,
+    ),
+  ]),
+  [422, { lr_scheduler: 'sine' }, /^lr_scheduler is "sine": must be "cosine", .* or "warmup_stable_decay"\.$/],
+  [422, { optimizer: 'sgd' }, /^optimizer is "sgd": must be "adamw", .* or "muon"\.$/],
+  [422, { train_on: 'questions' }, /^train_on is "questions": must be "answers", "everything" or "last_answer"\.$/],
+  [422, { warmup_steps: 0.5 }, /^warmup_steps is 0\.5: must be /],
+  [422, { warmup_ratio: 2 }, /^warmup_ratio is 2: must be .*1\.$/],
+  [422, { weight_decay: -1 }, /^weight_decay is -1: must be .*0\.$/],
+  [422, { max_grad_norm: -1 }, /^max_grad_norm is -1: must be .*0\.$/],
+  [422, { loraplus_lr_ratio: 0.5 }, /^loraplus_lr_ratio is 0\.5: must be .*1\.$/],
+  [422, { neftune_noise_alpha: 0 }, /^neftune_noise_alpha is 0: must be .*0\.$/],
+];
+
+const CHOSEN = {
+  lr_scheduler: 'warmup_stable_decay',
+  warmup_steps: 10,
+  weight_decay: 0.1,
+  max_grad_norm: 0.5,
+  optimizer: 'lion',
+  use_rslora: true,
+  use_dora: true,
+  loraplus_lr_ratio: 16,
+  neftune_noise_alpha: 5,
+  train_on: 'last_answer',
+};
+
+describe('how a job is trained', function () {
+  this.timeout(60_000);
+  let database: TestDatabase;
+  let api: ApiOnly;
+  let documented: DocumentedAnswers;
+  let datasetId: number;
+
+  before(async () => {
+    database = await startTestDatabase();
+    api = await startTestApi(database);
+    documented = new DocumentedAnswers((await api.call('GET', '/openapi.json')).body as never);
+    datasetId = Number((await api.upload('rows.csv', 'input,output\na,b\nc,d\ne,f\n')).body.id);
+  });
+  after(async () => {
+    await api?.close();
+    await database?.remove();
+  });
+
+  async function create(settings: object) {
+    const { status, body } = await api.call('POST', '/jobs/', { name: 'job', dataset_id: datasetId, ...settings });
+    documented.check('POST', '/jobs/', status, body);
+    return { status, body };
+  }
+
+  it('is refused with the field, its value, and what to do', async () => {
+    for (const [status, settings, sentence] of REFUSED) {
+      const answer = await create(settings);
+      assert.equal(answer.status, status, JSON.stringify([settings, answer.body]));
+      assert.match(String(answer.body.detail), sentence);
+    }
+    assert.equal((await api.call('GET', '/jobs/')).body.total, 0, 'no refused job was kept');
+  });
+
+  it('is kept as it was chosen, with what was not', async () => {
+    // Leave what was chosen out of resolveHyperparameters (src/models/runs/run-spec.ts), or warmup_ratio out of HYPERPARAMETER_DEFAULTS.
+    const { status, body } = await create({ training_type: 'lora', ...CHOSEN });
+    assert.equal(status, 201, JSON.stringify(body));
+    assert.deepEqual({ ...(body.hyperparameters as object), ...CHOSEN }, body.hyperparameters);
+    const run = await Run.findByPk(Number(body.run_id), { rejectOnEmpty: true });
+    const { hyperparameters } = run.spec;
+    assert.deepEqual({ ...hyperparameters, ...CHOSEN, warmup_ratio: null }, hyperparameters);
+  });
+});
