@@ -144,8 +144,12 @@ def divide(chosen: argparse.Namespace) -> tuple[list[Conversation], list[Convers
         print(note, flush=True)
     if not rows:
         raise BadInput(f"The data file {str(chosen.data)!r} has no rows.")
+    held_out = read_file(chosen.held_out, chosen.on_bad_rows).conversations if chosen.held_out else []
+    if any(row.rejected for row in rows):
+        print("The data are preferences: of each pair, the answer that was chosen is trained on.", flush=True)
+    rows, held_out = ([replace(row, rejected=None) for row in part] for part in (rows, held_out))
     if chosen.held_out:
-        return rows, read_file(chosen.held_out, chosen.on_bad_rows).conversations
+        return rows, held_out
     if not 0 <= chosen.held_out_share <= 0.5:
         raise BadInput(f"held_out_share is {chosen.held_out_share!r}; it must be from 0 to 0.5.")
     if chosen.held_out_share == 0:
@@ -221,7 +225,15 @@ def require_the_same(saved: dict, asked: dict, folder: Path) -> None:
 
 
 def as_lines(rows: list[Conversation]) -> str:
-    return "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
+    return "".join(json.dumps(_line(row), ensure_ascii=False) + "\n" for row in rows)
+
+
+def _line(row: Conversation) -> dict:
+    """Of a row that is no pair, as it was written before there were pairs: checkpoints know the hash of all lines."""
+    line = asdict(row)
+    if row.rejected is None:
+        del line["rejected"]
+    return line
 
 
 def table(traits: list[dict]) -> list[str]:
