@@ -110,7 +110,7 @@ def comparable(name: str, value):
     if name != "hyperparameters" or not isinstance(value, dict):
         return value
     # Checkpoints from before there was a choice.
-    value = {"too_long": "truncate", "batching": "random", "chunk_tokens": 200, "chunk_overlap": 20, "compile": False, "lora_target_modules": None, "weights": None, **_AS_BEFORE, **value}
+    value = {"too_long": "truncate", "batching": "random", "chunk_tokens": 200, "chunk_overlap": 20, "compile": False, "lora_target_modules": None, "weights": None, "beta": 0.1, "loss_type": "sigmoid", **_AS_BEFORE, **value}
     rest = {key: kept for key, kept in value.items() if key not in _WITHOUT_EFFECT}
     return {**rest, "rows_per_step": value["batch_size"] * value["gradient_accumulation"]}
 

@@ -13,8 +13,8 @@ from .hyperparameters import Hyperparameters, hyperparameters_of
 
 PROTOCOL = 1
 TASKS = ("train", "validate", "check")
-TRAINING_TYPES = ("lora", "qlora", "standard", "rag")
-ADAPTED = ("lora", "qlora")  # Of these the base stays as it is, and adapters beside its layers are trained.
+TRAINING_TYPES = ("lora", "qlora", "standard", "rag", "dpo")
+ADAPTED = ("lora", "qlora", "dpo")  # Of these the base stays as it is, and adapters beside its layers are trained.
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,8 @@ class RunFile:
             raise BadInput(f"training_type is {self.training_type!r}; it must be one of {', '.join(TRAINING_TYPES)}.")
         if self.hyperparameters.weights is not None and self.training_type != "standard":
             raise BadInput(f"hyperparameters.weights is {self.hyperparameters.weights!r}, and says in what all weights are trained (standard); leave it out for {self.training_type}.")
+        if self.learns_preferences and self.hyperparameters.too_long == "split":
+            raise BadInput("hyperparameters.too_long is 'split', and training_type is 'dpo': a pair of answers cannot be made several. Choose truncate or drop.")
         if self.save_share is not None and not 0 < self.save_share <= 1:
             raise BadInput(f"save_share is {self.save_share!r}; it must be above 0 and at most 1, or null.")
         if self.today is not None and not is_day(self.today):
@@ -115,6 +117,11 @@ class RunFile:
     def is_merged(self) -> bool:
         """Whether the output holds a whole model, and not only the adapter."""
         return not self.has_adapter or self.hyperparameters.merge
+
+    @property
+    def learns_preferences(self) -> bool:
+        """Whether each row is a pair of answers, one of which was chosen."""
+        return self.training_type == "dpo"
 
     @property
     def has_adapter(self) -> bool:
