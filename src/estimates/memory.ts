@@ -1,6 +1,14 @@
 import { activationBytes } from './activations.ts';
 import { adaptedMatrices, trainableParameters } from './parameters.ts';
-import { hasAdapters, isRounded, longestOf, type Settings, type Training, weightBytes } from './training.ts';
+import {
+  hasAdapters,
+  isRounded,
+  longestOf,
+  type Settings,
+  sequencesOfRow,
+  type Training,
+  weightBytes,
+} from './training.ts';
 
 /** Bytes of the device's memory at the peak of a training, by what takes them. */
 export interface MemoryParts {
@@ -57,7 +65,7 @@ export function memoryOf(training: Training): MemoryParts {
     gradients: trained * gradient,
     optimizer,
     activations: activationBytes(training),
-    logits: logitBytes(training, settings.batch_size * longestOf(training)),
+    logits: logitBytes(training, settings.batch_size * sequencesOfRow(training) * longestOf(training)),
     checkpoint_copy: device.kind === 'cpu' && savesBetween(training) ? copied : 0,
     overhead: OVERHEAD_BYTES[device.kind],
     correction: 0,

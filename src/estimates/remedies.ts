@@ -45,7 +45,9 @@ export function remediesOf(estimated: Estimated, measurements: Measurement[], to
     estimated.training.type === 'standard' && estimated.training.settings.weights !== 'bf16'
       ? [{ weights: 'bf16' }, { weights: 'bf16', ...smallest }]
       : [],
-    estimated.training.type === 'qlora' ? [] : [{ training_type: 'qlora' }, { training_type: 'qlora', ...smallest }],
+    ['qlora', 'dpo'].includes(estimated.training.type)
+      ? []
+      : [{ training_type: 'qlora' }, { training_type: 'qlora', ...smallest }],
   ];
   return groups.flatMap((changes) => firstFitting(changes) ?? []);
 }

@@ -65,7 +65,12 @@ export function isRounded({ shape, settings, device }: Pick<Training, 'shape' | 
 }
 
 export function hasAdapters({ type }: Pick<Training, 'type'>): boolean {
-  return type === 'lora' || type === 'qlora';
+  return type !== 'standard';
+}
+
+/** Sequences that a row is read as: of a pair of answers, one with each. */
+export function sequencesOfRow({ type }: Pick<Training, 'type'>): number {
+  return type === 'dpo' ? 2 : 1;
 }
 
 /** Of the longest sequence that is trained on, in tokens. */

@@ -108,4 +108,27 @@ describe('datasets of preferences', function () {
     const { status, body } = await api.call('POST', '/jobs/plan', { dataset_id: id, training_type: 'lora' });
     assert.equal(status, 200, JSON.stringify(body));
   });
+
+  it('are all that dpo learns from, and beta is nothing to others', async () => {
+    // Let requireRowsFor take rows with one answer, or leave out requirePreferences (src/commands/runs/require-trainable.ts), and these are plans.
+    const { body: one } = await api.upload('one.csv', 'prompt,completion\nHello,Ahoy.\nWho?,We.\n', { name: 'one' });
+    const pair = await upload(pairs(20));
+    for (const [body, sentence] of [
+      [
+        { dataset_id: one.id, training_type: 'dpo' },
+        /has one answer to each question, and training_type dpo learns from two/,
+      ],
+      [{ dataset_id: pair, training_type: 'dpo', too_long: 'split' }, /too_long is "split".*none can be made several/],
+      [
+        { dataset_id: one.id, training_type: 'lora', beta: 0.3 },
+        /beta is 0.3, and training_type is lora, which learns no preferences/,
+      ],
+    ] as const) {
+      const refused = await api.call('POST', '/jobs/', { name: 'refused', ...body });
+      assert.equal(refused.status, 400, JSON.stringify(refused.body));
+      assert.match(String(refused.body.detail), sentence);
+    }
+    const { status, body } = await api.call('POST', '/jobs/plan', { dataset_id: pair, training_type: 'dpo' });
+    assert.equal(status, 200, JSON.stringify(body));
+  });
 });

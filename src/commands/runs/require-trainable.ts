@@ -32,6 +32,7 @@ export function requireTrainable(wanted: Wanted, config: TrainingDefaults): { ty
       `weights is "${others.weights}", and says in what all weights are trained, by training_type "standard". Leave it out for "${type}".`,
     );
   requireAdapters(type, wanted.hyperparameters);
+  requirePreferences(type, wanted.hyperparameters);
   requireIndexed(type, wanted.embedding_model);
   requireNoIndex(type, wanted.validation_dataset_id);
   return { type, model: wanted.base_model ?? config.default_model };
@@ -39,11 +40,25 @@ export function requireTrainable(wanted: Wanted, config: TrainingDefaults): { ty
 
 /** Where there are no adapters, nothing is said by which layers get some, and by what becomes of them. @throws UserError */
 function requireAdapters(type: TrainingType, { merge, lora_target_modules }: HyperparameterChoices): void {
-  if (type === 'lora' || type === 'qlora') return;
+  if (type === 'lora' || type === 'qlora' || type === 'dpo') return;
   const meaningless = lora_target_modules ? { lora_target_modules } : merge === false ? { merge } : {};
   for (const [name, value] of Object.entries(meaningless))
     throw new UserError(
       `${name} is ${JSON.stringify(value)}, and training_type is ${type}, which trains no adapters. Leave it out, or send {"training_type": "lora"} or {"training_type": "qlora"}.`,
+    );
+}
+
+/** Only of two answers to a question one is preferred, and a pair is never made several. @throws UserError */
+function requirePreferences(type: TrainingType, { beta, loss_type, too_long }: HyperparameterChoices): void {
+  if (type === 'dpo' && too_long === 'split')
+    throw new UserError(
+      'too_long is "split", and training_type is dpo, which learns from pairs of answers: none can be made several. Choose "truncate" or "drop".',
+    );
+  if (type === 'dpo') return;
+  const [chosen] = Object.entries({ beta, loss_type }).filter(([, value]) => value !== undefined);
+  if (chosen)
+    throw new UserError(
+      `${chosen[0]} is ${JSON.stringify(chosen[1])}, and training_type is ${type}, which learns no preferences. Leave it out, or send {"training_type": "dpo"}.`,
     );
 }
 

@@ -4,6 +4,7 @@ import { MIXING_POLICIES } from '../../datasets/shares.ts';
 import {
   BAD_ROWS_CHOICES,
   BATCHING_CHOICES,
+  LOSS_TYPE_CHOICES,
   REASONING_CHOICES,
   TOO_LONG_CHOICES,
   TOOL_CALLS_CHOICES,
@@ -34,6 +35,8 @@ export const HYPERPARAMETER_DEFAULTS = {
   reasoning: 'inline',
   tool_calls: 'refuse',
   on_bad_rows: 'refuse',
+  beta: 0.1,
+  loss_type: 'sigmoid',
 } as const;
 
 /** Of hyperparameters that are also made from what users of another API choose. */
@@ -75,6 +78,8 @@ export const HyperparameterChoicesSchema = z.strictObject({
   reasoning: z.enum(REASONING_CHOICES).meta(about('reasoning')).optional(),
   tool_calls: z.enum(TOOL_CALLS_CHOICES).meta(about('tool_calls')).optional(),
   on_bad_rows: z.enum(BAD_ROWS_CHOICES).meta(about('on_bad_rows')).optional(),
+  beta: z.number().gt(0).max(10).meta(about('beta')).optional(),
+  loss_type: z.enum(LOSS_TYPE_CHOICES).meta(about('loss_type')).optional(),
 });
 export type HyperparameterChoices = z.infer<typeof HyperparameterChoicesSchema>;
 
