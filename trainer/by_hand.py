@@ -31,7 +31,7 @@ DEFAULTS = {
     "batch_size": 4, "gradient_accumulation": 1, "epochs": 3, "lora_r": 16, "lora_alpha": 32, "lora_dropout": 0.05,
     "max_length": 1024, "seed": 42, "save_steps": 50, "max_steps": None, "batching": "like_length",
 }  # fmt: skip
-LEARNING_RATES = {"lora": 2e-4, "qlora": 2e-4, "standard": 2e-5, "rag": 2e-4}  # All weights take smaller steps than adapters; an index takes none.
+LEARNING_RATES = {"lora": 2e-4, "qlora": 2e-4, "standard": 2e-5, "rag": 2e-4, "dpo": 5e-5}  # All weights take smaller steps than adapters; an index takes none.
 SAVE_SHARE = 0.03
 EMBEDDING_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 VALIDATION = {"max_rows_per_trait": 32, "max_new_tokens": None}
@@ -41,11 +41,11 @@ METAVARS = {int: "N", float: "X", str: "CHOICE", list: "A,B"}
 HELP = {
     "batch_size": "rows at once: fewer need less memory",
     "gradient_accumulation": "batches of a step",
-    "learning_rate": "how much is learnt from a step, above 0 and at most 1; not given: 2e-4, or 2e-5 for standard",
+    "learning_rate": "how much is learnt from a step, above 0 and at most 1; not given: 2e-4, or 2e-5 for standard, and 5e-5 for dpo",
     "epochs": "how often every row is seen",
-    "lora_r": "rank of the adapters (lora, qlora)",
-    "lora_alpha": "weight of the adapters (lora, qlora)",
-    "lora_dropout": "from 0 to 1 (lora, qlora)",
+    "lora_r": "rank of the adapters (lora, qlora, dpo)",
+    "lora_alpha": "weight of the adapters (lora, qlora, dpo)",
+    "lora_dropout": "from 0 to 1 (lora, qlora, dpo)",
     "max_length": "of an example, in tokens",
     "seed": "of every choice at random; on the CPU the same seed gives the same model",
     "save_steps": "steps between checkpoints",
@@ -55,7 +55,7 @@ HELP = {
     "eval_steps": "steps between evaluations on held-out rows; 0: never; not given: so that it costs little",
     "early_stopping_patience": "evaluations without a better one after which it ends, with the best model",
     "compile": "torch.compile: slow to begin, faster where steps are many and alike",
-    "lora_target_modules": "layers that get adapters, as q_proj,v_proj; not given: every linear layer but the output's (lora, qlora)",
+    "lora_target_modules": "layers that get adapters, as q_proj,v_proj; not given: every linear layer but the output's (lora, qlora, dpo)",
     "activation_checkpointing": "compute activations twice instead of keeping them: less memory, more time",
     "weights": "in what all weights are trained: fp32, or bf16 in half the memory; not given: fp32, unless a GPU has no room for that (standard)",
     "reasoning": "what is done with thoughts that the chat template cannot show: inline or drop",
@@ -67,12 +67,14 @@ HELP = {
     "weight_decay": "how fast weights are drawn towards 0, from 0 to 1",
     "max_grad_norm": "longer gradients are shortened to it; 0: never",
     "optimizer": "adamw, adamw_8bit, paged_adamw_8bit, adafactor, lion or muon; not given: adamw (on a GPU, of qlora: paged_adamw_8bit)",
-    "use_rslora": "divide lora_alpha by the root of lora_r (lora, qlora)",
-    "use_dora": "learn the length of each row of weights apart from its direction (lora, qlora)",
-    "loraplus_lr_ratio": "how much faster the second matrix of an adapter learns than the first, 1 or more (lora, qlora)",
+    "use_rslora": "divide lora_alpha by the root of lora_r (lora, qlora, dpo)",
+    "use_dora": "learn the length of each row of weights apart from its direction (lora, qlora, dpo)",
+    "loraplus_lr_ratio": "how much faster the second matrix of an adapter learns than the first, 1 or more (lora, qlora, dpo)",
     "neftune_noise_alpha": "noise upon what the model reads while it trains; not given: none",
     "train_on": "what is learnt of a conversation: answers, everything, or last_answer",
-    "merge": "write the merged model beside the adapter (lora, qlora)",
+    "merge": "write the merged model beside the adapter (lora, qlora, dpo)",
+    "beta": "how close the model is kept to its base, above 0 and at most 10 (dpo)",
+    "loss_type": "how a preference is learnt: sigmoid or ipo (dpo)",
     "chunk_tokens": "size of a chunk (rag)",
     "chunk_overlap": "tokens that a chunk has in common with the next (rag)",
 }
@@ -83,7 +85,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", required=True, metavar="DIRECTORY_OR_NAME", help="what is trained: a directory, or ORG/NAME in the Hugging Face cache")
     parser.add_argument("--embedding-model", metavar="DIRECTORY_OR_NAME", help=f"that makes the index where --model answers from it (rag; default: {EMBEDDING_MODEL})")
     parser.add_argument("--output", type=Path, required=True, metavar="DIRECTORY")
-    parser.add_argument("--type", choices=TRAINING_TYPES, default="qlora", help="adapters on a model as it is (lora), or in 4 bits (qlora, the default), all weights (standard), or an index of all texts and answers (rag)")
+    parser.add_argument("--type", choices=TRAINING_TYPES, default="qlora", help="adapters on a model as it is (lora), or in 4 bits (qlora, the default), all weights (standard), adapters from pairs of answers (dpo), or an index of all texts and answers (rag)")
     parser.add_argument("--held-out", type=Path, metavar="FILE", help="rows to compare on; without it some of the data are kept back")
     parser.add_argument("--held-out-share", type=float, default=0.1, metavar="SHARE", help="of the data, from 0 to 0.5 (default: 0.1); 0: nothing is compared")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of the CPU (default: %(default)s)")
@@ -153,10 +155,15 @@ def divide(chosen: argparse.Namespace) -> tuple[list[Conversation], list[Convers
     rows = data.conversations
     for note in data.notes:
         print(note, flush=True)
+    if chosen.type != "dpo" and any(row.rejected for row in rows):
+        print("The data are preferences: of each pair, the answer that was chosen is trained on. To learn from both, choose --type dpo.", flush=True)
     if not rows:
         raise BadInput(f"The data file {str(chosen.data)!r} has no rows.")
+    held_out = read_file(chosen.held_out, chosen.on_bad_rows).conversations if chosen.held_out else []
+    if chosen.type != "dpo":
+        rows, held_out = ([replace(row, rejected=None) for row in part] for part in (rows, held_out))
     if chosen.held_out:
-        return rows, read_file(chosen.held_out, chosen.on_bad_rows).conversations
+        return rows, held_out
     if not 0 <= chosen.held_out_share <= 0.5:
         raise BadInput(f"held_out_share is {chosen.held_out_share!r}; it must be from 0 to 0.5.")
     if chosen.held_out_share == 0:
@@ -232,7 +239,15 @@ def require_the_same(saved: dict, asked: dict, folder: Path) -> None:
 
 
 def as_lines(rows: list[Conversation]) -> str:
-    return "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
+    return "".join(json.dumps(_line(row), ensure_ascii=False) + "\n" for row in rows)
+
+
+def _line(row: Conversation) -> dict:
+    """Of a row that is no pair, as it was written before there were pairs: checkpoints know the hash of all lines."""
+    line = asdict(row)
+    if row.rejected is None:
+        del line["rejected"]
+    return line
 
 
 def table(traits: list[dict]) -> list[str]:

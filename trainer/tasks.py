@@ -31,6 +31,8 @@ def train(run_file: RunFile, events: Events, commands: Commands) -> dict:
     if not conversations:
         raise BadInput(f"The data file {str(run_file.train)!r} has no rows.")
     held_out = _held_out(run_file)
+    require_rows_of(run_file, conversations, "training")
+    require_rows_of(run_file, held_out, "held-out")
     if run_file.training_type == "rag":
         from .retrieval.indexing import index
 
@@ -49,6 +51,14 @@ def validate(run_file: RunFile, events: Events) -> dict:
     else:
         from .validation.validation import validate
     return validate(run_file, held_out, events)
+
+
+def require_rows_of(run_file: RunFile, rows: list[Conversation], which: str) -> None:
+    """That rows are pairs of answers where these are learnt, and nowhere else. Raises BadInput."""
+    for number, row in enumerate(rows, start=1):
+        if (row.rejected is not None) != run_file.learns_preferences:
+            has = "has one answer, and dpo learns from a chosen and a rejected one" if run_file.learns_preferences else f"is a pair of answers, and {run_file.training_type} learns one"
+            raise BadInput(f"Row {number} of the {which} data {has}. Choose another training_type, or other data.")
 
 
 def _held_out(run_file: RunFile) -> list[Conversation]:

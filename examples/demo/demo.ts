@@ -5,13 +5,12 @@ import type { Env } from '../../src/platform/env.ts';
 import { ensureTrainerPython } from '../../src/platform/python.ts';
 import { installModel } from '../../src/processes/model-command.ts';
 import { type RunningService, startService } from '../../src/processes/start/start.ts';
-import { TRAINING_TYPES, type TrainingType } from '../../src/trainer/training-types.ts';
 import { ApiClient, type WatchedProject } from './api-client.ts';
 import { DEMO_DATASETS, type DemoDataset, PUBLISHED_DATASETS } from './datasets.ts';
 import { generateDemoData } from './generate.ts';
 import { killWorkerAndTrainer } from './kill.ts';
 
-import { DEMO_TRAININGS, SAVE_STEPS } from './training-types.ts';
+import { DEMO_TRAININGS, type DemoType, SAVE_STEPS } from './training-types.ts';
 
 const LOOK_EVERY_MS = 400;
 const DEFAULT_MAX_ROWS = 240;
@@ -30,8 +29,9 @@ export async function main(env: Env, options: DemoOptions): Promise<void> {
   const maxRows = Number(options.maxRows ?? DEFAULT_MAX_ROWS);
   if (!Number.isInteger(maxRows) || maxRows < 1)
     throw new Error(`--max-rows is ${options.maxRows}; give a whole number of at least 1.`);
-  const type = TRAINING_TYPES.find((known) => known === options.type);
-  if (!type) throw new Error(`--type is ${options.type}; give one of ${TRAINING_TYPES.join(', ')}.`);
+  const types = Object.keys(DEMO_TRAININGS) as DemoType[];
+  const type = types.find((known) => known === options.type);
+  if (!type) throw new Error(`--type is ${options.type}; give one of ${types.join(', ')}.`);
   const say = (line: string) => console.log(line);
   await ensureTrainerPython({ env, onProgress: say });
   const [base, ...others] = DEMO_TRAININGS[type].installs;
@@ -78,7 +78,7 @@ async function prepareProject(
   api: ApiClient,
   dir: string,
   datasets: DemoDataset[],
-  type: TrainingType,
+  type: DemoType,
   model: string,
   maxRows: number,
 ): Promise<number> {

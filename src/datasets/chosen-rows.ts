@@ -41,7 +41,7 @@ export interface ChosenRows {
 }
 
 /**
- * Plans a mixture and chooses its rows, as the tables `train` and `held_out` (messages and tools as JSON text, trait,
+ * Plans a mixture and chooses its rows, as the tables `train` and `held_out` (messages, rejected and tools as JSON text, trait,
  * dataset_id, row_number, share, position). A held-out row whose conversation also is among the training rows, of whichever
  * dataset, is left out; another one of its dataset takes its place where there is one.
  * @param readsAtMost of a larger mixture, so many training rows are read, and similar ones are not looked for
@@ -145,14 +145,14 @@ function drawPlaces({ rows, heldOut, allocated }: DatasetShare, random: (below: 
 /** The chosen rows with their conversations, as the table `conversations`, and `shares`; and `train`, which are some of them. */
 async function readConversations(connection: DuckDBConnection, shares: SharedSource[], most: number): Promise<void> {
   await connection.run(
-    'CREATE TABLE conversations (share INTEGER, row_number INTEGER, is_train BOOLEAN, position INTEGER, messages VARCHAR, tools VARCHAR, unused VARCHAR)',
+    'CREATE TABLE conversations (share INTEGER, row_number INTEGER, is_train BOOLEAN, position INTEGER, messages VARCHAR, rejected VARCHAR, tools VARCHAR, unused VARCHAR)',
   );
   if (Number.isFinite(most)) await connection.run(`DELETE FROM chosen WHERE is_train AND position >= ${most}`);
   for (const [index, { source }] of shares.entries()) {
-    const rows = `SELECT row AS file_row, messages, tools, unused FROM ${await conversationsOf(connection, source)}
+    const rows = `SELECT row AS file_row, messages, rejected, tools, unused FROM ${await conversationsOf(connection, source)}
       WHERE row IN (SELECT row_number FROM chosen WHERE share = ${index})`;
     await connection.run(
-      `INSERT INTO conversations SELECT chosen.*, messages, tools, unused FROM (${rows}) JOIN chosen ON row_number = file_row AND share = ${index}`,
+      `INSERT INTO conversations SELECT chosen.*, messages, rejected, tools, unused FROM (${rows}) JOIN chosen ON row_number = file_row AND share = ${index}`,
     );
   }
   await connection.run('CREATE TABLE shares (share INTEGER, trait VARCHAR, dataset_id BIGINT, held_out INTEGER)');

@@ -21,7 +21,8 @@ export function idOf(share: string, row: string): string {
 }
 
 /** Of the table `train`, and of `held_out`. */
-export const COLUMNS = 'messages, tools, trait, dataset_id, row_number::BIGINT AS row_number, share, position';
+export const COLUMNS =
+  'messages, rejected, tools, trait, dataset_id, row_number::BIGINT AS row_number, share, position';
 
 /** The numbers that a query gives, in its order. */
 export async function numbersOf(connection: DuckDBConnection, sql: string): Promise<Int32Array> {

@@ -8,7 +8,7 @@ export interface MappedRows {
 }
 
 /** Higher when rows are read otherwise: what was read before is read again then. */
-export const READING_VERSION = 2;
+export const READING_VERSION = 3;
 const READ = '.conversations.parquet';
 const TEXTS = '.conversations.texts';
 

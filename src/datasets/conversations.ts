@@ -18,6 +18,7 @@ import { identifier, literal } from './sql.ts';
  * - row: its number, from 0
  * - problem: why it gives no conversation, as the end of a sentence; NULL where it gives one
  * - messages: JSON text of a list of messages without empty fields; for plain text, of one message with the role "text"
+ * - rejected: of preferences, what the other answer has in place of that which is learnt, as JSON text of messages; or NULL
  * - tools: the definitions of its tools as JSON text, or NULL
  * - unused: JSON text of a list of what training makes no use of, or NULL
  *
@@ -60,13 +61,15 @@ export async function noteTexts(rows: MappedRows): Promise<void> {
 async function readConversations(rows: MappedRows): Promise<string> {
   const { parquetPath } = rows;
   const path = conversationFiles(rows).read;
-  const select = `(SELECT file_row_number AS row, problem, messages, tools, unused FROM read_parquet(${literal(path)}, file_row_number=true))`;
+  const select = `(SELECT file_row_number AS row, problem, messages, rejected, tools, unused FROM read_parquet(${literal(path)}, file_row_number=true))`;
   if (await exists(path)) return select;
   const partial = `${path}.${randomUUID()}.partial`;
   const limits = { folders: [dirname(parquetPath)], threads: 1 };
   await withDuckDb({ ...limits, memory: '128MB', moreMemory: '512MB' }, async (reader) =>
     withDuckDb({ ...limits, memory: '256MB' }, async (writer) => {
-      await writer.run('CREATE TABLE rows (problem VARCHAR, messages VARCHAR, tools VARCHAR, unused VARCHAR)');
+      await writer.run(
+        'CREATE TABLE rows (problem VARCHAR, messages VARCHAR, rejected VARCHAR, tools VARCHAR, unused VARCHAR)',
+      );
       await copyRows(reader, writer, rows);
       await writer.run(`COPY rows TO ${literal(partial)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 10240)`);
     }),
@@ -85,6 +88,7 @@ async function copyRows(reader: DuckDBConnection, writer: DuckDBConnection, rows
       const { conversation, problem, unused } = readRow(rows.mapping, cellsOf(values as (string | boolean | null)[]));
       append(problem);
       append(conversation && jsonOf(conversation.messages));
+      append(conversation?.rejected ? jsonOf(conversation.rejected) : null);
       append(conversation?.tools ? jsonOf(conversation.tools) : null);
       append(unused.size === 0 ? null : JSON.stringify([...unused]));
       appender.endRow();

@@ -24,14 +24,14 @@ const NAMES = FORMATS.columns;
 /**
  * The mapping that fits: of those that the columns' names or their content suggest, the first by which at least half of
  * the first thousand rows are conversations; else the one by which most are. Names that published conventions give to columns
- * go before others. Files of preferences are never guessed to be conversations.
+ * go before others. Pairs of answers, one of which was preferred, are never guessed to be conversations.
  * @param from a Parquet, or a query
  */
 export async function detectMapping(connection: DuckDBConnection, from: string): Promise<Detected> {
   const { columns, rows } = await sampleOf(connection, from);
   const find = finder(columns);
   const [chosen, rejected] = [find(NAMES.chosen), find(NAMES.rejected)];
-  if (chosen !== undefined && rejected !== undefined) return preferences(chosen, rejected, find);
+  if (chosen !== undefined && rejected !== undefined) return preferences({ chosen, rejected }, find, rows);
   const two = NAMES.two_answers
     .map(([first, second]) => [find([first]), find([second])])
     .find((pair) => pair.every((column) => column !== undefined));
@@ -67,13 +67,21 @@ function withColumns<T extends Record<string, string | undefined>>(parts: T): { 
   };
 }
 
-function preferences(chosen: string, rejected: string, find: Find): Detected {
+type Pair = { chosen: string; rejected: string };
+
+/** Pairs of answers. Where more rows are pairs without the column that seems to have the prompt, the answers have it themselves. */
+function preferences(pair: Pair, find: Find, rows: Cells[]): Detected {
+  const { chosen, rejected } = pair;
   const prompt = find([...NAMES.prompt, ...NAMES.messages], chosen, rejected);
-  const mapping = withColumns({ chosen, prompt, system: find(NAMES.system), tools: find(NAMES.tools) }) as Mapping;
+  const around = { system: find(NAMES.system), tools: find(NAMES.tools) };
+  const mappingOf = (more: Record<string, string | undefined>) => withColumns({ ...pair, ...more }) as Mapping & Pair;
+  const [apart, whole] = [mappingOf({ prompt, ...around }), mappingOf(around)];
+  const mapping = partOf(whole, rows) > partOf(apart, rows) ? whole : apart;
+  const { rejected: _, ...preferredAlone } = mapping;
   return {
-    mapping: null,
-    alternatives: [mapping],
-    note: `This is a file of preferences (${chosen}, ${rejected}), which are not guessed to be conversations. To train on what was preferred, give it the mapping ${JSON.stringify(mapping)}.`,
+    mapping,
+    alternatives: [preferredAlone],
+    note: `This is a file of preferences (${chosen}, ${rejected}), which the training type dpo learns from. To train on what was preferred alone, give it the mapping ${JSON.stringify(preferredAlone)}.`,
   };
 }
 

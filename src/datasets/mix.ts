@@ -19,8 +19,8 @@ export interface MixRequest extends MixtureSpec {
 const MEMORY = { memory: '512MB', moreMemory: '1536MB' };
 
 /**
- * Plans a mixture and writes train.parquet, held_out.parquet (messages and tools as JSON text, trait, dataset_id,
- * row_number), the plan and the manifest into `dir`. The same choices, datasets and seed give the same bytes on every machine.
+ * Plans a mixture and writes train.parquet, held_out.parquet (messages, tools and, of preferences, rejected as JSON text, trait,
+ * dataset_id, row_number), the plan and the manifest into `dir`. The same choices, datasets and seed give the same bytes on every machine.
  * @throws DatasetError when nothing is left to train on, or as planMixture does
  */
 export async function mix({ dir, threads, ...spec }: MixRequest): Promise<MixtureManifest> {
@@ -65,8 +65,11 @@ async function countsOf(connection: DuckDBConnection, shares: SharedSource[]): P
 }
 
 async function writeRows(connection: DuckDBConnection, table: 'train' | 'held_out', path: string) {
+  // Mixtures of other rows stay the bytes that they were before there were preferences.
+  const ofPreferences = await connection.runAndReadAll(`SELECT 1 FROM ${table} WHERE rejected IS NOT NULL LIMIT 1`);
+  const rejected = ofPreferences.currentRowCount > 0 ? 'rejected, ' : '';
   await connection.run(
-    `COPY (SELECT messages, tools, trait, dataset_id, row_number FROM ${table} ORDER BY position) TO ${literal(path)} (FORMAT parquet, COMPRESSION zstd)`,
+    `COPY (SELECT messages, ${rejected}tools, trait, dataset_id, row_number FROM ${table} ORDER BY position) TO ${literal(path)} (FORMAT parquet, COMPRESSION zstd)`,
   );
   const found = await connection.runAndReadAll(`SELECT count(*)::INTEGER AS rows FROM ${table}`);
   return { file: basename(path), rows: Number(found.getRowObjectsJson()[0]?.rows), sha256: await sha256OfFile(path) };

@@ -12,6 +12,8 @@ export interface MixtureRow {
   /** In the dataset, from 0. */
   row_number: number;
   messages: Message[];
+  /** Of preferences, what the other answer has in place of that which is learnt. */
+  rejected: Message[] | null;
   /** Definitions of the tools that its messages use. */
   tools: unknown[] | null;
 }
@@ -31,20 +33,22 @@ export interface MixtureRowsRequest {
 export async function readMixtureRows({ dir, part, offset, count }: MixtureRowsRequest): Promise<MixtureRow[]> {
   const rows = `read_parquet(${literal(join(dir, `${part}.parquet`))}, file_row_number=true)`;
   return await withDuckDb({ memory: '256MB', folders: [dir], threads: 1 }, async (connection) => {
-    // Mixtures from before tools were kept have no such column.
+    // Mixtures from before tools were kept have no such column, and only those of preferences have what was rejected.
     const described = await connection.runAndReadAll(`DESCRIBE SELECT * FROM ${rows}`);
-    const hasTools = described.getRowObjectsJson().some(({ column_name }) => column_name === 'tools');
+    const columns = new Set(described.getRowObjectsJson().map(({ column_name }) => column_name));
+    const orNull = (column: string) => (columns.has(column) ? column : `NULL AS ${column}`);
     const found = await connection.runAndReadAll(
-      `SELECT trait, dataset_id, row_number, messages, ${hasTools ? 'tools' : 'NULL AS tools'} FROM ${rows}
+      `SELECT trait, dataset_id, row_number, messages, ${orNull('rejected')}, ${orNull('tools')} FROM ${rows}
        WHERE file_row_number BETWEEN ${offset} AND ${offset + count - 1} ORDER BY file_row_number`,
     );
     const texts = found.getRowObjects();
-    refuseTooLong(texts.flatMap(({ messages, tools }) => [messages, tools]));
-    return texts.map(({ trait, dataset_id, row_number, messages, tools }) => ({
+    refuseTooLong(texts.flatMap(({ messages, rejected, tools }) => [messages, rejected, tools]));
+    return texts.map(({ trait, dataset_id, row_number, messages, rejected, tools }) => ({
       trait: String(trait),
       dataset_id: Number(dataset_id),
       row_number: Number(row_number),
       messages: JSON.parse(String(messages)),
+      rejected: rejected === null ? null : JSON.parse(String(rejected)),
       tools: tools === null ? null : JSON.parse(String(tools)),
     }));
   }).catch((error) => {

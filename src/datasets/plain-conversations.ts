@@ -27,7 +27,7 @@ export async function plainConversations(
 ): Promise<string | null> {
   const row = plainRow(mapping, await columnTypes(connection, `read_parquet(${literal(parquetPath)})`));
   if (row === null) return null;
-  return `(SELECT file_row_number AS row, ${row.problem} AS problem, ${row.messages} AS messages, NULL::VARCHAR AS tools, ${row.unused} AS unused
+  return `(SELECT file_row_number AS row, ${row.problem} AS problem, ${row.messages} AS messages, NULL::VARCHAR AS rejected, NULL::VARCHAR AS tools, ${row.unused} AS unused
     FROM read_parquet(${literal(parquetPath)}, file_row_number=true))`;
 }
 

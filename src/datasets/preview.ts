@@ -14,6 +14,8 @@ export interface PreviewRow {
   values: Record<string, string | null>;
   /** The conversation that the row gives; null where it gives none. */
   messages: Message[] | null;
+  /** Of preferences, what the other answer has in place of that which is learnt. */
+  rejected: Message[] | null;
   /** Definitions of the tools that its messages use. */
   tools: unknown[] | null;
   /** Why it gives none. */
@@ -82,6 +84,7 @@ export async function shownRows(
       values: Object.fromEntries(columns.map((name) => [name, shown[name] ?? null])),
       // As they are trained on, and no marks of how a number was written.
       messages: read.conversation && JSON.parse(jsonOf(read.conversation.messages)),
+      rejected: read.conversation?.rejected ? JSON.parse(jsonOf(read.conversation.rejected)) : null,
       tools: read.conversation?.tools ? JSON.parse(jsonOf(read.conversation.tools)) : null,
       unusable: read.problem,
       unused: [...read.unused],

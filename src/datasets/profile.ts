@@ -8,10 +8,10 @@ import { type LengthBucket, type Lengths, lengthBuckets } from './lengths.ts';
 import { shownRows } from './preview.ts';
 import { withProgress } from './progress.ts';
 import { FORMATS } from './rows/formats.ts';
-import type { Mapping } from './rows/mapping.ts';
+import { isOfPreferences, type Mapping } from './rows/mapping.ts';
 import { identifier, literal } from './sql.ts';
 import type { UnusableRows, UnusedPart } from './told-of-rows.ts';
-import { charactersOf } from './trainable-rows.ts';
+import { CONTENT, charactersOf } from './trainable-rows.ts';
 
 export interface ProfileRequest {
   parquetPath: string;
@@ -36,6 +36,16 @@ export interface RoleProfile {
   languages: { language: string; percent: number }[];
 }
 
+/** Which of two answers is the longer one: what prefers the longer may teach no more than that. */
+export interface PreferenceLengths {
+  /** Rows whose chosen answer is longer than the rejected one, and shorter; in the others both are as long as each other. */
+  chosen_longer: number;
+  chosen_shorter: number;
+  /** Of the answers of a row, mean. */
+  chosen_characters: number;
+  rejected_characters: number;
+}
+
 export interface Profile {
   rows: number;
   usable_rows: number;
@@ -51,6 +61,8 @@ export interface Profile {
   characters: Lengths | null;
   /** How many of them are about how long; null when no row gives one. */
   character_histogram: LengthBucket[] | null;
+  /** Null where rows are no pairs of answers. */
+  preferences: PreferenceLengths | null;
   columns: ColumnProfile[];
   roles: RoleProfile[];
 }
@@ -94,14 +106,19 @@ async function profileWith(
       longest_row: null,
       characters: null,
       character_histogram: null,
+      preferences: null,
       columns: columnProfiles,
       roles: [],
     };
   const rows = await conversationsOf(connection, { parquetPath, mapping });
-  await connection.run(`CREATE VIEW conversations AS SELECT row, messages FROM ${rows} WHERE problem IS NULL`);
+  await connection.run(
+    `CREATE VIEW conversations AS SELECT row, messages, rejected FROM ${rows} WHERE problem IS NULL`,
+  );
   const conversations = await profileConversations(connection);
   next();
-  return { ...counts, ...conversations, columns: columnProfiles, roles: await profileRoles(connection, next) };
+  const preferences = isOfPreferences(mapping) ? await preferenceLengths(connection) : null;
+  const roles = await profileRoles(connection, next);
+  return { ...counts, ...conversations, preferences, columns: columnProfiles, roles };
 }
 
 /** Named aggregates of a length, see Lengths. */
@@ -143,7 +160,7 @@ async function profileConversations(connection: DuckDBConnection) {
   const found = await connection.runAndReadAll(
     `SELECT to_json(${lengthsSql('length')})::VARCHAR AS characters, to_json(histogram(${ROUNDED_LENGTH}))::VARCHAR AS counts, arg_max(row, length)::INTEGER AS longest_row,
        (count(*) - count(DISTINCT content))::INTEGER AS duplicates, count(*) FILTER (has_special)::INTEGER AS rows_with_special_tokens
-     FROM (SELECT row, ${charactersOf('messages')}::INTEGER AS length, md5_number(messages) AS content,
+     FROM (SELECT row, ${charactersOf('messages')}::INTEGER AS length, ${CONTENT} AS content,
        regexp_matches(messages, ${literal(FORMATS.special_tokens)}) AS has_special FROM conversations)`,
   );
   const [row] = found.getRowObjectsJson();
@@ -159,6 +176,21 @@ async function profileConversations(connection: DuckDBConnection) {
       characters,
     ),
   };
+}
+
+async function preferenceLengths(connection: DuckDBConnection): Promise<PreferenceLengths> {
+  const found = await connection.runAndReadAll(
+    `SELECT count(*) FILTER (chosen > rejected)::INTEGER AS chosen_longer, count(*) FILTER (chosen < rejected)::INTEGER AS chosen_shorter,
+       avg(chosen)::DOUBLE AS chosen_characters, avg(rejected)::DOUBLE AS rejected_characters
+     FROM (SELECT ${answerCharacters('messages')} AS chosen, ${answerCharacters('rejected')} AS rejected FROM conversations)`,
+  );
+  return found.getRowObjectsJson()[0] as unknown as PreferenceLengths;
+}
+
+/** Characters of what is learnt of a conversation, as an SQL expression over its JSON text. */
+function answerCharacters(messages: string): string {
+  const answers = `list_filter(CAST(${messages} AS JSON[]), lambda m: (m ->> 'role') = 'assistant' AND (m ->> 'weight') IS NULL)`;
+  return `list_sum(list_transform(${answers}, lambda m: length(m ->> 'content')))`;
 }
 
 async function profileRoles(connection: DuckDBConnection, next: () => void): Promise<RoleProfile[]> {

@@ -8,24 +8,26 @@ export interface RowSource extends MappedRows {
   filters?: RowFilters | undefined;
 }
 
-/** A query for the conversations of the rows that a dataset's filters of single rows leave: `row`, from 0, and messages. */
+/** A query for the conversations of the rows that a dataset's filters of single rows leave: `row`, from 0, messages and rejected. */
 export async function conversationsSql(
   connection: DuckDBConnection,
   { filters = {}, ...rows }: RowSource,
 ): Promise<string> {
   const conditions = ['problem IS NULL'];
   if (filters.max_characters !== undefined) conditions.push(`${charactersOf('messages')} <= ${filters.max_characters}`);
-  return `SELECT row, messages FROM ${await conversationsOf(connection, rows)} WHERE ${conditions.join(' AND ')}`;
+  return `SELECT row, messages, rejected FROM ${await conversationsOf(connection, rows)} WHERE ${conditions.join(' AND ')}`;
 }
 
 /** A query for the numbers of the rows that may be chosen, as the column `row`, in their order. */
 export async function trainableRowsSql(connection: DuckDBConnection, source: RowSource): Promise<string> {
   const rows = await conversationsSql(connection, source);
-  // A hash of 128 bits stands for the conversation: all of them do not fit into memory.
   return source.filters?.drop_duplicates
-    ? `SELECT min(row)::INTEGER AS row FROM (${rows}) GROUP BY md5_number(messages) ORDER BY 1`
+    ? `SELECT min(row)::INTEGER AS row FROM (${rows}) GROUP BY ${CONTENT} ORDER BY 1`
     : `SELECT row::INTEGER AS row FROM (${rows}) ORDER BY row`;
 }
+
+/** Of a row, what it says, as an SQL expression. A hash of 128 bits stands for it: all of them do not fit into memory. */
+export const CONTENT = 'md5_number(concat(messages, rejected))';
 
 /** Characters of all messages of a conversation, as an SQL expression over its JSON text. */
 export function charactersOf(messages: string): string {

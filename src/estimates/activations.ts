@@ -1,5 +1,5 @@
 import { adaptedMatrices } from './parameters.ts';
-import { hasAdapters, longestOf, rowsAtOnce, type Training, weightBytes } from './training.ts';
+import { hasAdapters, longestOf, sequencesAtOnce, type Training, weightBytes } from './training.ts';
 
 /**
  * Bytes that a layer keeps of each token for the backward pass, for each number of its widths. Counted on Llamas of several sizes, each
@@ -21,7 +21,7 @@ const ALLOCATED = { cpu: 1.25, cuda: 1.05 };
 /** Of the longest batch: it is tried before the first step (trainer/training/rehearsal.py), and decides the peak. */
 export function activationBytes(training: Training): number {
   const { shape, settings, device } = training;
-  const tokens = ALLOCATED[device.kind] * rowsAtOnce(training) * longestOf(training);
+  const tokens = ALLOCATED[device.kind] * sequencesAtOnce(training) * longestOf(training);
   const layer = keptOfLayer(training);
   if (!settings.activation_checkpointing) return Math.round(tokens * layer * (shape.layers + GOING_BACK));
   // The input of each layer, and everything of the one that is computed again.

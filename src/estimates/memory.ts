@@ -5,8 +5,8 @@ import {
   hasAdapters,
   isRounded,
   longestOf,
-  rowsAtOnce,
   type Settings,
+  sequencesAtOnce,
   type Training,
   weightBytes,
 } from './training.ts';
@@ -71,7 +71,7 @@ export function memoryOf(training: Training): MemoryParts {
     gradients: trained * gradient,
     optimizer,
     activations: activationBytes(training),
-    logits: logitBytes(training, rowsAtOnce(training) * longestOf(training)),
+    logits: logitBytes(training, sequencesAtOnce(training) * longestOf(training)),
     checkpoint_copy: device.kind === 'cpu' && savesBetween(training) ? copied : 0,
     // torch's DistributedDataParallel has buckets as large as the gradients.
     overhead: OVERHEAD_BYTES[device.kind] + (device.processes > 1 ? trained * gradient : 0),

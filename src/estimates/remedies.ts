@@ -43,7 +43,9 @@ export function remediesOf(estimated: Estimated, measurements: Measurement[], to
     checkpointed.flatMap((both) => batches.map((batch) => ({ ...batch, ...both }))),
     shorterLengths(estimated.training),
     canBeRounded(estimated.training) ? [{ weights: 'bf16' }, { weights: 'bf16', ...smallest }] : [],
-    estimated.training.type === 'qlora' ? [] : [{ training_type: 'qlora' }, { training_type: 'qlora', ...smallest }],
+    ['qlora', 'dpo'].includes(estimated.training.type)
+      ? []
+      : [{ training_type: 'qlora' }, { training_type: 'qlora', ...smallest }],
   ];
   return groups.flatMap((changes) => firstFitting(changes) ?? []);
 }

@@ -68,13 +68,18 @@ export function isRounded({ shape, settings, device }: Pick<Training, 'shape' | 
   return device.memoryBytes !== null && FP32_BYTES * shape.parameters > SHARE_FOR_WEIGHTS * device.memoryBytes;
 }
 
-/** Of each batch, the rows that one device computes. */
-export function rowsAtOnce({ settings, device }: Pick<Training, 'settings' | 'device'>): number {
-  return Math.ceil(settings.batch_size / device.processes);
+/** Of each batch, what one device computes. */
+export function sequencesAtOnce(training: Pick<Training, 'type' | 'settings' | 'device'>): number {
+  return sequencesOfRow(training) * Math.ceil(training.settings.batch_size / training.device.processes);
 }
 
 export function hasAdapters({ type }: Pick<Training, 'type'>): boolean {
-  return type === 'lora' || type === 'qlora';
+  return type !== 'standard';
+}
+
+/** Sequences that a row is read as: of a pair of answers, one with each. */
+export function sequencesOfRow({ type }: Pick<Training, 'type'>): number {
+  return type === 'dpo' ? 2 : 1;
 }
 
 /** Of the longest sequence that is trained on, in tokens. */

@@ -20,6 +20,7 @@ import * as votes from './migrations/0017-votes.ts';
 import * as deletedModels from './migrations/0018-deleted-models.ts';
 import * as estimates from './migrations/0019-estimates.ts';
 import * as modelDownloads from './migrations/0020-model-downloads.ts';
+import * as preferences from './migrations/0021-preferences.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
 const MIGRATIONS = [
@@ -43,6 +44,7 @@ const MIGRATIONS = [
   deletedModels,
   estimates,
   modelDownloads,
+  preferences,
 ];
 export const MIGRATION_NAMES = MIGRATIONS.map(({ name }) => name);
 

@@ -31,6 +31,9 @@ export const TOOL_CALLS_CHOICES = ['refuse', 'json'] as const;
 /** What is done with rows that cannot be learnt: the run is refused, or they are left out and counted. */
 export const BAD_ROWS_CHOICES = ['refuse', 'skip'] as const;
 
+/** How a preference for one of two answers is learnt. */
+export const LOSS_TYPE_CHOICES = ['sigmoid', 'ipo'] as const;
+
 /** Everything that decides the weights. Two trainings with equal values end with equal weights on the CPU. */
 export const HyperparametersSchema = z.object({
   batch_size: z.number().int(),
@@ -62,7 +65,7 @@ export const HyperparametersSchema = z.object({
   chunk_overlap: z.number().int().optional(),
   /** Whether the output of lora or qlora holds the merged model beside the adapter. Not there: it does. */
   merge: z.boolean().optional(),
-  /** Of lora and qlora: names of the layers that get adapters; null, or not there: every linear layer but the output's. */
+  /** Of lora, qlora and dpo: names of the layers that get adapters; null, or not there: every linear layer but the output's. */
   lora_target_modules: z.array(z.string()).nullable().optional(),
   /** Activations are computed twice instead of kept: less memory, more time, the same result. */
   activation_checkpointing: z.boolean().optional(),
@@ -90,5 +93,8 @@ export const HyperparametersSchema = z.object({
   neftune_noise_alpha: z.number().nullable().optional(),
   /** Not there: answers. */
   train_on: z.enum(TRAIN_ON_CHOICES).optional(),
+  /** Of dpo. Not there: 0.1 and sigmoid. */
+  beta: z.number().optional(),
+  loss_type: z.enum(LOSS_TYPE_CHOICES).optional(),
 });
 export type Hyperparameters = z.infer<typeof HyperparametersSchema>;

@@ -33,7 +33,7 @@ export interface RunFile {
   /** Of rag, where `model` writes text and answers: what makes the index. Null: `model` does. */
   embedding_model?: { name: string; path: string } | null;
   /**
-   * Parquet with columns messages (JSON text), trait, dataset_id, row_number. held_out may be null. `datasets`: their names,
+   * Parquet with columns messages (JSON text), of preferences rejected, trait, dataset_id, row_number. held_out may be null. `datasets`: their names,
    * for the model card and the report. held_out_is_chosen: somebody gave these rows, so that measuring on them may cost something.
    */
   data: {
@@ -136,6 +136,9 @@ const TrainerEventSchema = z.discriminatedUnion('type', [
     tokens: step,
     tokens_per_s: z.number(),
     seconds_left: z.number().nullable(),
+    /** Of dpo: by how much the chosen answers' rewards are above the rejected ones', and of how many pairs they are, as a share. */
+    reward_margin: z.number().nullable().optional(),
+    reward_accuracy: z.number().nullable().optional(),
     /** The most so far, of the GPU's by tensors or else of the trainer's process. Events of older trainers have none. */
     memory_bytes: step.optional(),
     device: DeviceFiguresSchema.nullable().optional(),

@@ -11,7 +11,7 @@ export const TrainResultSchema = z.object({
   /** Of which step the exported model is: of the best evaluation where it could stop early, else of the last step. */
   exported_step: step.optional(),
   train_loss: z.number().nullable(),
-  /** Of the trained weights: the adapter's file (lora, qlora), the model's (standard), or the embeddings (rag). */
+  /** Of the trained weights: the adapter's file (lora, qlora, dpo), the model's (standard), or the embeddings (rag). */
   weights_sha256: z.string(),
   files: z.array(z.object({ path: z.string(), bytes: step, sha256: z.string() })),
 });
@@ -27,6 +27,8 @@ const figures = z.object({
   exact_match: z.number().nullable(),
   /** How many answers came to the limit (max_new_tokens) before they ended. Not there in results from before it was counted. */
   cut_off: step.optional(),
+  /** Of pairs of answers: the share whose chosen one the model finds the more likely. */
+  preference_accuracy: z.number().optional(),
 });
 
 /** Tuned less base, and the bounds between which it lies on rows like these, with the confidence of the comparison. */

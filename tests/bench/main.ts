@@ -3,6 +3,7 @@ const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
   api: async (args) => (await import('./api/main.ts')).main(args),
   data: async (args) => (await import('./data/main.ts')).main(args),
   trainer: async (args) => (await import('./trainer/main.ts')).main(args),
+  preferences: async (args) => (await import('./preferences/main.ts')).main(args),
   models: async (args) => (await import('./models.ts')).main(args),
   readers: async () => (await import('./readers/main.ts')).main(),
   tokenising: async (args) => (await import('./tokenising/main.ts')).main(args),

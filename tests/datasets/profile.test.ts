@@ -98,11 +98,11 @@ describe('what is known of a dataset', function () {
     );
   });
 
-  it('is made again where an earlier version kept it without a histogram', async () => {
+  it('is made again where an earlier version kept it, which says nothing of preferences', async () => {
     await api.call('GET', `${path}/profile`);
-    await database.sequelize.query("UPDATE datasets SET profile = profile - 'character_histogram'");
+    await database.sequelize.query("UPDATE datasets SET profile = profile - 'preferences'");
     const { body } = await api.call('GET', `${path}/profile`);
-    assert.ok(Array.isArray(body.character_histogram));
+    assert.equal(body.preferences, null);
   });
 
   it('has no more different values than rows, though it counts them about', async () => {

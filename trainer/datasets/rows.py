@@ -3,19 +3,19 @@
 import csv
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..platform.failures import BadInput
 from .dialects.fields import from_json
-from .dialects.mapping import SAMPLE_ROWS, Preferences, detect_mapping
+from .dialects.mapping import SAMPLE_ROWS, detect_mapping
 from .dialects.row import read_row
 from .dialects.shapes import conversations_of_trees, is_tree, rows_in_object
 
 # What is done with a row that gives no conversation, or that cannot be learnt as it stands there.
 ON_BAD_ROWS = ("refuse", "skip")
 # What a row of a mixture has beside its conversation; by hand, the rows as they were divided have it too.
-_OF_A_MIXTURE = {"messages", "trait", "tools", "dataset_id", "row_number"}
+_OF_A_MIXTURE = {"messages", "rejected", "trait", "tools", "dataset_id", "row_number"}
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,16 @@ class Conversation:
     tools: list[dict] | None = None
     dataset_id: int | None = None
     row_number: int | None = None
+    # Of a pair of answers, what the other one has in place of `messages` from the first answer on that is learnt.
+    rejected: list[dict] | None = None
+
+    @property
+    def sides(self) -> "list[Conversation]":
+        """Of a pair, the conversation with the answer that was chosen, and the one with that which was rejected; of any other, itself."""
+        if self.rejected is None:
+            return [self]
+        first = next(place for place, message in enumerate(self.messages) if message["role"] == "assistant" and message.get("weight") != 0)
+        return [replace(self, rejected=None), replace(self, messages=self.messages[:first] + self.rejected, rejected=None)]
 
 
 @dataclass
@@ -72,12 +82,7 @@ def _published(rows: list, on_bad_rows: str) -> DataFile:
     if is_tree(columns):
         trees, rows, columns = len(rows), conversations_of_trees(rows), ["messages"]
         notes.append(f"The {trees} rows are messages that answer each other; they were read as {len(rows)} conversations.")
-    try:
-        mapping = detect_mapping(columns, rows[:SAMPLE_ROWS])
-    except Preferences as preferences:
-        # By hand there is no mapping to be given.
-        mapping = preferences.mapping
-        notes.append(f"This is a file of preferences: of each pair, what was preferred ({mapping['chosen']}) is trained on.")
+    mapping = detect_mapping(columns, rows[:SAMPLE_ROWS])
     if mapping is None:
         raise BadInput(f"The fields {', '.join(map(str, columns)) or '(none)'} make no conversation; give messages, prompt and completion, or text.")
     conversations, unused, problems = [], Counter(), Counter()
@@ -86,9 +91,9 @@ def _published(rows: list, on_bad_rows: str) -> DataFile:
         unused.update(reading.unused)
         if reading.problem is None:
             trait = row.get("trait") or "all"
-            messages = [_message(message) for message in reading.messages]
             trait = trait if isinstance(trait, str) else json.dumps(trait)
-            conversations.append(Conversation(messages, trait, reading.tools, row.get("dataset_id"), row.get("row_number")))
+            messages, rejected = _messages(reading.messages), reading.rejected and _messages(reading.rejected)
+            conversations.append(Conversation(messages, trait, reading.tools, row.get("dataset_id"), row.get("row_number"), rejected))
         elif on_bad_rows == "skip" or reading.problem.startswith("it is marked"):
             problems[reading.problem] += 1
         else:
@@ -179,14 +184,24 @@ def conversation_of(row: dict, number: int) -> Conversation:
     """A row of a mixture, whose messages are as training has them."""
     trait = row.get("trait") or "all"
     trait = trait if isinstance(trait, str) else json.dumps(trait)
-    messages = _from_json(row["messages"], f"Row {number} has messages that are")
+    messages = _checked_messages(row["messages"], f"Row {number} has", "messages")
+    rejected = _checked_messages(row["rejected"], f"Row {number} has", "rejected messages") if row.get("rejected") else None
+    tools = _from_json(row.get("tools"), f"Row {number} has tools that are") or None
+    return Conversation(messages, trait, tools, row.get("dataset_id"), row.get("row_number"), rejected)
+
+
+def _checked_messages(value, who: str, what: str) -> list[dict]:
+    messages = _from_json(value, f"{who} {what} that are")
     if not isinstance(messages, list) or not all(isinstance(m, dict) and {"role", "content"} <= set(m) for m in messages):
-        raise BadInput(f"Row {number} has messages that are no list of objects with role and content.")
+        raise BadInput(f"{who} {what} that are no list of objects with role and content.")
     for message in messages:
         if not isinstance(message["role"], str) or not isinstance(message["content"], str | None):
-            raise BadInput(f"Row {number} has a message whose role or content is no text: {_short(message)}.")
-    tools = _from_json(row.get("tools"), f"Row {number} has tools that are") or None
-    return Conversation([_message(message) for message in messages], trait, tools, row.get("dataset_id"), row.get("row_number"))
+            raise BadInput(f"{who} a message whose role or content is no text: {_short(message)}.")
+    return _messages(messages)
+
+
+def _messages(messages: list[dict]) -> list[dict]:
+    return [_message(message) for message in messages]
 
 
 def _message(message: dict) -> dict:

@@ -58,6 +58,29 @@ class AnswerLoss:
         loss = total / tokens
         return loss + self._router_weight * outputs.aux_loss.to(loss.device) if self._router_weight else loss
 
+    def weighed(self, model, inputs: dict, weigh):
+        """Of a batch, to be learnt: what `weigh` makes of the sums of its rows, and of how many tokens each is of.
+
+        In pieces they are made twice: what is learnt of a row depends on the sums of all, and no piece is kept until they are known."""
+        import torch
+
+        counts = (_targets(inputs["labels"]) != IGNORED).sum(dim=1)
+        in_rows = counts.tolist()
+
+        def of_rows(losses):
+            return weigh(torch.stack([row.sum() for row in losses.split(in_rows)]), counts)
+
+        def in_pieces(of_piece, hidden, *rest):
+            with torch.no_grad():
+                losses = self._told_in_pieces(of_piece, hidden, *rest)
+            value = of_rows(losses.requires_grad_())
+            [weights] = torch.autograd.grad(value, losses)
+            total = self._learnt_in_pieces(lambda *piece: (of_piece(*piece[:-1]) * piece[-1]).sum(), hidden, *rest, weights)
+            return total + (value - total).detach()
+
+        total, _ = self._total(model, inputs, in_pieces, "none")
+        return of_rows(total) if total.dim() else total
+
     def of_rows(self, inputs: dict) -> list[tuple[float, int]]:
         """Of each row of a batch, to be told: the sum, and how many tokens it is of."""
         import torch

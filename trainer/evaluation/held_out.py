@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -52,6 +53,12 @@ class HeldOutRow:
 
     examples: list[Example]
     question: Question | None
+    # Of a pair of answers, the same with the one that was rejected.
+    rejected: list[Example] | None = None
+
+    @property
+    def all_examples(self) -> list[Example]:
+        return [*self.examples, *(self.rejected or [])]
 
 
 def by_trait(
@@ -75,8 +82,8 @@ def by_trait(
     for number, row in enumerate(conversations, start=1):
         rows = traits.setdefault(row.trait, [])
         try:
-            if len(rows) < most and (examples := encode_row(template, row, longest, "truncate", choices).examples):
-                rows.append(HeldOutRow(examples, question_of(template, row, longest, context, choices)))
+            if len(rows) < most and all(sides := [encode_row(template, side, longest, "truncate", choices).examples for side in row.sides]):
+                rows.append(HeldOutRow(sides[0], question_of(template, row, longest, context, choices), *sides[1:]))
         except BadInput as failure:
             reason = f"{place_of(row, number, 'held-out data', names)}: {failure}"
             if refused is None:
@@ -110,8 +117,8 @@ def question_of(template: ChatTemplate, row: Conversation, longest: int, context
 def losses_of(
     model, pad_id: int, rows: list[HeldOutRow], batch_rows: int, tell: Callable[[int], None] = lambda read: None
 ) -> list[tuple[float, int]]:
-    """Of each row the sum of the losses of its answers' tokens, and how many there are; with so many examples at once. `tell` hears
-    how many tokens are read."""
+    """Of each row the sum of the losses of its answers' tokens, and how many there are; with so many examples at once. Of a pair, the loss
+    of telling which of both answers was chosen by how likely they are, which counts as one. `tell` hears how many tokens are read."""
     loss, batch_of = AnswerLoss(model, most_logits(model.device.type == "cuda")), collate(pad_id)
 
     read = 0
@@ -124,9 +131,24 @@ def losses_of(
         tell(read)
         return losses
 
-    examples = iter(as_many_as_fit([example for row in rows for example in row.examples], batch_rows, of_examples))
-    of_each = ([next(examples) for _ in row.examples] for row in rows)
-    return [(sum(loss for loss, _ in parts), sum(tokens for _, tokens in parts)) for parts in of_each]
+    sides = [side for row in rows for side in (row.examples, row.rejected or [])]
+    examples = iter(as_many_as_fit([example for side in sides for example in side], batch_rows, of_examples))
+    of_sides = iter([[next(examples) for _ in side] for side in sides])
+    return [_loss_of(next(of_sides), next(of_sides)) for _ in rows]
+
+
+def _loss_of(chosen: list[tuple[float, int]], rejected: list[tuple[float, int]]) -> tuple[float, int]:
+    total = sum(loss for loss, _ in chosen)
+    if not rejected:
+        return total, sum(tokens for _, tokens in chosen)
+    # Of two answers that are as likely as the model says, how surprising it is that this one was chosen.
+    above = total - sum(loss for loss, _ in rejected)
+    return max(above, 0.0) + math.log1p(math.exp(-abs(above))), 1
+
+
+def is_preferred(loss: float) -> bool:
+    """Of the loss of a pair: whether the chosen answer is the more likely one."""
+    return loss < math.log(2)
 
 
 def mean_loss(losses: list[tuple[float, int]]) -> float:
@@ -138,5 +160,5 @@ def fingerprint(traits: dict[str, list[HeldOutRow]]) -> str:
     """Of the rows of each trait, as they are measured: whether two measurements are of the same."""
     digest = hashlib.sha256()
     for trait, rows in sorted(traits.items()):
-        digest.update(json.dumps([trait, [[[int(id) for id in part] for example in row.examples for part in (example.ids, example.labels)] for row in rows]]).encode())
+        digest.update(json.dumps([trait, [[[int(id) for id in part] for example in row.all_examples for part in (example.ids, example.labels)] for row in rows]]).encode())
     return digest.hexdigest()

@@ -105,6 +105,26 @@ def _verdict(report: dict) -> str:
     return f"{loud + ' ' if loud else ''}{cell(report['summary'])}\n\n{files}"
 
 
+def _preferences(report: dict) -> str:
+    """Of pairs of answers."""
+
+    def row(trait: dict) -> list:
+        base, tuned = trait["base"], trait["tuned"]
+        return [
+            trait["trait"],
+            "WORSE" if trait["verdict"] == "worse" else trait["verdict"],
+            trait["rows"],
+            f"{base['preference_accuracy']:.0%} → {tuned['preference_accuracy']:.0%} ({_interval(trait['score_difference'], '+.0%')})",
+            f"{base['loss']:.3f} → {tuned['loss']:.3f} ({_interval(trait['loss_difference'], '+.3f')})",
+        ]
+
+    told = (
+        "Of so many pairs of answers, the model finds the chosen one the more likely; the loss is that of telling by this which one it is. In brackets: between which bounds "
+        f"the difference lies on rows like these, with {report['confidence']:.0%} confidence (a paired bootstrap). Where zero is among them, or few rows differ, these rows show no difference."
+    )
+    return f"{table(['trait', 'tuned is', 'pairs', 'prefers what was chosen', 'loss'], [row(trait) for trait in report['traits']])}\n\n{told}"
+
+
 def _traits(report: dict) -> str:
     def row(trait: dict) -> list:
         base, tuned, by_format, score = trait["base"], trait["tuned"], trait["by_format"], trait["score_difference"]
@@ -120,6 +140,8 @@ def _traits(report: dict) -> str:
             f"{base['cut_off']} → {tuned['cut_off']} of {trait['asked']}" if trait["asked"] else None,
         ]
 
+    if any("preference_accuracy" in trait["base"] for trait in report["traits"]):
+        return _preferences(report)
     head = ["trait", "tuned is", "rows", "loss", "perplexity", "exact match", "by format", "score differs by", "cut off"]
     told = (
         f"In brackets, and in the column of the score (that by format, or else exact match): between which bounds the difference lies on rows like these, with {report['confidence']:.0%} confidence "

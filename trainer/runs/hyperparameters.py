@@ -13,6 +13,8 @@ from .checks import require_at_least, require_types, require_within, shown
 
 # In what all weights are trained (standard).
 WEIGHTS = ("fp32", "bf16")
+# How a preference for one of two answers is learnt (dpo).
+LOSS_TYPES = ("sigmoid", "ipo")
 
 # How the learning rate goes on behind the warm-up (optimisation.py has each).
 LR_SCHEDULERS = ("cosine", "linear", "constant", "constant_with_warmup", "warmup_stable_decay")
@@ -69,6 +71,9 @@ class Hyperparameters:
     loraplus_lr_ratio: float | None = None
     neftune_noise_alpha: float | None = None
     train_on: str = "answers"
+    # Of dpo: how far the model may go from its base for what is preferred, the less the higher.
+    beta: float = 0.1
+    loss_type: str = "sigmoid"
 
     @property
     def evaluation_is_chosen(self) -> bool:
@@ -76,7 +81,7 @@ class Hyperparameters:
 
     def __post_init__(self):
         require_types(self, lambda name: f"hyperparameters.{name}")
-        for name, known in (("batching", BATCHING), ("too_long", TOO_LONG), ("reasoning", REASONING), ("tool_calls", TOOL_CALLS), ("on_bad_rows", ON_BAD_ROWS), ("weights", (None, *WEIGHTS)), ("lr_scheduler", LR_SCHEDULERS), ("optimizer", (None, *OPTIMIZERS)), ("train_on", TRAIN_ON)):
+        for name, known in (("batching", BATCHING), ("too_long", TOO_LONG), ("reasoning", REASONING), ("tool_calls", TOOL_CALLS), ("on_bad_rows", ON_BAD_ROWS), ("weights", (None, *WEIGHTS)), ("lr_scheduler", LR_SCHEDULERS), ("optimizer", (None, *OPTIMIZERS)), ("train_on", TRAIN_ON), ("loss_type", LOSS_TYPES)):
             if getattr(self, name) not in known:
                 raise BadInput(f"hyperparameters.{name} is {getattr(self, name)!r}; it must be one of {', '.join(map(shown, known))}.")
         if not 0 <= self.chunk_overlap < self.chunk_tokens / 2:
@@ -87,6 +92,8 @@ class Hyperparameters:
             raise BadInput(f"hyperparameters.seed is {self.seed!r}; it must be from 0 to {2**32 - 1}.")
         if not 0 < self.learning_rate <= 1:
             raise BadInput(f"hyperparameters.learning_rate is {self.learning_rate!r}; it must be above 0 and at most 1.")
+        if not 0 < self.beta <= 10:
+            raise BadInput(f"hyperparameters.beta is {self.beta!r}; it must be above 0 and at most 10.")
         if not 0 <= self.lora_dropout < 1:
             raise BadInput(f"hyperparameters.lora_dropout is {self.lora_dropout!r}; it must be from 0 to less than 1, where all is dropped and nothing learnt.")
         if self.lora_target_modules is not None and not (self.lora_target_modules and all(isinstance(name, str) and name for name in self.lora_target_modules)):

@@ -13,8 +13,8 @@ from .hyperparameters import OF_ADAPTERS, Hyperparameters, hyperparameters_of
 
 PROTOCOL = 1
 TASKS = ("train", "validate", "check")
-TRAINING_TYPES = ("lora", "qlora", "standard", "rag")
-ADAPTED = ("lora", "qlora")  # Of these the base stays as it is, and adapters beside its layers are trained.
+TRAINING_TYPES = ("lora", "qlora", "standard", "rag", "dpo")
+ADAPTED = ("lora", "qlora", "dpo")  # Of these the base stays as it is, and adapters beside its layers are trained.
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,10 @@ class RunFile:
             value = getattr(self.hyperparameters, name)
             if value != left_out and not self.has_adapter:
                 raise BadInput(f"hyperparameters.{name} is {value!r}, and training_type is {self.training_type}, which trains no adapters; leave it out, or train with {' or '.join(ADAPTED)}.")
+        if self.learns_preferences and self.hyperparameters.too_long == "split":
+            raise BadInput("hyperparameters.too_long is 'split', and training_type is 'dpo': a pair of answers cannot be made several. Choose truncate or drop.")
+        if self.learns_preferences and self.hyperparameters.train_on != "answers":
+            raise BadInput(f"hyperparameters.train_on is {self.hyperparameters.train_on!r}, and training_type is 'dpo', which learns from pairs by their answers; leave it out.")
         if self.save_share is not None and not 0 < self.save_share <= 1:
             raise BadInput(f"save_share is {self.save_share!r}; it must be above 0 and at most 1, or null.")
         if self.today is not None and not is_day(self.today):
@@ -119,6 +123,11 @@ class RunFile:
     def is_merged(self) -> bool:
         """Whether the output holds a whole model, and not only the adapter."""
         return not self.has_adapter or self.hyperparameters.merge
+
+    @property
+    def learns_preferences(self) -> bool:
+        """Whether each row is a pair of answers, one of which was chosen."""
+        return self.training_type == "dpo"
 
     @property
     def has_adapter(self) -> bool:

@@ -31,7 +31,7 @@ WORTH_SHARING_S = 1.0
 
 @dataclass
 class Data:
-    """Rows as they are trained on: {"input_ids", "labels"} as arrays, and what became of all."""
+    """Rows as they are trained on: {"input_ids", "labels"} as arrays, of a pair two behind each other, and what became of all."""
 
     rows: list[dict] = field(default_factory=list)
     truncated: int = 0
@@ -84,7 +84,9 @@ class Work:
         for place in block:
             conversation = self.conversations[place]
             try:
-                encoded = encode_row(self.template, conversation, self.max_length, self.too_long, self.choices)
+                sides = [encode_row(self.template, side, self.max_length, self.too_long, self.choices) for side in conversation.sides]
+                if len(sides) > 1 and any(len(side.examples) > 1 for side in sides):
+                    raise BadInput("the chat template shows its answers one at a time, so that the two of a pair cannot be compared. Give pairs whose last answer alone differs.")
             except BadInput as failure:
                 refused = f"{place_of(conversation, place + 1, 'training data', self.names)}: {failure}"
                 if self.on_bad_rows == "refuse":
@@ -92,12 +94,14 @@ class Work:
                 data.refused += 1
                 data.reasons += [refused] if len(data.reasons) < MOST_REASONS else []
                 continue
-            data.truncated += encoded.truncated
-            data.dropped += encoded.dropped
-            data.skipped += not encoded.examples and not encoded.dropped
-            data.notes.update(encoded.notes)
-            data.tokens[conversation.dataset_id] += sum(len(example.ids) for example in encoded.examples)
-            data.rows += [{"input_ids": _as_array(example.ids), "labels": _as_array(example.labels)} for example in encoded.examples]
+            dropped, whole = any(side.dropped for side in sides), all(side.examples for side in sides)
+            data.truncated += any(side.truncated for side in sides)
+            data.dropped += dropped
+            data.skipped += not whole and not dropped
+            data.notes.update(set().union(*(side.notes for side in sides)))
+            examples = [example for side in sides for example in side.examples] if whole else []
+            data.tokens[conversation.dataset_id] += sum(len(example.ids) for example in examples)
+            data.rows += [{"input_ids": _as_array(example.ids), "labels": _as_array(example.labels)} for example in examples]
         return data
 
 

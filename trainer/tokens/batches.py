@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .encoding import IGNORED
+from .pairs import sides_of
 
 # like_length: rows of a step are about as long as each other, so that little is computed on padding. random: any rows.
 BATCHING = ("like_length", "random")
@@ -56,18 +57,25 @@ class LikeLengths:
 
 def collate(pad_id: int, rank: Rank = Rank()):
     """A collator that takes this process's rows of a batch, and pads to the longest of them; padding counts for nothing. Rows are
-    lists, or arrays, which are ready many times faster."""
+    lists, or arrays, which are ready many times faster. Of pairs, all chosen answers stand before all rejected ones; `reference` has
+    what the base makes of each, and `pairs` how many the batch has in all processes."""
     import numpy
     import torch
 
     def batch(rows: list[dict]) -> dict:
-        rows = rank.share(rows)
+        pairs = len(rows) if rows and "reference" in rows[0] else 0
+        shared = rank.share(rows)
+        rows = [side for sides in zip(*map(sides_of, shared)) for side in sides]
         # Where a batch has fewer rows than there are processes, one of them computes on padding alone, of which nothing is learnt.
         shape = max(1, len(rows)), max((len(row["input_ids"]) for row in rows), default=1)
         ids, labels, is_there = (numpy.full(shape, filler, numpy.int64) for filler in (pad_id, IGNORED, 0))
         for place, row in enumerate(rows):
             length = len(row["input_ids"])
             ids[place, :length], labels[place, :length], is_there[place, :length] = row["input_ids"], row["labels"], 1
-        return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(is_there), "labels": torch.from_numpy(labels)}
+        tensors = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(is_there), "labels": torch.from_numpy(labels)}
+        if pairs:
+            reference = [losses[side] for side in (0, 1) for losses in (row["reference"] for row in shared)]
+            tensors |= {"reference": torch.tensor(reference, dtype=torch.float32), "pairs": torch.tensor(pairs)}
+        return tensors
 
     return batch

@@ -113,6 +113,7 @@ def reporter(
                 "tokens": int(tokens),
                 "tokens_per_s": (tokens - tokens_then) / seconds,
                 "memory_bytes": memory_bytes(),
+                **(trainer.preference.figures() if trainer.preference else {}),
             }
             events.send(
                 "step",
@@ -137,7 +138,8 @@ def reporter(
         def require_hope(self, step: int, loss: float, grad_norm: float | None):
             """Raises Diverged, before anything of this step is saved, when no later step can mend it: a loss or gradient that
             is no number, or a loss that stays far above that of guessing, which is ln(vocabulary)."""
-            self.hopeless = self.hopeless + 1 if loss > HOPELESS_FACTOR * math.log(vocab_size) else 0
+            # Of pairs of answers, the loss is no guess at tokens.
+            self.hopeless = self.hopeless + 1 if trainer.preference is None and loss > HOPELESS_FACTOR * math.log(vocab_size) else 0
             what = None
             if not math.isfinite(loss):
                 what = f"The loss became {loss} at step {step}."

@@ -13,8 +13,12 @@ from ..platform.device import gpu_bytes, on_gpu
 from ..platform.events import Events
 from ..runs.checkpoints import Checkpoint
 from ..runs.run_file import RunFile
+from ..platform.failures import BadInput
+from ..tokens.all_rows import Data
 from ..tokens.batches import Rank
+from ..tokens.pairs import length_of, paired
 from .optimisation import arguments, optimizer_made, rate_share
+from .preferences import Preference, refer_once
 from .ranks import decided_by_one, join, saved_by_all
 from .ways import ROUNDED, Ways, ways_in, ways_of
 
@@ -30,6 +34,8 @@ class Setup:
     total_steps: int
     threads: int
     ways: Ways
+    # Of pairs of answers: where is kept what the base makes of them.
+    references: Path | None = None
 
 
 def follow(setup: Setup, rank: Rank) -> None:
@@ -41,10 +47,15 @@ def follow(setup: Setup, rank: Rank) -> None:
 
     tokenizer = load_tokenizer(run.model_path)
     data = encode_once(run, tokenizer, lambda: read_conversations(run.train), setup.data_sha256)
-    trainer = trainer_of(setup, rank, tokenizer, data.rows)
+    trainer = trainer_of(setup, rank, tokenizer, rows_of(run, data))
     for callback in [*saved_by_all(rank), *decided_by_one(rank)]:
         trainer.add_callback(callback)
     trainer.train(resume_from_checkpoint=str(setup.resume) if setup.resume else None)
+
+
+def rows_of(run: RunFile, data: Data) -> list[dict]:
+    """What a step takes so many of: examples, or pairs of them."""
+    return paired(data.rows) if run.learns_preferences else data.rows
 
 
 def set_up_torch(run: RunFile, threads: int) -> None:
@@ -70,7 +81,11 @@ def trainer_of(setup: Setup, rank: Rank, tokenizer, rows: list[dict], events: Ev
     if base is None:
         base = load_base(setup.run, setup.ways, events)
     with events.spans.of("trainer") if events else nullcontext():
-        return _trainer_upon(base, setup, rank, tokenizer, rows)
+        trainer = _trainer_upon(base, setup, rank, tokenizer, rows)
+    if setup.references is not None:
+        with events.spans.of("references") if events else nullcontext():
+            refer_once(trainer, rows, setup.references, rank, events)
+    return trainer
 
 
 def load_base(run: RunFile, ways: Ways, events: Events | None):
@@ -83,7 +98,7 @@ def load_base(run: RunFile, ways: Ways, events: Events | None):
         if run.training_type == "qlora":
             with kept_in_4_bits(run.cache_dir, run.model_path, events):
                 return load_model(run.model_path, quantize=True)
-        if run.training_type == "lora":
+        if run.training_type in ("lora", "dpo"):
             return load_model(run.model_path, dtype=torch.bfloat16 if computes_in_bf16() else torch.float32)
         # Full weights are updated by steps far below the resolution of bf16, so they are kept in fp32, or rounded so that it does not matter.
         return load_model(run.model_path, dtype=torch.bfloat16 if ways.optimizer == ROUNDED else torch.float32)
@@ -108,6 +123,9 @@ def _trainer_upon(model, setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
     model.train()
     model.config.use_cache = False
     order, loss = order_of(setup, rows), AnswerLoss(model, setup.ways.most_logits)
+    preference = Preference(hyper.beta, hyper.loss_type) if run.learns_preferences else None
+    if preference and not loss.is_whole:
+        raise BadInput(f"The loss of a {model.config.model_type} is more than that of its answers' tokens, so that it cannot learn preferences (dpo). Choose another training_type, or another model.")
 
     class InOrder(with_whole_checkpoints(Trainer)):
         # Its own group_by_length draws from the global generator, which a resumed training has advanced otherwise.
@@ -126,7 +144,16 @@ def _trainer_upon(model, setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
                 loader.batch_sampler.num_processes, loader.batch_sampler.process_index = 1, 0
             return loader
 
+        def _get_num_items_in_batch(self, batch_samples, device):
+            if preference is None:
+                return super()._get_num_items_in_batch(batch_samples, device)
+            preference.begin_step()
+            return sum(batch["pairs"] for batch in batch_samples).to(device)
+
         def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+            if preference is not None:
+                pairs = inputs.pop("pairs")
+                return rank.count * preference.learnt(loss, model, inputs, pairs if num_items_in_batch is None else num_items_in_batch)
             if loss.is_whole and model.training and num_items_in_batch is not None and not return_outputs:
                 # Of the gradients of several processes the mean is taken, where their sum is wanted.
                 return rank.count * loss.learnt(model, inputs, num_items_in_batch)
@@ -150,7 +177,7 @@ def _trainer_upon(model, setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
         optimizer_cls_and_kwargs=optimizer_made(hyper, setup.ways.optimizer, given),
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.answer_loss = loss
+    trainer.answer_loss, trainer.preference = loss, preference
     # The tokens of a step are counted for a loss that asks for them: of ours it does not matter what the model's own code asks for.
     trainer.model_accepts_loss_kwargs |= loss.is_whole and setup.ways.most_logits is not None
     return trainer
@@ -202,4 +229,4 @@ def order_of(setup: Setup, rows: list[dict]):
     if not is_alike and setup.ways.drawn_by_transformers:
         return None
     # Rows that count as equally long stay in the order that was drawn.
-    return LikeLengths([len(row["input_ids"]) if is_alike else 1 for row in rows], hyper.batch_size * hyper.gradient_accumulation, hyper.seed)
+    return LikeLengths([length_of(row) if is_alike else 1 for row in rows], hyper.batch_size * hyper.gradient_accumulation, hyper.seed)

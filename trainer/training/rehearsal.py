@@ -13,6 +13,7 @@ from ..platform.safetensors_files import files_of
 from ..runs.checkpoints import KEEP
 from ..runs.run_file import RunFile
 from ..tokens.batches import Rank
+from ..tokens.pairs import length_of
 from .looking_back import refused_if_it_fails, require_looks_back
 from .ways import MUON, ROUNDED
 
@@ -143,16 +144,16 @@ def try_longest_batch(trainer, rows: list[dict], rank: Rank, held_bytes: int) ->
     import torch
 
     model = trainer.model
-    longest = max(rows, key=lambda row: len(row["input_ids"]))
+    longest = max(rows, key=length_of)
     batch = trainer.data_collator([longest] * trainer.args.per_device_train_batch_size)
     # Dropout draws the same numbers afterwards as if nothing had been. The optimizer's memory is there from the first step on.
     with torch.random.fork_rng(), refused_if_it_fails(model, alone=rank.count == 1):
         held = torch.empty(held_bytes, dtype=torch.uint8, device="cuda") if torch.cuda.is_available() else None
         model.train()
         inputs = trainer._prepare_inputs(batch)
-        tokens = (inputs["labels"] != -100).sum()
+        items = inputs["pairs"] if trainer.preference else (inputs["labels"] != -100).sum()
         with trainer.compute_loss_context_manager():
-            loss = trainer.compute_loss(model, inputs, num_items_in_batch=tokens)
+            loss = trainer.compute_loss(model, inputs, num_items_in_batch=items)
         trainer.accelerator.backward(loss)
         del held, loss, inputs
     idle = list(_without_gradient(model))

@@ -16,9 +16,10 @@ from ..runs.checkpoints import Checkpoint, all_checkpoints, checkpoint_of, newes
 from ..runs.going_on import arithmetic, differences, require_same_model
 from ..runs.run_file import RunFile
 from ..tokens.batches import Rank
-from .each_process import BaseAhead, Setup, follow, set_up_torch, trainer_of
+from .each_process import BaseAhead, Setup, follow, rows_of, set_up_torch, trainer_of
 from .first_step import spans_of_first_step
 from .optimisation import steps_of, told_before
+from .preferences import references_file
 from .ranks import Others, decided_by_one, saved_by_all
 from .ways import ways_in, ways_of
 
@@ -93,7 +94,8 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
             KnownModel(run.cache_dir, run.model_path).once("has numbers alone", lambda: require_numbers(run.model_path))
     for message in differences(resume, run) if resume else ():
         events.send("log", level="warning", message=message)
-    per_epoch, total_steps = steps_of(len(data.rows), hyper)
+    rows = rows_of(run, data)
+    per_epoch, total_steps = steps_of(len(rows), hyper)
     held_out = HeldOut(run, held_out_rows, tokenizer, total_steps)
     told = [*warnings_of(data, held_out.refused or [], len(conversations)), *told_before(hyper, total_steps, gpu_bytes() is not None)]
     for message in told if resume is None else ():
@@ -104,11 +106,12 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     evaluator = Evaluator(held_out, record, early_stopping, events, resume.step if resume else None)
     # Trained to its end before: only the export was lost. train() would take one more step.
     is_trained = resume is not None and not evaluator.is_missing() and (resume.step >= total_steps or early_stopping.is_over)
-    setup = Setup(run, identity["data_sha256"], directory, resume.path if resume else None, total_steps, threads, ways)
+    references = references_file(run.work_dir, tokens_sha256(data), fingerprint) if run.learns_preferences else None
+    setup = Setup(run, identity["data_sha256"], directory, resume.path if resume else None, total_steps, threads, ways, references)
     rank = Rank(0, 1 if is_trained else run.processes)
 
     with Others(rank.count, events, follow, setup):
-        trainer = trainer_of(setup, rank, tokenizer, data.rows, events, ahead.model_for(threads, ways))
+        trainer = trainer_of(setup, rank, tokenizer, rows, events, ahead.model_for(threads, ways))
         model = trainer.model
         trainable, total = parameters_of(model)
         if not trainer.answer_loss.is_whole:
@@ -118,7 +121,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
             total_steps=total_steps,
             steps_per_epoch=per_epoch,
             rows=len(conversations),
-            examples=len(data.rows),
+            examples=len(rows),
             longest_tokens=max(len(row["input_ids"]) for row in data.rows),
             truncated_rows=data.truncated,
             dropped_rows=data.dropped,
@@ -144,7 +147,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
         if resume is None:
             with events.spans.of("rehearsal"):
                 rehearse_the_end(run, model, tokenizer, ways.optimizer, events)
-            trainer.add_callback(rehearsal(run, trainer, data.rows, rank, ways.optimizer, events))
+            trainer.add_callback(rehearsal(run, trainer, rows, rank, ways.optimizer, events))
         if resume:
             events.send("resumed", step=resume.step, lease_epoch=resume.lease_epoch, path=str(resume.path))
         events.send("phase", phase="training", message=evaluator.before_first_step())

@@ -214,7 +214,7 @@ def work_on(traits: dict[str, list[HeldOutRow]], limit: int) -> float:
 
 
 def work_of_losses(rows: list[HeldOutRow]) -> float:
-    return READ * sum(len(example.ids) for row in rows for example in row.examples)
+    return READ * sum(len(example.ids) for row in rows for example in row.all_examples)
 
 
 def evaluate(model, tokenizer, traits: dict[str, list[HeldOutRow]], run: RunFile, limit: int, progress: Progress) -> dict:

@@ -81,6 +81,8 @@ def verdict_of_all(traits: list[dict]) -> tuple[str | None, str]:
 
 def _score(trait: dict) -> tuple[str, float, float] | None:
     """What says more than the loss: the score by format, or else the share of exact matches. None where nothing was asked."""
+    if "preference_accuracy" in trait["base"]:
+        return "preference accuracy", trait["base"]["preference_accuracy"], trait["tuned"]["preference_accuracy"]
     if trait["asked"] == 0:
         return None
     if by_format := trait["by_format"]:

@@ -42,6 +42,15 @@ export const ProfileSchema = z
       description:
         'How many conversations are about how long: 31 buckets at most, the last for all that are longer than nearly all',
     }),
+    preferences: z
+      .object({
+        chosen_longer: z.int().openapi({ description: 'Rows whose chosen answer is the longer one' }),
+        chosen_shorter: z.int(),
+        chosen_characters: z.number().openapi({ description: 'Of the chosen answer, mean' }),
+        rejected_characters: z.number(),
+      })
+      .nullable()
+      .openapi({ description: 'Of pairs of answers: which is the longer one' }),
     columns: z.array(
       z.object({
         name: z.string(),
@@ -93,6 +102,7 @@ export const ProfileSchema = z
         { from: 10, to: 19, rows: 95 },
         { from: 20, to: 1024, rows: 4 },
       ],
+      preferences: null,
       tokens: null,
       columns: [{ name: 'input', empty: 1, distinct: 98, characters: EXAMPLE_LENGTHS }],
       roles: [{ role: 'user', messages: 99, characters: 4_100, languages: [{ language: 'eng', percent: 100 }] }],

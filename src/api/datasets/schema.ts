@@ -136,6 +136,10 @@ export const PreviewQuery = z.strictObject({
   offset: integerParam(0, 2_147_483_647).default(0),
   rows: integerParam(1, 100).default(10),
 });
+export const rejectedMessages = z
+  .array(z.looseObject({ role: z.string(), content: z.string() }))
+  .nullable()
+  .openapi({ description: 'Of preferences: what the other answer has in place of that which is learnt' });
 export const PreviewSchema = z
   .object({
     columns: z.array(z.string()),
@@ -144,6 +148,7 @@ export const PreviewSchema = z
         row_number: z.int(),
         values: z.record(z.string(), z.string().nullable()),
         messages: z.array(z.looseObject({ role: z.string(), content: z.string() })).nullable(),
+        rejected: rejectedMessages,
         tools: z.array(z.unknown()).nullable(),
         unusable: z.string().nullable(),
         unused: z
@@ -163,6 +168,7 @@ export const PreviewSchema = z
             { role: 'user', content: 'What is 2 + 2?' },
             { role: 'assistant', content: '4' },
           ],
+          rejected: null,
           tools: null,
           unusable: null,
           unused: [],

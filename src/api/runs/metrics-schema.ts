@@ -23,6 +23,14 @@ export const MetricsSchema = z
         tokens_per_s: z.number().nullable(),
         memory_bytes: z.int().nullable(),
         device: DeviceFiguresSchema.nullable(),
+        reward_margin: z
+          .number()
+          .nullable()
+          .openapi({ description: "Of dpo: by how much the chosen answers' rewards are above the rejected ones'" }),
+        reward_accuracy: z
+          .number()
+          .nullable()
+          .openapi({ description: 'Of dpo: the share of pairs of which they are above' }),
       }),
     ),
   })
@@ -42,6 +50,8 @@ export const MetricsSchema = z
           tokens_per_s: 1240.5,
           memory_bytes: 3_435_973_836,
           device: null,
+          reward_margin: null,
+          reward_accuracy: null,
         },
       ],
     },

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { MIXTURE_PARTS } from '../../datasets/mixture.ts';
+import { rejectedMessages } from '../datasets/schema.ts';
 import { idField, integerParam } from '../http/shared-schema.ts';
 import { whichRun } from './schema.ts';
 
@@ -24,6 +25,7 @@ export const MixtureSchema = z
         dataset_id: idField,
         row_number: z.int().openapi({ description: 'In the dataset, from 0' }),
         messages: z.array(z.looseObject({ role: z.string(), content: z.string() })),
+        rejected: rejectedMessages,
         tools: z.array(z.unknown()).nullable(),
       }),
     ),
@@ -44,6 +46,7 @@ export const MixtureSchema = z
             { role: 'user', content: 'What is 2 + 2?' },
             { role: 'assistant', content: '4' },
           ],
+          rejected: null,
           tools: null,
         },
       ],

@@ -28,8 +28,8 @@ export async function profileOf(
   if (base_model !== undefined && !dataset.mapping) throw withoutTokens(dataset, ', or leave base_model out');
   const tokenizer = base_model === undefined ? null : await findTokenizer(env, base_model, { max_length });
   const { id, mapping } = dataset;
-  // One that an earlier version kept has no histogram, and is made again.
-  const kept = dataset.profile?.character_histogram === undefined ? null : dataset.profile;
+  // One that an earlier version kept says nothing of preferences, and is made again.
+  const kept = dataset.profile?.preferences === undefined ? null : dataset.profile;
   const profile = kept ?? (await slowly({ id, mapping }, (onProgress) => makeProfile(dataset, onProgress)));
   const tokens =
     tokenizer &&

@@ -11,6 +11,7 @@ import { realRootsOf, resolveOutputDirectory } from '../../outputs/output-direct
 import type { Env } from '../../platform/env.ts';
 import { UserError } from '../../platform/failure.ts';
 import type { TrainingType } from '../../trainer/training-types.ts';
+import { requireFittingRows } from '../datasets/require-rows-for.ts';
 import { requireUsable } from '../datasets/require-usable-datasets.ts';
 import { requireFit } from '../estimates/require-fit.ts';
 import { resolveBatch } from '../estimates/resolve-batch.ts';
@@ -122,6 +123,8 @@ async function specOf(
   roots?: string[],
 ): Promise<RunSpec> {
   const { batch_size, learning_rate, epochs, lora_r, lora_alpha, lora_dropout } = job;
+  const traits = traitsOfJob(job, datasets);
+  requireFittingRows({ training_type: job.training_type, traits });
   return resolveRunSpec(
     {
       training_type: job.training_type,
@@ -131,7 +134,7 @@ async function specOf(
       threads: env.trainerThreads,
       validationMaxNewTokens: env.validationMaxNewTokens,
       output_directory: await resolveOutputDirectory(`job-${job.id}`, env.outputRoots, roots),
-      traits: traitsOfJob(job, datasets),
+      traits,
       hyperparameters: {
         ...job.hyperparameters,
         ...{ batch_size, learning_rate, epochs, lora_r, lora_alpha, lora_dropout },

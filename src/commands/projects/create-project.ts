@@ -36,7 +36,7 @@ export async function createProject(body: NewProject, env: Env, transaction: Tra
   const { chosen } = await resolveBatch(env, config, planned, choices);
   const wanted = { training_type, base_model, embedding_model, hyperparameters: chosen };
   const { type, model } = requireTrainable(wanted, config);
-  await requireUsableDatasets(datasetIdsOf(shares), transaction);
+  await requireUsableDatasets(datasetIdsOf(shares), type, transaction);
   const directory = await resolveOutputDirectory(output_directory, env.outputRoots);
   const project = await Project.create(
     {

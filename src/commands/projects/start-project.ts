@@ -5,6 +5,7 @@ import { datasetsAsTheyAre } from '../../models/runs/spec-datasets.ts';
 import { TrainingConfig } from '../../models/settings/training-config.ts';
 import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import type { Env } from '../../platform/env.ts';
+import { requireFittingRows } from '../datasets/require-rows-for.ts';
 import { type Again, startAgain } from '../runs/actions.ts';
 import { findProject } from './find-project.ts';
 
@@ -19,10 +20,21 @@ export async function startProject(id: number, again: Again, env: Env, transacti
   return await findProject(id, transaction);
 }
 
-/** What a run of a project is to do, with everything resolved as it is now. @throws OutputDirectoryError */
+/** What a run of a project is to do, with everything resolved as it is now. @throws OutputDirectoryError, UserError */
 async function projectSpec(project: Project, env: Env, transaction: Transaction): Promise<RunSpec> {
   const ids = (project.traits ?? []).flatMap(({ datasets = [] }) => datasets.map(({ dataset_id }) => dataset_id));
   const datasetsNow = await datasetsAsTheyAre(ids, transaction);
+  const traits = (project.traits ?? []).map(({ trait_type, weight_thousandths, datasets }) => ({
+    trait: trait_type,
+    weight_thousandths,
+    datasets: (datasets ?? []).map(({ dataset_id, percentage_thousandths, filters }) => ({
+      dataset_id,
+      percentage_thousandths,
+      filters,
+      dataset: datasetsNow.get(dataset_id),
+    })),
+  }));
+  requireFittingRows({ training_type: project.training_type, traits });
   return resolveRunSpec(
     {
       training_type: project.training_type,
@@ -34,16 +46,7 @@ async function projectSpec(project: Project, env: Env, transaction: Transaction)
       // Looked at again: a link may have been put there since the project was made.
       output_directory: await resolveOutputDirectory(project.output_directory, env.outputRoots),
       mixing: project.mixing,
-      traits: (project.traits ?? []).map(({ trait_type, weight_thousandths, datasets }) => ({
-        trait: trait_type,
-        weight_thousandths,
-        datasets: (datasets ?? []).map(({ dataset_id, percentage_thousandths, filters }) => ({
-          dataset_id,
-          percentage_thousandths,
-          filters,
-          dataset: datasetsNow.get(dataset_id),
-        })),
-      })),
+      traits,
       hyperparameters: project.hyperparameters,
     },
     await TrainingConfig.current(transaction),

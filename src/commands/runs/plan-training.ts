@@ -45,10 +45,11 @@ const PLAN_WITHIN_MS = 120_000;
 export async function planTraining(kind: RunOwner['kind'], body: PlannedTraining, { env, slowly }: PlanDependencies) {
   const { max_rows, traits, mixing, base_model, embedding_model, download = false } = body;
   const heldOutFrom = traits.flatMap(({ held_out_from }) => held_out_from?.dataset_id ?? []);
-  await requireUsableDatasets(traits.flatMap(({ datasets }) => datasets.map(({ dataset_id }) => dataset_id)));
-  await requireUsableDatasets(heldOutFrom, null, 'validation_dataset_id');
   const config = await TrainingConfig.current();
   const type = body.training_type ?? config.default_training_type;
+  const trainedOn = traits.flatMap(({ datasets }) => datasets.map(({ dataset_id }) => dataset_id));
+  await requireUsableDatasets(trainedOn, type);
+  await requireUsableDatasets(heldOutFrom, type, null, 'validation_dataset_id');
   requireIndexed(type, embedding_model);
   for (const id of heldOutFrom) requireNoIndex(type, id);
   const { batch_size, rows_per_step, ...choices } = AskedChoicesSchema.strip().parse(body);

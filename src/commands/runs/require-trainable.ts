@@ -29,6 +29,7 @@ export function requireTrainable(wanted: Wanted, config: TrainingDefaults): { ty
   const refused = refusedTogether(others, type);
   if (refused !== undefined) throw new UserError(refused);
   requireAdapters(type, wanted.hyperparameters);
+  requirePreferences(type, wanted.hyperparameters);
   requireIndexed(type, wanted.embedding_model);
   requireNoIndex(type, wanted.validation_dataset_id);
   return { type, model: wanted.base_model ?? config.default_model };
@@ -45,7 +46,7 @@ const OF_ADAPTERS = {
 
 /** Where there are no adapters, nothing is said by which layers get some, how they learn, and what becomes of them. @throws UserError */
 function requireAdapters(type: TrainingType, chosen: HyperparameterChoices): void {
-  if (type === 'lora' || type === 'qlora') return;
+  if (type === 'lora' || type === 'qlora' || type === 'dpo') return;
   for (const [name, leftOut] of Object.entries(OF_ADAPTERS)) {
     const value = chosen[name as keyof typeof OF_ADAPTERS];
     if (value === undefined || value === leftOut) continue;
@@ -53,6 +54,24 @@ function requireAdapters(type: TrainingType, chosen: HyperparameterChoices): voi
       `${name} is ${JSON.stringify(value)}, and training_type is ${type}, which trains no adapters. Leave it out, or send {"training_type": "lora"} or {"training_type": "qlora"}.`,
     );
   }
+}
+
+/** Only of two answers to a question one is preferred, and a pair is never made several. @throws UserError */
+function requirePreferences(type: TrainingType, { beta, loss_type, too_long, train_on }: HyperparameterChoices): void {
+  if (type === 'dpo' && too_long === 'split')
+    throw new UserError(
+      'too_long is "split", and training_type is dpo, which learns from pairs of answers: none can be made several. Choose "truncate" or "drop".',
+    );
+  if (type === 'dpo' && train_on !== undefined && train_on !== 'answers')
+    throw new UserError(
+      `train_on is "${train_on}", and training_type is dpo, which learns from pairs by their answers. Leave it out.`,
+    );
+  if (type === 'dpo') return;
+  const [chosen] = Object.entries({ beta, loss_type }).filter(([, value]) => value !== undefined);
+  if (chosen)
+    throw new UserError(
+      `${chosen[0]} is ${JSON.stringify(chosen[1])}, and training_type is ${type}, which learns no preferences. Leave it out, or send {"training_type": "dpo"}.`,
+    );
 }
 
 /** Only an index is made by an embedding model. @throws UserError */

@@ -18,7 +18,7 @@ const marks = {
  * - prompt and completion, each a text or a list of messages; with a system prompt, a context that stands before the
  *   prompt, earlier turns, tools, and what was thought before the answer
  * - instruction, an optional input, and output (Alpaca), with an optional system prompt and earlier turns
- * - chosen: of a preference file, what was preferred, with the prompt where another column has it
+ * - chosen and rejected: preferences, with the prompt where another column has it; without rejected, what was preferred alone
  * - dialogue: one text that holds both sides behind markers
  * - text: plain text, of which all is learnt
  */
@@ -45,6 +45,7 @@ export const MappingSchema = z.union(
     }),
     z.strictObject({
       chosen: column,
+      rejected: column.optional(),
       prompt: column.optional(),
       system: column.optional(),
       tools: column.optional(),
@@ -55,10 +56,15 @@ export const MappingSchema = z.union(
   ],
   {
     error:
-      'mapping must be one of {"messages": COLUMN}, {"prompt": COLUMN, "completion": COLUMN}, {"instruction": COLUMN, "input": COLUMN, "output": COLUMN}, {"chosen": COLUMN, "prompt": COLUMN}, {"dialogue": COLUMN}, {"text": COLUMN}; system, history, context, tools, reasoning, label and deleted name further columns where they fit',
+      'mapping must be one of {"messages": COLUMN}, {"prompt": COLUMN, "completion": COLUMN}, {"instruction": COLUMN, "input": COLUMN, "output": COLUMN}, {"chosen": COLUMN, "rejected": COLUMN, "prompt": COLUMN}, {"chosen": COLUMN, "prompt": COLUMN}, {"dialogue": COLUMN}, {"text": COLUMN}; system, history, context, tools, reasoning, label and deleted name further columns where they fit',
   },
 );
 export type Mapping = z.infer<typeof MappingSchema>;
+
+/** Whether rows are pairs of answers, one of which was preferred. */
+export function isOfPreferences(mapping: Mapping): boolean {
+  return 'rejected' in mapping && mapping.rejected !== undefined;
+}
 
 /** @throws DatasetError when the mapping names a column that the file does not have. */
 export function checkMapping(mapping: Mapping, columns: string[]): void {

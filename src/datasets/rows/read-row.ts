@@ -17,6 +17,7 @@ import { isObject, type Json, type JsonObject } from './json-value.ts';
 import type { Mapping } from './mapping.ts';
 import { readMarkedText } from './marked-text.ts';
 import { checkConversation, type Message, readMessages } from './messages.ts';
+import { asContext, readChosen } from './preferences.ts';
 import { isBlankText, standsForNothing } from './texts.ts';
 
 /** The cells of a row by their columns: texts, and the values of cells that were no text in the file. */
@@ -24,8 +25,11 @@ export type Cells = Record<string, Json>;
 
 /** What a row gives. */
 export interface RowReading {
-  /** Null where it gives no conversation. */
-  conversation: { messages: Message[]; tools: JsonObject[] | null } | null;
+  /**
+   * Null where it gives no conversation. `rejected`: of a preference, the answer that is not to be given, in place of what `messages`
+   * has from the first answer on that is learnt; null of any other row.
+   */
+  conversation: { messages: Message[]; tools: JsonObject[] | null; rejected: Message[] | null } | null;
   /** Why it gives none, as the end of a sentence. */
   problem: string | null;
   /** What training makes no use of. */
@@ -52,7 +56,7 @@ export function readRow(mapping: Mapping, cells: Cells): RowReading {
     checkMarks(mapping, cells);
     const tools = 'tools' in mapping ? readTools(cells[String(mapping.tools)], unused) : null;
     const read = readConversation(mapping, cells, tools, unused);
-    const conversation = { messages: read.messages, tools: read.tools ?? tools };
+    const conversation = { messages: read.messages, tools: read.tools ?? tools, rejected: read.rejected ?? null };
     return { conversation, problem: null, unused };
   } catch (error) {
     if (!(error instanceof RowProblem)) throw error;
@@ -60,7 +64,7 @@ export function readRow(mapping: Mapping, cells: Cells): RowReading {
   }
 }
 
-type Read = { messages: Message[]; tools?: JsonObject[] | null };
+type Read = { messages: Message[]; tools?: JsonObject[] | null; rejected?: Message[] };
 
 function readConversation(mapping: Mapping, cells: Cells, tools: JsonObject[] | null, unused: Unused): Read {
   if ('text' in mapping) return { messages: [{ role: 'text', content: plainText(cells[mapping.text], 'text') }] };
@@ -73,7 +77,10 @@ function readConversation(mapping: Mapping, cells: Cells, tools: JsonObject[] | 
     const { list, tools: own } = conversationCell(cells[mapping.messages], 'messages', unused);
     return { messages: checked(readMessages(list, own ?? tools, unused), mapping.system), tools: own };
   }
-  if ('chosen' in mapping) return readChosen(mapping, cells, tools, checked, unused);
+  if ('chosen' in mapping) {
+    const read = readChosen(mapping, cells, tools, unused);
+    return { ...read, messages: checked(read.messages, mapping.system) };
+  }
   const isAlpaca = 'instruction' in mapping;
   const [asked, answer] = isAlpaca
     ? [cells[mapping.instruction], cells[mapping.output]]
@@ -130,59 +137,6 @@ function oneOf(list: Json[], unused: Unused): string {
   throw new RowProblem(
     'the answer is a list of several; where the first is the best, name its column as "chosen" in the mapping',
   );
-}
-
-function readChosen(
-  mapping: Extract<Mapping, { chosen: string }>,
-  cells: Cells,
-  tools: JsonObject[] | null,
-  checked: (messages: Message[], column: string | undefined) => Message[],
-  unused: Unused,
-): Read {
-  const prompt = mapping.prompt === undefined ? undefined : cells[mapping.prompt];
-  const asked: Read = isConversation(prompt)
-    ? readWhole(prompt, tools, unused)
-    : { messages: isNothing(prompt) ? [] : [userMessage(plainText(prompt, 'prompt'), mapping, cells)] };
-  const all = asked.tools ?? tools;
-  const cell = cells[mapping.chosen];
-  let chosen: Message[];
-  if (isConversation(cell)) chosen = readWhole(cell, all, unused).messages;
-  else {
-    const text = Array.isArray(cell) ? firstOf(cell, mapping.chosen, unused) : plainText(cell, 'answer');
-    chosen = asked.messages.length > 0 ? [{ role: 'assistant', content: text }] : readMarkedText(text);
-  }
-  // Some files have the prompt in both.
-  const repeated =
-    asked.messages.length > 0 && startsWith(chosen, asked.messages) ? chosen.slice(asked.messages.length) : chosen;
-  const lastQuestion = repeated.findLastIndex(({ role }) => role === 'user');
-  const messages = [...asked.messages, ...repeated.slice(0, lastQuestion + 1)].map(asContext);
-  return {
-    messages: checked([...messages, ...repeated.slice(lastQuestion + 1)], mapping.system),
-    tools: asked.tools ?? null,
-  };
-}
-
-/** The best of a list that is ranked. */
-function firstOf(list: Json[], column: string, unused: Unused): string {
-  const [first, ...others] = list.filter((one) => !isEmpty(one));
-  if (others.length > 0) unused.add(`${column} behind the first`);
-  return plainText(first, 'answer');
-}
-
-function readWhole(cell: Json | undefined, tools: JsonObject[] | null, unused: Unused): Read {
-  const { list, tools: own } = conversationCell(cell, 'prompt', unused);
-  return { messages: readMessages(list, own ?? tools, unused), tools: own };
-}
-
-function startsWith(messages: Message[], beginning: Message[]): boolean {
-  return beginning.every(
-    (message, i) => messages[i]?.role === message.role && messages[i]?.content === message.content,
-  );
-}
-
-/** An answer that stands before what is asked is not what is to be learnt. */
-function asContext(message: Message): Message {
-  return message.role === 'assistant' ? { ...message, weight: 0 } : message;
 }
 
 /** Earlier turns: pairs of question and answer, or messages. As in LLaMA-Factory, its answers are learnt as well. */

@@ -6,10 +6,10 @@ export const HYPERPARAMETER_SENTENCES = {
   gradient_accumulation: 'Batches that are put together into one step: larger steps, without more memory.',
   learning_rate: `How far a step moves the weights, at most: lr_scheduler says how the rate changes. Without one, that of the configuration, or else of the training type: ${LEARNING_RATES_IN_WORDS}.`,
   epochs: 'How often each row is trained on.',
-  lora_r: 'Of lora and qlora: the rank of the adapters. A higher one learns more, and takes more memory.',
-  lora_alpha: 'Of lora and qlora: how much the adapters count, as lora_alpha divided by lora_r.',
+  lora_r: 'Of lora, qlora and dpo: the rank of the adapters. A higher one learns more, and takes more memory.',
+  lora_alpha: 'Of lora, qlora and dpo: how much the adapters count, as lora_alpha divided by lora_r.',
   lora_dropout:
-    'Of lora and qlora: the part of what adapters read that is left out at random, against learning by heart.',
+    'Of lora, qlora and dpo: the part of what adapters read that is left out at random, against learning by heart.',
   max_length: 'The longest row, in tokens; too_long says what becomes of longer ones.',
   seed: 'Decides all that is random: which rows are held out, their order, dropout.',
   save_steps:
@@ -25,9 +25,9 @@ export const HYPERPARAMETER_SENTENCES = {
   compile: 'Uses torch.compile: slow to begin, faster in long trainings. It needs a C++ compiler.',
   chunk_tokens: 'Of rag: how large a chunk of a text is, in tokens.',
   chunk_overlap: 'Of rag: what a chunk has in common with the next, in tokens; less than half of chunk_tokens.',
-  merge: 'Of lora and qlora: puts the merged model beside the adapter.',
+  merge: 'Of lora, qlora and dpo: puts the merged model beside the adapter.',
   lora_target_modules:
-    'Of lora and qlora: names of the layers that get adapters, such as q_proj. Without it: every linear layer but that of the output.',
+    'Of lora, qlora and dpo: names of the layers that get adapters, such as q_proj. Without it: every linear layer but that of the output.',
   activation_checkpointing:
     'Computes activations twice instead of keeping them: less memory, more time, the same result.',
   weights:
@@ -36,6 +36,9 @@ export const HYPERPARAMETER_SENTENCES = {
     'Thoughts that the chat template has no place for are learnt in the text of the answer (inline), or left out (drop).',
   tool_calls:
     'Where the chat template cannot show calls of tools, their rows are refused (refuse), or they are written as JSON in the text (json).',
+  beta: 'Of dpo: how close the model is kept to its base while it learns what is preferred. A lower one lets it go further.',
+  loss_type:
+    'Of dpo: how a preference is learnt: as a bet that the chosen answer wins (sigmoid), or as a fixed distance between both (ipo), which goes less far where a preference is always the same.',
   on_bad_rows: 'Rows that cannot be learnt end the run (refuse), or are left out and counted (skip).',
   train_on:
     'What is learnt of a conversation: its answers (answers), all of it (everything), or the last of its answers (last_answer). Of a plain text all is learnt.',

@@ -4,6 +4,7 @@ import { MIXING_POLICIES } from '../../datasets/shares.ts';
 import {
   BAD_ROWS_CHOICES,
   BATCHING_CHOICES,
+  LOSS_TYPE_CHOICES,
   LR_SCHEDULER_CHOICES,
   OPTIMIZER_CHOICES,
   REASONING_CHOICES,
@@ -48,6 +49,8 @@ export const HYPERPARAMETER_DEFAULTS = {
   loraplus_lr_ratio: null,
   neftune_noise_alpha: null,
   train_on: 'answers',
+  beta: 0.1,
+  loss_type: 'sigmoid',
 } as const;
 
 /** Of hyperparameters that are also made from what users of another API choose. */
@@ -100,6 +103,8 @@ export const HyperparameterChoicesSchema = z.strictObject({
   use_dora: z.boolean().meta(about('use_dora')).optional(),
   loraplus_lr_ratio: z.number().min(1).max(1_000).meta(about('loraplus_lr_ratio')).optional(),
   neftune_noise_alpha: z.number().gt(0).max(1_000).meta(about('neftune_noise_alpha')).optional(),
+  beta: z.number().gt(0).max(10).meta(about('beta')).optional(),
+  loss_type: z.enum(LOSS_TYPE_CHOICES).meta(about('loss_type')).optional(),
 });
 export type HyperparameterChoices = z.infer<typeof HyperparameterChoicesSchema>;
 

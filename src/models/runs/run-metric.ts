@@ -24,6 +24,9 @@ export class RunMetric extends Model<InferAttributes<RunMetric>, InferCreationAt
   /** The most memory that training had taken by then. */
   declare memory_bytes: CreationOptional<number | null>;
   declare device: CreationOptional<DeviceFigures | null>;
+  /** Of pairs of answers. */
+  declare reward_margin: CreationOptional<number | null>;
+  declare reward_accuracy: CreationOptional<number | null>;
   declare created_at: CreationOptional<Date>;
 }
 
@@ -42,6 +45,8 @@ export function initRunMetric(sequelize: Sequelize): void {
       tokens_per_s: DataTypes.DOUBLE,
       memory_bytes: DataTypes.BIGINT,
       device: DataTypes.JSONB,
+      reward_margin: DataTypes.DOUBLE,
+      reward_accuracy: DataTypes.DOUBLE,
       created_at: DataTypes.DATE,
     },
     { sequelize, tableName: 'run_metrics', updatedAt: false },

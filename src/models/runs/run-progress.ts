@@ -13,14 +13,17 @@ const TRAINING_SHARE_PERCENT = 95;
 const VALIDATED_PERCENT = 99;
 
 /** A step that is there already moves to the end of the stream with its new figures. */
-export const UPSERT_STEPS = `INSERT INTO run_metrics (run_id, lease_epoch, step, epoch, loss, learning_rate, grad_norm, tokens, tokens_per_s, memory_bytes, device)
-     SELECT $runId, $doneBy, s.step, s.epoch, s.loss, s.learning_rate, s.grad_norm, s.tokens, s.tokens_per_s, s.memory_bytes, nullif(s.device, 'null')
+export const UPSERT_STEPS = `INSERT INTO run_metrics (run_id, lease_epoch, step, epoch, loss, learning_rate, grad_norm, tokens, tokens_per_s, memory_bytes, device,
+       reward_margin, reward_accuracy)
+     SELECT $runId, $doneBy, s.step, s.epoch, s.loss, s.learning_rate, s.grad_norm, s.tokens, s.tokens_per_s, s.memory_bytes, nullif(s.device, 'null'),
+       s.reward_margin, s.reward_accuracy
      FROM jsonb_to_recordset($steps::jsonb) AS s(step int, epoch float8, loss float8, learning_rate float8, grad_norm float8, tokens int8,
-       tokens_per_s float8, memory_bytes int8, device jsonb)
+       tokens_per_s float8, memory_bytes int8, device jsonb, reward_margin float8, reward_accuracy float8)
      WHERE ${HELD}
      ON CONFLICT (run_id, step) DO UPDATE SET lease_epoch = EXCLUDED.lease_epoch, epoch = EXCLUDED.epoch, loss = EXCLUDED.loss,
        learning_rate = EXCLUDED.learning_rate, grad_norm = EXCLUDED.grad_norm, tokens = EXCLUDED.tokens,
-       tokens_per_s = EXCLUDED.tokens_per_s, memory_bytes = EXCLUDED.memory_bytes, device = EXCLUDED.device, eval_loss = NULL, seq = EXCLUDED.seq, xid = EXCLUDED.xid, created_at = now()`;
+       tokens_per_s = EXCLUDED.tokens_per_s, memory_bytes = EXCLUDED.memory_bytes, device = EXCLUDED.device,
+       reward_margin = EXCLUDED.reward_margin, reward_accuracy = EXCLUDED.reward_accuracy, eval_loss = NULL, seq = EXCLUDED.seq, xid = EXCLUDED.xid, created_at = now()`;
 
 /** Writes the latest step to the run's row and all given steps as metrics. False when the lease is not the latest. */
 export async function recordSteps(lease: Lease, steps: StepEvent[]): Promise<boolean> {

@@ -59,7 +59,8 @@ export async function readStream(
          WHERE run_id = $runId AND (xid, seq) > ($xid::xid8, $seq)
          UNION ALL
          SELECT xid, seq, 'step', jsonb_build_object('step', step, 'epoch', epoch, 'loss', loss, 'learning_rate', learning_rate,
-           'grad_norm', grad_norm, 'tokens', tokens, 'tokens_per_s', tokens_per_s, 'memory_bytes', memory_bytes, 'device', device), created_at FROM run_metrics
+           'grad_norm', grad_norm, 'tokens', tokens, 'tokens_per_s', tokens_per_s, 'memory_bytes', memory_bytes, 'device', device,
+           'reward_margin', reward_margin, 'reward_accuracy', reward_accuracy), created_at FROM run_metrics
          WHERE run_id = $runId AND (xid, seq) > ($xid::xid8, $seq) AND xid >= $stepsFrom::xid8
        ) AS entries
        WHERE xid < horizon.xmin
@@ -135,6 +136,8 @@ export interface MetricPoint {
   tokens_per_s: number | null;
   memory_bytes: number | null;
   device: DeviceFigures | null;
+  reward_margin: number | null;
+  reward_accuracy: number | null;
 }
 
 /** Each point is the mean of at most so many steps, the last ones of those that it stands for: found by their key, however many there are. */
@@ -160,7 +163,8 @@ export async function readMetrics(runId: number, points: number): Promise<{ step
          (SELECT avg(eval_loss) FROM run_metrics WHERE run_id = $runId AND eval_loss IS NOT NULL
             AND step > n * $steps::bigint / $count AND step <= (n + 1) * $steps::bigint / $count) AS eval_loss,
          avg(learning_rate) AS learning_rate, avg(grad_norm) AS grad_norm, max(tokens) AS tokens, avg(tokens_per_s) AS tokens_per_s,
-         max(memory_bytes) AS memory_bytes, (array_agg(device ORDER BY step DESC) FILTER (WHERE device IS NOT NULL))[1] AS device
+         max(memory_bytes) AS memory_bytes, (array_agg(device ORDER BY step DESC) FILTER (WHERE device IS NOT NULL))[1] AS device,
+         avg(reward_margin) AS reward_margin, avg(reward_accuracy) AS reward_accuracy
        FROM (SELECT * FROM run_metrics WHERE run_id = $runId
                AND step > n * $steps::bigint / $count AND step <= (n + 1) * $steps::bigint / $count
              ORDER BY step DESC LIMIT ${STEPS_OF_A_POINT}) AS steps) AS point
@@ -180,6 +184,8 @@ const BEFORE_ALL_STEPS = {
   tokens_per_s: null,
   memory_bytes: null,
   device: null,
+  reward_margin: null,
+  reward_accuracy: null,
 } as const;
 
 /** The base's held-out loss over all traits: no step has it among its figures. Null where it was not measured. */

@@ -1,10 +1,16 @@
 import type { TrainingType } from '../../trainer/training-types.ts';
 
 /** What a training of each type learns with where nobody chose a rate. All weights take smaller steps than adapters beside them; an index (rag) takes none. */
-export const LEARNING_RATES: Record<TrainingType, number> = { lora: 2e-4, qlora: 2e-4, standard: 2e-5, rag: 2e-4 };
+export const LEARNING_RATES: Record<TrainingType, number> = {
+  lora: 2e-4,
+  qlora: 2e-4,
+  standard: 2e-5,
+  dpo: 5e-5,
+  rag: 2e-4,
+};
 
 /** The same for readers of the API: 0.0002 (lora, qlora), … */
-export const LEARNING_RATES_IN_WORDS = [LEARNING_RATES.qlora, LEARNING_RATES.standard]
+export const LEARNING_RATES_IN_WORDS = [LEARNING_RATES.qlora, LEARNING_RATES.standard, LEARNING_RATES.dpo]
   .map((rate) => `${rate} (${typesOf(rate).join(', ')})`)
   .join(', ');
 

@@ -10,24 +10,14 @@ _NAMES = FORMATS["columns"]
 SAMPLE_ROWS = 1000
 
 
-class Preferences(Exception):
-    """The file has pairs of answers, which are not guessed to be conversations. `mapping`: the one that trains on what was preferred."""
-
-    def __init__(self, mapping: dict[str, str]):
-        super().__init__()
-        self.mapping = mapping
-
-
 def detect_mapping(columns: list[str], rows: list[dict]) -> dict[str, str] | None:
     """The first of the suggested mappings by which at least half of the rows are conversations, else the one by which most are.
 
-    Raises Preferences; BadInput for two answers to each question, of which nobody can tell the better.
+    Raises BadInput for two answers to each question, of which nobody can tell the better.
     """
     chosen, rejected = _find(columns, _NAMES["chosen"]), _find(columns, _NAMES["rejected"])
     if chosen and rejected:
-        prompt = _find(columns, [*_NAMES["prompt"], *_NAMES["messages"]], chosen, rejected)
-        around = {part: _find(columns, _NAMES[part]) for part in ("system", "tools")}
-        raise Preferences(_with_columns(chosen=chosen, prompt=prompt, **around))
+        return _preferences(columns, rows, chosen, rejected)
     for two in _NAMES["two_answers"]:
         found = [_find(columns, [name]) for name in two]
         if all(found):
@@ -40,6 +30,15 @@ def detect_mapping(columns: list[str], rows: list[dict]) -> dict[str, str] | Non
     if fits is None or (parts[fits] == 0 and not named):
         return None
     return suggested[fits]
+
+
+def _preferences(columns: list[str], rows: list[dict], chosen: str, rejected: str) -> dict[str, str]:
+    """Pairs of answers. Where more rows are pairs without the column that seems to have the prompt, the answers have it themselves."""
+    around = {part: _find(columns, _NAMES[part]) for part in ("system", "tools")}
+    prompt = _find(columns, [*_NAMES["prompt"], *_NAMES["messages"]], chosen, rejected)
+    whole = _with_columns(chosen=chosen, rejected=rejected, **around)
+    apart = _with_columns(chosen=chosen, rejected=rejected, prompt=prompt, **around)
+    return whole if _part(whole, rows) > _part(apart, rows) else apart
 
 
 def _find(columns: list[str], names: list[str], *but: str | None) -> str | None:

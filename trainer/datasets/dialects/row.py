@@ -5,19 +5,23 @@ from dataclasses import dataclass, field
 
 from .calls import read_calls, read_tools, without_foreign_arguments
 from .content import read_content
+from .conversation_cell import conversation_cell, is_conversation
 from .fields import FORMATS, RowProblem, is_blank, is_empty, is_nothing, json_list, maybe_json, number_text, plain_text, stands_for_nothing
 from .marked_text import read_marked_text
-from .messages import check_conversation, is_message, read_messages
+from .messages import check_conversation, read_messages
+from .preferences import as_context, read_chosen
 
 _MEANINGLESS = frozenset(name.lower() for name in FORMATS["columns"]["meaningless"])
 
 
 @dataclass
 class RowReading:
-    """What a row gives: a conversation, or why it gives none (the end of a sentence); and what training makes no use of."""
+    """What a row gives: a conversation, or why it gives none (the end of a sentence); and what training makes no use of. `rejected`: of a
+    pair, the answer that is not to be given, in place of what `messages` has from the first answer on that is learnt."""
 
     messages: list[dict] | None
     tools: list[dict] | None = None
+    rejected: list[dict] | None = None
     problem: str | None = None
     unused: set[str] = field(default_factory=set)
 
@@ -33,40 +37,42 @@ def read_row(mapping: dict[str, str], cells: dict) -> RowReading:
     try:
         _check_marks(mapping, cells)
         tools = read_tools(cells.get(mapping["tools"]), unused) if "tools" in mapping else None
-        messages, own = _conversation(mapping, cells, tools, unused)
-        return RowReading(messages, own or tools, None, unused)
+        messages, own, rejected = _conversation(mapping, cells, tools, unused)
+        return RowReading(messages, own or tools, rejected, unused=unused)
     except RowProblem as problem:
-        return RowReading(None, None, str(problem), unused)
+        return RowReading(None, problem=str(problem), unused=unused)
 
 
-def _conversation(mapping: dict, cells: dict, tools: list[dict] | None, unused: set[str]) -> tuple[list[dict], list[dict] | None]:
+def _conversation(mapping: dict, cells: dict, tools: list[dict] | None, unused: set[str]) -> tuple[list[dict], list[dict] | None, list[dict] | None]:
+    """Its messages, the tools beside them, and what was rejected."""
+
     def cell(part: str):
         return cells.get(mapping[part]) if part in mapping else None
 
     if "text" in mapping:
-        return [{"role": "text", "content": plain_text(cell("text"), "text")}], None
+        return [{"role": "text", "content": plain_text(cell("text"), "text")}], None, None
     system = _system(cell("system"), unused)
 
     def checked(messages: list[dict]) -> list[dict]:
         return check_conversation(_with_system(system, messages, mapping.get("system"), unused), unused)
 
     if "dialogue" in mapping:
-        return checked(read_marked_text(plain_text(cell("dialogue"), "dialogue"))), None
+        return checked(read_marked_text(plain_text(cell("dialogue"), "dialogue"))), None, None
     if "messages" in mapping:
-        given, own = _given(cell("messages"), "messages", unused)
-        return checked(read_messages(given, own or tools, unused)), own
+        given, own = conversation_cell(cell("messages"), "messages", unused)
+        return checked(read_messages(given, own or tools, unused)), own, None
     if "chosen" in mapping:
-        messages, own = _chosen(mapping, cells, tools, unused)
-        return checked(messages), own
+        messages, own, rejected = read_chosen(mapping, cells, tools, unused)
+        return checked(messages), own, rejected
     is_alpaca = "instruction" in mapping
     asked, answer = (cell("instruction"), cell("output")) if is_alpaca else (cell("prompt"), cell("completion"))
     before = _history(cell("history"), unused)
     if is_conversation(asked):
-        question = [_as_context(message) for message in read_messages(_given(asked, "prompt", unused)[0], tools, unused)]
+        question = [as_context(message) for message in read_messages(conversation_cell(asked, "prompt", unused)[0], tools, unused)]
     else:
         question = [_user(plain_text(asked, "prompt"), mapping, cells)]
     thought = _optional(cell("reasoning"), mapping["reasoning"]) if "reasoning" in mapping else ""
-    return checked([*before, *question, *_answer(answer, thought, tools, unused)]), None
+    return checked([*before, *question, *_answer(answer, thought, tools, unused)]), None, None
 
 
 def _user(prompt: str, mapping: dict, cells: dict) -> dict:
@@ -78,7 +84,7 @@ def _user(prompt: str, mapping: dict, cells: dict) -> dict:
 
 def _answer(answer, thought: str, tools: list[dict] | None, unused: set[str]) -> list[dict]:
     if is_conversation(answer):
-        messages = read_messages(_given(answer, "answer", unused)[0], tools, unused)
+        messages = read_messages(conversation_cell(answer, "answer", unused)[0], tools, unused)
         first = next((message for message in messages if message["role"] == "assistant"), None)
         if thought and first and "reasoning_content" not in first:
             first["reasoning_content"] = thought
@@ -116,49 +122,6 @@ def _one_of(given: list, unused: set[str]) -> str:
     raise RowProblem('the answer is a list of several; where the first is the best, name its column as "chosen" in the mapping')
 
 
-def _chosen(mapping: dict, cells: dict, tools: list[dict] | None, unused: set[str]) -> tuple[list[dict], list[dict] | None]:
-    prompt = cells.get(mapping["prompt"]) if "prompt" in mapping else None
-    own = None
-    if is_conversation(prompt):
-        asked, own = _whole(prompt, tools, unused)
-    else:
-        asked = [] if is_nothing(prompt) else [_user(plain_text(prompt, "prompt"), mapping, cells)]
-    cell = cells.get(mapping["chosen"])
-    if is_conversation(cell):
-        chosen, _ = _whole(cell, own or tools, unused)
-    else:
-        text = _first(cell, mapping["chosen"], unused) if isinstance(cell, list) else plain_text(cell, "answer")
-        chosen = [{"role": "assistant", "content": text}] if asked else read_marked_text(text)
-    # Some files have the prompt in both.
-    if asked and [_said(message) for message in chosen[: len(asked)]] == [_said(message) for message in asked]:
-        chosen = chosen[len(asked) :]
-    questions = [place for place, message in enumerate(chosen) if message["role"] == "user"]
-    behind = questions[-1] + 1 if questions else 0
-    return [*map(_as_context, [*asked, *chosen[:behind]]), *chosen[behind:]], own
-
-
-def _said(message: dict) -> tuple[str, str]:
-    return message["role"], message["content"]
-
-
-def _first(given: list, column: str, unused: set[str]) -> str:
-    """The best of a list that is ranked."""
-    first, *others = [one for one in given if not is_empty(one)] or [None]
-    if others:
-        unused.add(f"{column} behind the first")
-    return plain_text(first, "answer")
-
-
-def _whole(cell, tools: list[dict] | None, unused: set[str]) -> tuple[list[dict], list[dict] | None]:
-    given, own = _given(cell, "prompt", unused)
-    return read_messages(given, own or tools, unused), own
-
-
-def _as_context(message: dict) -> dict:
-    """An answer that stands before what is asked is not what is to be learnt."""
-    return {**message, "weight": 0} if message["role"] == "assistant" else message
-
-
 def _history(cell, unused: set[str]) -> list[dict]:
     """Earlier turns: pairs of question and answer, or messages. As in LLaMA-Factory, its answers are learnt as well."""
     if is_nothing(cell):
@@ -168,40 +131,6 @@ def _history(cell, unused: set[str]) -> list[dict]:
         raise RowProblem("the history is no list of earlier turns")
     turns = [turn for turn in given if not is_empty(turn)]
     return read_messages(turns, None, unused) if turns else []
-
-
-def is_conversation(cell) -> bool:
-    """A cell that holds messages: a list of them, one, or an object that has them beside the tools."""
-    value = maybe_json(cell) if isinstance(cell, str) else cell
-    if isinstance(value, dict):
-        return isinstance(value.get("messages"), list) or is_message(value)
-    return isinstance(value, list) and any(one is not None for one in value) and all(one is None or is_message(one) for one in value)
-
-
-def _given(cell, what: str, unused: set[str]) -> tuple[list, list[dict] | None]:
-    if is_nothing(cell):
-        raise RowProblem("there are no messages")
-    value = json_list(cell, what) if isinstance(cell, str) else cell
-    if isinstance(value, dict):
-        if isinstance(value.get("messages"), list):
-            return value["messages"], read_tools(value.get("tools"), unused)
-        if is_message(value):
-            return [value], None
-        value = _rows(value) or value
-    if not isinstance(value, list):
-        raise RowProblem(f"the {what} are no list")
-    return value, None
-
-
-def _rows(value: dict) -> list[dict] | None:
-    """Messages as a table by columns, in which Hugging Face datasets keep a sequence of objects: a list of roles, and one of texts."""
-    columns = {name: column for name, column in value.items() if column is not None}
-    names = FORMATS["message"]
-    if not all(any(name in columns for name in names[part]) for part in ("role", "content")):
-        return None
-    if not all(isinstance(column, list) for column in columns.values()) or len(set(map(len, columns.values()))) != 1:
-        return None
-    return [dict(zip(columns, row)) for row in zip(*columns.values())]
 
 
 def _system(cell, unused: set[str]) -> str:

@@ -32,8 +32,14 @@ export const KINDS: readonly [MappingKind, ...MappingKind[]] = [
     optional: ['input', 'system', 'history', ...MARKS],
   },
   {
+    name: 'rejected',
+    says: 'Preferences: pairs of answers, of which one was chosen',
+    required: ['chosen', 'rejected'],
+    optional: ['prompt', 'system', 'tools', ...MARKS],
+  },
+  {
     name: 'chosen',
-    says: 'Preferences: what was chosen is learnt',
+    says: 'Preferences: what was chosen alone is learnt',
     required: ['chosen'],
     optional: ['prompt', 'system', 'tools', ...MARKS],
   },
@@ -54,6 +60,7 @@ export const PARTS: Record<string, string> = {
   input: 'What it is to be done with',
   output: 'What is answered, and learnt',
   chosen: 'The answer that was preferred, and is learnt',
+  rejected: 'The answer that was not',
   dialogue: 'A text with both sides',
   text: 'The text',
   system: 'A system prompt',

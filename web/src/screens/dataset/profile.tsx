@@ -72,6 +72,7 @@ function Profile({ profile }: { profile: DatasetProfile }) {
     characters,
     character_histogram,
     tokens,
+    preferences,
   } = profile;
   return (
     <>
@@ -111,6 +112,24 @@ function Profile({ profile }: { profile: DatasetProfile }) {
         )}
         <Unused unused={profile.unused} />
       </Part>
+      {preferences && (
+        <Part title="Chosen and rejected answers">
+          <Bar
+            of={usable_rows}
+            value={preferences.chosen_longer}
+            label={`The chosen answer is the longer one: ${count(preferences.chosen_longer)}`}
+          />
+          <Bar
+            of={usable_rows}
+            value={preferences.chosen_shorter}
+            label={`The rejected answer is the longer one: ${count(preferences.chosen_shorter)}`}
+          />
+          <Text size="sm">
+            The chosen ones have {count(Math.round(preferences.chosen_characters))} characters on average, the rejected
+            ones {count(Math.round(preferences.rejected_characters))}.
+          </Text>
+        </Part>
+      )}
       {profile.roles.length > 0 && (
         <Part title="Roles and languages">
           <Roles roles={profile.roles} />

@@ -7,7 +7,7 @@ import { shown, UserText } from '../../parts/user-text.tsx';
 
 /** One row: what it says, or why it says nothing. */
 export function Row({ row, view }: { row: PreviewRow; view: 'conversations' | 'stored' }) {
-  const { row_number, messages, tools, unusable, unused } = row;
+  const { row_number, messages, rejected, tools, unusable, unused } = row;
   const isStored = view === 'stored' || messages === null;
   return (
     <Card withBorder component="article" aria-label={`Row ${row_number}`} p="sm">
@@ -27,6 +27,17 @@ export function Row({ row, view }: { row: PreviewRow; view: 'conversations' | 's
             // biome-ignore lint/suspicious/noArrayIndexKey: a message is known by its place alone
             <MessageView key={place} message={message} />
           ))
+        )}
+        {!isStored && rejected !== null && (
+          <Stack component="section" aria-label="Rejected answer" gap="xs">
+            <Text size="sm" fw={600}>
+              What was rejected in its place
+            </Text>
+            {rejected.map((message, place) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: a message is known by its place alone
+              <MessageView key={place} message={message} />
+            ))}
+          </Stack>
         )}
         {!isStored && tools !== null && (
           <details>

@@ -14,6 +14,10 @@ export const TRAINING_TYPES: Record<TrainingType, { label: string; about: string
     label: 'standard',
     about: 'Trains all weights: learns the most, and takes 8 to 16 bytes of memory for each.',
   },
+  dpo: {
+    label: 'dpo',
+    about: 'Learns which of two answers is preferred, as adapters beside the base model: for datasets of preferences.',
+  },
   rag: {
     label: 'rag',
     about: 'Trains nothing: makes your texts and answers findable, and answers questions from them.',

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { settledPool } from '../support/hosts.ts';
+import { assertWeights, jobsOf, stepsIn } from '../support/jobs.ts';
+import { startTestService, type TestService, until } from '../support/service.ts';
+import { trainerOf } from '../support/trainers.ts';
+
+interface Validated {
+  traits: { rows: number; base: { preference_accuracy: number }; tuned: { preference_accuracy: number } }[];
+}
+
+describe('a training on preferences', function () {
+  this.timeout(360_000);
+  let service: TestService;
+  let remove: () => Promise<void>;
+
+  before(async () => {
+    ({ service, remove } = await startTestService());
+    await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
+    await settledPool(service, 1);
+  });
+  after(() => remove?.());
+
+  it('learns what was preferred, and a kill in the middle changes nothing of it', async () => {
+    // Leave the column `rejected` out of mixtures (src/datasets/mix.ts) and the trainer refuses their rows.
+    const rows = Array.from({ length: 100 }, (_, i) => ({
+      prompt: `question ${i}`,
+      // The longer one is the less likely one of the base.
+      chosen: `fish ${i % 7}!`,
+      rejected: 'bird',
+    }));
+    const lines = rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+    const { body: dataset } = await service.upload('pairs.jsonl', lines);
+    assert.deepEqual(dataset.mapping, { chosen: 'chosen', rejected: 'rejected', prompt: 'prompt' });
+    const jobs = jobsOf(service, Number(dataset.id));
+    const chosen = { training_type: 'dpo', beta: 0.2, learning_rate: 0.01, save_steps: 10 };
+    const undisturbed = await jobs.ended(await jobs.create(chosen));
+    assert.equal(undisturbed.status, 'completed', String(undisturbed.error_message));
+    const { traits } = undisturbed.validation as Validated;
+    assert.deepEqual(
+      traits.map(({ base, tuned }) => [base.preference_accuracy < 0.5, tuned.preference_accuracy > 0.85]),
+      [[true, true]],
+      JSON.stringify(traits),
+    );
+
+    const id = await jobs.create(chosen);
+    await jobs.atStep(id, 30);
+    process.kill(await trainerOf(service.env.home), 'SIGKILL');
+    assertWeights(await jobs.ended(id), undisturbed);
+    assert.equal(stepsIn(await jobs.eventsOf(id), 'resumed').length, 1);
+    const { body } = await until('metrics', async () => {
+      const found = await service.call('GET', `/jobs/${id}/metrics`);
+      return found.status === 200 ? found : null;
+    });
+    const { points } = body as { points: { loss: number; reward_margin: number; reward_accuracy: number }[] };
+    assert.ok((points.at(-1)?.reward_margin ?? 0) > 0);
+    assert.equal(points.at(-1)?.reward_accuracy, 1);
+
+    const { body: mixture } = await service.call('GET', `/jobs/${id}/mixture?rows=1`);
+    const [row] = (mixture as { items: { messages: unknown[]; rejected: { content: string }[] }[] }).items;
+    assert.match(String(row?.rejected[0]?.content), /^bird/);
+  });
+});
