@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { literal } from 'sequelize';
 import { EXIT } from '../../src/cli/exit-codes.ts';
 import { Host } from '../../src/models/pool/host.ts';
 import { type ApiOnly, startTestApi } from '../support/api.ts';
@@ -20,6 +21,10 @@ describe('a training that cannot fit, by command line', function () {
     database = await startTestDatabase();
     api = await startTestApi(database, { modelCache: join(database.home, 'models') });
     await putTinyModel(api.env, 'tiny-random');
+    const memory = { bytes: 7e8, available_bytes: 7e8, cpu: 'Some CPU', cpu_has_bf16: true, gpus: [] };
+    await Host.report({ name: 'small', agentPid: 1, devices: ['cpu'], memory, startedAt: new Date() });
+    // It is there for as long as the commands take.
+    await Host.update({ heartbeat_at: literal("now() + interval '1 hour'") as never }, { where: { name: 'small' } });
     cli = commandLineOf(database.home, { MTM_SERVER: new URL(api.url).origin });
     for (const name of ['long', 'other']) {
       const rows = Array.from({ length: 20 }, (_, row) => `${name} ${row},${`word${row} `.repeat(2_000)}`);
@@ -32,12 +37,7 @@ describe('a training that cannot fit, by command line', function () {
   });
 
   const LARGE = ['--model', TINY_MODEL, '--type', 'lora', '--batch-size', '64', '--max-length', '2048'];
-  const memory = { bytes: 7e8, available_bytes: 7e8, cpu: 'Some CPU', cpu_has_bf16: true, gpus: [] };
-  /** It is away after fifteen seconds. */
-  const train = async (...args: string[]) => {
-    await Host.report({ name: 'small', agentPid: 1, devices: ['cpu'], memory, startedAt: new Date() });
-    return await cli.mtm('train', ...args, ...LARGE);
-  };
+  const train = (...args: string[]) => cli.mtm('train', ...args, ...LARGE);
   const total = async (kind: 'job' | 'project') => Number((await cli.json(kind, 'list')).total);
 
   it('is refused with what would fit, and with the option that goes on', async () => {
@@ -58,7 +58,6 @@ describe('a training that cannot fit, by command line', function () {
     const project = await train('long.csv', 'other.csv', '--force');
     assert.equal(project.exitCode, EXIT.unreachable, project.stderr);
     assert.match(project.stdout, /^project-2 was created/);
-    await Host.report({ name: 'small', agentPid: 1, devices: ['cpu'], memory, startedAt: new Date() });
     assert.match((await cli.mtm('project', 'start', 'project-1')).stderr, /would not fit into memory/);
     const started = await cli.mtm('project', 'start', 'project-1', '--force');
     assert.equal(started.exitCode, EXIT.unreachable, started.stderr);
