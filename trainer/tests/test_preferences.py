@@ -150,15 +150,15 @@ class Preferences(Trainings):
             for figure in ("loss", "grad_norm"):
                 self.assertAlmostEqual(told[figure], expected[figure], delta=0.005, msg=f"{figure} of step {told['step']}")
 
-    def test_a_pair_of_which_one_answer_is_out_of_reach_is_left_out_as_a_whole(self):
+    def test_a_pair_of_which_one_answer_is_too_long_is_left_out_as_a_whole(self):
         # Add the example of the other answer all the same, and each pair behind it has the answers of two.
         from ..base_models.models import load_tokenizer
 
         path = self.work / "long.jsonl"
-        long = {"prompt": "question", "chosen": "yes", "rejected": "no"}
-        path.write_text("\n".join(map(json.dumps, [{**long, "prompt": "word " * 100}, long])))
-        data = encode_all(load_tokenizer(model_path()), read_conversations(path), 64, "truncate")
-        self.assertEqual((len(paired(data.rows)), data.skipped), (1, 1))
+        short = {"prompt": "question", "chosen": "yes", "rejected": "no"}
+        path.write_text("\n".join(map(json.dumps, [{**short, "rejected": "word " * 100}, short])))
+        data = encode_all(load_tokenizer(model_path()), read_conversations(path), 64, "drop")
+        self.assertEqual((len(paired(data.rows)), data.dropped, data.skipped), (1, 1, 0))
         [pair] = paired(data.rows)
         self.assertEqual([side["input_ids"][0] for side in (pair, pair["rejected"])], [pair["input_ids"][0]] * 2)
 
