@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { batchesOf, firstFitting } from '../../src/estimates/batch.ts';
-import { remediesOf, smallerBatches } from '../../src/estimates/remedies.ts';
+import { type Change, remediesOf, smallerBatches } from '../../src/estimates/remedies.ts';
 import { training } from './llama.ts';
 
 const MODEL = { epochs: 1, deviceName: 'Some CPU', model: 'some/model@1' };
@@ -49,4 +49,13 @@ describe('what would fit', () => {
     assert.deepEqual(changes.slice(0, 2), ['batch_size', 'activation_checkpointing']);
     assert.deepEqual(remediesOf(estimated, [], 1_000), []);
   });
+
+  it('is bf16 where that goes with the optimizer', () => {
+    // Leave the optimizer out of canBeRounded (src/estimates/remedies.ts), and a remedy is named that is refused.
+    const remedies = (optimizer: 'adamw' | 'lion') =>
+      remediesOf({ ...MODEL, training: training('standard', { optimizer }) }, [], 8e9).map(({ change }) => change);
+    assert.deepEqual([remedies('adamw').some(inBf16), remedies('lion').some(inBf16)], [true, false]);
+  });
 });
+
+const inBf16 = ({ weights }: Change) => weights === 'bf16';
