@@ -91,8 +91,33 @@ async function snapshotOf(folder: string, revision: string): Promise<string | nu
 }
 
 async function notThere(cacheDir: string, folder: string, name: string, download: string): Promise<string> {
+  const there = await thereInstead(cacheDir, folder, name);
+  return `The model ${name} is not in the cache ${cacheDir}. ${there}Fetch it with ${download}, or let its run fetch it ("download": true, \`--download-model\`). \`mtm model install smollm2-135m\` installs a small one (for an index: \`minilm\`).`;
+}
+
+/** What may have been meant. */
+async function thereInstead(cacheDir: string, folder: string, name: string): Promise<string> {
   const others = (await ifUsable(readdir(join(folder, 'snapshots')))) ?? [];
-  const instead =
-    others.length > 0 ? ` It is there as ${others.map((hash) => `${name.split('@')[0]}@${hash}`).join(', ')}.` : '';
-  return `The model ${name} is not in the cache ${cacheDir}. Put it there with ${download}, let its run fetch it ("download": true, or \`--download-model\`), or install a small one with \`npm run mtm -- model install smollm2-135m\` (for an index: \`model install minilm\`).${instead}`;
+  if (others.length > 0) return `It is there as ${others.map((hash) => `${name.split('@')[0]}@${hash}`).join(', ')}. `;
+  const known = await repositoriesIn(cacheDir);
+  const meant = likeliest(name, known);
+  if (meant) return `Did you mean ${meant}? `;
+  return known.length > 0 ? `It has ${fewOf(known)}. ` : '';
+}
+
+const MOST_NAMED = 5;
+
+function fewOf(names: string[]): string {
+  const more = names.length - MOST_NAMED;
+  return [...names.slice(0, MOST_NAMED), ...(more > 0 ? [`${more} more`] : [])].join(', ');
+}
+
+/** The one whose name, without its organisation, is this, or begins with it. */
+function likeliest(name: string, known: string[]): string | undefined {
+  const asked = lastPart(name);
+  return known.find((other) => lastPart(other) === asked) ?? known.find((other) => lastPart(other).startsWith(asked));
+}
+
+function lastPart(name: string): string {
+  return name.slice(name.indexOf('/') + 1).toLowerCase();
 }

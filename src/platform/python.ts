@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { lock } from 'proper-lockfile';
+import { check, lock } from 'proper-lockfile';
 import { type Env, PROJECT_ROOT } from './env.ts';
 import { TransientError } from './failure.ts';
 import { exists } from './files.ts';
@@ -11,6 +11,9 @@ const TRAINER_REQUIREMENTS = ['requirements-torch.txt', 'requirements.txt'].map(
   join(PROJECT_ROOT, 'trainer', name),
 );
 const CANDIDATES = ['python3', 'python3.13', 'python3.12', 'python3.11', 'python3.10', 'python'];
+/** Of a process that died while it made an environment. */
+const LOCK_STALE_MS = 20_000;
+
 /** Prints version and whether a virtual environment can be made. */
 const PROBE =
   'import sys, importlib.util as u; print("%d.%d" % sys.version_info[:2], bool(u.find_spec("venv") and u.find_spec("ensurepip")))';
@@ -91,9 +94,11 @@ export async function ensurePythonEnvironment(
   const ready = join(dir, 'ready');
   if (await exists(ready)) return python;
   await mkdir(env.toolsDir, { recursive: true });
+  if (await check(dir, { realpath: false, stale: LOCK_STALE_MS }))
+    onProgress(`Another process is making ${what} in ${dir}: waiting for it.`);
   const release = await lock(dir, {
     realpath: false,
-    stale: 20_000,
+    stale: LOCK_STALE_MS,
     retries: { forever: true, minTimeout: 500, maxTimeout: 2_000 },
   });
   try {

@@ -13,6 +13,7 @@ import { exists, freeBytes } from '../platform/files.ts';
 import { isPortFree } from '../platform/ports.ts';
 import { findPostgresPackage } from '../platform/postgres/postgres-binaries.ts';
 import { findSystemPython, findTrainerPython } from '../platform/python.ts';
+import { findService } from '../platform/service-file.ts';
 import { lazyConnection } from '../platform/temporal/connection.ts';
 import { findTemporalCli } from '../platform/temporal/temporal-cli.ts';
 
@@ -64,7 +65,7 @@ export async function examine(env: Env): Promise<Finding[]> {
       return `${command} ${version}`;
     }),
     await trainer(env),
-    ...(await Promise.all(ports(env))),
+    ...(await ports(env)),
     await home(env),
     await gpu(env),
     await models(env),
@@ -142,7 +143,9 @@ async function trainer(env: Env): Promise<Finding> {
       };
 }
 
-function ports(env: Env): Promise<Finding>[] {
+async function ports(env: Env): Promise<Finding[]> {
+  // A home that cannot be read is a finding of its own.
+  const running = await findService(env.home).catch(() => null);
   const needed = [
     ['API', env.port, 'MTM_PORT'],
     ...(env.databaseUrl ? [] : [['PostgreSQL', env.postgresPort, 'MTM_POSTGRES_PORT'] as const]),
@@ -153,18 +156,21 @@ function ports(env: Env): Promise<Finding>[] {
           ['Temporal UI', env.temporalUiPort, 'MTM_TEMPORAL_UI_PORT'] as const,
         ]),
   ] as const;
-  return needed.map(async ([name, port, variable]): Promise<Finding> => {
+  const looks = needed.map(async ([name, port, variable]): Promise<Finding> => {
     const free = port === 0 || (await isPortFree(port));
     const what = `Port, ${name}`;
+    if (!free && running)
+      return { what, state: 'ok', detail: `${port}, of the service that runs (process ${running.pid})` };
     return free
       ? { what, state: 'ok', detail: port === 0 ? 'any free one' : `${port} is free` }
       : {
           what,
           state: 'no',
           detail: `${port} is taken`,
-          remedy: `End what listens there (perhaps this service), or set ${variable}.`,
+          remedy: `End what listens there, or set ${variable}.`,
         };
   });
+  return await Promise.all(looks);
 }
 
 async function home(env: Env): Promise<Finding> {
@@ -227,6 +233,6 @@ async function models(env: Env): Promise<Finding> {
         what,
         state: 'later',
         detail: `none in ${places}`,
-        remedy: 'npm run mtm -- model install smollm2-135m, or mtm model add NAME.',
+        remedy: 'mtm model install smollm2-135m, or mtm model add NAME.',
       };
 }

@@ -64,12 +64,17 @@ describe('the model cache', () => {
     }
     await rm(earlier, { recursive: true });
     await unusable('org/model@v1', /org\/model@v1 is not in the cache .*`mtm model add org\/model --revision v1`/);
-    await unusable('org/model@aaa111', /It is there as org\/model@bbb222\.$/);
+    await unusable('org/model@aaa111', /It is there as org\/model@bbb222\. Fetch/);
     await unusable('org/model@../../x', /is no model in the Hugging Face cache/);
   });
 
   it('has no model that was not downloaded to its end', async () => {
-    await unusable('org/none', /is not in the cache .* Put it there with `mtm model add org\/none`/);
+    // Leave thereInstead out of notThere, and who mistyped a name does not see the right one.
+    await put('org/Small-135M-Instruct', COMPLETE);
+    for (const name of ['small-135m-instruct', 'other/Small-135M-Instruct', 'small-135m'])
+      await unusable(name, /Did you mean org\/Small-135M-Instruct\?/);
+    await unusable('org/none', /It has .*org\/Small-135M-Instruct.*\. Fetch/);
+    await unusable('org/none', /is not in the cache .* Fetch it with `mtm model add org\/none`/);
     for (const file of Object.keys(COMPLETE)) {
       const name = `org/without-${file.replaceAll('.', '-')}`;
       await put(name, { ...COMPLETE, [file]: '' });

@@ -4,6 +4,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Env } from '../../src/platform/env.ts';
+import { noteService } from '../../src/platform/service-file.ts';
 import { examine } from '../../src/processes/doctor.ts';
 import { testEnv } from '../support/service.ts';
 import { sharedServers } from '../support/shared-servers.ts';
@@ -40,6 +41,19 @@ describe('the doctor', function () {
     server.close();
     assert.equal(state, 'no');
     assert.match(remedy ?? '', /MTM_TEMPORAL_PORT/);
+  });
+
+  it('finds nothing wrong with a port that the service itself has', async () => {
+    // Do not ask findService in ports (src/processes/doctor.ts), and a service that is well is told to end.
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const service = await noteService(env.home, { url: `http://127.0.0.1:${port}`, temporal_ui_url: null });
+    const { state, detail } = await find('Port, API', { port });
+    await service.remove();
+    server.close();
+    assert.equal(state, 'ok');
+    assert.match(detail, /of the service that runs \(process \d+\)/);
   });
 
   it('tries outside servers', async () => {

@@ -75,12 +75,12 @@ def _introduction(run: RunFile, names: str, licence: str) -> list[str]:
             f"# {names}, by meaning",
             f"Texts and answers of {names} in chunks, each with its embedding by {cell(run.embedder_name)}.{licence}",
             *([f"{cell(run.model_name)} answers from them; it is not part of the bundle."] if run.answers else []),
-            "What held-out questions find: `report/report.md`. The hash of every file: `manifest.json`.",
+            "What held-out questions find is in the run's report. The hash of every file: `manifest.json`.",
         ]
     return [
         f"# {cell(run.model_name.split('/')[-1])}, tuned",
         f"{cell(run.model_name)}, fine-tuned ({run.training_type}) on {names}.{_in_16_bits(run)}{licence}",
-        "How it compares with its base on rows that it has not seen: `report/report.md`. The hash of every file: `manifest.json`.",
+        "How it compares with its base on rows that it has not seen is in the run's report. The hash of every file: `manifest.json`.",
     ]
 
 
