@@ -58,6 +58,7 @@ REFUSED = [
     ("standard", {"use_rslora": True}, "use_rslora is True, and training_type is standard, which trains no adapters; leave it out, or train with lora or qlora"),
     ("standard", {"use_dora": True}, "use_dora is True, and training_type is standard"),
     ("rag", {"loraplus_lr_ratio": 2}, "loraplus_lr_ratio is 2, and training_type is rag"),
+    ("dpo", {"train_on": "everything"}, "train_on is 'everything', and training_type is 'dpo', which learns from pairs by their answers; leave it out"),
     ("lora", {"lr_scheduler": "sine"}, "lr_scheduler is 'sine'; it must be one of cosine, linear, constant, constant_with_warmup, warmup_stable_decay"),
     ("lora", {"optimizer": "sgd"}, "optimizer is 'sgd'; it must be one of null, adamw, adamw_8bit, paged_adamw_8bit, adafactor, lion, muon"),
     ("lora", {"train_on": "questions"}, "train_on is 'questions'; it must be one of answers, everything, last_answer"),

@@ -26,6 +26,11 @@ const REFUSED: [status: number, settings: object, sentence: RegExp][] = [
     { optimizer: 'muon', loraplus_lr_ratio: 16 },
     /^loraplus_lr_ratio is 16, and optimizer is "muon", .* Leave one of them out\.$/,
   ],
+  [
+    400,
+    { training_type: 'dpo', train_on: 'everything' },
+    /^train_on is "everything", and training_type is dpo, which learns from pairs by their answers\. Leave it out\.$/,
+  ],
   ...(
     [
       ['use_rslora', true],
