@@ -185,7 +185,7 @@ describe('a run in the Temporal Web UI', function () {
         () => assert.fail('it completed'),
         (error: Error) => error.cause as Error & { details: TrainingOutcome[] },
       );
-    assert.match(failure.message, /none\/such is not in the cache .* Put it there with `mtm model add none\/such`/);
+    assert.match(failure.message, /none\/such is not in the cache .* Fetch it with `mtm model add none\/such`/);
     assert.equal(failure.message, error_message);
     assert.equal(failure.details[0]?.status, 'failed');
     const details = await currentDetails(workflowOf(failed));
