@@ -146,7 +146,7 @@ describe('base models in the API', function () {
   });
 
   it('that are not there are 404, with what to do', async () => {
-    assert.match(String((await get('none/such', 404)).detail), /Put it there with `mtm model add none\/such`/);
+    assert.match(String((await get('none/such', 404)).detail), /Fetch it with `mtm model add none\/such`/);
     assert.match(String((await get('/etc', 404)).detail), /add its directory to MTM_MODEL_ROOTS/);
     assert.match(String((await get('%2Fetc%2f..', 404)).detail), /add its directory to MTM_MODEL_ROOTS/);
     assert.match(String((await get('a%00b', 422)).detail), /name is/);
