@@ -125,13 +125,13 @@ describe('the command line, without a service', function () {
 
   it('leaves once for a Ctrl-C that comes twice, as npx passes it on', () => {
     // Listen once in src/cli/terminal/leaving.ts, and the second signal ends the process before its last sentence.
-    const before = process.listeners('SIGINT');
+    const before = process.rawListeners('SIGINT');
     const left = leavingByCtrlC();
-    const ours = process.listeners('SIGINT').filter((each) => !before.includes(each));
-    for (const _ of [1, 2]) ours[0]?.('SIGINT');
+    const ours = process.rawListeners('SIGINT').filter((each) => !before.includes(each));
+    for (const _ of [1, 2]) ours[0]?.call(process, 'SIGINT');
     left.end();
     assert.deepEqual([left.signal.aborted, process.listenerCount('SIGINT')], [true, before.length + 1]);
-    for (const each of ours) process.off('SIGINT', each);
+    for (const each of ours) process.removeListener('SIGINT', each as () => void);
     leavingByCtrlC().end();
     assert.equal(process.listenerCount('SIGINT'), before.length);
   });
