@@ -22,10 +22,8 @@ function addServiceViews(program: Command): void {
   program
     .command('status')
     .helpGroup('Service')
-    .summary('what runs, waits and is unwell, on one screen; --watch')
-    .description(
-      'One screen: the service, its workers, what runs with its progress, what waits and why, what is unwell.',
-    )
+    .summary('what runs and waits, and problems, on one screen; --watch')
+    .description('One screen: the service, its workers, what runs with its progress, what waits and why, problems.')
     .option('-w, --watch', 'draw it again every two seconds, until Ctrl-C')
     .action(
       action(async (session, options) => (await import('./service/status.ts')).showStatus(session, options as object)),

@@ -23,3 +23,21 @@ export class CommandFailure extends Error {
     this.exitCode = exitCode;
   }
 }
+
+/** A request that the service answered with another status than success. */
+export class Refusal extends CommandFailure {
+  readonly status: number;
+
+  constructor(status: number, message: string, exitCode: number = EXIT.failed) {
+    super(message, exitCode);
+    this.status = status;
+  }
+
+  /** Whether the request itself is wrong, so that sending it later is of no use. */
+  get isOfRequest(): boolean {
+    return this.status >= 400 && this.status < 500 && !TRY_LATER.includes(this.status);
+  }
+}
+
+/** A timeout, and too many requests. */
+const TRY_LATER = [408, 429];

@@ -1,11 +1,27 @@
-import { Command, CommanderError, Help, Option } from 'commander';
+import { Command, CommanderError, type ErrorOptions, Help, Option } from 'commander';
 import { VERSION } from '../platform/version.ts';
 import { CommandFailure, EXIT } from './exit-codes.ts';
 import { overview } from './overview.ts';
 
+/** Commander suggests options that are spelled alike. Where there is none, this one suggests those with the same word in them. */
+class SuggestingCommand extends Command {
+  override createCommand(name?: string): Command {
+    return new SuggestingCommand(name);
+  }
+
+  override error(message: string, options?: ErrorOptions): never {
+    const [, word = null] = /unknown option '--([\w-]+)'$/.exec(message) ?? [];
+    const alike = this.options.flatMap(({ long, hidden }) =>
+      word !== null && !hidden && long && `${long}-`.includes(`-${word}-`) ? [long] : [],
+    );
+    const suggestion = alike.length === 0 ? '' : `\n(Did you mean ${alike.join(' or ')}?)`;
+    return super.error(`${message}${suggestion}`, options);
+  }
+}
+
 /** The command `mtm`, without its commands: what all of them share. */
 export function createProgram(): Command {
-  return new Command('mtm')
+  return new SuggestingCommand('mtm')
     .description('Fine-tune language models on your own machines, and never lose a run.')
     .usage('COMMAND [OPTIONS]')
     .version(VERSION)

@@ -73,7 +73,7 @@ export function addJob(program: Command): void {
   const job = program.command('job').helpGroup('Train').description('one dataset: create, plan, list, show');
   const onDataset = (name: string, does: string) =>
     jobOptions(job.command(name).description(does).argument('<dataset>', 'file, number or name'));
-  onDataset('create', 'create a job; it is queued at once').action(
+  onDataset('create', 'create a job and start its run: it is queued at once').action(
     action(async (session, dataset: string, options: object) =>
       (await load()).jobCreate(session, dataset, { ...options }),
     ),

@@ -85,7 +85,7 @@ async function endsWithBracket(path: string): Promise<boolean> {
   return false;
 }
 
-const REMEDY = 'Mend it: the file is to be an array of objects, or one object per line.';
+const REMEDY = 'Fix it: the file is to be an array of objects, or one object per line.';
 const SKIP = 'Or upload it with on_bad_rows: skip, which leaves out what cannot be read.';
 
 async function explain(error: unknown, path: string, format: Format, longestRowBytes: number): Promise<DatasetError> {

@@ -25,13 +25,13 @@ export function addServiceCommands(program: Command): void {
     .action(action(async (session) => (await import('./start/detached.ts')).stopService(session)));
 }
 
-/** @throws CommandFailure where it runs already, before the wait for one that ends */
+/** @throws CommandFailure where it is already running, before the wait for one that ends */
 async function startInForeground({ env }: Session): Promise<void> {
   const { findService } = await import('../platform/service-file.ts');
   const running = await findService(env.home);
   if (running)
     throw new CommandFailure(
-      `The service runs already, at ${running.url} as process ${running.pid}. \`mtm down\` ends it.`,
+      `The service is already running, at ${running.url} as process ${running.pid}. \`mtm down\` ends it.`,
     );
   await (await import('./start/start-command.ts')).main(env);
 }

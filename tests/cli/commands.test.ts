@@ -78,7 +78,7 @@ describe('the command line', function () {
     assert.match(begun.stderr, /^It is computed, and no run like it was measured yet: memory within 35 %/m);
     answers.check('GET', '/jobs/1/runs', 200, { items: [job], total: 1, page: 1, page_size: 1, pages: 1 });
     assert.deepEqual([job.status, job.current_step], ['completed', 4]);
-    assert.match(begun.stderr, /No worker was there: one was started/);
+    assert.match(begun.stderr, /There was no worker: one was started/);
     assert.match(begun.stderr, /step 4: saved/);
     assert.ok((await stat(join(folder, 'model', 'model.safetensors'))).size > 0);
     assert.ok(!(begun.stdout + begun.stderr).includes('\x1b'), 'no colour where there is no terminal');
@@ -86,7 +86,7 @@ describe('the command line', function () {
 
   it('keeps datasets: each file once', async () => {
     const { stderr } = await cli.mtm('dataset', 'add', 'rows.csv');
-    assert.match(stderr, /rows\.csv is dataset 1 already/);
+    assert.match(stderr, /rows\.csv is already there as dataset 1/);
     const added = await documented('POST /datasets/', 201, 'dataset', 'add', 'others.csv', '--name', 'others');
     assert.equal(added.usable_row_count, 32);
     await documented('GET /datasets/', 200, 'dataset', 'list');
@@ -100,43 +100,60 @@ describe('the command line', function () {
     const { id } = await cli.json('dataset', 'add', 'gone.csv');
     assert.equal((await cli.mtm('dataset', 'rm', String(id))).exitCode, 0);
     await fails(1, /^Dataset 999 not found/, 'dataset', 'show', '999');
-    await fails(1, /nothing\.csv is no file, and no dataset has this name/, 'dataset', 'show', 'nothing.csv');
+    await fails(
+      1,
+      /nothing\.csv was not found: neither a file nor a dataset of that name/,
+      'dataset',
+      'show',
+      'nothing.csv',
+    );
     await fails(1, /dataset|used/i, 'dataset', 'rm', '1');
   });
 
   it('plans, creates, lists and shows jobs', async () => {
     const plan = await documented('POST /jobs/plan', 200, 'job', 'plan', 'rows.csv', '--model', TINY_MODEL, ...SHORT);
     assert.equal(Number(plan.train_rows) + Number(plan.held_out_rows), 64);
-    assert.match(
-      (await cli.mtm('job', 'plan', 'rows.csv', '--model', TINY_MODEL, ...SHORT)).stdout,
-      /^train rows: \d+$/m,
-    );
-    const job = await documented(
-      'POST /jobs/',
-      201,
-      'job',
-      'create',
-      '1',
-      '--model',
-      'mtm/none',
-      '--no-merge',
-      ...SHORT,
-    );
+    const { stdout: screen } = await cli.mtm('job', 'plan', 'rows.csv', '--model', TINY_MODEL, ...SHORT);
+    assert.match(screen, /^It fits: [\d.]+ MB of the .*\n\nMemory +[\d.]+ MB: [a-z ]+ [\d.]+ MB/);
+    assert.match(screen, /^Rows +\d+ to train on, \d+ held out$/m);
+    const model = ['--model', TINY_MODEL, '--no-merge'];
+    const job = await documented('POST /jobs/', 201, 'job', 'create', '1', ...model, ...SHORT);
     assert.equal((job.hyperparameters as Record<string, unknown>).merge, false);
     await documented('GET /jobs/', 200, 'job', 'list');
     await documented('GET /jobs/{id}', 200, 'job', 'show', `job-${job.id}`);
-    // Its model is not there.
-    const watched = await cli.mtm('run', 'watch', `job-${job.id}`);
-    assert.equal(watched.exitCode, 1, watched.stderr);
-    assert.match(watched.stderr, /mtm\/none/);
+    assert.match(
+      (await cli.mtm('job', 'show', `job-${job.id}`)).stdout,
+      /^Settings +batch_size 8, learning_rate [\d.]+, epochs \d+, lora_r 4, .*merge false/m,
+    );
+    await cli.mtm('run', 'watch', `job-${job.id}`);
     await fails(1, /batch_size is 900: /, 'job', 'create', '1', '--model', TINY_MODEL, '--batch-size', '900');
+  });
+
+  it('refuses what cannot be trained before it creates anything', async () => {
+    // Say the reason instead of throwing it in tellEstimate (src/cli/runs/tell-estimate.ts), and a job is created that fails at once.
+    const before = Number((await cli.json('job', 'list')).total);
+    for (const command of [['train'], ['job', 'create']])
+      await fails(1, /mtm\/none is not in the cache.*--download-model/, ...command, 'rows.csv', '--model', 'mtm/none');
+    assert.equal(Number((await cli.json('job', 'list')).total), before);
+  });
+
+  it('says of a run that failed, and of its model, what is the matter', async () => {
+    // The API takes a job whose model is not there.
+    const { id } = (await service.call('POST', '/jobs/', { name: 'none', dataset_id: 1, model_name: 'mtm/none' })).body;
+    const name = `job-${id}`;
+    await fails(1, /mtm\/none/, 'run', 'watch', name);
+    // Leave `withoutModel` out of src/cli/runs/download.ts and src/cli/openai/chat.ts, and they name a run 1 and an endpoint.
+    const failed = new RegExp(`^${name} has no model: its run failed\\. .*mtm/none`);
+    await fails(1, failed, 'download', name);
+    await fails(1, failed, 'chat', name, 'hello');
+    await fails(1, /^There is no model nobody\/nothing\. `mtm model list` shows/, 'chat', 'nobody/nothing', 'hello');
   });
 
   it('creates a job once where the answer is lost', async () => {
     // Send no Idempotency-Key in `createJob` (src/cli/jobs/jobs.ts), and the command says that nothing answers.
     const { url, lost, close } = await losingAnswers(service.apiUrl, 'POST /api/v1/jobs/ ');
     const before = Number((await cli.json('job', 'list')).total);
-    const created = await cli.mtm('job', 'create', '1', '--model', 'mtm/none', '--server', url);
+    const created = await cli.mtm('job', 'create', '1', '--model', TINY_MODEL, ...SHORT, '--server', url);
     assert.equal(created.exitCode, 0, created.stderr);
     assert.deepEqual([lost(), Number((await cli.json('job', 'list')).total)], [1, before + 1]);
     close();
@@ -177,6 +194,10 @@ describe('the command line', function () {
     const { runs, reports } = await cli.json('compare', 'job-1', 'project-1');
     assert.deepEqual([(runs as unknown[]).length, (reports as unknown[]).length], [2, 2]);
     assert.match((await cli.mtm('compare', 'job-1', 'project-1')).stdout, /│ max_steps +│ 4 +│ 3 +│/);
+    // Take `hyperparameters` of a job in place of its run's in src/cli/runs/settings.ts, and a default is no row.
+    const rate = ['--model', TINY_MODEL, ...SHORT, '--learning-rate', '0.001'];
+    const { id: other } = await cli.json('job', 'create', 'rows.csv', ...rate);
+    assert.match((await cli.mtm('compare', 'job-1', `job-${other}`)).stdout, /│ learning_rate +│ 0\.\d+ +│ 0\.001 +│/);
     const file = join(folder, 'model', 'model.safetensors');
     const [whole, { size }] = [await readFile(file), await stat(file)];
     // Ask without a Range in `fetchRest` (src/cli/runs/download.ts), and a file of half its bytes more is refused for its hash.
@@ -188,7 +209,10 @@ describe('the command line', function () {
     await cli.mtm('download', 'job-1-run-1', 'model');
     assert.ok(whole.equals(await readFile(file)), 'one that is not what it should be is fetched again');
     assert.ok((await cli.mtm('logs', 'job-1', '--follow', '--tail', '3')).stdout.split('\n').length <= 3);
-    assert.ok((await cli.mtm('logs', 'job-1', '--validation')).exitCode === 0);
+    // Say nothing of no line in src/cli/runs/logs.ts, and it looks as if there had been no validation.
+    const { exitCode, stdout, stderr } = await cli.mtm('logs', 'job-1', '--validation');
+    assert.equal(exitCode, 0);
+    assert.match(stdout + stderr, stdout === '' ? /^The validation of job-1 has written no line\.$/ : /./);
     await fails(1, /Run of job 1 with number 7 not found/, 'download', 'job-1-run-7');
   });
 

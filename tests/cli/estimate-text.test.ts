@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Estimate } from '../../src/cli/api/types.ts';
-import { CommandFailure } from '../../src/cli/exit-codes.ts';
+import { CommandFailure, Refusal } from '../../src/cli/exit-codes.ts';
 import { estimateLines } from '../../src/cli/runs/estimate-text.ts';
 import { tellEstimate } from '../../src/cli/runs/tell-estimate.ts';
 
@@ -32,12 +32,14 @@ const lines = (changes: Partial<Estimate>) =>
 describe('what `mtm train` says of a training before it begins', () => {
   it('is two lines, of memory, time, disk and queue, and of how sure that is', () => {
     assert.deepEqual(lines({}), [
-      'Estimate: 3.1 GB of the 25.0 GB of memory on gpu-1 (AMD EPYC), 1 h 30 min, 600.0 MB of the 50.0 GB free on the disk, a worker is free.',
+      'Estimate: 3.1 GB of the 25.0 GB of memory on gpu-1 (AMD EPYC), about 1 h 30 min, 600.0 MB of the 50.0 GB free on the disk, a worker is free.',
       'It is measured, by 2 runs of this model and type: memory within 5 %, time within 15 %.',
     ]);
     const queued = lines({ time: { ...ESTIMATE.time, queue_seconds: 600 }, certainty: 'computed' });
     assert.match(queued[0] ?? '', /a worker takes it in 10 min\.$/);
     assert.match(queued[1] ?? '', /^It is computed, and no run like it was measured yet/);
+    const unsure = lines({ time: { ...ESTIMATE.time, within_percent: 150 } });
+    assert.match(unsure[1] ?? '', /time up to 3 h 45 min\.$/);
     const { device } = ESTIMATE;
     const several = lines({ device: { ...device, count: 2, kind: 'cuda', name: '2 x NVIDIA H200' } });
     assert.match(several[0] ?? '', /of memory on each device of gpu-1 \(2 x NVIDIA H200\)/);
@@ -48,10 +50,20 @@ describe('what `mtm train` says of a training before it begins', () => {
     const remedy = { change: { batch_size: 1 }, memory_bytes: 1e9, sentence: '{"batch_size": 1} takes about 1.0 GB.' };
     assert.deepEqual(lines({ problems: ['It needs more.'], remedies: [remedy] }).slice(2), [
       'It needs more.',
-      'Would fit: {"batch_size": 1} takes about 1.0 GB.',
+      'Would fit: --batch-size 1 (about 1.0 GB)',
     ]);
     const reason = 'The model is not there.';
     assert.deepEqual(estimateLines({ estimate: null, no_estimate: reason, batch: BATCH }), [`No estimate: ${reason}`]);
+  });
+
+  it('keeps those from training whose plan is refused', async () => {
+    // Leave `isOfRequest` out of tellEstimate (src/cli/runs/tell-estimate.ts), and it fails.
+    const refused = async (status: number) =>
+      await tellEstimate({ say: () => {} }, async () => {
+        throw new Refusal(status, 'No.');
+      });
+    for (const status of [400, 404, 422]) await assert.rejects(refused(status), { message: 'No.' });
+    for (const status of [408, 429, 500, 503]) assert.equal((await refused(status)).no_estimate, 'No.');
   });
 
   it('keeps nobody from training where there is no plan', async () => {

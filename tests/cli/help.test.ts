@@ -7,6 +7,7 @@ import { execa } from 'execa';
 import { sharesOf } from '../../src/cli/jobs/train.ts';
 import { newFrom } from '../../src/cli/runs/logs.ts';
 import { exitCodeOf } from '../../src/cli/runs/watch.ts';
+import { leavingByCtrlC } from '../../src/cli/terminal/leaving.ts';
 import { commandLineOf } from '../support/command-line.ts';
 
 const SHELLS = ['bash', 'zsh', 'fish'];
@@ -49,6 +50,8 @@ describe('the command line, without a service', function () {
       [['statsu'], /unknown command 'statsu'\s+\(Did you mean status\?\)/],
       [['run', 'watch', 'seven'], /Give job-1, project-2, or a run of one as job-1-run-3/],
       [['train', 'rows.csv', '--epochs', 'two'], /Give a number/],
+      // Leave the suggestion out of SuggestingCommand (src/cli/program.ts), and nothing is spelled alike.
+      [['train', 'rows.csv', '--steps', '4'], /unknown option '--steps'\n\(Did you mean .*--max-steps.*\?\)/],
       [['train', 'rows.csv', '--weights', 'fp8'], /Allowed choices are fp32, bf16/],
       [['project', 'create'], /required option '-f, --file <project\.yaml>' not specified/],
       [['worker'], /Usage: mtm worker/],
@@ -118,6 +121,19 @@ describe('the command line, without a service', function () {
       ['cancelled', null, 4],
     ] as const;
     for (const [status, verdict, code] of outcomes) assert.equal(exitCodeOf({ status, verdict }), code, status);
+  });
+
+  it('leaves once for a Ctrl-C that comes twice, as npx passes it on', () => {
+    // Listen once in src/cli/terminal/leaving.ts, and the second signal ends the process before its last sentence.
+    const before = process.rawListeners('SIGINT');
+    const left = leavingByCtrlC();
+    const ours = process.rawListeners('SIGINT').filter((each) => !before.includes(each));
+    for (const _ of [1, 2]) ours[0]?.call(process, 'SIGINT');
+    left.end();
+    assert.deepEqual([left.signal.aborted, process.listenerCount('SIGINT')], [true, before.length + 1]);
+    for (const each of ours) process.removeListener('SIGINT', each as () => void);
+    leavingByCtrlC().end();
+    assert.equal(process.listenerCount('SIGINT'), before.length);
   });
 
   it('shows of a log that grew what is new', () => {

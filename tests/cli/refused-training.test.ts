@@ -40,13 +40,29 @@ describe('a training that cannot fit, by command line', function () {
   const train = (...args: string[]) => cli.mtm('train', ...args, ...LARGE);
   const total = async (kind: 'job' | 'project') => Number((await cli.json(kind, 'list')).total);
 
+  const REFUSED = /^It does not fit, and was refused\. Take one of the changes above, or .* with --force\.$/m;
+
   it('is refused with what would fit, and with the option that goes on', async () => {
     const { exitCode, stderr } = await train('long.csv');
     assert.equal(exitCode, EXIT.failed, stderr);
     assert.match(stderr, /^Estimate: [\d.]+ GB of the 700\.0 MB of memory on small \(Some CPU\)/m);
-    assert.match(stderr, /^Would fit: \{"batch_size": \d+, "gradient_accumulation": \d+\} takes about/m);
-    assert.match(stderr, /would not fit into memory: .*What would fit: .*\(mtm: --force\)/);
+    assert.match(stderr, /^Would fit: --batch-size \d+ --gradient-accumulation \d+ \(about [\d.]+ [GM]B\)$/m);
+    assert.match(stderr, REFUSED);
+    // Create it without a plan in jobCreate (src/cli/jobs/jobs.ts), and weights alone fit.
+    const all = await cli.mtm('job', 'create', 'long.csv', ...LARGE, '--type', 'standard');
+    assert.deepEqual([all.exitCode, REFUSED.test(all.stderr)], [EXIT.failed, true], all.stderr);
     assert.equal(await total('job'), 0);
+  });
+
+  it('is planned on a screen that says first that it does not fit', async () => {
+    // Give asFields to planText in jobPlan (src/cli/jobs/jobs.ts), and no option is named.
+    const { stdout } = await cli.mtm('job', 'plan', 'long.csv', ...LARGE);
+    assert.match(
+      stdout,
+      /^It does not fit\.\nWhat would fit:\n {2}--batch-size \d+ --gradient-accumulation \d+ \(about/,
+    );
+    assert.match(stdout, /^Memory +[\d.]+ GB: activations [\d.]+ GB/m);
+    assert.ok(stdout.split('\n').length <= 24, stdout);
   });
 
   it('goes on with it, also of several files', async () => {
@@ -54,7 +70,7 @@ describe('a training that cannot fit, by command line', function () {
     const job = await train('long.csv', '--force');
     assert.deepEqual([job.exitCode, await total('job')], [EXIT.unreachable, 1], job.stderr);
     const refused = await train('long.csv', 'other.csv');
-    assert.match(refused.stderr, /project-1 was created, and not started\.\n.*would not fit into memory/);
+    assert.match(refused.stderr, /project-1 was created, and not started\.\nIt does not fit, and was refused/);
     const project = await train('long.csv', 'other.csv', '--force');
     assert.equal(project.exitCode, EXIT.unreachable, project.stderr);
     assert.match(project.stdout, /^project-2 was created/);

@@ -28,10 +28,10 @@ describe('mtm up and mtm down', function () {
       assert.equal(started.exitCode, 0, started.stderr);
       const [, page] = /^Page +(http:\S+)$/m.exec(started.stdout) ?? [];
       assert.equal((await fetch(`${page}/health`)).status, 200);
-      assert.match((await cli.mtm('up', '--detach')).stderr, /^The service runs already, as process \d+/);
+      assert.match((await cli.mtm('up', '--detach')).stderr, /^The service is already running, as process \d+/);
       const again = await cli.mtm('up');
       assert.equal(again.exitCode, 1);
-      assert.match(again.stderr, /runs already, at http:.*`mtm down` ends it/);
+      assert.match(again.stderr, /is already running, at http:.*`mtm down` ends it/);
       assert.equal((await cli.json('status')).health instanceof Object, true, 'found without --server');
 
       // Compare the pid alone in `findService` (src/platform/service-file.ts), and the bystander is ended.

@@ -1,11 +1,13 @@
 import { setTimeout as after } from 'node:timers/promises';
 import createClient from 'openapi-fetch';
 import type { paths } from '../../../generated/api.d.ts';
-import { CommandFailure, EXIT } from '../exit-codes.ts';
+import { CommandFailure, EXIT, Refusal } from '../exit-codes.ts';
 
 /** Longer than the API takes to be started again. */
 const TRIES = 30;
 const TRY_AGAIN_MS = 500;
+/** Plans alone take longer than an answer may. The API tells other clients to send the request again, which this one does. */
+const COUNTING = 'Counting tokens…';
 /** How a connection ends whose other side died, by Node and by its fetch. */
 const BROKEN = ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'];
 
@@ -29,7 +31,7 @@ interface Answer<Body> {
 
 /**
  * A client of the service at an address. What is answered with 202 goes on there, and is asked for again until it is done.
- * @param onWait is called with the service's sentence each time that it asks for patience
+ * @param onWait is called with a sentence each time that the service asks for patience
  */
 export function clientOf({ url, key }: Pick<Server, 'url' | 'key'>, onWait: (sentence: string) => void): Client {
   return createClient<paths>({
@@ -39,7 +41,7 @@ export function clientOf({ url, key }: Pick<Server, 'url' | 'key'>, onWait: (sen
       for (;;) {
         const response = await reach(url, () => fetch(request.clone()), isRepeatable(request));
         if (response.status !== 202) return response;
-        onWait(detailOf(await response.json()) ?? 'Still at work.');
+        onWait(COUNTING);
         await after(1_000 * Number(response.headers.get('Retry-After') ?? 1));
       }
     },
@@ -83,7 +85,7 @@ function isBroken(error: unknown): boolean {
   return cause instanceof Error && 'code' in cause && BROKEN.includes(String(cause.code));
 }
 
-/** The body of an answer. @throws CommandFailure with what the API says */
+/** The body of an answer. @throws Refusal with what the API says */
 export async function bodyOf<Body>(asking: Promise<Answer<Body>>): Promise<Body> {
   const { data, error, response } = await asking;
   if (!response.ok) throw refusalOf(response.status, error);
@@ -103,21 +105,21 @@ export async function finishedBodyOf<Body>(asking: Promise<Answer<Body>>): Promi
 }
 
 /** What an answer other than success means for the command. */
-export function refusalOf(status: number, body: unknown): CommandFailure {
+export function refusalOf(status: number, body: unknown): Refusal {
   const detail = detailOf(body) ?? `The service answered with ${status}.`;
   if (status === 401)
-    return new CommandFailure(`${detail} Set MTM_API_KEY to one of the service's keys (its MTM_API_KEYS).`);
-  return new CommandFailure(detail, status === 503 ? EXIT.unreachable : EXIT.failed);
+    return new Refusal(status, `${detail} Set MTM_API_KEY to one of the service's keys (its MTM_API_KEYS).`);
+  return new Refusal(status, detail, status === 503 ? EXIT.unreachable : EXIT.failed);
 }
 
-/** @throws CommandFailure, as `bodyOf`, of an answer that was not asked for by the typed client */
+/** @throws Refusal, as `bodyOf`, of an answer that was not asked for by the typed client */
 export async function requireSuccess(response: Response): Promise<Response> {
   if (response.ok) return response;
   const body: unknown = await response.json().catch(() => null);
   throw refusalOf(response.status, body);
 }
 
-export function detailOf(body: unknown): string | null {
+function detailOf(body: unknown): string | null {
   if (typeof body !== 'object' || body === null || !('detail' in body)) return null;
   return typeof body.detail === 'string' ? body.detail : null;
 }

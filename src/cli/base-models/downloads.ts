@@ -4,6 +4,7 @@ import type { ModelDownload } from '../api/types.ts';
 import { CommandFailure, EXIT } from '../exit-codes.ts';
 import type { Session } from '../session.ts';
 import { createBar } from '../terminal/bar.ts';
+import { leavingByCtrlC } from '../terminal/leaving.ts';
 import { bytes } from '../terminal/numbers.ts';
 import { columns } from '../terminal/table.ts';
 
@@ -53,9 +54,7 @@ export async function removeModel({ client, print }: Session, name: string): Pro
 /** Until it has ended, also while it is paused. Ctrl-C leaves the watch; the download goes on. */
 async function watchDownload({ client, print }: Session, begun: ModelDownload): Promise<void> {
   const { id, name } = begun;
-  const left = new AbortController();
-  const leave = () => left.abort();
-  process.once('SIGINT', leave);
+  const left = leavingByCtrlC();
   const bar = createBar();
   let now = begun;
   try {
@@ -66,7 +65,7 @@ async function watchDownload({ client, print }: Session, begun: ModelDownload): 
     }
   } finally {
     bar.end();
-    process.off('SIGINT', leave);
+    left.end();
   }
   if (left.signal.aborted && OPEN.includes(now.status))
     throw new CommandFailure(`Left. The download goes on; \`mtm model cancel ${id}\` ends it.`, EXIT.left);

@@ -29,7 +29,7 @@ export async function uploadOnce(session: Session, path: string, options: Upload
   const name = options.name ?? basename(path);
   const known = await sameDataset(session, name, path);
   if (known !== null) {
-    session.say(`${path} is dataset ${known.id} already.`);
+    session.say(`${path} is already there as dataset ${known.id}.`);
     return known;
   }
   const bar = createBar();
@@ -84,7 +84,9 @@ export async function datasetFor(session: Session, text: string, folder = proces
   const named = items.filter(({ name }) => name === text);
   const [found] = named;
   if (!found)
-    throw new CommandFailure(`${text} is no file, and no dataset has this name. \`mtm dataset list\` shows them.`);
+    throw new CommandFailure(
+      `${text} was not found: neither a file nor a dataset of that name. \`mtm dataset list\` shows the datasets.`,
+    );
   if (named.length > 1)
     throw new CommandFailure(
       `Datasets ${named.map(({ id }) => id).join(', ')} are all called ${text}: give the number of one.`,

@@ -21,6 +21,13 @@ export function addHyperparameters(command: Command): Command {
   return command;
 }
 
+/** Fields and their values as options, such as `--batch-size 16 --activation-checkpointing`. */
+export function asOptions(fields: Record<string, string | number | boolean>): string {
+  return Object.entries(fields)
+    .map(([field, value]) => `--${optionNameOf(field)}${value === true ? '' : ` ${value}`}`)
+    .join(' ');
+}
+
 /** The fields of a job that options name, by their names in the API. */
 export function hyperparametersIn(options: Record<string, unknown>): Hyperparameters {
   const fields = hyperparameters().map(([field]) => field);

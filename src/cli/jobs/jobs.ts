@@ -7,8 +7,9 @@ import { datasetFor } from '../datasets/upload.ts';
 import { listText, ownerText } from '../runs/owner-text.ts';
 import { planText } from '../runs/plan-text.ts';
 import type { RunName } from '../runs/run-name.ts';
+import { beginPlanned, type EstimateFields, tellEstimate } from '../runs/tell-estimate.ts';
 import type { Session } from '../session.ts';
-import { hyperparametersIn } from './hyperparameter-options.ts';
+import { asOptions, hyperparametersIn } from './hyperparameter-options.ts';
 
 /** What `mtm train` and `mtm job create` take beside hyperparameters. */
 export interface JobOptions extends Record<string, unknown> {
@@ -19,7 +20,7 @@ export interface JobOptions extends Record<string, unknown> {
 }
 
 /** The body of a job on a dataset, which may be the path of a file: it is uploaded. */
-export async function jobOf(session: Session, dataset: string, options: JobOptions): Promise<JobCreate> {
+async function jobOf(session: Session, dataset: string, options: JobOptions): Promise<JobCreate> {
   const { id } = await datasetFor(session, dataset);
   const validation = options.validation === undefined ? null : await datasetFor(session, options.validation);
   return {
@@ -33,28 +34,35 @@ export async function jobOf(session: Session, dataset: string, options: JobOptio
 }
 
 /** Creates it; it is queued at once. Sent again with its key where an answer is lost, it is one job. */
-export async function createJob({ client }: Session, body: JobCreate): Promise<Job> {
+async function createJob({ client }: Session, body: JobCreate): Promise<Job> {
   const params = { header: { 'Idempotency-Key': randomUUID() } };
   return await bodyOf(client.POST('/api/v1/jobs/', { params, body }));
 }
 
+/** Says what it takes, and creates it. @throws Refusal where its plan is refused, before anything is created */
+export async function createPlannedJob(
+  session: Session,
+  dataset: string,
+  options: JobOptions,
+): Promise<{ job: Job; estimate: EstimateFields }> {
+  const body = await jobOf(session, dataset, options);
+  const estimate = await tellEstimate(session, (signal) => planJob(session, body, signal));
+  return { job: await beginPlanned(estimate, () => createJob(session, body)), estimate };
+}
+
 export async function jobCreate(session: Session, dataset: string, options: JobOptions): Promise<void> {
-  const job = await createJob(session, await jobOf(session, dataset, options));
+  const { job } = await createPlannedJob(session, dataset, options);
   session.print(job, () => `job-${job.id}: ${job.status}. Follow it with \`mtm run watch job-${job.id}\`.`);
 }
 
 /** What would come of it; nothing is created. */
-export async function planJob(
-  { client }: Session,
-  { name: _, ...body }: JobCreate,
-  signal?: AbortSignal,
-): Promise<Plan> {
+async function planJob({ client }: Session, { name: _, ...body }: JobCreate, signal?: AbortSignal): Promise<Plan> {
   return await finishedBodyOf(client.POST('/api/v1/jobs/plan', { body, signal: signal ?? null }));
 }
 
 export async function jobPlan(session: Session, dataset: string, options: JobOptions): Promise<void> {
   const plan = await planJob(session, await jobOf(session, dataset, options));
-  session.print(plan, () => planText(plan));
+  session.print(plan, () => planText(plan, asOptions));
 }
 
 export async function jobList({ client, print }: Session): Promise<void> {

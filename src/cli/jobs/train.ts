@@ -6,11 +6,11 @@ import { createProject, planProject, startProject } from '../projects/projects.t
 import { download } from '../runs/download.ts';
 import type { RunName } from '../runs/run-name.ts';
 import { textOf } from '../runs/run-name.ts';
-import { type EstimateFields, tellEstimate } from '../runs/tell-estimate.ts';
+import { beginPlanned, type EstimateFields, tellEstimate } from '../runs/tell-estimate.ts';
 import { watchRun } from '../runs/watch.ts';
 import type { Session } from '../session.ts';
 import { hyperparametersIn } from './hyperparameter-options.ts';
-import { createJob, type JobOptions, jobOf, planJob } from './jobs.ts';
+import { createPlannedJob, type JobOptions } from './jobs.ts';
 
 interface TrainOptions extends JobOptions {
   watch?: true;
@@ -45,10 +45,8 @@ export async function train(session: Session, files: string[], options: TrainOpt
 }
 
 async function trainJob(session: Session, file: string, options: TrainOptions): Promise<Begun> {
-  const body = await jobOf(session, file, options);
-  const estimate = await tellEstimate(session, (signal) => planJob(session, body, signal));
-  const created = await createJob(session, body);
-  return { name: { kind: 'job', id: created.id }, created, estimate };
+  const { job, estimate } = await createPlannedJob(session, file, options);
+  return { name: { kind: 'job', id: job.id }, created: job, estimate };
 }
 
 /** Each file has as many rows in the mixture as it has usable ones. */
@@ -73,10 +71,12 @@ async function trainProject(session: Session, files: string[], options: TrainOpt
     ],
     ...hyperparameters,
   };
-  const estimate = await tellEstimate(session, (signal) => planProject(session, body, signal));
+  const planned = { ...body, ...(fetches === undefined ? {} : { download: fetches }) };
+  const estimate = await tellEstimate(session, (signal) => planProject(session, planned, signal));
   const project = await createProject(session, body);
   const name = { kind: 'project', id: project.id } as const;
-  const created = await startProject(session, project.id, { force, download: fetches }).catch((error: unknown) => {
+  const start = () => startProject(session, project.id, { force, download: fetches });
+  const created = await beginPlanned(estimate, start).catch((error: unknown) => {
     session.say(`${textOf(name)} was created, and not started.`);
     throw error;
   });

@@ -4,6 +4,8 @@ import type { ReadableStream } from 'node:stream/web';
 import { z } from 'zod';
 import { authorization, reach } from '../api/client.ts';
 import { CommandFailure, EXIT } from '../exit-codes.ts';
+import { runNameIn } from '../runs/run-name.ts';
+import { withoutModel } from '../runs/without-model.ts';
 import type { Session } from '../session.ts';
 
 interface ChatOptions {
@@ -16,6 +18,17 @@ const ChunkSchema = z.union([
   z.object({ error: z.object({ message: z.string() }) }),
   z.object({ choices: z.array(z.object({ delta: z.object({ content: z.string().nullish() }) })) }),
 ]);
+
+const RefusedSchema = z.object({ error: z.object({ message: z.string(), code: z.string().nullish() }) });
+
+/** Sooner, nobody asks what is going on. */
+const SAY_AFTER_MS = 1_000;
+
+/** The body of a request. */
+interface Asked {
+  model: string;
+  messages: Message[];
+}
 
 interface Message {
   role: 'system' | 'user' | 'assistant';
@@ -72,7 +85,8 @@ async function converse(
   }
 }
 
-async function send({ server }: Session, body: object, left?: AbortSignal): Promise<Response> {
+async function send(session: Session, body: Asked, left?: AbortSignal): Promise<Response> {
+  const { server } = session;
   const response = await reach(server.url, () =>
     fetch(`${server.url}/v1/chat/completions`, {
       method: 'POST',
@@ -82,12 +96,31 @@ async function send({ server }: Session, body: object, left?: AbortSignal): Prom
     }),
   );
   if (response.ok) return response;
-  const { error } = z.object({ error: z.object({ message: z.string() }) }).parse(await response.json());
-  throw new CommandFailure(error.message);
+  const { error } = RefusedSchema.parse(await response.json());
+  throw error.code === 'model_not_found' ? await absent(session, body.model) : new CommandFailure(error.message);
+}
+
+/** Why no model answers to a name. */
+async function absent(session: Session, model: string): Promise<CommandFailure> {
+  const run = runNameIn(model);
+  const why = run === null ? null : await withoutModel(session, run);
+  if (why !== null) return why;
+  return new CommandFailure(
+    `There is no model ${model}. \`mtm model list\` shows the base models, and \`mtm job list\` what was trained.`,
+  );
 }
 
 /** Writes an answer as it is said. @returns all of it */
-async function answer(session: Session, body: object, left?: AbortSignal): Promise<string> {
+async function answer(session: Session, body: Asked, left?: AbortSignal): Promise<string> {
+  const loading = setTimeout(() => session.say('Loading the model…'), SAY_AFTER_MS);
+  try {
+    return await written(session, body, () => clearTimeout(loading), left);
+  } finally {
+    clearTimeout(loading);
+  }
+}
+
+async function written(session: Session, body: Asked, onBegun: () => void, left?: AbortSignal): Promise<string> {
   const { body: stream } = await send(session, body, left);
   if (stream === null) return '';
   let said = '';
@@ -97,6 +130,7 @@ async function answer(session: Session, body: object, left?: AbortSignal): Promi
     if (data === undefined || data === '[DONE]') continue;
     const chunk = ChunkSchema.parse(JSON.parse(data));
     if ('error' in chunk) throw new CommandFailure(chunk.error.message);
+    onBegun();
     const text = chunk.choices[0]?.delta.content ?? '';
     process.stdout.write(text);
     said += text;

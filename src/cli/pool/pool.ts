@@ -28,7 +28,7 @@ export async function ensureWorker(session: Session): Promise<void> {
   // One that is just starting shows `stopped`; one that cannot start shows `error`, and is tried again.
   if (pool.workers.some(({ status }) => status !== 'error')) return;
   await ask(session, 'start', 1);
-  session.say('No worker was there: one was started, which trains one run at a time (`mtm worker start N` for more).');
+  session.say('There was no worker: one was started, which trains one run at a time (`mtm worker start N` for more).');
 }
 
 async function ask({ client }: Session, action: Action, count: number | undefined): Promise<WorkerPool> {

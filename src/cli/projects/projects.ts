@@ -3,12 +3,19 @@ import { bodyOf, finishedBodyOf } from '../api/client.ts';
 import type { Plan, Project, ProjectCreate } from '../api/types.ts';
 import { CommandFailure, EXIT } from '../exit-codes.ts';
 import { ensureWorker } from '../pool/pool.ts';
+import type { ChangeText } from '../runs/estimate-text.ts';
 import { listText } from '../runs/owner-text.ts';
 import { planText } from '../runs/plan-text.ts';
 import { type RunName, textOf } from '../runs/run-name.ts';
 import { watchRun } from '../runs/watch.ts';
 import type { Session } from '../session.ts';
 import { projectSchema, readProjectFile } from './project-file.ts';
+
+/** As a line of the project file each. */
+const asFields: ChangeText = (change) =>
+  Object.entries(change)
+    .map(([field, value]) => `${field}: ${value}`)
+    .join(', ');
 
 interface FileOption {
   file: string;
@@ -19,8 +26,11 @@ export async function createProject({ client }: Session, body: ProjectCreate): P
   return await bodyOf(client.POST('/api/v1/projects/', { params, body }));
 }
 
+/** `download`: its run would fetch the base model. */
+type PlannedProject = ProjectCreate & { download?: boolean };
+
 /** What would come of it; nothing is created. */
-export async function planProject({ client }: Session, body: ProjectCreate, signal?: AbortSignal): Promise<Plan> {
+export async function planProject({ client }: Session, body: PlannedProject, signal?: AbortSignal): Promise<Plan> {
   return await finishedBodyOf(client.POST('/api/v1/projects/plan', { body, signal: signal ?? null }));
 }
 
@@ -44,7 +54,7 @@ export async function projectCreate(session: Session, { file }: FileOption): Pro
 
 export async function projectPlan(session: Session, { file }: FileOption): Promise<void> {
   const plan = await planProject(session, await readProjectFile(session, file));
-  session.print(plan, () => planText(plan));
+  session.print(plan, () => planText(plan, asFields));
 }
 
 interface StartOptions {

@@ -2,14 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { actOn, ownerOf, runAgain } from '../api/runs.ts';
 import { CommandFailure, EXIT } from '../exit-codes.ts';
 import type { Session } from '../session.ts';
-import { progressText } from './progress-text.ts';
+import { isEnded, progressText } from './progress-text.ts';
 import { type RunName, textOf } from './run-name.ts';
 
 /** `mtm pause | resume | cancel ID`: of the latest run. */
 export async function act(session: Session, name: RunName, what: 'pause' | 'resume' | 'cancel'): Promise<void> {
   await requireLatest(session, name);
   const owner = await actOn(session.client, name, what);
-  session.print(owner, () => `${textOf(name)}: ${owner.status}, ${progressText(owner)}`);
+  const now = isEnded(owner) ? '' : `, ${progressText(owner)}`;
+  session.print(owner, () => `${textOf(name)}: ${owner.status}${now}`);
 }
 
 /** `mtm retry ID`: a new run, which goes on where the last one ended, or with `fresh` from step 0. */

@@ -7,11 +7,12 @@ import type { ReadableStream } from 'node:stream/web';
 import { setTimeout as after } from 'node:timers/promises';
 import { ifThere, isWithin, sha256OfFile } from '../../platform/files.ts';
 import { authorization, bodyOf, requireSuccess } from '../api/client.ts';
-import { CommandFailure, EXIT } from '../exit-codes.ts';
+import { CommandFailure, EXIT, Refusal } from '../exit-codes.ts';
 import type { Session } from '../session.ts';
 import { type Bar, createBar } from '../terminal/bar.ts';
 import { bytes } from '../terminal/numbers.ts';
 import { type RunName, textOf } from './run-name.ts';
+import { withoutModel } from './without-model.ts';
 
 const TRIES = 30;
 const TRY_AGAIN_MS = 1_000;
@@ -23,10 +24,14 @@ const TRY_AGAIN_MS = 1_000;
 export async function download(session: Session, name: RunName, given: string | undefined): Promise<void> {
   const { kind, id, run } = name;
   const params = { path: { id }, query: run === undefined ? {} : { run } };
-  const files =
+  const listed =
     kind === 'job'
-      ? await bodyOf(session.client.GET('/api/v1/jobs/{id}/files', { params }))
-      : await bodyOf(session.client.GET('/api/v1/projects/{id}/files', { params }));
+      ? bodyOf(session.client.GET('/api/v1/jobs/{id}/files', { params }))
+      : bodyOf(session.client.GET('/api/v1/projects/{id}/files', { params }));
+  const files = await listed.catch(async (error: unknown) => {
+    const isWithout = error instanceof Refusal && error.status === 400;
+    throw (isWithout ? await withoutModel(session, name) : null) ?? error;
+  });
   const folder = resolve(given ?? textOf({ kind, id, run: files.run_number }));
   const total = files.items.reduce((sum, file) => sum + file.bytes, 0);
   const bar = createBar();

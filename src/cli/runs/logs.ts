@@ -1,12 +1,13 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { authorization, reach, requireSuccess } from '../api/client.ts';
-import { ownerOf } from '../api/runs.ts';
+import { ownerOf, progressOf } from '../api/runs.ts';
 import { CommandFailure, EXIT } from '../exit-codes.ts';
 import type { Session } from '../session.ts';
+import { leavingByCtrlC } from '../terminal/leaving.ts';
+import { isEnded } from './progress-text.ts';
 import { type RunName, textOf } from './run-name.ts';
 
 const LOOK_EVERY_MS = 1_000;
-const ENDED = ['completed', 'failed', 'cancelled'];
 
 interface LogOptions {
   follow?: true;
@@ -16,13 +17,12 @@ interface LogOptions {
 
 /** `mtm logs [-f] ID`: the last lines of the trainer's log, and with `follow` those that come, until the run has ended. */
 export async function showLogs(session: Session, name: RunName, options: LogOptions): Promise<void> {
-  const { server, client, isJson } = session;
+  const { server, client, isJson, say } = session;
   const show = (lines: string[]) => {
     if (isJson) for (const line of lines) console.log(JSON.stringify({ line }));
     else for (const line of lines) console.log(line);
   };
-  const left = new AbortController();
-  process.once('SIGINT', () => left.abort());
+  const left = leavingByCtrlC();
   const read = async () => {
     const query = new URLSearchParams({
       tail: options.tail,
@@ -37,10 +37,14 @@ export async function showLogs(session: Session, name: RunName, options: LogOpti
   };
   let shown = await read();
   show(shown);
+  if (shown.length === 0) {
+    const when = isEnded(await progressOf(client, name)) ? '' : ' yet';
+    say(`The ${options.validation ? 'validation' : 'training'} of ${textOf(name)} has written no line${when}.`);
+  }
   while (options.follow && !left.signal.aborted) {
-    const { status, run_number } = await ownerOf(client, name);
+    const owner = await ownerOf(client, name);
     // Before the look, so that its last lines are shown.
-    const isOver = ENDED.includes(status) || (name.run !== undefined && name.run !== run_number);
+    const isOver = isEnded(owner) || (name.run !== undefined && name.run !== owner.run_number);
     const lines = await read();
     show(lines.slice(newFrom(shown, lines)));
     shown = lines;

@@ -1,10 +1,9 @@
 import type { Job, Project } from '../api/types.ts';
 import { columns, facts } from '../terminal/table.ts';
-import { progressText } from './progress-text.ts';
+import { isEnded, progressText } from './progress-text.ts';
+import { chosenSettings, modelOf } from './settings.ts';
 
 type Kind = 'job' | 'project';
-
-const ENDED = ['completed', 'failed', 'cancelled'];
 
 /** Jobs or projects, a line each. */
 export function listText(kind: Kind, owners: (Job | Project)[], none: string): string {
@@ -25,7 +24,7 @@ export function listText(kind: Kind, owners: (Job | Project)[], none: string): s
 /** One of them, with what its latest run is at, or came to. */
 export function ownerText(kind: Kind, owner: Job | Project): string {
   const { id, name, description, status, training_type, run_number } = owner;
-  const settings = Object.entries(owner.hyperparameters).map(([key, value]) => `${key} ${value}`);
+  const settings = Object.entries(chosenSettings(owner)).map(([key, value]) => `${key} ${value}`);
   return facts([
     ['ID', `${kind}-${id}`],
     ['Name', name],
@@ -35,7 +34,7 @@ export function ownerText(kind: Kind, owner: Job | Project): string {
     ['Settings', settings.join(', ')],
     ['Run', run_number === null ? 'none yet' : `${kind}-${id}-run-${run_number}`],
     ['Status', status],
-    ['Stands', standsText(owner)],
+    [isEnded(owner) ? 'Result' : 'Now', standsText(owner)],
     ['Verdict', owner.verdict_summary],
     ['Model', owner.output_path],
   ]);
@@ -43,10 +42,6 @@ export function ownerText(kind: Kind, owner: Job | Project): string {
 
 function standsText(owner: Job | Project): string {
   if (owner.run_number === null) return 'not started';
-  if (!ENDED.includes(owner.status)) return progressText(owner);
+  if (!isEnded(owner)) return progressText(owner);
   return owner.error_message ?? owner.verdict ?? '';
-}
-
-function modelOf(owner: Job | Project): string {
-  return 'model_name' in owner ? owner.model_name : owner.base_model;
 }

@@ -1,6 +1,11 @@
 import type { RunProgress } from '../api/runs.ts';
 import { duration, loss } from '../terminal/numbers.ts';
 
+/** Whether a run does not go on any more. */
+export function isEnded({ status }: Pick<RunProgress, 'status'>): boolean {
+  return ['completed', 'failed', 'cancelled'].includes(status);
+}
+
 /** What one line says of a run that has not ended: its phase, what it waits for, or how far it is. */
 export function progressText(run: RunProgress): string {
   const { phase, current_step, total_steps, tokens_per_s, seconds_left } = run;

@@ -14,9 +14,16 @@ const FORM = /^(job|project)-(\d{1,9})(?:-run-(\d{1,7}))?$/;
 
 /** Reads `job-1`, `project-2` or `job-1-run-3`, an argument of a command. @throws InvalidArgumentError for any other text */
 export function runNameOf(text: string): RunName {
-  const [, kind, id, run] = FORM.exec(text) ?? [];
-  if ((kind !== 'job' && kind !== 'project') || id === undefined)
+  const name = runNameIn(text);
+  if (name === null)
     throw new InvalidArgumentError('Give job-1, project-2, or a run of one as job-1-run-3; `mtm status` lists them.');
+  return name;
+}
+
+/** The same; null for any other text. */
+export function runNameIn(text: string): RunName | null {
+  const [, kind, id, run] = FORM.exec(text) ?? [];
+  if ((kind !== 'job' && kind !== 'project') || id === undefined) return null;
   return { kind, id: Number(id), ...(run === undefined ? {} : { run: Number(run) }) };
 }
 

@@ -1,5 +1,5 @@
 import type { Plan } from '../api/types.ts';
-import { CommandFailure } from '../exit-codes.ts';
+import { CommandFailure, Refusal } from '../exit-codes.ts';
 import type { Session } from '../session.ts';
 import { estimateLines } from './estimate-text.ts';
 
@@ -14,7 +14,8 @@ export type EstimateFields = Pick<Plan, 'estimate' | 'no_estimate'>;
 
 /**
  * Says what a training takes before it begins, on standard error. What the plan has counted, the service knows when the training is
- * asked for, so that it counts nothing again. A plan that fails keeps nobody from training: the reason is said.
+ * asked for, so that it counts nothing again. A service that cannot plan now keeps nobody from training: the reason is said.
+ * @throws Refusal where what was asked for is wrong: the training would fail for the same reason
  */
 export async function tellEstimate(
   { say }: Pick<Session, 'say'>,
@@ -31,11 +32,26 @@ export async function tellEstimate(
     const { estimate, no_estimate } = planned;
     return { estimate, no_estimate };
   } catch (error) {
+    if (error instanceof Refusal && error.isOfRequest) throw error;
     const no_estimate = left.signal.aborted ? TOO_LONG : error instanceof CommandFailure ? error.message : null;
     if (no_estimate === null) throw error;
     say(`No estimate: ${no_estimate}`);
     return { estimate: null, no_estimate };
   } finally {
     for (const timer of timers) clearTimeout(timer);
+  }
+}
+
+/**
+ * Begins what was planned. Where that does not fit, the plan has said why and what would, in options of the command: a refusal needs
+ * not say it again in fields of the API.
+ */
+export async function beginPlanned<T>({ estimate }: EstimateFields, begin: () => Promise<T>): Promise<T> {
+  try {
+    return await begin();
+  } catch (error) {
+    if (!(error instanceof Refusal && error.status === 400) || estimate?.fits !== false) throw error;
+    const other = estimate.remedies.length > 0 ? 'one of the changes above' : 'a smaller base model';
+    throw new CommandFailure(`It does not fit, and was refused. Take ${other}, or try it all the same with --force.`);
   }
 }

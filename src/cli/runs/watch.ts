@@ -4,6 +4,7 @@ import { ownerOf, progressOf, type RunProgress, reportOf } from '../api/runs.ts'
 import { CommandFailure, EXIT } from '../exit-codes.ts';
 import type { Session } from '../session.ts';
 import { type Bar, createBar } from '../terminal/bar.ts';
+import { leavingByCtrlC } from '../terminal/leaving.ts';
 import { bytes, loss } from '../terminal/numbers.ts';
 import { eventLine } from './event-line.ts';
 import { phaseText, progressText } from './progress-text.ts';
@@ -19,15 +20,13 @@ const LOOK_EVERY_MS = 1_000;
  */
 export async function watchRun(session: Session, asked: RunName): Promise<void> {
   const name = await withRun(session, asked);
-  const left = new AbortController();
-  const leave = () => left.abort();
-  process.once('SIGINT', leave);
+  const left = leavingByCtrlC();
   const bar = createBar();
   try {
     await showUntilEnd(session, name, bar, left.signal);
   } finally {
     bar.end();
-    process.off('SIGINT', leave);
+    left.end();
   }
   if (left.signal.aborted)
     throw new CommandFailure(
@@ -50,7 +49,8 @@ async function showUntilEnd(session: Session, name: RunName, bar: Bar, signal: A
   const view = createView(session, name, bar);
   await view.look();
   const news = {
-    onLost: () => bar.note('The service does not answer. The run goes on; asking again until it does…'),
+    onLost: () =>
+      bar.note('The service does not answer. The run is safe, and goes on when the service does; asking again…'),
     onBack: () => bar.note('The service answers again.'),
   };
   const looking = setInterval(() => void view.look(), LOOK_EVERY_MS);

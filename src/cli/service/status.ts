@@ -5,6 +5,7 @@ import { CommandFailure, EXIT } from '../exit-codes.ts';
 import { phaseText, progressText, waitingText } from '../runs/progress-text.ts';
 import type { Session } from '../session.ts';
 import { colours } from '../terminal/colours.ts';
+import { leavingByCtrlC } from '../terminal/leaving.ts';
 import { bytes } from '../terminal/numbers.ts';
 import { columns } from '../terminal/table.ts';
 
@@ -25,15 +26,14 @@ interface Stand {
   ended: { items: ListedRun[]; total: number };
 }
 
-/** `mtm status`: one screen of what runs, waits and is unwell; with `watch` drawn again until Ctrl-C. */
+/** `mtm status`: one screen of what runs, what waits and what has a problem; with `watch` drawn again until Ctrl-C. */
 export async function showStatus(session: Session, { watch }: { watch?: true }): Promise<void> {
   const look = async () => {
     const stand = await standOf(session);
     session.print(stand, () => `${watch && process.stdout.isTTY ? CLEAR : ''}${statusText(session.server.url, stand)}`);
   };
   if (!watch) return await look();
-  const left = new AbortController();
-  process.once('SIGINT', () => left.abort());
+  const left = leavingByCtrlC();
   while (!left.signal.aborted) {
     await look().catch((error: unknown) => {
       if (!(error instanceof CommandFailure) || error.exitCode !== EXIT.unreachable) throw error;
@@ -80,7 +80,7 @@ function statusText(url: string, { health, workers, open, ended }: Stand): strin
       'nothing',
     ),
     ...(more > 0 ? [`  … and ${more} more: \`mtm job list\`, \`mtm project list\``] : []),
-    section('Unwell', unwell(health, workers), 'nothing'),
+    section('Problems', problemsOf(health, workers), 'none'),
     section(
       'Ended',
       ended.items.map((run) => [...nameOf(run), outcomeOf(run)]),
@@ -124,7 +124,7 @@ function runningRow(run: ListedRun): string[] {
 }
 
 /** Of what is not as it should be, why, and whose. */
-function unwell({ components }: Health, { workers, hosts, deaths }: WorkerPool): string[][] {
+function problemsOf({ components }: Health, { workers, hosts, deaths }: WorkerPool): string[][] {
   const isShown = (id: string) => workers.some((worker) => worker.id === id && worker.status === 'error');
   const died = deaths.filter(({ worker_id }) => !isShown(worker_id)).slice(0, MOST_DEATHS);
   return [

@@ -21,11 +21,11 @@ const HEALTHY_WITHIN_MS = 60_000;
 const STOP_PATIENCE_MS = 60_000;
 const LAST_WORDS_BYTES = 2_000;
 
-/** `mtm up --detach`: says where everything is once it can be used, also where it runs already. */
+/** `mtm up --detach`: says where everything is once it can be used, also where it is already running. */
 export async function startDetached({ env, print, say }: Session): Promise<void> {
   const running = await findService(env.home);
-  if (running) say(`The service runs already, as process ${running.pid}. End it with \`mtm down\`.`);
-  const service = running ?? (await startInBackground(env));
+  if (running) say(`The service is already running, as process ${running.pid}. End it with \`mtm down\`.`);
+  const service = running ?? (await startInBackground({ env, say }));
   const client = clientOf({ url: service.url, key: env.apiKey ?? env.apiKeys[0] }, say);
   const health = await untilHealthy(service, async () => {
     const found = await bodyOf(client.GET('/api/v1/health'));
@@ -42,10 +42,14 @@ export async function startDetached({ env, print, say }: Session): Promise<void>
   );
 }
 
-async function startInBackground(env: Env): Promise<FoundService> {
+async function startInBackground({ env, say }: Pick<Session, 'env' | 'say'>): Promise<FoundService> {
   await mkdir(join(env.home, 'logs'), { recursive: true });
   const log = await open(logOf(env), 'a');
   const begin = (await log.stat()).size;
+  // Only the first start is slow, and a terminal that says nothing looks stuck.
+  const first =
+    begin === 0 ? ' The first start takes longer: it installs what is missing, and makes its database.' : '';
+  if (process.stderr.isTTY) say(`Starting…${first}`);
   const child = spawn(process.execPath, [BUILT.main, 'start'], {
     // Paths that the settings name are below the folder where `mtm up` was typed.
     cwd: process.cwd(),
