@@ -6,7 +6,7 @@ export interface PlannedDevice {
   host: string;
   /** As the pool calls it. */
   device: string;
-  /** GPUs of one worker; memory is told of each. */
+  /** GPUs of one worker; memory is that of each. */
   count: number;
   name: string;
   availableBytes: number;
