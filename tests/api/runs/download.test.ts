@@ -102,7 +102,7 @@ describe('a run that is to fetch its base model', function () {
     const project = `/projects/${await projectOf(MISSING)}`;
     const refused = await api.call('POST', `${project}/start`);
     assert.equal(refused.status, 400);
-    assert.match(String(refused.body.detail), /`mtm model add none\/such`, let its run fetch it \("download": true/);
+    assert.match(String(refused.body.detail), /`mtm model add none\/such`, or let its run fetch it \("download": true/);
     assert.equal((await api.call('POST', `${project}/start`, { download: true })).status, 200);
     await api.call('POST', `${project}/cancel`);
     assert.equal((await api.call('POST', `${project}/retry`)).status, 200);
