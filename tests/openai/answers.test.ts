@@ -114,7 +114,7 @@ describe("models that answer OpenAI's clients", function () {
     assert.equal((await asks(TINY_MODEL)).stdout.trim(), expected?.trim());
     const { exitCode, stderr } = await asks('gpt-9');
     assert.deepEqual(
-      [exitCode, /does not exist. GET \/v1\/models lists those that do/.test(stderr)],
+      [exitCode, /There is no model gpt-9\. `mtm model list` shows/.test(stderr)],
       [1, true],
       stderr,
     );
