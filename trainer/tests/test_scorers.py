@@ -1,7 +1,7 @@
 import unittest
 
-from ..validation.scorers import last_number, score_by_format, scorer_of
-from ..validation.verdict import difference_of, verdict_of, verdict_of_all
+from ..validation.scorers import SCORERS, last_number, score_by_format, scorer_of
+from ..validation.verdict import SCORED, difference_of, verdict_of, verdict_of_all
 
 CODE = "def add(a, b):\n    return a + b"
 
@@ -104,10 +104,11 @@ class Verdicts(unittest.TestCase):
         self.assertEqual(verdict, "worse")
         self.assertEqual(
             summary,
-            "The tuned model is WORSE than its base on held-out rows of maths (loss 1.000 to 2.000, number 50% to 40%). "
+            "The tuned model is WORSE than its base on held-out rows of maths (loss 1.000 to 2.000, right numbers 50% to 40%). "
             "The tuned model is better than its base on held-out rows of coding (loss 2.000 to 1.000, exact match 0% to 0%).",
         )
         self.assertEqual(verdict_of_all([])[0], None)
+        self.assertEqual(set(SCORED), {scorer.name for scorer in SCORERS})
 
     def test_too_few_rows_say_so(self):
         verdict, summary = verdict_of_all([self.trait("maths", "same", (2.0, 1.0), rows=3)])

@@ -79,6 +79,10 @@ def verdict_of_all(traits: list[dict]) -> tuple[str | None, str]:
     return next(verdict for verdict in ("worse", "better", "same") if groups[verdict]), " ".join(sentences)
 
 
+# What the scorers of scorers.py give a share of.
+SCORED = {"json_fields": "right JSON fields", "python_parses": "valid Python", "number": "right numbers"}
+
+
 def _score(trait: dict) -> tuple[str, float, float] | None:
     """What says more than the loss: the score by format, or else the share of exact matches. None where nothing was asked."""
     if "preference_accuracy" in trait["base"]:
@@ -86,7 +90,7 @@ def _score(trait: dict) -> tuple[str, float, float] | None:
     if trait["asked"] == 0:
         return None
     if by_format := trait["by_format"]:
-        return by_format["scorer"], by_format["base"], by_format["tuned"]
+        return SCORED[by_format["scorer"]], by_format["base"], by_format["tuned"]
     return "exact match", trait["base"]["exact_match"], trait["tuned"]["exact_match"]
 
 
