@@ -266,6 +266,10 @@ describe('the command line', function () {
     await watch.says(/The service answers again/);
     await documented('POST /jobs/{id}/pause', 200, 'pause', name);
     await watch.says(/paused/);
+    // Resumed before its worker has let it go, it would not stop at all.
+    await until('its worker to let it go', async () =>
+      (await cli.json('job', 'show', name)).status === 'running' ? null : true,
+    );
     await documented('POST /jobs/{id}/resume', 200, 'resume', name);
     await watch.says(/goes on from step/);
     await documented('POST /jobs/{id}/cancel', 200, 'cancel', `${name}-run-1`);
