@@ -113,11 +113,7 @@ describe("models that answer OpenAI's clients", function () {
     const expected = textOf(await client.chat.completions.create(greedy));
     assert.equal((await asks(TINY_MODEL)).stdout.trim(), expected?.trim());
     const { exitCode, stderr } = await asks('gpt-9');
-    assert.deepEqual(
-      [exitCode, /There is no model gpt-9\. `mtm model list` shows/.test(stderr)],
-      [1, true],
-      stderr,
-    );
+    assert.deepEqual([exitCode, /There is no model gpt-9\. `mtm model list` shows/.test(stderr)], [1, true], stderr);
   });
 
   it('say what was asked for: several answers, texts that end one, seeds, probabilities', async () => {
