@@ -80,9 +80,10 @@ export function correctionOf(
   if (!first) return { factor: 1, certainty: 'computed', basedOnRuns: 0, withinPercent: UNMEASURED_PERCENT[what] };
   // Runs that are as near as the nearest say it all.
   const alike = nearest.filter(({ distance }) => distance <= first.distance + SAME_DISTANCE);
-  const weights = alike.map((_, age) => EARLIER ** age);
-  const logs = alike.map(({ ratio }, age) => Math.log(ratio) * EARLIER ** age);
-  const factor = Math.exp(sumOf(logs) / sumOf(weights));
+  const weighed = alike.map(({ ratio }, age) => ({ weight: EARLIER ** age, log: Math.log(ratio) }));
+  const factor = Math.exp(
+    sumOf(weighed.map(({ weight, log }) => weight * log)) / sumOf(weighed.map(({ weight }) => weight)),
+  );
   const spread = 100 * Math.max(...alike.map(({ ratio }) => Math.abs(ratio / factor - 1)));
   const certainty = same.length > 0 && first.distance <= NEAR ? 'measured' : 'similar';
   const alone = alike.length === 1 ? ONE_RUN_PERCENT[what] : LEAST_PERCENT[what];

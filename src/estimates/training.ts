@@ -1,6 +1,6 @@
 import type { ModelShape } from '../base-models/model-shape.ts';
 import type { Hyperparameters } from '../trainer/hyperparameters.ts';
-import type { TrainingType } from '../trainer/training-types.ts';
+import { type TrainingType, trainsAdapters } from '../trainer/training-types.ts';
 
 export type DeviceKind = 'cpu' | 'cuda';
 
@@ -74,7 +74,7 @@ export function sequencesAtOnce(training: Pick<Training, 'type' | 'settings' | '
 }
 
 export function hasAdapters({ type }: Pick<Training, 'type'>): boolean {
-  return type !== 'standard';
+  return trainsAdapters(type);
 }
 
 /** Sequences that a row is read as: of a pair of answers, one with each. */

@@ -34,7 +34,7 @@ def most_new_tokens(chosen: int | None, template, tokenizer, expected: list[str]
 
 def enough_tokens(tokenizer, expected: list[str]) -> int:
     """For an answer where these are expected: the same for all of them."""
-    longest = max((len(ids) for ids in tokenizer(expected, add_special_tokens=False)["input_ids"]), default=0) if expected else 0
+    longest = max(map(len, tokenizer(expected, add_special_tokens=False)["input_ids"])) if expected else 0
     return min(MOST_NEW_TOKENS, max(LEAST_NEW_TOKENS, TIMES_THE_LONGEST * longest))
 
 

@@ -7,6 +7,7 @@ import { CommandFailure, EXIT } from '../exit-codes.ts';
 import { runNameIn } from '../runs/run-name.ts';
 import { withoutModel } from '../runs/without-model.ts';
 import type { Session } from '../session.ts';
+import { sayIfSlow } from '../terminal/slow.ts';
 
 interface ChatOptions {
   system?: string;
@@ -20,9 +21,6 @@ const ChunkSchema = z.union([
 ]);
 
 const RefusedSchema = z.object({ error: z.object({ message: z.string(), code: z.string().nullish() }) });
-
-/** Sooner, nobody asks what is going on. */
-const SAY_AFTER_MS = 1_000;
 
 /** The body of a request. */
 interface Asked {
@@ -112,11 +110,11 @@ async function absent(session: Session, model: string): Promise<CommandFailure> 
 
 /** Writes an answer as it is said. @returns all of it */
 async function answer(session: Session, body: Asked, left?: AbortSignal): Promise<string> {
-  const loading = setTimeout(() => session.say('Loading the model…'), SAY_AFTER_MS);
+  const isLoaded = sayIfSlow(session.say, 'Loading the model…');
   try {
-    return await written(session, body, () => clearTimeout(loading), left);
+    return await written(session, body, isLoaded, left);
   } finally {
-    clearTimeout(loading);
+    isLoaded();
   }
 }
 

@@ -1,10 +1,9 @@
 import type { Plan } from '../api/types.ts';
 import { CommandFailure, Refusal } from '../exit-codes.ts';
 import type { Session } from '../session.ts';
+import { sayIfSlow } from '../terminal/slow.ts';
 import { estimateLines } from './estimate-text.ts';
 
-/** Sooner, nobody asks what is going on. */
-const SAY_AFTER_MS = 1_000;
 /** Longer, nobody waits for figures who has asked for a training. */
 const WAIT_MS = 30_000;
 const TOO_LONG = 'The plan takes longer; `mtm job plan` waits for it.';
@@ -22,10 +21,8 @@ export async function tellEstimate(
   plan: (signal: AbortSignal) => Promise<Plan>,
 ): Promise<EstimateFields> {
   const left = new AbortController();
-  const timers = [
-    setTimeout(() => say('Computing what it takes…'), SAY_AFTER_MS),
-    setTimeout(() => left.abort(), WAIT_MS),
-  ];
+  const isComputed = sayIfSlow(say, 'Computing what it takes…');
+  const timer = setTimeout(() => left.abort(), WAIT_MS);
   try {
     const planned = await plan(left.signal);
     for (const line of estimateLines(planned)) say(line);
@@ -38,7 +35,8 @@ export async function tellEstimate(
     say(`No estimate: ${no_estimate}`);
     return { estimate: null, no_estimate };
   } finally {
-    for (const timer of timers) clearTimeout(timer);
+    isComputed();
+    clearTimeout(timer);
   }
 }
 

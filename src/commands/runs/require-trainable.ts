@@ -2,7 +2,7 @@ import type { HyperparameterChoices } from '../../models/runs/hyperparameter-cho
 import { resolveHyperparameters } from '../../models/runs/run-spec.ts';
 import type { TrainingDefaults } from '../../models/settings/training-config.ts';
 import { UserError } from '../../platform/failure.ts';
-import type { TrainingType } from '../../trainer/training-types.ts';
+import { type TrainingType, trainsAdapters } from '../../trainer/training-types.ts';
 import { refusedTogether } from './refused-together.ts';
 
 /** What a job or project asks for, completed from the configuration. */
@@ -46,7 +46,7 @@ const OF_ADAPTERS = {
 
 /** Where there are no adapters, nothing is said by which layers get some, how they learn, and what becomes of them. @throws UserError */
 function requireAdapters(type: TrainingType, chosen: HyperparameterChoices): void {
-  if (type === 'lora' || type === 'qlora' || type === 'dpo') return;
+  if (trainsAdapters(type)) return;
   for (const [name, leftOut] of Object.entries(OF_ADAPTERS)) {
     const value = chosen[name as keyof typeof OF_ADAPTERS];
     if (value === undefined || value === leftOut) continue;
