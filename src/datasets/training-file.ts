@@ -115,7 +115,7 @@ function formatOf(example: JsonObject, line: number): ExampleFormat {
   for (const [format, { required }] of Object.entries(FORMATS))
     if (required.some((key) => key in example)) return format as ExampleFormat;
   throw malformed(
-    `Line ${line} has neither "messages" nor "prompt" and "completion". Write each example in one of these forms.`,
+    `Line ${line} has neither "messages", nor "prompt" and "completion", nor "input" with "preferred_output" and "non_preferred_output". Write each example in one of these forms.`,
   );
 }
 
@@ -130,19 +130,46 @@ function checkExample(example: JsonObject, format: ExampleFormat, line: number):
   const missing = required.find((key) => !(key in example));
   if (missing !== undefined)
     throw malformed(`Line ${line} has no ${JSON.stringify(missing)}, as the first example has. Add it.`);
-  if (format === 'chat') checkMessages(example.messages, line);
+  if (format === 'chat') checkMessages(example.messages, `Line ${line}`);
+  if (format === 'preference') checkPreference(example, `Line ${line}`);
   if (format === 'completion')
     for (const key of required)
       if (typeof example[key] !== 'string')
         throw malformed(`Line ${line}: ${JSON.stringify(key)} is not a string. Write it as text.`);
 }
 
-function checkMessages(messages: Json | undefined, line: number): void {
-  if (!Array.isArray(messages) || messages.length === 0)
-    throw malformed(`Line ${line}: "messages" is not a list with at least one message.`);
-  messages.forEach((message, index) => void checkMessage(message, `Line ${line}, message ${index + 1}`));
+function checkMessages(messages: Json | undefined, where: string): void {
+  checkEach(messages, where);
   if (!messages.some((message) => isObject(message) && message.role === 'assistant'))
-    throw malformed(`Line ${line} has no message of the role assistant, so nothing of it is learnt. Add its answer.`);
+    throw malformed(`${where} has no message of the role assistant, so nothing of it is learnt. Add its answer.`);
+}
+
+function checkEach(messages: Json | undefined, where: string): asserts messages is Json[] {
+  if (!Array.isArray(messages) || messages.length === 0)
+    throw malformed(`${where}: "messages" is not a list with at least one message.`);
+  messages.forEach((message, index) => void checkMessage(message, `${where}, message ${index + 1}`));
+}
+
+const KEYS_OF_INPUT = ['messages', 'tools', 'parallel_tool_calls'];
+
+/** What is asked, and two answers to it: each a list with one message of the assistant. */
+function checkPreference(example: JsonObject, where: string): void {
+  const { input } = example;
+  if (!isObject(input)) throw malformed(`${where}: "input" is not an object. Write it as {"messages": […]}.`);
+  const extra = Object.keys(input).find((key) => !KEYS_OF_INPUT.includes(key));
+  if (extra !== undefined)
+    throw new Fault(
+      'invalid_file_format',
+      `${where}: "input" contains an extra ${JSON.stringify(extra)}. Remove it: it has ${KEYS_OF_INPUT.join(', ')}.`,
+    );
+  checkEach(input.messages, `${where}, "input"`);
+  for (const side of ['preferred_output', 'non_preferred_output']) {
+    const answers = example[side];
+    const [answer] = Array.isArray(answers) && answers.length === 1 ? answers : [];
+    if (!isObject(answer) || answer.role !== 'assistant')
+      throw malformed(`${where}: ${JSON.stringify(side)} is not a list with one message of the role assistant.`);
+    checkMessage(answer, `${where}, ${JSON.stringify(side)}`);
+  }
 }
 
 function checkMessage(message: Json, where: string): void {

@@ -8,6 +8,15 @@ export function chat(n: number) {
   };
 }
 
+/** A row of two answers, of which the first is preferred. */
+export function preference(n: number) {
+  return {
+    input: { messages: [{ role: 'user', content: `question ${n}` }] },
+    preferred_output: [{ role: 'assistant', content: `fish ${n % 7}!` }],
+    non_preferred_output: [{ role: 'assistant', content: 'bird' }],
+  };
+}
+
 /** Examples as a training file has them. */
 export function lines(examples: unknown[]): string {
   return examples.map((example) => `${JSON.stringify(example)}\n`).join('');

@@ -7,7 +7,7 @@ import { PROJECT_ROOT } from '../../src/platform/env.ts';
 import { processesOf } from '../support/processes.ts';
 import { startTestService, type TestService, TINY_MODEL, until } from '../support/service.ts';
 import { ensurePythonClient, PYTHON_CLIENTS, runPython } from './clients/python.ts';
-import { chat, chats, lines } from './examples.ts';
+import { chat, chats, lines, preference } from './examples.ts';
 import { checkedFetch } from './their-schemas.ts';
 
 /** As it stands in code that was written for OpenAI. */
@@ -159,21 +159,65 @@ describe("fine-tuning by OpenAI's clients", function () {
     assert.equal(ended.status, 'succeeded', JSON.stringify(ended.error));
   });
 
+  it('learns which answer is preferred, with the method dpo', async () => {
+    // Leave training_type out of what createFineTuningJob creates and the configuration's qlora refuses pairs of answers.
+    const training_file = await upload(lines(Array.from({ length: 40 }, (_, n) => preference(n))));
+    const hyperparameters = { n_epochs: 2, batch_size: 4, learning_rate_multiplier: 2, beta: 0.2 } as const;
+    const asked = { model: TINY_MODEL, training_file, method: { type: 'dpo' as const, dpo: { hyperparameters } } };
+    const job = await client.fineTuning.jobs.create(asked);
+    assert.deepEqual(job.method, asked.method);
+    const ended = await whenIs(job.id, 'succeeded', 'failed');
+    assert.equal(ended.status, 'succeeded', JSON.stringify(ended.error));
+    assert.deepEqual(ended.method, asked.method);
+    const { beta, ...others } = hyperparameters;
+    assert.deepEqual(ended.hyperparameters, others);
+    const { id } = ((await own('GET', '/jobs/?sort=-id&page_size=1')).items as { id: number }[])[0] ?? {};
+    const ours = await own('GET', `/jobs/${id}`);
+    assert.deepEqual([ours.training_type, (ours.hyperparameters as { beta: number }).beta], ['dpo', beta]);
+  });
+
   it('fails where its file cannot be used, and says which line', async () => {
-    const cases: [content: string, code: string, message: RegExp][] = [
+    const good = preference(1);
+    const dpo = { type: 'dpo' } as const;
+    const cases: [content: string, code: string, message: RegExp, method?: typeof dpo][] = [
       [chats(9), 'invalid_n_examples', /has 9 examples, and needs at least 10/],
       [`${chats(12)}{"messages": []}\n`, 'invalid_training_file', /^Line 13: "messages" is not a list/],
       [lines([{ ...chat(1), weight: 1 }]), 'invalid_file_format', /^Line 1 contains an extra "weight"/],
       [
-        lines([{ input: {}, preferred_output: [], non_preferred_output: [] }]),
+        lines([{ ...good, input: {} }]),
+        'invalid_training_file',
+        /^Line 1, "input": "messages" is not a list with at least one message/,
+        dpo,
+      ],
+      [
+        lines([{ ...good, input: { messages: good.input.messages, model: 'm' } }]),
+        'invalid_file_format',
+        /^Line 1: "input" contains an extra "model"/,
+        dpo,
+      ],
+      [
+        lines([{ ...good, preferred_output: [...good.preferred_output, ...good.preferred_output] }]),
+        'invalid_training_file',
+        /^Line 1: "preferred_output" is not a list with one message of the role assistant/,
+        dpo,
+      ],
+      [
+        lines([{ ...good, non_preferred_output: [{ role: 'assistant' }] }]),
+        'invalid_training_file',
+        /^Line 1, "non_preferred_output": "content" is neither/,
+        dpo,
+      ],
+      [chats(12), 'invalid_training_file', /has one answer to each question, and the method is dpo/, dpo],
+      [
+        lines(Array.from({ length: 12 }, (_, n) => preference(n))),
         'invalid_training_file',
         /has preferences, and the method is supervised/,
       ],
     ];
     const ids = new Set<string>();
-    for (const [content, code, message] of cases) {
+    for (const [content, code, message, method] of cases) {
       const training_file = await upload(content);
-      const job = await client.fineTuning.jobs.create({ model: THEIR_NAME, training_file });
+      const job = await client.fineTuning.jobs.create({ model: THEIR_NAME, training_file, ...(method && { method }) });
       assert.deepEqual([job.status, job.error?.code, job.error?.param], ['failed', code, 'training_file']);
       assert.match(String(job.error?.message), message);
       assert.ok(job.finished_at);
@@ -203,7 +247,18 @@ describe("fine-tuning by OpenAI's clients", function () {
       [{ ...good, training_file: 'file-none' }, 'training_file', 'file_not_found', /Upload the file first/],
       [{ ...good, training_file: stored }, 'training_file', 'invalid_file_purpose', /purpose user_data/],
       [{ ...good, method: { type: 'reinforcement' } }, 'method.type', null, /reinforcement/],
-      [{ ...good, method: { type: 'dpo' } }, 'method.type', null, /dpo/],
+      [
+        { ...good, method: { type: 'dpo', dpo: { hyperparameters: { beta: 3 } } } },
+        'method.dpo.hyperparameters.beta',
+        null,
+        /beta/,
+      ],
+      [
+        { ...good, method: { type: 'dpo', supervised: { hyperparameters: {} } } },
+        'method.supervised',
+        null,
+        /method\.type is "dpo"/,
+      ],
       [{ ...good, validation_file: 'file-none' }, 'validation_file', 'file_not_found', /Upload the file first/],
       [{ ...good, validation_file: stored }, 'validation_file', 'invalid_file_purpose', /purpose user_data/],
       [{ ...good, hyperparameters: { n_epochs: 51 } }, 'hyperparameters.n_epochs', null, /n_epochs/],

@@ -55,7 +55,11 @@ const Job = z.object({
   seed: z.int(),
   estimated_finish: seconds.nullish(),
   method: z
-    .object({ type: z.enum(['supervised', 'dpo', 'reinforcement']), supervised: z.object({}).loose().nullish() })
+    .object({
+      type: z.enum(['supervised', 'dpo', 'reinforcement']),
+      supervised: z.object({}).loose().nullish(),
+      dpo: z.object({ hyperparameters: Hyperparameters.extend({ beta: auto(z.number().gt(0).max(2)) }) }).nullish(),
+    })
     .nullish(),
   metadata: z.record(z.string(), z.string()).nullish(),
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import OpenAI, { toFile } from 'openai';
 import { startTestService, type TestService, TINY_MODEL, until } from '../support/service.ts';
-import { chat, chats, lines } from './examples.ts';
+import { chat, chats, lines, preference } from './examples.ts';
 
 /** Of both files: what may not be held out. */
 const SHARED = [chat(0), chat(1)];
@@ -124,7 +124,7 @@ describe("the validation file of a fine-tuning job, by OpenAI's client", functio
       [`${chats(12)}{"messages": []}\n`, 'invalid_validation_file', /^Line 13: "messages" is not a list/],
       [lines([{ ...chat(1), weight: 1 }]), 'invalid_file_format', /^Line 1 contains an extra "weight"/],
       [
-        lines([{ input: {}, preferred_output: [], non_preferred_output: [] }]),
+        lines([preference(1), preference(2)]),
         'invalid_validation_file',
         /has preferences, and the method is supervised/,
       ],

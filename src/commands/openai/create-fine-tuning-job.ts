@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { QueryTypes, type Transaction } from 'sequelize';
 import { findModel } from '../../base-models/find-model.ts';
-import { type OpenAiHyperparameters, OpenAiJob } from '../../models/openai/openai-job.ts';
+import { type Method, type OpenAiHyperparameters, OpenAiJob } from '../../models/openai/openai-job.ts';
 import {
   BATCH_SIZES,
   type HyperparameterChoices,
@@ -12,6 +12,7 @@ import { connection } from '../../models/runs/run.ts';
 import { learningRateOf, meantBy, TrainingConfig } from '../../models/settings/training-config.ts';
 import type { Env } from '../../platform/env.ts';
 import { UserError } from '../../platform/failure.ts';
+import type { TrainingType } from '../../trainer/training-types.ts';
 import { createJob } from '../jobs/create-job.ts';
 import { newId } from './files.ts';
 import { baseOfTuned } from './models.ts';
@@ -28,6 +29,7 @@ export interface NewFineTuningJob {
   validationFile: string | null;
   suffix: string | null;
   seed: number | null;
+  method: Method;
   hyperparameters: OpenAiHyperparameters;
   metadata: Record<string, string> | null;
   /** Although it would not fit. */
@@ -79,10 +81,11 @@ async function create(
   const file = await requireFile('training_file', asked.trainingFile, transaction);
   const validation =
     asked.validationFile === null ? null : await requireFile('validation_file', asked.validationFile, transaction);
-  requireNoIndex(asked.validationFile, config);
+  const type = asked.method === 'dpo' ? 'dpo' : typeOfSupervised(config);
+  requireNoIndex(asked.validationFile, type);
   const id = newId('ftjob-');
   const seed = asked.seed ?? randomInt(SEEDS.most);
-  const error = faultOf(file, validation);
+  const error = faultOf(asked.method, file, validation);
   const job = error
     ? null
     : await createJob(
@@ -92,7 +95,8 @@ async function create(
           dataset_id: Number(file.dataset_id),
           validation_dataset_id: validation && Number(validation.dataset_id),
           model_name: baseModel,
-          ...chosen(asked.hyperparameters, config),
+          training_type: type,
+          ...chosen(asked.hyperparameters, type, config),
           seed,
           force: asked.force,
         },
@@ -109,6 +113,7 @@ async function create(
       result_file: newId('file-'),
       suffix: asked.suffix,
       seed,
+      method: asked.method,
       hyperparameters: asked.hyperparameters,
       metadata: asked.metadata,
       error,
@@ -139,8 +144,13 @@ async function requireModel(asked: string, config: TrainingConfig, env: Env): Pr
   });
 }
 
+/** The type of the configuration, unless that one learns from pairs alone. */
+function typeOfSupervised({ default_training_type: type }: TrainingConfig): TrainingType {
+  return type === 'dpo' ? 'qlora' : type;
+}
+
 /** An index holds the examples that it is asked about. @throws UserError with the field and OpenAI's code */
-function requireNoIndex(validationFile: string | null, { default_training_type: type }: TrainingConfig): void {
+function requireNoIndex(validationFile: string | null, type: TrainingType): void {
   if (validationFile === null || type !== 'rag') return;
   throw new UserError(
     'validation_file cannot be used while default_training_type of the configuration is rag: an index holds the examples that it is asked about. Leave it out, or send PATCH /api/v1/config/ with another training type.',
@@ -150,7 +160,8 @@ function requireNoIndex(validationFile: string | null, { default_training_type: 
 
 /** What it is trained with: what is `auto`, the configuration decides. */
 function chosen(
-  { n_epochs, batch_size, learning_rate_multiplier }: OpenAiHyperparameters,
+  { n_epochs, batch_size, learning_rate_multiplier, beta = 'auto' }: OpenAiHyperparameters,
+  type: TrainingType,
   config: TrainingConfig,
 ): HyperparameterChoices {
   return {
@@ -158,12 +169,13 @@ function chosen(
     tool_calls: 'json',
     ...(n_epochs === 'auto' ? {} : { epochs: n_epochs }),
     ...(batch_size === 'auto' ? {} : batchOf(batch_size)),
-    ...(learning_rate_multiplier === 'auto' ? {} : { learning_rate: rateOf(learning_rate_multiplier, config) }),
+    ...(learning_rate_multiplier === 'auto' ? {} : { learning_rate: rateOf(learning_rate_multiplier, type, config) }),
+    ...(beta === 'auto' ? {} : { beta }),
   };
 }
 
-function rateOf(multiplier: number, config: TrainingConfig): number {
-  const one = learningRateOf(config, config.default_training_type);
+function rateOf(multiplier: number, type: TrainingType, config: TrainingConfig): number {
+  const one = learningRateOf(config, type);
   const rate = multiplier * one;
   const { least, most } = LEARNING_RATES;
   if (rate >= least && rate <= most) return rate;

@@ -80,7 +80,7 @@ async function readExamples(
   watching: DataProcessOptions,
 ): Promise<{ checked: CheckedFile; found: Converted | null }> {
   const checked = await inDataProcess('checkExamples', { path }, { signal: watching.signal });
-  if (checked.fault !== null || checked.format === 'preference') return { checked, found: null };
+  if (checked.fault !== null) return { checked, found: null };
   try {
     // Whatever it is called: it is JSON lines.
     const request = { sourcePath: path, originalName: `${filename}.jsonl`, parquetPath, mapping: null };

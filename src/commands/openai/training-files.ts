@@ -1,6 +1,6 @@
 import type { Transaction } from 'sequelize';
 import { OpenAiFile } from '../../models/openai/openai-file.ts';
-import type { OpenAiJobError } from '../../models/openai/openai-job.ts';
+import type { Method, OpenAiJobError } from '../../models/openai/openai-job.ts';
 import { UserError } from '../../platform/failure.ts';
 import { isThere } from './files.ts';
 
@@ -28,8 +28,10 @@ export async function requireFile(param: FileParam, id: string, transaction: Tra
 }
 
 /** Why a job cannot use its files, which it says as what failed it; null: it can. */
-export function faultOf(training: OpenAiFile, validation: OpenAiFile | null): OpenAiJobError | null {
-  const fault = faultOfFile('training_file', training) ?? (validation && faultOfFile('validation_file', validation));
+export function faultOf(method: Method, training: OpenAiFile, validation: OpenAiFile | null): OpenAiJobError | null {
+  const fault =
+    faultOfFile(method, 'training_file', training) ??
+    (validation && faultOfFile(method, 'validation_file', validation));
   if (fault || training.sha256 !== validation?.sha256) return fault;
   return {
     code: CODES.validation_file,
@@ -39,18 +41,21 @@ export function faultOf(training: OpenAiFile, validation: OpenAiFile | null): Op
   };
 }
 
-function faultOfFile(param: FileParam, { checked, dataset_id }: OpenAiFile): OpenAiJobError | null {
+/** What a file has that is made for the other one. */
+const OF_THE_OTHER_METHOD: Record<Method, string> = {
+  supervised:
+    'The file has preferences, and the method is supervised. Give it chats, or prompts with completions; or send the method dpo.',
+  dpo: 'The file has one answer to each question, and the method is dpo, which learns from two of which one is preferred. Give it examples with input, preferred_output and non_preferred_output; or send the method supervised.',
+};
+
+function faultOfFile(method: Method, param: FileParam, { checked, dataset_id }: OpenAiFile): OpenAiJobError | null {
   const invalid = CODES[param];
   if (checked?.fault) {
     const { code, message } = checked.fault;
     return { code: code === CODES.training_file ? invalid : code, message, param };
   }
-  if (checked?.format === 'preference')
-    return {
-      code: invalid,
-      message: 'The file has preferences, and the method is supervised. Give it chats, or prompts with completions.',
-      param,
-    };
+  if (checked && (checked.format === 'preference') !== (method === 'dpo'))
+    return { code: invalid, message: OF_THE_OTHER_METHOD[method], param };
   const least = LEAST_EXAMPLES[param];
   if (checked && checked.examples < least)
     return {

@@ -10,11 +10,17 @@ import {
 } from 'sequelize';
 import { connection } from '../runs/run.ts';
 
+/** How a fine-tuning job learns: from answers, or from pairs of which one is preferred. */
+export const METHODS = ['supervised', 'dpo'] as const;
+export type Method = (typeof METHODS)[number];
+
 /** As it was asked for; `auto` is decided when the job is made. */
 export interface OpenAiHyperparameters {
   n_epochs: number | 'auto';
   batch_size: number | 'auto';
   learning_rate_multiplier: number | 'auto';
+  /** Of the method dpo alone. */
+  beta?: number | 'auto';
 }
 
 /** Why a fine-tuning job failed, with the name that OpenAI's API has for it. */
@@ -43,6 +49,7 @@ export class OpenAiJob extends Model<InferAttributes<OpenAiJob>, InferCreationAt
   declare model_deleted_at: CreationOptional<Date | null>;
   declare suffix: string | null;
   declare seed: number;
+  declare method: Method;
   declare hyperparameters: OpenAiHyperparameters;
   declare metadata: Record<string, string> | null;
   declare error: OpenAiJobError | null;
@@ -70,6 +77,7 @@ export function initOpenAiJob(sequelize: Sequelize): void {
       model_deleted_at: DataTypes.DATE,
       suffix: DataTypes.TEXT,
       seed: { type: DataTypes.INTEGER, allowNull: false },
+      method: { type: DataTypes.TEXT, allowNull: false },
       hyperparameters: { type: DataTypes.JSONB, allowNull: false },
       metadata: DataTypes.JSONB,
       error: DataTypes.JSONB,

@@ -1,13 +1,14 @@
 import type { z } from 'zod';
 import { type FoundJob, modelNameOf } from '../../../commands/openai/fine-tuning-jobs.ts';
 import type { Job } from '../../../models/jobs/job.ts';
+import type { OpenAiHyperparameters } from '../../../models/openai/openai-job.ts';
+import { HYPERPARAMETER_DEFAULTS } from '../../../models/runs/hyperparameter-choices.ts';
 import type { ShownRun } from '../../../models/runs/latest-run.ts';
 import { learningRateOf, type TrainingConfig } from '../../../models/settings/training-config.ts';
 import { seconds } from '../lists.ts';
 import type { JOB_STATUSES, JobSchema } from './schema.ts';
 
 type JobStatus = (typeof JOB_STATUSES)[number];
-type Decided = z.input<typeof JobSchema>['hyperparameters'];
 
 /** By the status of the run; one that was not found to be trainable has no run. */
 const STATUSES: Record<ShownRun['status'], JobStatus> = {
@@ -28,7 +29,7 @@ export function presentJob(
   const run = job?.latestRun ?? null;
   const status = statusOf(run);
   const hasSucceeded = status === 'succeeded';
-  const hyperparameters = job && run?.started_at ? decided(job, config) : asked.hyperparameters;
+  const { beta = 'auto', ...hyperparameters } = job && run?.started_at ? decided(job, config) : asked.hyperparameters;
   return {
     id: asked.id,
     object: 'fine_tuning.job',
@@ -48,7 +49,10 @@ export function presentJob(
     integrations: [],
     estimated_finish:
       status === 'running' && run?.seconds_left ? Math.ceil(Date.now() / 1000 + run.seconds_left) : null,
-    method: { type: 'supervised', supervised: { hyperparameters } },
+    method:
+      asked.method === 'dpo'
+        ? { type: 'dpo', dpo: { hyperparameters: { ...hyperparameters, beta } } }
+        : { type: 'supervised', supervised: { hyperparameters } },
     metadata: asked.metadata,
     user_provided_suffix: asked.suffix,
   };
@@ -67,10 +71,11 @@ function errorOf(run: ShownRun | null): z.input<typeof JobSchema>['error'] {
 }
 
 /** In numbers, once training has begun. */
-function decided(job: Job, config: TrainingConfig): Decided {
+function decided(job: Job, config: TrainingConfig): OpenAiHyperparameters {
   return {
     n_epochs: job.epochs,
     batch_size: job.batch_size * (job.hyperparameters.gradient_accumulation ?? 1),
     learning_rate_multiplier: job.learning_rate / learningRateOf(config, job.training_type),
+    beta: job.hyperparameters.beta ?? HYPERPARAMETER_DEFAULTS.beta,
   };
 }

@@ -7,7 +7,7 @@ import { type FoundJob, findFineTuningJob, withJobs } from '../../../commands/op
 import { ensureResultFile } from '../../../commands/openai/result-file.ts';
 import { cancelLatest, pauseLatest, WrongStateError } from '../../../commands/runs/actions.ts';
 import { readTrainedTokens } from '../../../models/openai/job-events.ts';
-import { havingMetadata, OpenAiJob } from '../../../models/openai/openai-job.ts';
+import { havingMetadata, METHODS, type Method, OpenAiJob } from '../../../models/openai/openai-job.ts';
 import { TrainingConfig } from '../../../models/settings/training-config.ts';
 import { UserError } from '../../../platform/failure.ts';
 import type { ApiDependencies } from '../../http/declaration.ts';
@@ -163,13 +163,15 @@ export function addFineTuning(endpoints: Endpoints, { env, orchestration }: ApiD
 
 function askedBy(body: z.output<typeof JobCreate>) {
   const older = body.hyperparameters ?? {};
-  const newer = body.method?.supervised?.hyperparameters ?? {};
+  const method = body.method?.type ?? 'supervised';
+  requireOneMethod(method, body.method);
+  const newer = body.method?.[method]?.hyperparameters ?? {};
   const pick = <Name extends 'n_epochs' | 'batch_size' | 'learning_rate_multiplier'>(name: Name) => {
     const [first, second] = [newer[name], older[name]];
     if (first !== undefined && second !== undefined && first !== second)
       throw new ApiError(
         400,
-        `${name} is ${first} in method.supervised.hyperparameters and ${second} in hyperparameters. Send it once.`,
+        `${name} is ${first} in method.${method}.hyperparameters and ${second} in hyperparameters. Send it once.`,
         { field: `hyperparameters.${name}` },
       );
     return first ?? second ?? ('auto' as const);
@@ -180,14 +182,27 @@ function askedBy(body: z.output<typeof JobCreate>) {
     validationFile: body.validation_file ?? null,
     suffix: body.suffix ?? null,
     seed: body.seed ?? null,
+    method,
     hyperparameters: {
       n_epochs: pick('n_epochs'),
       batch_size: pick('batch_size'),
       learning_rate_multiplier: pick('learning_rate_multiplier'),
+      ...(method === 'dpo' ? { beta: body.method?.dpo?.hyperparameters?.beta ?? 'auto' } : {}),
     },
     metadata: body.metadata ?? null,
     force: body.force,
   };
+}
+
+/** What is sent for another method than the one that is meant would mean nothing. @throws ApiError */
+function requireOneMethod(type: Method, sent: z.output<typeof JobCreate>['method']): void {
+  const other = METHODS.find((method) => method !== type && sent?.[method]);
+  if (other === undefined) return;
+  throw new ApiError(
+    400,
+    `method.${other} is given, and method.type is "${type}". Leave it out, or send "type": "${other}".`,
+    { field: `method.${other}` },
+  );
 }
 
 /** What makes a request the same one, when its client sends it again: clients of that API send no key for it. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { METHODS } from '../../../models/openai/openai-job.ts';
 import { SEEDS } from '../../../models/runs/hyperparameter-choices.ts';
 import { forceField } from '../../http/shared-schema.ts';
 import { cursorQuery, listOf, presentList } from '../lists.ts';
@@ -15,6 +16,8 @@ const Hyperparameters = z.strictObject({
   batch_size: auto(z.int().min(1).max(256)).optional(),
   learning_rate_multiplier: auto(z.number().gt(0)).optional(),
 });
+
+const PreferenceHyperparameters = Hyperparameters.extend({ beta: auto(z.number().gt(0).max(2)).optional() });
 
 const MOST_PAIRS = 16;
 const Metadata = z
@@ -33,11 +36,19 @@ export const JobCreate = z
       description:
         'The id of a file for fine-tune whose examples are held out: the loss on them is shown, base and tuned are compared on them, and none is trained on. Without it some examples of the training file are held out',
     }),
-    hyperparameters: Hyperparameters.nullable().optional().openapi({ description: 'As in method.supervised' }),
+    hyperparameters: Hyperparameters.nullable().optional().openapi({ description: 'As in the method' }),
     method: z
       .strictObject({
-        type: z.literal('supervised', 'must be "supervised": dpo and reinforcement are not offered yet'),
+        type: z.enum(METHODS, 'must be "supervised" or "dpo": reinforcement is not offered'),
         supervised: z.strictObject({ hyperparameters: Hyperparameters.nullable().optional() }).nullable().optional(),
+        dpo: z
+          .strictObject({ hyperparameters: PreferenceHyperparameters.nullable().optional() })
+          .nullable()
+          .optional()
+          .openapi({
+            description:
+              'Learns from pairs of answers, of which one is preferred. beta: how close it stays to the base model; "auto" is what training type dpo has',
+          }),
       })
       .nullable()
       .optional(),
@@ -128,7 +139,13 @@ export const JobSchema = z
     validation_file: z.string().nullable(),
     integrations: z.array(z.unknown()),
     estimated_finish: z.int().nullable(),
-    method: z.object({ type: z.literal('supervised'), supervised: z.object({ hyperparameters: Chosen }) }),
+    method: z
+      .object({
+        type: z.enum(METHODS),
+        supervised: z.object({ hyperparameters: Chosen }).optional(),
+        dpo: z.object({ hyperparameters: Chosen.extend({ beta: auto(z.number()) }) }).optional(),
+      })
+      .openapi({ description: 'Its hyperparameters are under the name of its type' }),
     metadata: z.record(z.string(), z.string()).nullable(),
     user_provided_suffix: z.string().nullable(),
   })
