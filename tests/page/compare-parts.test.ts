@@ -31,6 +31,8 @@ function figuresOf(loss: (number | null)[], first = 1): Figures {
     learning_rate: same,
     grad_norm: same,
     grad_norm_max: same,
+    reward_margin: same,
+    reward_accuracy: same,
     tokens_per_s: same,
     memory_bytes: same,
   };

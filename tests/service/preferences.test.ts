@@ -54,6 +54,13 @@ describe('a training on preferences', function () {
     const { points } = body as { points: { loss: number; reward_margin: number; reward_accuracy: number }[] };
     assert.ok((points.at(-1)?.reward_margin ?? 0) > 0);
     assert.equal(points.at(-1)?.reward_accuracy, 1);
+    // Leave one of them out of readBuckets (src/models/runs/run-curves.ts) and the answer has none of it.
+    const { body: curves } = await service.call('GET', `/jobs/${id}/curves`);
+    const { buckets } = curves as { buckets: { reward_margin: number[]; reward_accuracy: number[] } };
+    assert.deepEqual(
+      [buckets.reward_margin.at(-1), buckets.reward_accuracy.at(-1)],
+      [points.at(-1)?.reward_margin, points.at(-1)?.reward_accuracy],
+    );
 
     const { body: mixture } = await service.call('GET', `/jobs/${id}/mixture?rows=1`);
     const [row] = (mixture as { items: { messages: unknown[]; rejected: { content: string }[] }[] }).items;

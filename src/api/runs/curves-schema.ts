@@ -38,6 +38,8 @@ export const CurvesSchema = z
         learning_rate: figure,
         grad_norm: figure,
         grad_norm_max: figure,
+        reward_margin: figure.openapi({ description: 'Of dpo alone, as in metrics' }),
+        reward_accuracy: figure.openapi({ description: 'Of dpo alone, as in metrics' }),
         tokens_per_s: figure,
         memory_bytes: count,
       })
@@ -92,6 +94,8 @@ export const CurvesSchema = z
         learning_rate: [0.00015, 0.0001],
         grad_norm: [0.9, 0.8],
         grad_norm_max: [2.1, 1.1],
+        reward_margin: [null, null],
+        reward_accuracy: [null, null],
         tokens_per_s: [1240.5, 1239.1],
         memory_bytes: [3_435_973_836, 3_435_973_836],
       },

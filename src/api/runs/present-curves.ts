@@ -24,6 +24,8 @@ export function presentCurves(runNumber: number, curves: Curves): z.input<typeof
       learning_rate: list('learning_rate'),
       grad_norm: list('grad_norm'),
       grad_norm_max: list('grad_norm_max'),
+      reward_margin: list('reward_margin'),
+      reward_accuracy: list('reward_accuracy'),
       tokens_per_s: list('tokens_per_s'),
       memory_bytes: list('memory_bytes'),
     },

@@ -30,6 +30,9 @@ export interface CurveBucket extends WrittenStep {
   learning_rate: number | null;
   grad_norm: number | null;
   grad_norm_max: number | null;
+  /** Of preferences alone. */
+  reward_margin: number | null;
+  reward_accuracy: number | null;
   memory_bytes: number | null;
 }
 
@@ -150,6 +153,7 @@ async function readBuckets(parts: Part[], doublings: number): Promise<Omit<Curve
     `SELECT max(step) AS step, max(epoch) AS epoch, max(tokens) AS tokens, max(created_at) AS at,
        avg(loss) AS loss, min(loss) AS loss_min, max(loss) AS loss_max, (count(*) - count(loss))::int AS without_loss,
        avg(learning_rate) AS learning_rate, avg(grad_norm) AS grad_norm, max(grad_norm) AS grad_norm_max,
+       avg(reward_margin) AS reward_margin, avg(reward_accuracy) AS reward_accuracy,
        avg(tokens_per_s) AS tokens_per_s, max(memory_bytes) AS memory_bytes
      FROM ${PARTS} JOIN run_metrics AS done ON done.run_id = part.run_id AND step BETWEEN part.first AND part.last
      GROUP BY (step - 1) >> $doublings ORDER BY 1`,

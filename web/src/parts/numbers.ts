@@ -36,6 +36,9 @@ export const rate = (value: Value) =>
 /** Of what the API gives as 0 to 100. */
 export const percent = (value: Value) => write(value, (n) => percentage.format(n / 100));
 
+/** Of a share from 0 to 1. */
+export const share = (value: Value) => write(value, (n) => percentage.format(n));
+
 const BYTE_UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const;
 
 /** In units of a thousand, as disks are sold. */

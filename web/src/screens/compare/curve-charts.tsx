@@ -6,7 +6,7 @@ import { Chart } from '../../parts/chart/chart.tsx';
 import { lastOf } from '../../parts/chart/joined.ts';
 import { standardHalfLife } from '../../parts/chart/smoothing.ts';
 import { Folded } from '../../parts/folded.tsx';
-import { about, bytes, count, loss, rate } from '../../parts/numbers.ts';
+import { about, bytes, count, loss, rate, share } from '../../parts/numbers.ts';
 import { Problem } from '../../parts/problem.tsx';
 import { shown } from '../../parts/user-text.tsx';
 import { aboutAxis, type Basis, fairAxis } from './fair.ts';
@@ -136,6 +136,8 @@ function chartsOf(runs: DrawnRun[], axis: AxisName, halfLife: number, isLog: boo
       name: 'Gradient norm',
       named: 'highest',
     },
+    { ...plain, ...linesOf(runs, axis, 'reward_margin'), name: 'Reward margin', format: loss },
+    { ...plain, ...linesOf(runs, axis, 'reward_accuracy'), name: 'Pairs told apart', format: share },
     { ...plain, ...linesOf(runs, axis, 'tokens_per_s'), name: 'Tokens per second', format: about },
     { ...plain, ...linesOf(runs, axis, 'memory_bytes'), name: 'Memory', format: bytes },
   ];

@@ -1,18 +1,22 @@
 type List = (number | null)[];
 
-export type FigureName =
-  | 'step'
-  | 'tokens'
-  | 'active_s'
-  | 'loss'
-  | 'loss_min'
-  | 'loss_max'
-  | 'without_loss'
-  | 'learning_rate'
-  | 'grad_norm'
-  | 'grad_norm_max'
-  | 'tokens_per_s'
-  | 'memory_bytes';
+const FIGURES = [
+  'step',
+  'tokens',
+  'active_s',
+  'loss',
+  'loss_min',
+  'loss_max',
+  'without_loss',
+  'learning_rate',
+  'grad_norm',
+  'grad_norm_max',
+  'reward_margin',
+  'reward_accuracy',
+  'tokens_per_s',
+  'memory_bytes',
+] as const;
+export type FigureName = (typeof FIGURES)[number];
 
 /** What was measured in the steps of a run, or in buckets of them: a list for each figure, all of the same length. */
 export type Figures = Record<FigureName, List>;
@@ -28,24 +32,7 @@ export function withPart(full: Figures, part: Figures): Figures {
   const before = full.step.filter((step) => step !== null && step < first).length;
   const behind = full.step.filter((step) => step !== null && step <= last).length;
   const joined = (name: FigureName) => [...full[name].slice(0, before), ...part[name], ...full[name].slice(behind)];
-  return recordOf(joined);
-}
-
-function recordOf(list: (name: FigureName) => List): Figures {
-  return {
-    step: list('step'),
-    tokens: list('tokens'),
-    active_s: list('active_s'),
-    loss: list('loss'),
-    loss_min: list('loss_min'),
-    loss_max: list('loss_max'),
-    without_loss: list('without_loss'),
-    learning_rate: list('learning_rate'),
-    grad_norm: list('grad_norm'),
-    grad_norm_max: list('grad_norm_max'),
-    tokens_per_s: list('tokens_per_s'),
-    memory_bytes: list('memory_bytes'),
-  };
+  return Object.fromEntries(FIGURES.map((name) => [name, joined(name)])) as Figures;
 }
 
 /** The first and the last step within a part of the axis, and one more on either side; null where there is none. */

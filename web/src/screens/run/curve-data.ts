@@ -13,6 +13,8 @@ type Figure =
   | 'learning_rate'
   | 'grad_norm'
   | 'grad_norm_max'
+  | 'reward_margin'
+  | 'reward_accuracy'
   | 'tokens_per_s'
   | 'memory_bytes';
 
@@ -37,6 +39,8 @@ export function withSteps(curves: Curves, steps: RunEvent[]): Curves {
     learning_rate: add('learning_rate', 'learning_rate'),
     grad_norm: add('grad_norm', 'grad_norm'),
     grad_norm_max: add('grad_norm_max', 'grad_norm'),
+    reward_margin: add('reward_margin', 'reward_margin'),
+    reward_accuracy: add('reward_accuracy', 'reward_accuracy'),
     tokens_per_s: add('tokens_per_s', 'tokens_per_s'),
     memory_bytes: add('memory_bytes', 'memory_bytes'),
   };
@@ -115,6 +119,8 @@ export function otherLines({ buckets }: Curves) {
       ...one('mean', buckets.grad_norm),
       { label: 'most', color: '--line-held-out', dash: [4, 4], width: 1, values: buckets.grad_norm_max } satisfies Line,
     ],
+    rewardMargin: one('margin', buckets.reward_margin),
+    rewardAccuracy: one('told apart', buckets.reward_accuracy),
     tokensPerS: one('tokens/s', buckets.tokens_per_s),
     memory: one('memory', buckets.memory_bytes),
   };

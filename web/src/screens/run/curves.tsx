@@ -6,7 +6,7 @@ import type { RunOwner } from '../../api/types.ts';
 import { useChangeAddress, useNumberParam, useParam } from '../../parts/address.ts';
 import { Chart } from '../../parts/chart/chart.tsx';
 import { standardHalfLife } from '../../parts/chart/smoothing.ts';
-import { about, bytes, count, loss, rate } from '../../parts/numbers.ts';
+import { about, bytes, count, loss, rate, share } from '../../parts/numbers.ts';
 import { Problem } from '../../parts/problem.tsx';
 import { brokenOf, lossLines, marksOf, otherLines, withSteps } from './curve-data.ts';
 import { DeviceCurves } from './device-curves.tsx';
@@ -76,6 +76,7 @@ export default function CurvesTab({ owner, run, totalSteps, stream }: CurvesProp
       ),
   };
   const { buckets } = curves;
+  const hasRewards = buckets.reward_margin.some((value) => value !== null);
   const hasLoss = buckets.loss.some((value) => value !== null);
   return (
     <Stack gap="lg">
@@ -144,6 +145,32 @@ export default function CurvesTab({ owner, run, totalSteps, stream }: CurvesProp
           broken={NONE}
           log={isLog}
           format={loss}
+          height={150}
+          {...shared}
+        />
+      )}
+      {hasRewards && (
+        <Chart
+          name="Reward margin"
+          summary={`Now ${loss(buckets.reward_margin.at(-1))}: by how much more the training has raised the chosen answer than the rejected one.`}
+          x={buckets.step}
+          lines={others.rewardMargin}
+          broken={NONE}
+          log={false}
+          format={loss}
+          height={150}
+          {...shared}
+        />
+      )}
+      {hasRewards && (
+        <Chart
+          name="Pairs told apart"
+          summary={`Now ${share(buckets.reward_accuracy.at(-1))} of a step's pairs have the chosen answer above the rejected one.`}
+          x={buckets.step}
+          lines={others.rewardAccuracy}
+          broken={NONE}
+          log={false}
+          format={share}
           height={150}
           {...shared}
         />
