@@ -186,4 +186,24 @@ describePage('runs on the page', (visit) => {
   it('have shown no error, no warning, and asked nobody but this service', () => {
     assert.deepEqual(visitor.problems(), []);
   });
+
+  it('show of a training on preferences how far it tells the answers apart', async () => {
+    // Let `hasRewards` of web/src/screens/run/curves.tsx be false, and there is no such chart.
+    const { page } = visitor;
+    const pairs = Array.from({ length: 40 }, (_, n) => ({
+      prompt: `question ${n}`,
+      chosen: `fish ${n % 7}!`,
+      rejected: 'bird',
+    }));
+    const { id } = (await service.upload('pairs.jsonl', pairs.map((pair) => `${JSON.stringify(pair)}\n`).join('')))
+      .body;
+    const jobs = jobsOf(service, Number(id));
+    const job = await jobs.create({ training_type: 'dpo', learning_rate: 0.01, epochs: 2 });
+    await jobs.ended(job);
+    await page.goto(`/jobs/${job}?tab=curves`);
+    await page.getByRole('slider', { name: /^Reward margin by step/ }).waitFor({ timeout: 60_000 });
+    await page.getByRole('slider', { name: /^Pairs told apart by step/ }).waitFor();
+    await page.getByText(/Now \d+(\.\d+)?% of a step's pairs have the chosen answer above the rejected one/).waitFor();
+    await assertNoBarriers(visitor, 'the curves of a training on preferences');
+  });
 });
