@@ -1,8 +1,8 @@
 /**
- * `npm test`: all suites, then a line `N passed, N failed`. `npm test -- FILE...`: these test files alone. Needs Node and Python only: what else the tests use (Temporal, the trainer's Python) is installed inside the
+ * `npm test`: all suites, then a line `N passed, N failed`. `npm test -- FILE...`: these test files alone, and those below folders. Needs Node and Python only: what else the tests use (Temporal, the trainer's Python) is installed inside the
  * project folder first.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -30,7 +30,7 @@ const SPECS = ['tests/{chaos,fuzz}/*.test.ts', 'tests/service/*.test.ts', 'tests
 
 const env = loadEnv();
 const python = await ensureTrainerPython({ env, onProgress: (line) => console.log(line) });
-const files = process.argv.slice(2);
+const files = await Promise.all(process.argv.slice(2).map(filesOf));
 if (files.length === 0 || files.some((file) => file.includes('tests/page')))
   await ensureChromium((line) => console.log(line));
 const servers = await startSharedServers();
@@ -68,6 +68,12 @@ try {
 } finally {
   await servers.stop();
   await rm(scratch, { recursive: true, force: true });
+}
+
+/** What mocha finds: of a folder its tests, not its modules. */
+async function filesOf(argument: string): Promise<string> {
+  const found = await stat(argument).catch(() => null);
+  return found?.isDirectory() ? join(argument, '**', '*.test.ts') : argument;
 }
 
 async function runMocha(args: string[]): Promise<Count> {
