@@ -16,7 +16,7 @@ from .ollama_losses import lost, says_the_same
 from .ollama_template import Reference, go_template
 
 MODELFILE = "Modelfile"
-# Ollama keeps this many tokens of a conversation at most, unless somebody raises it: memory for more is taken whether it is used or not.
+# Ollama takes the memory for all tokens that a conversation may have, whether they are used or not.
 MOST_CONTEXT_TOKENS = 8192
 
 # Of a generation_config.json: the name in Ollama, and what transformers takes where none is named, as Ollama would take another.
@@ -36,10 +36,10 @@ def write_modelfile(model: Path, gguf_name: str, folder: Path) -> list[str]:
     if text is not None:
         lines.append(f'TEMPLATE """{text}"""')
     lines += [f"PARAMETER stop {_quoted(stop)}" for stop in stops_of(tokenizer, generation)]
-    parameters, unknown = parameters_of(generation, config_in(model))
+    parameters, told_of_parameters = parameters_of(generation, config_in(model))
     lines += [f"PARAMETER {name} {value}" for name, value in parameters.items()]
     (folder / MODELFILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return told + unknown
+    return told + told_of_parameters
 
 
 def template_of(tokenizer, adds_bos: bool) -> tuple[str | None, list[str]]:
@@ -92,20 +92,22 @@ def stops_of(tokenizer, generation: dict) -> list[str]:
 
 
 def parameters_of(generation: dict, config: dict) -> tuple[dict[str, float | int], list[str]]:
-    """How answers are sampled, as Ollama names it, and how many tokens a conversation may have; and what it has no name for."""
+    """How answers are sampled, as Ollama names it, and how many tokens a conversation may have; and a sentence for what it has no name for, or less of."""
     parameters: dict[str, float | int] = {}
-    if generation.get("do_sample"):
-        chosen = {name: generation.get(known, default) for known, (name, default) in _SAMPLING.items()}
-        parameters |= {name: value for name, value in chosen.items() if value is not None}
-    elif generation.get("do_sample") is False:
+    if generation.get("do_sample") is False:
         parameters["temperature"] = 0
+    else:
+        chosen = {name: generation.get(known, default if generation.get("do_sample") else None) for known, (name, default) in _SAMPLING.items()}
+        parameters |= {name: value for name, value in chosen.items() if value is not None}
     if (penalty := generation.get(_PENALTY)) not in (None, 1.0):
         # Of all tokens, as in transformers; Ollama looks at the last 64 unless it is asked to.
         parameters |= {"repeat_penalty": penalty, "repeat_last_n": -1}
     context = config.get("max_position_embeddings") or config.get("text_config", {}).get("max_position_embeddings") or MOST_CONTEXT_TOKENS
     parameters["num_ctx"] = min(context, MOST_CONTEXT_TOKENS)
-    unknown = [name for name, nothing in _UNKNOWN.items() if generation.get(name) not in (None, nothing)]
-    return parameters, [f"Ollama has no {name}, which the model's generation_config.json sets to {generation[name]}." for name in unknown]
+    told = [f"Ollama has no {name}, which the model's generation_config.json sets to {generation[name]}." for name, nothing in _UNKNOWN.items() if generation.get(name) not in (None, nothing)]
+    if context > MOST_CONTEXT_TOKENS:
+        told.append(f"A conversation may have {MOST_CONTEXT_TOKENS:,} tokens of the {context:,} that the model reads: raise num_ctx in the Modelfile where there is memory for more.")
+    return parameters, told
 
 
 def _generation_config(model: Path) -> dict:
