@@ -31,6 +31,7 @@ function presentSweepRun(run: SweepRun, steps: number[]) {
     run;
   return {
     ...{ job_id, name, settings, status, phase, progress, current_step, total_steps, pause_reason, error_message },
+    evaluations: run.losses,
     rung_losses: steps.map((step) => lossAt(run, step)),
     held_out_loss: heldOutLoss(run),
   };

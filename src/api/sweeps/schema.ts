@@ -68,6 +68,9 @@ const SweepRunSchema = z.object({
     .array(loss)
     .openapi({ description: 'At each rung, in their order; null: not measured there, or not yet' }),
   held_out_loss: loss.openapi({ description: 'Of its published model' }),
+  evaluations: z
+    .array(z.object({ step: z.int(), loss: z.number() }))
+    .openapi({ description: 'The held-out loss while it trained' }),
 });
 
 const RUN = {
@@ -81,6 +84,10 @@ const RUN = {
   total_steps: 200,
   pause_reason: null,
   error_message: null,
+  evaluations: [
+    { step: 20, loss: 2.31 },
+    { step: 60, loss: 1.7 },
+  ],
   rung_losses: [2.31, 1.7],
   held_out_loss: 1.2,
 };
