@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Loader, Text } from '@mantine/core';
+import { Alert, Button, Group, Text } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useLocation } from 'wouter';
 import { actOnSweep, deleteSweep, isOpenSweep, type SweepAction, sweepQuery, sweepsKey } from '../../api/sweeps.ts';
@@ -18,7 +18,9 @@ export default function SweepScreen({ id }: { id: number }) {
   const { data, error } = useQuery(sweepQuery(id));
   if (!data)
     return (
-      <Screen title={`Sweep ${id}`}>{error ? <Problem error={error} title="It cannot be read" /> : <Loader />}</Screen>
+      <Screen title={`Sweep ${id}`}>
+        <Problem error={error} title="The sweep cannot be read" />
+      </Screen>
     );
   const { name, status, winner, error_message, early_stop, rungs, runs, duplicates_dropped, max_concurrent_runs } =
     data;
