@@ -35,7 +35,7 @@ export const SweepCreate = z
     name: nameField,
     description: textField.nullable().optional(),
     job: JobPlanRequest.openapi({ description: 'What all runs have, as POST /jobs/ takes it; the name is optional' }),
-    search: SearchSchema.openapi({ description: 'What they have each' }),
+    search: SearchSchema.meta({ description: 'What they have each' }),
     early_stop: EarlyStopSchema.nullable().optional(),
     max_concurrent_runs: z.int().min(1).max(MOST_RUNS).default(1).openapi({ description: 'How many train at a time' }),
   })
