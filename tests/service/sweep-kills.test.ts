@@ -35,8 +35,7 @@ describe('a sweep of eight runs with halving', function () {
   };
 
   it('survives SIGKILL of everything, twice, and names the winner of an undisturbed one by the same losses', async () => {
-    // Let judgeRuns (src/activities/sweeps/judge-runs.ts) forget the rung (rungs: [decision]), or let no dispatcher start workflows of
-    // sweeps again (src/processes/orchestrator/sweep-dispatcher.ts), and it does not end, or otherwise.
+    // Let judgeRuns (src/activities/sweeps/judge-runs.ts) forget the rungs before (rungs: [decision]), and it judges the last one again.
     let service = await start();
     const dataset = await service.upload('rows.csv', csvRows(200));
     await service.call('POST', '/workers/', { action: 'start', worker_count: 2 });
