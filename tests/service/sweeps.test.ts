@@ -124,15 +124,20 @@ describe('a sweep', function () {
     for (const [status, detail, changes] of [
       [422, /^search\.hyperparameters\.lora_alpha\.1 is 513: must be at most 512\.$/, grid({ lora_alpha: [8, 513] })],
       [422, /seed/, grid({ seed: [1, 2] })],
-      [422, /job\.lora_r.*is in search\.hyperparameters as well/, grid({ lora_r: [4, 8] })],
+      [400, /^job\.lora_r is in search\.hyperparameters as well/, grid({ lora_r: [4, 8] })],
       [
-        422,
-        /early_stop\.rungs.*has step 20, and job\.max_steps is 12/,
+        400,
+        /^early_stop\.rungs has step 20, and job\.max_steps is 12/,
         { early_stop: { method: 'halving', rungs: [20] } },
       ],
-      [422, /rungs.*must rise/, { early_stop: { method: 'halving', rungs: [8, 4] } }],
-      [422, /learning_rate\.max.*must be above min/, random({ learning_rate: { min: 0.1, max: 0.01 } })],
-      [422, /learning_rate\.min.*is no value of learning_rate/, random({ learning_rate: { min: 0, max: 0.01 } })],
+      [400, /^early_stop\.rungs has step 4 behind a later one/, { early_stop: { method: 'halving', rungs: [8, 4] } }],
+      [400, /learning_rate\.max is 0\.01, and min is 0\.1/, random({ learning_rate: { min: 0.1, max: 0.01 } })],
+      [
+        400,
+        /learning_rate\.min is 0, which is no value of learning_rate/,
+        random({ learning_rate: { min: 0, max: 0.01 } }),
+      ],
+      [400, /^job\.training_type is rag/, { job: { ...asked().job, training_type: 'rag' } }],
       [422, /must name a hyperparameter/, grid({})],
       [400, /^early_stop\.rungs has step 4, and job\.eval_steps is 3/, { job: { ...asked().job, eval_steps: 3 } }],
       [

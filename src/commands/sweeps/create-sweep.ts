@@ -1,34 +1,24 @@
 import { QueryTypes, type Transaction } from 'sequelize';
 import { connection } from '../../models/runs/run.ts';
-import type { Search, SweepSettings } from '../../models/sweeps/search.ts';
+import type { SweepSettings } from '../../models/sweeps/search.ts';
 import { type EarlyStop, Sweep } from '../../models/sweeps/sweep.ts';
 import type { Env } from '../../platform/env.ts';
 import { UserError } from '../../platform/failure.ts';
 import { PAUSE_FOR_TURN } from '../../workflows/contract.ts';
-import { createJob, type NewJob } from '../jobs/create-job.ts';
+import { createJob } from '../jobs/create-job.ts';
 import { combinationsOf, settingsText } from './combinations.ts';
-
-/** What all runs of a sweep have. `name`: how their names begin; that of the sweep, where it is left out. */
-export type SweptJob = Omit<NewJob, 'name'> & { name?: string | undefined };
-
-/** A sweep as it is asked for. */
-export interface NewSweep {
-  name: string;
-  description?: string | null | undefined;
-  job: SweptJob;
-  search: Search;
-  early_stop?: EarlyStop | null | undefined;
-  max_concurrent_runs: number;
-}
+import type { NewSweep, SweptJob } from './new-sweep.ts';
+import { requireSweepable } from './require-sweepable.ts';
 
 const LONGEST_NAME = 255;
 
 /**
  * Adds a sweep with a job for each combination, all or nothing. Their runs wait, each as a row, until the sweep lets them go on.
- * @throws UserError that names the combination which no job may have
+ * @throws UserError that names the field, or the combination which no job may have
  */
 export async function createSweep(asked: NewSweep, env: Env, transaction: Transaction): Promise<Sweep> {
   const { name, description = null, search, early_stop = null, max_concurrent_runs } = asked;
+  requireSweepable(asked);
   const { settings, duplicatesDropped } = combinationsOf(search);
   const job = withEvaluations(asked.job, early_stop);
   const sweep = await Sweep.create(
@@ -52,17 +42,9 @@ export async function createSweep(asked: NewSweep, env: Env, transaction: Transa
   return sweep;
 }
 
-/** Runs are compared where they are measured: at the rungs, and so that nothing else of them depends on those. */
+/** So that they are measured at each rung, and the job trained alone is measured where they are. */
 function withEvaluations(job: SweptJob, earlyStop: EarlyStop | null): SweptJob {
-  if (earlyStop === null) return job;
-  const { eval_steps = earlyStop.rungs.reduce(greatestCommonDivisor) } = job;
-  const missed = earlyStop.rungs.find((step) => eval_steps === 0 || step % eval_steps !== 0);
-  if (missed !== undefined)
-    throw new UserError(
-      `early_stop.rungs has step ${missed}, and job.eval_steps is ${eval_steps}: the held-out loss is not measured there. Give steps that eval_steps divides, or leave eval_steps out.`,
-      { field: 'early_stop.rungs' },
-    );
-  return { ...job, eval_steps };
+  return earlyStop === null ? job : { eval_steps: earlyStop.rungs.reduce(greatestCommonDivisor), ...job };
 }
 
 function greatestCommonDivisor(a: number, b: number): number {

@@ -80,22 +80,13 @@ export const SearchSchema = z.discriminatedUnion('method', [
     method: z
       .literal('grid')
       .meta({ description: 'grid: every combination of the values. random: so many drawn ones.' }),
-    hyperparameters: z.strictObject(listed(SWEPT_NAMES)).refine(isNotEmpty, NOTHING_VARIES),
+    hyperparameters: z.strictObject(listed(SWEPT_NAMES)).refine(isNotEmpty, NOTHING_VARIES).meta({ minProperties: 1 }),
   }),
   z.strictObject({
     method: z.literal('random'),
     runs: z.int().min(1).max(MOST_RUNS).meta({ description: 'How many combinations are drawn' }),
     seed: z.int().min(0).max(2_147_483_647).default(DEFAULT_SEED).meta({ description: 'The same one draws the same' }),
-    hyperparameters: z
-      .strictObject(listedOrRanged)
-      .refine(isNotEmpty, NOTHING_VARIES)
-      .superRefine((varied, context) => {
-        for (const [name, values] of Object.entries(varied)) {
-          if (values === undefined || Array.isArray(values)) continue;
-          for (const [end, wrong] of wrongEndsOf(name as NumberName, values))
-            context.addIssue({ code: 'custom', message: wrong, path: [name, end], input: values[end] });
-        }
-      }),
+    hyperparameters: z.strictObject(listedOrRanged).refine(isNotEmpty, NOTHING_VARIES).meta({ minProperties: 1 }),
   }),
 ]);
 export type Search = z.infer<typeof SearchSchema>;
@@ -105,15 +96,12 @@ export function isWhole(name: SweptName): boolean {
   return name in NUMBERS && NUMBERS[name as NumberName] === 'whole';
 }
 
-function* wrongEndsOf(name: NumberName, { min, max, scale }: Range): Generator<['min' | 'max', string]> {
-  for (const [end, value] of [
-    ['min', min],
-    ['max', max],
-  ] as const) {
+/** What is wrong with a range of values, as the end of a sentence that begins with its name; undefined: nothing. */
+export function wrongIn(name: SweptName, { min, max, scale }: Range): string | undefined {
+  for (const [end, value] of Object.entries({ min, max })) {
     const wrong = shape[name].safeParse(value).error?.issues[0]?.message;
-    if (wrong !== undefined) yield [end, `is no value of ${name}: ${wrong}`];
+    if (wrong !== undefined) return `.${end} is ${value}, which is no value of ${name}: ${wrong}.`;
   }
-  if (min >= max) yield ['max', `must be above min, which is ${min}`];
-  if (scale === 'log' && min <= 0)
-    yield ['min', 'must be above 0 where scale is log; choose scale linear, or a small number'];
+  if (min >= max) return `.max is ${max}, and min is ${min}; give a max above it.`;
+  if (scale === 'log' && min <= 0) return `.min is ${min}, and scale is log; give a min above 0, or scale linear.`;
 }
