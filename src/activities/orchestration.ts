@@ -10,6 +10,9 @@ import { createPrepareData } from './runs/prepare-data.ts';
 import { createQueueRun } from './runs/queue-run.ts';
 import { Turnstile } from './runs/turnstile.ts';
 import { createVerifyModel } from './runs/verify-model.ts';
+import { cancelSweep } from './sweeps/cancel-sweep.ts';
+import { gatherRuns } from './sweeps/gather-runs.ts';
+import { judgeRuns } from './sweeps/judge-runs.ts';
 
 /** The activities of the queue `data`. */
 export function createDataActivities(env: Env) {
@@ -18,7 +21,7 @@ export function createDataActivities(env: Env) {
 
 /** The activities of the queue `line`. */
 export function createLineActivities() {
-  return { queueRun: createQueueRun(new Turnstile()), awaitDownload };
+  return { queueRun: createQueueRun(new Turnstile()), awaitDownload, gatherRuns };
 }
 
 /** The activities of the queue `orchestration`; those of `data` and `line` as well, for workflows that began before these were. */
@@ -39,5 +42,7 @@ export function createOrchestrationActivities(
     planPoolRestart,
     planPoolBalance,
     cancelDownload,
+    judgeRuns,
+    cancelSweep,
   };
 }

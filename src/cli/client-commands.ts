@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { addModel, addWorker } from './model-commands.ts';
 import { addLooks, addRunActions } from './run-commands.ts';
 import { action } from './session.ts';
+import { addSweep } from './sweep-commands.ts';
 import { addJob, addProject, addTrain } from './training-commands.ts';
 import { wholeNumber } from './whole-number.ts';
 
@@ -12,6 +13,7 @@ export function addClientCommands(program: Command): void {
   addTrain(program);
   addProject(program);
   addJob(program);
+  addSweep(program);
   addRunActions(program);
   addLooks(program);
   addModel(program);

@@ -19,6 +19,7 @@ import { initRunEvent } from './runs/run-event.ts';
 import { initRunMetric } from './runs/run-metric.ts';
 import { initVote } from './runs/vote.ts';
 import { initTrainingConfig } from './settings/training-config.ts';
+import { initSweep } from './sweeps/sweep.ts';
 
 // bigint columns hold bytes, rows and tokens: all below 2^53, so numbers are exact and strings would only be a trap.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
@@ -79,6 +80,7 @@ export function connectModels(
     initVote,
     initModelDownload,
     initRunMeasurement,
+    initSweep,
   ]) {
     init(sequelize);
   }

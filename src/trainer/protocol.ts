@@ -55,6 +55,8 @@ export interface RunFile {
   save_share: number | null;
   /** The highest checkpoint step that the database knows; null when it knows none. */
   known_checkpoint_step: number | null;
+  /** After so many steps it measures, saves and exits as `stopped`, unless it has ended by then. Null, or not there: it trains to its end. */
+  hold_step?: number | null;
   /** Of manifest.json in output_dir, as training told it: whether what lies there is another's. */
   known_manifest_sha256?: string | undefined;
   /** YYYY-MM-DD, what chat templates take for today. Not there, as in runs from before: whatever day it is. */

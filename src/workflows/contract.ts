@@ -62,6 +62,12 @@ export type PauseCause = 'asked' | 'full_disk';
 /** What a run that was paused by its user says. */
 export const PAUSE_WAS_ASKED = 'It was asked for. Resume it to go on.';
 
+/** What a run says that its sweep does not let go on yet, or has paused. */
+export const PAUSE_FOR_TURN = 'Its sweep lets it go on by itself, when its turn comes.';
+
+/** What a run says that has come to the step at which its sweep compares it with the others. */
+export const PAUSE_AT_RUNG = 'Its sweep holds it here until the others are as far, and compares them.';
+
 /** An activity found no room for what it writes. */
 export interface FullDisk {
   to: 'full_disk';
@@ -70,7 +76,7 @@ export interface FullDisk {
 }
 
 /** Why an activity ended before its work was done, without having failed. */
-export type GaveWay = { to: 'pause' } | FullDisk;
+export type GaveWay = { to: 'pause' } | { to: 'hold' } | FullDisk;
 
 /** The base model of a run is not there, and comes in: the run waits for that download. */
 export interface ModelComes {
@@ -94,6 +100,17 @@ export interface RunDisplay {
 
 export interface DownloadRef {
   downloadId: number;
+}
+
+export interface SweepRef {
+  sweepId: number;
+}
+
+/** How a sweep stands after its runs were compared. */
+export interface SweepJudgement {
+  status: 'running' | 'paused' | 'completed' | 'failed' | 'cancelled';
+  /** For the Temporal Web UI, in Markdown. */
+  sentence: string;
 }
 
 export interface DownloadInput extends DownloadRef {
@@ -129,6 +146,9 @@ export interface OrchestrationActivities {
   planPoolRestart(): Promise<Replacement[]>;
   planPoolBalance(): Promise<PoolBalance>;
   cancelDownload(input: DownloadRef): Promise<void>;
+  gatherRuns(input: SweepRef): Promise<void>;
+  judgeRuns(input: SweepRef): Promise<SweepJudgement>;
+  cancelSweep(input: SweepRef): Promise<void>;
 }
 
 /** What runs on the queue `training`, one at a time per worker. */
@@ -191,6 +211,8 @@ export const FAILURE_TYPES = {
 /** To a run's workflow. Answered once it is written; a worker that trains the run saves and lets it go a little later. */
 export const pauseRunUpdate = defineUpdate<void, []>('pause');
 export const resumeRunUpdate = defineUpdate<void, []>('resume');
+/** The same as pause, by the run's sweep, which resumes it. */
+export const holdRunUpdate = defineUpdate<void, []>('hold');
 
 export const startWorkersUpdate = defineUpdate<void, [{ count: number }]>('start');
 export const stopWorkersUpdate = defineUpdate<void, []>('stop');

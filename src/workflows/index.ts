@@ -3,3 +3,4 @@ export { modelDownloadWorkflow } from './base-models/model-download.ts';
 export { checkOutputWorkflow } from './outputs/check-output.ts';
 export { workerPoolWorkflow } from './pool/worker-pool.ts';
 export { trainingWorkflow } from './runs/training.ts';
+export { sweepWorkflow } from './sweeps/sweep.ts';

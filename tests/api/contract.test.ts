@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { COMPLETE, putInCache } from '../support/base-models.ts';
-import { type Answer, ContractWorld, KEY, type Sent } from '../support/contract-world.ts';
+import { type Answer, ContractWorld, KEY, type Sent, sweepOf } from '../support/contract-world.ts';
 import { csvRows } from '../support/rows.ts';
 import { TINY_MODEL, until } from '../support/service.ts';
 
@@ -58,6 +58,7 @@ const ORDINARY: Record<string, (world: ContractWorld) => Partial<Sent>> = {
   'DELETE /models/{name}': () => ({ path: `/models/${encodeURIComponent(TINY_MODEL)}` }),
   'PATCH /config/': () => ({ body: { default_epochs: 2 } }),
   'POST /workers/': () => ({ body: { action: 'stop' } }),
+  'POST /sweeps/': ({ datasetId }) => ({ body: sweepOf(datasetId) }),
 };
 
 /**
@@ -115,6 +116,11 @@ const votedOtherwise: Case = async (world, sent) => {
 const aboutCancelledDownload: Case = async (world, sent) => {
   const id = await world.download();
   await world.expect(200, { method: 'POST', path: '/model-downloads/{id}/cancel', id });
+  return await world.send({ ...sent, id });
+};
+const aboutCancelledSweep: Case = async (world, sent) => {
+  const id = await world.sweep();
+  await world.expect(200, { method: 'POST', path: '/sweeps/{id}/cancel', id });
   return await world.send({ ...sent, id });
 };
 const withBody =
@@ -258,6 +264,18 @@ const SPECIAL: Record<string, Case> = {
   'POST /model-downloads/{id}/cancel 200': async (world, sent) => world.send({ ...sent, id: await world.download() }),
   'POST /model-downloads/{id}/cancel 400': aboutCancelledDownload,
   'POST /workers/ 400': withBody({ action: 'start', worker_count: 32 }),
+  'POST /sweeps/ 400': withBody(sweepOf(NONE)),
+  'POST /sweeps/{id}/pause 400': aboutCancelledSweep,
+  'POST /sweeps/{id}/resume 200': async (world, sent) => {
+    const id = await world.sweep();
+    await world.expect(200, { method: 'POST', path: '/sweeps/{id}/pause', id });
+    return await world.send({ ...sent, id });
+  },
+  'POST /sweeps/{id}/resume 400': aboutCancelledSweep,
+  'POST /sweeps/{id}/cancel 200': async (world, sent) => world.send({ ...sent, id: await world.sweep() }),
+  'POST /sweeps/{id}/cancel 400': aboutCancelledSweep,
+  'DELETE /sweeps/{id} 204': aboutCancelledSweep,
+  'DELETE /sweeps/{id} 409': (world, sent) => world.send(sent),
 };
 
 function ownerOf({ path }: Sent): 'job' | 'project' {
@@ -293,7 +311,9 @@ describe('every documented answer', function () {
         ? world.datasetId
         : path.startsWith('/model-downloads')
           ? world.downloadId
-          : world.completed[path.startsWith('/jobs') ? 'job' : 'project'];
+          : path.startsWith('/sweeps')
+            ? world.sweepId
+            : world.completed[path.startsWith('/jobs') ? 'job' : 'project'];
     return { method, path, id, ...ORDINARY[operation]?.(world) };
   }
 

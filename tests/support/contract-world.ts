@@ -53,6 +53,8 @@ export class ContractWorld {
   unstartedProjectId = 0;
   /** Of a model, which never comes. */
   downloadId = 0;
+  /** Which goes on. */
+  sweepId = 0;
   readonly #remove: () => Promise<void>;
 
   private constructor(service: TestService, servers: OutsideServers, document: never, remove: () => Promise<void>) {
@@ -96,6 +98,7 @@ export class ContractWorld {
     world.open = { job: await world.openJob(), project: await world.openProject() };
     world.unstartedProjectId = await world.project();
     world.downloadId = await world.download();
+    world.sweepId = await world.sweep();
     return world;
   }
 
@@ -176,6 +179,11 @@ export class ContractWorld {
     return Number((await this.expect(201, { method: 'POST', path: '/models/', body })).id);
   }
 
+  async sweep(): Promise<number> {
+    const body = sweepOf(this.datasetId);
+    return Number((await this.expect(201, { method: 'POST', path: '/sweeps/', body })).id);
+  }
+
   async cancelled(owner: 'job' | 'project'): Promise<number> {
     const id = owner === 'job' ? await this.openJob() : await this.openProject();
     await this.expect(200, { method: 'POST', path: `/${owner}s/{id}/cancel`, id });
@@ -191,6 +199,12 @@ export class ContractWorld {
   #url(path: string, id: number | string | undefined): string {
     return `${this.service.apiUrl}/api/v1${path.replace('{id}', String(id))}`;
   }
+}
+
+/** A sweep as it is asked for. */
+export function sweepOf(dataset_id: number) {
+  const hyperparameters = { learning_rate: [0.001, 0.002] };
+  return { name: 's', job: { dataset_id, model_name: TINY_MODEL }, search: { method: 'grid', hyperparameters } };
 }
 
 function formOf({ name, file }: { name: string; file?: string }): FormData {

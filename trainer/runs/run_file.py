@@ -51,12 +51,14 @@ class RunFile:
     today: str | None = None
     # Where is kept what the next training with this model need not do again. None: nowhere.
     cache_dir: Path | None = None
+    # After so many steps it measures, saves and stops, as if it had been told to: others are to be compared with it there. None: nowhere.
+    hold_step: int | None = None
 
     def __post_init__(self):
         require_types(self, lambda name: FIELDS.get(name, name))
         for name in ("run_id", "lease_epoch", "known_checkpoint_step"):
             require_at_least(0, getattr(self, name) or 0, name)
-        for name in ("threads", "processes", "max_rows_per_trait", "max_new_tokens"):
+        for name in ("threads", "processes", "max_rows_per_trait", "max_new_tokens", "hold_step"):
             if getattr(self, name) is not None:
                 require_at_least(1, getattr(self, name), FIELDS.get(name, name))
         if self.task not in TASKS:
@@ -90,6 +92,9 @@ class RunFile:
         object.__setattr__(self, "stored_path", self.model_path)
         # As they are now.
         object.__setattr__(self, "places", Places(self.work_dir, self.work_dir / "checkpoints", self.output_dir.parent))
+
+    def holds_at(self, step: int) -> bool:
+        return self.hold_step is not None and step >= self.hold_step
 
     def upon(self, base: Path) -> "RunFile":
         """The same run, with the files of its base model in another folder."""

@@ -55,7 +55,7 @@ def reporter(
         def on_train_begin(self, args, state, control, model=None, **_):
             evaluator.begin(model, board)
             # It may be that an evaluation was missing, and nothing else.
-            control.should_training_stop = early_stopping.is_over or state.global_step >= total_steps
+            control.should_training_stop = early_stopping.is_over or state.global_step >= total_steps or run.holds_at(state.global_step)
             self.recent.append((time.monotonic(), state.num_input_tokens_seen, state.global_step))
             saver.plan = SavePlan(run.hyperparameters.save_steps, run.save_share)
             return control
@@ -63,7 +63,7 @@ def reporter(
         def on_step_end(self, args, state, control, **_):
             saver.look()
             last = state.global_step >= total_steps
-            stop = commands.stop.is_set()
+            stop = commands.stop.is_set() or run.holds_at(state.global_step)
             # Where memory is short, the kernel ends the trainer without a word: before it is known that an evaluation fits, all is saved.
             untried = evaluator.due(state.global_step) and not evaluator.has_fitted
             if last or stop or commands.checkpoint.is_set() or untried or saver.plan.due(state.global_step):
@@ -173,8 +173,9 @@ def reporter(
                 saver.at_once(save, since)
             else:
                 saver.behind(save, since)
-            # Whoever asked it to stop waits. A training that goes on from here does it first.
-            if self.evaluates_once_saved and (state.global_step >= total_steps or not control.should_training_stop):
+            # Whoever asked it to stop waits. A training that goes on from here does it first. Whoever has it held here wants to know the loss.
+            is_wanted = state.global_step >= total_steps or run.holds_at(state.global_step)
+            if self.evaluates_once_saved and (is_wanted or not control.should_training_stop):
                 self.evaluate(state.global_step, model, control)
             return control
 

@@ -27,7 +27,7 @@ from .ways import ways_in, ways_of
 def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[Conversation], events: Events, commands: Commands) -> dict:
     """Trains from the newest complete checkpoint, or from the start, and exports. Returns the result of `done`.
 
-    Raises Stopped after a stop command, once the checkpoint is durable.
+    Raises Stopped after a stop command, and at hold_step, once the checkpoint is durable.
     """
     root = run.work_dir / "checkpoints"
     hyper = run.hyperparameters
@@ -167,7 +167,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
             board.close()
     final_step = trainer.state.global_step
     stopped_early = early_stopping.is_over and final_step < total_steps
-    if commands.stop.is_set() and final_step < total_steps and not stopped_early:
+    if (commands.stop.is_set() or run.holds_at(final_step)) and final_step < total_steps and not stopped_early:
         raise Stopped()
     exported_step = _take_best(trainer, early_stopping.best_step, root, identity, events)
     evaluator.end(exported_step)

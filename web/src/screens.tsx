@@ -15,6 +15,8 @@ const Playground = lazy(() => import('./screens/playground/playground.tsx'));
 const NewChoice = lazy(() => import('./screens/new/choice.tsx'));
 const NewRun = lazy(() => import('./screens/new/new-run.tsx'));
 const Models = lazy(() => import('./screens/models/models.tsx'));
+const Sweeps = lazy(() => import('./screens/sweeps/sweeps.tsx'));
+const Sweep = lazy(() => import('./screens/sweep/sweep.tsx'));
 const Settings = lazy(() => import('./screens/settings/settings.tsx'));
 
 /** Which screen an address shows. The service answers each with the page: src/api/page/routes.ts has their first parts. */
@@ -32,6 +34,8 @@ const SCREENS: { path: string; show: (id: number) => ReactNode }[] = [
   { path: '/new/job', show: () => <NewRun kind="job" /> },
   { path: '/new/project', show: () => <NewRun kind="project" /> },
   { path: '/models', show: () => <Models /> },
+  { path: '/sweeps', show: () => <Sweeps /> },
+  { path: '/sweeps/:id', show: (id) => <Sweep id={id} /> },
   { path: '/settings', show: () => <Settings /> },
 ];
 

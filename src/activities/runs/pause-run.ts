@@ -6,6 +6,8 @@ import { freeBytes } from '../../platform/files.ts';
 import { runPaths } from '../../runs/run-paths.ts';
 import {
   FAILURE_TYPES,
+  PAUSE_AT_RUNG,
+  PAUSE_FOR_TURN,
   PAUSE_WAS_ASKED,
   type PauseCause,
   type PauseInput,
@@ -15,6 +17,8 @@ import { openRun } from './open-run.ts';
 
 /** What a training needs beside two checkpoints: logs, events, and the disk's other users. */
 const SPARE_BYTES = 256 * 1024 ** 2;
+/** Reasons for which a run is paused until somebody, or its sweep, resumes it. */
+const UNTIL_RESUMED = [PAUSE_WAS_ASKED, PAUSE_FOR_TURN, PAUSE_AT_RUNG];
 
 /** Writes whether the run is to be paused, and why. May run twice. */
 export async function setPause({ runId, reason }: PauseInput): Promise<void> {
@@ -27,7 +31,7 @@ export async function setPause({ runId, reason }: PauseInput): Promise<void> {
 export async function isPaused({ runId }: RunRef): Promise<PauseCause | false> {
   const { pause_reason } = await openRun(runId);
   if (pause_reason === null) return false;
-  return pause_reason === PAUSE_WAS_ASKED ? 'asked' : 'full_disk';
+  return UNTIL_RESUMED.includes(pause_reason) ? 'asked' : 'full_disk';
 }
 
 /** Tells whether the disks that a run writes to have room again for two more of its checkpoints. Only reads. */

@@ -13,7 +13,7 @@ import { FAILURE_TYPES } from '../../workflows/contract.ts';
 import { Beginning } from './beginning.ts';
 import { EventDelivery, type WriteDelivery } from './event-delivery.ts';
 import { StallWatch } from './stall-watch.ts';
-import { type Hold, LeaseLost, SAVE_BEFORE, Stopped, type StopReason } from './under-lease.ts';
+import { Held, type Hold, LeaseLost, SAVE_BEFORE, Stopped, type StopReason } from './under-lease.ts';
 
 /** A trainer that crashes for its own reasons is tried so many times between two checkpoints. */
 const MOST_CRASHES = 3;
@@ -21,7 +21,7 @@ const MOST_CRASHES = 3;
 /**
  * Runs the trainer on `file` and waits for its end, obeying the hold.
  * @returns the result of its `done` event.
- * @throws Stopped when it gave way to `stop`; ApplicationFailure with a sentence for the user when it failed.
+ * @throws Stopped when it gave way to `stop`; Held when it came to `hold_step`; ApplicationFailure with a sentence for the user when it failed.
  */
 export async function runTrainer(options: {
   python: string;
@@ -81,6 +81,8 @@ export async function runTrainer(options: {
     const exit = await trainer.exited;
     await delivery.done();
     if (exit.code === EXIT_CODES.done && exit.result) return exit.result;
+    if (exit.code === EXIT_CODES.stopped && !stop.aborted && file.hold_step != null)
+      throw new Held(`The trainer holds at step ${file.hold_step}.`);
     if (stop.aborted || exit.code === EXIT_CODES.stopped)
       throw new Stopped(`The trainer stopped: ${String(stop.reason)}.`);
     if (exit.code === EXIT_CODES.leaseLost) throw new LeaseLost();

@@ -87,6 +87,7 @@ async function trainingFile(env: Env, run: Run, hold: Hold, folder: RunFolder): 
     hyperparameters: { ...trainerHyperparameters(run.spec, trainRows), ...(await currentSplit(run.id)) },
     save_share: run.spec.hyperparameters.save_steps === null ? env.checkpointPercent / 100 : null,
     known_checkpoint_step: await knownCheckpointStep(run.id),
+    hold_step: run.hold_step,
   };
 }
 

@@ -47,6 +47,9 @@ export interface Hold extends Claim {
 /** Thrown by work that gave way to a stop. */
 export class Stopped extends Error {}
 
+/** Thrown by work that has come to the step at which its run is to be compared with others. */
+export class Held extends Error {}
+
 /** Thrown by work that saw by itself that its lease was not prolonged. */
 export class LeaseLost extends Error {}
 
@@ -205,6 +208,10 @@ async function handBack(lease: Lease, stop: AbortSignal, error: unknown): Promis
     case 'abandoned':
       await releaseLease(lease, 'abandoned');
       throw ApplicationFailure.create({ message: 'Temporal gave this attempt up.', type: 'Abandoned' });
+  }
+  if (error instanceof Held) {
+    await releaseLease(lease, 'held');
+    return { to: 'hold' };
   }
   const noRoom = noRoomIn(error);
   if (noRoom !== null) {

@@ -21,6 +21,7 @@ export function presentJob(job: WithLatestRun<Attributes<Job>>) {
     lora_alpha: job.lora_alpha,
     lora_dropout: job.lora_dropout,
     hyperparameters: job.hyperparameters,
+    sweep_id: job.sweep_id,
     ...presentRun(job),
     created_at: date(job.created_at),
     updated_at: date(job.updated_at),

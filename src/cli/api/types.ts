@@ -16,4 +16,7 @@ export type Project = Schemas['Project'];
 export type ProjectCreate = Schemas['ProjectCreate'];
 export type Report = Schemas['Report'];
 export type Run = Schemas['Run'];
+export type Sweep = Schemas['Sweep'];
+export type SweepCreate = Schemas['SweepCreate'];
+export type SweepSummary = Schemas['SweepSummary'];
 export type WorkerPool = Schemas['WorkerPool'];

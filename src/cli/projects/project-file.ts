@@ -1,12 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { componentOf } from '../api/document.ts';
 import type { ProjectCreate } from '../api/types.ts';
 import { datasetFor } from '../datasets/upload.ts';
-import { CommandFailure } from '../exit-codes.ts';
 import type { Session } from '../session.ts';
+import { readYamlFile } from '../yaml-file.ts';
 
 /** What is looked at here; the API checks all of it, and names what is wrong. */
 const FileSchema = z.looseObject({
@@ -19,19 +17,7 @@ const FileSchema = z.looseObject({
  * @throws CommandFailure with the line where it is no YAML
  */
 export async function readProjectFile(session: Session, path: string): Promise<ProjectCreate> {
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new CommandFailure(`${path} cannot be read: ${String(cause)}`);
-  });
-  const document = parseDocument(text);
-  const [error] = document.errors;
-  if (error) throw new CommandFailure(`${path} is no YAML: ${error.message}`);
-  const { success, data, error: wrong } = FileSchema.safeParse(document.toJS());
-  if (!success) {
-    const [issue] = wrong.issues;
-    throw new CommandFailure(
-      `${path}: ${issue?.path.join('.')}: ${issue?.message}. \`mtm project schema\` prints what a project file may have.`,
-    );
-  }
+  const data = await readYamlFile(path, FileSchema, '`mtm project schema` prints what a project file may have.');
   const traits = [];
   for (const trait of data.traits) {
     const datasets = [];

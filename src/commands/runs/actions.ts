@@ -10,7 +10,7 @@ import { isFinal } from '../../models/runs/statuses.ts';
 import { transition } from '../../models/runs/transition.ts';
 import type { Env } from '../../platform/env.ts';
 import { ConflictError, UserError } from '../../platform/failure.ts';
-import { PAUSE_WAS_ASKED } from '../../workflows/contract.ts';
+import { PAUSE_AT_RUNG, PAUSE_FOR_TURN, PAUSE_WAS_ASKED } from '../../workflows/contract.ts';
 import { requireFit } from '../estimates/require-fit.ts';
 import type { Orchestration } from '../workflows/client.ts';
 import { workflowOf } from '../workflows/run-workflow.ts';
@@ -51,12 +51,22 @@ export async function pauseLatest(owner: RunOwner, pause: boolean, orchestration
   const name = `${nameOf(owner.kind)} ${owner.id}`;
   if (!isFinal(run.status)) {
     if (!pause && run.pause_reason === null) throw new WrongStateError(name, run.status, 'not paused');
+    if (!pause && OF_SWEEP.includes(run.pause_reason)) throw await heldBySweep(name, owner);
     // One that only waits in the line is a row, and nothing else.
     if (await setPauseReasonInLine(run.id, pause ? PAUSE_WAS_ASKED : null)) return;
     if (await orchestration.pauseTraining(await workflowOf(run), pause)) return;
     await run.reload();
   }
   throw new WrongStateError(name, run.status, `cannot be ${pause ? 'paused' : 'resumed'} any more`);
+}
+
+const OF_SWEEP: (string | null)[] = [PAUSE_AT_RUNG, PAUSE_FOR_TURN];
+
+async function heldBySweep(name: string, { id }: RunOwner): Promise<UserError> {
+  const job = await Job.findByPk(id, { attributes: ['sweep_id'] });
+  return new UserError(
+    `${name} is a run of sweep ${job?.sweep_id}, which lets it go on by itself. Resume the sweep if it is paused; cancel it to start its jobs by themselves.`,
+  );
 }
 
 /** How an owner runs again. `force`: although it would not fit. `download`: undefined, as the run before. */

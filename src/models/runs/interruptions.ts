@@ -10,6 +10,7 @@ const SENTENCES: Record<string, ((workerId: string) => string) | null> = {
   worker_stopping: (workerId) => `${workerId} was stopped; it saved first.`,
   abandoned: () => 'Temporal had not heard of the attempt for too long, or it was reset; it saved first.',
   paused: () => 'The run was paused; it saved first.',
+  held: () => 'Its sweep held the run there, to compare it with others; it saved first.',
   full_disk: () => 'The disk was full.',
   failed_attempt: null,
 };

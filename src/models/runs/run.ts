@@ -43,6 +43,8 @@ export class Run extends Model<InferAttributes<Run>, InferCreationAttributes<Run
   declare lease_epoch: CreationOptional<number>;
   declare lease_expires_at: CreationOptional<Date | null>;
   declare worker_id: CreationOptional<string | null>;
+  /** The step after which it is held until its sweep has compared it with others; null: it trains to its end. */
+  declare hold_step: CreationOptional<number | null>;
   /** Why it is to hold no worker until it is resumed; null: it goes on. Written by its workflow alone, see pause.ts. */
   declare pause_reason: CreationOptional<string | null>;
   /** Why what is tried again and again does not succeed, see run-trouble.ts; null while all is well. */
@@ -103,6 +105,7 @@ export function initRun(sequelize: Sequelize): void {
       lease_epoch: { type: DataTypes.INTEGER, allowNull: false, defaultValue: 0 },
       lease_expires_at: DataTypes.DATE,
       worker_id: DataTypes.STRING(64),
+      hold_step: DataTypes.INTEGER,
       pause_reason: DataTypes.TEXT,
       waiting_for: DataTypes.TEXT,
       waiting_since: DataTypes.DATE,

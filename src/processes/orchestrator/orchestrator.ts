@@ -22,6 +22,7 @@ import { DownloadDispatcher } from './download-dispatcher.ts';
 import { PoolKeeper } from './pool-keeper.ts';
 import { Reconciler } from './reconciler.ts';
 import { Repeating } from './repeating.ts';
+import { SweepDispatcher } from './sweep-dispatcher.ts';
 import { Tidying } from './tidy.ts';
 
 /** Runs that are ready and wait for their turn: twice as many as workers at most (line.ts). */
@@ -74,6 +75,7 @@ export async function main(env: Env): Promise<void> {
   ]);
   const dispatcher = new Dispatcher(env, orchestration, logger);
   const downloads = new DownloadDispatcher(orchestration);
+  const sweeps = new SweepDispatcher(orchestration);
   const reconciler = new Reconciler(env, orchestration, logger);
   const poolKeeper = new PoolKeeper(orchestration, logger);
   const loopOf = (name: string, everyMs: number, pass: () => Promise<void>) =>
@@ -81,6 +83,7 @@ export async function main(env: Env): Promise<void> {
   const loops = [
     loopOf('Dispatching', DISPATCH_EVERY_MS, () => dispatcher.sweep()),
     loopOf('Dispatching downloads', DISPATCH_EVERY_MS, () => downloads.sweep()),
+    loopOf('Dispatching sweeps', DISPATCH_EVERY_MS, () => sweeps.pass()),
     loopOf('Reconciling', RECONCILE_EVERY_MS, () => reconciler.look()),
     loopOf('Tidying up', TIDY_EVERY_MS, () => new Tidying(env, logger).pass()),
     loopOf('Looking after the pool', LOOK_AFTER_POOL_EVERY_MS, () => poolKeeper.look()),

@@ -10,9 +10,12 @@ import {
 import {
   type FullDisk,
   type GaveWay,
+  holdRunUpdate,
   LIGHT,
   ORCHESTRATION_QUEUE,
   type OrchestrationActivities,
+  PAUSE_AT_RUNG,
+  PAUSE_FOR_TURN,
   PAUSE_WAS_ASKED,
   type PauseCause,
   pauseRunUpdate,
@@ -65,6 +68,7 @@ export class Pausing {
     this.#reason = input.paused?.reason ?? '';
     this.#handedOnMs = input.paused?.lookAfterMs ?? null;
     setHandler(pauseRunUpdate, () => this.#set('asked', PAUSE_WAS_ASKED));
+    setHandler(holdRunUpdate, () => this.#set('asked', PAUSE_FOR_TURN));
     setHandler(resumeRunUpdate, () => this.#set(null, null));
   }
 
@@ -76,6 +80,7 @@ export class Pausing {
       // Workers of a version that knew no pauses return nothing.
       if (!gaveWay) return;
       if (gaveWay.to === 'full_disk') await this.#fullDisk(gaveWay.message);
+      else if (gaveWay.to === 'hold') await this.#set('asked', PAUSE_AT_RUNG);
       else await this.#believeRow();
     }
   }

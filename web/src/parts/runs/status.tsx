@@ -12,7 +12,7 @@ const SHOWN: Record<RunStatus | 'paused', { mark: string; color: string }> = {
   cancelled: { mark: '–', color: 'gray' },
 };
 
-export function StatusBadge({ status, paused = false }: { status: RunStatus; paused?: boolean }) {
+export function StatusBadge({ status, paused = false }: { status: RunStatus | 'paused'; paused?: boolean }) {
   const shown = paused && (status === 'queued' || status === 'pending') ? 'paused' : status;
   const { mark, color } = SHOWN[shown];
   return (

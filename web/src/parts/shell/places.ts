@@ -2,6 +2,7 @@
 export const PLACES = [
   { address: '/', label: 'Overview' },
   { address: '/runs', label: 'Runs' },
+  { address: '/sweeps', label: 'Sweeps' },
   { address: '/datasets', label: 'Datasets' },
   { address: '/new', label: 'New training' },
   { address: '/models', label: 'Base models' },

@@ -136,6 +136,14 @@ function OneRun({
           <Text component="span">{data.training_type} of </Text>
           <UserText inline>{'base_model' in data ? data.base_model : data.model_name}</UserText>
           {now.worker_id !== null && <Text component="span"> on {now.worker_id}</Text>}
+          {'sweep_id' in data && data.sweep_id !== null && (
+            <Text component="span">
+              {', of '}
+              <Anchor component={Link} href={`/sweeps/${data.sweep_id}`}>
+                sweep {data.sweep_id}
+              </Anchor>
+            </Text>
+          )}
           {run.started_at !== null && (
             <Text component="span" c="dimmed">
               , begun <When at={run.started_at} />

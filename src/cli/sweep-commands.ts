@@ -1,0 +1,40 @@
+import type { Command } from 'commander';
+import { action } from './session.ts';
+import { wholeNumber } from './whole-number.ts';
+
+const ACTS = {
+  pause: 'its runs save and give their workers back',
+  resume: 'let it go on',
+  cancel: 'end it, with its runs',
+} as const;
+
+export function addSweep(program: Command): void {
+  const load = () => import('./sweeps/sweeps.ts');
+  const sweep = program
+    .command('sweep')
+    .helpGroup('Train')
+    .summary('the best of many settings: create -f, list, show, watch')
+    .description('Train one job with many settings, and find the best by held-out loss.');
+  sweep
+    .command('create')
+    .description('begin a sweep, as a file says')
+    .requiredOption('-f, --file <sweep.yaml>', 'YAML or JSON with the fields of POST /sweeps/; docs/sweeps.md has one')
+    .option('-w, --watch', 'until its winner is known; the exit code tells the outcome')
+    .action(
+      action(async (session, options: { file: string; watch?: true }) => (await load()).sweepCreate(session, options)),
+    );
+  sweep
+    .command('list')
+    .description('all sweeps, newest first')
+    .action(action(async (session) => (await load()).sweepList(session)));
+  const onOne = (name: string, does: string) =>
+    sweep.command(name).description(does).argument('<number>', 'of the sweep', wholeNumber);
+  onOne('show', 'its runs, their settings and held-out losses, and the winner').action(
+    action(async (session, id: number) => (await load()).sweepShow(session, id)),
+  );
+  onOne('watch', 'until its winner is known; Ctrl-C leaves it').action(
+    action(async (session, id: number) => (await load()).sweepWatch(session, id)),
+  );
+  for (const what of ['pause', 'resume', 'cancel'] as const)
+    onOne(what, ACTS[what]).action(action(async (session, id: number) => (await load()).sweepAct(session, id, what)));
+}

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { rm } from 'node:fs/promises';
+import type { Env } from '../../src/platform/env.ts';
+import { processesOf } from '../support/processes.ts';
+import { csvRows } from '../support/rows.ts';
+import { type ApiClient, clientOf, TINY_MODEL, testEnv, until } from '../support/service.ts';
+import { startAsUser } from '../support/started-service.ts';
+import { type Sweep, sweepsOf } from '../support/sweeps.ts';
+import { putTinyModel } from '../support/tiny-models.ts';
+
+const RUNGS = [4, 8];
+
+describe('a sweep of eight runs with halving', function () {
+  this.timeout(420_000);
+  let env: Env;
+  let started: ChildProcess | undefined;
+
+  before(async () => {
+    env = await testEnv();
+    await putTinyModel(env, 'tiny-random');
+  });
+  after(async () => {
+    started?.kill('SIGTERM');
+    await allGone();
+    await rm(env.home, { recursive: true, force: true });
+  });
+
+  const allGone = () =>
+    until('every process to be gone', async () => ((await processesOf(env.home)).length === 0 ? true : null), 15_000);
+  const start = async (): Promise<ApiClient> => clientOf(await startAsUser(env, (child) => (started = child)));
+  const killEverything = async () => {
+    for (const { pid } of await processesOf(env.home)) process.kill(pid, 'SIGKILL');
+    await allGone();
+  };
+
+  it('survives SIGKILL of everything, twice, and names the winner of an undisturbed one by the same losses', async () => {
+    // Let judgeRuns (src/activities/sweeps/judge-runs.ts) forget the rungs before (rungs: [decision]), and it judges the last one again.
+    let service = await start();
+    const dataset = await service.upload('rows.csv', csvRows(200));
+    await service.call('POST', '/workers/', { action: 'start', worker_count: 2 });
+    const asked = {
+      name: 'eight',
+      job: {
+        ...{ dataset_id: dataset.body.id, model_name: TINY_MODEL, training_type: 'lora' },
+        ...{ batch_size: 2, max_steps: 12, max_length: 64, lora_dropout: 0 },
+      },
+      search: {
+        method: 'grid',
+        hyperparameters: { learning_rate: [0.0001, 0.001, 0.01, 0.1], lora_r: [2, 4] },
+      },
+      early_stop: { method: 'halving', rungs: RUNGS },
+      max_concurrent_runs: 2,
+    };
+
+    const killed = await sweepsOf(service).create(asked);
+    assert.equal(killed.runs.length, 8);
+    // While runs of the first rung train: some are held, some train, some have not begun.
+    await sweepsOf(service).reached('two held runs', killed.id, ({ runs }) => heldOf(runs).length >= 2);
+    await killEverything();
+    service = await start();
+    // And once the worse half was stopped, while the better one goes on.
+    await sweepsOf(service).reached('its first rung', killed.id, ({ rungs_done }) => rungs_done >= 1);
+    await killEverything();
+    service = await start();
+    const ended = await sweepsOf(service).ended(killed.id);
+
+    const undisturbed = await sweepsOf(service).ended((await sweepsOf(service).create(asked)).id);
+    assert.equal(ended.status, 'completed', String(ended.error_message));
+    assert.deepEqual(ended.winner?.settings, undisturbed.winner?.settings);
+    assert.equal(ended.winner?.held_out_loss, undisturbed.winner?.held_out_loss);
+    assert.deepEqual(figuresOf(ended), figuresOf(undisturbed));
+    // Eight, four and two: what stopped the others says so.
+    assert.deepEqual(
+      ended.rungs.map(({ step, kept, stopped }) => [step, kept.length, stopped.length]),
+      [
+        [4, 4, 4],
+        [8, 2, 2],
+      ],
+    );
+    assert.deepEqual(ended.runs.map(({ status }) => status).sort(), [
+      ...Array(6).fill('cancelled'),
+      ...Array(2).fill('completed'),
+    ]);
+    for (const { status, current_step, error_message, rung_losses } of ended.runs) {
+      if (status === 'completed') continue;
+      assert.ok(RUNGS.includes(current_step), `it was stopped at step ${current_step}, and not a step later`);
+      const loss = rung_losses[RUNGS.indexOf(current_step)];
+      const said = new RegExp(
+        `^Stopped at step ${current_step} by sweep \\d+: held-out loss ${loss?.toPrecision(4)}, and`,
+      );
+      assert.match(String(error_message), said);
+    }
+  });
+});
+
+const heldOf = (runs: Sweep['runs']) =>
+  runs.filter(({ rung_losses, phase }) => phase === 'paused' && rung_losses[0] !== null);
+
+/** What a kill must not change. */
+const figuresOf = ({ runs }: Sweep) =>
+  runs.map(({ settings, status, rung_losses, held_out_loss }) => ({ settings, status, rung_losses, held_out_loss }));

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import type { z } from 'zod';
+import type { SweepSchema } from '../../src/api/sweeps/schema.ts';
+import { type ApiClient, until } from './service.ts';
+
+export type Sweep = z.infer<typeof SweepSchema>;
+
+/** A busy machine of two cores takes a minute for eight runs. */
+const PATIENCE_MS = 240_000;
+
+/** What tests do with sweeps of a service. */
+export function sweepsOf({ call }: Pick<ApiClient, 'call'>) {
+  const get = async (id: number) => (await call('GET', `/sweeps/${id}`)).body as unknown as Sweep;
+  const reached = async (what: string, id: number, is: (sweep: Sweep) => boolean): Promise<Sweep> => {
+    let last: Sweep | undefined;
+    const look = async () => {
+      last = await get(id);
+      return is(last) ? last : null;
+    };
+    return await until(`sweep ${id}: ${what}`, look, PATIENCE_MS).catch((error: Error) => {
+      const runs = last?.runs.map(({ job_id, status, phase, current_step }) => [job_id, status, phase, current_step]);
+      throw new Error(`${error.message}; ${JSON.stringify({ status: last?.status, rungs: last?.rungs_done, runs })}`);
+    });
+  };
+  return {
+    get,
+    reached,
+    async create(asked: object): Promise<Sweep> {
+      const { status, body } = await call('POST', '/sweeps/', asked);
+      assert.equal(status, 201, JSON.stringify(body));
+      return body as unknown as Sweep;
+    },
+    ended: (id: number) => reached('its end', id, ({ status }) => !['running', 'paused'].includes(status)),
+  };
+}
