@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { ID, type RunName, runNameOf } from './runs/run-name.ts';
 import { action } from './session.ts';
 
@@ -72,6 +72,31 @@ export function addLooks(program: Command): void {
         (await import('./runs/download.ts')).download(session, name, dir),
       ),
     );
+  program
+    .command('export')
+    .helpGroup('Look')
+    .argument('<id>', ID, runNameOf)
+    .summary('a model as GGUF, for llama.cpp and Ollama')
+    .description('Have a model made into a file for where it is used, and compared with the model by llama.cpp.')
+    .addOption(new Option('--format <format>', 'of the file').choices(['gguf']).default('gguf'))
+    .addOption(
+      new Option('--quantization <bits>', 'f16 keeps all')
+        .choices(['f16', 'q8_0', 'q6_k', 'q5_k_m', 'q4_k_m'])
+        .default('q8_0'),
+    )
+    .option('--watch', 'until it has ended')
+    .option('--download [dir]', 'and fetch its files')
+    .action(
+      action(async (session, name: RunName, options: never) =>
+        (await import('./runs/exports.ts')).askForExport(session, name, options),
+      ),
+    );
+  program
+    .command('exports')
+    .helpGroup('Look')
+    .argument('<id>', ID, runNameOf)
+    .description('the exports of a model')
+    .action(action(async (session, name: RunName) => (await import('./runs/exports.ts')).listExports(session, name)));
   program
     .command('query')
     .helpGroup('Look')

@@ -23,6 +23,7 @@ import {
 } from '../../workflows/contract.ts';
 import type { checkOutputWorkflow, workerPoolWorkflow } from '../../workflows/index.ts';
 import { type Downloads, downloadsOf } from './download-client.ts';
+import { type Exports, exportsOf } from './export-client.ts';
 import { type Trainings, trainingsOf, type Within } from './training-client.ts';
 
 /** Temporal cannot be reached, or did not answer in time: ask again later. */
@@ -36,8 +37,8 @@ export class PoolRefusedError extends UserError {}
 
 export type PoolCommand = { action: 'start'; count: number } | { action: 'stop' | 'restart' | 'balance' };
 
-/** What the service asks of Temporal: with training-client.ts and download-client.ts the only user of its client. Every call has a deadline. */
-export interface Orchestration extends Trainings, Downloads {
+/** What the service asks of Temporal: with the other clients of this folder the only user of its client. Every call has a deadline. */
+export interface Orchestration extends Trainings, Downloads, Exports {
   /**
    * Has the pool do something, which it goes on with by itself once it has taken it. The same command with the same `key` is
    * done once.
@@ -74,6 +75,7 @@ export function connectOrchestration(env: Env): Orchestration {
   return {
     ...trainingsOf(env, { within, withinOnceReachable, eachWithin }),
     ...downloadsOf(env, { within }),
+    ...exportsOf(env, { within }),
 
     controlPool: async (command, waitMs, key) => {
       const untilMs = Date.now() + waitMs;

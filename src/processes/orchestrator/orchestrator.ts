@@ -18,7 +18,8 @@ import { workerConnection } from '../../platform/temporal/connection.ts';
 import { setUpOutsideTemporal } from '../../platform/temporal/set-up.ts';
 import { DATA_QUEUE, LINE_QUEUE, ORCHESTRATION_QUEUE } from '../../workflows/contract.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { DownloadDispatcher } from './download-dispatcher.ts';
+import { downloadDispatcher } from './download-dispatcher.ts';
+import { exportDispatcher } from './export-dispatcher.ts';
 import { PoolKeeper } from './pool-keeper.ts';
 import { Reconciler } from './reconciler.ts';
 import { Repeating } from './repeating.ts';
@@ -73,7 +74,8 @@ export async function main(env: Env): Promise<void> {
     }),
   ]);
   const dispatcher = new Dispatcher(env, orchestration, logger);
-  const downloads = new DownloadDispatcher(orchestration);
+  const downloads = downloadDispatcher(orchestration);
+  const exports = exportDispatcher(orchestration);
   const reconciler = new Reconciler(env, orchestration, logger);
   const poolKeeper = new PoolKeeper(orchestration, logger);
   const loopOf = (name: string, everyMs: number, pass: () => Promise<void>) =>
@@ -81,6 +83,7 @@ export async function main(env: Env): Promise<void> {
   const loops = [
     loopOf('Dispatching', DISPATCH_EVERY_MS, () => dispatcher.sweep()),
     loopOf('Dispatching downloads', DISPATCH_EVERY_MS, () => downloads.sweep()),
+    loopOf('Dispatching exports', DISPATCH_EVERY_MS, () => exports.sweep()),
     loopOf('Reconciling', RECONCILE_EVERY_MS, () => reconciler.look()),
     loopOf('Tidying up', TIDY_EVERY_MS, () => new Tidying(env, logger).pass()),
     loopOf('Looking after the pool', LOOK_AFTER_POOL_EVERY_MS, () => poolKeeper.look()),
