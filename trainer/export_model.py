@@ -21,6 +21,7 @@ from .exports.llama_cpp import LlamaCpp
 from .exports.proof import MOST_ANSWER_TOKENS, MOST_ROWS, Asked, prove
 from .exports.stages import Stages
 from .outputs.export import write_beside_weights
+from .outputs.modelfile import write_modelfile
 from .platform import libraries
 from .platform.alone import alone_in
 from .platform.events import Events, fsync
@@ -31,6 +32,7 @@ from .platform.safetensors_files import files_of
 from .platform.supervision import Commands, obey_stdin
 from .runs.checkpoints import sha256_of
 from .runs.run_file import RunFile, read_run_file
+from .validation.validation import check_files
 
 # Of the memory for a model in float32, beside what computing takes; its file in 16 bits is in memory as well.
 _IN_FLOAT32 = 2.6
@@ -44,6 +46,7 @@ class Export:
 
     def make(self) -> dict:
         stages = Stages(self.folder)
+        self.require_published()
         with looked_at_upon_16_bits(self.run, self.events) as run:
             conversion.require_known(run.output_dir if run.is_merged else run.model_path)
             self.tell("merging")
@@ -54,7 +57,14 @@ class Export:
         whole = stages.made("f16.gguf", lambda draft: conversion.convert(model, draft, self.name))
         made = whole if self.quantization.is_whole else self.quantised(stages, whole)
         proof = self.proof(model, made)
-        return {"files": self.published(made, stages.sha256_of(made.name)), "verification": proof, "warnings": []}
+        files, warnings = self.published(model, made, stages.sha256_of(made.name))
+        return {"files": files, "verification": proof, "warnings": warnings}
+
+    def require_published(self) -> None:
+        """Raises BadInput where the model is not the one that the run published, as far as that is known."""
+        errors = check_files(self.run, ())["errors"] if self.run.known_manifest_sha256 else []
+        if errors:
+            raise BadInput(f"The model in {str(self.run.output_dir)!r} is not as the run published it: {' '.join(errors)} Put it back, or start the run again.")
 
     def merged(self, run: RunFile) -> Path:
         """A folder with the whole model, where the run published the adapter alone."""
@@ -102,17 +112,18 @@ class Export:
         exported = LlamaCpp(made, longest + MOST_ANSWER_TOKENS + 1, self.run.threads)
         return prove(asked, model.eval(), tokenizer, ends_of(model, tokenizer), exported, self.quantization, lambda part: self.tell("verifying", part))
 
-    def published(self, made: Path, sha256: str) -> list[dict]:
-        """Puts the files together in a folder that the service moves to its place; with their sizes and hashes."""
+    def published(self, model: Path, made: Path, sha256: str) -> tuple[list[dict], list[str]]:
+        """Puts the files together in a folder that the service moves to its place: with their sizes and hashes, and what Ollama's Modelfile cannot say of the model."""
         folder = self.folder / "export"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         os.link(made, folder / self.file)
+        warnings = write_modelfile(model, self.file, folder)
         others = [path for path in sorted(folder.iterdir()) if path.name != self.file]
         for path in [*others, folder]:
             fsync(path)
         hashes = [(folder / self.file, sha256), *((path, sha256_of(path)) for path in others)]
-        return [{"path": path.name, "bytes": path.stat().st_size, "sha256": hash} for path, hash in hashes]
+        return [{"path": path.name, "bytes": path.stat().st_size, "sha256": hash} for path, hash in hashes], warnings
 
     def tell(self, stage: str, progress: float = 0.0) -> None:
         self.events.send("stage", stage=stage, progress=round(progress, 3))

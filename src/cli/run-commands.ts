@@ -61,12 +61,15 @@ export function addLooks(program: Command): void {
     .action(
       action(async (session, a: RunName, b: RunName) => (await import('./runs/compare.ts')).compareRuns(session, a, b)),
     );
+  // One line of the help.
+  const fetched = 'a model as files, or as GGUF';
   program
     .command('download')
     .helpGroup('Look')
     .argument('<id>', ID, runNameOf)
     .argument('[dir]', 'default: a folder named after the run')
-    .description('fetch a model, checked; goes on where it broke off')
+    .summary(fetched)
+    .description('Fetch a model, checked. Goes on where it broke off.')
     .action(
       action(async (session, name: RunName, dir: string | undefined) =>
         (await import('./runs/download.ts')).download(session, name, dir),
@@ -76,7 +79,7 @@ export function addLooks(program: Command): void {
     .command('export')
     .helpGroup('Look')
     .argument('<id>', ID, runNameOf)
-    .summary('a model as GGUF, for llama.cpp and Ollama')
+    .summary(fetched)
     .description('Have a model made into a file for where it is used, and compared with the model by llama.cpp.')
     .addOption(new Option('--format <format>', 'of the file').choices(['gguf']).default('gguf'))
     .addOption(
@@ -95,7 +98,8 @@ export function addLooks(program: Command): void {
     .command('exports')
     .helpGroup('Look')
     .argument('<id>', ID, runNameOf)
-    .description('the exports of a model')
+    .summary(fetched)
+    .description('The exports of a model, newest first.')
     .action(action(async (session, name: RunName) => (await import('./runs/exports.ts')).listExports(session, name)));
   program
     .command('query')

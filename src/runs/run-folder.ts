@@ -135,7 +135,8 @@ export class RunFolder {
   async removeExport(exportId: number): Promise<void> {
     await this.requireNoLinks();
     const { work, place } = this.#exportPlaces(exportId);
-    for (const path of [place, work]) await rm(path, { recursive: true, force: true });
+    // Who makes it may write there until it hears that it is not wanted.
+    for (const path of [place, work]) await rm(path, { recursive: true, force: true, maxRetries: 5 });
   }
 
   #exportPlaces(exportId: number) {

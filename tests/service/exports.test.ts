@@ -92,7 +92,7 @@ describe('exports of a trained model', function () {
     assert.equal(done.status, 'completed', String(done.error_message));
     const exports = join(service.env.home, 'runs', '1', 'exports');
     assert.ok((await readdir(exports)).every((name) => !name.endsWith('.partial')));
-    assert.deepEqual(await readdir(join(exports, String(id))), [done.files[0]?.path]);
+    assert.deepEqual(await readdir(join(exports, String(id))), ['Modelfile', done.files[0]?.path]);
   });
 
   it('end when they are deleted', async () => {

@@ -66,8 +66,10 @@ class Exports(Trainings):
                 if quantization == "f16":
                     self.assertEqual(answers["equal"] + answers["nearly"], answers["asked"])
                     self.assertLess(abs(loss["difference"]), 0.002)
-                [file] = found["files"]
+                file, modelfile = found["files"]
                 self.assertEqual((work / "export" / file["path"]).stat().st_size, file["bytes"])
+                self.assertEqual(modelfile["path"], "Modelfile")
+                self.assertEqual((work / "export" / "Modelfile").read_text().splitlines()[0], f"FROM ./{file['path']}")
 
     def test_a_file_that_is_another_model_is_refused(self):
         # Return before the last `if` of prove (trainer/exports/proof.py), and it passes.

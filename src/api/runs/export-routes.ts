@@ -117,7 +117,7 @@ export function addRunExports(
         place,
         `${name} of export ${export_id} is not there any more: it was moved or deleted.`,
       );
-      sendDownload(ctx, { name: file.path, contentType: 'application/octet-stream', pieces: [piece] });
+      return sendDownload(ctx, { name: file.path, contentType: 'application/octet-stream', pieces: [piece] });
     },
   });
 }

@@ -101,5 +101,5 @@ function textOf(each: Export): string {
 function cellsOf({ id, format, quantization, status, stage, files, error_message, waiting_for }: Export): string[] {
   const size = files.reduce((sum, file) => sum + file.bytes, 0);
   const how = stage === null ? status : `${status}, ${stage}`;
-  return [String(id), format, quantization, how, size > 0 ? bytes(size) : '', error_message ?? waiting_for ?? ''];
+  return [String(id), format, quantization, how, bytes(size || null) ?? '', error_message ?? waiting_for ?? ''];
 }
