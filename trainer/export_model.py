@@ -49,10 +49,10 @@ class Export:
         self.require_published()
         with looked_at_upon_16_bits(self.run, self.events) as run:
             conversion.require_known(run.output_dir if run.is_merged else run.model_path)
-            self.tell("merging")
             model = run.output_dir if run.is_merged else self.merged(run)
         weights = sum(path.stat().st_size for path in files_of(model))
-        require_room([(self.folder, weights if self.quantization.is_whole else 2 * weights, "the exported file")])
+        there = sum(path.stat().st_size for path in self.folder.glob("*.gguf*"))
+        require_room([(self.folder, max(0, (1 if self.quantization.is_whole else 2) * weights - there), "the exported file")])
         self.tell("converting")
         whole = stages.made("f16.gguf", lambda draft: conversion.convert(model, draft, self.name))
         made = whole if self.quantization.is_whole else self.quantised(stages, whole)
@@ -72,6 +72,7 @@ class Export:
         from .base_models.models import load_model, load_tokenizer
         from .outputs.merging import Trained
 
+        self.tell("merging")
         target, draft = self.folder / "merged", self.folder / "merged.partial"
         if target.is_dir():
             return target

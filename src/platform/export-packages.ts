@@ -35,7 +35,7 @@ export async function ensureExportPackages(options: {
     if (await exists(dir)) return dir;
     const draft = `${dir}.partial`;
     await rm(draft, { recursive: true, force: true });
-    onProgress(`Installing what makes GGUF files (about 60 MB) into ${dir}, once.`);
+    onProgress(`Installing what makes GGUF files (about 110 MB) into ${dir}, once.`);
     await pipInstall(python, REQUIREMENTS, env, onProgress, ['--no-deps', '--target', draft]);
     await rename(draft, dir);
     return dir;

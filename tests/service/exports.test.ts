@@ -79,7 +79,7 @@ describe('exports of a trained model', function () {
   });
 
   it('go on after a SIGKILL of what makes them, and leave nothing but their files', async () => {
-    // Let makeExport (src/activities/exports/make-export.ts) fail the row for every kind, and it has failed.
+    // Let refusedOrTriedAgain (src/activities/exports/make-export.ts) fail for every kind, and it does not go on.
     const id = Number((await ask('f16')).body.id);
     const { pid } = await until('an exporter', async () => (await exporter()) ?? null);
     process.kill(pid, 'SIGKILL');
@@ -96,7 +96,7 @@ describe('exports of a trained model', function () {
   });
 
   it('end when they are deleted', async () => {
-    // Leave removeExport out of makeExport (src/activities/exports/make-export.ts), and the folder comes back.
+    // Let removeExport (src/runs/run-folder.ts) do nothing, and the folder stays.
     const id = Number((await ask('q4_k_m')).body.id);
     await until('an exporter', async () => (await exporter()) ?? null);
     assert.equal((await service.call('DELETE', `${path}/${id}`)).status, 204);

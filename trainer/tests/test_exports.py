@@ -52,8 +52,7 @@ class Exports(Trainings):
         return model
 
     def test_files_of_several_shapes_are_their_models(self):
-        # Leave out reversed() in quantise (trainer/exports/quantising.py), or let _IN_FUSED give Q4_0, and llama.cpp does not load the file; take 15 for
-        # the file_type of q8_0 and it still does, since each tensor has its type.
+        # Leave out reversed() in quantise (trainer/exports/quantising.py), and llama.cpp does not load the files in fewer bits.
         wanted = [(self.whole(name, self.shaped(name, **sizes)), self.work / name, "f16") for name, sizes in SHAPES.items()]
         # Wide enough for blocks of 256.
         wide = self.whole("wide", self.shaped("llama", "wide", hidden_size=256, intermediate_size=256))
@@ -72,7 +71,7 @@ class Exports(Trainings):
                 self.assertEqual((work / "export" / "Modelfile").read_text().splitlines()[0], f"FROM ./{file['path']}")
 
     def test_a_file_that_is_another_model_is_refused(self):
-        # Return before the last `if` of prove (trainer/exports/proof.py), and it passes.
+        # Leave the two `if` behind the answers out of prove (trainer/exports/proof.py), and it passes.
         run, other = self.whole("one", model_path()), self.whole("other", self.shaped("llama"))
         one, two = self.work / "one", self.work / "two"
         exported((run, one, "f16"), (other, two, "f16"))
@@ -83,7 +82,7 @@ class Exports(Trainings):
         self.assertRegex(found["refused"], "gives other answers than its model|loss on .* rows is")
 
     def test_a_shape_that_llama_cpp_computes_otherwise_is_refused(self):
-        # Leave GEMMA's layers out and the file loads, and is wrong: llama.cpp takes every sixth layer, and not the second, for one that sees all.
+        # Leave the `if` about answers out of prove (trainer/exports/proof.py), and it passes. The file loads, and is wrong: llama.cpp takes every sixth layer, and not the second, for one that sees all.
         [found] = exported((self.whole("gemma", self.shaped("gemma3_text")), self.work / "gemma", "f16"))
         self.assertRegex(found["refused"], "gives other answers than its model to . of 6 held-out questions")
         self.assertEqual(found["verification"]["answers"]["asked"], 6)
