@@ -51,11 +51,13 @@ class LlamaCpp:
         said = self._asked("/completion", prompt=ids, n_predict=most, temperature=0, samplers=["temperature"], return_tokens=True)
         return Said(said["tokens"], said["stop_type"] == "eos")
 
-    def loss_of(self, ids: list[int], token: int) -> float:
+    def loss_of(self, ids: list[int], token: int) -> float | None:
         """Minus the logarithm of how likely `token` is behind `ids`. llama.cpp's server tells that of the token that it says: this one is said for sure,
-        which does not change what is told."""
+        which does not change what is told. None of a token that is a part of a character alone: of those it tells nothing."""
         choices = {"n_predict": 1, "temperature": 0, "samplers": ["temperature"], "n_probs": 1, "logit_bias": [[token, _FOR_SURE]]}
-        [told] = self._asked("/completion", prompt=ids, **choices)["completion_probabilities"]
+        told = next(iter(self._asked("/completion", prompt=ids, **choices).get("completion_probabilities", [])), None)
+        if told is None:
+            return None
         if told["id"] != token:
             raise RuntimeError(f"llama.cpp told of token {told['id']}, and was asked for {token}.")
         return -told["logprob"]

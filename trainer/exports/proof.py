@@ -1,7 +1,7 @@
 """Whether an exported file is the model that it was made from: the same tokens, the same answers, the same loss."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
 
 from ..evaluation.held_out import HeldOutRow, losses_of, mean_loss
@@ -76,8 +76,10 @@ def prove(asked: Asked, model, tokenizer, ends: list[int], exported: LlamaCpp, q
             "Use the trained model in safetensors instead.",
             found,
         )
-    of_model = mean_loss(losses_of(model, tokenizer.pad_token_id, asked.rows, 1))
-    of_file, tokens = _loss_of(exported, asked.rows, lambda part: tell(0.5 + 0.5 * part))
+    losses, rows = _losses_of(exported, asked.rows, lambda part: tell(0.5 + 0.5 * part))
+    if not rows:
+        raise NotTheSame("llama.cpp tells nothing of the loss of any held-out answer: each of their tokens is a part of a character alone. Hold out other rows.", found)
+    of_model, of_file, tokens = mean_loss(losses_of(model, tokenizer.pad_token_id, rows, 1)), sum(losses) / len(losses), len(losses)
     found["loss"] = {"model": of_model, "exported": of_file, "difference": of_file - of_model, "tokens": tokens}
     if not abs(of_file - of_model) <= quantization.most_loss:
         raise NotTheSame(
@@ -106,11 +108,15 @@ def _compared(model, ids: list[int], said: Said, ends: list[int]) -> str:
     return "equal"
 
 
-def _loss_of(exported: LlamaCpp, rows: list[HeldOutRow], tell: Callable[[float], None]) -> tuple[float, int]:
-    losses = []
+def _losses_of(exported: LlamaCpp, rows: list[HeldOutRow], tell: Callable[[float], None]) -> tuple[list[float], list[HeldOutRow]]:
+    """The losses of the answers' tokens, as far as llama.cpp tells them, and the rows with labels for those alone."""
+    losses, told = [], []
     for number, row in enumerate(rows, start=1):
         [example] = row.examples
         places = [place for place, label in enumerate(example.labels) if label != IGNORED and place > 0]
-        losses += [exported.loss_of(example.ids[:place], example.ids[place]) for place in places]
+        found = {place: loss for place in places if (loss := exported.loss_of(example.ids[:place], example.ids[place])) is not None}
+        losses += found.values()
+        labels = [example.ids[place] if place in found else IGNORED for place in range(len(example.ids))]
+        told += [replace(row, examples=[replace(example, labels=labels)])] if found else []
         tell(number / len(rows))
-    return sum(losses) / len(losses), len(losses)
+    return losses, told
