@@ -25,7 +25,7 @@ describe('the export of a real model', function () {
   after(() => rm(folder, { recursive: true, force: true }));
 
   it('says what SmolLM2 says, in 16 bits and nearly in 4', async () => {
-    // Turn _INSTEAD of trainer/exports/quantising.py into {"Q4_K": "Q4_0"}, and rows of 576 do not go into its blocks.
+    // Take Q4_K out of _INSTEAD (trainer/exports/quantising.py): rows of 576 do not go into its blocks of 256.
     const env = loadEnv();
     const python = await ensureTrainerPython({ env, onProgress: () => {} });
     const packages = await ensureExportPackages({ env, python, onProgress: () => {} });
