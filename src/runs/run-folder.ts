@@ -131,11 +131,10 @@ export class RunFolder {
     await rm(work, { recursive: true, force: true });
   }
 
-  /** Removes all of an export. */
+  /** Removes all of an export, also while somebody writes there who has not heard yet that it is not wanted. */
   async removeExport(exportId: number): Promise<void> {
     await this.requireNoLinks();
     const { work, place } = this.#exportPlaces(exportId);
-    // Who makes it may write there until it hears that it is not wanted.
     for (const path of [place, work]) await rm(path, { recursive: true, force: true, maxRetries: 5 });
   }
 
