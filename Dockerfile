@@ -11,10 +11,11 @@ WORKDIR /app
 # The trainer's Python first: it is the largest layer and changes least. Without MTM_PIP_ARGS pip takes a build with CUDA;
 # docker-compose.yml names an index with builds for the CPU, which are several gigabytes smaller.
 ARG MTM_PIP_ARGS=""
-COPY trainer/requirements-torch.txt trainer/requirements.txt trainer/
+COPY trainer/requirements-torch.txt trainer/requirements.txt trainer/requirements-exports.txt trainer/
 RUN python3 -m venv /opt/trainer \
   && /opt/trainer/bin/pip install --no-cache-dir ${MTM_PIP_ARGS} -r trainer/requirements-torch.txt \
-  && /opt/trainer/bin/pip install --no-cache-dir ${MTM_PIP_ARGS} -r trainer/requirements.txt
+  && /opt/trainer/bin/pip install --no-cache-dir ${MTM_PIP_ARGS} -r trainer/requirements.txt \
+  && /opt/trainer/bin/pip install --no-cache-dir --no-deps --target /opt/exports ${MTM_PIP_ARGS} -r trainer/requirements-exports.txt
 
 # PostgreSQL has a container of its own. (Not by --omit=optional: esbuild, DuckDB and others bring their programs that way.)
 COPY package.json package-lock.json tsconfig.json ./
@@ -42,6 +43,7 @@ ENV NODE_ENV=production \
     MTM_HOST=0.0.0.0 \
     MTM_OUTPUT_ROOTS=/output \
     MTM_PYTHON=/opt/trainer/bin/python \
+    MTM_EXPORT_PACKAGES=/opt/exports \
     HF_HOME=/models \
     OLLAMA_MODELS=/ollama \
     TORCHINDUCTOR_CACHE_DIR=/data/cache/torchinductor

@@ -13,7 +13,7 @@ from pathlib import Path
 LAYERS = (
     ("tests",),
     ("entry points",),  # The files of trainer/ itself.
-    ("retrieval",),
+    ("retrieval", "exports"),
     ("training", "validation", "serving"),
     ("evaluation", "outputs"),
     ("base_models",),

@@ -7,6 +7,7 @@ import { setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { childEnv, loadEnv, PROJECT_ROOT } from '../src/platform/env.ts';
+import { ensureExportPackages } from '../src/platform/export-packages.ts';
 import { ensureTrainerPython } from '../src/platform/python.ts';
 import { ensureChromium } from './support/browser.ts';
 import { startSharedServers } from './support/shared-servers.ts';
@@ -30,6 +31,8 @@ const SPECS = ['tests/{chaos,fuzz}/*.test.ts', 'tests/service/*.test.ts', 'tests
 
 const env = loadEnv();
 const python = await ensureTrainerPython({ env, onProgress: (line) => console.log(line) });
+// Once, and not by each of the tests that export.
+const MTM_EXPORT_PACKAGES = await ensureExportPackages({ env, python, onProgress: (line) => console.log(line) });
 const files = await Promise.all(process.argv.slice(2).map(filesOf));
 if (files.length === 0 || files.some((file) => file.includes('tests/page')))
   await ensureChromium((line) => console.log(line));
@@ -93,7 +96,13 @@ async function runMocha(args: string[]): Promise<Count> {
       stdio: 'inherit',
       reject: false,
       // Several trainers at once on few cores: threads that spin for each other's turn would take it from them.
-      env: childEnv({ ...servers.variables, MTM_PYTHON: python, MTM_LOG_LEVEL: 'fatal', MTM_TRAINER_THREADS: '1' }),
+      env: childEnv({
+        ...servers.variables,
+        MTM_PYTHON: python,
+        MTM_EXPORT_PACKAGES,
+        MTM_LOG_LEVEL: 'fatal',
+        MTM_TRAINER_THREADS: '1',
+      }),
     },
   );
   return await readCount(report, exitCode);
@@ -104,6 +113,7 @@ async function runUnittest(): Promise<{ said: string; count: Count }> {
   const report = join(scratch, 'unittest.json');
   const running = execa(python, ['-m', 'trainer.tests', report], {
     cwd: PROJECT_ROOT,
+    env: { MTM_EXPORT_PACKAGES },
     stdin: 'ignore',
     all: true,
     reject: false,

@@ -4,7 +4,6 @@ cache directory. Tells how far it is as JSON lines on file descriptor 3. Until a
 import argparse
 import contextlib
 import errno
-import fcntl
 import json
 import shutil
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from .base_models import hub, hub_snapshot, model_cache
 from .base_models.hub_files import fetch, is_right
+from .platform.alone import alone_in
 from .platform.events import Events
 from .platform.failures import BadInput, DiskFull, TrainerFailure, as_failure
 from .platform.room import in_gb
@@ -141,15 +141,6 @@ class Download:
 
 def free_bytes(cache: Path) -> int:
     return shutil.disk_usage(cache).free
-
-
-@contextlib.contextmanager
-def alone_in(work: Path):
-    """Waits until no other process works there: one that was to be dead may not be yet."""
-    work.mkdir(parents=True, exist_ok=True)
-    with (work / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def main() -> None:

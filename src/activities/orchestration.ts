@@ -1,6 +1,7 @@
 import type { Env } from '../platform/env.ts';
 import type { OrchestrationActivities } from '../workflows/contract.ts';
 import { cancelDownload } from './base-models/cancel-download.ts';
+import { abandonExport } from './exports/abandon-export.ts';
 import { planPoolBalance, planPoolRestart, planPoolStart, planPoolStop } from './pool/plan-pool.ts';
 import { awaitDownload } from './runs/await-download.ts';
 import { describeRun } from './runs/describe-run.ts';
@@ -44,5 +45,6 @@ export function createOrchestrationActivities(
     cancelDownload,
     judgeRuns,
     cancelSweep,
+    abandonExport,
   };
 }

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { ID, type RunName, runNameOf } from './runs/run-name.ts';
 import { action } from './session.ts';
 
@@ -61,17 +61,46 @@ export function addLooks(program: Command): void {
     .action(
       action(async (session, a: RunName, b: RunName) => (await import('./runs/compare.ts')).compareRuns(session, a, b)),
     );
+  // One line of the help.
+  const fetched = 'a model as files, or as GGUF';
   program
     .command('download')
     .helpGroup('Look')
     .argument('<id>', ID, runNameOf)
     .argument('[dir]', 'default: a folder named after the run')
-    .description('fetch a model, checked; goes on where it broke off')
+    .summary(fetched)
+    .description('Fetch a model, checked. Goes on where it broke off.')
     .action(
       action(async (session, name: RunName, dir: string | undefined) =>
         (await import('./runs/download.ts')).download(session, name, dir),
       ),
     );
+  program
+    .command('export')
+    .helpGroup('Look')
+    .argument('<id>', ID, runNameOf)
+    .summary(fetched)
+    .description('Have a model made into a file for where it is used, and compared with the model by llama.cpp.')
+    .addOption(new Option('--format <format>', 'of the file').choices(['gguf']).default('gguf'))
+    .addOption(
+      new Option('--quantization <bits>', 'f16 keeps all')
+        .choices(['f16', 'q8_0', 'q6_k', 'q5_k_m', 'q4_k_m'])
+        .default('q8_0'),
+    )
+    .option('--watch', 'until it has ended')
+    .option('--download [dir]', 'and fetch its files')
+    .action(
+      action(async (session, name: RunName, options: never) =>
+        (await import('./runs/exports.ts')).askForExport(session, name, options),
+      ),
+    );
+  program
+    .command('exports')
+    .helpGroup('Look')
+    .argument('<id>', ID, runNameOf)
+    .summary(fetched)
+    .description('The exports of a model, newest first.')
+    .action(action(async (session, name: RunName) => (await import('./runs/exports.ts')).listExports(session, name)));
   program
     .command('query')
     .helpGroup('Look')

@@ -3,6 +3,7 @@ import { Sequelize } from 'sequelize';
 import { initModelDownload } from './base-models/model-download.ts';
 import { initDataset } from './datasets/dataset.ts';
 import { initRunMeasurement } from './estimates/run-measurement.ts';
+import { initExport } from './exports/export.ts';
 import { initJob, Job } from './jobs/job.ts';
 import { initOpenAiFile } from './openai/openai-file.ts';
 import { initOpenAiJob } from './openai/openai-job.ts';
@@ -79,6 +80,7 @@ export function connectModels(
     initOpenAiUpload,
     initVote,
     initModelDownload,
+    initExport,
     initRunMeasurement,
     initSweep,
   ]) {

@@ -21,6 +21,7 @@ import * as deletedModels from './migrations/0018-deleted-models.ts';
 import * as estimates from './migrations/0019-estimates.ts';
 import * as modelDownloads from './migrations/0020-model-downloads.ts';
 import * as preferences from './migrations/0021-preferences.ts';
+import * as exported from './migrations/0022-exports.ts';
 import * as sweeps from './migrations/0023-sweeps.ts';
 import * as openAiMethods from './migrations/0026-openai-methods.ts';
 
@@ -48,6 +49,7 @@ const MIGRATIONS = [
   modelDownloads,
   preferences,
   sweeps,
+  exported,
   openAiMethods,
 ];
 export const MIGRATION_NAMES = MIGRATIONS.map(({ name }) => name);

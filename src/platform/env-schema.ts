@@ -22,6 +22,7 @@ export const EnvSchema = z.object({
   MTM_TEMPORAL_UI_URL: z.url({ protocol: /^https?$/ }).optional(),
   MTM_TOOLS: text.default(join(PROJECT_ROOT, '.tools')),
   MTM_PYTHON: text.optional(),
+  MTM_EXPORT_PACKAGES: text.optional(),
   MTM_PIP_ARGS: z.string().default(''),
   MTM_OUTPUT_ROOTS: text.optional(),
   MTM_MODEL_ROOTS: text.optional(),

@@ -31,6 +31,8 @@ export interface Env {
   toolsDir: string;
   /** A Python interpreter that already has the trainer's requirements. */
   python: string | undefined;
+  /** A folder that has the packages of trainer/requirements-exports.txt. */
+  exportPackages: string | undefined;
   /** Extra arguments for `pip install` of the trainer's requirements. */
   pipArgs: string[];
   /** Directories under which outputs may be written; the first one takes relative paths. */
@@ -124,6 +126,7 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
     temporalUiUrl: e.MTM_TEMPORAL_UI_URL?.replace(/\/$/, ''),
     toolsDir: resolve(e.MTM_TOOLS),
     python: e.MTM_PYTHON,
+    exportPackages: e.MTM_EXPORT_PACKAGES,
     pipArgs: e.MTM_PIP_ARGS.split(/\s+/).filter(Boolean),
     outputRoots: e.MTM_OUTPUT_ROOTS ? directoriesOf(e.MTM_OUTPUT_ROOTS) : [join(home, 'outputs')],
     modelRoots: directoriesOf(e.MTM_MODEL_ROOTS ?? ''),

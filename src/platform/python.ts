@@ -12,7 +12,7 @@ const TRAINER_REQUIREMENTS = ['requirements-torch.txt', 'requirements.txt'].map(
 );
 const CANDIDATES = ['python3', 'python3.13', 'python3.12', 'python3.11', 'python3.10', 'python'];
 /** Of a process that died while it made an environment. */
-const LOCK_STALE_MS = 20_000;
+export const LOCK_STALE_MS = 20_000;
 
 /** Prints version and whether a virtual environment can be made. */
 const PROBE =
@@ -138,7 +138,14 @@ async function checkGivenPython(python: string): Promise<void> {
   );
 }
 
-async function pipInstall(python: string, file: string, env: Env, onProgress: (line: string) => void): Promise<void> {
+/** @throws TransientError with the last lines that pip said */
+export async function pipInstall(
+  python: string,
+  file: string,
+  env: Env,
+  onProgress: (line: string) => void,
+  options: string[] = [],
+): Promise<void> {
   const args = [
     '-m',
     'pip',
@@ -148,6 +155,7 @@ async function pipInstall(python: string, file: string, env: Env, onProgress: (l
     '--disable-pip-version-check',
     '--progress-bar',
     'off',
+    ...options,
     ...env.pipArgs,
     '-r',
     file,

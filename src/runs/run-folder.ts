@@ -37,8 +37,8 @@ export class RunFolder {
    * @throws UserError that names it
    */
   async requireNoLinks(): Promise<void> {
-    const { dir, mixture, checkpoints, trainerEvents, logs, report, output } = this.paths;
-    for (const path of [dir, mixture, checkpoints, trainerEvents, logs, report]) {
+    const { dir, mixture, checkpoints, trainerEvents, logs, exports, report, output } = this.paths;
+    for (const path of [dir, mixture, checkpoints, trainerEvents, logs, exports, report]) {
       if (!(await ifUsable(lstat(path)))?.isSymbolicLink()) continue;
       throw new UserError(
         `${path} is a link to ${await readlink(path)}. A run writes into folders of its own alone: put the folder back in place of the link, then start the run again.`,
@@ -108,6 +108,39 @@ export class RunFolder {
     await mkdir(this.paths.logs, { recursive: true });
     await writeDurably(path, `${JSON.stringify(file, null, 2)}\n`);
     return path;
+  }
+
+  /** Makes ready for an export, and writes of which model it is. @returns the path of its run file, and the folder that it is made in */
+  async beginExport(exportId: number, file: object): Promise<{ runFile: string; work: string }> {
+    await this.requireNoLinks();
+    const { work } = this.#exportPlaces(exportId);
+    await mkdir(work, { recursive: true });
+    await mkdir(this.paths.logs, { recursive: true });
+    const runFile = join(work, 'run.json');
+    await writeDurably(runFile, `${JSON.stringify(file, null, 2)}\n`);
+    return { runFile, work };
+  }
+
+  /** Moves the files of an export to their place, and removes what they were made from. May be done again: nobody reads them before. */
+  async publishExport(exportId: number): Promise<void> {
+    await this.requireNoLinks();
+    const { work, place } = this.#exportPlaces(exportId);
+    await rm(place, { recursive: true, force: true });
+    await rename(join(work, 'export'), place);
+    await makeDurable(this.paths.exports);
+    await rm(work, { recursive: true, force: true });
+  }
+
+  /** Removes all of an export, also while somebody writes there who has not heard yet that it is not wanted. */
+  async removeExport(exportId: number): Promise<void> {
+    await this.requireNoLinks();
+    const { work, place } = this.#exportPlaces(exportId);
+    for (const path of [place, work]) await rm(path, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  #exportPlaces(exportId: number) {
+    const place = join(this.paths.exports, String(exportId));
+    return { place, work: `${place}.partial` };
   }
 
   /** Removes what claims before this one exported, or began to: nobody knows whether it is whole. */

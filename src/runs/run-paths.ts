@@ -39,6 +39,8 @@ export function runPaths(env: Pick<Env, 'home'>, { id, workflow_id: name, spec }
     /** What trainers told, one file `e<epoch>.jsonl` per claim: written by them, also while the database is away. */
     trainerEvents: join(dir, 'events'),
     logs: join(dir, 'logs'),
+    /** Its model in other formats, a folder for each export by its id. */
+    exports: join(dir, 'exports'),
     /** What validation found, also of a model that was not published. */
     report: join(dir, 'report'),
     /** The published model. Projects may share an output directory: the folder is named as the workflow is. */

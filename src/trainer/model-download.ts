@@ -1,8 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { killGroup, startPython } from './python-process.ts';
+import { followTold } from './told.ts';
 
 const count = z.int().min(0);
 
@@ -64,33 +64,12 @@ export async function startDownloader(options: DownloaderOptions): Promise<Downl
     hasEvents: true,
     environment: { HF_ENDPOINT: hubEndpoint, HF_HUB_OFFLINE: isHubOffline ? '1' : '0' },
   });
-  child.stdin.on('error', () => {});
-  const { events } = child;
-  if (!events) throw new Error('A downloader without events.');
-  const follow = async (): Promise<DownloadFailure | null> => {
-    let last: DownloadEvent | null = null;
-    for await (const line of createInterface({ input: events })) {
-      const event = eventIn(line);
-      if (event === null) continue;
-      last = event;
-      onEvent(event);
-    }
-    const { code, signal } = await child.ended;
-    if (last?.type === 'done') return null;
-    if (last?.type === 'failed') return last;
-    const how = signal ? `was ended by ${signal}` : `exited with code ${code}`;
-    const message = `The program that fetches the model ${how} without a word; ${logFile} says more.`;
-    return { type: 'failed', kind: 'crash', message, needed_bytes: null, retry_after_s: null };
-  };
-  return { ended: follow(), kill: () => killGroup(child.pid) };
-}
-
-/** Null for a line that was torn: its writer was killed in the middle of it. */
-function eventIn(line: string): DownloadEvent | null {
-  try {
-    return EventSchema.parse(JSON.parse(line));
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
+  const ended = followTold(child, EventSchema, logFile, 'The program that fetches the model', onEvent).then((last) =>
+    typeof last === 'string'
+      ? ({ type: 'failed', kind: 'crash', message: last, needed_bytes: null, retry_after_s: null } as const)
+      : last.type === 'failed'
+        ? last
+        : null,
+  );
+  return { ended, kill: () => killGroup(child.pid) };
 }

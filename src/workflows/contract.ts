@@ -128,6 +128,24 @@ export interface DownloadEnd {
   message: string;
 }
 
+export interface ExportRef {
+  exportId: number;
+}
+
+export interface ExportInput extends ExportRef {
+  /** Which makes it: any that is there will do. */
+  host: string;
+  /** After so long without a sign of it, its host is believed dead, and another attempt goes on. */
+  heartbeatTimeoutMs: number;
+}
+
+/** How the work on an export ended. */
+export interface ExportEnd {
+  status: 'completed' | 'failed' | 'deleted';
+  /** A sentence for the Temporal Web UI. */
+  message: string;
+}
+
 /** What runs on the queue `orchestration`. */
 export interface OrchestrationActivities {
   prepareData(input: RunRef): Promise<{ trainRows: number; heldOutRows: number } | FullDisk>;
@@ -149,6 +167,7 @@ export interface OrchestrationActivities {
   gatherRuns(input: SweepRef): Promise<void>;
   judgeRuns(input: SweepRef): Promise<SweepJudgement>;
   cancelSweep(input: SweepRef): Promise<void>;
+  abandonExport(input: ExportRef): Promise<void>;
 }
 
 /** What runs on the queue `training`, one at a time per worker. */
@@ -164,6 +183,7 @@ export interface HostActivities {
   replaceWorker(input: Omit<Replacement, 'host'>): Promise<void>;
   checkOutput(input: RunRef): Promise<unknown>;
   downloadModel(input: DownloadRef): Promise<DownloadEnd>;
+  makeExport(input: ExportRef): Promise<ExportEnd>;
 }
 
 /** Workers of the pool that one host is to start or stop. */
@@ -202,6 +222,8 @@ export const FAILURE_TYPES = {
   /** The database does not know of a stage that was done: it was restored from a backup. The run goes back to that stage. */
   stageForgotten: 'StageForgotten',
   runEnded: 'RunEnded',
+  /** The exported file is not its model, or cannot be made. */
+  exportFailed: 'ExportFailed',
   /** What may be mended was tried for too long. */
   gaveUp: 'GaveUp',
   poolRefused: 'PoolRefused',

@@ -26,6 +26,17 @@ const voteFor = (right: string) => ({
 });
 const traitsOf = (id: number) => [{ trait_type: 'coding', datasets: [{ dataset_id: id, percentage: 100 }] }];
 
+/** Of the export that a completed job or project has. */
+const exportsOf = (owner: 'job' | 'project'): Record<string, (world: ContractWorld) => Partial<Sent>> => {
+  const one = ({ exported }: ContractWorld) => `/${owner}s/{id}/exports/${exported[owner]}`;
+  return {
+    [`POST /${owner}s/{id}/exports`]: () => ({ body: { quantization: 'q8_0' } }),
+    [`GET /${owner}s/{id}/exports/{export_id}`]: (world) => ({ path: one(world) }),
+    [`DELETE /${owner}s/{id}/exports/{export_id}`]: (world) => ({ path: one(world) }),
+    [`GET /${owner}s/{id}/exports/{export_id}/files/{path}`]: (world) => ({ path: `${one(world)}/files/Modelfile` }),
+  };
+};
+
 /** What an operation sends when all is well; without an entry: its path alone, about what is completed. */
 const ORDINARY: Record<string, (world: ContractWorld) => Partial<Sent>> = {
   'POST /datasets/': () => ({ form: { name: 'rows', file: csvRows(5) } }),
@@ -53,6 +64,7 @@ const ORDINARY: Record<string, (world: ContractWorld) => Partial<Sent>> = {
   'POST /projects/validate-model': () => ({ body: { model_name: TINY_MODEL } }),
   'GET /jobs/{id}/files/{path}': () => ({ path: '/jobs/{id}/files/README.md' }),
   'GET /projects/{id}/files/{path}': () => ({ path: '/projects/{id}/files/README.md' }),
+  ...Object.fromEntries(['job', 'project'].flatMap((owner) => Object.entries(exportsOf(owner as 'job' | 'project')))),
   'GET /models/{name}': () => ({ path: `/models/${encodeURIComponent(TINY_MODEL)}` }),
   'POST /models/': () => ({ body: { name: 'org/model' } }),
   'DELETE /models/{name}': () => ({ path: `/models/${encodeURIComponent(TINY_MODEL)}` }),
@@ -112,6 +124,13 @@ const votedOtherwise: Case = async (world, sent) => {
   const headers = { 'Idempotency-Key': randomUUID() };
   await world.send({ ...sent, headers });
   return await world.send({ ...sent, headers, body: { ...(sent.body as object), better: 'same' } });
+};
+/** Another export than the one that is there. */
+const exportedOtherwise: Case = (world, sent) => world.send({ ...sent, body: { quantization: 'f16' } });
+const deletedExport: Case = async (world, sent) => {
+  const path = `/${ownerOf(sent)}s/{id}/exports`;
+  const { id } = await world.expect(201, { method: 'POST', path, id: sent.id, body: { quantization: 'q6_k' } });
+  return await world.send({ ...sent, path: `${path}/${id}` });
 };
 const aboutCancelledDownload: Case = async (world, sent) => {
   const id = await world.download();
@@ -228,6 +247,18 @@ const SPECIAL: Record<string, Case> = {
   'POST /jobs/{id}/query 400': (world, sent) => world.send(sent),
   'POST /projects/{id}/query 200': aboutIndexed,
   'POST /projects/{id}/query 400': (world, sent) => world.send(sent),
+  'POST /jobs/{id}/exports 201': exportedOtherwise,
+  'POST /jobs/{id}/exports 400': aboutIndexed,
+  'DELETE /jobs/{id}/exports/{export_id} 204': deletedExport,
+  'GET /jobs/{id}/exports/{export_id}/files/{path} 400': (world, sent) =>
+    world.send({ ...sent, path: sent.path.replace('Modelfile', 'none') }),
+  'POST /projects/{id}/exports 201': exportedOtherwise,
+  'POST /projects/{id}/exports 400': aboutIndexed,
+  'GET /projects/{id}/exports 400': aboutUnstarted,
+  'GET /projects/{id}/exports/{export_id} 400': aboutUnstarted,
+  'DELETE /projects/{id}/exports/{export_id} 204': deletedExport,
+  'DELETE /projects/{id}/exports/{export_id} 400': aboutUnstarted,
+  'GET /projects/{id}/exports/{export_id}/files/{path} 400': aboutUnstarted,
   'GET /projects/{id}/votes 400': aboutUnstarted,
   'POST /jobs/{id}/votes 400': (world, sent) =>
     world.send({ ...sent, body: voteFor(`project-${world.completed.project}`) }),

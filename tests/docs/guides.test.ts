@@ -18,6 +18,7 @@ const GUIDES = [
   'cli',
   'data',
   'estimates',
+  'exports',
   'mixing',
   'models',
   'operating',

@@ -233,6 +233,20 @@ describePage('the report on the page', (visit) => {
     await assertNoBarriers(visitor, 'a report to its end');
   });
 
+  it('exports the model when it is asked to, says what was found, and gives the file', async () => {
+    // Leave refetchInterval out of exportsQuery (web/src/api/exports.ts), and the row stays as it began.
+    const exports = page.getByRole('region', { name: 'Exports' });
+    await exports.getByRole('button', { name: 'Export as GGUF' }).click();
+    const file = exports.getByRole('link', { name: /-q8_0\.gguf$/ });
+    await file.waitFor({ timeout: 120_000 });
+    await exports.getByText(/^llama\.cpp loads the file\. It answers/).waitFor();
+    await assertNoBarriers(visitor, 'exports of a run');
+    const [gguf] = await Promise.all([page.waitForEvent('download'), file.click()]);
+    assert.equal((await readFile(await save(gguf))).subarray(0, 4).toString(), 'GGUF');
+    await exports.getByRole('button', { name: 'Delete the export q8_0' }).click();
+    await file.waitFor({ state: 'detached' });
+  });
+
   it('fits a phone', async () => {
     // Take Scrolled out of TraitsTable.
     const phone = await visit(new URL(service.apiUrl).origin, { width: 390, height: 844 });

@@ -14,7 +14,7 @@ import { type ComposeFile, type ComposeService, readCompose, readWithGpu, second
 
 const OURS = ['migrate', 'api', 'orchestrator', 'host', 'model'];
 const SETTINGS_OF_THE_IMAGE = [
-  ...['MTM_HOME', 'MTM_HOST', 'MTM_PORT', 'MTM_PYTHON', 'MTM_OUTPUT_ROOTS'],
+  ...['MTM_HOME', 'MTM_HOST', 'MTM_PORT', 'MTM_PYTHON', 'MTM_EXPORT_PACKAGES', 'MTM_OUTPUT_ROOTS'],
   // Of servers that a container does not start, and of programs that it does not install.
   ...['MTM_POSTGRES_PORT', 'MTM_TEMPORAL_PORT', 'MTM_TEMPORAL_UI_PORT', 'MTM_TOOLS', 'MTM_PIP_ARGS'],
   // Of the command line, which people use from elsewhere.

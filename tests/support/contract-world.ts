@@ -50,6 +50,8 @@ export class ContractWorld {
   /** Of the type rag. */
   indexed: Owners = { job: 0, project: 0 };
   open: Owners = { job: 0, project: 0 };
+  /** The exports of what is completed. */
+  exported: Owners = { job: 0, project: 0 };
   unstartedProjectId = 0;
   /** Of a model, which never comes. */
   downloadId = 0;
@@ -95,6 +97,7 @@ export class ContractWorld {
       const { pending_action } = await world.expect(200, { method: 'GET', path: '/workers/' });
       return pending_action === null ? true : null;
     });
+    world.exported = { job: await world.exportOf('job'), project: await world.exportOf('project') };
     world.open = { job: await world.openJob(), project: await world.openProject() };
     world.unstartedProjectId = await world.project();
     world.downloadId = await world.download();
@@ -171,6 +174,18 @@ export class ContractWorld {
     const id = await this.project(model, type);
     await this.expect(200, { method: 'POST', path: '/projects/{id}/start', id });
     return id;
+  }
+
+  /** An export of what is completed, once it is there. */
+  async exportOf(owner: 'job' | 'project'): Promise<number> {
+    const path = `/${owner}s/${this.completed[owner]}/exports`;
+    const { id } = await this.expect(201, { method: 'POST', path, body: { quantization: 'q8_0' } });
+    await until(`${path}/${id} to be completed`, async () => {
+      const { status, error_message } = await this.expect(200, { method: 'GET', path: `${path}/${id}` });
+      assert.notEqual(status, 'failed', String(error_message));
+      return status === 'completed' ? true : null;
+    });
+    return Number(id);
   }
 
   /** The download of another model each time. */

@@ -12,10 +12,10 @@ export async function putTinyModel(env: Env, name: TinyModel): Promise<void> {
   await cp(await made(env, name), env.modelCache, { recursive: true });
 }
 
-/** The directory of the tiny model that writes text. */
-export async function tinyModel(env: Env): Promise<string> {
-  const cache = await made(env, 'tiny-random');
-  const model = (await readdir(cache)).find((name) => name.startsWith('models--')) ?? '';
+/** The directory of a tiny model: of the one that writes text, unless another is named. */
+export async function tinyModel(env: Env, name: TinyModel = 'tiny-random'): Promise<string> {
+  const cache = await made(env, name);
+  const model = (await readdir(cache)).find((folder) => folder.startsWith('models--')) ?? '';
   const snapshots = join(cache, model, 'snapshots');
   return join(snapshots, (await readdir(snapshots))[0] ?? '');
 }

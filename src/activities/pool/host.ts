@@ -17,7 +17,7 @@ interface HostProcesses {
 export function createHostActivities(
   host: string,
   processes: HostProcesses,
-  others: Pick<HostActivities, 'checkOutput' | 'downloadModel'>,
+  others: Pick<HostActivities, 'checkOutput' | 'downloadModel' | 'makeExport'>,
 ): HostActivities {
   return {
     async startWorkers({ workerIds }) {

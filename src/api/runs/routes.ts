@@ -9,6 +9,7 @@ import type { Endpoints } from '../http/endpoint.ts';
 import { limitsOf, pageOf } from '../http/list-query.ts';
 import { date, pageQuery } from '../http/shared-schema.ts';
 import { addAllRuns } from './all-runs.ts';
+import { addRunExports } from './export-routes.ts';
 import { readReport } from './files.ts';
 import { HorizonWatch } from './horizon-watch.ts';
 import { addRunMixture } from './mixture-routes.ts';
@@ -129,4 +130,5 @@ function addRunsOf(
   addRunOutput(endpoints, runsOfThese);
   addRunQuery(endpoints, runsOfThese, dependencies);
   addRunVotes(endpoints, runsOfThese, env);
+  addRunExports(endpoints, runsOfThese, env);
 }

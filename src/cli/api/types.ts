@@ -5,6 +5,7 @@ type Schemas = components['schemas'];
 export type BaseModel = Schemas['BaseModel'];
 export type Dataset = Schemas['Dataset'];
 export type Estimate = Schemas['Estimate'];
+export type Export = Schemas['Export'];
 export type Health = Schemas['Health'];
 export type Job = Schemas['Job'];
 export type JobCreate = Schemas['JobCreate'];

@@ -32,12 +32,34 @@ export async function download(session: Session, name: RunName, given: string | 
     const isWithout = error instanceof Refusal && error.status === 400;
     throw (isWithout ? await withoutModel(session, name) : null) ?? error;
   });
-  const folder = resolve(given ?? textOf({ kind, id, run: files.run_number }));
+  const run_number = files.run_number;
+  const folder = await downloadFiles(
+    session,
+    files.items,
+    given ?? textOf({ kind, id, run: run_number }),
+    (place) => `${session.server.url}/api/v1/${kind}s/${id}/files/${place}?run=${run_number}`,
+  );
   const total = files.items.reduce((sum, file) => sum + file.bytes, 0);
+  session.print(files, () => `${files.items.length} files, ${bytes(total)}: ${folder}`);
+}
+
+/**
+ * Fetches files into a folder, each checked by its sha256; what is there already stays.
+ * @param urlOf of a file, by its path as it stands in an address
+ * @returns the folder's whole path
+ */
+export async function downloadFiles(
+  session: Session,
+  files: { path: string; bytes: number; sha256: string }[],
+  given: string,
+  urlOf: (place: string) => string,
+): Promise<string> {
+  const folder = resolve(given);
+  const total = files.reduce((sum, file) => sum + file.bytes, 0);
   const bar = createBar();
   let done = 0;
   try {
-    for (const file of files.items) {
+    for (const file of files) {
       const target = join(folder, file.path);
       if (!isWithin(target, folder)) throw new CommandFailure(`${file.path} would be written outside of ${folder}.`);
       const before = done;
@@ -46,8 +68,7 @@ export async function download(session: Session, name: RunName, given: string | 
           (before + fetched) / Math.max(1, total),
           `${bytes(before + fetched)} of ${bytes(total)}  ${file.path}`,
         );
-      const place = file.path.split('/').map(encodeURIComponent).join('/');
-      const url = `${session.server.url}/api/v1/${kind}s/${id}/files/${place}?run=${files.run_number}`;
+      const url = urlOf(file.path.split('/').map(encodeURIComponent).join('/'));
       if ((await ifThere(stat(target))) === null || (await sha256OfFile(target)) !== file.sha256)
         await fetchFile(session, { url, target, ...file }, bar, show);
       done += file.bytes;
@@ -55,7 +76,7 @@ export async function download(session: Session, name: RunName, given: string | 
   } finally {
     bar.end();
   }
-  session.print(files, () => `${files.items.length} files, ${bytes(total)}: ${folder}`);
+  return folder;
 }
 
 interface WantedFile {

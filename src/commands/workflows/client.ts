@@ -23,6 +23,7 @@ import {
 } from '../../workflows/contract.ts';
 import type { checkOutputWorkflow, workerPoolWorkflow } from '../../workflows/index.ts';
 import { type Downloads, downloadsOf } from './download-client.ts';
+import { type Exports, exportsOf } from './export-client.ts';
 import { type Sweeps, sweepsOf } from './sweep-client.ts';
 import { type Trainings, trainingsOf, type Within } from './training-client.ts';
 
@@ -37,8 +38,8 @@ export class PoolRefusedError extends UserError {}
 
 export type PoolCommand = { action: 'start'; count: number } | { action: 'stop' | 'restart' | 'balance' };
 
-/** What the service asks of Temporal: with the other *-client.ts the only user of its client. Every call has a deadline. */
-export interface Orchestration extends Trainings, Downloads, Sweeps {
+/** What the service asks of Temporal: with the other clients of this folder the only user of its client. Every call has a deadline. */
+export interface Orchestration extends Trainings, Downloads, Sweeps, Exports {
   /**
    * Has the pool do something, which it goes on with by itself once it has taken it. The same command with the same `key` is
    * done once.
@@ -76,6 +77,7 @@ export function connectOrchestration(env: Env): Orchestration {
     ...trainingsOf(env, { within, withinOnceReachable, eachWithin }),
     ...downloadsOf(env, { within }),
     ...sweepsOf({ within }),
+    ...exportsOf(env, { within }),
 
     controlPool: async (command, waitMs, key) => {
       const untilMs = Date.now() + waitMs;

@@ -1,5 +1,6 @@
 import { Worker as TemporalWorker } from '@temporalio/worker';
 import { createDownloadModel } from '../../activities/base-models/download-model.ts';
+import { createMakeExport } from '../../activities/exports/make-export.ts';
 import { createCheckOutput } from '../../activities/outputs/check-output.ts';
 import { createHostActivities } from '../../activities/pool/host.ts';
 import { connectModels } from '../../models/database.ts';
@@ -8,6 +9,7 @@ import { Host } from '../../models/pool/host.ts';
 import { devicesOf } from '../../platform/devices.ts';
 import { disksOf } from '../../platform/disks.ts';
 import type { Env } from '../../platform/env.ts';
+import { ensureExportPackages } from '../../platform/export-packages.ts';
 import { createLogger } from '../../platform/logger.ts';
 import { gpusOf, machineOf } from '../../platform/machine.ts';
 import { requireDatabaseUrl } from '../../platform/postgres/database-url.ts';
@@ -39,6 +41,8 @@ export async function main(env: Env): Promise<void> {
   await place.take();
   const connection = await workerConnection(env);
   const python = () => ensureTrainerPython({ env, onProgress: (line) => logger.info(line) });
+  const exportPackages = async () =>
+    ensureExportPackages({ env, python: await python(), onProgress: (line) => logger.info(line) });
   const devices = await devicesOf(env);
   const log = (sentence: string) => logger.info(sentence);
   const warm = new WarmPython({ libraries: 'trainings', isOn: env.warmTrainers, idleMs: KEPT_IDLE_MS, log });
@@ -52,6 +56,7 @@ export async function main(env: Env): Promise<void> {
       ...createHostActivities(env.hostName, processes, {
         checkOutput: createCheckOutput(env, python, warm.start),
         downloadModel: createDownloadModel(env, python),
+        makeExport: createMakeExport(env, python, exportPackages),
       }),
     },
     shutdownGraceTime: '2s',

@@ -18,11 +18,12 @@ import { workerConnection } from '../../platform/temporal/connection.ts';
 import { setUpOutsideTemporal } from '../../platform/temporal/set-up.ts';
 import { DATA_QUEUE, LINE_QUEUE, ORCHESTRATION_QUEUE } from '../../workflows/contract.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { DownloadDispatcher } from './download-dispatcher.ts';
+import { downloadDispatcher } from './download-dispatcher.ts';
+import { exportDispatcher } from './export-dispatcher.ts';
 import { PoolKeeper } from './pool-keeper.ts';
 import { Reconciler } from './reconciler.ts';
 import { Repeating } from './repeating.ts';
-import { SweepDispatcher } from './sweep-dispatcher.ts';
+import { sweepDispatcher } from './sweep-dispatcher.ts';
 import { Tidying } from './tidy.ts';
 
 /** Runs that are ready and wait for their turn: twice as many as workers at most (line.ts). */
@@ -74,16 +75,18 @@ export async function main(env: Env): Promise<void> {
     }),
   ]);
   const dispatcher = new Dispatcher(env, orchestration, logger);
-  const downloads = new DownloadDispatcher(orchestration);
-  const sweeps = new SweepDispatcher(orchestration);
+  const sweeps = sweepDispatcher(orchestration);
+  const downloads = downloadDispatcher(orchestration);
+  const exports = exportDispatcher(orchestration);
   const reconciler = new Reconciler(env, orchestration, logger);
   const poolKeeper = new PoolKeeper(orchestration, logger);
   const loopOf = (name: string, everyMs: number, pass: () => Promise<void>) =>
     new Repeating({ name, pass, everyMs, afterFailureMs: AFTER_FAILURE_MS, logger });
   const loops = [
     loopOf('Dispatching', DISPATCH_EVERY_MS, () => dispatcher.sweep()),
-    loopOf('Dispatching downloads', DISPATCH_EVERY_MS, () => downloads.sweep()),
+    loopOf('Dispatching downloads', DISPATCH_EVERY_MS, () => downloads.pass()),
     loopOf('Dispatching sweeps', DISPATCH_EVERY_MS, () => sweeps.pass()),
+    loopOf('Dispatching exports', DISPATCH_EVERY_MS, () => exports.pass()),
     loopOf('Reconciling', RECONCILE_EVERY_MS, () => reconciler.look()),
     loopOf('Tidying up', TIDY_EVERY_MS, () => new Tidying(env, logger).pass()),
     loopOf('Looking after the pool', LOOK_AFTER_POOL_EVERY_MS, () => poolKeeper.look()),

@@ -20,7 +20,7 @@ const ROWS = 64;
 
 /** What is trained, and the most that the first step may take of what it took before. */
 const CASES = {
-  tiny: { name: 'tiny', atMost: 1 / 8, threads: 1, modelOf: tinyModel },
+  tiny: { name: 'tiny', atMost: 1 / 8, threads: 1, modelOf: (env: Env) => tinyModel(env) },
   smollm2: {
     name: 'SmolLM2-135M, qlora',
     atMost: 1 / 3,

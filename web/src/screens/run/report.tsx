@@ -8,6 +8,7 @@ import { Problem } from '../../parts/problem.tsx';
 import { Votes } from '../../parts/votes.tsx';
 import { Answers } from './report/answers.tsx';
 import { Checks } from './report/checks.tsx';
+import { Exports } from './report/exports.tsx';
 import { FixedPrompts } from './report/fixed-prompts.tsx';
 import { ModelCard } from './report/model-card.tsx';
 import { NoReport } from './report/no-report.tsx';
@@ -45,6 +46,7 @@ export function Report({ owner, run }: { owner: RunOwner; run: Run }) {
       {run.output_path !== null && items.length > 0 && (
         <OutputFiles owner={owner} run={run.number} files={items} where={run.output_path} />
       )}
+      {hasModel && run.spec.training_type !== 'rag' && <Exports owner={owner} run={run.number} />}
       {items.some(({ path }) => path === MODEL_CARD) && <ModelCard owner={owner} run={run.number} />}
     </Stack>
   );

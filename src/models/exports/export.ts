@@ -1,0 +1,72 @@
+import {
+  type CreationOptional,
+  DataTypes,
+  type InferAttributes,
+  type InferCreationAttributes,
+  Model,
+  type Sequelize,
+} from 'sequelize';
+import type { ExportStage, Verification } from '../../trainer/model-export.ts';
+
+export const EXPORT_FORMATS = ['gguf'] as const;
+/** As trainer/exports/formats.py has them, which says what each is. */
+export const QUANTIZATIONS = ['f16', 'q8_0', 'q6_k', 'q5_k_m', 'q4_k_m'] as const;
+export const EXPORT_STATUSES = ['pending', 'running', 'completed', 'failed'] as const;
+export type ExportStatus = (typeof EXPORT_STATUSES)[number];
+
+/** Of exports that are made, or will be. */
+export const OPEN_EXPORTS: ExportStatus[] = ['pending', 'running'];
+
+export interface ExportedFile {
+  path: string;
+  bytes: number;
+  sha256: string;
+}
+
+/** A trained model in another format. Its status is written by export-transitions.ts alone; one that is deleted has no row any more. */
+export class Export extends Model<InferAttributes<Export>, InferCreationAttributes<Export>> {
+  declare id: CreationOptional<number>;
+  declare run_id: number;
+  declare format: (typeof EXPORT_FORMATS)[number];
+  declare quantization: (typeof QUANTIZATIONS)[number];
+  declare status: CreationOptional<ExportStatus>;
+  declare stage: CreationOptional<ExportStage | null>;
+  /** Of the stage, from 0 to 1. */
+  declare progress: CreationOptional<number | null>;
+  /** Why what is tried again and again does not succeed; null while all is well. */
+  declare waiting_for: CreationOptional<string | null>;
+  declare waiting_attempts: CreationOptional<number>;
+  declare error_message: CreationOptional<string | null>;
+  declare files: CreationOptional<ExportedFile[] | null>;
+  declare verification: CreationOptional<Verification | null>;
+  declare warnings: CreationOptional<string[]>;
+  declare workflow_started_at: CreationOptional<Date | null>;
+  declare created_at: CreationOptional<Date>;
+  declare updated_at: CreationOptional<Date>;
+  declare finished_at: CreationOptional<Date | null>;
+}
+
+export function initExport(sequelize: Sequelize): void {
+  Export.init(
+    {
+      id: { type: DataTypes.INTEGER, autoIncrement: true, primaryKey: true },
+      run_id: { type: DataTypes.INTEGER, allowNull: false },
+      format: { type: DataTypes.STRING(16), allowNull: false },
+      quantization: { type: DataTypes.STRING(16), allowNull: false },
+      status: DataTypes.STRING(16),
+      stage: DataTypes.STRING(16),
+      progress: DataTypes.DOUBLE,
+      waiting_for: DataTypes.TEXT,
+      waiting_attempts: DataTypes.INTEGER,
+      error_message: DataTypes.TEXT,
+      files: DataTypes.JSONB,
+      verification: DataTypes.JSONB,
+      warnings: DataTypes.JSONB,
+      workflow_started_at: DataTypes.DATE,
+      created_at: DataTypes.DATE,
+      updated_at: DataTypes.DATE,
+      finished_at: DataTypes.DATE,
+    },
+    { sequelize, tableName: 'exports' },
+  );
+}
