@@ -6,6 +6,7 @@ import {
   HyperparameterChoicesSchema,
   MixingChoicesSchema,
 } from '../../models/runs/hyperparameter-choices.ts';
+import { AskedStartSchema } from '../../models/runs/start.ts';
 import { RUN_STATUSES } from '../../models/runs/statuses.ts';
 import { TRAINING_TYPES } from '../../trainer/training-types.ts';
 import {
@@ -17,6 +18,7 @@ import {
   nameField,
   pageOf,
   searchQuery,
+  startsFromField,
   textField,
 } from '../http/shared-schema.ts';
 import { RUN_FIELDS, runFields } from '../runs/schema.ts';
@@ -67,6 +69,7 @@ const PROJECT = {
   id: 1,
   ...CHOSEN,
   embedding_model: null,
+  starts_from: null,
   status: 'running' as const,
   progress: 45.5,
   traits: CHOSEN.traits.map((trait, index) => ({
@@ -90,6 +93,7 @@ export const ProjectCreate = z
     description: textField.nullable().optional(),
     base_model: nameField.optional(),
     embedding_model: embeddingModelField.nullable().optional(),
+    starts_from: startsFromField,
     training_type: z.enum(TRAINING_TYPES).optional(),
     max_rows: maxRows,
     output_directory: z.string().min(1),
@@ -106,6 +110,7 @@ export const ProjectSchema = z
     description: z.string().nullable(),
     base_model: z.string(),
     embedding_model: z.string().nullable(),
+    starts_from: AskedStartSchema.nullable(),
     training_type: z.enum(TRAINING_TYPES),
     max_rows: z.int(),
     output_directory: z.string(),

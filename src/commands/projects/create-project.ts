@@ -3,12 +3,14 @@ import { Project } from '../../models/projects/project.ts';
 import { ProjectTrait } from '../../models/projects/project-trait.ts';
 import { TraitDataset } from '../../models/projects/trait-dataset.ts';
 import type { AskedChoices, MixingChoices } from '../../models/runs/hyperparameter-choices.ts';
+import type { AskedStart } from '../../models/runs/start.ts';
 import { TrainingConfig } from '../../models/settings/training-config.ts';
 import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import type { Env } from '../../platform/env.ts';
 import type { TrainingType } from '../../trainer/training-types.ts';
 import { requireUsableDatasets } from '../datasets/require-usable-datasets.ts';
 import { resolveBatch } from '../estimates/resolve-batch.ts';
+import { findStart } from '../runs/find-start.ts';
 import { requireTrainable } from '../runs/require-trainable.ts';
 import { findProject } from './find-project.ts';
 import { checkTraits, datasetIdsOf, type TraitRequest, traitsOfSpec } from './trait-rules.ts';
@@ -24,14 +26,18 @@ export interface NewProject extends AskedChoices {
   output_directory: string;
   traits: TraitRequest[];
   mixing?: MixingChoices | undefined;
+  /** Null, or not there: the base model as it is. */
+  starts_from?: AskedStart | null | undefined;
 }
 
 /** Checks everything, then adds the project with its traits. It has no run until it is started. */
 export async function createProject(body: NewProject, env: Env, transaction: Transaction): Promise<Project> {
-  const { name, description, base_model, embedding_model, training_type, max_rows, ...rest } = body;
-  const { output_directory, traits, mixing, ...choices } = rest;
+  const { name, description, embedding_model, training_type, max_rows, ...rest } = body;
+  const { output_directory, traits, mixing, starts_from = null, base_model: asked, ...choices } = rest;
   const config = await TrainingConfig.current(transaction);
   const shares = checkTraits(traits);
+  const begun = { training_type: training_type ?? config.default_training_type, base_model: asked };
+  const base_model = starts_from ? (await findStart(env, starts_from, begun)).baseModel : asked;
   const planned = { training_type, base_model, max_rows, mixing, traits: traitsOfSpec(shares) };
   const { chosen } = await resolveBatch(env, config, planned, choices);
   const wanted = { training_type, base_model, embedding_model, hyperparameters: chosen };
@@ -49,6 +55,7 @@ export async function createProject(body: NewProject, env: Env, transaction: Tra
       output_directory: directory,
       mixing: mixing ?? {},
       hyperparameters: chosen,
+      starts_from,
     },
     { transaction },
   );

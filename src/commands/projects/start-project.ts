@@ -7,6 +7,7 @@ import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import type { Env } from '../../platform/env.ts';
 import { requireFittingRows } from '../datasets/require-rows-for.ts';
 import { type Again, startAgain } from '../runs/actions.ts';
+import { startOfNextRun } from '../runs/find-start.ts';
 import { findProject } from './find-project.ts';
 
 /**
@@ -35,7 +36,8 @@ async function projectSpec(project: Project, env: Env, transaction: Transaction)
     })),
   }));
   requireFittingRows({ training_type: project.training_type, traits });
-  return resolveRunSpec(
+  const start = await startOfNextRun(env, { kind: 'project', id: project.id }, project.starts_from, project);
+  const spec = resolveRunSpec(
     {
       training_type: project.training_type,
       base_model: project.base_model,
@@ -51,4 +53,5 @@ async function projectSpec(project: Project, env: Env, transaction: Transaction)
     },
     await TrainingConfig.current(transaction),
   );
+  return start ? { ...spec, start } : spec;
 }

@@ -10,6 +10,7 @@ import {
 import type { TrainingType } from '../../trainer/training-types.ts';
 import type { HyperparameterChoices } from '../runs/hyperparameter-choices.ts';
 import type { ShownRun } from '../runs/latest-run.ts';
+import type { AskedStart } from '../runs/start.ts';
 
 /**
  * A training of one dataset. Status and progress are those of its latest run. A field more: a column by a new migration (named in
@@ -36,6 +37,8 @@ export class Job extends Model<InferAttributes<Job>, InferCreationAttributes<Job
   declare lora_dropout: number;
   /** Those beyond the reference's own fields. */
   declare hyperparameters: HyperparameterChoices;
+  /** As it was asked for; null: its runs begin from the base model as it is. */
+  declare starts_from: CreationOptional<AskedStart | null>;
   declare latest_run_id: CreationOptional<number | null>;
   declare created_at: CreationOptional<Date>;
   declare updated_at: CreationOptional<Date>;
@@ -61,6 +64,7 @@ export function initJob(sequelize: Sequelize): void {
       lora_alpha: { type: DataTypes.INTEGER, allowNull: false },
       lora_dropout: { type: DataTypes.DOUBLE, allowNull: false },
       hyperparameters: { type: DataTypes.JSONB, allowNull: false },
+      starts_from: DataTypes.JSONB,
       latest_run_id: DataTypes.INTEGER,
       created_at: DataTypes.DATE,
       updated_at: DataTypes.DATE,

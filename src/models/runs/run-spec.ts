@@ -12,6 +12,7 @@ import {
   type MixingChoices,
   MixingChoicesSchema,
 } from './hyperparameter-choices.ts';
+import { StartSchema } from './start.ts';
 
 /** A dataset as it was when a run was asked for. Hashes: of its canonical Parquet, and of the file as it was uploaded. */
 export const DatasetAsOfSchema = z.object({
@@ -28,6 +29,8 @@ export const RunSpecSchema = z.object({
   base_model: z.string(),
   /** Of rag: what makes the index. Null, or not there: the base model, or where that writes text the model that is installed. */
   embedding_model: z.string().nullable().optional(),
+  /** Not there: it begins from the base model as it is. */
+  start: StartSchema.optional(),
   /** Whether it fetches its models where they are not there. Not there: no. */
   download: z.boolean().optional(),
   /** Upper bound of the rows in the mixture; null takes all. */
