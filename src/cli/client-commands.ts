@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { addModel, addWorker } from './model-commands.ts';
 import { addLooks, addRunActions } from './run-commands.ts';
 import { action } from './session.ts';
-import { addJob, addProject, addTrain } from './training-commands.ts';
+import { addFork, addJob, addProject, addTrain } from './training-commands.ts';
 import { wholeNumber } from './whole-number.ts';
 
 /** Every command that asks the service, in the order of the overview. */
@@ -12,6 +12,7 @@ export function addClientCommands(program: Command): void {
   addTrain(program);
   addProject(program);
   addJob(program);
+  addFork(program);
   addRunActions(program);
   addLooks(program);
   addModel(program);

@@ -48,8 +48,14 @@ function draftOfProject(project: Project, ground: Ground): Draft {
   };
 }
 
-function commonOf({ name, description, embedding_model, training_type }: Job | Project) {
-  return { name, description: description ?? '', embeddingModel: embedding_model ?? '', type: training_type };
+function commonOf({ name, description, embedding_model, training_type, starts_from }: Job | Project) {
+  return {
+    name,
+    description: description ?? '',
+    embeddingModel: embedding_model ?? '',
+    type: training_type,
+    startsFrom: starts_from,
+  };
 }
 
 function textsOf(values: object): Record<string, string> {

@@ -3,6 +3,7 @@ import type { RequestFields } from '../../api/request-fields.ts';
 import type { Config } from '../../api/settings.ts';
 import type { Project, RunOwner } from '../../api/types.ts';
 import type { TraitType } from '../../parts/plan/traits.ts';
+import type { AskedStart } from '../../parts/runs/starts.ts';
 import { type Share, WHOLE } from './shares.ts';
 
 export type Kind = RunOwner['kind'];
@@ -33,6 +34,8 @@ export interface Draft {
   /** Its run fetches the base model, which is not there. */
   download: boolean;
   embeddingModel: string;
+  /** Null: the base model as it is. */
+  startsFrom: AskedStart | null;
   type: TrainingType;
   /** Of those that were chosen. */
   hyperparameters: Record<string, string>;
@@ -68,6 +71,7 @@ export function emptyDraft(kind: Kind, { config }: Ground, model: string): Draft
     model,
     download: false,
     embeddingModel: '',
+    startsFrom: null,
     type: config.default_training_type,
     hyperparameters: {},
     datasetId: null,

@@ -7,6 +7,7 @@ import { runsKey } from '../../api/runs.ts';
 import { ModelSelect, useModelState } from '../../parts/base-models/model-select.tsx';
 import { Folded } from '../../parts/folded.tsx';
 import { addressOf } from '../../parts/runs/owners.ts';
+import { startText } from '../../parts/runs/starts.ts';
 import { DataFields } from './data-fields.tsx';
 import { Differences } from './differences-shown.tsx';
 import type { Draft, Ground, TrainingType } from './draft.ts';
@@ -96,6 +97,7 @@ export function Form({ name, initial, ground }: FormProps) {
               error={at('model')}
             />
             <Fetch draft={draft} change={change} />
+            <BeginsFrom draft={draft} change={change} />
             <Type draft={draft} change={change} at={at} />
             <DataFields draft={draft} change={change} ground={ground} at={at} />
             <Fieldset legend="Hyperparameters" miw={0}>
@@ -161,6 +163,19 @@ function Fetch({ draft, change }: Pick<TypeProps, 'draft' | 'change'>) {
       checked={draft.download}
       onChange={(event) => change({ download: event.currentTarget.checked })}
     />
+  );
+}
+
+/** Of a fork, and of what was one. */
+function BeginsFrom({ draft: { startsFrom }, change }: Pick<TypeProps, 'draft' | 'change'>) {
+  if (startsFrom === null) return null;
+  return (
+    <Group gap="sm">
+      <Text>Begins from {startText(startsFrom)}, which the base model above was trained to.</Text>
+      <Button variant="default" size="compact-sm" onClick={() => change({ startsFrom: null })}>
+        Begin from the base model as it is
+      </Button>
+    </Group>
   );
 }
 

@@ -65,11 +65,12 @@ function projectBody(draft: Draft, ground: Ground): ProjectBody {
   return body as ProjectBody;
 }
 
-function commonOf({ name, description, type, embeddingModel }: Draft) {
+function commonOf({ name, description, type, embeddingModel, startsFrom }: Draft) {
   return {
     name: name.trim(),
     ...(description.trim() === '' ? {} : { description: description.trim() }),
     training_type: type,
+    ...(startsFrom === null ? {} : { starts_from: startsFrom }),
     ...(type === 'rag' && embeddingModel.trim() !== '' ? { embedding_model: embeddingModel.trim() } : {}),
   };
 }
