@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ADAPTER_FILES, weightFilesOf } from '../base-models/weight-files.ts';
@@ -52,14 +52,24 @@ export async function keepStart(
   const kept = startFolder(env, start);
   if (await exists(kept)) return;
   const found = await ifUsable(startIdentity(start));
-  if (found !== start.sha256) {
-    const what = found === null ? 'is not there any more' : 'is another than it was when the run was asked for';
-    throw new UserError(
-      `What the run begins from (${start.name}, in ${start.folder}) ${what}. Put it back and start the run again, or let it begin from something else.`,
-    );
-  }
+  const isKept = found === start.sha256 && (await ifThere(linkStart(start, kept))) === true;
+  if (isKept) return;
+  const what =
+    found === null || found === start.sha256
+      ? 'is not there any more'
+      : 'is another than it was when the run was asked for';
+  throw new UserError(
+    `What the run begins from (${start.name}, in ${start.folder}) ${what}. Put it back and start the run again, or let it begin from something else.`,
+  );
+}
+
+/** False where a part of it was removed meanwhile: whoever made it may be pruning it. */
+async function linkStart(start: LyingStart, kept: string): Promise<boolean> {
   const identifying = await identifyingFiles(start);
   await linkFolder(start.folder, kept, (name) => identifying.includes(name) || TOKENS.test(name));
+  const isWhole = (await Promise.all(identifying.map((name) => exists(join(kept, name))))).every(Boolean);
+  if (!isWhole) await rm(kept, { recursive: true, force: true });
+  return isWhole;
 }
 
 async function identifyingFiles({ kind, folder }: LyingStart): Promise<string[]> {
