@@ -23,7 +23,7 @@ from ..platform.events import Events
 from ..platform.failures import BadInput
 from ..platform.room import in_gb, require_room
 from ..platform.safetensors_files import INDEX, files_of, header_of, uses_index
-from ..runs.checkpoints import sha256_of
+from ..runs.checkpoints import MANIFEST, sha256_of
 from ..runs.run_file import RunFile
 from ..runs.whole_checkpoints import ADAPTERS, adapters_of, load_weights
 
@@ -39,6 +39,19 @@ def start_identity(folder: Path) -> str:
     """The sha256 of the lines `NAME SHA256` of the files that decide the weights, by their names. (src/runs/start-identity.ts has the same.)"""
     files = sorted(path for path in folder.iterdir() if _IDENTIFYING.fullmatch(path.name))
     return hashlib.sha256("".join(f"{path.name} {sha256_of(path)}\n" for path in files).encode()).hexdigest()
+
+
+def kind_of(folder: Path) -> str:
+    """What a folder holds, one of START_KINDS. Raises BadInput for a folder with no weights."""
+    if (folder / ADAPTER_CONFIG).is_file():
+        return "adapter"
+    if not (folder / CONFIG).is_file() or not any(folder.glob("*.safetensors")):
+        raise BadInput(f"{str(folder)!r} has neither an adapter ({ADAPTER_CONFIG}) nor a model ({CONFIG} and safetensors) to begin from.")
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return "model"
+    return "checkpoint" if "step" in manifest else "model"
 
 
 def upon_start(run: RunFile, events: Events) -> RunFile:
