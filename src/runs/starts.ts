@@ -7,6 +7,7 @@ import { linkFolder } from '../platform/durable-files.ts';
 import type { Env } from '../platform/env.ts';
 import { UserError } from '../platform/failure.ts';
 import { exists, ifThere, ifUsable, sha256OfFile } from '../platform/files.ts';
+import { type TrainingType, trainsAdapters } from '../trainer/training-types.ts';
 
 /** What runs begin from, by its hash: second names of the files, so that whoever made them may prune or delete them. */
 export function startsDir({ home }: Pick<Env, 'home'>): string {
@@ -100,6 +101,12 @@ async function hashesIn(folder: string): Promise<Map<string, string>> {
 /** Whether the adapters of a checkpoint, or of a model, lie upon other weights than those of the base model: upon what their run began from. */
 export async function liesUponStart(folder: string): Promise<boolean> {
   return (await manifestIn(folder))?.adapter_upon === 'start';
+}
+
+/** What a run begins from that begins from a published model. */
+export async function startOfOutput(type: TrainingType, output: string): Promise<LyingStart> {
+  const isAdapter = trainsAdapters(type) && !(await liesUponStart(output));
+  return isAdapter ? { kind: 'adapter', folder: join(output, 'adapter') } : { kind: 'model', folder: output };
 }
 
 /** All that are kept, by their hashes. */

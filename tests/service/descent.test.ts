@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { settledPool } from '../support/hosts.ts';
 import { assertWeights, type Jobs, jobsOf, stepsIn } from '../support/jobs.ts';
-import { startTestService, type TestService, TINY_MODEL } from '../support/service.ts';
+import { startTestService, type TestService, TINY_MODEL, until } from '../support/service.ts';
 import { trainerOf } from '../support/trainers.ts';
 
 type Body = Record<string, unknown>;
@@ -150,6 +150,60 @@ describe('a training that begins from another one', function () {
     const again = await service.call('POST', `/jobs/${id}/start`, { fresh: true });
     assert.equal(again.status, 200, JSON.stringify(again.body));
     assert.equal((await jobs.ended(id)).weights_sha256, child.weights_sha256);
+  });
+
+  it('follows the first part of a project, and what is killed, cancelled and retried of it stays one run', async () => {
+    const traits = (id: number) => [{ trait_type: 'coding', datasets: [{ dataset_id: id, percentage: 100 }] }];
+    const chosen = { batch_size: 2, epochs: 2, save_steps: 5, lora_r: 4, max_length: 64 };
+    const followed_by = { training_type: 'dpo', traits: traits(pairs), epochs: 4, batch_size: 2, save_steps: 5 };
+    const asked = { base_model: TINY_MODEL, training_type: 'lora', traits: traits(others), ...chosen, followed_by };
+    const plan = await service.call('POST', '/projects/plan', asked);
+    assert.equal(plan.status, 200, JSON.stringify(plan.body));
+    assert.equal((plan.body as { followed_by: { held_out_rows: number } }).followed_by.held_out_rows > 0, true);
+    const created = await service.call('POST', '/projects/', { ...asked, name: 'two', output_directory: 'two' });
+    assert.equal(created.status, 201, JSON.stringify(created.body));
+    const id = Number(created.body.id);
+    const { body: users } = await service.call('GET', `/datasets/${pairs}/users`);
+    assert.ok(JSON.stringify(users).includes('"two"'), JSON.stringify(users));
+    assert.equal((await service.call('POST', `/projects/${id}/start`)).status, 200);
+    const project = async (what: string, is: (body: Body) => boolean) =>
+      await until(`project ${id}: ${what}`, async () => {
+        const { body } = await service.call('GET', `/projects/${id}`);
+        return is(body) ? body : null;
+      });
+    // Leave `createRun` out in src/activities/runs/finish-run.ts and the second run never comes.
+    await project(
+      'its second run trains',
+      ({ run_number, current_step }) => run_number === 2 && Number(current_step) > 6,
+    );
+    assert.equal((await service.call('POST', `/projects/${id}/cancel`)).status, 200);
+    await until('the cancelled run to end', async () => {
+      const { status } = await service.call('POST', `/projects/${id}/retry`);
+      return status === 200 ? true : null;
+    });
+    const ended = await project('its end', ({ status }) => status === 'completed' || status === 'failed');
+    assert.equal(ended.status, 'completed', String(ended.error_message));
+    const { body } = await service.call('GET', `/projects/${id}/runs`);
+    const { items } = body as unknown as { items: (ShownRun & { status: string; spec: Body })[] };
+    assert.deepEqual(
+      items.map(({ number, status, spec, starts_from }) => [number, status, spec.follows, starts_from?.name]),
+      [
+        [3, 'completed', 1, `run 1 of project ${id}`],
+        [2, 'cancelled', 1, `run 1 of project ${id}`],
+        [1, 'completed', undefined, undefined],
+      ],
+    );
+    // Leave SHAPE out in src/commands/projects/following.ts and its adapters are of another rank, and merged.
+    const manifest = JSON.parse(await readFile(join(String(ended.output_path), 'manifest.json'), 'utf8'));
+    assert.equal(manifest.adapter_upon, 'base');
+    const wrong = {
+      ...asked,
+      name: 'wrong',
+      output_directory: 'wrong',
+      followed_by: { ...followed_by, traits: undefined },
+    };
+    const refusal = await service.call('POST', '/projects/', wrong);
+    assert.match(String(refusal.body.detail), /^followed_by: /);
   });
 
   it('is refused with what to change', async () => {

@@ -21,6 +21,7 @@ import {
   startsFromField,
   textField,
 } from '../http/shared-schema.ts';
+import { PLAN_ANSWER, PlanAnswerSchema } from '../runs/plan.ts';
 import { RUN_FIELDS, runFields } from '../runs/schema.ts';
 
 const shareFields = z.strictObject({
@@ -42,6 +43,21 @@ const maxRows = z
   .max(10_000_000)
   .default(50_000)
   .openapi({ description: 'The most rows to train on, of all traits together.' });
+
+/** The second part of a project. */
+const followingFields = {
+  training_type: z.enum(TRAINING_TYPES),
+  max_rows: z.int().min(1).max(10_000_000).optional().openapi({ description: 'Left out: as of the project' }),
+  traits: traitList.optional().openapi({ description: 'Left out: those of the project' }),
+};
+const followedByField = z
+  .union([z.strictObject({ ...followingFields, ...AskedChoicesSchema.shape }), z.null()])
+  .optional()
+  .openapi({
+    description:
+      'A second run, which begins from the model of the first as soon as that has completed. Its adapters are as those of the first, unless it says so',
+  });
+const followedByShown = z.union([z.object({ ...followingFields, ...HyperparameterChoicesSchema.shape }), z.null()]);
 
 /** The reference's example. */
 const CHOSEN = {
@@ -70,6 +86,7 @@ const PROJECT = {
   ...CHOSEN,
   embedding_model: null,
   starts_from: null,
+  followed_by: null,
   status: 'running' as const,
   progress: 45.5,
   traits: CHOSEN.traits.map((trait, index) => ({
@@ -94,6 +111,7 @@ export const ProjectCreate = z
     base_model: nameField.optional(),
     embedding_model: embeddingModelField.nullable().optional(),
     starts_from: startsFromField,
+    followed_by: followedByField,
     training_type: z.enum(TRAINING_TYPES).optional(),
     max_rows: maxRows,
     output_directory: z.string().min(1),
@@ -111,6 +129,7 @@ export const ProjectSchema = z
     base_model: z.string(),
     embedding_model: z.string().nullable(),
     starts_from: AskedStartSchema.nullable(),
+    followed_by: followedByShown,
     training_type: z.enum(TRAINING_TYPES),
     max_rows: z.int(),
     output_directory: z.string(),
@@ -154,6 +173,9 @@ export const ProjectPlanRequest = ProjectCreate.partial({ name: true, output_dir
       traits: [{ trait_type: 'coding', datasets: [{ dataset_id: 2, percentage: 100.0 }] }],
     },
   });
+export const ProjectPlanAnswerSchema = PlanAnswerSchema.extend({
+  followed_by: z.union([PlanAnswerSchema, z.null()]).openapi({ description: 'The plan of the second run' }),
+}).openapi('ProjectPlan', { example: { ...PLAN_ANSWER, followed_by: null } });
 export const ProjectPatch = metadataPatch.openapi('ProjectPatch');
 
 const checked = z.object({ valid: z.boolean(), errors: z.array(z.string()) });

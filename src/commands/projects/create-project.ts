@@ -1,4 +1,5 @@
 import type { Transaction } from 'sequelize';
+import type { AskedFollowing, TraitRequest } from '../../models/projects/following.ts';
 import { Project } from '../../models/projects/project.ts';
 import { ProjectTrait } from '../../models/projects/project-trait.ts';
 import { TraitDataset } from '../../models/projects/trait-dataset.ts';
@@ -13,7 +14,8 @@ import { resolveBatch } from '../estimates/resolve-batch.ts';
 import { findStart } from '../runs/find-start.ts';
 import { requireTrainable } from '../runs/require-trainable.ts';
 import { findProject } from './find-project.ts';
-import { checkTraits, datasetIdsOf, type TraitRequest, traitsOfSpec } from './trait-rules.ts';
+import { resolveFollowing } from './following.ts';
+import { checkTraits, datasetIdsOf, traitsOfSpec } from './trait-rules.ts';
 
 /** A project as it is asked for. */
 export interface NewProject extends AskedChoices {
@@ -28,12 +30,22 @@ export interface NewProject extends AskedChoices {
   mixing?: MixingChoices | undefined;
   /** Null, or not there: the base model as it is. */
   starts_from?: AskedStart | null | undefined;
+  /** Null, or not there: one run is all. */
+  followed_by?: AskedFollowing | null | undefined;
 }
 
 /** Checks everything, then adds the project with its traits. It has no run until it is started. */
 export async function createProject(body: NewProject, env: Env, transaction: Transaction): Promise<Project> {
   const { name, description, embedding_model, training_type, max_rows, ...rest } = body;
-  const { output_directory, traits, mixing, starts_from = null, base_model: asked, ...choices } = rest;
+  const {
+    output_directory,
+    traits,
+    mixing,
+    starts_from = null,
+    followed_by = null,
+    base_model: asked,
+    ...choices
+  } = rest;
   const config = await TrainingConfig.current(transaction);
   const shares = checkTraits(traits);
   const begun = { training_type: training_type ?? config.default_training_type, base_model: asked };
@@ -43,6 +55,8 @@ export async function createProject(body: NewProject, env: Env, transaction: Tra
   const wanted = { training_type, base_model, embedding_model, hyperparameters: chosen };
   const { type, model } = requireTrainable(wanted, config);
   await requireUsableDatasets(datasetIdsOf(shares), type, transaction);
+  const first = { training_type: type, base_model: model, max_rows, traits, chosen };
+  const following = followed_by && (await resolveFollowing(env, config, followed_by, first, transaction));
   const directory = await resolveOutputDirectory(output_directory, env.outputRoots);
   const project = await Project.create(
     {
@@ -56,6 +70,7 @@ export async function createProject(body: NewProject, env: Env, transaction: Tra
       mixing: mixing ?? {},
       hyperparameters: chosen,
       starts_from,
+      followed_by: following,
     },
     { transaction },
   );

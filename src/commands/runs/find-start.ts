@@ -12,7 +12,7 @@ import type { Env } from '../../platform/env.ts';
 import { UserError } from '../../platform/failure.ts';
 import { exists } from '../../platform/files.ts';
 import { findPinned } from '../../runs/pinned-model.ts';
-import { keepStart, liesUponStart, startFolder, startIdentity } from '../../runs/starts.ts';
+import { keepStart, liesUponStart, startFolder, startIdentity, startOfOutput } from '../../runs/starts.ts';
 import { type TrainingType, trainsAdapters } from '../../trainer/training-types.ts';
 import { findRun, type RunOwner, runsOf } from './owners.ts';
 
@@ -69,7 +69,9 @@ export async function startOfNextRun(
   wanted: Wanted,
 ): Promise<Start | undefined> {
   if (asked === null) return undefined;
-  const latest = await Run.findOne({ where: runsOf(owner), order: [['number', 'DESC']] });
+  // The second part of a project begins from the first.
+  const where = { ...runsOf(owner), 'spec.follows': null };
+  const latest = await Run.findOne({ where, order: [['number', 'DESC']] });
   const before = latest?.spec.start;
   if (before && (await exists(startFolder(env, before)))) return before;
   return (await findStart(env, asked, wanted)).start;
@@ -85,11 +87,7 @@ async function resultOf(run: Run, named: string): Promise<FoundFolder> {
     );
   if (!(await exists(join(output, 'manifest.json'))))
     refuse(`The result of ${named} is not in ${output} any more. Put it back, or begin from something else.`);
-  const isAdapter = trainsAdapters(run.spec.training_type) && !(await liesUponStart(output));
-  const found = isAdapter
-    ? ({ kind: 'adapter', folder: join(output, 'adapter') } as const)
-    : ({ kind: 'model', folder: output } as const);
-  return { ...found, name: named, checkpoint: null };
+  return { ...(await startOfOutput(run.spec.training_type, output)), name: named, checkpoint: null };
 }
 
 async function checkpointOf(run: Run, named: string, asked: number | 'best'): Promise<FoundFolder> {

@@ -23,8 +23,7 @@ export const DatasetAsOfSchema = z.object({
 });
 export type DatasetAsOf = z.infer<typeof DatasetAsOfSchema>;
 
-/** Everything needed to repeat a run, resolved when it was asked for: later changes of defaults do not reach it. */
-export const RunSpecSchema = z.object({
+const OneRunSpecSchema = z.object({
   training_type: z.enum(TRAINING_TYPES),
   base_model: z.string(),
   /** Of rag: what makes the index. Null, or not there: the base model, or where that writes text the model that is installed. */
@@ -67,6 +66,13 @@ export const RunSpecSchema = z.object({
    * same tokens after midnight and on any host. Not there in runs of earlier versions.
    */
   today: z.iso.date().optional(),
+  /** The number of the run that this one follows, of the same project, and begins from. */
+  follows: z.number().int().optional(),
+});
+/** Everything needed to repeat a run, resolved when it was asked for: later changes of defaults do not reach it. */
+export const RunSpecSchema = OneRunSpecSchema.extend({
+  /** The run that begins from its result once it has completed: the second part of a project. */
+  followed_by: OneRunSpecSchema.optional(),
 });
 export type RunSpec = z.infer<typeof RunSpecSchema>;
 

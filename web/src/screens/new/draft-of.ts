@@ -45,6 +45,7 @@ function draftOfProject(project: Project, ground: Ground): Draft {
     maxRows: textOf(project.max_rows),
     outputDirectory: project.output_directory,
     mixing: textsOf(project.mixing),
+    followedBy: project.followed_by,
   };
 }
 

@@ -36,6 +36,8 @@ export interface Draft {
   embeddingModel: string;
   /** Null: the base model as it is. */
   startsFrom: AskedStart | null;
+  /** Of a project: its second part. It is made by the API or the command line, and kept here. */
+  followedBy: Project['followed_by'];
   type: TrainingType;
   /** Of those that were chosen. */
   hyperparameters: Record<string, string>;
@@ -72,6 +74,7 @@ export function emptyDraft(kind: Kind, { config }: Ground, model: string): Draft
     download: false,
     embeddingModel: '',
     startsFrom: null,
+    followedBy: null,
     type: config.default_training_type,
     hyperparameters: {},
     datasetId: null,

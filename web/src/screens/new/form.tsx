@@ -99,6 +99,7 @@ export function Form({ name, initial, ground }: FormProps) {
             <Fetch draft={draft} change={change} />
             <BeginsFrom draft={draft} change={change} />
             <Type draft={draft} change={change} at={at} />
+            <FollowedBy draft={draft} change={change} />
             <DataFields draft={draft} change={change} ground={ground} at={at} />
             <Fieldset legend="Hyperparameters" miw={0}>
               <Hyperparameters
@@ -174,6 +175,22 @@ function BeginsFrom({ draft: { startsFrom }, change }: Pick<TypeProps, 'draft' |
       <Text>Begins from {startText(startsFrom)}, which the base model above was trained to.</Text>
       <Button variant="default" size="compact-sm" onClick={() => change({ startsFrom: null })}>
         Begin from the base model as it is
+      </Button>
+    </Group>
+  );
+}
+
+/** Of a project that has a second part. */
+function FollowedBy({ draft: { followedBy }, change }: Pick<TypeProps, 'draft' | 'change'>) {
+  if (followedBy === null) return null;
+  return (
+    <Group gap="sm">
+      <Text>
+        Then {followedBy.training_type}, from what comes of it
+        {followedBy.traits ? ', on rows of its own' : ', on the same rows'}.
+      </Text>
+      <Button variant="default" size="compact-sm" onClick={() => change({ followedBy: null })}>
+        One run alone
       </Button>
     </Group>
   );

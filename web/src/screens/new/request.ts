@@ -59,6 +59,7 @@ function projectBody(draft: Draft, ground: Ground): ProjectBody {
     ...chosenOf({ max_rows: draft.maxRows }, ground.fields),
     traits: draft.traits.map((trait) => traitOf(trait, ground)),
     ...(Object.keys(mixing).length === 0 ? {} : { mixing }),
+    ...(draft.followedBy === null ? {} : { followed_by: draft.followedBy }),
     ...chosenOf(draft.hyperparameters, ground.hyperparameters),
   };
   // Likewise; max_rows has a default, so the generated type wants it.
