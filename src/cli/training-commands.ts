@@ -48,6 +48,7 @@ export function addFork(program: Command): void {
     .description(
       'Train on from a run, or from a checkpoint of it, with other data or other settings. What is not said stays.',
     )
+    .option('-w, --watch', 'until its result; the exit code tells the outcome')
     .option('--checkpoint <step|best>', 'a step of which there is a checkpoint; default: the result', checkpointIn)
     .option('--dataset <dataset>', 'file, number or name; default: that of the job');
   jobOptions(fork).action(

@@ -1,7 +1,9 @@
 import { ownerOf } from '../api/runs.ts';
 import type { Job, JobCreate } from '../api/types.ts';
 import { CommandFailure } from '../exit-codes.ts';
+import { ensureWorker } from '../pool/pool.ts';
 import { type RunName, textOf } from '../runs/run-name.ts';
+import { watchRun } from '../runs/watch.ts';
 import type { Session } from '../session.ts';
 import { createPlannedJob, type JobOptions } from './jobs.ts';
 import { type CheckpointName, startFrom } from './start-name.ts';
@@ -9,6 +11,7 @@ import { type CheckpointName, startFrom } from './start-name.ts';
 interface ForkOptions extends JobOptions {
   checkpoint?: CheckpointName;
   dataset?: string;
+  watch?: true;
 }
 
 /** Of adapters: with the same ones the training goes on with those that are there, whatever its type. */
@@ -27,11 +30,12 @@ export async function fork(session: Session, name: RunName, options: ForkOptions
   const asked: JobOptions = { ...options, name: options.name ?? `${parent.name}, forked`.slice(0, 255) };
   const starts_from = startFrom(name, options.checkpoint);
   const { job } = await createPlannedJob(session, dataset, asked, { ...before, starts_from });
-  session.print(
-    job,
-    () =>
-      `job-${job.id}, which begins from ${textOf(name)}: ${job.status}. Follow it with \`mtm run watch job-${job.id}\`.`,
-  );
+  const begun: RunName = { kind: 'job', id: job.id };
+  const sentence = `${textOf(begun)} was created, and begins from ${textOf(name)}.`;
+  await ensureWorker(session);
+  if (options.watch) session.say(sentence);
+  else session.print(job, () => `${sentence}\nFollow it with \`mtm run watch ${textOf(begun)}\`.`);
+  if (options.watch) await watchRun(session, begun);
 }
 
 /** The settings of a job, as a training of `type` may have them; undefined: of the same one. */
