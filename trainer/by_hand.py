@@ -84,6 +84,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="FILE", help="rows: .jsonl, .json, .csv or .parquet")
     parser.add_argument("--model", required=True, metavar="DIRECTORY_OR_NAME", help="what is trained: a directory, or ORG/NAME in the Hugging Face cache")
     parser.add_argument("--embedding-model", metavar="DIRECTORY_OR_NAME", help=f"that makes the index where --model answers from it (rag; default: {EMBEDDING_MODEL})")
+    parser.add_argument("--start", type=Path, metavar="DIRECTORY", help="begin from an adapter, a checkpoint or a model that was trained from --model, in place of it")
     parser.add_argument("--output", type=Path, required=True, metavar="DIRECTORY")
     parser.add_argument("--type", choices=TRAINING_TYPES, default="qlora", help="adapters on a model as it is (lora), or in 4 bits (qlora, the default), all weights (standard), adapters from pairs of answers (dpo), or an index of all texts and answers (rag)")
     parser.add_argument("--held-out", type=Path, metavar="FILE", help="rows to compare on; without it some of the data are kept back")
@@ -184,7 +185,7 @@ def prepare(chosen: argparse.Namespace, name: str, path: Path, embedding_model: 
     rate = LEARNING_RATES[chosen.type] if chosen.learning_rate is None else chosen.learning_rate
     given = {
         "protocol": PROTOCOL, "task": "train", "run_id": 1, "lease_epoch": earlier.get("lease_epoch", 0) + 1, "training_type": chosen.type,
-        "model": {"name": name, "path": str(path)}, "embedding_model": embedding_model,
+        "model": {"name": name, "path": str(path)}, "embedding_model": embedding_model, "start": start_of(chosen.start),
         "data": {"train": str(folder / "train.jsonl"), "held_out": str(folder / "held_out.jsonl") if held_out else None},
         "work_dir": str(folder), "output_dir": str(folder / "model"),
         "hyperparameters": {**{field.name: getattr(chosen, field.name) for field in fields(Hyperparameters)}, "learning_rate": rate},
@@ -204,6 +205,15 @@ def prepare(chosen: argparse.Namespace, name: str, path: Path, embedding_model: 
         new.rename(folder / file)
     print(f"{len(training)} rows to train on, {len(held_out)} to compare on. What was chosen is in {folder / 'run.json'}.", flush=True)
     return run
+
+
+def start_of(folder: Path | None) -> dict | None:
+    """What the training begins from, as a run file has it. Raises BadInput for a folder with no weights."""
+    if folder is None:
+        return None
+    from .outputs.start import kind_of, start_identity
+
+    return {"path": str(folder.absolute()), "kind": kind_of(folder), "name": str(folder), "sha256": start_identity(folder)}
 
 
 def earlier_run(folder: Path) -> dict:

@@ -20,8 +20,7 @@ export async function findLocalDirectory(roots: string[], name: string): Promise
   const [, given = '', revision] = WITH_REVISION.exec(name) ?? [];
   const path = resolve(given);
   const shown = JSON.stringify(path);
-  const realRoots = await Promise.all(roots.map(async (root) => (await ifUsable(realpath(root))) ?? root));
-  const isAllowed = (real: string) => realRoots.some((root) => isWithin(real, root));
+  const { isAllowed } = await allowedBelow(roots);
   if (!roots.some((root) => isWithin(path, root)) && !isAllowed(path)) {
     const allowed = roots.length > 0 ? roots.join(', ') : 'none';
     return unusable(name, [
@@ -64,6 +63,33 @@ function sentenceFor(model: string) {
 
 function leadsOut(model: string, link: string): string {
   return `The model ${model} is not usable: ${link} is a link that leads out of the directories that MTM_MODEL_ROOTS names, or to nothing. Put the file itself in its place.`;
+}
+
+/**
+ * The directory that an absolute path leads to, where it may be read: it lies, as do all files in it, under one of `roots`.
+ * @returns else a sentence
+ */
+export async function readableDirectory(roots: string[], given: string): Promise<{ real: string } | { why: string }> {
+  const path = resolve(given);
+  const shown = JSON.stringify(path);
+  const { isAllowed } = await allowedBelow(roots);
+  const real = (await ifUsable(realpath(path))) ?? path;
+  if (!isAllowed(real))
+    return {
+      why: `${shown} is not below a directory that MTM_MODEL_ROOTS names (${roots.join(', ') || 'none'}). Move it there, or add its directory to MTM_MODEL_ROOTS.`,
+    };
+  if (!(await isReadable(real))) return { why: `${shown} is no directory that can be read.` };
+  const link = await firstLinkOut(real, isAllowed);
+  if (link === null) return { real };
+  return {
+    why: `${link} is a link that leads out of the directories that MTM_MODEL_ROOTS names, or to nothing. Put the file itself in its place.`,
+  };
+}
+
+/** Whether real paths lie under one of `roots`, which may be links. */
+async function allowedBelow(roots: string[]): Promise<{ isAllowed: (real: string) => boolean }> {
+  const realRoots = await Promise.all(roots.map(async (root) => (await ifUsable(realpath(root))) ?? root));
+  return { isAllowed: (real) => realRoots.some((root) => isWithin(real, root)) };
 }
 
 /** The directories with a model at or below each of the roots, usable or not; sorted. */

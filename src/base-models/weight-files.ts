@@ -7,6 +7,8 @@ import { DamagedWeightsError, readSafetensorsHeader, type TensorEntry } from './
 
 const WEIGHTS = 'model.safetensors';
 const INDEX = 'model.safetensors.index.json';
+/** What an adapter of peft is. */
+export const ADAPTER_FILES = ['adapter_config.json', 'adapter_model.safetensors'] as const;
 const PICKLE = /\.(bin|pt|pth|ckpt|pkl)$/;
 
 /** Which file of the same directory has which tensor. */
@@ -51,6 +53,12 @@ async function fileProblem(directory: string, file: string, expected: string[]):
     // A disk with errors says nothing about the model.
     throw error;
   }
+}
+
+/** The names of the files that a model's weights are loaded from, with their index where there are several. */
+export async function weightFilesOf(directory: string): Promise<string[]> {
+  const files = [...((await expectedTensors(directory, await readdir(directory)))?.keys() ?? [])];
+  return files.includes(WEIGHTS) ? files : [...files, INDEX];
 }
 
 /** The header of each file that a usable model's weights are loaded from. */

@@ -3,7 +3,7 @@ import { addModel, addWorker } from './model-commands.ts';
 import { addLooks, addRunActions } from './run-commands.ts';
 import { action } from './session.ts';
 import { addSweep } from './sweep-commands.ts';
-import { addJob, addProject, addTrain } from './training-commands.ts';
+import { addFork, addJob, addProject, addTrain } from './training-commands.ts';
 import { wholeNumber } from './whole-number.ts';
 
 /** Every command that asks the service, in the order of the overview. */
@@ -14,6 +14,7 @@ export function addClientCommands(program: Command): void {
   addProject(program);
   addJob(program);
   addSweep(program);
+  addFork(program);
   addRunActions(program);
   addLooks(program);
   addModel(program);

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { addHyperparameters } from './jobs/hyperparameter-options.ts';
+import { checkpointIn, startIn } from './jobs/start-name.ts';
 import { ID, type RunName, runNameOf } from './runs/run-name.ts';
 import { action } from './session.ts';
 
@@ -13,7 +14,7 @@ export function addTrain(program: Command): void {
     )
     .option('-w, --watch', 'until its result; the exit code tells the outcome')
     .option('--download [dir]', 'watch, and fetch the model when it is there');
-  jobOptions(train).action(
+  startable(jobOptions(train)).action(
     action(async (session, files: string[], options: object) =>
       (await import('./jobs/train.ts')).train(session, files, { ...options }),
     ),
@@ -27,6 +28,33 @@ function jobOptions(command: Command): Command {
       .option('--name <name>', 'of the job; default: that of the file')
       .option('--description <text>')
       .option('--validation <dataset>', 'file, number or name of a dataset that the held-out rows come from'),
+  );
+}
+
+function startable(command: Command): Command {
+  return command.option(
+    '--starts-from <what>',
+    'job-1, project-2-run-3, a checkpoint as job-1@100 or job-1@best, or a folder with an adapter or a model',
+    startIn,
+  );
+}
+
+export function addFork(program: Command): void {
+  const fork = program
+    .command('fork')
+    .helpGroup('Train')
+    .argument('<id>', ID, runNameOf)
+    .summary('a job that begins from another training')
+    .description(
+      'Train on from a run, or from a checkpoint of it, with other data or other settings. What is not said stays.',
+    )
+    .option('-w, --watch', 'until its result; the exit code tells the outcome')
+    .option('--checkpoint <step|best>', 'a step of which there is a checkpoint; default: the result', checkpointIn)
+    .option('--dataset <dataset>', 'file, number or name; default: that of the job');
+  jobOptions(fork).action(
+    action(async (session, name: RunName, options: object) =>
+      (await import('./jobs/fork.ts')).fork(session, name, { ...options }),
+    ),
   );
 }
 
@@ -72,7 +100,7 @@ export function addJob(program: Command): void {
   const load = () => import('./jobs/jobs.ts');
   const job = program.command('job').helpGroup('Train').description('one dataset: create, plan, list, show');
   const onDataset = (name: string, does: string) =>
-    jobOptions(job.command(name).description(does).argument('<dataset>', 'file, number or name'));
+    startable(jobOptions(job.command(name).description(does).argument('<dataset>', 'file, number or name')));
   onDataset('create', 'create a job and start its run: it is queued at once').action(
     action(async (session, dataset: string, options: object) =>
       (await load()).jobCreate(session, dataset, { ...options }),

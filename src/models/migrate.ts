@@ -23,6 +23,7 @@ import * as modelDownloads from './migrations/0020-model-downloads.ts';
 import * as preferences from './migrations/0021-preferences.ts';
 import * as exported from './migrations/0022-exports.ts';
 import * as sweeps from './migrations/0023-sweeps.ts';
+import * as descent from './migrations/0025-descent.ts';
 import * as openAiMethods from './migrations/0026-openai-methods.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
@@ -50,6 +51,7 @@ const MIGRATIONS = [
   preferences,
   sweeps,
   exported,
+  descent,
   openAiMethods,
 ];
 export const MIGRATION_NAMES = MIGRATIONS.map(({ name }) => name);

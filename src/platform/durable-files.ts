@@ -72,9 +72,14 @@ export function isTaken(error: unknown): boolean {
 /**
  * Puts the files of a folder at another place as well, of which nobody changes any. The folder appears there as a whole;
  * one that is there already stays. Several may do it at once.
+ * @param isWanted by the names of the files
  * @returns false when the source does not exist
  */
-export async function linkFolder(source: string, target: string): Promise<boolean> {
+export async function linkFolder(
+  source: string,
+  target: string,
+  isWanted: (name: string) => boolean = () => true,
+): Promise<boolean> {
   const entries = await ifThere(readdir(source, { recursive: true, withFileTypes: true }));
   if (!entries) return false;
   if (await exists(target)) return true;
@@ -82,7 +87,7 @@ export async function linkFolder(source: string, target: string): Promise<boolea
   try {
     await makeFolder(partial);
     for (const entry of entries) {
-      if (!entry.isFile()) continue;
+      if (!entry.isFile() || !isWanted(entry.name)) continue;
       const path = join(entry.parentPath, entry.name);
       const copy = join(partial, relative(source, path));
       await mkdir(dirname(copy), { recursive: true });

@@ -129,6 +129,35 @@ describe('the command line', function () {
     await fails(1, /batch_size is 900: /, 'job', 'create', '1', '--model', TINY_MODEL, '--batch-size', '900');
   });
 
+  it('forks a run: with its settings but for what is said', async () => {
+    // Leave `before` out in src/cli/jobs/jobs.ts and its rank is the default.
+    const job = await documented('POST /jobs/', 201, 'fork', 'job-1', '--dataset', 'others', '--max-steps', '2');
+    const { name, dataset_id, lora_r, starts_from, hyperparameters } = job;
+    assert.deepEqual(
+      { name, dataset_id, lora_r, starts_from, hyperparameters },
+      {
+        name: 'rows.csv, forked',
+        dataset_id: 2,
+        lora_r: 4,
+        starts_from: { job_id: 1 },
+        hyperparameters: { max_steps: 2, max_length: 64 },
+      },
+    );
+    const { exitCode, stderr } = await cli.mtm('run', 'watch', `job-${job.id}`);
+    assert.equal(exitCode, 0, stderr);
+    await fails(1, /The run 1 of job 1 has no checkpoint of step 3/, 'fork', 'job-1', '--checkpoint', '3');
+    await fails(2, /Give the step of a checkpoint, or best\./, 'fork', 'job-1', '--checkpoint', 'first');
+    await fails(2, /or the path of a folder that begins with/, 'train', 'rows.csv', '--starts-from', 'mine');
+    await fails(
+      1,
+      /is not below a directory that MTM_MODEL_ROOTS names/,
+      'train',
+      'rows.csv',
+      '--starts-from',
+      './mine',
+    );
+  });
+
   it('refuses what cannot be trained before it creates anything', async () => {
     // Say the reason instead of throwing it in tellEstimate (src/cli/runs/tell-estimate.ts), and a job is created that fails at once.
     const before = Number((await cli.json('job', 'list')).total);

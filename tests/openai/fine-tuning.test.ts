@@ -157,6 +157,15 @@ describe("fine-tuning by OpenAI's clients", function () {
     const job = await client.fineTuning.jobs.create({ model: TINY_MODEL, training_file: await upload(lines(rows)) });
     const ended = await whenIs(job.id, 'succeeded', 'failed');
     assert.equal(ended.status, 'succeeded', JSON.stringify(ended.error));
+
+    // Leave `starts_from` out in src/commands/openai/models.ts and it begins from the base model.
+    const more = { model: String(ended.fine_tuned_model), training_file: await upload(chats(12)), suffix: 'more' };
+    const next = await whenIs((await client.fineTuning.jobs.create(more)).id, 'succeeded', 'failed');
+    assert.equal(next.status, 'succeeded', JSON.stringify(next.error));
+    assert.match(String(next.fine_tuned_model), new RegExp(`^ft:${TINY_MODEL}:local:more:\\w{8}$`));
+    const { items } = await own('GET', '/jobs/?sort=-id&page_size=1');
+    const [ours] = items as { starts_from: { job_id: number; run: number } }[];
+    assert.equal(ours?.starts_from.run, 1);
   });
 
   it('learns which answer is preferred, with the method dpo', async () => {

@@ -135,6 +135,22 @@ describePage('runs on the page', (visit) => {
     }
   });
 
+  it('are forked at a checkpoint: the form is filled, and says what it begins from', async () => {
+    // Leave `starts_from` out in web/src/screens/new/request.ts and the request for scripts does not have it.
+    const { page } = visitor;
+    await page.goto('/jobs/1?tab=checkpoints');
+    await page
+      .getByRole('link', { name: /^Fork at step/ })
+      .first()
+      .click();
+    await page.getByText(/^Begins from the checkpoint of step \d+ of run 1 of job 1, which/).waitFor();
+    await page.getByRole('button', { name: 'The request, for scripts' }).click();
+    await page.getByText('"starts_from"').first().waitFor();
+    await page.getByRole('button', { name: 'Begin from the base model as it is' }).click();
+    await page.getByText(/^Begins from/).waitFor({ state: 'detached' });
+    assert.equal(await page.getByText('"starts_from"').count(), 0);
+  });
+
   it('are found in the list by name and status, which stand in the address', async () => {
     const { page } = visitor;
     await page.getByRole('link', { name: 'Runs' }).click();

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..platform.failures import BadInput, first_line
+from ..runs.whole_checkpoints import ADAPTERS, load_adapters
 from .language import language_prefix
 
 # Classes of transformers that choose experts.
@@ -24,11 +25,11 @@ class Targets:
     as_tensors: bool
 
 
-def add_lora(model, hyperparameters):
+def add_lora(model, hyperparameters, start: Path | None = None):
     """The model with trainable adapters on the layers that were chosen, or else on every linear layer and every expert of its
     language model: not on the layer of the output, not on what chooses experts, and not on what reads images.
 
-    Raises BadInput for chosen names that no layer has, and for DoRA on experts.
+    `start`: a folder with adapters of the same shape, as which they begin. Raises BadInput for chosen names that no layer has, and for DoRA on experts.
     """
     from peft import LoraConfig, get_peft_model
 
@@ -54,7 +55,15 @@ def add_lora(model, hyperparameters):
     adapted.create_or_update_model_card = lambda output_dir: None
     if targets.as_tensors:
         drop_out(adapted, hyperparameters.lora_dropout)
+    if start is not None:
+        load_adapters(adapted, start / ADAPTERS)
+    adapted.began_as_base = start is None
     return adapted
+
+
+def holds_its_beginning(model) -> bool:
+    """Whether a model that is trained is, without its adapters, what it began from."""
+    return getattr(model, "began_as_base", False)
 
 
 def drop_out(model, share: float) -> None:

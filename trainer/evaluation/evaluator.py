@@ -1,5 +1,6 @@
 """Makes the evaluations of a training: each is told, kept, and left out where there is no room for it. A training does not end by one."""
 
+from ..base_models.adapters import holds_its_beginning
 from ..platform.events import Events
 from ..platform.failures import lacks_memory
 from ..platform.memory import free
@@ -36,8 +37,8 @@ class Evaluator:
         """Before the first step of this process: measures the base, and what is missing."""
         for step in sorted(self._record.untold):
             self._tell(step, board)
-        # A model without adapters is not its base any more once it has been trained.
-        is_base = self._resumed_step is None or hasattr(model, "disable_adapter")
+        # What was trained itself, and not beside its base, is not what it began from any more.
+        is_base = self._resumed_step is None or holds_its_beginning(model)
         if self._held_out.traits and is_base and not self._record.measured.is_settled(0):
             self.measure(0, model, board)
         if self.is_missing():
@@ -49,7 +50,7 @@ class Evaluator:
             return False
         self._record.add(step=step, what="begun")
         try:
-            losses = self._held_out.losses(model, without_adapters=step == 0 and hasattr(model, "disable_adapter"))
+            losses = self._held_out.losses(model, without_adapters=step == 0 and holds_its_beginning(model))
         except (RuntimeError, MemoryError) as error:
             if not lacks_memory(error):
                 raise

@@ -63,6 +63,7 @@ def model_card(run: RunFile) -> str:
             f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---",
             *_introduction(run, ", ".join(map(cell, names)), licence),
             f"## Data\n\n{data_section(data)}",
+            *([f"## Descent\n\n{descent_section(run)}"] if run.start_name else []),
             f"## Training\n\n{training_section(run)}",
             f"## How to use it\n\n{usage(run)}\n",
         ]
@@ -122,6 +123,15 @@ def training_section(run: RunFile) -> str:
     return f"{settings}\n\nWith {', '.join(f'{name} {version}' for name, version in versions().items())}.{day}"
 
 
+def descent_section(run: RunFile) -> str:
+    upon = {
+        None: "All of its weights began as those.",
+        "base": f"Its adapters began as those, upon {cell(run.model_name)}.",
+        "start": f"Its adapters lie upon those weights: `adapter/` is of no use upon {cell(run.model_name)} as it is.",
+    }[run.adapter_upon]
+    return f"It began from {cell(run.start_name)} (sha256 `{run.start_sha256}`), which was trained from {cell(run.model_name)}. {upon} In its report, *base* is what it began from."
+
+
 def usage(run: RunFile) -> str:
     """Code that loads the model and asks it something."""
     if run.training_type == "rag":
@@ -131,4 +141,4 @@ def usage(run: RunFile) -> str:
     if not run.is_merged:
         return f"The folder holds the adapter and the tokenizer; the base comes from where you have it.\n\n{adapter}"
     merged = fenced(f"{MERGED}\n{ASK}", "python")
-    return merged if run.training_type == "standard" else f"{merged}\n\nOr the adapter alone, upon the base:\n\n{adapter}"
+    return merged if run.adapter_upon != "base" else f"{merged}\n\nOr the adapter alone, upon the base:\n\n{adapter}"

@@ -37,13 +37,13 @@ def _write(run: RunFile, output: Path, model, tokenizer) -> tuple[list[dict], st
         untied = trained.untied
     if run.has_adapter:
         adapter = output / "adapter"
-        # Whoever loads the adapter elsewhere has the base under its name, not under our path.
-        model.peft_config["default"].base_model_name_or_path = run.model_name
+        # Whoever loads the adapter elsewhere has the base under its name, not under our path. What lies upon other weights than the base's has to fail there.
+        model.peft_config["default"].base_model_name_or_path = run.model_name if run.adapter_upon == "base" else run.start_name
         model.save_pretrained(adapter, save_embedding_layers=False)
     weights = sha256_of(output / "adapter" / "adapter_model.safetensors") if run.has_adapter else _weights_sha256(output)
     write_beside_weights(run, output, model, tokenizer, is_tied=not untied)
     (output / "README.md").write_text(model_card(run), encoding="utf-8")
-    write_manifest(output, {"base_model": run.model_name, "training_type": run.training_type, "weights_sha256": weights})
+    write_manifest(output, {"base_model": run.model_name, "training_type": run.training_type, "weights_sha256": weights, **run.descent})
     files = [
         {"path": str(path.relative_to(output)), "bytes": path.stat().st_size, "sha256": sha256_of(path)}
         for path in sorted(output.rglob("*"))

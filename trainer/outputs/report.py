@@ -27,6 +27,7 @@ def write_report(run: RunFile, found: dict) -> None:
     report = {
         **found,
         "base_model": run.model_name,
+        **run.descent,
         **({"embedding_model": run.embedder_name} if run.training_type == "rag" else {}),
         "training_type": run.training_type,
         "data": data,

@@ -16,6 +16,8 @@ TASKS = ("train", "validate", "check")
 TRAINING_TYPES = ("lora", "qlora", "standard", "rag", "dpo")
 ADAPTED = ("lora", "qlora", "dpo")  # Of these the base stays as it is, and adapters beside its layers are trained.
 
+START_KINDS = ("adapter", "checkpoint", "model")  # Low-rank adapters, a checkpoint of a training of all weights, or a model in the layout of Hugging Face.
+
 
 @dataclass(frozen=True)
 class RunFile:
@@ -47,6 +49,11 @@ class RunFile:
     # Of rag, where `model` writes text and answers: the model that makes the index. None: `model` makes it, and nothing answers.
     embedding_model_name: str | None = None
     embedding_model_path: Path | None = None
+    # What it begins from, where that is not the base model as it is (outputs/start.py): a folder, what that is, what people call it, and its hash (start_identity).
+    start_path: Path | None = None
+    start_kind: str | None = None
+    start_name: str | None = None
+    start_sha256: str | None = None
     # YYYY-MM-DD: the day that chat templates take for today, so that the same rows are the same tokens on any other. None: whatever day it is.
     today: str | None = None
     # Where is kept what the next training with this model need not do again. None: nowhere.
@@ -88,8 +95,11 @@ class RunFile:
                 raise BadInput(f"embedding_model is {self.embedding_model_name!r}, and training_type is {self.training_type!r}: only rag makes an index. Leave it out.")
             if not self.embedding_model_path.is_dir():
                 raise BadInput(f"embedding_model.path is {str(self.embedding_model_path)!r}, which is no directory.")
+        self._require_start()
         # Where the base's files are, also of a run upon others (`upon`).
         object.__setattr__(self, "stored_path", self.model_path)
+        # The adapter that its own go on from (`with_adapter`).
+        object.__setattr__(self, "start_adapter", None)
         # As they are now.
         object.__setattr__(self, "places", Places(self.work_dir, self.work_dir / "checkpoints", self.output_dir.parent))
 
@@ -101,6 +111,25 @@ class RunFile:
         other = copy(self)
         object.__setattr__(other, "model_path", base)
         return other
+
+    def with_adapter(self, start: Path) -> "RunFile":
+        """The same run, whose adapters begin as those of a folder."""
+        other = copy(self)
+        object.__setattr__(other, "start_adapter", start)
+        return other
+
+    def _require_start(self) -> None:
+        given = (self.start_path, self.start_kind, self.start_name, self.start_sha256)
+        if all(value is None for value in given):
+            return
+        if None in given:
+            raise BadInput("start must have a path, a kind, a name and a sha256, or be null.")
+        if self.start_kind not in START_KINDS:
+            raise BadInput(f"start.kind is {self.start_kind!r}; it must be one of {', '.join(START_KINDS)}.")
+        if self.training_type == "rag":
+            raise BadInput("There is a start, and training_type is 'rag', which trains nothing. Leave it out, or choose another training_type.")
+        if not self.start_path.is_dir():
+            raise BadInput(f"start.path is {str(self.start_path)!r}, which is no directory.")
 
     @property
     def dataset_names(self) -> dict[int, str]:
@@ -138,6 +167,20 @@ class RunFile:
     def has_adapter(self) -> bool:
         return self.training_type in ADAPTED
 
+    @property
+    def adapter_upon(self) -> str | None:
+        """Whether its adapters lie upon the base as it is, or upon other weights, which it began from. None: it has none."""
+        if not self.has_adapter:
+            return None
+        return "base" if self.start_path is None or self.start_adapter else "start"
+
+    @property
+    def descent(self) -> dict:
+        """What manifests say of what the run began from; nothing where that is the base model."""
+        if self.start_path is None:
+            return {}
+        return {"started_from": {"name": self.start_name, "kind": self.start_kind, "sha256": self.start_sha256}, "adapter_upon": self.adapter_upon}
+
 
 # Where the fields of a RunFile stand in the file, if not at the top under their own names.
 FIELDS = {
@@ -145,6 +188,10 @@ FIELDS = {
     "model_path": "model.path",
     "embedding_model_name": "embedding_model.name",
     "embedding_model_path": "embedding_model.path",
+    "start_path": "start.path",
+    "start_kind": "start.kind",
+    "start_name": "start.name",
+    "start_sha256": "start.sha256",
     "train": "data.train",
     "held_out": "data.held_out",
     "datasets": "data.datasets",

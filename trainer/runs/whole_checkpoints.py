@@ -4,7 +4,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from ..platform.failures import CheckpointLost, lacks_memory
+from ..platform.failures import BadInput, CheckpointLost, lacks_memory
+from ..platform.safetensors_files import files_of
 from .checkpoint_copy import copy_of
 
 ADAPTERS = "adapter_model.safetensors"
@@ -62,7 +63,7 @@ def with_whole_checkpoints(kind: type) -> type:
             if not hasattr(self.model, "peft_config"):
                 return super()._load_from_checkpoint(resume_from_checkpoint, model)
             # peft gives names of its own to some that it reads (those of shared experts), and leaves out what it does not find then, in silence.
-            _load_adapters(self.model, Path(resume_from_checkpoint) / ADAPTERS)
+            load_adapters(self.model, Path(resume_from_checkpoint) / ADAPTERS)
 
         def _issue_warnings_after_load(self, load_result):
             tied = getattr(self.model, "all_tied_weights_keys", None) or {}
@@ -79,6 +80,25 @@ def adapters_of(model) -> dict:
     return {name.replace(".lora_magnitude_vector.weight", ".lora_magnitude_vector"): parameter for name, parameter in trained.items()}
 
 
+def load_weights(model, checkpoint: Path) -> None:
+    """Gives a model all weights of a checkpoint, which has them by the names in memory. Raises BadInput where it is of another model."""
+    import torch
+    from safetensors import safe_open
+
+    own = model.state_dict(keep_vars=True)
+    left = set(own) - set(getattr(model, "all_tied_weights_keys", None) or {})
+    with torch.no_grad():
+        for file in files_of(checkpoint):
+            with safe_open(file, "pt") as saved:
+                for name in saved.keys():
+                    if name not in own:
+                        raise BadInput(f"The checkpoint in {str(checkpoint)!r} has a tensor {name}, which its base has not.")
+                    own[name].copy_(saved.get_tensor(name))
+                    left.discard(name)
+    if lost := sorted(name for name in left if name in dict(model.named_parameters())):
+        raise BadInput(f"The checkpoint in {str(checkpoint)!r} lacks {len(lost)} tensors of its model, such as {lost[0]}.")
+
+
 def _copy_if_it_fits(trainer):
     try:
         return copy_of(trainer)
@@ -88,7 +108,8 @@ def _copy_if_it_fits(trainer):
     return None
 
 
-def _load_adapters(model, file: Path) -> None:
+def load_adapters(model, file: Path) -> None:
+    """Gives a model the adapters of a file, by the names that they have in files. Raises CheckpointLost where one is missing."""
     import torch
     from safetensors import safe_open
 

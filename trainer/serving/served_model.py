@@ -10,6 +10,7 @@ from ..platform.failures import BadInput, OutOfMemory, first_line
 from ..platform.memory import available_bytes
 from ..platform.room import in_gb
 from ..platform.safetensors_files import files_of
+from ..runs.whole_checkpoints import load_weights
 from .batch import keeps_what_it_read, takes_several
 from .calls import marks_of
 from .form import Forms
@@ -30,7 +31,7 @@ class ServedModel:
         _require_room(weights or path, device)
         self.model = load_model(path, device=device).eval()
         if weights is not None:
-            _load_weights(self.model, weights)
+            load_weights(self.model, weights)
         if not keeps_what_it_read(self.model):
             raise BadInput(f"The model in {str(path)!r} ({self.model.config.model_type}) keeps what it has read in a form of its own, which cannot answer here.")
         self.template = ChatTemplate(self.tokenizer)
@@ -88,21 +89,3 @@ def _require_room(path: Path, device: str | None) -> None:
     free = available_bytes()
     if free < size + LEFT_FREE_BYTES:
         raise OutOfMemory(f"The model takes {in_gb(size)} of memory, and {in_gb(max(0, free - LEFT_FREE_BYTES))} can be had beside what runs. Ask again when less does, or a smaller model.")
-
-
-def _load_weights(model, checkpoint: Path) -> None:
-    import torch
-    from safetensors import safe_open
-
-    own = model.state_dict(keep_vars=True)
-    left = set(own) - set(getattr(model, "all_tied_weights_keys", None) or {})
-    with torch.no_grad():
-        for file in files_of(checkpoint):
-            with safe_open(file, "pt") as saved:
-                for name in saved.keys():
-                    if name not in own:
-                        raise BadInput(f"The checkpoint in {str(checkpoint)!r} has a tensor {name}, which its base has not.")
-                    own[name].copy_(saved.get_tensor(name))
-                    left.discard(name)
-    if lost := sorted(name for name in left if name in dict(model.named_parameters())):
-        raise BadInput(f"The checkpoint in {str(checkpoint)!r} lacks {len(lost)} tensors of its model, such as {lost[0]}.")

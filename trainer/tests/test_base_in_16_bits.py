@@ -6,7 +6,7 @@ from pathlib import Path
 from unittest import mock
 
 from ..base_models import base_in_16_bits
-from ..base_models.base_in_16_bits import PREFIX, remove_copies, write_out
+from ..base_models.base_in_16_bits import PREFIX, remove_folders, write_out
 from ..base_models.stored_base import StoredBase
 from ..datasets.rows import read_conversations
 from ..platform.failures import BadInput, DiskFull, Stopped
@@ -98,7 +98,7 @@ class BaseIn16Bits(unittest.TestCase):
             folder = self.folder(f"checked-{is_changed}")
             hyperparameters = {**self.changes["hyperparameters"], "learning_rate": learning_rate, "eval_steps": 0}
             train_here(folder, **{**self.changes, "hyperparameters": hyperparameters, "training_type": "standard"})
-            remove_copies(read_run_file(write_run_file(folder, **self.changes)))
+            remove_folders(read_run_file(write_run_file(folder, **self.changes)), PREFIX)
             with mock.patch.object(base_in_16_bits, "write_out", side_effect=AssertionError):
                 found = self.looked_at(folder, "check", hyperparameters=hyperparameters, training_type="standard")
             self.assertEqual((found["valid"], found["weights_changed"]), (is_changed, is_changed), found["errors"])

@@ -60,6 +60,21 @@ class ByHand(unittest.TestCase):
             out, err = trainer.stdout.read(), trainer.stderr.read()
             return trainer.wait(), out, err
 
+    def test_begins_from_another_training(self):
+        # Leave "start" out of the run file and the loss begins as the base's does.
+        code, _, err = self.call(self.command("--epochs", "2"))
+        self.assertEqual(code, failures.DONE, err)
+        first, self.output = self.output, self.work / "next"
+        code, out, err = self.call(self.command("--epochs", "1", "--start", str(first / "model" / "adapter")))
+        self.assertEqual(code, failures.DONE, err)
+        self.assertIn(f"Its base is what the run began from here ({first / 'model' / 'adapter'})", out)
+        start = json.loads((self.output / "run.json").read_text())["start"]
+        self.assertEqual(start["kind"], "adapter")
+        self.output = self.work / "none"
+        code, _, err = self.call(self.command("--start", str(self.work)))
+        self.assertEqual(code, failures.BAD_INPUT)
+        self.assertIn("has neither an adapter (adapter_config.json) nor a model", err)
+
     def test_interrupted_and_gone_on_with(self):
         # The default of save_steps is far away: what is gone on from is what Ctrl-C saved.
         code, out, err = self.interrupted(self.fresh, "step", signal.SIGINT)

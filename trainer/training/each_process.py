@@ -117,7 +117,7 @@ def _trainer_upon(model, setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
 
     run, hyper = setup.run, setup.run.hyperparameters
     if run.has_adapter:
-        model = add_lora(model, hyper)
+        model = add_lora(model, hyper, run.start_adapter)
     else:
         train_language_alone(model)
     model.train()

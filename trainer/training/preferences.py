@@ -3,8 +3,10 @@
 import hashlib
 import os
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
+from ..base_models.adapters import holds_its_beginning
 from ..evaluation.answer_loss import AnswerLoss
 from ..platform.events import Events
 from ..platform.memory import as_many_as_fit
@@ -58,13 +60,15 @@ class Preference:
         return {"reward_margin": margins.mean().item(), "reward_accuracy": (margins > 0).double().mean().item()}
 
 
-def references_file(work_dir: Path, tokens_sha256: str, model_fingerprint: str) -> Path:
-    """Where the base's losses on these answers are kept: what is found under the name is what computing them would give."""
-    return work_dir / f"references-{hashlib.sha256(f'{tokens_sha256} {model_fingerprint}'.encode()).hexdigest()[:32]}.npy"
+def references_file(work_dir: Path, tokens_sha256: str, model_fingerprint: str, start_sha256: str | None) -> Path:
+    """Where the losses on these answers are kept of the model that the training begins from: what is found under the name is what computing them would give."""
+    decides = " ".join(filter(None, [tokens_sha256, model_fingerprint, start_sha256]))
+    return work_dir / f"references-{hashlib.sha256(decides.encode()).hexdigest()[:32]}.npy"
 
 
 def refer_once(trainer, rows: list[dict], path: Path, rank: Rank, events: Events | None) -> None:
-    """Gives each pair what the base makes of it, from the file where it is there and whole. Of several processes, the first one computes it."""
+    """Gives each pair what the model makes of it that the training begins from, from the file where it is there and whole. Of several processes, the first one
+    computes it."""
     import numpy
     import torch
 
@@ -93,7 +97,7 @@ def _known(path: Path, count: int):
 
 
 def _computed(trainer, rows: list[dict], events: Events | None):
-    """Losses of both answers of each pair, without adapters and without dropout: no random number is drawn."""
+    """Losses of both answers of each pair, without dropout: no random number is drawn."""
     import numpy
 
     model, loss, batch_of = trainer.model, trainer.answer_loss, collate(trainer.processing_class.pad_token_id)
@@ -114,7 +118,7 @@ def _computed(trainer, rows: list[dict], events: Events | None):
 
     model.eval()
     try:
-        with model.disable_adapter(), trainer.compute_loss_context_manager():
+        with model.disable_adapter() if holds_its_beginning(model) else nullcontext(), trainer.compute_loss_context_manager():
             as_many_as_fit(order, trainer.args.per_device_train_batch_size, compute)
     finally:
         model.train()

@@ -60,6 +60,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
             from ..base_models.base_config import require_text_writer, require_whole_files
             from ..base_models.base_in_16_bits import upon_16_bits
             from ..base_models.models import load_tokenizer, parameters_of, require_fit, require_numbers
+            from ..outputs.start import upon_start
             from ..evaluation.evaluation import EarlyStopping, HeldOut
             from ..evaluation.evaluator import Evaluator
             from ..evaluation.measured import Record
@@ -72,7 +73,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
 
         require_text_writer(run.model_path)
         require_whole_files(run.model_path)
-        run = upon_16_bits(run, events)
+        run = upon_start(upon_16_bits(run, events), events)
         with events.spans.of("tokens"):
             tokenizer = load_tokenizer(run.model_path)
             data = encode_once(run, tokenizer, lambda: conversations, identity["data_sha256"])
@@ -106,7 +107,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     evaluator = Evaluator(held_out, record, early_stopping, events, resume.step if resume else None)
     # Trained to its end before: only the export was lost. train() would take one more step.
     is_trained = resume is not None and not evaluator.is_missing() and (resume.step >= total_steps or early_stopping.is_over)
-    references = references_file(run.work_dir, tokens_sha256(data), fingerprint) if run.learns_preferences else None
+    references = references_file(run.work_dir, tokens_sha256(data), fingerprint, run.start_sha256) if run.learns_preferences else None
     setup = Setup(run, identity["data_sha256"], directory, resume.path if resume else None, total_steps, threads, ways, references)
     rank = Rank(0, 1 if is_trained else run.processes)
 
@@ -135,7 +136,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
         )
         facts = {
             **identity, "model_fingerprint": fingerprint, "tokens_sha256": tokens_sha256(data), "seed": hyper.seed, "threads": threads, "processes": run.processes, "ways": vars(ways),
-            "lease_epoch": run.lease_epoch, "versions": arithmetic(),
+            "lease_epoch": run.lease_epoch, "versions": arithmetic(), **run.descent,
         }  # fmt: skip
         board = TensorBoard(run.work_dir / "tensorboard", run.lease_epoch, resume.step if resume else None)
         figures = DeviceFigures()
@@ -208,7 +209,7 @@ def warnings_of(data, refused_held_out: list[str], rows: int) -> Iterator[str]:
 
 def identity_of(run: RunFile, data_sha256: str) -> dict:
     """What decides the weights: a checkpoint of another training does not count. Of an index, that is the model that makes it."""
-    return {"training_type": run.training_type, "model": run.embedder_name, "data_sha256": data_sha256, "hyperparameters": vars(run.hyperparameters)}
+    return {"training_type": run.training_type, "model": run.embedder_name, "data_sha256": data_sha256, "hyperparameters": vars(run.hyperparameters), "start": run.start_sha256}
 
 
 def _take_best(trainer, best_step: int | None, root: Path, identity: dict, events: Events) -> int:

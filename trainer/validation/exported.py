@@ -36,6 +36,10 @@ def unchanged(run: RunFile) -> str | None:
 def _is_changed(run: RunFile) -> bool:
     from safetensors import safe_open
 
+    if run.start_adapter:
+        # What it is merged into does not tell: the adapters that it began with are part of that as well.
+        before, after = (Tensors(folder) for folder in (run.start_adapter, run.output_dir / "adapter"))
+        return any(not _is_same(before.read(name), after.read(name)) for name in after.names)
     if not run.is_merged:
         # An adapter adds the product of A and B; B begins at zero.
         with safe_open(run.output_dir / "adapter" / "adapter_model.safetensors", "pt") as adapter:

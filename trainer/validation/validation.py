@@ -9,6 +9,7 @@ from ..datasets.rows import Conversation
 from ..evaluation.generation import Answer, generate, most_new_tokens
 from ..evaluation.held_out import MOST_BATCH_ROWS, HeldOutRow, by_trait, losses_of, mean_loss, questions_of
 from ..outputs.report import few_of_each_trait, write_report
+from ..outputs.start import looked_at_upon_start
 from ..platform import libraries
 from ..platform.device import require_given_gpus
 from ..platform.events import Events
@@ -40,7 +41,7 @@ READ = 1 / 6
 def validate(run: RunFile, conversations: list[Conversation], events: Events) -> dict:
     """The result of the tasks validate, which writes a report of it, and check. A model that is not usable is a result, not
     an error."""
-    with looked_at_upon_16_bits(run, events) as looked_at:
+    with looked_at_upon_16_bits(run, events) as in_16_bits, looked_at_upon_start(in_16_bits, events) as looked_at:
         try:
             found = examine(looked_at, conversations, events)
         except RuntimeError as error:
@@ -52,8 +53,8 @@ def validate(run: RunFile, conversations: list[Conversation], events: Events) ->
             free()
             events.send("log", level="warning", message="The model does not fit into the memory that it was to be compared in: it is compared on the CPU, which takes longer.")
             found = examine(looked_at, conversations, events, device="cpu")
-    if run.task == "validate":
-        write_report(run, found)
+        if run.task == "validate":
+            write_report(looked_at, found)
     few = few_of_each_trait(found["samples"])
     samples = [{name: text[:MOST_TOLD_CHARACTERS] for name, text in sample.items() if name != "messages"} for sample in few]
     return {name: value for name, value in {**found, "samples": samples}.items() if name != "fixed_prompts"}
@@ -85,7 +86,7 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events, dev
         require_given_gpus()
         import torch
 
-        from ..base_models.models import config_of, context_of, load_model, load_tokenizer
+        from ..base_models.models import config_of, context_of, load_tokenizer
 
         torch.set_num_threads(run.threads)
     with events.spans.of("changed_weights"):
@@ -122,7 +123,7 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events, dev
     if beyond := beyond_numbers(of_tuned):
         return unusable(found, f"The model loads, and its loss on held-out rows of {beyond} is not a number.")
     events.send("phase", phase="evaluating_base", message=None)
-    of_base = evaluate(load_model(run.model_path, device=device), tokenizer, traits, run, limit, progress)
+    of_base = evaluate(load_begun_from(run, device), tokenizer, traits, run, limit, progress)
     if beyond := beyond_numbers(of_base):
         raise BadInput(f"The loss of the base model {run.model_name} on held-out rows of {beyond} is not a number: get its files again.")
     base_losses, tuned_losses = ({trait: done.losses for trait, done in of_model["traits"].items()} for of_model in (of_base, of_tuned))
@@ -140,6 +141,8 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events, dev
     }
     if error := beyond_margin(compared["against_training"]):
         return {**found, **compared, "valid": False, "errors": [error], "verdict": None, "summary": not_usable([error])}
+    if run.start_name:
+        compared["summary"] += f" Its base is what the run began from here ({run.start_name}), not {run.model_name} as it is."
     if left_out := sorted({row.trait for row in conversations} - traits.keys()):
         compared["summary"] += f" Not compared on {', '.join(left_out)}: no held-out row has an answer within max_length ({max_length} tokens) and the model's context."
     return {**found, **compared}
@@ -173,6 +176,15 @@ def load_tuned(run: RunFile, device: str | None):
     if run.is_merged:
         return load_model(run.output_dir, device=device)
     return add_trained_lora(load_model(run.model_path, device=device), run.output_dir / "adapter")
+
+
+def load_begun_from(run: RunFile, device: str | None):
+    """The model that the training began from: its base, or what took the place of that."""
+    from ..base_models.adapters import add_trained_lora
+    from ..base_models.models import load_model
+
+    base = load_model(run.model_path, device=device)
+    return add_trained_lora(base, run.start_adapter) if run.start_adapter else base
 
 
 def check_files(run: RunFile, needed: tuple[str, ...]) -> dict:

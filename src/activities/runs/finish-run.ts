@@ -1,12 +1,15 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { RunMeasurement } from '../../models/estimates/run-measurement.ts';
+import { createRun } from '../../models/runs/create-run.ts';
 import { interruptionsOf } from '../../models/runs/interruptions.ts';
 import { connection, Run } from '../../models/runs/run.ts';
 import { RunEvent } from '../../models/runs/run-event.ts';
+import type { RunSpec } from '../../models/runs/run-spec.ts';
 import { isFinal, type RunStatus } from '../../models/runs/statuses.ts';
 import { transition } from '../../models/runs/transition.ts';
 import type { Env } from '../../platform/env.ts';
 import { RunFolder } from '../../runs/run-folder.ts';
+import { startIdentity, startOfOutput } from '../../runs/starts.ts';
 import { FAILURE_TYPES, type FinishInput, type TrainingOutcome } from '../../workflows/contract.ts';
 import { measurementOf } from './measured.ts';
 import { knownManifestSha256 } from './train-model.ts';
@@ -70,10 +73,23 @@ async function complete(env: Env, run: Run): Promise<void> {
   await transition({ runId: run.id, from: ['queued'], to: 'running', phase: 'publishing' });
   const set = { output_path: folder.paths.output, progress: 100 };
   const measured = await whatItShowed(env, run);
+  const next = await nextSpec(run, folder.paths.output);
   await connection().transaction(async (transaction) => {
     const completed = await transition({ runId: run.id, to: 'completed', phase: 'finished', set, transaction });
     if (completed && measured) await RunMeasurement.keep(measured, transaction);
+    // With the end of the first, or not at all: a run that has ended is never looked at again.
+    if (completed && next && run.project_id !== null)
+      await createRun({ kind: 'project', id: run.project_id }, next, transaction);
   });
+}
+
+/** What the run is to do that follows this one; null: none does. */
+async function nextSpec({ id, number, project_id, spec }: Run, output: string): Promise<RunSpec | null> {
+  if (!spec.followed_by) return null;
+  const found = await startOfOutput(spec.training_type, output);
+  const name = `run ${number} of project ${project_id}`;
+  const start = { ...found, name, run_id: id, checkpoint: null, sha256: await startIdentity(found) };
+  return { ...spec.followed_by, download: spec.download, follows: number, start };
 }
 
 /** For estimates of later ones. What cannot be read of its model, on a disk with errors say, keeps no run from its end. */

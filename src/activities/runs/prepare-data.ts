@@ -11,6 +11,7 @@ import { TransientError } from '../../platform/failure.ts';
 import { exists, ifThere, sha256OfFile } from '../../platform/files.ts';
 import { mixtureOf } from '../../runs/mixture-store.ts';
 import { RunFolder } from '../../runs/run-folder.ts';
+import { keepStart } from '../../runs/starts.ts';
 import { FAILURE_TYPES, type FullDisk, type RunRef } from '../../workflows/contract.ts';
 import { adoptRun } from './adopt-run.ts';
 import { noRoomIn } from './full-disk.ts';
@@ -39,6 +40,7 @@ async function prepare(env: Env, run: Run, signal: AbortSignal): Promise<{ train
   const folder = new RunFolder(env, run);
   const { mixture } = folder.paths;
   await folder.make();
+  if (run.spec.start) await keepStart(env, run.spec.start);
   const from = run.resumes_run_id === null ? null : await Run.findByPk(run.resumes_run_id);
   if (from) await adoptRun(env, run, from);
   if (!(await isWholeMixture(mixture))) {

@@ -20,6 +20,7 @@ import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import type { Env } from '../../platform/env.ts';
 import { RunFolder } from '../../runs/run-folder.ts';
 import { cacheDir, type RunPaths, runPaths } from '../../runs/run-paths.ts';
+import { startFolder } from '../../runs/starts.ts';
 import { type LogEvent, PROTOCOL_VERSION, type RunFile, type TrainerEvent } from '../../trainer/protocol.ts';
 import { TrainResultSchema } from '../../trainer/results.ts';
 import { FAILURE_TYPES, type GaveWay, type RunRef } from '../../workflows/contract.ts';
@@ -94,7 +95,7 @@ async function trainingFile(env: Env, run: Run, hold: Hold, folder: RunFolder): 
 /** What the run files of training and of validation share. */
 export async function commonFields(env: Env, run: Run, lease: Pick<Lease, 'epoch'>, hasHeldOut: boolean) {
   const files = runPaths(env, run);
-  const { training_type, threads, validation, today, traits } = run.spec;
+  const { training_type, threads, validation, today, traits, start } = run.spec;
   const { model, index } = await requireModels(env, run);
   return {
     protocol: PROTOCOL_VERSION,
@@ -103,6 +104,7 @@ export async function commonFields(env: Env, run: Run, lease: Pick<Lease, 'epoch
     training_type,
     model,
     embedding_model: index,
+    start: start ? { path: startFolder(env, start), kind: start.kind, name: start.name, sha256: start.sha256 } : null,
     data: {
       train: files.train,
       held_out: hasHeldOut ? files.heldOut : null,

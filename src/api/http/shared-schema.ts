@@ -1,5 +1,6 @@
 import { extendZodWithOpenApi } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
+import { AskedStartSchema } from '../../models/runs/start.ts';
 
 // Once, before any schema is made: gives schemas their `.openapi()`.
 extendZodWithOpenApi(z);
@@ -79,6 +80,11 @@ export const embeddingModelField = nameField.openapi({
     'For training_type rag: the model that makes the index, where the base model writes text and answers from it. Left out: the one that is installed',
   example: 'sentence-transformers/all-MiniLM-L6-v2',
 });
+
+/** Of jobs and projects: see src/models/runs/start.ts. */
+export const startsFromField = AskedStartSchema.nullable()
+  .optional()
+  .openapi({ example: { job_id: 12, checkpoint: 100 } });
 
 export const textField = text(0, 10_000);
 

@@ -14,6 +14,7 @@ export function presentJob(job: WithLatestRun<Attributes<Job>>) {
     training_type: job.training_type,
     model_name: job.model_name,
     embedding_model: job.embedding_model,
+    starts_from: job.starts_from,
     batch_size: job.batch_size,
     learning_rate: job.learning_rate,
     epochs: job.epochs,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AskedChoicesSchema, HyperparameterChoicesSchema } from '../../models/runs/hyperparameter-choices.ts';
+import { AskedStartSchema } from '../../models/runs/start.ts';
 import { RUN_STATUSES } from '../../models/runs/statuses.ts';
 import { TRAINING_TYPES } from '../../trainer/training-types.ts';
 import {
@@ -13,6 +14,7 @@ import {
   nameField,
   pageOf,
   searchQuery,
+  startsFromField,
   textField,
 } from '../http/shared-schema.ts';
 import { RUN_FIELDS, runFields } from '../runs/schema.ts';
@@ -45,6 +47,7 @@ const JOB = {
   ...CHOSEN,
   validation_dataset_id: null,
   embedding_model: null,
+  starts_from: null,
   ...STATUS,
   hyperparameters: {},
   sweep_id: null,
@@ -65,6 +68,7 @@ export const JobCreate = z
     training_type: z.enum(TRAINING_TYPES).optional(),
     model_name: nameField.optional(),
     embedding_model: embeddingModelField.nullable().optional(),
+    starts_from: startsFromField,
     force: forceField,
     download: downloadField,
     ...AskedChoicesSchema.shape,
@@ -87,6 +91,7 @@ export const JobSchema = z
     training_type: z.enum(TRAINING_TYPES),
     model_name: z.string(),
     embedding_model: z.string().nullable(),
+    starts_from: AskedStartSchema.nullable(),
     batch_size: z.int(),
     learning_rate: z.number(),
     epochs: z.int(),

@@ -10,6 +10,8 @@ export function presentProject(project: Project) {
     description: project.description,
     base_model: project.base_model,
     embedding_model: project.embedding_model,
+    starts_from: project.starts_from,
+    followed_by: project.followed_by,
     training_type: project.training_type,
     max_rows: project.max_rows,
     output_directory: project.output_directory,

@@ -13,7 +13,7 @@ import type { Endpoints } from '../http/endpoint.ts';
 import { badRequest } from '../http/errors.ts';
 import { IdParams } from '../http/shared-schema.ts';
 import { addPausing } from '../runs/pausing.ts';
-import { PlanAnswerSchema, presentPlanned } from '../runs/plan.ts';
+import { presentPlanned } from '../runs/plan.ts';
 import { StartAfresh, StartAgain } from '../runs/schema.ts';
 import { listProjects } from './list-projects.ts';
 import { presentProject } from './present.ts';
@@ -27,6 +27,7 @@ import {
   ProjectListQuery,
   ProjectListSchema,
   ProjectPatch,
+  ProjectPlanAnswerSchema,
   ProjectPlanRequest,
   ProjectSchema,
   ProjectValidationSchema,
@@ -77,12 +78,14 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
     summary: 'What the mixture of a project would be; nothing is created',
     tag,
     body: ProjectPlanRequest,
-    success: { status: 200, description: 'The plan', schema: PlanAnswerSchema },
+    success: { status: 200, description: 'The plan', schema: ProjectPlanAnswerSchema },
     errors: { 400: 'Validation failed' },
     mayTakeLong: true,
     handle: async ({ body, slowly }) => {
-      const { plan, estimate, batchReason, ...planned } = await planProject(body, { env, slowly });
-      return presentPlanned(plan, planned, estimate, batchReason);
+      const { first, second } = await planProject(body, { env, slowly });
+      const present = ({ plan, estimate, batchReason, ...planned }: typeof first) =>
+        presentPlanned(plan, planned, estimate, batchReason);
+      return { ...present(first), followed_by: second && present(second) };
     },
   });
 

@@ -6,6 +6,7 @@ import {
   HyperparameterChoicesSchema,
   MixingChoicesSchema,
 } from '../../models/runs/hyperparameter-choices.ts';
+import { AskedStartSchema } from '../../models/runs/start.ts';
 import { RUN_STATUSES } from '../../models/runs/statuses.ts';
 import { TRAINING_TYPES } from '../../trainer/training-types.ts';
 import {
@@ -17,8 +18,10 @@ import {
   nameField,
   pageOf,
   searchQuery,
+  startsFromField,
   textField,
 } from '../http/shared-schema.ts';
+import { PLAN_ANSWER, PlanAnswerSchema } from '../runs/plan.ts';
 import { RUN_FIELDS, runFields } from '../runs/schema.ts';
 
 const shareFields = z.strictObject({
@@ -40,6 +43,21 @@ const maxRows = z
   .max(10_000_000)
   .default(50_000)
   .openapi({ description: 'The most rows to train on, of all traits together.' });
+
+/** The second part of a project. */
+const followingFields = {
+  training_type: z.enum(TRAINING_TYPES),
+  max_rows: z.int().min(1).max(10_000_000).optional().openapi({ description: 'Left out: as of the project' }),
+  traits: traitList.optional().openapi({ description: 'Left out: those of the project' }),
+};
+const followedByField = z
+  .union([z.strictObject({ ...followingFields, ...AskedChoicesSchema.shape }), z.null()])
+  .optional()
+  .openapi({
+    description:
+      'A second run, which begins from the model of the first as soon as that has completed. Its adapters are as those of the first, unless it says so',
+  });
+const followedByShown = z.union([z.object({ ...followingFields, ...HyperparameterChoicesSchema.shape }), z.null()]);
 
 /** The reference's example. */
 const CHOSEN = {
@@ -67,6 +85,8 @@ const PROJECT = {
   id: 1,
   ...CHOSEN,
   embedding_model: null,
+  starts_from: null,
+  followed_by: null,
   status: 'running' as const,
   progress: 45.5,
   traits: CHOSEN.traits.map((trait, index) => ({
@@ -90,6 +110,8 @@ export const ProjectCreate = z
     description: textField.nullable().optional(),
     base_model: nameField.optional(),
     embedding_model: embeddingModelField.nullable().optional(),
+    starts_from: startsFromField,
+    followed_by: followedByField,
     training_type: z.enum(TRAINING_TYPES).optional(),
     max_rows: maxRows,
     output_directory: z.string().min(1),
@@ -106,6 +128,8 @@ export const ProjectSchema = z
     description: z.string().nullable(),
     base_model: z.string(),
     embedding_model: z.string().nullable(),
+    starts_from: AskedStartSchema.nullable(),
+    followed_by: followedByShown,
     training_type: z.enum(TRAINING_TYPES),
     max_rows: z.int(),
     output_directory: z.string(),
@@ -149,6 +173,9 @@ export const ProjectPlanRequest = ProjectCreate.partial({ name: true, output_dir
       traits: [{ trait_type: 'coding', datasets: [{ dataset_id: 2, percentage: 100.0 }] }],
     },
   });
+export const ProjectPlanAnswerSchema = PlanAnswerSchema.extend({
+  followed_by: z.union([PlanAnswerSchema, z.null()]).openapi({ description: 'The plan of the second run' }),
+}).openapi('ProjectPlan', { example: { ...PLAN_ANSWER, followed_by: null } });
 export const ProjectPatch = metadataPatch.openapi('ProjectPatch');
 
 const checked = z.object({ valid: z.boolean(), errors: z.array(z.string()) });

@@ -24,6 +24,8 @@ export const ListedRunSchema = RunSchema.omit({
   spec: true,
   plan: true,
   resumes_run_number: true,
+  starts_from: true,
+  started_from_it: true,
   base_model_revision: true,
 })
   .extend({
@@ -36,7 +38,15 @@ export const ListedRunSchema = RunSchema.omit({
   })
   .openapi('ListedRun');
 
-const { spec: _spec, plan: _plan, resumes_run_number: _resumes, base_model_revision: _revision, ...SHOWN } = RUN;
+const {
+  spec: _spec,
+  plan: _plan,
+  resumes_run_number: _resumes,
+  starts_from: _start,
+  started_from_it: _children,
+  base_model_revision: _revision,
+  ...SHOWN
+} = RUN;
 const LISTED = {
   ...SHOWN,
   owner: { kind: 'project' as const, id: 1, name: 'My Reasoning Project' },

@@ -120,20 +120,20 @@ export const PlanSchema = z
   })
   .openapi('MixturePlan', { example: EXAMPLE });
 
+export const PLAN_ANSWER = {
+  ...EXAMPLE,
+  batch: { batch_size: 4, gradient_accumulation: 1, reason: null },
+  estimate: ESTIMATE,
+  no_estimate: null,
+};
+
 /** The same of what nobody has asked to train yet, with what it would take. */
 export const PlanAnswerSchema = PlanSchema.extend({
   batch: z
     .object({ batch_size: z.int(), gradient_accumulation: z.int(), reason: z.string().nullable() })
     .openapi({ description: 'As a run would have it; `reason` of what batch_size "auto" has found' }),
   ...estimateFields,
-}).openapi('Plan', {
-  example: {
-    ...EXAMPLE,
-    batch: { batch_size: 4, gradient_accumulation: 1, reason: null },
-    estimate: ESTIMATE,
-    no_estimate: null,
-  },
-});
+}).openapi('Plan', { example: PLAN_ANSWER });
 
 /** What a plan is for: `tokens` and `steps` depend on it. */
 type PlannedTraining = Pick<RunSpec, 'base_model' | 'hyperparameters'>;

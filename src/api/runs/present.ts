@@ -1,6 +1,8 @@
 import type { OwnedRun } from '../../models/runs/all-runs.ts';
+import type { Descent, RelatedRun } from '../../models/runs/descent.ts';
 import type { ShownRun, WithLatestRun } from '../../models/runs/latest-run.ts';
 import type { Run } from '../../models/runs/run.ts';
+import type { Start } from '../../models/runs/start.ts';
 import { date } from '../http/shared-schema.ts';
 import { presentPlan } from './plan.ts';
 
@@ -53,15 +55,29 @@ export function presentRun({ latestRun: run }: WithLatestRun<object>) {
   };
 }
 
-/** One run of a job or project, as its list shows it. `numbers`: by id, of the runs of the same owner. `revision`: of its base model. */
-export function presentOneRun(run: Run, numbers: Map<number, number>, revision: string | null) {
+/** One run of a job or project, as its list shows it. `numbers`: by id, of the runs of the same owner. `revision`: of its base model. `descent`: of it, among others. */
+export function presentOneRun(run: Run, numbers: Map<number, number>, revision: string | null, descent: Descent) {
   return {
     ...presentWithoutSpec(run),
+    starts_from: presentStart(run.spec.start, descent),
+    started_from_it: descent.children.filter(({ starts_from_run_id: id }) => id === run.id).map(whichRun),
     base_model_revision: revision,
     resumes_run_number: run.resumes_run_id === null ? null : (numbers.get(run.resumes_run_id) ?? null),
     spec: run.spec,
     plan: run.plan === null ? null : presentPlan(run.plan, run.spec),
   };
+}
+
+/** What the run began from; with the run that made it, while that is there. */
+function presentStart(start: Start | undefined, { parents }: Descent) {
+  if (!start) return null;
+  const parent = parents.find(({ id }) => id === start.run_id);
+  const { name, kind, sha256, checkpoint = null } = start;
+  return { name, kind, sha256, checkpoint, run: parent ? whichRun(parent) : null };
+}
+
+function whichRun({ job_id, project_id, number }: RelatedRun) {
+  return { job_id, project_id, number };
 }
 
 /** A run in the list of all, with what it is of. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { findRun, type RunOwner, requireOwner, runsOf } from '../../commands/runs/owners.ts';
 import { Checkpoint } from '../../models/runs/checkpoint.ts';
+import { descentOf } from '../../models/runs/descent.ts';
 import { withPlaces } from '../../models/runs/latest-run.ts';
 import { Run } from '../../models/runs/run.ts';
 import { pinnedRevision } from '../../runs/pinned-model.ts';
@@ -83,8 +84,9 @@ function addRunsOf(
         Run.findAll({ where: runsOf(owner), attributes: ['id', 'number'] }),
       ]);
       const numbers = new Map(all.map((run) => [run.id, run.number]));
+      const [descent, placed] = await Promise.all([descentOf(rows), withPlaces(rows)]);
       const items = await Promise.all(
-        (await withPlaces(rows)).map(async (run) => presentOneRun(run, numbers, await pinnedRevision(env, run))),
+        placed.map(async (run) => presentOneRun(run, numbers, await pinnedRevision(env, run), descent)),
       );
       return pageOf(items, count, query);
     },

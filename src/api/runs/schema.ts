@@ -10,6 +10,7 @@ import {
   integerParam,
   pageOf,
 } from '../http/shared-schema.ts';
+import { descentFields, NO_DESCENT } from './descent-schema.ts';
 import { PlanSchema } from './plan.ts';
 
 export const verdictFields = {
@@ -99,6 +100,7 @@ export const RUN = {
   ...NOT_WAITING,
   workflow_id: 'project-1-run-1',
   resumes_run_number: null,
+  ...NO_DESCENT,
   ...NO_OUTPUT,
   verdict: null,
   verdict_summary: null,
@@ -128,6 +130,7 @@ export const RunSchema = z
     ...waitingFields,
     workflow_id: z.string().openapi({ example: 'project-1-run-1' }),
     resumes_run_number: z.int().nullable(),
+    ...descentFields,
     ...outputFields,
     ...verdictFields,
     base_model_revision: z

@@ -12,6 +12,7 @@ export type JobCreate = Schemas['JobCreate'];
 export type ListedRun = Schemas['ListedRun'];
 export type MixturePlan = Schemas['MixturePlan'];
 export type ModelDownload = Schemas['ModelDownload'];
+export type ProjectPlan = Schemas['ProjectPlan'];
 export type Plan = Schemas['Plan'];
 export type Project = Schemas['Project'];
 export type ProjectCreate = Schemas['ProjectCreate'];

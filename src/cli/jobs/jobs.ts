@@ -17,18 +17,26 @@ export interface JobOptions extends Record<string, unknown> {
   name?: string;
   description?: string;
   validation?: string;
+  startsFrom?: NonNullable<JobCreate['starts_from']>;
 }
 
-/** The body of a job on a dataset, which may be the path of a file: it is uploaded. */
-async function jobOf(session: Session, dataset: string, options: JobOptions): Promise<JobCreate> {
+/** The body of a job on a dataset, which may be the path of a file: it is uploaded. `before`: where the options say nothing else. */
+async function jobOf(
+  session: Session,
+  dataset: string,
+  options: JobOptions,
+  before: Partial<JobCreate> = {},
+): Promise<JobCreate> {
   const { id } = await datasetFor(session, dataset);
   const validation = options.validation === undefined ? null : await datasetFor(session, options.validation);
   return {
+    ...before,
     name: options.name ?? basename(dataset),
     ...(options.description === undefined ? {} : { description: options.description }),
     dataset_id: id,
     ...(validation === null ? {} : { validation_dataset_id: validation.id }),
     ...(options.model === undefined ? {} : { model_name: options.model }),
+    ...(options.startsFrom === undefined ? {} : { starts_from: options.startsFrom }),
     ...hyperparametersIn(options),
   };
 }
@@ -44,8 +52,9 @@ export async function createPlannedJob(
   session: Session,
   dataset: string,
   options: JobOptions,
+  before: Partial<JobCreate> = {},
 ): Promise<{ job: Job; estimate: EstimateFields }> {
-  const body = await jobOf(session, dataset, options);
+  const body = await jobOf(session, dataset, options, before);
   const estimate = await tellEstimate(session, (signal) => planJob(session, body, signal));
   return { job: await beginPlanned(estimate, () => createJob(session, body)), estimate };
 }

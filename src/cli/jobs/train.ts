@@ -61,6 +61,7 @@ async function trainProject(session: Session, files: string[], options: TrainOpt
     name: options.name ?? files.map((file) => basename(file)).join(', '),
     ...(options.description === undefined ? {} : { description: options.description }),
     ...(options.model === undefined ? {} : { base_model: options.model }),
+    ...(options.startsFrom === undefined ? {} : { starts_from: options.startsFrom }),
     max_rows: Math.min(Math.max(1, total), MOST_ROWS),
     output_directory: 'train',
     traits: [

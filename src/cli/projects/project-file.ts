@@ -7,8 +7,10 @@ import type { Session } from '../session.ts';
 import { readYamlFile } from '../yaml-file.ts';
 
 /** What is looked at here; the API checks all of it, and names what is wrong. */
+const TraitsSchema = z.array(z.looseObject({ datasets: z.array(z.looseObject({ dataset: z.string().optional() })) }));
 const FileSchema = z.looseObject({
-  traits: z.array(z.looseObject({ datasets: z.array(z.looseObject({ dataset: z.string().optional() })) })),
+  traits: TraitsSchema,
+  followed_by: z.looseObject({ traits: TraitsSchema.optional() }).nullish(),
 });
 
 /**
@@ -18,18 +20,28 @@ const FileSchema = z.looseObject({
  */
 export async function readProjectFile(session: Session, path: string): Promise<ProjectCreate> {
   const data = await readYamlFile(path, FileSchema, '`mtm project schema` prints what a project file may have.');
+  const folder = dirname(resolve(path));
+  const traits = await withIds(session, data.traits, folder);
+  const others = data.followed_by?.traits;
+  const following = others
+    ? { followed_by: { ...data.followed_by, traits: await withIds(session, others, folder) } }
+    : {};
+  // What else is in it is for the API to check, which names the field, the value and the remedy.
+  return { ...data, traits, ...following } as unknown as ProjectCreate;
+}
+
+/** Traits whose datasets have their ids. */
+async function withIds(session: Session, given: z.infer<typeof TraitsSchema>, folder: string): Promise<object[]> {
   const traits = [];
-  for (const trait of data.traits) {
+  for (const trait of given) {
     const datasets = [];
     for (const { dataset, ...share } of trait.datasets) {
-      const id =
-        dataset === undefined ? {} : { dataset_id: (await datasetFor(session, dataset, dirname(resolve(path)))).id };
+      const id = dataset === undefined ? {} : { dataset_id: (await datasetFor(session, dataset, folder)).id };
       datasets.push({ ...share, ...id });
     }
     traits.push({ ...trait, datasets });
   }
-  // What else is in it is for the API to check, which names the field, the value and the remedy.
-  return { ...data, traits } as unknown as ProjectCreate;
+  return traits;
 }
 
 /** JSON Schema of a project file, for editors: that of POST /projects/, where a dataset may be named as well. */
@@ -43,16 +55,24 @@ export function projectSchema(): object {
   };
   share.required = share.required.filter((name) => name !== 'dataset_id');
   Object.assign(share, { oneOf: [{ required: ['dataset_id'] }, { required: ['dataset'] }] });
+  const traits = { ...schema.properties.traits, items: trait };
+  const { anyOf: following } = FollowingSchema.parse(schema.properties.followed_by);
+  for (const { properties } of following) if (properties) properties.traits = traits;
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'A project of the Model Training Manager',
     ...schema,
     properties: {
       ...schema.properties,
-      traits: { ...schema.properties.traits, items: trait },
+      traits,
+      followed_by: { ...schema.properties.followed_by, anyOf: following },
     },
   };
 }
+
+const FollowingSchema = z.looseObject({
+  anyOf: z.array(z.looseObject({ properties: z.record(z.string(), z.unknown()).optional() })),
+});
 
 const TraitSchema = z.looseObject({
   properties: z.looseObject({

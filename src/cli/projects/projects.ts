@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { bodyOf, finishedBodyOf } from '../api/client.ts';
-import type { Plan, Project, ProjectCreate } from '../api/types.ts';
+import type { Project, ProjectCreate, ProjectPlan } from '../api/types.ts';
 import { CommandFailure, EXIT } from '../exit-codes.ts';
 import { ensureWorker } from '../pool/pool.ts';
 import type { ChangeText } from '../runs/estimate-text.ts';
@@ -30,7 +30,11 @@ export async function createProject({ client }: Session, body: ProjectCreate): P
 type PlannedProject = ProjectCreate & { download?: boolean };
 
 /** What would come of it; nothing is created. */
-export async function planProject({ client }: Session, body: PlannedProject, signal?: AbortSignal): Promise<Plan> {
+export async function planProject(
+  { client }: Session,
+  body: PlannedProject,
+  signal?: AbortSignal,
+): Promise<ProjectPlan> {
   return await finishedBodyOf(client.POST('/api/v1/projects/plan', { body, signal: signal ?? null }));
 }
 
@@ -54,7 +58,12 @@ export async function projectCreate(session: Session, { file }: FileOption): Pro
 
 export async function projectPlan(session: Session, { file }: FileOption): Promise<void> {
   const plan = await planProject(session, await readProjectFile(session, file));
-  session.print(plan, () => planText(plan, asFields));
+  const { followed_by: second } = plan;
+  session.print(plan, () =>
+    [planText(plan, asFields), ...(second ? ['', 'Then, of what came of it:', planText(second, asFields)] : [])].join(
+      '\n',
+    ),
+  );
 }
 
 interface StartOptions {

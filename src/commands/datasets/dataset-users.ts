@@ -9,7 +9,8 @@ export interface DatasetUser {
 }
 
 const USERS = `SELECT 'job' AS kind, id, name FROM jobs WHERE dataset_id = $dataset OR validation_dataset_id = $dataset
-  UNION ALL SELECT 'project', id, name FROM projects WHERE id IN (SELECT project_id FROM trait_datasets WHERE dataset_id = $dataset)`;
+  UNION ALL SELECT 'project', id, name FROM projects WHERE id IN (SELECT project_id FROM trait_datasets WHERE dataset_id = $dataset)
+    OR followed_by @? ('$.traits[*].datasets[*] ? (@.dataset_id == ' || $dataset::int || ')')::jsonpath`;
 
 /** A page of the jobs and projects that use a dataset, jobs first, and how many there are. */
 export async function usersOf(

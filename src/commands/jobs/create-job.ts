@@ -6,6 +6,7 @@ import type { AskedChoices } from '../../models/runs/hyperparameter-choices.ts';
 import type { WithLatestRun } from '../../models/runs/latest-run.ts';
 import { type DatasetAsOf, type RunSpec, resolveRunSpec } from '../../models/runs/run-spec.ts';
 import { datasetAsOf, datasetsAsTheyAre } from '../../models/runs/spec-datasets.ts';
+import type { AskedStart } from '../../models/runs/start.ts';
 import { learningRateOf, TrainingConfig, type TrainingDefaults } from '../../models/settings/training-config.ts';
 import { realRootsOf, resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import type { Env } from '../../platform/env.ts';
@@ -15,6 +16,7 @@ import { requireFittingRows } from '../datasets/require-rows-for.ts';
 import { requireUsable } from '../datasets/require-usable-datasets.ts';
 import { requireFit } from '../estimates/require-fit.ts';
 import { resolveBatch } from '../estimates/resolve-batch.ts';
+import { findStart, startOfNextRun } from '../runs/find-start.ts';
 import { requireModels } from '../runs/require-models.ts';
 import { requireTrainable } from '../runs/require-trainable.ts';
 
@@ -28,6 +30,8 @@ export interface NewJob extends AskedChoices {
   training_type?: TrainingType | undefined;
   model_name?: string | undefined;
   embedding_model?: string | null | undefined;
+  /** Null, or not there: the base model as it is. */
+  starts_from?: AskedStart | null | undefined;
   /** Although it would not fit. */
   force?: boolean | undefined;
   /** Its run fetches models that are not there. */
@@ -44,13 +48,20 @@ export async function createJob(
   transaction: Transaction | null,
 ): Promise<WithLatestRun<Attributes<Job>>> {
   const { name, description, dataset_id, validation_dataset_id = null, force, download, ...training } = body;
-  const { training_type: type, model_name: model, embedding_model, ...choices } = training;
+  const { training_type: type, model_name, embedding_model, starts_from = null, ...choices } = training;
   const asked = { dataset_id, validation_dataset_id };
   requireApart(asked);
   const [{ jobId, config, dataset, validationDataset }, roots] = await Promise.all([
     groundOfJob(asked, transaction),
     realRootsOf(env.outputRoots),
   ]);
+  const found =
+    starts_from &&
+    (await findStart(env, starts_from, {
+      training_type: type ?? config.default_training_type,
+      base_model: model_name,
+    }));
+  const model = found?.baseModel ?? model_name;
   const planned = { training_type: type, base_model: model, max_rows: null, traits: traitsOfJob(asked) };
   const { chosen } = await resolveBatch(env, config, planned, choices);
   const wanted = { training_type: type, base_model: model, embedding_model, hyperparameters: chosen };
@@ -77,8 +88,13 @@ export async function createJob(
     lora_alpha: lora_alpha ?? config.default_lora_alpha,
     lora_dropout: lora_dropout ?? config.default_lora_dropout,
     hyperparameters: others,
+    starts_from,
   };
-  const spec = { ...(await specOf(job, env, config, datasets, roots)), download };
+  const spec = {
+    ...(await specOf(job, env, config, datasets, roots)),
+    ...(found ? { start: found.start } : {}),
+    download,
+  };
   await requireModels(env, 'job', spec, null);
   await requireFit(env, spec, { force });
   return await addJob({ job, spec }, transaction);
@@ -89,7 +105,9 @@ export async function jobSpec(job: Job, env: Env, transaction: Transaction): Pro
   const config = await TrainingConfig.current(transaction);
   const { dataset_id, validation_dataset_id } = job;
   const ids = validation_dataset_id === null ? [dataset_id] : [dataset_id, validation_dataset_id];
-  return await specOf(job, env, config, await datasetsAsTheyAre(ids, transaction));
+  const spec = await specOf(job, env, config, await datasetsAsTheyAre(ids, transaction));
+  const start = await startOfNextRun(env, { kind: 'job', id: job.id }, job.starts_from, spec);
+  return start ? { ...spec, start } : spec;
 }
 
 type DatasetsOfJob = Pick<NewJobRow, 'dataset_id' | 'validation_dataset_id'>;

@@ -15,7 +15,7 @@ import { UserError } from '../../platform/failure.ts';
 import type { TrainingType } from '../../trainer/training-types.ts';
 import { createJob } from '../jobs/create-job.ts';
 import { newId } from './files.ts';
-import { baseOfTuned } from './models.ts';
+import { startOfTuned, type TunedStart } from './models.ts';
 import { faultOf, requireFile } from './training-files.ts';
 
 /** Clients try again within two minutes at most (retry-after is obeyed up to 120 s). */
@@ -77,7 +77,7 @@ async function create(
   transaction: Transaction,
 ): Promise<OpenAiJob> {
   const config = await TrainingConfig.current(transaction);
-  const baseModel = await requireModel(asked.model, config, env);
+  const { namedAfter, ...begins } = await requireModel(asked.model, config, env);
   const file = await requireFile('training_file', asked.trainingFile, transaction);
   const validation =
     asked.validationFile === null ? null : await requireFile('validation_file', asked.validationFile, transaction);
@@ -94,7 +94,7 @@ async function create(
           description: `Asked for as ${id} by a client of OpenAI.`,
           dataset_id: Number(file.dataset_id),
           validation_dataset_id: validation && Number(validation.dataset_id),
-          model_name: baseModel,
+          ...begins,
           training_type: type,
           ...chosen(asked.hyperparameters, type, config),
           seed,
@@ -102,12 +102,12 @@ async function create(
         },
         env,
         transaction,
-      );
+      ).catch(asOfModel);
   return await OpenAiJob.create(
     {
       id,
       job_id: job?.id ?? null,
-      model: asked.model,
+      model: namedAfter,
       training_file: file.id,
       validation_file: validation?.id ?? null,
       result_file: newId('file-'),
@@ -123,17 +123,24 @@ async function create(
   );
 }
 
-/** The base model that is meant, by its own name. @throws UserError with the field and OpenAI's code for what is wrong */
-async function requireModel(asked: string, config: TrainingConfig, env: Env): Promise<string> {
+/** What cannot be begun from is the `model` here. */
+function asOfModel(error: unknown): never {
+  if (error instanceof UserError && error.field === 'starts_from')
+    throw new UserError(error.message, { field: 'model', code: 'model_not_available' });
+  throw error;
+}
+
+/** The base model that is meant, by its own name, or the tuned one. @throws UserError with the field and OpenAI's code for what is wrong */
+async function requireModel(
+  asked: string,
+  config: TrainingConfig,
+  env: Env,
+): Promise<TunedStart | { namedAfter: string; model_name: string }> {
   const name = meantBy(config, asked);
   const { available, errors } = await findModel(env, name);
-  if (available) return name;
-  const base = await baseOfTuned(asked);
-  if (base !== null)
-    throw new UserError(
-      `The model ${asked} is a tuned one, and cannot be tuned further here. Name its base model, ${base}, and give the examples of both trainings.`,
-      { field: 'model', code: 'model_not_available' },
-    );
+  if (available) return { namedAfter: asked, model_name: name };
+  const tuned = await startOfTuned(asked);
+  if (tuned !== null) return tuned;
   const why =
     name === asked
       ? `is none of this machine's. To let this name stand for one of them, send PATCH /api/v1/config/ with {"model_aliases": {${JSON.stringify(asked)}: "<its name>"}}.`

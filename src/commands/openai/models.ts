@@ -4,6 +4,7 @@ import { findAllModels, findModel } from '../../base-models/find-model.ts';
 import type { UsableModel } from '../../base-models/found-model.ts';
 import { OpenAiJob } from '../../models/openai/openai-job.ts';
 import { Run } from '../../models/runs/run.ts';
+import type { AskedStart } from '../../models/runs/start.ts';
 import { meantBy, TrainingConfig } from '../../models/settings/training-config.ts';
 import type { Env } from '../../platform/env.ts';
 import { NotFoundError, UserError } from '../../platform/failure.ts';
@@ -63,10 +64,27 @@ export async function findMeant(name: string, env: Env): Promise<Meant> {
   });
 }
 
-/** The base of a tuned model, or of a checkpoint, that has this name; null: none has it. */
-export async function baseOfTuned(name: string): Promise<string | null> {
-  const [, whole = name] = CHECKPOINT.exec(name) ?? [];
-  return (await findTuned(whole, false))?.spec.base_model ?? null;
+/** What a training begins from that goes on with a tuned model. */
+export interface TunedStart {
+  /** What the model and those that come of it are named after: `base` of `ft:base:…`. */
+  namedAfter: string;
+  model_name: string;
+  starts_from: AskedStart;
+}
+
+/** The tuned model, or checkpoint, that has this name, as what a training begins from; null: none has it. */
+export async function startOfTuned(name: string): Promise<TunedStart | null> {
+  const [, whole = name, step] = CHECKPOINT.exec(name) ?? [];
+  const run = (await findTuned(whole, step === undefined)) ?? (await findTuned(whole, false));
+  if (!run) return null;
+  const { job_id, project_id, number, spec } = run;
+  const which = { run: number, ...(step === undefined ? {} : { checkpoint: Number(step) }) };
+  const asked = name.startsWith('ft:') ? await jobOf(whole) : null;
+  return {
+    namedAfter: asked?.model ?? spec.base_model,
+    model_name: spec.base_model,
+    starts_from: job_id === null ? { project_id: project_id ?? 0, ...which } : { job_id, ...which },
+  };
 }
 
 /** The run that has made a model; of one that has not completed there are checkpoints alone. */

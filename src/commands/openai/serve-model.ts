@@ -6,6 +6,7 @@ import { NotFoundError, NotYetError, UserError } from '../../platform/failure.ts
 import { exists } from '../../platform/files.ts';
 import { findTrainerPython } from '../../platform/python.ts';
 import { findPinned } from '../../runs/pinned-model.ts';
+import { liesUponStart } from '../../runs/starts.ts';
 import type { ServedModels, ServedTarget } from '../../serving/served-models.ts';
 import type { Accepted, Done, Failed, Said, ServedRequest } from '../../serving/serving-protocol.ts';
 import { findMeant } from './models.ts';
@@ -90,7 +91,13 @@ async function targetOf(name: string, env: Env): Promise<ServedTarget> {
     );
   const isWhole = run.spec.training_type === 'standard';
   const output = step === null ? await outputOf(run) : null;
-  if (output !== null && isWhole) return target(output);
+  const isUponStart = await liesUponStart(output ?? (await checkpointOf(run, Number(step))));
+  if (output !== null && (isWhole || isUponStart)) return target(output);
+  if (isUponStart)
+    throw new UserError(
+      `The adapters of the checkpoints of ${run.workflow_id} lie upon what that run began from, and answer only as its finished model.`,
+      { field: 'model', code: 'model_not_supported' },
+    );
   const base = await findPinned(env, run);
   if (!base.available) throw new UserError(base.errors.join(' '), { field: 'model', code: 'model_not_found' });
   if (output !== null) return target(base.path, join(output, 'adapter'));

@@ -1,17 +1,21 @@
 import type { Transaction } from 'sequelize';
+import type { AskedFollowing, TraitRequest } from '../../models/projects/following.ts';
 import { Project } from '../../models/projects/project.ts';
 import { ProjectTrait } from '../../models/projects/project-trait.ts';
 import { TraitDataset } from '../../models/projects/trait-dataset.ts';
 import type { AskedChoices, MixingChoices } from '../../models/runs/hyperparameter-choices.ts';
+import type { AskedStart } from '../../models/runs/start.ts';
 import { TrainingConfig } from '../../models/settings/training-config.ts';
 import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import type { Env } from '../../platform/env.ts';
 import type { TrainingType } from '../../trainer/training-types.ts';
 import { requireUsableDatasets } from '../datasets/require-usable-datasets.ts';
 import { resolveBatch } from '../estimates/resolve-batch.ts';
+import { findStart } from '../runs/find-start.ts';
 import { requireTrainable } from '../runs/require-trainable.ts';
 import { findProject } from './find-project.ts';
-import { checkTraits, datasetIdsOf, type TraitRequest, traitsOfSpec } from './trait-rules.ts';
+import { resolveFollowing } from './following.ts';
+import { checkTraits, datasetIdsOf, traitsOfSpec } from './trait-rules.ts';
 
 /** A project as it is asked for. */
 export interface NewProject extends AskedChoices {
@@ -24,19 +28,35 @@ export interface NewProject extends AskedChoices {
   output_directory: string;
   traits: TraitRequest[];
   mixing?: MixingChoices | undefined;
+  /** Null, or not there: the base model as it is. */
+  starts_from?: AskedStart | null | undefined;
+  /** Null, or not there: one run is all. */
+  followed_by?: AskedFollowing | null | undefined;
 }
 
 /** Checks everything, then adds the project with its traits. It has no run until it is started. */
 export async function createProject(body: NewProject, env: Env, transaction: Transaction): Promise<Project> {
-  const { name, description, base_model, embedding_model, training_type, max_rows, ...rest } = body;
-  const { output_directory, traits, mixing, ...choices } = rest;
+  const { name, description, embedding_model, training_type, max_rows, ...rest } = body;
+  const {
+    output_directory,
+    traits,
+    mixing,
+    starts_from = null,
+    followed_by = null,
+    base_model: asked,
+    ...choices
+  } = rest;
   const config = await TrainingConfig.current(transaction);
   const shares = checkTraits(traits);
+  const begun = { training_type: training_type ?? config.default_training_type, base_model: asked };
+  const base_model = starts_from ? (await findStart(env, starts_from, begun)).baseModel : asked;
   const planned = { training_type, base_model, max_rows, mixing, traits: traitsOfSpec(shares) };
   const { chosen } = await resolveBatch(env, config, planned, choices);
   const wanted = { training_type, base_model, embedding_model, hyperparameters: chosen };
   const { type, model } = requireTrainable(wanted, config);
   await requireUsableDatasets(datasetIdsOf(shares), type, transaction);
+  const first = { training_type: type, base_model: model, max_rows, traits, chosen };
+  const following = followed_by && (await resolveFollowing(env, config, followed_by, first, transaction));
   const directory = await resolveOutputDirectory(output_directory, env.outputRoots);
   const project = await Project.create(
     {
@@ -49,6 +69,8 @@ export async function createProject(body: NewProject, env: Env, transaction: Tra
       output_directory: directory,
       mixing: mixing ?? {},
       hyperparameters: chosen,
+      starts_from,
+      followed_by: following,
     },
     { transaction },
   );

@@ -1,6 +1,7 @@
 import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import { type PlanDependencies, planTraining } from '../runs/plan-training.ts';
 import type { NewProject } from './create-project.ts';
+import { ofFollowing } from './following.ts';
 import { checkTraits, traitsOfSpec } from './trait-rules.ts';
 
 /** A project that nobody asked to create: it needs no name and no place. */
@@ -15,9 +16,26 @@ export type PlannedProject = Omit<NewProject, 'name' | 'output_directory'> & {
  * @throws UserError; NotYetError while the trainer's Python, which counts tokens, is not there; DatasetError
  */
 export async function planProject(
-  { traits, output_directory, ...body }: PlannedProject,
+  { traits, output_directory, followed_by, ...body }: PlannedProject,
   dependencies: PlanDependencies,
 ) {
   if (output_directory !== undefined) await resolveOutputDirectory(output_directory, dependencies.env.outputRoots);
-  return await planTraining('project', { ...body, traits: traitsOfSpec(checkTraits(traits)) }, dependencies);
+  const shares = traitsOfSpec(checkTraits(traits));
+  const first = await planTraining('project', { ...body, traits: shares }, dependencies);
+  if (!followed_by) return { first, second: null };
+  const { traits: others, max_rows = body.max_rows, ...rest } = followed_by;
+  const { base_model } = first;
+  const second = await ofFollowing(() =>
+    planTraining(
+      'project',
+      {
+        ...{ base_model: body.base_model === undefined && !body.starts_from ? undefined : base_model },
+        ...{ mixing: body.mixing, download: body.download, max_rows },
+        ...rest,
+        traits: others ? traitsOfSpec(checkTraits(others)) : shares,
+      },
+      dependencies,
+    ),
+  );
+  return { first, second };
 }

@@ -1,14 +1,9 @@
 import type { RowFilters } from '../../datasets/row-filters.ts';
 import { WHOLE } from '../../datasets/shares.ts';
+import type { TraitRequest } from '../../models/projects/following.ts';
 import type { TraitType } from '../../models/projects/trait-types.ts';
 import type { RunSpec } from '../../models/runs/run-spec.ts';
 import { UserError } from '../../platform/failure.ts';
-
-export interface TraitRequest {
-  trait_type: TraitType;
-  weight?: number | undefined;
-  datasets: { dataset_id: number; percentage: number; filters?: RowFilters | undefined }[];
-}
 
 export interface TraitShares {
   trait_type: TraitType;

@@ -100,6 +100,7 @@ export async function startAgain(
   const spec = { ...asked, download: download ?? latest?.spec.download };
   await requireModels(env, owner.kind, spec, resumes);
   await requireFit(env, spec, { force, resumes: resumes !== null });
+  if (spec.followed_by) await requireFit(env, spec.followed_by, { force });
   await createRun(owner, spec, transaction, resumes);
 }
 

@@ -4,6 +4,7 @@ import type { Lengths } from '../../estimates/training.ts';
 import { type AskedChoices, AskedChoicesSchema, type MixingChoices } from '../../models/runs/hyperparameter-choices.ts';
 import { findSources } from '../../models/runs/mixture-sources.ts';
 import { datasetsOf, mixtureSpec, type RunSpec, resolveHyperparameters } from '../../models/runs/run-spec.ts';
+import type { AskedStart } from '../../models/runs/start.ts';
 import { TrainingConfig } from '../../models/settings/training-config.ts';
 import type { Env } from '../../platform/env.ts';
 import type { Slowly } from '../../platform/long-answers.ts';
@@ -13,6 +14,7 @@ import { requireUsableDatasets } from '../datasets/require-usable-datasets.ts';
 import { estimateTraining, type MaybeEstimate } from '../estimates/estimate-training.ts';
 import { rememberLengths } from '../estimates/known-lengths.ts';
 import { resolveBatch } from '../estimates/resolve-batch.ts';
+import { findStart } from './find-start.ts';
 import type { RunOwner } from './owners.ts';
 import { isFetched } from './require-models.ts';
 import { requireIndexed, requireNoIndex } from './require-trainable.ts';
@@ -27,6 +29,7 @@ interface PlannedTraining extends AskedChoices {
   /** Null: as many rows as there are. */
   max_rows: number | null;
   mixing?: MixingChoices | undefined;
+  starts_from?: AskedStart | null | undefined;
   traits: RunSpec['traits'];
 }
 
@@ -43,10 +46,12 @@ const PLAN_WITHIN_MS = 120_000;
  * @throws UserError; NotYetError while the trainer's Python, which counts tokens, is not there; DatasetError
  */
 export async function planTraining(kind: RunOwner['kind'], body: PlannedTraining, { env, slowly }: PlanDependencies) {
-  const { max_rows, traits, mixing, base_model, embedding_model, download = false } = body;
+  const { max_rows, traits, mixing, starts_from, embedding_model, download = false } = body;
   const heldOutFrom = traits.flatMap(({ held_out_from }) => held_out_from?.dataset_id ?? []);
   const config = await TrainingConfig.current();
   const type = body.training_type ?? config.default_training_type;
+  const begun = { training_type: type, base_model: body.base_model };
+  const base_model = starts_from ? (await findStart(env, starts_from, begun)).baseModel : body.base_model;
   const trainedOn = traits.flatMap(({ datasets }) => datasets.map(({ dataset_id }) => dataset_id));
   await requireUsableDatasets(trainedOn, type);
   await requireUsableDatasets(heldOutFrom, type, null, 'validation_dataset_id');

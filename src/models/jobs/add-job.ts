@@ -78,6 +78,7 @@ const CHOSEN = [
   'lora_alpha',
   'lora_dropout',
   'hyperparameters',
+  'starts_from',
 ] as const satisfies (keyof Attributes<Job>)[];
 export type NewJobRow = Pick<Attributes<Job>, (typeof CHOSEN)[number]>;
 

@@ -10,6 +10,7 @@ import {
 import type { TrainingType } from '../../trainer/training-types.ts';
 import type { HyperparameterChoices } from '../runs/hyperparameter-choices.ts';
 import type { ShownRun } from '../runs/latest-run.ts';
+import type { AskedStart } from '../runs/start.ts';
 import type { SweepSettings } from '../sweeps/search.ts';
 
 /**
@@ -40,6 +41,8 @@ export class Job extends Model<InferAttributes<Job>, InferCreationAttributes<Job
   /** The sweep that it is a run of, and what it has there that the others have otherwise. */
   declare sweep_id: CreationOptional<number | null>;
   declare sweep_settings: CreationOptional<SweepSettings | null>;
+  /** As it was asked for; null: its runs begin from the base model as it is. */
+  declare starts_from: CreationOptional<AskedStart | null>;
   declare latest_run_id: CreationOptional<number | null>;
   declare created_at: CreationOptional<Date>;
   declare updated_at: CreationOptional<Date>;
@@ -67,6 +70,7 @@ export function initJob(sequelize: Sequelize): void {
       hyperparameters: { type: DataTypes.JSONB, allowNull: false },
       sweep_id: DataTypes.INTEGER,
       sweep_settings: DataTypes.JSONB,
+      starts_from: DataTypes.JSONB,
       latest_run_id: DataTypes.INTEGER,
       created_at: DataTypes.DATE,
       updated_at: DataTypes.DATE,

@@ -10,6 +10,8 @@ import {
 import type { TrainingType } from '../../trainer/training-types.ts';
 import type { HyperparameterChoices, MixingChoices } from '../runs/hyperparameter-choices.ts';
 import type { ShownRun } from '../runs/latest-run.ts';
+import type { AskedStart } from '../runs/start.ts';
+import type { Following } from './following.ts';
 import type { ProjectTrait } from './project-trait.ts';
 
 /** A training of several traits, each a mixture of datasets. Status and progress are those of its latest run. */
@@ -28,6 +30,10 @@ export class Project extends Model<InferAttributes<Project>, InferCreationAttrib
   /** Those that the user gave; the others come from the configuration when a run is made. */
   declare hyperparameters: HyperparameterChoices;
   declare mixing: CreationOptional<MixingChoices>;
+  /** As it was asked for; null: its runs begin from the base model as it is. */
+  declare starts_from: CreationOptional<AskedStart | null>;
+  /** The second part, as it was asked for with what it has from the first; null: there is none. */
+  declare followed_by: CreationOptional<Following | null>;
   declare latest_run_id: CreationOptional<number | null>;
   declare created_at: CreationOptional<Date>;
   declare updated_at: CreationOptional<Date>;
@@ -49,6 +55,8 @@ export function initProject(sequelize: Sequelize): void {
       output_directory: { type: DataTypes.TEXT, allowNull: false },
       hyperparameters: { type: DataTypes.JSONB, allowNull: false },
       mixing: { type: DataTypes.JSONB, allowNull: false, defaultValue: {} },
+      starts_from: DataTypes.JSONB,
+      followed_by: DataTypes.JSONB,
       latest_run_id: DataTypes.INTEGER,
       created_at: DataTypes.DATE,
       updated_at: DataTypes.DATE,

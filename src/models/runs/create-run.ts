@@ -17,9 +17,9 @@ export function runParts(kind: 'job' | 'project', asked: string): string {
       (SELECT coalesce(max(number), 0) + 1 FROM runs WHERE ${kind}_id = owner_id) AS number
     FROM ${asked}
   ), run AS (
-    INSERT INTO runs (id, ${kind}_id, number, resumes_run_id, spec, status, phase, workflow_id, created_at, updated_at)
+    INSERT INTO runs (id, ${kind}_id, number, resumes_run_id, starts_from_run_id, spec, status, phase, workflow_id, created_at, updated_at)
     OVERRIDING SYSTEM VALUE
-    SELECT id, owner_id, number, resumes_run_id, spec, 'pending', 'waiting',
+    SELECT id, owner_id, number, resumes_run_id, (SELECT id FROM runs WHERE id = (next.spec->'start'->>'run_id')::int), spec, 'pending', 'waiting',
       '${kind}-' || owner_id || '-run-' || number, now(), now()
     FROM next
     RETURNING *

@@ -12,6 +12,7 @@ import {
   type MixingChoices,
   MixingChoicesSchema,
 } from './hyperparameter-choices.ts';
+import { StartSchema } from './start.ts';
 
 /** A dataset as it was when a run was asked for. Hashes: of its canonical Parquet, and of the file as it was uploaded. */
 export const DatasetAsOfSchema = z.object({
@@ -22,12 +23,13 @@ export const DatasetAsOfSchema = z.object({
 });
 export type DatasetAsOf = z.infer<typeof DatasetAsOfSchema>;
 
-/** Everything needed to repeat a run, resolved when it was asked for: later changes of defaults do not reach it. */
-export const RunSpecSchema = z.object({
+const OneRunSpecSchema = z.object({
   training_type: z.enum(TRAINING_TYPES),
   base_model: z.string(),
   /** Of rag: what makes the index. Null, or not there: the base model, or where that writes text the model that is installed. */
   embedding_model: z.string().nullable().optional(),
+  /** Not there: it begins from the base model as it is. */
+  start: StartSchema.optional(),
   /** Whether it fetches its models where they are not there. Not there: no. */
   download: z.boolean().optional(),
   /** Upper bound of the rows in the mixture; null takes all. */
@@ -64,6 +66,13 @@ export const RunSpecSchema = z.object({
    * same tokens after midnight and on any host. Not there in runs of earlier versions.
    */
   today: z.iso.date().optional(),
+  /** The number of the run that this one follows, of the same project, and begins from. */
+  follows: z.number().int().optional(),
+});
+/** Everything needed to repeat a run, resolved when it was asked for: later changes of defaults do not reach it. */
+export const RunSpecSchema = OneRunSpecSchema.extend({
+  /** The run that begins from its result once it has completed: the second part of a project. */
+  followed_by: OneRunSpecSchema.optional(),
 });
 export type RunSpec = z.infer<typeof RunSpecSchema>;
 

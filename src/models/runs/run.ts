@@ -28,6 +28,8 @@ export class Run extends Model<InferAttributes<Run>, InferCreationAttributes<Run
   declare number: number;
   /** The run whose mixture and checkpoints this one goes on from; null starts at step 0. */
   declare resumes_run_id: CreationOptional<number | null>;
+  /** The run that it began from with other data or settings; null: with none, or one that was deleted. `spec.start` has what it took. */
+  declare starts_from_run_id: CreationOptional<number | null>;
   declare spec: RunSpec;
   declare status: RunStatus;
   declare phase: RunPhase;
@@ -92,6 +94,7 @@ export function initRun(sequelize: Sequelize): void {
       project_id: DataTypes.INTEGER,
       number: { type: DataTypes.INTEGER, allowNull: false },
       resumes_run_id: DataTypes.INTEGER,
+      starts_from_run_id: DataTypes.INTEGER,
       spec: { type: DataTypes.JSONB, allowNull: false },
       status: { type: DataTypes.STRING(16), allowNull: false },
       phase: { type: DataTypes.STRING(32), allowNull: false },

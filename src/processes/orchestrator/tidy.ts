@@ -10,6 +10,7 @@ import { ifThere } from '../../platform/files.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { mixturesDir } from '../../runs/mixture-store.ts';
 import { RunFolder } from '../../runs/run-folder.ts';
+import { keptStarts, startsDir } from '../../runs/starts.ts';
 import { tidyTrainerCache } from '../../runs/trainer-cache.ts';
 
 /** No statement takes long, however much a run left. */
@@ -40,6 +41,7 @@ export class Tidying {
       () => this.#deletedRuns(),
       () => this.#publishedRuns(),
       () => this.#mixtures(),
+      () => this.#starts(),
       () => tidyTrainerCache(this.#env),
       () => this.#logs(),
       () => this.#workers(),
@@ -91,6 +93,22 @@ export class Tidying {
       const ageMs = Date.now() - found.ctimeMs;
       const isUnused = isWhole && found.nlink === 1 && ageMs > UNUSED_MS;
       if (isUnused || (!isWhole && ageMs > HALF_MADE_MS)) await rm(path, { recursive: true, force: true });
+    });
+  }
+
+  /** What no run begins from that may still go on. It may be about to be one's. */
+  async #starts(): Promise<void> {
+    const kept = await keptStarts(this.#env);
+    if (kept.length === 0) return;
+    const needed = await connection().query<{ sha256: string }>(
+      `SELECT spec->'start'->>'sha256' AS sha256 FROM runs WHERE tidied_at IS NULL AND spec ? 'start'`,
+      { type: QueryTypes.SELECT },
+    );
+    const unused = kept.filter((name) => !needed.some(({ sha256 }) => sha256 === name));
+    await this.#each(unused, byName, async (name) => {
+      const path = join(startsDir(this.#env), name);
+      const found = await ifThere(stat(path));
+      if (found && Date.now() - found.ctimeMs > UNUSED_MS) await rm(path, { recursive: true, force: true });
     });
   }
 

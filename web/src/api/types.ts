@@ -19,7 +19,7 @@ export type ReportTrait = Report['traits'][number];
 export type ReportRetrieval = NonNullable<Report['retrieval']>[number];
 export type MixturePlan = Schemas['MixturePlan'];
 /** A plan of what nobody has asked to train yet. */
-export type Plan = Schemas['Plan'];
+export type Plan = Schemas['Plan'] & { followed_by?: Schemas['Plan'] | null };
 export type Estimate = Schemas['Estimate'];
 export type Dataset = Schemas['Dataset'];
 export type PreviewRow = Schemas['DatasetPreview']['rows'][number];

@@ -45,11 +45,18 @@ function draftOfProject(project: Project, ground: Ground): Draft {
     maxRows: textOf(project.max_rows),
     outputDirectory: project.output_directory,
     mixing: textsOf(project.mixing),
+    followedBy: project.followed_by,
   };
 }
 
-function commonOf({ name, description, embedding_model, training_type }: Job | Project) {
-  return { name, description: description ?? '', embeddingModel: embedding_model ?? '', type: training_type };
+function commonOf({ name, description, embedding_model, training_type, starts_from }: Job | Project) {
+  return {
+    name,
+    description: description ?? '',
+    embeddingModel: embedding_model ?? '',
+    type: training_type,
+    startsFrom: starts_from,
+  };
 }
 
 function textsOf(values: object): Record<string, string> {

@@ -3,6 +3,7 @@ import type { RequestFields } from '../../api/request-fields.ts';
 import type { Config } from '../../api/settings.ts';
 import type { Project, RunOwner } from '../../api/types.ts';
 import type { TraitType } from '../../parts/plan/traits.ts';
+import type { AskedStart } from '../../parts/runs/starts.ts';
 import { type Share, WHOLE } from './shares.ts';
 
 export type Kind = RunOwner['kind'];
@@ -33,6 +34,10 @@ export interface Draft {
   /** Its run fetches the base model, which is not there. */
   download: boolean;
   embeddingModel: string;
+  /** Null: the base model as it is. */
+  startsFrom: AskedStart | null;
+  /** Of a project: its second part. It is made by the API or the command line, and kept here. */
+  followedBy: Project['followed_by'];
   type: TrainingType;
   /** Of those that were chosen. */
   hyperparameters: Record<string, string>;
@@ -68,6 +73,8 @@ export function emptyDraft(kind: Kind, { config }: Ground, model: string): Draft
     model,
     download: false,
     embeddingModel: '',
+    startsFrom: null,
+    followedBy: null,
     type: config.default_training_type,
     hyperparameters: {},
     datasetId: null,

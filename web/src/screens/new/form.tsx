@@ -7,6 +7,7 @@ import { runsKey } from '../../api/runs.ts';
 import { ModelSelect, useModelState } from '../../parts/base-models/model-select.tsx';
 import { Folded } from '../../parts/folded.tsx';
 import { addressOf } from '../../parts/runs/owners.ts';
+import { startText } from '../../parts/runs/starts.ts';
 import { DataFields } from './data-fields.tsx';
 import { Differences } from './differences-shown.tsx';
 import type { Draft, Ground, TrainingType } from './draft.ts';
@@ -96,7 +97,9 @@ export function Form({ name, initial, ground }: FormProps) {
               error={at('model')}
             />
             <Fetch draft={draft} change={change} />
+            <BeginsFrom draft={draft} change={change} />
             <Type draft={draft} change={change} at={at} />
+            <FollowedBy draft={draft} change={change} />
             <DataFields draft={draft} change={change} ground={ground} at={at} />
             <Fieldset legend="Hyperparameters" miw={0}>
               <Hyperparameters
@@ -161,6 +164,35 @@ function Fetch({ draft, change }: Pick<TypeProps, 'draft' | 'change'>) {
       checked={draft.download}
       onChange={(event) => change({ download: event.currentTarget.checked })}
     />
+  );
+}
+
+/** Of a fork, and of what was one. */
+function BeginsFrom({ draft: { startsFrom }, change }: Pick<TypeProps, 'draft' | 'change'>) {
+  if (startsFrom === null) return null;
+  return (
+    <Group gap="sm">
+      <Text>Begins from {startText(startsFrom)}, which the base model above was trained to.</Text>
+      <Button variant="default" size="compact-sm" onClick={() => change({ startsFrom: null })}>
+        Begin from the base model as it is
+      </Button>
+    </Group>
+  );
+}
+
+/** Of a project that has a second part. */
+function FollowedBy({ draft: { followedBy }, change }: Pick<TypeProps, 'draft' | 'change'>) {
+  if (followedBy === null) return null;
+  return (
+    <Group gap="sm">
+      <Text>
+        Then {followedBy.training_type}, from what comes of it
+        {followedBy.traits ? ', on rows of its own' : ', on the same rows'}.
+      </Text>
+      <Button variant="default" size="compact-sm" onClick={() => change({ followedBy: null })}>
+        One run alone
+      </Button>
+    </Group>
   );
 }
 

@@ -11,20 +11,31 @@ import type { RunOwner } from '../../api/types.ts';
 import { useParam } from '../../parts/address.ts';
 import { usableFirst } from '../../parts/base-models/facts.ts';
 import { Problem } from '../../parts/problem.tsx';
+import { startIn, startText } from '../../parts/runs/starts.ts';
 import { Screen } from '../../parts/screen.tsx';
 import { type Draft, emptyDraft, type Ground, type Kind } from './draft.ts';
 import { draftOf } from './draft-of.ts';
 import { Form } from './form.tsx';
 
-/** A new job or project: from nothing, or from an existing one that the address names (`?from=job-3`). */
+/**
+ * A new job or project: from nothing, or from an existing one that the address names (`?from=job-3`), and maybe from a checkpoint of that
+ * (`&starts=1-100`: of its run 1, at step 100).
+ */
 export default function NewRun({ kind }: { kind: Kind }) {
   const from = useParam('from');
   const source = sourceOf(from);
+  const starts = useParam('starts');
+  const start = source && startIn(starts, source);
+  const begin = (ground: Ground, suggestion: string): Draft => {
+    if (!again.data || !source) return emptyDraft(kind, ground, suggestion);
+    const draft = draftOf(again.data, ground);
+    return start === null ? draft : { ...draft, startsFrom: start };
+  };
   const again = useQuery({ ...ownerQuery(source ?? { kind, id: 0 }), enabled: source?.kind === kind });
   const { ground, suggestion, error } = useGround(kind);
   const isReady = ground !== null && suggestion !== null && (source === null || again.data !== undefined);
   return (
-    <Screen title={from === '' ? `New ${kind}` : 'Again with changes'}>
+    <Screen title={from === '' ? `New ${kind}` : start === null ? 'Again with changes' : 'Fork'}>
       <Problem error={error ?? again.error} title="The form cannot be shown" />
       {from !== '' && source?.kind !== kind ? (
         <Alert color="yellow">
@@ -36,9 +47,9 @@ export default function NewRun({ kind }: { kind: Kind }) {
       ) : (
         isReady && (
           <Begun
-            key={`${kind} ${from}`}
-            name={{ kind, from: from === '' ? null : from }}
-            begin={() => (again.data && source ? draftOf(again.data, ground) : emptyDraft(kind, ground, suggestion))}
+            key={`${kind} ${from} ${starts}`}
+            name={{ kind, from: start !== null ? startText(start) : from === '' ? null : from }}
+            begin={() => begin(ground, suggestion)}
             ground={ground}
           />
         )

@@ -34,7 +34,17 @@ export function PlanPanel({ draft, state }: { draft: Draft; state: PlanState }) 
             <UserText>{error.message}</UserText>
           </Alert>
         ) : (
-          plan !== null && <Plan plan={plan} draft={draft} names={names} countsTokens={state.countsTokens} />
+          plan !== null && (
+            <>
+              <Plan plan={plan} draft={draft} names={names} countsTokens={state.countsTokens} />
+              {plan.followed_by && (
+                <Text size="sm">
+                  Then, from what comes of it: {count(plan.followed_by.steps.total)} steps on{' '}
+                  {count(plan.followed_by.train_rows)} rows, {count(plan.followed_by.held_out_rows)} held out.
+                </Text>
+              )}
+            </>
+          )
         )}
       </Stack>
     </Card>

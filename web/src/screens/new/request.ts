@@ -59,17 +59,19 @@ function projectBody(draft: Draft, ground: Ground): ProjectBody {
     ...chosenOf({ max_rows: draft.maxRows }, ground.fields),
     traits: draft.traits.map((trait) => traitOf(trait, ground)),
     ...(Object.keys(mixing).length === 0 ? {} : { mixing }),
+    ...(draft.followedBy === null ? {} : { followed_by: draft.followedBy }),
     ...chosenOf(draft.hyperparameters, ground.hyperparameters),
   };
   // Likewise; max_rows has a default, so the generated type wants it.
   return body as ProjectBody;
 }
 
-function commonOf({ name, description, type, embeddingModel }: Draft) {
+function commonOf({ name, description, type, embeddingModel, startsFrom }: Draft) {
   return {
     name: name.trim(),
     ...(description.trim() === '' ? {} : { description: description.trim() }),
     training_type: type,
+    ...(startsFrom === null ? {} : { starts_from: startsFrom }),
     ...(type === 'rag' && embeddingModel.trim() !== '' ? { embedding_model: embeddingModel.trim() } : {}),
   };
 }

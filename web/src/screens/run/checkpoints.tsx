@@ -1,10 +1,12 @@
-import { Table, Text } from '@mantine/core';
+import { Anchor, Table, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
+import { Link } from 'wouter';
 import { checkpointsQuery } from '../../api/runs.ts';
 import type { RunOwner } from '../../api/types.ts';
 import { DataTable } from '../../parts/data-table.tsx';
 import { bytes, count } from '../../parts/numbers.ts';
 import { Problem } from '../../parts/problem.tsx';
+import { forkOf } from '../../parts/runs/starts.ts';
 import { When } from '../../parts/when.tsx';
 
 const STATES = {
@@ -13,8 +15,8 @@ const STATES = {
   quarantined: 'put aside: it did not verify',
 } as const;
 
-/** What a run can go on from, newest first. */
-export function Checkpoints({ owner, run }: { owner: RunOwner; run: number }) {
+/** What a run can go on from, and others begin from, newest first. `isTrained`: they hold weights, and not a part of an index. */
+export function Checkpoints({ owner, run, isTrained }: { owner: RunOwner; run: number; isTrained: boolean }) {
   const { data, error } = useQuery(checkpointsQuery(owner, run));
   if (!data) return <Problem error={error} title="The checkpoints cannot be read" />;
   if (data.items.length === 0) return <Text>No checkpoint has been saved yet.</Text>;
@@ -29,7 +31,21 @@ export function Checkpoints({ owner, run }: { owner: RunOwner; run: number }) {
           <Table.Th scope="row">{count(checkpoint.step)}</Table.Th>
           <Table.Td>{checkpoint.epoch.toFixed(2)}</Table.Td>
           <Table.Td className="no-wrap">{bytes(checkpoint.bytes)}</Table.Td>
-          <Table.Td>{STATES[checkpoint.state]}</Table.Td>
+          <Table.Td>
+            {STATES[checkpoint.state]}
+            {checkpoint.state === 'complete' && isTrained && (
+              <>
+                {' · '}
+                <Anchor
+                  component={Link}
+                  href={forkOf(owner, run, checkpoint.step)}
+                  aria-label={`Fork at step ${checkpoint.step}`}
+                >
+                  Fork
+                </Anchor>
+              </>
+            )}
+          </Table.Td>
           <Table.Td className="no-wrap">
             <When at={checkpoint.created_at} />
           </Table.Td>

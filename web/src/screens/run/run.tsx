@@ -18,6 +18,7 @@ import { shown, UserText } from '../../parts/user-text.tsx';
 import { When } from '../../parts/when.tsx';
 import { Actions } from './actions.tsx';
 import { Checkpoints } from './checkpoints.tsx';
+import { Descent } from './descent.tsx';
 import { Events } from './events.tsx';
 import { Log } from './log.tsx';
 import { Phases } from './phases.tsx';
@@ -151,6 +152,7 @@ function OneRun({
           )}
           <WorkflowLink workflowId={run.workflow_id} />
         </div>
+        <Descent run={run} />
         <Text component="div">
           <UserText>{whyOf(now)}</UserText>
         </Text>
@@ -168,7 +170,9 @@ function OneRun({
           <Events owner={owner} run={run.number} events={stream.events} older={stream.olderEvents} />
         )}
         {tab === 'log' && <Log owner={owner} run={run.number} isOpen={isOpen(now.status)} />}
-        {tab === 'checkpoints' && <Checkpoints owner={owner} run={run.number} />}
+        {tab === 'checkpoints' && (
+          <Checkpoints owner={owner} run={run.number} isTrained={data.training_type !== 'rag'} />
+        )}
         {tab === 'mixture' && <Plan plan={run.plan} isProject={owner.kind === 'project'} />}
         {tab === 'settings' && <Settings run={run} />}
         {tab === 'report' && <Report owner={owner} run={run} />}

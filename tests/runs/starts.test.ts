@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { UserError } from '../../src/platform/failure.ts';
+import { keepStart, keptStarts, startFolder, startIdentity, startOfOutput } from '../../src/runs/starts.ts';
+
+describe('what runs begin from', () => {
+  let home: string;
+  let folder: string;
+
+  beforeEach(async () => {
+    home = await mkdtemp(join(tmpdir(), 'mtm-test-'));
+    folder = join(home, 'adapter');
+    await mkdir(folder);
+    for (const name of ['adapter_config.json', 'adapter_model.safetensors', 'tokenizer.json', 'optimizer.pt'])
+      await writeFile(join(folder, name), name);
+  });
+  afterEach(() => rm(home, { recursive: true, force: true }));
+
+  const found = async () => {
+    const start = { kind: 'adapter', folder, name: 'run 1 of job 1' } as const;
+    return { ...start, sha256: await startIdentity(start) };
+  };
+
+  it('is kept without what only a training goes on with, and outlives whoever made it', async () => {
+    // Take every file in `linkStart` (src/runs/starts.ts) and the optimizer's is kept as well.
+    const start = await found();
+    await keepStart({ home }, start);
+    await rm(folder, { recursive: true });
+    await keepStart({ home }, start);
+    assert.deepEqual(await keptStarts({ home }), [start.sha256]);
+    const kept = ['adapter_config.json', 'adapter_model.safetensors', 'tokenizer.json'];
+    assert.deepEqual((await readdir(startFolder({ home }, start))).sort(), kept);
+    assert.equal(await startIdentity({ ...start, folder: startFolder({ home }, start) }), start.sha256);
+  });
+
+  it('is refused where it is another by now, or gone, and nothing of it is kept', async () => {
+    // Leave the comparison out in `keepStart` and what was changed is taken.
+    const start = await found();
+    await writeFile(join(folder, 'adapter_model.safetensors'), 'trained on');
+    const refusal = (message: RegExp) => (error: unknown) => error instanceof UserError && message.test(error.message);
+    await assert.rejects(
+      keepStart({ home }, start),
+      refusal(/is another than it was when the run was asked for\. Put it back/),
+    );
+    await rm(folder, { recursive: true });
+    await assert.rejects(keepStart({ home }, start), refusal(/run 1 of job 1, in .* is not there any more/));
+    assert.deepEqual(await keptStarts({ home }), []);
+  });
+
+  it('is the whole model where adapters lie upon other weights than the base model', async () => {
+    // Leave `liesUponStart` out in `startOfOutput` and it is an adapter, which is of no use upon the base model.
+    await writeFile(join(folder, 'manifest.json'), JSON.stringify({ adapter_upon: 'base', files: {} }));
+    assert.equal((await startOfOutput('lora', folder)).kind, 'adapter');
+    await writeFile(join(folder, 'manifest.json'), JSON.stringify({ adapter_upon: 'start', files: {} }));
+    assert.deepEqual(await startOfOutput('lora', folder), { kind: 'model', folder });
+    assert.equal((await startOfOutput('standard', folder)).kind, 'model');
+  });
+});
