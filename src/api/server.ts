@@ -20,6 +20,7 @@ import { addProjects } from './projects/routes.ts';
 import { addRuns } from './runs/routes.ts';
 import { addSession } from './session/routes.ts';
 import { addConfig } from './settings/routes.ts';
+import { addVersions } from './versions/routes.ts';
 
 /** The whole API as a Koa application, with the page. The models must be connected. */
 export function createApi(dependencies: ApiDependencies): Koa {
@@ -53,6 +54,7 @@ export function declareEndpoints(
   addDatasets(endpoints, dependencies, room);
   addJobs(endpoints, dependencies);
   addProjects(endpoints, dependencies);
+  addVersions(endpoints, dependencies);
   addRuns(endpoints, dependencies);
   addModels(endpoints, dependencies);
   addModelDownloads(endpoints, dependencies);

@@ -22,6 +22,7 @@ import * as estimates from './migrations/0019-estimates.ts';
 import * as modelDownloads from './migrations/0020-model-downloads.ts';
 import * as preferences from './migrations/0021-preferences.ts';
 import * as openAiMethods from './migrations/0026-openai-methods.ts';
+import * as gate from './migrations/0024-gate.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
 const MIGRATIONS = [
@@ -47,6 +48,7 @@ const MIGRATIONS = [
   modelDownloads,
   preferences,
   openAiMethods,
+  gate,
 ];
 export const MIGRATION_NAMES = MIGRATIONS.map(({ name }) => name);
 

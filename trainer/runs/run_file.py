@@ -51,6 +51,8 @@ class RunFile:
     today: str | None = None
     # Where is kept what the next training with this model need not do again. None: nowhere.
     cache_dir: Path | None = None
+    # What must hold for the model to be promoted, and what the current version did (validation/gate.py has its form). None: nothing.
+    gate: dict | None = None
 
     def __post_init__(self):
         require_types(self, lambda name: FIELDS.get(name, name))

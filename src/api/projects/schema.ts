@@ -7,6 +7,7 @@ import {
   MixingChoicesSchema,
 } from '../../models/runs/hyperparameter-choices.ts';
 import { RUN_STATUSES } from '../../models/runs/statuses.ts';
+import { GateSchema } from '../../models/versions/gate.ts';
 import { TRAINING_TYPES } from '../../trainer/training-types.ts';
 import {
   dateField,
@@ -40,6 +41,10 @@ const maxRows = z
   .max(10_000_000)
   .default(50_000)
   .openapi({ description: 'The most rows to train on, of all traits together.' });
+
+const gateField = z.union([GateSchema, z.null()]).openapi({
+  description: 'What must hold for a model to become the latest version by itself; null: nothing',
+});
 
 /** The reference's example. */
 const CHOSEN = {
@@ -75,6 +80,7 @@ const PROJECT = {
     ...trait,
   })),
   mixing: {},
+  gate: null,
   hyperparameters: {},
   current_epoch: 2,
   current_loss: 0.234,
@@ -95,6 +101,7 @@ export const ProjectCreate = z
     output_directory: z.string().min(1),
     traits: traitList,
     mixing: MixingChoicesSchema.optional(),
+    gate: gateField.optional(),
     ...AskedChoicesSchema.shape,
   })
   .openapi('ProjectCreate', { example: CHOSEN });
@@ -120,6 +127,7 @@ export const ProjectSchema = z
       }),
     ),
     mixing: MixingChoicesSchema,
+    gate: gateField,
     hyperparameters: HyperparameterChoicesSchema,
     current_epoch: z.int(),
     current_loss: z.number().nullable(),
@@ -149,7 +157,7 @@ export const ProjectPlanRequest = ProjectCreate.partial({ name: true, output_dir
       traits: [{ trait_type: 'coding', datasets: [{ dataset_id: 2, percentage: 100.0 }] }],
     },
   });
-export const ProjectPatch = metadataPatch.openapi('ProjectPatch');
+export const ProjectPatch = metadataPatch.extend({ gate: gateField.optional() }).openapi('ProjectPatch');
 
 const checked = z.object({ valid: z.boolean(), errors: z.array(z.string()) });
 export const ProjectValidationSchema = z

@@ -149,6 +149,12 @@ export const whichRun = {
   run: integerParam(1, 1_000_000).optional().openapi({ description: 'Number of the run; default: the latest' }),
 };
 export const RunQuery = z.strictObject(whichRun);
+/** The same of what a run has made. */
+export const OutputQuery = z.strictObject({
+  run: whichRun.run.openapi({
+    description: 'Number of the run; default: the latest version of a project, the newest completed run of a job',
+  }),
+});
 
 export const STREAM_PLACE = /^(0|[1-9][0-9]{0,18})-[0-9]{1,15}$/;
 export const EventsQuery = z.strictObject({

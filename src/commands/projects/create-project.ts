@@ -4,12 +4,14 @@ import { ProjectTrait } from '../../models/projects/project-trait.ts';
 import { TraitDataset } from '../../models/projects/trait-dataset.ts';
 import type { AskedChoices, MixingChoices } from '../../models/runs/hyperparameter-choices.ts';
 import { TrainingConfig } from '../../models/settings/training-config.ts';
+import type { Gate } from '../../models/versions/gate.ts';
 import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import type { Env } from '../../platform/env.ts';
 import type { TrainingType } from '../../trainer/training-types.ts';
 import { requireUsableDatasets } from '../datasets/require-usable-datasets.ts';
 import { resolveBatch } from '../estimates/resolve-batch.ts';
 import { requireTrainable } from '../runs/require-trainable.ts';
+import { requireGate } from '../versions/require-gate.ts';
 import { findProject } from './find-project.ts';
 import { checkTraits, datasetIdsOf, type TraitRequest, traitsOfSpec } from './trait-rules.ts';
 
@@ -24,18 +26,21 @@ export interface NewProject extends AskedChoices {
   output_directory: string;
   traits: TraitRequest[];
   mixing?: MixingChoices | undefined;
+  gate?: Gate | null | undefined;
 }
 
 /** Checks everything, then adds the project with its traits. It has no run until it is started. */
 export async function createProject(body: NewProject, env: Env, transaction: Transaction): Promise<Project> {
   const { name, description, base_model, embedding_model, training_type, max_rows, ...rest } = body;
-  const { output_directory, traits, mixing, ...choices } = rest;
+  const { output_directory, traits, mixing, gate = null, ...choices } = rest;
   const config = await TrainingConfig.current(transaction);
   const shares = checkTraits(traits);
   const planned = { training_type, base_model, max_rows, mixing, traits: traitsOfSpec(shares) };
   const { chosen } = await resolveBatch(env, config, planned, choices);
   const wanted = { training_type, base_model, embedding_model, hyperparameters: chosen };
   const { type, model } = requireTrainable(wanted, config);
+  const named = shares.map(({ trait_type }) => trait_type);
+  if (gate) requireGate(gate, type, named);
   await requireUsableDatasets(datasetIdsOf(shares), type, transaction);
   const directory = await resolveOutputDirectory(output_directory, env.outputRoots);
   const project = await Project.create(
@@ -48,6 +53,7 @@ export async function createProject(body: NewProject, env: Env, transaction: Tra
       max_rows,
       output_directory: directory,
       mixing: mixing ?? {},
+      gate,
       hyperparameters: chosen,
     },
     { transaction },

@@ -10,6 +10,7 @@ import {
 import type { TrainingType } from '../../trainer/training-types.ts';
 import type { HyperparameterChoices, MixingChoices } from '../runs/hyperparameter-choices.ts';
 import type { ShownRun } from '../runs/latest-run.ts';
+import type { Gate } from '../versions/gate.ts';
 import type { ProjectTrait } from './project-trait.ts';
 
 /** A training of several traits, each a mixture of datasets. Status and progress are those of its latest run. */
@@ -28,6 +29,8 @@ export class Project extends Model<InferAttributes<Project>, InferCreationAttrib
   /** Those that the user gave; the others come from the configuration when a run is made. */
   declare hyperparameters: HyperparameterChoices;
   declare mixing: CreationOptional<MixingChoices>;
+  /** What must hold for a model to be promoted by itself; null: every one that completes is. */
+  declare gate: CreationOptional<Gate | null>;
   declare latest_run_id: CreationOptional<number | null>;
   declare created_at: CreationOptional<Date>;
   declare updated_at: CreationOptional<Date>;
@@ -49,6 +52,7 @@ export function initProject(sequelize: Sequelize): void {
       output_directory: { type: DataTypes.TEXT, allowNull: false },
       hyperparameters: { type: DataTypes.JSONB, allowNull: false },
       mixing: { type: DataTypes.JSONB, allowNull: false, defaultValue: {} },
+      gate: DataTypes.JSONB,
       latest_run_id: DataTypes.INTEGER,
       created_at: DataTypes.DATE,
       updated_at: DataTypes.DATE,
