@@ -16,4 +16,5 @@ export type Project = Schemas['Project'];
 export type ProjectCreate = Schemas['ProjectCreate'];
 export type Report = Schemas['Report'];
 export type Run = Schemas['Run'];
+export type Version = Schemas['Version'];
 export type WorkerPool = Schemas['WorkerPool'];

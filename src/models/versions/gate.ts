@@ -25,7 +25,7 @@ const GateConditionSchema = z.strictObject({
 });
 
 /** What must hold for a model to be promoted by itself. */
-export const GateSchema = z.strictObject({ conditions: z.array(GateConditionSchema).min(1).max(20) }).openapi('Gate', {
+export const GateSchema = z.strictObject({ conditions: z.array(GateConditionSchema).min(1).max(20) }).openapi({
   example: {
     conditions: [
       { against: 'base', metric: 'loss', no_worse_by: 0.02 },
