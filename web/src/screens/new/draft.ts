@@ -3,6 +3,7 @@ import type { RequestFields } from '../../api/request-fields.ts';
 import type { Config } from '../../api/settings.ts';
 import type { Project, RunOwner } from '../../api/types.ts';
 import type { TraitType } from '../../parts/plan/traits.ts';
+import type { ConditionDraft } from './gate.ts';
 import { type Share, WHOLE } from './shares.ts';
 
 export type Kind = RunOwner['kind'];
@@ -45,6 +46,7 @@ export interface Draft {
   maxRows: string;
   outputDirectory: string;
   mixing: Record<string, string>;
+  gate: ConditionDraft[];
   startsNow: boolean;
 }
 
@@ -76,6 +78,7 @@ export function emptyDraft(kind: Kind, { config }: Ground, model: string): Draft
     maxRows: '',
     outputDirectory: '',
     mixing: {},
+    gate: [],
     startsNow: true,
   };
 }
