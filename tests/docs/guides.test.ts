@@ -13,7 +13,19 @@ import { putTinyModel } from '../support/tiny-models.ts';
  * The examples of the guides, as they are written. Break one by another name for an option in docs/training.md.
  * Models are the tiny ones of the tests under the names of the guides, and the address is that of a service of the test's own.
  */
-const GUIDES = ['api', 'cli', 'data', 'estimates', 'mixing', 'models', 'operating', 'promotion', 'rag', 'training', 'workers'];
+const GUIDES = [
+  'api',
+  'cli',
+  'data',
+  'estimates',
+  'mixing',
+  'models',
+  'operating',
+  'promotion',
+  'rag',
+  'training',
+  'workers',
+];
 /** The tiny models, and the names of the guides' models that they go by. */
 const MODELS = [
   [TINY_MODEL, 'HuggingFaceTB/SmolLM2-135M-Instruct-dequantized-q4_1'],

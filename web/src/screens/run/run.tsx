@@ -26,7 +26,7 @@ import { Report } from './report.tsx';
 import { Settings } from './settings.tsx';
 import { Start } from './start.tsx';
 import { useRunStream } from './use-run-stream.ts';
-import { Versions } from './versions.tsx';
+import { NotPromoted, Versions } from './versions.tsx';
 
 const CurvesTab = lazy(() => import('./curves.tsx'));
 
@@ -151,6 +151,7 @@ function OneRun({
         </Text>
         <RunProgress run={now} name={data.name} />
       </Stack>
+      {owner.kind === 'project' && run.status === 'completed' && <NotPromoted id={owner.id} run={run.number} />}
       <Phases reached={stream.phases} />
       {stream.refusal !== null && <Alert color="yellow">{stream.refusal}</Alert>}
       <NamedTabs names={tabs} tab={tab}>

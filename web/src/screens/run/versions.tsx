@@ -1,4 +1,4 @@
-import { Button, Group, List, Stack, Table, Text, TextInput } from '@mantine/core';
+import { Alert, Button, Group, List, Stack, Table, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { runsKey } from '../../api/runs.ts';
@@ -82,6 +82,18 @@ function Row({ version, onPromote }: { version: Version; onPromote: () => void }
         )}
       </Table.Td>
     </Table.Tr>
+  );
+}
+
+/** Of a run whose gate keeps it from being served: why. Nothing of any other. */
+export function NotPromoted({ id, run }: { id: number; run: number }) {
+  const { data } = useQuery(versionsQuery(id));
+  const version = data?.items.find((each) => each.version === run);
+  if (!version?.gate || version.gate.verdict === 'passed' || version.is_latest) return null;
+  return (
+    <Alert color="yellow" title="Not promoted">
+      <UserText>{version.gate.summary}</UserText>
+    </Alert>
   );
 }
 
