@@ -21,8 +21,8 @@ import * as deletedModels from './migrations/0018-deleted-models.ts';
 import * as estimates from './migrations/0019-estimates.ts';
 import * as modelDownloads from './migrations/0020-model-downloads.ts';
 import * as preferences from './migrations/0021-preferences.ts';
-import * as openAiMethods from './migrations/0026-openai-methods.ts';
 import * as gate from './migrations/0024-gate.ts';
+import * as openAiMethods from './migrations/0026-openai-methods.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
 const MIGRATIONS = [
@@ -47,8 +47,8 @@ const MIGRATIONS = [
   estimates,
   modelDownloads,
   preferences,
-  openAiMethods,
   gate,
+  openAiMethods,
 ];
 export const MIGRATION_NAMES = MIGRATIONS.map(({ name }) => name);
 
