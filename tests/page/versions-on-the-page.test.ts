@@ -42,7 +42,8 @@ describePage('versions on the page', (visit) => {
     await page.getByRole('alert').getByText('Failed: the loss on each trait').waitFor();
     await page.getByRole('tab', { name: 'versions' }).click();
     await page.getByText('No version is served: none has passed the gate.').waitFor();
-    await page.getByText(/^Failed: the loss on each trait must be better than its base by 50: coding \(/).waitFor();
+    const table = page.getByRole('table');
+    await table.getByText(/^Failed: the loss on each trait must be better than its base by 50: coding \(/).waitFor();
     await assertNoBarriers(visitor, 'versions');
     await page.getByRole('button', { name: 'Promote version 1' }).click();
     const dialog = page.getByRole('dialog');
@@ -52,7 +53,7 @@ describePage('versions on the page', (visit) => {
     await assertNoBarriers(visitor, 'the reason for a promotion');
     await send.click();
     await page.getByText('Version 1 is the latest').waitFor();
-    await page.getByText('Tried it by hand').waitFor();
+    await table.getByText('Tried it by hand').waitFor();
     await page.getByRole('button', { name: 'Roll back' }).click();
     await dialog.getByLabel('Reason').fill('No');
     await dialog.getByRole('button', { name: 'Roll back' }).click();
