@@ -43,7 +43,7 @@ export function Versions({ id }: { id: number }) {
           </Button>
         )}
       </Group>
-      <DataTable label="Versions, newest first" heads={['Version', 'Status', 'Trained', 'Gate', '']}>
+      <DataTable label="Versions, newest first" heads={['Version', 'Status', 'Trained', 'Gate', 'Change']}>
         {data.items.map((version) => (
           <Row key={version.version} version={version} onPromote={() => setAsked({ version: version.version })} />
         ))}
