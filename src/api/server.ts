@@ -21,6 +21,7 @@ import { addRuns } from './runs/routes.ts';
 import { addSession } from './session/routes.ts';
 import { addConfig } from './settings/routes.ts';
 import { addSweeps } from './sweeps/routes.ts';
+import { addVersions } from './versions/routes.ts';
 
 /** The whole API as a Koa application, with the page. The models must be connected. */
 export function createApi(dependencies: ApiDependencies): Koa {
@@ -55,6 +56,7 @@ export function declareEndpoints(
   addJobs(endpoints, dependencies);
   addProjects(endpoints, dependencies);
   addSweeps(endpoints, dependencies);
+  addVersions(endpoints, dependencies);
   addRuns(endpoints, dependencies);
   addModels(endpoints, dependencies);
   addModelDownloads(endpoints, dependencies);

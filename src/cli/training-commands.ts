@@ -3,6 +3,7 @@ import { addHyperparameters } from './jobs/hyperparameter-options.ts';
 import { checkpointIn, startIn } from './jobs/start-name.ts';
 import { ID, type RunName, runNameOf } from './runs/run-name.ts';
 import { action } from './session.ts';
+import { wholeNumber } from './whole-number.ts';
 
 export function addTrain(program: Command): void {
   const train = program
@@ -63,7 +64,7 @@ export function addProject(program: Command): void {
   const project = program
     .command('project')
     .helpGroup('Train')
-    .description('of many datasets: create -f, plan -f, start, list, show');
+    .description('of many datasets: create -f, start, list, versions');
   const fromFile = (name: string, does: string) =>
     project
       .command(name)
@@ -90,10 +91,35 @@ export function addProject(program: Command): void {
     .description('all projects, newest first')
     .action(action(async (session) => (await load()).projectList(session)));
   addShow(project);
+  addVersions(project);
   project
     .command('schema')
     .description('the JSON schema of a project file, for editors')
     .action(async () => (await load()).printSchema());
+}
+
+function addVersions(project: Command): void {
+  const load = () => import('./projects/versions.ts');
+  const onProject = (name: string, does: string) =>
+    project.command(name).argument('<id>', 'project-1', runNameOf).description(does);
+  onProject('versions', 'its versions: which is served, and why others are not').action(
+    action(async (session, name: RunName) => (await load()).projectVersions(session, name)),
+  );
+  onProject('promote', 'make a version the latest, whatever its gate said')
+    .argument('<version>', 'the number of its run', wholeNumber)
+    .requiredOption('--reason <text>', 'why; kept in the history')
+    .action(
+      action(async (session, name: RunName, version: number, options: { reason: string }) =>
+        (await load()).projectPromote(session, name, version, options),
+      ),
+    );
+  onProject('rollback', 'make the version before the latest again')
+    .requiredOption('--reason <text>', 'why; kept in the history')
+    .action(
+      action(async (session, name: RunName, options: { reason: string }) =>
+        (await load()).projectRollBack(session, name, options),
+      ),
+    );
 }
 
 export function addJob(program: Command): void {

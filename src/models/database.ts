@@ -21,6 +21,7 @@ import { initRunMetric } from './runs/run-metric.ts';
 import { initVote } from './runs/vote.ts';
 import { initTrainingConfig } from './settings/training-config.ts';
 import { initSweep } from './sweeps/sweep.ts';
+import { initPromotion, Promotion } from './versions/promotion.ts';
 
 // bigint columns hold bytes, rows and tokens: all below 2^53, so numbers are exact and strings would only be a trap.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
@@ -83,6 +84,7 @@ export function connectModels(
     initExport,
     initRunMeasurement,
     initSweep,
+    initPromotion,
   ]) {
     init(sequelize);
   }
@@ -92,6 +94,7 @@ export function connectModels(
   ProjectTrait.hasMany(TraitDataset, { as: 'datasets', foreignKey: 'trait_id' });
   Run.belongsTo(Job, { as: 'job', foreignKey: 'job_id', constraints: false });
   Run.belongsTo(Project, { as: 'project', foreignKey: 'project_id', constraints: false });
+  Promotion.belongsTo(Run, { as: 'run', foreignKey: 'run_id' });
   Run.hasMany(Checkpoint, { as: 'checkpoints', foreignKey: 'run_id' });
   return sequelize;
 }

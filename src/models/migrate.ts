@@ -23,6 +23,7 @@ import * as modelDownloads from './migrations/0020-model-downloads.ts';
 import * as preferences from './migrations/0021-preferences.ts';
 import * as exported from './migrations/0022-exports.ts';
 import * as sweeps from './migrations/0023-sweeps.ts';
+import * as gate from './migrations/0024-gate.ts';
 import * as descent from './migrations/0025-descent.ts';
 import * as openAiMethods from './migrations/0026-openai-methods.ts';
 
@@ -49,8 +50,9 @@ const MIGRATIONS = [
   estimates,
   modelDownloads,
   preferences,
-  sweeps,
   exported,
+  sweeps,
+  gate,
   descent,
   openAiMethods,
 ];

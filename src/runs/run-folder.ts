@@ -160,10 +160,9 @@ export class RunFolder {
   /**
    * Moves a finished model to its place, where it is whole from the first moment on. May be done again, also by two at once:
    * what is in its place is known by the hash of its manifest.
-   * @returns a sentence where the link `latest` could not be set, which is a convenience
    * @throws Error when the model is neither at `staging` nor in its place
    */
-  async publish(staging: string, manifestSha256: string | undefined): Promise<string | null> {
+  async publish(staging: string, manifestSha256: string | undefined): Promise<void> {
     await this.requireNoLinks();
     const { output } = this.paths;
     for (;;) {
@@ -179,7 +178,6 @@ export class RunFolder {
         await ifThere(rename(output, `${output}.older-${Date.now()}`));
       }
     }
-    return await this.#linkLatest();
   }
 
   /** Removes what a run needs only until its model is published: checkpoints with their optimizers, and token caches. */
@@ -197,7 +195,11 @@ export class RunFolder {
     await rm(this.paths.dir, { recursive: true, force: true });
   }
 
-  async #linkLatest(): Promise<string | null> {
+  /**
+   * Sets the link `latest` beside the published model to it.
+   * @returns a sentence where it could not be set, which is a convenience
+   */
+  async linkLatest(): Promise<string | null> {
     const { output } = this.paths;
     const directory = dirname(output);
     const latest = join(directory, 'latest');

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { GateToHold } from './gate-result.ts';
 import type { Hyperparameters } from './hyperparameters.ts';
 import type { TrainingType } from './training-types.ts';
 
@@ -65,6 +66,8 @@ export interface RunFile {
   today?: string | undefined;
   /** Where is kept what the next training with the same model need not do again. Not there: nowhere. */
   cache_dir?: string | undefined;
+  /** Of validate: what must hold for the model to be promoted. */
+  gate?: GateToHold | null;
   /** max_new_tokens null: as many as most answers need several times over, and more where a model thinks first (trainer/evaluation/generation.py). */
   validation: { max_rows_per_trait: number; max_new_tokens: number | null };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { GateResultSchema, HeldOutSchema } from './gate-result.ts';
 
 const step = z.number().int().nonnegative();
 
@@ -99,6 +100,10 @@ export const ValidationResultSchema = z.object({
       score_difference: difference.nullable().optional(),
     }),
   ),
+  /** Row by row. Not there in results from before, nor of rag. */
+  held_out: HeldOutSchema.optional(),
+  /** What became of the gate of its project; null where there is none. */
+  gate: GateResultSchema.nullable().optional(),
   samples: z.array(
     z.object({ trait: z.string(), prompt: z.string(), expected: z.string(), base: z.string(), tuned: z.string() }),
   ),

@@ -59,6 +59,8 @@ const ORDINARY: Record<string, (world: ContractWorld) => Partial<Sent>> = {
   'PATCH /projects/{id}': () => ({ body: { name: 'other' } }),
   'POST /projects/{id}/start': () => ({ body: {} }),
   'POST /projects/{id}/retry': () => ({ body: { fresh: true } }),
+  'POST /projects/{id}/promote': () => ({ body: { version: 1, reason: 'why not' } }),
+  'POST /projects/{id}/rollback': () => ({ body: { reason: 'why not' } }),
   'POST /projects/plan': ({ datasetId }) => ({ body: { traits: traitsOf(datasetId) } }),
   'POST /projects/validate-output-dir': () => ({ body: { output_directory: 'out' } }),
   'POST /projects/validate-model': () => ({ body: { model_name: TINY_MODEL } }),
@@ -147,6 +149,27 @@ const withBody =
   (world, sent) =>
     world.send({ ...sent, body });
 
+/** Changes which versions the completed project has had as its latest. */
+const withPromotions =
+  (sql: string, then: Case): Case =>
+  async (world, sent) => {
+    const database = new pg.Client(world.servers.databaseUrl);
+    await database.connect();
+    await database.query(sql, [world.completed.project]);
+    await database.end();
+    return await then(world, sent);
+  };
+const NO_LATEST = 'DELETE FROM promotions WHERE project_id = $1';
+const LATEST_AGAIN = `INSERT INTO promotions (project_id, run_id, how, reason, returns_to_id)
+  SELECT project_id, run_id, 'promoted', 'again', id FROM promotions WHERE project_id = $1 ORDER BY id DESC LIMIT 1`;
+/** With a key that the same was asked under, for another reason. */
+const forAnotherReason: Case = async (world, sent) => {
+  const headers = { 'Idempotency-Key': randomUUID() };
+  await world.send({ ...sent, headers });
+  return await world.send({ ...sent, headers, body: { ...(sent.body as object), reason: 'another' } });
+};
+const asOrdinary: Case = (world, sent) => world.send(sent);
+
 /** What takes rows of hundreds of megabytes: see tests/datasets/limits.test.ts. */
 const ELSEWHERE = new Set(['GET /datasets/{id}/preview 400']);
 
@@ -213,6 +236,13 @@ const SPECIAL: Record<string, Case> = {
   'PATCH /config/ 400': withBody({ model_aliases: { other: 'none/such' } }),
   'POST /session 400': withBody({ api_key: 'none-of-yours' }),
   'POST /projects/ 400': (world, sent) => world.send({ ...sent, body: { ...(sent.body as object), ...OUTSIDE } }),
+  'PATCH /projects/{id} 400': withBody({ gate: { conditions: [{ against: 'base', metric: 'loss' }] } }),
+  'POST /projects/{id}/promote 200': withPromotions(NO_LATEST, asOrdinary),
+  'POST /projects/{id}/promote 400': asOrdinary,
+  'POST /projects/{id}/promote 409': withPromotions(NO_LATEST, forAnotherReason),
+  'POST /projects/{id}/rollback 200': withPromotions(LATEST_AGAIN, asOrdinary),
+  'POST /projects/{id}/rollback 400': aboutUnstarted,
+  'POST /projects/{id}/rollback 409': withPromotions(LATEST_AGAIN, forAnotherReason),
   'POST /projects/plan 400': withBody({ traits: [] }),
   'POST /projects/validate-output-dir 400': withBody(OUTSIDE),
   'DELETE /projects/{id} 204': aboutCancelled,

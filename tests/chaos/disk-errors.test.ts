@@ -53,7 +53,7 @@ describe('a disk with errors', function () {
       const { RunFolder } = await import('./src/runs/run-folder.ts');
       const { isOfTheMachine } = await import('./src/platform/failure-of.ts');
       const folder = new RunFolder({ home: ${JSON.stringify(cache)} }, { id: 7, workflow_id: 'job-7-run-1', spec: { output_directory: ${JSON.stringify(out)} } });
-      const ended = await folder.publish(folder.paths.staging(1), undefined).then((said) => said, (error) => isOfTheMachine(error) ? 'again' : String(error));
+      const ended = await folder.publish(folder.paths.staging(1), undefined).then(() => folder.linkLatest()).catch( (error) => isOfTheMachine(error) ? 'again' : String(error));
       console.log(JSON.stringify(ended));`;
     const { variables } = shim;
     const publish = async (): Promise<string | null> => {

@@ -57,7 +57,7 @@ describe('the file calls of a process', function () {
   it('leave nothing of ours to a loss of power where folders are made and a model is published', async function () {
     if (!shim) return this.skip();
     // Before, the names of new folders were not synced. Let makeFolder (src/platform/durable-files.ts) only make them and they are lost.
-    // Nor was the link `latest`: take makeDurable out of #linkLatest (src/runs/run-folder.ts) and it is.
+    // Nor was the link `latest`: take makeDurable out of linkLatest (src/runs/run-folder.ts) and it is.
     const own = await mkdtemp(join(tmpdir(), 'mtm-test-'));
     const other = await FilesShim.build(
       ['uploads', 'datasets', 'runs', 'out'].map((name) => join(own, name)),
@@ -77,7 +77,8 @@ describe('the file calls of a process', function () {
         const staging = folder.paths.staging(1);
         await makeFolder(staging);
         await writeDurably(staging + '/manifest.json', '{}');
-        await folder.publish(staging, undefined);`;
+        await folder.publish(staging, undefined);
+        await folder.linkLatest();`;
       await execa(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], {
         cwd: PROJECT_ROOT,
         env: other.variables,

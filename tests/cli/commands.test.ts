@@ -219,6 +219,29 @@ describe('the command line', function () {
     await fails(1, /torn\.yaml is no YAML/, 'project', 'plan', '-f', 'torn.yaml');
   });
 
+  it('shows the versions of a project, and what cannot be made its latest', async () => {
+    // Leave projectOf out of src/cli/projects/versions.ts, and job-1 is asked for as project-1.
+    const { latest, items } = await documented('GET /projects/{id}/versions', 200, 'project', 'versions', 'project-1');
+    assert.deepEqual([latest, (items as { model: string }[]).map(({ model }) => model)], [1, ['project-1:1']]);
+    assert.match(
+      (await cli.mtm('project', 'versions', 'project-1')).stdout,
+      /1 +passed +project-1:1 +latest, candidate/,
+    );
+    const why = ['--reason', 'to see'];
+    await fails(
+      1,
+      /version is 1, which is the latest of project 1 already/,
+      'project',
+      'promote',
+      'project-1',
+      '1',
+      ...why,
+    );
+    await fails(1, /Project 1 has no version before 1/, 'project', 'rollback', 'project-1', ...why);
+    await fails(2, /required option '--reason <text>'/, 'project', 'rollback', 'project-1');
+    await fails(2, /job-1 is not a project/, 'project', 'versions', 'job-1');
+  });
+
   it('compares, downloads on from where it broke off, and shows logs', async () => {
     const { runs, reports } = await cli.json('compare', 'job-1', 'project-1');
     assert.deepEqual([(runs as unknown[]).length, (reports as unknown[]).length], [2, 2]);

@@ -22,6 +22,7 @@ const GUIDES = [
   'mixing',
   'models',
   'operating',
+  'promotion',
   'rag',
   'sweeps',
   'training',

@@ -20,6 +20,8 @@ from ..tokens.encoding import Example, encode_row, is_text
 from .answer_loss import AnswerLoss, most_logits
 
 MOST_BATCH_ROWS = 8
+# Of its hash: no two of a project's rows share them by chance.
+IDENTITY_CHARACTERS = 16
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class HeldOutRow:
     question: Question | None
     # Of a pair of answers, the same with the one that was rejected.
     rejected: list[Example] | None = None
+    # Where it comes from.
+    source: Conversation | None = None
 
     @property
     def all_examples(self) -> list[Example]:
@@ -83,7 +87,7 @@ def by_trait(
         rows = traits.setdefault(row.trait, [])
         try:
             if len(rows) < most and all(sides := [encode_row(template, side, longest, "truncate", choices).examples for side in row.sides]):
-                rows.append(HeldOutRow(sides[0], question_of(template, row, longest, context, choices), *sides[1:]))
+                rows.append(HeldOutRow(sides[0], question_of(template, row, longest, context, choices), *sides[1:], source=row))
         except BadInput as failure:
             reason = f"{place_of(row, number, 'held-out data', names)}: {failure}"
             if refused is None:
@@ -160,5 +164,14 @@ def fingerprint(traits: dict[str, list[HeldOutRow]]) -> str:
     """Of the rows of each trait, as they are measured: whether two measurements are of the same."""
     digest = hashlib.sha256()
     for trait, rows in sorted(traits.items()):
-        digest.update(json.dumps([trait, [[[int(id) for id in part] for example in row.all_examples for part in (example.ids, example.labels)] for row in rows]]).encode())
+        digest.update(json.dumps([trait, [_measured(row) for row in rows]]).encode())
     return digest.hexdigest()
+
+
+def identity_of(row: HeldOutRow) -> str:
+    """Of one row, as it is measured: the same in every run that holds it out, whatever else that holds out."""
+    return hashlib.sha256(json.dumps(_measured(row)).encode()).hexdigest()[:IDENTITY_CHARACTERS]
+
+
+def _measured(row: HeldOutRow) -> list:
+    return [[[int(id) for id in part] for part in (example.ids, example.labels)] for example in row.all_examples]

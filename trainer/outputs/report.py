@@ -78,6 +78,8 @@ def _training(history: History) -> dict | None:
 def _markdown(run: RunFile, report: dict, history: History, has_curves: bool) -> str:
     what = "as an index" if run.training_type == "rag" else "fine-tuned"
     sections = [f"# {cell(run.model_name)}, {what}: report", _verdict(report)]
+    if report.get("gate"):
+        sections.append(f"## The gate\n\n{_gate(report['gate'])}")
     if report["traits"]:
         sections.append(f"## Base and tuned on held-out rows\n\n{_traits(report)}")
     if report.get("against_training"):
@@ -104,6 +106,26 @@ def _verdict(report: dict) -> str:
     files = f"All {len(report['files']['files_checked'])} files are there and as they were written, and the model loads and generates."
     loud = LOUD.get(report["verdict"])
     return f"{loud + ' ' if loud else ''}{cell(report['summary'])}\n\n{files}"
+
+
+GATED = {
+    "passed": "✅ **It passes the gate of its project.**",
+    "failed": "⛔ **It fails the gate of its project, and is not promoted.**",
+    "undecided": "⚠️ **What must be shown is not: these rows do not decide the gate of its project, and it is not promoted.**",
+}
+
+
+def _gate(gate: dict) -> str:
+    """What was asked, what became of it, and the rows that decided."""
+
+    def conditions():
+        for condition in gate["conditions"]:
+            yield f"- {cell(condition['summary'])}"
+            for trait in condition["traits"]:
+                yield from (f"  - {cell(trait['trait'])}: {cell(row['said'])}" for row in trait["decided_by"])
+
+    told = "In brackets: between which bounds the difference lies on rows like these. A regression counts only where all of it is beyond the bound, an improvement where all of it clears it."
+    return "\n".join([f"{GATED[gate['verdict']]}\n", *conditions(), f"\n{told}"])
 
 
 def _preferences(report: dict) -> str:

@@ -10,7 +10,7 @@ from typing import get_args
 
 from ..platform.failures import BadInput
 
-TYPE_NAMES = {int: "a whole number", float: "a number", str: "a text", list: "a list", Path: "a text (a path)", bool: "true or false", NoneType: "null"}
+TYPE_NAMES = {int: "a whole number", float: "a number", str: "a text", list: "a list", dict: "an object", Path: "a text (a path)", bool: "true or false", NoneType: "null"}
 
 
 def kinds_of(field) -> tuple:

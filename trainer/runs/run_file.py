@@ -60,6 +60,8 @@ class RunFile:
     cache_dir: Path | None = None
     # After so many steps it measures, saves and stops, as if it had been told to: others are to be compared with it there. None: nowhere.
     hold_step: int | None = None
+    # What must hold for the model to be promoted, and what the current version did (validation/gate.py has its form). None: nothing.
+    gate: dict | None = None
 
     def __post_init__(self):
         require_types(self, lambda name: FIELDS.get(name, name))

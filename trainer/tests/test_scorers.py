@@ -35,7 +35,7 @@ class Scorers(unittest.TestCase):
         for text, number in cases.items():
             self.assertEqual(last_number(text), number, text[:20])
         scores = score_by_format(["#### 10", "#### 2,000", "so"], ["10", "It is 2000.00", "so"], ["11", "#### 2000 or 3", "no"])
-        self.assertEqual(scores, ("number", [1.0, 1.0], [0.0, 0.0]))
+        self.assertEqual(scores, ("number", [0, 1], [1.0, 1.0], [0.0, 0.0]))
 
     def test_json_fields(self):
         expected = '{"name": "Ann", "age": 3, "tags": ["a"], "ok": true}'

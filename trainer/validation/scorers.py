@@ -29,14 +29,15 @@ def scorer_of(expected: list[str]) -> Scorer | None:
     return next((scorer for scorer in SCORERS if 2 * sum(map(scorer.has_format, expected)) > len(expected)), None)
 
 
-def score_by_format(expected: list[str], base: list[str], tuned: list[str]) -> tuple[str, list[float], list[float]] | None:
-    """The scorer, and the scores of what base and tuned answered to each row whose expected answer has its format; None for free text."""
+def score_by_format(expected: list[str], base: list[str], tuned: list[str]) -> tuple[str, list[int], list[float], list[float]] | None:
+    """The scorer, the places of the rows whose expected answer has its format, and the scores of what base and tuned answered to each of these;
+    None for free text."""
     scorer = scorer_of(expected)
     if scorer is None:
         return None
     rows = [number for number, text in enumerate(expected) if scorer.has_format(text)]
     scores = ([scorer.score(expected[row], texts[row]) for row in rows] for texts in (base, tuned))
-    return scorer.name, *scores
+    return scorer.name, rows, *scores
 
 
 def last_number(text: str) -> Fraction | None:

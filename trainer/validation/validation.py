@@ -19,6 +19,7 @@ from ..runs.checkpoints import MANIFEST, sha256_of
 from ..runs.run_file import RunFile
 from .comparison import Done, compare
 from .exported import NO_ROOM, against_training, beyond_margin, lost_in_16_bits, unchanged
+from .gate import judge
 from .progress import Progress
 
 MOST_TOLD_CHARACTERS = 500  # Of a sample, in the event. The report has all of it, with the conversation before.
@@ -145,7 +146,7 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events, dev
         compared["summary"] += f" Its base is what the run began from here ({run.start_name}), not {run.model_name} as it is."
     if left_out := sorted({row.trait for row in conversations} - traits.keys()):
         compared["summary"] += f" Not compared on {', '.join(left_out)}: no held-out row has an answer within max_length ({max_length} tokens) and the model's context."
-    return {**found, **compared}
+    return {**found, **compared, "gate": judge(run.gate, compared["held_out"])}
 
 
 def spread_over_gpus() -> str | None:

@@ -7,10 +7,12 @@ import { RunEvent } from '../../models/runs/run-event.ts';
 import type { RunSpec } from '../../models/runs/run-spec.ts';
 import { isFinal, type RunStatus } from '../../models/runs/statuses.ts';
 import { transition } from '../../models/runs/transition.ts';
+import { lockVersions, settle } from '../../models/versions/settle.ts';
 import type { Env } from '../../platform/env.ts';
 import { RunFolder } from '../../runs/run-folder.ts';
 import { startIdentity, startOfOutput } from '../../runs/starts.ts';
 import { FAILURE_TYPES, type FinishInput, type TrainingOutcome } from '../../workflows/contract.ts';
+import { linkLatest } from '../versions/link-latest.ts';
 import { measurementOf } from './measured.ts';
 import { knownManifestSha256 } from './train-model.ts';
 
@@ -28,6 +30,8 @@ export function createFinishRun(env: Env) {
       else await transition({ runId, to: outcome, phase: 'finished', ...endOf(outcome, errorClass, message) });
     }
     const ended = await Run.findByPk(runId, { rejectOnEmpty: true });
+    // Also where it was killed between the two: the row has decided, and the link follows it.
+    if (ended.status === 'completed') await linkOrWarn(env, ended);
     // Before the run is closed: nobody else asks after that.
     if (ended.status === 'cancelled' && outcome !== 'cancelled') await cancelOwnWorkflow();
     await closeRun(env, run);
@@ -67,20 +71,27 @@ async function complete(env: Env, run: Run): Promise<void> {
   const folder = new RunFolder(env, run);
   // First: from here on it cannot be cancelled any more, so that no model is published of a run that was.
   if (!(await intendToPublish(run.id, folder.paths.output))) return;
-  const warning = await folder.publish(run.result.staging_path, knownManifestSha256(run));
-  if (warning !== null) await RunEvent.create({ run_id: run.id, kind: 'warning', data: { message: warning } });
+  await folder.publish(run.result.staging_path, knownManifestSha256(run));
   // A validated run was handed back to the queue; from there the table leads to completed by way of running.
   await transition({ runId: run.id, from: ['queued'], to: 'running', phase: 'publishing' });
   const set = { output_path: folder.paths.output, progress: 100 };
   const measured = await whatItShowed(env, run);
   const next = await nextSpec(run, folder.paths.output);
   await connection().transaction(async (transaction) => {
+    if (run.project_id !== null) await lockVersions(run.project_id, transaction);
     const completed = await transition({ runId: run.id, to: 'completed', phase: 'finished', set, transaction });
-    if (completed && measured) await RunMeasurement.keep(measured, transaction);
+    if (!completed) return;
+    if (completed.project_id !== null) await settle(completed, completed.project_id, transaction);
+    if (measured) await RunMeasurement.keep(measured, transaction);
     // With the end of the first, or not at all: a run that has ended is never looked at again.
-    if (completed && next && run.project_id !== null)
-      await createRun({ kind: 'project', id: run.project_id }, next, transaction);
+    if (next && run.project_id !== null) await createRun({ kind: 'project', id: run.project_id }, next, transaction);
   });
+}
+
+/** A link that cannot be set is a convenience that is missing, and told. */
+async function linkOrWarn(env: Env, run: Run): Promise<void> {
+  const message = await linkLatest(env, run);
+  if (message !== null) await RunEvent.create({ run_id: run.id, kind: 'warning', data: { message } });
 }
 
 /** What the run is to do that follows this one; null: none does. */

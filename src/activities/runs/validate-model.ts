@@ -1,11 +1,14 @@
 import { ApplicationFailure } from '@temporalio/activity';
+import { Project } from '../../models/projects/project.ts';
 import type { Lease } from '../../models/runs/lease.ts';
 import type { Run } from '../../models/runs/run.ts';
 import { recordCompared, recordEvent, recordValidation } from '../../models/runs/run-progress.ts';
 import { trainerHyperparameters } from '../../models/runs/run-spec.ts';
+import { latestPromotion } from '../../models/versions/served-run.ts';
 import { exists } from '../../platform/files.ts';
 import { RunFolder } from '../../runs/run-folder.ts';
 import type { RunPaths } from '../../runs/run-paths.ts';
+import type { GateToHold } from '../../trainer/gate-result.ts';
 import { type ValidationResult, ValidationResultSchema } from '../../trainer/results.ts';
 import { FAILURE_TYPES, type GaveWay, type RunRef } from '../../workflows/contract.ts';
 import { currentSplit } from './batch-split.ts';
@@ -49,6 +52,7 @@ export function createValidateModel(context: TrainingWorkerContext) {
                 known_checkpoint_step: null,
                 known_manifest_sha256: knownManifestSha256(run),
                 save_share: null,
+                gate: await gateOf(run),
               },
               hold,
               stopGraceMs: () => 0,
@@ -90,6 +94,17 @@ async function record(lease: Lease, delivery: Delivery, nth: number): Promise<bo
     default:
       return true;
   }
+}
+
+/** What must hold for a model of the project to be promoted, as it is now; null: nothing. */
+async function gateOf({ project_id }: Run): Promise<GateToHold | null> {
+  const project = project_id === null ? null : await Project.findByPk(project_id);
+  if (!project?.gate) return null;
+  const current = (await latestPromotion(project.id))?.run;
+  return {
+    conditions: project.gate.conditions,
+    current: current ? { version: current.number, traits: current.held_out } : null,
+  };
 }
 
 /** Where the trained model lies: as a rule not published yet, unless the row is of a backup from before that. */

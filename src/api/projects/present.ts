@@ -27,6 +27,7 @@ export function presentProject(project: Project) {
       })),
     })),
     mixing: project.mixing,
+    gate: project.gate,
     hyperparameters: project.hyperparameters,
     ...presentRun(project),
     created_at: date(project.created_at),

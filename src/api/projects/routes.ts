@@ -1,4 +1,5 @@
 import { findModel, listModels } from '../../base-models/find-model.ts';
+import { changeProject } from '../../commands/projects/change-project.ts';
 import { createProject } from '../../commands/projects/create-project.ts';
 import { findProject } from '../../commands/projects/find-project.ts';
 import { planProject } from '../../commands/projects/plan-project.ts';
@@ -6,6 +7,7 @@ import { startProject } from '../../commands/projects/start-project.ts';
 import { cancelLatest, deleteOwner } from '../../commands/runs/actions.ts';
 import { OrchestrationUnavailableError } from '../../commands/workflows/client.ts';
 import { Host } from '../../models/pool/host.ts';
+import { servedRun } from '../../models/versions/served-run.ts';
 import { requireOutputDirectory } from '../../outputs/output-directory.ts';
 import { presentAvailability } from '../base-models/present.ts';
 import type { ApiDependencies } from '../http/declaration.ts';
@@ -129,13 +131,13 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
   endpoints.add({
     method: 'patch',
     path: '/projects/{id}',
-    summary: "Change a project's name or description; traits and datasets stay as they were created",
+    summary: "Change a project's name, description or gate; traits and datasets stay as they were created",
     tag,
     params: IdParams,
     body: ProjectPatch,
     success: { status: 200, description: 'The project as it is now', schema: ProjectSchema },
-    errors: { 404: 'Project not found' },
-    handle: async ({ params: { id }, body }) => presentProject(await (await findProject(id)).update(body)),
+    errors: { 400: 'The gate is not one for this project', 404: 'Project not found' },
+    handle: async ({ params: { id }, body }) => presentProject(await changeProject(id, body)),
   });
 
   endpoints.add({
@@ -218,7 +220,8 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
     errors: { 400: 'Training has not completed', 404: 'Project not found' },
     mayTakeLong: true,
     handle: async ({ params: { id }, slowly }) => {
-      const { latestRun: run } = await findProject(id);
+      const { latestRun } = await findProject(id);
+      const run = (await servedRun({ project_id: id })) ?? latestRun;
       if (run?.status !== 'completed')
         throw badRequest(
           `Project ${id} is ${run?.status ?? 'not started'}; validate it once its training has completed.`,

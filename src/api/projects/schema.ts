@@ -8,6 +8,7 @@ import {
 } from '../../models/runs/hyperparameter-choices.ts';
 import { AskedStartSchema } from '../../models/runs/start.ts';
 import { RUN_STATUSES } from '../../models/runs/statuses.ts';
+import { GateSchema } from '../../models/versions/gate.ts';
 import { TRAINING_TYPES } from '../../trainer/training-types.ts';
 import {
   dateField,
@@ -58,6 +59,9 @@ const followedByField = z
       'A second run, which begins from the model of the first as soon as that has completed. Its adapters are as those of the first, unless it says so',
   });
 const followedByShown = z.union([z.object({ ...followingFields, ...HyperparameterChoicesSchema.shape }), z.null()]);
+const gateField = z.union([GateSchema, z.null()]).openapi({
+  description: 'What must hold for a model to become the latest version by itself; null: nothing',
+});
 
 /** The reference's example. */
 const CHOSEN = {
@@ -95,6 +99,7 @@ const PROJECT = {
     ...trait,
   })),
   mixing: {},
+  gate: null,
   hyperparameters: {},
   current_epoch: 2,
   current_loss: 0.234,
@@ -117,6 +122,7 @@ export const ProjectCreate = z
     output_directory: z.string().min(1),
     traits: traitList,
     mixing: MixingChoicesSchema.optional(),
+    gate: gateField.optional(),
     ...AskedChoicesSchema.shape,
   })
   .openapi('ProjectCreate', { example: CHOSEN });
@@ -144,6 +150,7 @@ export const ProjectSchema = z
       }),
     ),
     mixing: MixingChoicesSchema,
+    gate: gateField,
     hyperparameters: HyperparameterChoicesSchema,
     current_epoch: z.int(),
     current_loss: z.number().nullable(),
@@ -176,7 +183,7 @@ export const ProjectPlanRequest = ProjectCreate.partial({ name: true, output_dir
 export const ProjectPlanAnswerSchema = PlanAnswerSchema.extend({
   followed_by: z.union([PlanAnswerSchema, z.null()]).openapi({ description: 'The plan of the second run' }),
 }).openapi('ProjectPlan', { example: { ...PLAN_ANSWER, followed_by: null } });
-export const ProjectPatch = metadataPatch.openapi('ProjectPatch');
+export const ProjectPatch = metadataPatch.extend({ gate: gateField.optional() }).openapi('ProjectPatch');
 
 const checked = z.object({ valid: z.boolean(), errors: z.array(z.string()) });
 export const ProjectValidationSchema = z

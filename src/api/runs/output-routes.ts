@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { findRun } from '../../commands/runs/owners.ts';
+import { findOutput } from '../../commands/versions/find-output.ts';
 import { sendDownload } from '../http/download.ts';
 import type { Endpoints } from '../http/endpoint.ts';
 import { archiveOutput, outputFile, outputFiles } from './files.ts';
 import { OutputFileParams, OutputFilesSchema } from './output-schema.ts';
 import type { RunsOfKind } from './runs-of-kind.ts';
-import { RunQuery } from './schema.ts';
+import { OutputQuery } from './schema.ts';
 
 const bytesOf = (description: string, contentType: string) =>
   ({
@@ -23,11 +23,11 @@ export function addRunOutput(endpoints: Endpoints, { kind, path, common, errors:
     ...common,
     path: `${path}/files`,
     summary: 'The files of the trained model, with their sizes and hashes',
-    query: RunQuery,
+    query: OutputQuery,
     success: { status: 200, description: 'The files, as training wrote them', schema: OutputFilesSchema },
     errors,
     handle: async ({ params: { id }, query }) => {
-      const run = await findRun({ kind, id }, query.run);
+      const run = await findOutput({ kind, id }, query.run);
       return { run_number: run.number, items: outputFiles(run) };
     },
   });
@@ -38,23 +38,23 @@ export function addRunOutput(endpoints: Endpoints, { kind, path, common, errors:
     takesRestOfPath: true,
     summary: 'One file of the trained model, such as README.md, its model card',
     params: OutputFileParams,
-    query: RunQuery,
+    query: OutputQuery,
     success: bytesOf('The file', 'application/octet-stream'),
     errors: { ...errors, 404: `No such ${kind} or run, or the model has no such file` },
     inRanges: true,
     handle: async ({ params: { id, path: file }, query, ctx }) =>
-      sendDownload(ctx, await outputFile(await findRun({ kind, id }, query.run), file)),
+      sendDownload(ctx, await outputFile(await findOutput({ kind, id }, query.run), file)),
   });
 
   endpoints.add({
     ...common,
     path: `${path}/download`,
     summary: 'The trained model, as a tar archive',
-    query: RunQuery,
+    query: OutputQuery,
     success: bytesOf('The archive', 'application/x-tar'),
     errors,
     inRanges: true,
     handle: async ({ params: { id }, query, ctx }) =>
-      sendDownload(ctx, await archiveOutput(await findRun({ kind, id }, query.run))),
+      sendDownload(ctx, await archiveOutput(await findOutput({ kind, id }, query.run))),
   });
 }

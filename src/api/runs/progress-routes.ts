@@ -8,12 +8,13 @@ import type { Endpoints } from '../http/endpoint.ts';
 import { leavingOf } from '../http/request.ts';
 import { CurvesQuery, CurvesSchema } from './curves-schema.ts';
 import { eventStream, placeOf } from './event-stream.ts';
+import { EventSchema, EventsHeaders, EventsQuery, STREAM_PLACE } from './events-schema.ts';
 import { readLog } from './files.ts';
 import type { HorizonWatch } from './horizon-watch.ts';
 import { MetricsQuery, MetricsSchema } from './metrics-schema.ts';
 import { presentCurves } from './present-curves.ts';
 import type { RunsOfKind } from './runs-of-kind.ts';
-import { EventSchema, EventsHeaders, EventsQuery, LogsQuery, STREAM_PLACE } from './schema.ts';
+import { LogsQuery } from './schema.ts';
 
 /** How far a run is: its events as they happen, its curves, and what its trainer says. */
 export function addRunProgress(

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
-import { findRun } from '../../commands/runs/owners.ts';
 import { queryBundle, streamAnswer } from '../../commands/runs/query-bundle.ts';
+import { findOutput } from '../../commands/versions/find-output.ts';
 import type { ApiDependencies } from '../http/declaration.ts';
 import type { Endpoints } from '../http/endpoint.ts';
 import { badRequest } from '../http/errors.ts';
@@ -8,7 +8,7 @@ import { leavingOf } from '../http/request.ts';
 import { answerStream } from './answer-stream.ts';
 import { QueryEventSchema, QueryRequest, QuerySchema } from './query-schema.ts';
 import type { RunsOfKind } from './runs-of-kind.ts';
-import { RunQuery } from './schema.ts';
+import { OutputQuery } from './schema.ts';
 
 /** Questions to what a run of the type rag made. */
 export function addRunQuery(
@@ -21,7 +21,7 @@ export function addRunQuery(
     method: 'post',
     path: `${path}/query`,
     summary: 'The passages that fit a question best, of what a run of the type rag made, and an answer from them',
-    query: RunQuery,
+    query: OutputQuery,
     body: QueryRequest,
     success: {
       status: 200,
@@ -36,7 +36,7 @@ export function addRunQuery(
         throw badRequest(
           'stream is true, and answer is not: there is nothing to stream. Send {"answer": true} as well.',
         );
-      const run = await findRun({ kind, id }, query.run);
+      const run = await findOutput({ kind, id }, query.run);
       if (stream) {
         const answer = await streamAnswer(dependencies, run, body, leavingOf(ctx));
         ctx.type = 'text/event-stream';

@@ -77,6 +77,7 @@ function addRunsOf(
       await requireOwner(owner);
       const [{ rows, count }, all] = await Promise.all([
         Run.findAndCountAll({
+          attributes: { exclude: ['gate', 'held_out'] },
           where: runsOf(owner),
           order: [['number', 'DESC']],
           ...limitsOf(query),

@@ -21,4 +21,5 @@ export type Run = Schemas['Run'];
 export type Sweep = Schemas['Sweep'];
 export type SweepCreate = Schemas['SweepCreate'];
 export type SweepSummary = Schemas['SweepSummary'];
+export type Version = Schemas['Version'];
 export type WorkerPool = Schemas['WorkerPool'];

@@ -17,6 +17,8 @@ const LINES: Record<string, (data: Data) => string | null> = {
   resumed: ({ step }) => `goes on from step ${step}`,
   pause: ({ reason }) => `paused: ${words(reason)}`,
   resume: () => 'resumed',
+  gate: ({ message }) => String(message),
+  promotion: ({ message }) => String(message),
   warning: ({ message }) => `warning: ${message}`,
   trainer_crashed: ({ message }) => `the trainer crashed, and is tried again: ${message}`,
   quarantined: ({ reason }) => `a checkpoint is not used: ${reason}`,

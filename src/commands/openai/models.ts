@@ -1,14 +1,17 @@
 import { stat } from 'node:fs/promises';
-import { Op } from 'sequelize';
+import { literal, Op } from 'sequelize';
 import { findAllModels, findModel } from '../../base-models/find-model.ts';
 import type { UsableModel } from '../../base-models/found-model.ts';
 import { OpenAiJob } from '../../models/openai/openai-job.ts';
 import { Run } from '../../models/runs/run.ts';
 import type { AskedStart } from '../../models/runs/start.ts';
 import { meantBy, TrainingConfig } from '../../models/settings/training-config.ts';
+import { Promotion } from '../../models/versions/promotion.ts';
+import { newestCompleted, type RunsOwner, servedRun } from '../../models/versions/served-run.ts';
 import type { Env } from '../../platform/env.ts';
 import { NotFoundError, UserError } from '../../platform/failure.ts';
 import { ifThere } from '../../platform/files.ts';
+import { notPromoted } from '../versions/find-output.ts';
 import { modelNameOf, withJobs } from './fine-tuning-jobs.ts';
 
 /** What a name stands for: a base model, or what a run has made, by the end or at the step of a checkpoint. */
@@ -25,7 +28,9 @@ export interface NamedModel {
 /** The list has no pages: of what was tuned, so many of the newest. */
 const MOST_LISTED = 1000;
 const CHECKPOINT = /^(.+):ckpt-step-(\d{1,9})$/;
-const OF_RUN = /^(job|project)-(\d{1,9})(?:-run-(\d{1,9}))?$/;
+const OF_RUN =
+  /^(?:(?<kind>job|project)-(?<id>\d{1,9})(?:-run-(?<number>\d{1,9}))?|project-(?<projectId>\d{1,9}):(?<version>latest|candidate|\d{1,9}))$/;
+const OF_PROJECT = /^project-(\d{1,9})(?::latest)?$/;
 
 /** Base models that can be trained, other names for them, and what was tuned: newest first. */
 export async function listNamedModels(env: Env): Promise<NamedModel[]> {
@@ -48,14 +53,16 @@ export async function findNamedModel(name: string, env: Env): Promise<NamedModel
 }
 
 /**
- * What is meant by `ft:…` (a fine-tuning job), `job-1` or `project-1-run-2` (any other job or project, and its newest model or that of a run), each
- * also with `:ckpt-step-N`, or by the name or another name of a base model.
+ * What is meant by `ft:…` (a fine-tuning job), `job-1` or `project-1` (any other job or project, and what it stands for: `servedRun`),
+ * `project-1-run-2` or `project-1:2` (that of a run), `project-1:candidate` (the newest that completed), each also with `:ckpt-step-N`, or by
+ * the name or another name of a base model.
  * @throws NotFoundError
  */
 export async function findMeant(name: string, env: Env): Promise<Meant> {
   const [, whole = name, step] = CHECKPOINT.exec(name) ?? [];
   const run = await findTuned(whole, step === undefined);
   if (run) return { run, step: step === undefined ? null : Number(step) };
+  await requirePromoted(whole);
   const base = await findModel(env, meantBy(await TrainingConfig.current(), name));
   if (base.available) return { base };
   throw new NotFoundError(`The model ${JSON.stringify(name)} does not exist. GET /v1/models lists those that do.`, {
@@ -89,19 +96,37 @@ export async function startOfTuned(name: string): Promise<TunedStart | null> {
 
 /** The run that has made a model; of one that has not completed there are checkpoints alone. */
 async function findTuned(name: string, isCompleted: boolean): Promise<Run | null> {
-  const completed = isCompleted ? { status: 'completed' as const } : {};
-  const order: [string, string][] = [['number', 'DESC']];
   if (name.startsWith('ft:')) {
     const asked = await jobOf(name);
-    return asked?.job_id ? await Run.findOne({ where: { job_id: asked.job_id, ...completed }, order }) : null;
+    return asked?.job_id ? await runOf({ job_id: asked.job_id }, 'latest', isCompleted) : null;
   }
-  const [, kind, id, number] = OF_RUN.exec(name) ?? [];
+  const { kind, id, number, projectId, version } = OF_RUN.exec(name)?.groups ?? {};
+  if (projectId !== undefined) return await runOf({ project_id: Number(projectId) }, version ?? 'latest', isCompleted);
   if (kind === undefined) return null;
   const owner = kind === 'job' ? { job_id: Number(id) } : { project_id: Number(id) };
+  return await runOf(owner, number ?? 'latest', isCompleted);
+}
+
+/** @param which `latest`, `candidate`, or a number */
+async function runOf(owner: RunsOwner, which: string, isCompleted: boolean): Promise<Run | null> {
+  if (which === 'candidate') return await newestCompleted(owner);
+  if (which === 'latest' && isCompleted) return await servedRun(owner);
   return await Run.findOne({
-    where: { ...owner, ...completed, ...(number === undefined ? {} : { number: Number(number) }) },
-    order,
+    where: {
+      ...owner,
+      ...(isCompleted ? { status: 'completed' } : {}),
+      ...(which === 'latest' ? {} : { number: Number(which) }),
+    },
+    order: [['number', 'DESC']],
   });
+}
+
+/** That a project has models, and its name stands for none of them. @throws NotFoundError */
+async function requirePromoted(name: string): Promise<void> {
+  const [, id] = OF_PROJECT.exec(name) ?? [];
+  const candidate = id === undefined ? null : await newestCompleted({ project_id: Number(id) });
+  if (candidate)
+    throw new NotFoundError(notPromoted(Number(id), candidate), { field: 'model', code: 'model_not_promoted' });
 }
 
 /** The fine-tuning job that a model is named after. */
@@ -155,5 +180,25 @@ async function tunedModels(): Promise<NamedModel[]> {
     since: finished_at ?? new Date(0),
     isTuned: true,
   }));
-  return [...ofJobs, ...others].sort((one, other) => other.since.getTime() - one.since.getTime());
+  return [...ofJobs, ...(await latestOfProjects()), ...others].sort(
+    (one, other) => other.since.getTime() - one.since.getTime(),
+  );
+}
+
+/** The names that stand for the latest versions of projects, whichever these are. */
+async function latestOfProjects(): Promise<NamedModel[]> {
+  const newest = literal(
+    '"Promotion"."id" = (SELECT max(id) FROM promotions AS p WHERE p.project_id = "Promotion"."project_id")',
+  );
+  const found = await Promotion.findAll({
+    where: { [Op.and]: newest },
+    include: { association: 'run', where: { 'spec.training_type': { [Op.ne]: 'rag' } }, attributes: ['id'] },
+    order: [['id', 'DESC']],
+    limit: MOST_LISTED,
+  });
+  return found.map(({ project_id, created_at }) => ({
+    name: `project-${project_id}`,
+    since: created_at,
+    isTuned: true,
+  }));
 }

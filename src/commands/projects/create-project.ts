@@ -6,6 +6,7 @@ import { TraitDataset } from '../../models/projects/trait-dataset.ts';
 import type { AskedChoices, MixingChoices } from '../../models/runs/hyperparameter-choices.ts';
 import type { AskedStart } from '../../models/runs/start.ts';
 import { TrainingConfig } from '../../models/settings/training-config.ts';
+import type { Gate } from '../../models/versions/gate.ts';
 import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import type { Env } from '../../platform/env.ts';
 import type { TrainingType } from '../../trainer/training-types.ts';
@@ -13,6 +14,7 @@ import { requireUsableDatasets } from '../datasets/require-usable-datasets.ts';
 import { resolveBatch } from '../estimates/resolve-batch.ts';
 import { findStart } from '../runs/find-start.ts';
 import { requireTrainable } from '../runs/require-trainable.ts';
+import { requireGate } from '../versions/require-gate.ts';
 import { findProject } from './find-project.ts';
 import { resolveFollowing } from './following.ts';
 import { checkTraits, datasetIdsOf, traitsOfSpec } from './trait-rules.ts';
@@ -32,6 +34,7 @@ export interface NewProject extends AskedChoices {
   starts_from?: AskedStart | null | undefined;
   /** Null, or not there: one run is all. */
   followed_by?: AskedFollowing | null | undefined;
+  gate?: Gate | null | undefined;
 }
 
 /** Checks everything, then adds the project with its traits. It has no run until it is started. */
@@ -43,6 +46,7 @@ export async function createProject(body: NewProject, env: Env, transaction: Tra
     mixing,
     starts_from = null,
     followed_by = null,
+    gate = null,
     base_model: asked,
     ...choices
   } = rest;
@@ -54,6 +58,8 @@ export async function createProject(body: NewProject, env: Env, transaction: Tra
   const { chosen } = await resolveBatch(env, config, planned, choices);
   const wanted = { training_type, base_model, embedding_model, hyperparameters: chosen };
   const { type, model } = requireTrainable(wanted, config);
+  const named = shares.map(({ trait_type }) => trait_type);
+  if (gate) requireGate(gate, type, named);
   await requireUsableDatasets(datasetIdsOf(shares), type, transaction);
   const first = { training_type: type, base_model: model, max_rows, traits, chosen };
   const following = followed_by && (await resolveFollowing(env, config, followed_by, first, transaction));
@@ -68,6 +74,7 @@ export async function createProject(body: NewProject, env: Env, transaction: Tra
       max_rows,
       output_directory: directory,
       mixing: mixing ?? {},
+      gate,
       hyperparameters: chosen,
       starts_from,
       followed_by: following,

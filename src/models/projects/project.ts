@@ -11,6 +11,7 @@ import type { TrainingType } from '../../trainer/training-types.ts';
 import type { HyperparameterChoices, MixingChoices } from '../runs/hyperparameter-choices.ts';
 import type { ShownRun } from '../runs/latest-run.ts';
 import type { AskedStart } from '../runs/start.ts';
+import type { Gate } from '../versions/gate.ts';
 import type { Following } from './following.ts';
 import type { ProjectTrait } from './project-trait.ts';
 
@@ -34,6 +35,8 @@ export class Project extends Model<InferAttributes<Project>, InferCreationAttrib
   declare starts_from: CreationOptional<AskedStart | null>;
   /** The second part, as it was asked for with what it has from the first; null: there is none. */
   declare followed_by: CreationOptional<Following | null>;
+  /** What must hold for a model to be promoted by itself; null: every one that completes is. */
+  declare gate: CreationOptional<Gate | null>;
   declare latest_run_id: CreationOptional<number | null>;
   declare created_at: CreationOptional<Date>;
   declare updated_at: CreationOptional<Date>;
@@ -57,6 +60,7 @@ export function initProject(sequelize: Sequelize): void {
       mixing: { type: DataTypes.JSONB, allowNull: false, defaultValue: {} },
       starts_from: DataTypes.JSONB,
       followed_by: DataTypes.JSONB,
+      gate: DataTypes.JSONB,
       latest_run_id: DataTypes.INTEGER,
       created_at: DataTypes.DATE,
       updated_at: DataTypes.DATE,

@@ -43,7 +43,7 @@ function orderBy({ field, direction }: RunSearch['sort']): OrderItem {
   return [col(`Run.${field}`), direction];
 }
 
-/** A page of the runs of all jobs and projects, each with the one that it is of, and how many there are. Without spec and plan, which are large. */
+/** A page of the runs of all jobs and projects, each with the one that it is of, and how many there are. Without spec and plan, gate and held-out rows, which are large. */
 export async function findRuns(search: RunSearch): Promise<{ runs: OwnedRun[]; total: number }> {
   const {
     statuses,
@@ -72,7 +72,7 @@ export async function findRuns(search: RunSearch): Promise<{ runs: OwnedRun[]; t
   if (completedAfter !== undefined) conditions.push({ finished_at: { [Op.gt]: new Date(completedAfter) } });
   const order: Order = [orderBy(sort)];
   const { rows, count } = await Run.findAndCountAll({
-    attributes: { exclude: ['spec', 'plan'] },
+    attributes: { exclude: ['spec', 'plan', 'gate', 'held_out'] },
     include: OWNERS,
     where: { [Op.and]: conditions },
     order: [...(matching?.first ?? []), ...order, ['id', sort.direction]],

@@ -172,12 +172,28 @@ export async function recordCompared(lease: Lease, { percent, seconds_left }: Co
   );
 }
 
-/** Keeps what validation found. False when the lease is not the latest. */
-export async function recordValidation(lease: Lease, validation: ValidationResult): Promise<boolean> {
+/**
+ * Keeps what validation found; of a project's run also what each held-out row gave, for later versions. False when the lease is
+ * not the latest.
+ */
+export async function recordValidation(
+  lease: Lease,
+  { held_out, gate = null, ...validation }: ValidationResult,
+): Promise<boolean> {
+  const kept = held_out?.map(({ trait, scorer, rows }) => {
+    return { trait, scorer, rows: rows.map(({ id, tokens, tuned }) => ({ id, tokens, ...tuned })) };
+  });
   return await write(
-    `UPDATE runs SET validation = $validation::jsonb, progress = ${VALIDATED_PERCENT}, updated_at = now()
+    `UPDATE runs SET validation = $validation::jsonb, gate = nullif($gate::jsonb, 'null'),
+       held_out = CASE WHEN project_id IS NULL THEN NULL ELSE nullif($kept::jsonb, 'null') END,
+       progress = ${VALIDATED_PERCENT}, updated_at = now()
      WHERE id = $runId AND lease_epoch = $epoch AND status = 'running'`,
-    { ...bindOf(lease), validation: JSON.stringify(validation) },
+    {
+      ...bindOf(lease),
+      validation: JSON.stringify(validation),
+      gate: JSON.stringify(gate),
+      kept: JSON.stringify(kept ?? null),
+    },
   );
 }
 

@@ -9,6 +9,7 @@ import {
 } from 'sequelize';
 import type { TokenCount } from '../../datasets/draft.ts';
 import type { KeptPlan } from '../../datasets/mixture.ts';
+import type { GateResult, KeptTrait } from '../../trainer/gate-result.ts';
 import type { TrainResult, ValidationResult } from '../../trainer/results.ts';
 import type { RunSpec } from './run-spec.ts';
 import type { RunPhase, RunStatus } from './statuses.ts';
@@ -59,6 +60,10 @@ export class Run extends Model<InferAttributes<Run>, InferCreationAttributes<Run
   declare plan: CreationOptional<RunPlan | null>;
   declare result: CreationOptional<TrainingRecord | null>;
   declare validation: CreationOptional<ValidationResult | null>;
+  /** Of a project: what became of its gate; null where there was none when it was validated. */
+  declare gate: CreationOptional<GateResult | null>;
+  /** Of a project: what it did on each held-out row, for versions that are held against it. */
+  declare held_out: CreationOptional<KeptTrait[] | null>;
   /** Where its model is being published, noted before it is; see finish-run.ts. */
   declare publish_path: CreationOptional<string | null>;
   /** The published model; null until it is there. */
@@ -118,6 +123,8 @@ export function initRun(sequelize: Sequelize): void {
       plan: DataTypes.JSONB,
       result: DataTypes.JSONB,
       validation: DataTypes.JSONB,
+      gate: DataTypes.JSONB,
+      held_out: DataTypes.JSONB,
       publish_path: DataTypes.TEXT,
       output_path: DataTypes.TEXT,
       workflow_id: { type: DataTypes.TEXT, allowNull: false },

@@ -1,6 +1,7 @@
 import { copyFile, mkdir, readdir, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { literal, Op, QueryTypes } from 'sequelize';
+import { linkLatest, unlinkedProjects } from '../../activities/versions/link-latest.ts';
 import { Worker } from '../../models/pool/worker.ts';
 import { Checkpoint } from '../../models/runs/checkpoint.ts';
 import { DeletedRun } from '../../models/runs/deleted-run.ts';
@@ -24,7 +25,7 @@ const MOST_LOG_BYTES = 32 * 1024 ** 2;
 const KEEP_WORKERS_DAYS = 30;
 
 /**
- * Removes what nobody needs any more: what deleted runs left, what a published run was trained with, mixtures that no run has, what trainers
+ * Sets links that a killed process did not, and removes what nobody needs any more: what deleted runs left, what a published run was trained with, mixtures that no run has, what trainers
  * kept of models that nobody trains with any more, logs and rows of workers that ended long ago. Each part by itself: one that fails keeps no other from its work.
  */
 export class Tidying {
@@ -40,6 +41,7 @@ export class Tidying {
     for (const part of [
       () => this.#deletedRuns(),
       () => this.#publishedRuns(),
+      () => this.#links(),
       () => this.#mixtures(),
       () => this.#starts(),
       () => tidyTrainerCache(this.#env),
@@ -79,6 +81,14 @@ export class Tidying {
       await Checkpoint.update({ state: 'pruned' }, { where: { run_id: run.id, state: 'complete' } });
       await Run.update({ tidied_at: new Date() }, { where: { id: run.id }, silent: true });
       this.#logger.info({ runId: run.id }, 'Removed the checkpoints of a run that was published.');
+    });
+  }
+
+  /** Whoever decided on a latest version was killed before the link was set to it. */
+  async #links(): Promise<void> {
+    await this.#each(await unlinkedProjects(), byProject, async (project_id) => {
+      const warning = await linkLatest(this.#env, { project_id, job_id: null });
+      this.#logger.info({ projectId: project_id, warning }, 'Set the link to the latest version of a project.');
     });
   }
 
@@ -137,6 +147,7 @@ export class Tidying {
 }
 
 const byRun = ({ id }: { id: number }) => ({ runId: id });
+const byProject = (projectId: number) => ({ projectId });
 const byName = (name: string) => ({ name });
 
 async function deleteInBatches(table: string, runId: number): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Job, Project } from '../../api/types.ts';
 import { textOf } from '../../parts/fields/values.ts';
 import { type Draft, emptyDraft, type Ground, newShare, type ShareDraft } from './draft.ts';
+import { conditionsOf } from './gate.ts';
 
 /** A draft of what an existing job or project asked for. */
 export function draftOf(owner: Job | Project, ground: Ground): Draft {
@@ -46,6 +47,7 @@ function draftOfProject(project: Project, ground: Ground): Draft {
     outputDirectory: project.output_directory,
     mixing: textsOf(project.mixing),
     followedBy: project.followed_by,
+    gate: conditionsOf(project.gate),
   };
 }
 

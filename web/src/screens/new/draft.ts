@@ -4,6 +4,7 @@ import type { Config } from '../../api/settings.ts';
 import type { Project, RunOwner } from '../../api/types.ts';
 import type { TraitType } from '../../parts/plan/traits.ts';
 import type { AskedStart } from '../../parts/runs/starts.ts';
+import type { ConditionDraft } from './gate.ts';
 import { type Share, WHOLE } from './shares.ts';
 
 export type Kind = RunOwner['kind'];
@@ -50,6 +51,7 @@ export interface Draft {
   maxRows: string;
   outputDirectory: string;
   mixing: Record<string, string>;
+  gate: ConditionDraft[];
   startsNow: boolean;
 }
 
@@ -83,6 +85,7 @@ export function emptyDraft(kind: Kind, { config }: Ground, model: string): Draft
     maxRows: '',
     outputDirectory: '',
     mixing: {},
+    gate: [],
     startsNow: true,
   };
 }

@@ -11,6 +11,7 @@ import { startText } from '../../parts/runs/starts.ts';
 import { DataFields } from './data-fields.tsx';
 import { Differences } from './differences-shown.tsx';
 import type { Draft, Ground, TrainingType } from './draft.ts';
+import { GateFields } from './gate-fields.tsx';
 import { Hyperparameters } from './hyperparameters.tsx';
 import { PlanPanel } from './plan-panel.tsx';
 import { placesIn, problemsOf } from './problems.ts';
@@ -110,6 +111,14 @@ export function Form({ name, initial, ground }: FormProps) {
                 at={at}
               />
             </Fieldset>
+            {draft.kind === 'project' && draft.type !== 'rag' && (
+              <GateFields
+                conditions={draft.gate}
+                onChange={(gate) => change({ gate })}
+                traits={draft.traits.map(({ type }) => type)}
+                at={at}
+              />
+            )}
             {draft.kind === 'project' && (
               <TextInput
                 label="Output directory"

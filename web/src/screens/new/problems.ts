@@ -2,6 +2,7 @@ import type { RequestFields } from '../../api/request-fields.ts';
 import { readField } from '../../parts/fields/values.ts';
 import { TRAITS } from '../../parts/plan/traits.ts';
 import type { Draft, Ground, TraitDraft } from './draft.ts';
+import { type ConditionDraft, problemOf } from './gate.ts';
 
 /** Why a draft cannot be sent, or planned, as it is. */
 export interface DraftProblem {
@@ -35,7 +36,13 @@ export function problemsOf(draft: Draft, ground: Ground): DraftProblem[] {
     ...wrongValues({ max_rows: draft.maxRows }, ground.fields),
     ...wrongValues(draft.mixing, ground.mixing),
     ...numbers,
+    ...(draft.type === 'rag' ? [] : draft.gate.flatMap(problemsOfCondition)),
   ];
+}
+
+function problemsOfCondition(condition: ConditionDraft): DraftProblem[] {
+  const sentence = problemOf(condition);
+  return sentence === null ? [] : [wrong(`gate ${condition.key}`, sentence)];
 }
 
 function problemsOfTrait({ type, weight, shares }: TraitDraft, filters: RequestFields): DraftProblem[] {

@@ -2,6 +2,7 @@ import type { NewRun, PlannedRun } from '../../api/new-runs.ts';
 import type { RequestFields } from '../../api/request-fields.ts';
 import { readField } from '../../parts/fields/values.ts';
 import type { Draft, Ground, TraitDraft } from './draft.ts';
+import { gateOf } from './gate.ts';
 
 type JobBody = Extract<NewRun, { kind: 'job' }>['body'];
 type ProjectBody = Extract<NewRun, { kind: 'project' }>['body'];
@@ -25,7 +26,14 @@ export function planRequestOf(draft: Draft, ground: Ground, countsTokens: boolea
     const body = { ...rest, ...downloadOf(draft) };
     return { kind: draft.kind, body: isNamed && model !== undefined ? { ...body, model_name: model } : body };
   }
-  const { name: _, description: __, output_directory: ___, base_model: model, ...rest } = projectBody(draft, ground);
+  const {
+    name: _,
+    description: __,
+    output_directory: ___,
+    gate: ____,
+    base_model: model,
+    ...rest
+  } = projectBody(draft, ground);
   const body = { ...rest, ...downloadOf(draft) };
   return { kind: draft.kind, body: isNamed && model !== undefined ? { ...body, base_model: model } : body };
 }
@@ -52,6 +60,7 @@ function jobBody(draft: Draft, ground: Ground): JobBody {
 
 function projectBody(draft: Draft, ground: Ground): ProjectBody {
   const mixing = chosenOf(draft.mixing, ground.mixing);
+  const gate = draft.type === 'rag' ? undefined : gateOf(draft.gate);
   const body = {
     ...commonOf(draft),
     ...(draft.model.trim() === '' ? {} : { base_model: draft.model.trim() }),
@@ -60,6 +69,7 @@ function projectBody(draft: Draft, ground: Ground): ProjectBody {
     traits: draft.traits.map((trait) => traitOf(trait, ground)),
     ...(Object.keys(mixing).length === 0 ? {} : { mixing }),
     ...(draft.followedBy === null ? {} : { followed_by: draft.followedBy }),
+    ...(gate === undefined ? {} : { gate }),
     ...chosenOf(draft.hyperparameters, ground.hyperparameters),
   };
   // Likewise; max_rows has a default, so the generated type wants it.

@@ -31,6 +31,8 @@ const SENTENCES: Record<string, (data: Data) => string> = {
     `Step ${count(number(step))} saved: ${bytes(number(size))} in ${seconds(took)}`,
   eval: ({ step, trait, loss: value }) =>
     `Held-out loss ${loss(number(value))}${text(trait) === null ? '' : ` of ${trait}`} at step ${count(number(step))}`,
+  gate: ({ message }) => String(message),
+  promotion: ({ message }) => String(message),
   spans: ({ seconds: took }) => `${seconds(took)} from the start of the trainer to its first step or comparison`,
 };
 

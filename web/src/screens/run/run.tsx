@@ -27,10 +27,12 @@ import { Report } from './report.tsx';
 import { Settings } from './settings.tsx';
 import { Start } from './start.tsx';
 import { useRunStream } from './use-run-stream.ts';
+import { NotPromoted, Versions } from './versions.tsx';
 
 const CurvesTab = lazy(() => import('./curves.tsx'));
 
 const TABS = ['curves', 'events', 'log', 'checkpoints', 'mixture', 'settings', 'report'] as const;
+const TABS_OF_PROJECT = [...TABS, 'versions'] as const;
 const OPEN_EVERY_MS = 2_000;
 
 /** A job or project, and one of its runs: the latest, unless the address names another. */
@@ -125,7 +127,8 @@ function OneRun({
   run: RunOf;
   isLatest: boolean;
 }) {
-  const tab = useChoice('tab', TABS, 'curves');
+  const tabs = owner.kind === 'project' ? TABS_OF_PROJECT : TABS;
+  const tab = useChoice<(typeof TABS_OF_PROJECT)[number]>('tab', tabs, 'curves');
   const stream = useRunStream(owner, run.number);
   // The owner is read more often than the list of its runs.
   const now = isLatest ? data : { ...run, tokens_per_s: null, seconds_left: null };
@@ -158,9 +161,10 @@ function OneRun({
         </Text>
         <RunProgress run={now} name={data.name} />
       </Stack>
+      {owner.kind === 'project' && run.status === 'completed' && <NotPromoted id={owner.id} run={run.number} />}
       <Phases reached={stream.phases} />
       {stream.refusal !== null && <Alert color="yellow">{stream.refusal}</Alert>}
-      <NamedTabs names={TABS} tab={tab}>
+      <NamedTabs names={tabs} tab={tab}>
         {tab === 'curves' && (
           <Suspense fallback={<Loading />}>
             <CurvesTab owner={owner} run={run.number} totalSteps={now.total_steps} stream={stream} />
@@ -176,6 +180,7 @@ function OneRun({
         {tab === 'mixture' && <Plan plan={run.plan} isProject={owner.kind === 'project'} />}
         {tab === 'settings' && <Settings run={run} />}
         {tab === 'report' && <Report owner={owner} run={run} />}
+        {tab === 'versions' && <Versions id={owner.id} />}
       </NamedTabs>
     </Stack>
   );
