@@ -41,18 +41,6 @@ class Ranks(Trainings):
         for name, tensor in expected.items():
             torch.testing.assert_close(weights[name], tensor, rtol=1e-3, atol=1e-4, msg=lambda text: f"{name}: {text}")
 
-    def test_packed_rows_are_divided_likewise(self):
-        # Of a step of 6 rows each process packs its 3, of the last step's four its two. Leave out rank.share in collate_packed, and a step has rows twice; leave out rank.count before
-        # answer_loss, and gradients are half as long. (All weights may compute in bf16 here.)
-        chosen = {"training_type": "standard", "hyperparameters": {**HYPERPARAMETERS, "batch_size": 2, "gradient_accumulation": 3, "max_steps": 4, "packing": True}}
-        two, one = self.fresh("two"), self.fresh("one")
-        self.assertEqual(self.train(two, **chosen), DONE)
-        _, events = train_here(one, **chosen)
-        for told, expected in zip(events_of(two, "step"), events.of("step"), strict=True):
-            self.assertEqual(told["tokens"], expected["tokens"])
-            for figure in ("loss", "grad_norm"):
-                self.assertAlmostEqual(told[figure], expected[figure], delta=0.02 * expected[figure], msg=f"{figure} of step {told['step']}")
-
     def test_death_of_any_process_ends_all_and_going_on_is_exact(self):
         # Train what reads images as well (train_language_alone), and both wait for its gradient. Let RoundedAdamW draw otherwise in the second process, and there are two
         # models, of which checkpoints have one.

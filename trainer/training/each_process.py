@@ -157,7 +157,7 @@ def _trainer_upon(model, setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
             parts, total = laid_out(inputs), 0.0
             for number, (sequence, layout) in enumerate(parts, 1):
                 # Gradients are added up with those of other processes once, behind the last sequence of the step.
-                with nullcontext() if number == len(parts) else self.accelerator.no_sync(model), row_by_row(model, layout):
+                with nullcontext() if number == len(parts) else self.accelerator.no_sync(model), row_by_row(self.model, layout):
                     total += super().training_step(model, sequence, num_items_in_batch)
             return total
 
