@@ -52,6 +52,7 @@ HELP = {
     "max_steps": "end after so many steps (default: no limit)",
     "too_long": "what is done with a longer row: truncate, drop or split",
     "batching": "like_length (little padding) or random",
+    "packing": "lay the rows of a step end to end, each read by itself: nothing is computed on padding, nor twice on what rows begin with (qlora, lora, standard)",
     "eval_steps": "steps between evaluations on held-out rows; 0: never; not given: so that it costs little",
     "early_stopping_patience": "evaluations without a better one after which it ends, with the best model",
     "compile": "torch.compile: slow to begin, faster where steps are many and alike",

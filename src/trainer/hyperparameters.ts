@@ -54,6 +54,8 @@ export const HyperparametersSchema = z.object({
   too_long: z.enum(TOO_LONG_CHOICES).optional(),
   /** Likewise: random. */
   batching: z.enum(BATCHING_CHOICES).optional(),
+  /** Of qlora, lora and standard: the rows of a step are laid end to end, each read by itself, in place of batches that are padded. Not there: false. */
+  packing: z.boolean().optional(),
   /** Steps between evaluations on held-out rows; null: so that it costs little; 0: never. No evaluation changes a weight. */
   eval_steps: z.number().int().nullable().optional(),
   /** Evaluations without a better one after which training ends and the best model is exported; null: it goes on. */

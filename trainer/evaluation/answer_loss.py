@@ -51,6 +51,11 @@ class AnswerLoss:
         is_known = LOSS_MAPPING.get(self._causal.loss_type or "ForCausalLM") is ForCausalLMLoss
         return is_known and self._head is not None and self._router_weight is not None and not self._causal.config.is_encoder_decoder
 
+    @property
+    def is_of_each_token(self) -> bool:
+        """Whether it is a sum over tokens, whatever else is read with them."""
+        return self.is_whole and not self._router_weight
+
     def learnt(self, model, inputs: dict, tokens):
         """Of a batch, to be learnt: the sum, divided by `tokens`, of which there may be more in the batch's step. `model` is the
         one of before with what is around it."""
@@ -102,7 +107,7 @@ class AnswerLoss:
         targets = _targets(inputs.pop("labels"))
         learnt = targets != IGNORED
         labels = targets[learnt]
-        if self._most_positions is None or len(labels) <= self._most_positions or not self._goes_in_pieces():
+        if self._most_positions is None or len(labels) <= self._most_positions or not self.goes_in_pieces():
             with _only(self._head, learnt):
                 outputs = model(**inputs)
             return _cross_entropy(outputs.logits, labels, reduction), outputs
@@ -133,7 +138,7 @@ class AnswerLoss:
         with _in_place_of(decoder, _with_first(decoded, hidden.unsqueeze(0))):
             return self._causal(input_ids=ids.unsqueeze(0), use_cache=False).logits
 
-    def _goes_in_pieces(self) -> bool:
+    def goes_in_pieces(self) -> bool:
         """Whether the model's logits are made from what its decoder gives, position by position: tried once, on three tokens."""
         if not self._was_tried:
             self._was_tried = True

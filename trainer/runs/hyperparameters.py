@@ -38,6 +38,8 @@ class Hyperparameters:
     max_steps: int | None
     too_long: str = "truncate"
     batching: str = "random"
+    # Whether the rows of a step are laid end to end, each read by itself, in place of batches that are padded.
+    packing: bool = False
     chunk_tokens: int = 200
     chunk_overlap: int = 20
     # Steps between evaluations on held-out rows; None: so that it costs little. 0: never.
@@ -124,6 +126,10 @@ class Hyperparameters:
             yield f'hyperparameters.{name} is {value}, and lr_scheduler is constant, which has no warm-up; leave it out, or set lr_scheduler to constant_with_warmup.'
         if self.weights == "bf16" and self.optimizer not in (None, "adamw"):
             yield f"hyperparameters.optimizer is {self.optimizer}, and weights is bf16, where only adamw loses nothing in rounding; set one of them to null."
+        if self.packing and self.neftune_noise_alpha is not None:
+            yield f"hyperparameters.neftune_noise_alpha is {self.neftune_noise_alpha}, and packing is true: its noise is the less the more tokens are read at once, so that it would be another one; leave one of them out."
+        if self.packing and self.compile:
+            yield "hyperparameters.compile is true, and packing is true, with which each step has sequences of other lengths, and would be compiled anew; set one of them to false."
         if self.optimizer == "muon" and self.loraplus_lr_ratio is not None:
             yield f"hyperparameters.loraplus_lr_ratio is {self.loraplus_lr_ratio}, and optimizer is muon, which sets the size of each matrix's step itself; leave one of them out."
 

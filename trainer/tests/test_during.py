@@ -9,6 +9,7 @@ import threading
 import unittest
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import patch
 
 from ..chats.forms import Choices
 from ..datasets.rows import Conversation
@@ -244,6 +245,9 @@ class Acceleration(unittest.TestCase):
     def test_on_the_cpu_only_what_was_asked_for(self):
         cpu = accelerations("standard", on_gpu=False, compile=False, has_liger=True)
         self.assertEqual({name for name, value in cpu.items() if value is True}, {"use_cpu"})
+        # Where rows are packed, all weights compute in bf16 if the CPU can. Take packing out of the line of bf16 in accelerations.
+        with patch("trainer.training.optimisation.computes_in_bf16", return_value=True):
+            self.assertEqual([accelerations("standard", on_gpu=False, compile=False, has_liger=False, packing=packing)["bf16"] for packing in (False, True)], [False, True])
         self.assertTrue(accelerations("qlora", on_gpu=False, compile=True, has_liger=False)["torch_compile"])
 
     def test_on_a_gpu_all_that_there_is(self):

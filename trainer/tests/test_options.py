@@ -35,6 +35,7 @@ ALONE = [
     ("lora", {"loraplus_lr_ratio": 16}),
     ("lora", {"neftune_noise_alpha": 5}),
     ("lora", {"train_on": "everything"}),
+    ("standard", {"packing": True}),
     ("lora", {"train_on": "last_answer"}),
 ]
 TOGETHER = [
@@ -47,6 +48,8 @@ TOGETHER = [
     ("lora", {"use_rslora": True, "use_dora": True, "train_on": "everything", "lr_scheduler": "constant_with_warmup"}),
     ("lora", {"optimizer": "adafactor", "loraplus_lr_ratio": 4, "train_on": "last_answer", "weight_decay": 0.1}),
     ("lora", {"optimizer": "muon", "use_dora": True, "lr_scheduler": "linear", "gradient_accumulation": 2}),
+    ("qlora", {"packing": True, "gradient_accumulation": 2, "optimizer": "lion", "use_dora": True, "train_on": "everything"}),
+    ("standard", {"packing": True, "weights": "bf16", "activation_checkpointing": True, "batching": "random"}),
     ("qlora", {"optimizer": "paged_adamw_8bit", "loraplus_lr_ratio": 16, "neftune_noise_alpha": 5, "batching": "random", **WIDE}),
 ]
 REFUSED = [
@@ -59,6 +62,10 @@ REFUSED = [
     ("standard", {"use_dora": True}, "use_dora is True, and training_type is standard"),
     ("rag", {"loraplus_lr_ratio": 2}, "loraplus_lr_ratio is 2, and training_type is rag"),
     ("dpo", {"train_on": "everything"}, "train_on is 'everything', and training_type is 'dpo', which learns from pairs by their answers; leave it out"),
+    ("dpo", {"packing": True}, "packing is True, and training_type is 'dpo', whose pairs of answers are not packed; set it to false, or train with qlora or lora or standard"),
+    ("rag", {"packing": True}, "packing is True, and training_type is 'rag', whose texts are not packed"),
+    ("lora", {"packing": True, "neftune_noise_alpha": 5}, "neftune_noise_alpha is 5, and packing is true: its noise is the less the more tokens are read at once"),
+    ("lora", {"packing": True, "compile": True}, "compile is true, and packing is true, with which each step has sequences of other lengths, and would be compiled anew; set one"),
     ("lora", {"lr_scheduler": "sine"}, "lr_scheduler is 'sine'; it must be one of cosine, linear, constant, constant_with_warmup, warmup_stable_decay"),
     ("lora", {"optimizer": "sgd"}, "optimizer is 'sgd'; it must be one of null, adamw, adamw_8bit, paged_adamw_8bit, adafactor, lion, muon"),
     ("lora", {"train_on": "questions"}, "train_on is 'questions'; it must be one of answers, everything, last_answer"),
@@ -121,7 +128,7 @@ class Options(Trainings):
         shutil.rmtree(work / "checkpoints" / "e1" / f"checkpoint-{STEPS}")
         manifest = work / "checkpoints" / "e1" / f"checkpoint-{SAVED}" / MANIFEST
         saved = json.loads(manifest.read_text())
-        new = {"lr_scheduler", "warmup_steps", "warmup_ratio", "weight_decay", "max_grad_norm", "optimizer", "use_rslora", "use_dora", "loraplus_lr_ratio", "neftune_noise_alpha", "train_on"}
+        new = {"lr_scheduler", "warmup_steps", "warmup_ratio", "weight_decay", "max_grad_norm", "optimizer", "use_rslora", "use_dora", "loraplus_lr_ratio", "neftune_noise_alpha", "train_on", "packing"}
         self.assertLessEqual(new, set(saved["hyperparameters"]))
         saved["hyperparameters"] = {name: value for name, value in saved["hyperparameters"].items() if name not in new}
         manifest.write_text(json.dumps(saved))

@@ -113,7 +113,8 @@ def _trainer_upon(model, setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
     from ..base_models.language import train_language_alone
     from ..evaluation.answer_loss import AnswerLoss
     from ..runs.whole_checkpoints import with_whole_checkpoints
-    from ..tokens.batches import collate
+    from ..tokens.packing import collator_of
+    from .packed_attention import laid_out, row_by_row
 
     run, hyper = setup.run, setup.run.hyperparameters
     if run.has_adapter:
@@ -150,6 +151,16 @@ def _trainer_upon(model, setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
             preference.begin_step()
             return sum(batch["pairs"] for batch in batch_samples).to(device)
 
+        def training_step(self, model, inputs, num_items_in_batch=None):
+            if "row_lengths" not in inputs:
+                return super().training_step(model, inputs, num_items_in_batch)
+            parts, total = laid_out(inputs), 0.0
+            for number, (sequence, layout) in enumerate(parts, 1):
+                # Gradients are added up with those of other processes once, behind the last sequence of the step.
+                with nullcontext() if number == len(parts) else self.accelerator.no_sync(model), row_by_row(self.model, layout):
+                    total += super().training_step(model, sequence, num_items_in_batch)
+            return total
+
         def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
             if preference is not None:
                 pairs = inputs.pop("pairs")
@@ -167,12 +178,14 @@ def _trainer_upon(model, setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
                 self._created_lr_scheduler = True
             return super().create_scheduler(num_training_steps, optimizer)
 
+    if hyper.packing:
+        loss.goes_in_pieces()  # It tries that on tokens which are of no row: not within a step.
     given = arguments(run, setup.directory, setup.total_steps, on_gpu(), setup.ways.optimizer, rank.count)
     trainer = InOrder(
         model=model,
         args=given,
         train_dataset=rows,
-        data_collator=collate(tokenizer.pad_token_id, rank),
+        data_collator=collator_of(hyper, rows, tokenizer.pad_token_id, rank),
         processing_class=tokenizer,
         optimizer_cls_and_kwargs=optimizer_made(hyper, setup.ways.optimizer, given),
     )

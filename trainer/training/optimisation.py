@@ -73,7 +73,7 @@ def optimizer_made(hyper, optimizer: str, arguments) -> tuple | None:
     return None
 
 
-def accelerations(training_type: str, on_gpu: bool, compile: bool, has_liger: bool) -> dict:
+def accelerations(training_type: str, on_gpu: bool, compile: bool, has_liger: bool, packing: bool = False) -> dict:
     """What makes steps faster on this device, as arguments of transformers.
 
     Attention is torch's scaled_dot_product_attention everywhere, which is flash attention on GPUs that have it.
@@ -81,8 +81,8 @@ def accelerations(training_type: str, on_gpu: bool, compile: bool, has_liger: bo
     8 of 1024 tokens are a batch in 0.02 ms.
     """
     return {
-        # Full weights on a CPU stay exact: it gains little there. Adapters compute as the weights beside them do.
-        "bf16": computes_in_bf16() and (on_gpu or training_type in ADAPTED),
+        # All weights were always trained in fp32 on a CPU, so they still are; where rows are packed, nothing was ever trained otherwise. Adapters compute as the weights beside them do.
+        "bf16": computes_in_bf16() and (on_gpu or training_type in ADAPTED or packing),
         "use_cpu": not on_gpu,
         "torch_compile": compile,
         "use_liger_kernel": on_gpu and has_liger,
@@ -100,8 +100,9 @@ def arguments(run: RunFile, directory: Path, total_steps: int, on_gpu: bool, opt
     hyper = run.hyperparameters
     return TrainingArguments(
         output_dir=str(directory),
-        per_device_train_batch_size=hyper.batch_size,
-        gradient_accumulation_steps=hyper.gradient_accumulation,
+        # Of rows that are packed, the collator gets those of a step, and divides them.
+        per_device_train_batch_size=hyper.batch_size * (hyper.gradient_accumulation if hyper.packing else 1),
+        gradient_accumulation_steps=1 if hyper.packing else hyper.gradient_accumulation,
         learning_rate=hyper.learning_rate,
         max_steps=total_steps,
         # What is ours is given to the Trainer itself.
@@ -127,5 +128,5 @@ def arguments(run: RunFile, directory: Path, total_steps: int, on_gpu: bool, opt
         ddp_find_unused_parameters=False,
         disable_tqdm=True,
         report_to=[],  # Reporter tells, and writes the files of TensorBoard.
-        **accelerations(run.training_type, on_gpu, hyper.compile, has_liger=find_spec("liger_kernel") is not None),
+        **accelerations(run.training_type, on_gpu, hyper.compile, has_liger=find_spec("liger_kernel") is not None, packing=hyper.packing),
     )

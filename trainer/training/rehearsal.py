@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..evaluation.answer_loss import AnswerLoss
 from ..base_models.language import language_prefix
 from ..outputs.layout import plain
 from ..platform.events import Events
@@ -12,8 +13,9 @@ from ..platform.room import in_gb, require_room
 from ..platform.safetensors_files import files_of
 from ..runs.checkpoints import KEEP
 from ..runs.run_file import RunFile
-from ..tokens.batches import Rank
+from ..tokens.batches import Rank, collate
 from ..tokens.pairs import length_of
+from .apart import require_apart
 from .looking_back import refused_if_it_fails, require_looks_back
 from .ways import MUON, ROUNDED
 
@@ -26,12 +28,14 @@ _TOLD_LAYERS = 5
 _MOST_IN_16_BITS = 0.2
 
 
-def rehearse_the_end(run: RunFile, model, tokenizer, optimizer: str, events: Events) -> None:
+def rehearse_the_end(run: RunFile, model, loss: AnswerLoss, tokenizer, optimizer: str, events: Events) -> None:
     """That the model says one token after the other, now and when it is asked, what the weights take, that there is room for checkpoints and the model, and that the
     model can be written in its base's layout. Raises DiskFull or BadInput."""
     from ..outputs.merging import Trained
 
     require_looks_back(model)
+    if run.hyperparameters.packing:
+        require_apart(model, loss)
     require_generates(run, model, tokenizer)
     if told := not_loaded(model):
         events.send("log", level="warning", message=told)
@@ -129,7 +133,7 @@ def rehearsal(run: RunFile, trainer, rows: list[dict], rank: Rank, optimizer: st
     class Rehearsal(TrainerCallback):
         def on_train_begin(self, args, state, control, **_):
             require_exportable(run, trainer.model, trainer.processing_class)
-            idle = try_longest_batch(trainer, rows, rank, state_bytes(trainer.model, optimizer))
+            idle = try_longest_batch(trainer, rows, rank, run.hyperparameters.batch_size, state_bytes(trainer.model, optimizer))
             if idle:
                 message = f"{len(idle)} adapters have no effect on the loss, so they will not learn: {', '.join(idle[:_TOLD_LAYERS])}{' …' if len(idle) > _TOLD_LAYERS else ''}."
                 events.send("log", level="warning", message=message)
@@ -139,13 +143,14 @@ def rehearsal(run: RunFile, trainer, rows: list[dict], rank: Rank, optimizer: st
     return Rehearsal()
 
 
-def try_longest_batch(trainer, rows: list[dict], rank: Rank, held_bytes: int) -> list[str]:
+def try_longest_batch(trainer, rows: list[dict], rank: Rank, batch_size: int, held_bytes: int) -> list[str]:
     """Forward and backward, with as much memory as the optimizer is going to take. Returns the adapters that got no gradient."""
     import torch
 
     model = trainer.model
     longest = max(rows, key=length_of)
-    batch = trainer.data_collator([longest] * trainer.args.per_device_train_batch_size)
+    # Of rows that are packed, no sequence has more tokens than this.
+    batch = collate(trainer.processing_class.pad_token_id, rank)([longest] * batch_size)
     # Dropout draws the same numbers afterwards as if nothing had been. The optimizer's memory is there from the first step on.
     with torch.random.fork_rng(), refused_if_it_fails(model, alone=rank.count == 1):
         held = torch.empty(held_bytes, dtype=torch.uint8, device="cuda") if torch.cuda.is_available() else None

@@ -29,6 +29,18 @@ const RULES: Rule[] = [
     optimizer === 'muon' &&
     isChosen(loraplus_lr_ratio) &&
     `loraplus_lr_ratio is ${loraplus_lr_ratio}, and optimizer is "muon", which sets the size of each matrix's step itself. Leave one of them out.`,
+  ({ packing }, type) =>
+    !!packing &&
+    !['qlora', 'lora', 'standard'].includes(type) &&
+    `packing is true, and training_type is "${type}", whose ${type === 'dpo' ? 'pairs of answers' : 'texts'} are not packed. Leave it out, or send {"training_type": "qlora"}, "lora" or "standard".`,
+  ({ packing, neftune_noise_alpha }) =>
+    !!packing &&
+    isChosen(neftune_noise_alpha) &&
+    `neftune_noise_alpha is ${neftune_noise_alpha}, and packing is true: its noise is the less the more tokens are read at once, so that it would be another one. Leave one of them out.`,
+  ({ packing, compile }) =>
+    !!packing &&
+    !!compile &&
+    'compile is true, and packing is true, with which each step has sequences of other lengths, and would be compiled anew. Leave one of them out.',
 ];
 
 /** The first reason why settings do not go together; undefined: they do. */

@@ -18,6 +18,8 @@ export const HYPERPARAMETER_SENTENCES = {
   too_long: 'Rows of more than max_length tokens are cut off (truncate), left out (drop), or made several (split).',
   batching:
     'The rows of a step are of like length (like_length), so that little is computed on padding, or any (random).',
+  packing:
+    'Of qlora, lora and standard: lays the rows of a step end to end, and each reads itself alone, as before. Nothing is computed on padding, and what rows begin with, such as a system prompt, once: faster where rows are short and uneven.',
   eval_steps:
     'Steps between looks at the loss on held-out rows; 0: none. Without it: at most ten looks, as far as they are cheap.',
   early_stopping_patience:

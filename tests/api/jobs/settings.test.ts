@@ -31,6 +31,17 @@ const REFUSED: [status: number, settings: object, sentence: RegExp][] = [
     { training_type: 'dpo', train_on: 'everything' },
     /^train_on is "everything", and training_type is dpo, which learns from pairs by their answers\. Leave it out\.$/,
   ],
+  [
+    400,
+    { training_type: 'dpo', packing: true },
+    /^packing is true, and training_type is "dpo", whose pairs of answers are not packed\. Leave it out, or send .*"standard"\.$/,
+  ],
+  [
+    400,
+    { packing: true, neftune_noise_alpha: 5 },
+    /^neftune_noise_alpha is 5, and packing is true: .*\. Leave one of them out\.$/,
+  ],
+  [400, { packing: true, compile: true }, /^compile is true, and packing is true, .*\. Leave one of them out\.$/],
   ...(
     [
       ['use_rslora', true],

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import sys
 import time
 
@@ -15,5 +16,5 @@ class Turns:
     def took(self, tokens: int, loss: float):
         """`tokens`: of all steps until now, without padding."""
         seconds, cpu = time.perf_counter() - self.since, time.process_time() - self.cpu_since
-        print(json.dumps({"tokens": tokens, "loss": loss, "seconds": seconds, "cpuSeconds": cpu}), flush=True)
+        print(json.dumps({"tokens": tokens, "loss": loss, "seconds": seconds, "cpuSeconds": cpu, "peakBytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}), flush=True)
         self.wait()
