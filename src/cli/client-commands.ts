@@ -14,8 +14,8 @@ export function addClientCommands(program: Command): void {
   addProject(program);
   addJob(program);
   addSweep(program);
-  addFork(program);
   addRunActions(program);
+  addFork(program);
   addLooks(program);
   addModel(program);
   addWorker(program);

@@ -1,9 +1,8 @@
 import { type Command, Option } from 'commander';
-import { ID, type RunName, runNameOf } from './runs/run-name.ts';
+import { ID, OF_A_RUN, type RunName, runNameOf } from './runs/run-name.ts';
 import { action } from './session.ts';
 
 export function addRunActions(program: Command): void {
-  const summary = 'the run of an ID: job-1, project-2';
   const acts = {
     pause: 'Let a run save and hand back its worker, until it is resumed.',
     resume: 'Let a paused run go on, from its last checkpoint.',
@@ -15,14 +14,14 @@ export function addRunActions(program: Command): void {
       .command(what)
       .helpGroup('Train')
       .argument('<id>', ID, runNameOf)
-      .summary(summary)
+      .summary(OF_A_RUN)
       .description(acts[what])
       .action(action(async (session, name: RunName) => (await load()).act(session, name, what)));
   program
     .command('retry')
     .helpGroup('Train')
     .argument('<id>', ID, runNameOf)
-    .summary(summary)
+    .summary(OF_A_RUN)
     .description('Run it again after it failed or was cancelled, from its last checkpoint.')
     .option('--fresh', 'from step 0, with the settings of now')
     .option('--force', 'although it would not fit into memory or on the disk')

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { addHyperparameters } from './jobs/hyperparameter-options.ts';
 import { checkpointIn, startIn } from './jobs/start-name.ts';
-import { ID, type RunName, runNameOf } from './runs/run-name.ts';
+import { ID, OF_A_RUN, type RunName, runNameOf } from './runs/run-name.ts';
 import { action } from './session.ts';
 import { wholeNumber } from './whole-number.ts';
 
@@ -45,7 +45,7 @@ export function addFork(program: Command): void {
     .command('fork')
     .helpGroup('Train')
     .argument('<id>', ID, runNameOf)
-    .summary('a job that begins from another training')
+    .summary(OF_A_RUN)
     .description(
       'Train on from a run, or from a checkpoint of it, with other data or other settings. What is not said stays.',
     )

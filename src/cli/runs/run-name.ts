@@ -9,6 +9,8 @@ export interface RunName {
 
 /** Its forms, in a word of help. */
 export const ID = 'job-1, project-2, or a run of one as job-1-run-3';
+/** Behind the names of commands that do something with one: those that have it share a line of the overview. */
+export const OF_A_RUN = 'the run of an ID: job-1, project-2';
 
 const FORM = /^(job|project)-(\d{1,9})(?:-run-(\d{1,7}))?$/;
 
