@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { cp, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { EXIT } from '../../src/cli/exit-codes.ts';
+import { commandLineOf } from '../support/command-line.ts';
 import { settledPool } from '../support/hosts.ts';
 import { assertWeights, type Jobs, jobsOf, stepsIn } from '../support/jobs.ts';
 import { startTestService, type TestService, TINY_MODEL, until } from '../support/service.ts';
@@ -167,12 +169,23 @@ describe('a training that begins from another one', function () {
         const { body } = await service.call('GET', `/projects/${id}`);
         return is(body) ? body : null;
       });
+    // Let followerOf of src/cli/runs/watch.ts find none and the watch ends with the first run.
+    const watch = commandLineOf(service.env.home, { MTM_SERVER: service.apiUrl }).begin(
+      'run',
+      'watch',
+      `project-${id}`,
+    );
     // Leave `createRun` out in src/activities/runs/finish-run.ts and the second run never comes.
     await project(
       'its second run trains',
       ({ run_number, current_step }) => run_number === 2 && Number(current_step) > 6,
     );
     assert.equal((await service.call('POST', `/projects/${id}/cancel`)).status, 200);
+    assert.equal(await watch.ended(), EXIT.cancelled);
+    assert.ok(
+      watch.said.includes(`project-${id}-run-1 has completed. project-${id}-run-2 begins from its model.`),
+      watch.said,
+    );
     await until('the cancelled run to end', async () => {
       const { status } = await service.call('POST', `/projects/${id}/retry`);
       return status === 200 ? true : null;

@@ -197,20 +197,22 @@ describe('the gate of a project', function () {
   });
 
   it('is refused where it says nothing about models of the project', async () => {
-    // Take requireGate out of changeProject, and a gate that can never hold is kept.
-    const patch = (condition: object) =>
-      service.call('PATCH', `/projects/${id}`, {
-        gate: { conditions: [{ against: 'base', metric: 'loss', ...condition }] },
-      });
+    // Take requireGate out of changeProject, and a gate that can never hold is kept; out of planProject, and a plan promises it.
+    const planned = [{ trait_type: 'coding', datasets: [{ dataset_id: datasetId, percentage: 100 }] }];
     for (const [condition, sentence] of [
       [{}, /^gate\.conditions\[0\] has neither no_worse_by nor better_by\. Give one/],
       [{ no_worse_by: 0.1, better_by: 0.1 }, /has both/],
       [{ no_worse_by: 0.1, any_trait: true }, /any_trait is true/],
       [{ no_worse_by: 0.1, traits: ['reasoning'] }, /traits has reasoning, and the project has coding/],
     ] as const) {
-      const { status, body } = await patch(condition);
-      assert.equal(status, 400);
-      assert.match(String(body.detail), sentence);
+      const gate = { conditions: [{ against: 'base', metric: 'loss', ...condition }] };
+      for (const { status, body } of [
+        await service.call('PATCH', `/projects/${id}`, { gate }),
+        await service.call('POST', '/projects/plan', { gate, max_rows: 100, traits: planned }),
+      ]) {
+        assert.equal(status, 400);
+        assert.match(String(body.detail), sentence);
+      }
     }
     assert.deepEqual((await service.call('GET', `/projects/${id}`)).body.gate, GATE);
     const { body } = await service.call('PATCH', `/projects/${id}`, { gate: null });

@@ -15,11 +15,22 @@ import { type RunName, textOf } from './run-name.ts';
 const LOOK_EVERY_MS = 1_000;
 
 /**
- * `mtm run watch ID`: shows a run until its end, over lost connections and a service that is away, and then its result. The exit code
- * tells the outcome. Ctrl-C leaves the watch; the run goes on.
+ * `mtm run watch ID`: shows a run until its end, over lost connections and a service that is away, and then its result; of a project
+ * with a second part, both runs. The exit code tells the outcome. Ctrl-C leaves the watch; the run goes on.
  */
 export async function watchRun(session: Session, asked: RunName): Promise<void> {
-  const name = await withRun(session, asked);
+  let name = await withRun(session, asked);
+  for (;;) {
+    await watchUntilEnd(session, asked, name);
+    const next = await followerOf(session, asked, name);
+    if (next === null) break;
+    session.say(`${textOf(name)} has completed. ${textOf(next)} begins from its model.`);
+    name = next;
+  }
+  await showResult(session, name);
+}
+
+async function watchUntilEnd(session: Session, asked: RunName, name: RunName): Promise<void> {
   const left = leavingByCtrlC();
   const bar = createBar();
   try {
@@ -33,7 +44,15 @@ export async function watchRun(session: Session, asked: RunName): Promise<void> 
       `Left. The run goes on: \`mtm run watch ${textOf(name)}\` comes back to it, \`mtm cancel ${textOf(asked)}\` ends it.`,
       EXIT.left,
     );
-  await showResult(session, name);
+}
+
+/** The second run of a project, where the first one was watched and no run was named; null: there is none. */
+async function followerOf({ client }: Session, asked: RunName, watched: RunName): Promise<RunName | null> {
+  if (asked.run !== undefined || watched.run === undefined) return null;
+  const owner = await ownerOf(client, asked);
+  if (!('followed_by' in owner) || owner.followed_by === null || owner.run_number === null) return null;
+  const { status } = await progressOf(client, watched);
+  return status === 'completed' && owner.run_number > watched.run ? { ...asked, run: owner.run_number } : null;
 }
 
 /** The run that is meant now: a later one of the same job is another. @throws CommandFailure where there is none yet */

@@ -1,5 +1,6 @@
 import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import { type PlanDependencies, planTraining } from '../runs/plan-training.ts';
+import { requireGate } from '../versions/require-gate.ts';
 import type { NewProject } from './create-project.ts';
 import { ofFollowing } from './following.ts';
 import { checkTraits, traitsOfSpec } from './trait-rules.ts';
@@ -16,12 +17,15 @@ export type PlannedProject = Omit<NewProject, 'name' | 'output_directory'> & {
  * @throws UserError; NotYetError while the trainer's Python, which counts tokens, is not there; DatasetError
  */
 export async function planProject(
-  { traits, output_directory, followed_by, ...body }: PlannedProject,
+  { traits, output_directory, followed_by, gate, ...body }: PlannedProject,
   dependencies: PlanDependencies,
 ) {
   if (output_directory !== undefined) await resolveOutputDirectory(output_directory, dependencies.env.outputRoots);
-  const shares = traitsOfSpec(checkTraits(traits));
+  const checked = checkTraits(traits);
+  const shares = traitsOfSpec(checked);
   const first = await planTraining('project', { ...body, traits: shares }, dependencies);
+  const named = checked.map(({ trait_type }) => trait_type);
+  if (gate) requireGate(gate, first.training_type, named);
   if (!followed_by) return { first, second: null };
   const { traits: others, max_rows = body.max_rows, ...rest } = followed_by;
   const { base_model } = first;
