@@ -62,7 +62,8 @@ describe('a fuzzer', function () {
     const scratch = await mkdtemp(join(env.home, 'fuzz-'));
     const report = await fuzz(python, { apiUrl, wire, config, scratch, args: ['--seed', SEED, ...args] });
     console.log(`      ${report.requests} requests to ${report.operations} operations`);
-    assert.equal(report.found, '');
+    // As its message: of values that differ, mocha shows the beginning alone.
+    assert.ok(report.found === '', report.found.slice(report.found.indexOf('= FAILURES')));
     return report;
   }
 

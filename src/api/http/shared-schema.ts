@@ -87,6 +87,7 @@ export const startsFromField = AskedStartSchema.nullable()
   .openapi({ example: { job_id: 12, checkpoint: 100 } });
 
 export const textField = text(0, 10_000);
+export const reasonField = text(1, 2_000);
 
 /** Query of a list; `size` is the reference's default for its resource. */
 export function pageQuery(size: number) {

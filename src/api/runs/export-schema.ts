@@ -93,7 +93,7 @@ export const ExportSchema = z
 
 export const ExportParams = IdParams.extend({ export_id: integerParam(1, 2_147_483_647) });
 export const ExportFileParams = ExportParams.extend({
-  path: z.string().min(1).max(4096).openapi({ description: 'A file of the export', example: 'job-1-run-1-q8_0.gguf' }),
+  path: z.string().min(1).max(255).openapi({ description: 'A file of the export', example: 'job-1-run-1-q8_0.gguf' }),
 });
 
 export const ExportsQuery = pageQuery(10).extend(whichRun);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { PROMOTION_WAYS } from '../../models/versions/promotion.ts';
 import { GateResultSchema } from '../../trainer/gate-result.ts';
 import { VERDICTS } from '../../trainer/results.ts';
-import { dateField, pageOf, textField } from '../http/shared-schema.ts';
+import { dateField, pageOf, reasonField } from '../http/shared-schema.ts';
 
 const head = z.int().nullable();
 
@@ -64,16 +64,15 @@ export const PromotionListSchema = pageOf(z.object({ version: z.int(), ...histor
   },
 });
 
-const reasonField = textField
-  .trim()
-  .min(1)
-  .max(2_000)
-  .openapi({ description: 'Why, for whoever reads the history', example: 'The other version answers too slowly' });
+const reason = reasonField.openapi({
+  description: 'Why, for whoever reads the history',
+  example: 'The other version answers too slowly',
+});
 
 export const PromoteRequest = z
-  .strictObject({ version: z.int().min(1).max(1_000_000), reason: reasonField })
+  .strictObject({ version: z.int().min(1).max(1_000_000), reason })
   .openapi('PromoteRequest', { example: { version: 3, reason: 'Tried by hand, and good' } });
 
 export const RollBackRequest = z
-  .strictObject({ reason: reasonField })
+  .strictObject({ reason })
   .openapi('RollBackRequest', { example: { reason: 'Users complained' } });

@@ -20,10 +20,15 @@ export const AskedStartSchema = z
         .string()
         .min(1)
         .max(4_096)
-        .regex(/^\/[^\0]*$/)
-        .describe(
-          'A folder with an adapter, a checkpoint of Hugging Face, or a model: absolute, below MTM_MODEL_ROOTS',
-        ),
+        .refine(
+          (path) => path.startsWith('/') && !path.includes('\0'),
+          'must be an absolute path, such as /models/adapter',
+        )
+        .meta({
+          description:
+            'A folder with an adapter, a checkpoint of Hugging Face, or a model: absolute, below MTM_MODEL_ROOTS',
+          pattern: '^/[^\\u0000]*$',
+        }),
     }),
   ])
   .describe(
