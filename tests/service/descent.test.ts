@@ -70,7 +70,9 @@ describe('a training that begins from another one', function () {
     const { body } = await service.call('GET', `/jobs/${parent}/checkpoints`);
     const [, older] = (body as unknown as { items: { step: number }[] }).items;
     const step = Number(older?.step);
-    const options = { training_type: 'qlora', dataset_id: others, starts_from: { job_id: parent, checkpoint: step } };
+    // Of so many steps that the kill comes in the middle, however fast the machine is.
+    const asked = { training_type: 'qlora', dataset_id: others, epochs: 8 };
+    const options = { ...asked, starts_from: { job_id: parent, checkpoint: step } };
     const undisturbed = await jobs.ended(await jobs.create(options));
     assert.equal(undisturbed.status, 'completed', String(undisturbed.error_message));
     assert.deepEqual(undisturbed.starts_from, options.starts_from);
@@ -153,7 +155,7 @@ describe('a training that begins from another one', function () {
   it('follows the first part of a project, and what is killed, cancelled and retried of it stays one run', async () => {
     const traits = (id: number) => [{ trait_type: 'coding', datasets: [{ dataset_id: id, percentage: 100 }] }];
     const chosen = { batch_size: 2, epochs: 2, save_steps: 5, lora_r: 4, max_length: 64 };
-    const followed_by = { training_type: 'dpo', traits: traits(pairs), epochs: 4, batch_size: 2, save_steps: 5 };
+    const followed_by = { training_type: 'dpo', traits: traits(pairs), epochs: 12, batch_size: 2, save_steps: 5 };
     const asked = { base_model: TINY_MODEL, training_type: 'lora', traits: traits(others), ...chosen, followed_by };
     const plan = await service.call('POST', '/projects/plan', asked);
     assert.equal(plan.status, 200, JSON.stringify(plan.body));
