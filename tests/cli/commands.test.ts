@@ -409,6 +409,8 @@ describe('the command line', function () {
 
   it('lets a run fetch its base model, of jobs and projects, also when it is started again', async () => {
     // Rename `download-model` in src/cli/jobs/hyperparameter-options.ts, and it is no option any more.
+    // It is there and away: runs wait for it, however long each command takes.
+    hub.add('org/fetched', filesOf(3_000_000));
     hub.refusal = { status: 503 };
     const fetched = ['--model', 'org/fetched', '--download-model'];
     const isToFetch = async (path: string) => {
