@@ -93,7 +93,7 @@ describe('a process that has libraries loaded', function () {
     const first = warm.pid;
     process.kill(Number(first), 'SIGKILL');
     const second = await until('another one', async () => (warm.pid !== first && warm.pid) || null);
-    const copy = await warm.start({ python, ...HELP });
+    const copy = await warm.start({ python, ...waiting });
     assert.equal(await parentOf(copy.pid), second);
     assert.match(warm.said.join(), /ended \(signal SIGKILL\)/);
     await endOf(copy);
@@ -119,7 +119,7 @@ describe('a process that has libraries loaded', function () {
     const first = warm.pid;
     process.env.MTM_TEST_CHANGED = 'yes';
     try {
-      const copy = await warm.start({ python, ...HELP });
+      const copy = await warm.start({ python, ...waiting });
       assert.notEqual(warm.pid, first);
       assert.equal(await parentOf(copy.pid), warm.pid);
       await endOf(copy);
@@ -140,11 +140,11 @@ describe('a process that has libraries loaded', function () {
       await endOf(await warm.start({ python, ...HELP }));
       const first = warm.pid;
       await writeFile(join(packages, 'another.py'), '');
-      const fresh = await warm.start({ python, ...HELP });
+      const fresh = await warm.start({ python, ...waiting });
       assert.equal(await parentOf(fresh.pid), process.pid);
       assert.equal((await endOf(fresh)).code, 0);
       assert.match(warm.said.join(), /packages has changed since the libraries were loaded/);
-      const copy = await warm.start({ python, ...HELP });
+      const copy = await warm.start({ python, ...waiting });
       assert.notEqual(warm.pid, first);
       assert.equal(await parentOf(copy.pid), warm.pid);
       await endOf(copy);
@@ -159,7 +159,7 @@ describe('a process that has libraries loaded', function () {
     await endOf(await warm.start({ python, ...HELP }));
     const first = Number(warm.pid);
     process.kill(first, 'SIGSTOP');
-    const fresh = await warm.start({ python, ...HELP });
+    const fresh = await warm.start({ python, ...waiting });
     assert.equal(await parentOf(fresh.pid), process.pid);
     assert.equal((await endOf(fresh)).code, 0);
     assert.equal(await isGone(first), true);
