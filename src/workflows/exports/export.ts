@@ -7,9 +7,8 @@ import {
   LIGHT,
   ORCHESTRATION_QUEUE,
   type OrchestrationActivities,
+  RETRY,
 } from '../contract.ts';
-
-const RETRY = { initialInterval: '1s', maximumInterval: '30s', backoffCoefficient: 2 } as const;
 
 const { abandonExport } = proxyActivities<Pick<OrchestrationActivities, 'abandonExport'>>({
   ...LIGHT,

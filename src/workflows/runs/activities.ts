@@ -5,13 +5,12 @@ import {
   LINE_QUEUE,
   ORCHESTRATION_QUEUE,
   type OrchestrationActivities,
+  RETRY,
   TRAINING_QUEUE,
   type TrainingActivities,
 } from '../contract.ts';
 
 /** Between attempts, unless failing.ts says another time; it also ends what has failed for too long. */
-const RETRY = { initialInterval: '1s', maximumInterval: '30s', backoffCoefficient: 2 } as const;
-
 export const light = proxyActivities<OrchestrationActivities>({
   ...LIGHT,
   taskQueue: ORCHESTRATION_QUEUE,

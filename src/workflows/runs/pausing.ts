@@ -19,6 +19,7 @@ import {
   PAUSE_WAS_ASKED,
   type PauseCause,
   pauseRunUpdate,
+  RETRY,
   resumeRunUpdate,
   type TrainingInput,
 } from '../contract.ts';
@@ -29,7 +30,7 @@ const { setPause, isPaused, hasRoom } = proxyActivities<
 >({
   ...LIGHT,
   taskQueue: ORCHESTRATION_QUEUE,
-  retry: { initialInterval: '1s', maximumInterval: '30s', backoffCoefficient: 2 },
+  retry: RETRY,
 });
 
 const FIRST_LOOK_MS = 5_000;

@@ -4,11 +4,10 @@ import {
   LINE_QUEUE,
   ORCHESTRATION_QUEUE,
   type OrchestrationActivities,
+  RETRY,
   type SweepJudgement,
   type SweepRef,
 } from '../contract.ts';
-
-const RETRY = { initialInterval: '1s', maximumInterval: '30s', backoffCoefficient: 2 } as const;
 
 const { judgeRuns, cancelSweep } = proxyActivities<Pick<OrchestrationActivities, 'judgeRuns' | 'cancelSweep'>>({
   ...LIGHT,
