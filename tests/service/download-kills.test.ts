@@ -7,7 +7,7 @@ import { Hub } from '../support/hub.ts';
 import { downloadsOf, filesOf } from '../support/model-downloads.ts';
 import { processesOf } from '../support/processes.ts';
 import { clientOf, testEnv, until } from '../support/service.ts';
-import { startAsUser } from '../support/started-service.ts';
+import { allGone, startAsUser } from '../support/started-service.ts';
 
 const NAME = 'org/model';
 const WEIGHTS = 'model.safetensors';
@@ -28,11 +28,7 @@ describe('SIGKILL while a model of 300 MB is fetched', function () {
   after(async () => {
     await hub?.stop();
     started?.kill('SIGTERM');
-    await until(
-      'every process to be gone',
-      async () => ((await processesOf(env.home)).length === 0 ? true : null),
-      15_000,
-    );
+    await allGone(env);
     await rm(env.home, { recursive: true, force: true });
   });
 

@@ -5,10 +5,9 @@ import { BUILT } from '../../src/platform/built-files.ts';
 import { childEnv, type Env, PROJECT_ROOT } from '../../src/platform/env.ts';
 import { toVariables } from '../../src/platform/env-variables.ts';
 import { stepsIn } from '../support/jobs.ts';
-import { processesOf } from '../support/processes.ts';
 import { csvRows } from '../support/rows.ts';
 import { TINY_MODEL, testEnv, until } from '../support/service.ts';
-import { startAsUser } from '../support/started-service.ts';
+import { allGone, killEverything, startAsUser } from '../support/started-service.ts';
 import { putTinyModel } from '../support/tiny-models.ts';
 
 describe('mtm start', function () {
@@ -22,11 +21,7 @@ describe('mtm start', function () {
   });
   after(async () => {
     started?.kill('SIGTERM');
-    await until(
-      'every process to be gone',
-      async () => ((await processesOf(env.home)).length === 0 ? true : null),
-      15_000,
-    );
+    await allGone(env);
     await rm(env.home, { recursive: true, force: true });
   });
 
@@ -60,12 +55,7 @@ describe('mtm start', function () {
       Number((await call(url, 'GET', `/jobs/${job.id}`)).current_step) >= 40 ? true : null,
     );
 
-    for (const { pid } of await processesOf(env.home)) process.kill(pid, 'SIGKILL');
-    await until(
-      'everything to be dead',
-      async () => ((await processesOf(env.home)).length === 0 ? true : null),
-      10_000,
-    );
+    await killEverything(env);
 
     url = await start();
     const ended = await until('the job to end', async () => {
@@ -79,11 +69,7 @@ describe('mtm start', function () {
     assert.ok(Number(step) >= 30, `went on from ${step}`);
 
     started?.kill('SIGTERM');
-    await until(
-      'every process to be gone',
-      async () => ((await processesOf(env.home)).length === 0 ? true : null),
-      10_000,
-    );
+    await allGone(env, 10_000);
   });
 
   it('says which port is taken, and starts nothing', async () => {
