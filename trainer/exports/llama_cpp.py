@@ -52,8 +52,8 @@ class LlamaCpp:
         return Said(said["tokens"], said["stop_type"] == "eos")
 
     def loss_of(self, ids: list[int], token: int) -> float | None:
-        """Minus the logarithm of how likely `token` is behind `ids`. llama.cpp's server tells that of the token that it says: this one is said for sure,
-        which does not change what is told. None of a token that is a part of a character alone: of those it tells nothing."""
+        """Minus the logarithm of how likely `token` is behind `ids`. llama.cpp's server gives that of the token it chooses: it is made to choose this one,
+        which does not change the figure. None for a token that is only part of a character: the server gives none."""
         choices = {"n_predict": 1, "temperature": 0, "samplers": ["temperature"], "n_probs": 1, "logit_bias": [[token, _FOR_SURE]]}
         told = next(iter(self._asked("/completion", prompt=ids, **choices).get("completion_probabilities", [])), None)
         if told is None:

@@ -26,7 +26,7 @@ class Holding(Trainings):
         rest, last = train_here(work, lease_epoch=3, known_checkpoint_step=8, **EVALUATED)
         self.assertEqual([event["step"] for event in first.of("step")], [1, 2, 3, 4])
         self.assertEqual([event["step"] for event in second.of("step")], [5, 6, 7, 8])
-        # Take holds_at out of on_save, and the loss of a step is told when the training goes on from it.
+        # Take holds_at out of on_save, and a step's loss comes only when the training goes on from that step.
         self.assertEqual([event["step"] for event in first.of("eval") if event["trait"] is None], [0, 4])
         self.assertEqual(losses(first, second, last), losses(undisturbed))
         self.assertEqual(rest["weights_sha256"], whole["weights_sha256"])

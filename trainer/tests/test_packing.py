@@ -69,7 +69,7 @@ class Sequences(unittest.TestCase):
         # Shift a place in _laid or parts_of.
         given = rows()
         batch = collate_packed(0, Rank(), 40)(given)
-        # As many tokens are told as rows have.
+        # It counts as many tokens as the rows have.
         self.assertEqual(int(batch["attention_mask"].sum()), sum(len(row["input_ids"]) for row in given))
         found = []
         for sequence, shared, lengths in parts_of(batch):

@@ -36,7 +36,7 @@ function refuse(message: string): never {
 
 /**
  * Finds what a training is to begin from, and keeps what a run may prune: it is there whatever becomes of the run.
- * @throws UserError where there is no such thing, or it is not of the base model that is asked for
+ * @throws UserError where it is not there, or belongs to another base model
  */
 export async function findStart(env: Env, asked: AskedStart, wanted: Wanted): Promise<FoundStart> {
   if (wanted.training_type === 'rag')
