@@ -4,6 +4,7 @@ import resource
 import shutil
 import subprocess
 import tempfile
+import threading
 import unittest
 from pathlib import Path
 from unittest import mock
@@ -113,8 +114,14 @@ class Ends(Trainings):
             output = work / "out" / "output"
             output.parent.mkdir()
 
-            def link(event, commands, folder=work / place, step=step):
+            saved = threading.Event()
+
+            def link(event, commands, folder=work / place, step=step, saved=saved):
+                if event["type"] == "checkpoint":
+                    saved.set()
                 if event["type"] == "step" and event["step"] == step:
+                    # Between the two calls below there is no folder: a save under way would fail with that.
+                    self.assertTrue(saved.wait(60))
                     folder.rename(folder.with_name("moved"))
                     folder.symlink_to(elsewhere)
 
