@@ -4,6 +4,18 @@ import { settledPool } from '../support/hosts.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, TINY_MODEL, until } from '../support/service.ts';
 
+const PROJECT = {
+  name: 'Gated',
+  base_model: TINY_MODEL,
+  training_type: 'standard',
+  output_directory: 'gated',
+  max_rows: 80,
+  max_steps: 2,
+  // No model is better by so much.
+  gate: { conditions: [{ against: 'base', metric: 'loss', better_by: 50 }] },
+  traits: [{ trait_type: 'coding', datasets: [{ dataset_id: 1, percentage: 100 }] }],
+};
+
 describePage('versions on the page', (visit) => {
   let service: TestService;
   let remove: () => Promise<void>;
@@ -11,20 +23,10 @@ describePage('versions on the page', (visit) => {
 
   before(async () => {
     ({ service, remove } = await startTestService());
-    const { body: dataset } = await service.upload('rows.csv', csvRows(100));
+    await service.upload('rows.csv', csvRows(100));
     await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
     await settledPool(service, 1);
-    await service.call('POST', '/projects/', {
-      name: 'Gated',
-      base_model: TINY_MODEL,
-      training_type: 'standard',
-      output_directory: 'gated',
-      max_rows: 80,
-      max_steps: 2,
-      // No model is better by so much.
-      gate: { conditions: [{ against: 'base', metric: 'loss', better_by: 50 }] },
-      traits: [{ trait_type: 'coding', datasets: [{ dataset_id: dataset.id, percentage: 100 }] }],
-    });
+    await service.call('POST', '/projects/', PROJECT);
     await service.call('POST', '/projects/1/start');
     await until('the run to end', async () => {
       const { body } = await service.call('GET', '/projects/1');
@@ -77,5 +79,65 @@ describePage('versions on the page', (visit) => {
     await second.getByRole('button', { name: 'Remove condition 2' }).click();
     await page.getByText('The request, for scripts').click();
     await page.getByText('"better_by": 50').first().waitFor();
+  });
+
+  it('says at a condition what the service refuses of it', async () => {
+    // Leave the conditions out of placesIn (web/src/screens/new/problems.ts), and it stands above the form alone.
+    const { page } = visitor;
+    const condition = page.getByRole('group', { name: 'Condition 1' });
+    await condition.getByRole('combobox', { name: 'Traits' }).click();
+    await page.getByRole('option', { name: 'Coding' }).click();
+    await page.getByRole('checkbox', { name: 'Coding', exact: true }).uncheck();
+    await page.getByRole('checkbox', { name: 'Reasoning', exact: true }).check();
+    await page.getByRole('combobox', { name: 'Dataset of Reasoning' }).click();
+    await page.getByRole('option', { name: /rows\.csv/ }).click();
+    await page.getByLabel('Start it now').uncheck();
+    await page.getByRole('button', { name: 'Create', exact: true }).click();
+    await condition.getByText('gate.conditions[0].traits has coding, and the project has reasoning').waitFor();
+    assert.deepEqual(visitor.problems(/400/), []);
+    await page.getByRole('button', { name: 'Begin anew' }).click();
+  });
+
+  it('changes the gate of a project, takes it away, and sets one before the first run', async () => {
+    // Let changeGate (web/src/api/versions.ts) send nothing, or the form forget Problem, and it fails.
+    const { page } = visitor;
+    const gateOf = async (id: number) => (await service.call('GET', `/projects/${id}`)).body.gate;
+    await page.goto('/projects/1?tab=versions');
+    const gate = page.getByRole('region', { name: 'Gate' });
+    const was = 'The held-out loss must be better by more than 50 than that of the base model, on each trait.';
+    await gate.getByText(was).waitFor();
+    await assertNoBarriers(visitor, 'a gate');
+    await gate.getByRole('button', { name: 'Change the gate' }).click();
+    const by = gate.getByRole('textbox', { name: 'By', exact: true });
+    const save = gate.getByRole('button', { name: 'Save the gate' });
+    await by.fill('-1');
+    await gate.getByText('The bound of the gate is -1.').waitFor();
+    assert.equal(await save.isDisabled(), true);
+    await by.fill('0.5');
+    for (let more = 0; more < 20; more++) await gate.getByRole('button', { name: 'Add a condition' }).click();
+    await save.click();
+    await gate.getByRole('alert').getByText('at conditions it must have at most 20 entries').waitFor();
+    assert.deepEqual(await gateOf(1), { conditions: [{ against: 'base', metric: 'loss', better_by: 50 }] });
+    await gate.getByRole('button', { name: 'Leave it as it is' }).click();
+    await gate.getByText(was).waitFor();
+    await gate.getByRole('button', { name: 'Change the gate' }).click();
+    await by.fill('0.5');
+    await assertNoBarriers(visitor, 'the form of a gate');
+    await save.click();
+    await gate.getByText('better by more than 0.5').waitFor();
+    assert.deepEqual(await gateOf(1), { conditions: [{ against: 'base', metric: 'loss', better_by: 0.5 }] });
+    await gate.getByRole('button', { name: 'Change the gate' }).click();
+    await gate.getByRole('button', { name: 'Remove condition 1' }).click();
+    await gate.getByRole('button', { name: 'Remove the gate' }).click();
+    await gate.getByText('There is none: each run that completes becomes the latest version.').waitFor();
+    assert.equal(await gateOf(1), null);
+    const { name: _, gate: __, ...asked } = PROJECT;
+    const { body: fresh } = await service.call('POST', '/projects/', { name: 'Not started', ...asked });
+    await page.goto(`/projects/${fresh.id}`);
+    await gate.getByRole('button', { name: 'Set a gate' }).click();
+    await gate.getByRole('button', { name: 'Add a condition' }).click();
+    await save.click();
+    await gate.getByText('The held-out loss must be no worse by more than 0.02').waitFor();
+    assert.deepEqual(visitor.problems(/400|422/), []);
   });
 });

@@ -1,7 +1,7 @@
 import type { Job, Project } from '../../api/types.ts';
 import { textOf } from '../../parts/fields/values.ts';
+import { conditionsOf } from '../../parts/gate/gate.ts';
 import { type Draft, emptyDraft, type Ground, newShare, type ShareDraft } from './draft.ts';
-import { conditionsOf } from './gate.ts';
 
 /** A draft of what an existing job or project asked for. */
 export function draftOf(owner: Job | Project, ground: Ground): Draft {

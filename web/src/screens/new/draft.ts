@@ -2,9 +2,9 @@ import { newKey } from '../../api/idempotency.ts';
 import type { RequestFields } from '../../api/request-fields.ts';
 import type { Config } from '../../api/settings.ts';
 import type { Project, RunOwner } from '../../api/types.ts';
+import type { ConditionDraft } from '../../parts/gate/gate.ts';
 import type { TraitType } from '../../parts/plan/traits.ts';
 import type { AskedStart } from '../../parts/runs/starts.ts';
-import type { ConditionDraft } from './gate.ts';
 import { type Share, WHOLE } from './shares.ts';
 
 export type Kind = RunOwner['kind'];

@@ -6,12 +6,12 @@ import { create } from '../../api/new-runs.ts';
 import { runsKey } from '../../api/runs.ts';
 import { ModelSelect, useModelState } from '../../parts/base-models/model-select.tsx';
 import { Folded } from '../../parts/folded.tsx';
+import { GateFields } from '../../parts/gate/gate-fields.tsx';
 import { addressOf } from '../../parts/runs/owners.ts';
 import { startText } from '../../parts/runs/starts.ts';
 import { DataFields } from './data-fields.tsx';
 import { Differences } from './differences-shown.tsx';
 import type { Draft, Ground, TrainingType } from './draft.ts';
-import { GateFields } from './gate-fields.tsx';
 import { Hyperparameters } from './hyperparameters.tsx';
 import { PlanPanel } from './plan-panel.tsx';
 import { placesIn, problemsOf } from './problems.ts';
@@ -116,7 +116,7 @@ export function Form({ name, initial, ground }: FormProps) {
                 conditions={draft.gate}
                 onChange={(gate) => change({ gate })}
                 traits={draft.traits.map(({ type }) => type)}
-                at={at}
+                errorOf={({ key }) => at(`gate ${key}`)}
               />
             )}
             {draft.kind === 'project' && (

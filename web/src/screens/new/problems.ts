@@ -1,8 +1,8 @@
 import type { RequestFields } from '../../api/request-fields.ts';
 import { readField } from '../../parts/fields/values.ts';
+import { type ConditionDraft, conditionIn, problemOf } from '../../parts/gate/gate.ts';
 import { TRAITS } from '../../parts/plan/traits.ts';
 import type { Draft, Ground, TraitDraft } from './draft.ts';
-import { type ConditionDraft, problemOf } from './gate.ts';
 
 /** Why a draft cannot be sent, or planned, as it is. */
 export interface DraftProblem {
@@ -97,10 +97,12 @@ export function placesIn(detail: string, draft: Draft): string[] {
     ...Object.keys(draft.hyperparameters),
     ...Object.keys(draft.mixing),
   ];
+  const condition = conditionIn(detail, draft.gate);
   const isAbout = (id: number | null) => id !== null && new RegExp(`dataset(_id)? ${id}\\b`, 'i').test(detail);
   return [
     ...names.filter((name) => new RegExp(`(^|[ .])${name} (is |")`).test(detail)),
     ...(draft.model !== '' && detail.includes(draft.model) ? ['model'] : []),
+    ...(condition === undefined ? [] : [`gate ${condition.key}`]),
     ...(isAbout(draft.datasetId) ? ['dataset'] : []),
     ...(isAbout(draft.validationDatasetId) ? ['validation dataset'] : []),
     ...draft.traits.flatMap(({ type, shares }) => [

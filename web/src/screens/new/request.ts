@@ -1,8 +1,8 @@
 import type { NewRun, PlannedRun } from '../../api/new-runs.ts';
 import type { RequestFields } from '../../api/request-fields.ts';
 import { readField } from '../../parts/fields/values.ts';
+import { gateOf } from '../../parts/gate/gate.ts';
 import type { Draft, Ground, TraitDraft } from './draft.ts';
-import { gateOf } from './gate.ts';
 
 type JobBody = Extract<NewRun, { kind: 'job' }>['body'];
 type ProjectBody = Extract<NewRun, { kind: 'project' }>['body'];

@@ -20,6 +20,7 @@ import { Actions } from './actions.tsx';
 import { Checkpoints } from './checkpoints.tsx';
 import { Descent } from './descent.tsx';
 import { Events } from './events.tsx';
+import { Gate } from './gate.tsx';
 import { Log } from './log.tsx';
 import { Phases } from './phases.tsx';
 import { Plan } from './plan.tsx';
@@ -98,7 +99,13 @@ function WhatCanBeDone({ owner, data, run }: { owner: RunOwner; data: Job | Proj
 }
 
 function NoRun({ owner, data }: { owner: RunOwner; data: Job | Project }) {
-  if (data.run_number === null) return <Start id={owner.id} />;
+  if (data.run_number === null)
+    return (
+      <>
+        <Start id={owner.id} />
+        {'traits' in data && <Gate project={data} />}
+      </>
+    );
   return <Alert color="gray">There is no run of this number.</Alert>;
 }
 
@@ -180,7 +187,12 @@ function OneRun({
         {tab === 'mixture' && <Plan plan={run.plan} isProject={owner.kind === 'project'} />}
         {tab === 'settings' && <Settings run={run} />}
         {tab === 'report' && <Report owner={owner} run={run} />}
-        {tab === 'versions' && <Versions id={owner.id} />}
+        {tab === 'versions' && 'traits' in data && (
+          <Stack gap="xl">
+            <Versions id={owner.id} />
+            <Gate project={data} />
+          </Stack>
+        )}
       </NamedTabs>
     </Stack>
   );

@@ -1,29 +1,20 @@
 import { Button, Checkbox, Fieldset, Group, MultiSelect, Select, Stack, Text, TextInput } from '@mantine/core';
-import { TRAITS, type TraitType } from '../../parts/plan/traits.ts';
-import { type ConditionDraft, newCondition } from './gate.ts';
+import { TRAITS, type TraitType } from '../plan/traits.ts';
+import { AGAINST, BOUNDS, type ConditionDraft, METRICS, newCondition } from './gate.ts';
 
-const AGAINST = [
-  { value: 'base', label: 'the base model' },
-  { value: 'current', label: 'the current version' },
-];
-const METRICS = [
-  { value: 'loss', label: 'the held-out loss' },
-  { value: 'score', label: 'the score' },
-];
-const BOUNDS = [
-  { value: 'no_worse_by', label: 'no worse by more than' },
-  { value: 'better_by', label: 'better by more than' },
-];
+const choicesOf = (labels: Record<string, string>) =>
+  Object.entries(labels).map(([value, label]) => ({ value, label }));
 
 interface GateFieldsProps {
   conditions: ConditionDraft[];
   onChange: (conditions: ConditionDraft[]) => void;
   traits: TraitType[];
-  at: (place: string) => string | undefined;
+  /** What is wrong with a condition. */
+  errorOf: (condition: ConditionDraft) => string | undefined;
 }
 
 /** What must hold for a model of the project to be served. */
-export function GateFields({ conditions, onChange, traits, at }: GateFieldsProps) {
+export function GateFields({ conditions, onChange, traits, errorOf }: GateFieldsProps) {
   return (
     <Fieldset legend="Gate" miw={0}>
       <Stack>
@@ -37,7 +28,7 @@ export function GateFields({ conditions, onChange, traits, at }: GateFieldsProps
             label={`Condition ${index + 1}`}
             condition={condition}
             traits={traits}
-            error={at(`gate ${condition.key}`)}
+            error={errorOf(condition)}
             onChange={(changes) =>
               onChange(conditions.map((each) => (each === condition ? { ...each, ...changes } : each)))
             }
@@ -70,14 +61,14 @@ function Condition({ label, condition, traits, error, onChange, onRemove }: Cond
       <Group align="end" gap="xs">
         <Select
           label="What is held"
-          data={METRICS}
+          data={choicesOf(METRICS)}
           value={metric}
           allowDeselect={false}
           onChange={(value) => onChange({ metric: value as ConditionDraft['metric'] })}
         />
         <Select
           label="Bound"
-          data={BOUNDS}
+          data={choicesOf(BOUNDS)}
           value={bound}
           allowDeselect={false}
           onChange={(value) => onChange({ bound: value as ConditionDraft['bound'] })}
@@ -92,7 +83,7 @@ function Condition({ label, condition, traits, error, onChange, onRemove }: Cond
         />
         <Select
           label="Against"
-          data={AGAINST}
+          data={choicesOf(AGAINST)}
           value={against}
           allowDeselect={false}
           onChange={(value) => onChange({ against: value as ConditionDraft['against'] })}

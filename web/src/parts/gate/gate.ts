@@ -1,8 +1,7 @@
 import { newKey } from '../../api/idempotency.ts';
-import type { Project } from '../../api/types.ts';
-import type { TraitType } from '../../parts/plan/traits.ts';
+import type { Gate } from '../../api/versions.ts';
+import { TRAITS, type TraitType } from '../plan/traits.ts';
 
-type Gate = NonNullable<Project['gate']>;
 type Condition = Gate['conditions'][number];
 
 /** One thing that must hold before a model is promoted, as it was chosen and typed. */
@@ -17,6 +16,14 @@ export interface ConditionDraft {
   traits: TraitType[];
   anyTrait: boolean;
 }
+
+/** How its parts are called, in a form and in a sentence. */
+export const METRICS: Record<Condition['metric'], string> = { loss: 'the held-out loss', score: 'the score' };
+export const BOUNDS: Record<ConditionDraft['bound'], string> = {
+  no_worse_by: 'no worse by more than',
+  better_by: 'better by more than',
+};
+export const AGAINST: Record<Condition['against'], string> = { base: 'the base model', current: 'the current version' };
 
 export function newCondition(): ConditionDraft {
   return {
@@ -57,4 +64,18 @@ export function problemOf({ by }: ConditionDraft): string | null {
   const number = Number(by);
   if (by.trim() !== '' && number >= 0 && number <= 100) return null;
   return `The bound of the gate is ${by.trim() === '' ? 'empty' : by}. Write a number from 0 to 100, such as 0.02.`;
+}
+
+/** What must hold, in a sentence. */
+export function sentenceOf({ metric, bound, by, against, traits, anyTrait }: ConditionDraft): string {
+  const named = traits.map((trait) => TRAITS[trait].label).join(', ');
+  const where = anyTrait ? `one of ${named || 'the traits'} at least` : named || 'each trait';
+  const what = METRICS[metric];
+  return `${what[0]?.toUpperCase()}${what.slice(1)} must be ${BOUNDS[bound]} ${by} than that of ${AGAINST[against]}, on ${where}.`;
+}
+
+/** The condition that a sentence of the API is about, which names it by its place. */
+export function conditionIn(detail: string, conditions: ConditionDraft[]): ConditionDraft | undefined {
+  const [, place] = /\b(?:gate\.|at )conditions[[.](\d+)/.exec(detail) ?? [];
+  return place === undefined ? undefined : conditions[Number(place)];
 }
