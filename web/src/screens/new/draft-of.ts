@@ -1,7 +1,15 @@
 import type { Job, Project } from '../../api/types.ts';
 import { textOf } from '../../parts/fields/values.ts';
 import { conditionsOf } from '../../parts/gate/gate.ts';
-import { type Draft, emptyDraft, type Ground, newShare, type ShareDraft } from './draft.ts';
+import {
+  type Draft,
+  emptyDraft,
+  type FollowingDraft,
+  type Ground,
+  newShare,
+  type ShareDraft,
+  type TraitDraft,
+} from './draft.ts';
 
 /** A draft of what an existing job or project asked for. */
 export function draftOf(owner: Job | Project, ground: Ground): Draft {
@@ -31,24 +39,44 @@ function draftOfProject(project: Project, ground: Ground): Draft {
     ...emptyDraft('project', ground, project.base_model),
     ...commonOf(project),
     hyperparameters: textsOf(project.hyperparameters),
-    traits: project.traits.map(({ trait_type: type, weight, datasets }) => ({
-      type,
-      weight: textOf(weight),
-      shares: datasets.map(
-        ({ dataset_id, percentage, filters = {} }): ShareDraft => ({
-          ...newShare(),
-          datasetId: dataset_id,
-          thousandths: Math.round(percentage * 1000),
-          filters: textsOf(filters),
-        }),
-      ),
-    })),
+    traits: traitsOf(project.traits),
     maxRows: textOf(project.max_rows),
     outputDirectory: project.output_directory,
     mixing: textsOf(project.mixing),
-    followedBy: project.followed_by,
+    followedBy: project.followed_by && followingOf(project.followed_by),
     gate: conditionsOf(project.gate),
   };
+}
+
+function followingOf({
+  training_type,
+  traits,
+  max_rows,
+  ...chosen
+}: NonNullable<Project['followed_by']>): FollowingDraft {
+  return {
+    type: training_type,
+    traits: traits ? traitsOf(traits) : null,
+    maxRows: textOf(max_rows),
+    hyperparameters: textsOf(chosen),
+  };
+}
+
+type TraitOfRequest = NonNullable<NonNullable<Project['followed_by']>['traits']>[number];
+
+function traitsOf(traits: TraitOfRequest[]): TraitDraft[] {
+  return traits.map(({ trait_type: type, weight, datasets }) => ({
+    type,
+    weight: textOf(weight),
+    shares: datasets.map(
+      ({ dataset_id, percentage, filters = {} }): ShareDraft => ({
+        ...newShare(),
+        datasetId: dataset_id,
+        thousandths: Math.round(percentage * 1000),
+        filters: textsOf(filters),
+      }),
+    ),
+  }));
 }
 
 function commonOf({ name, description, embedding_model, training_type, starts_from }: Job | Project) {

@@ -24,6 +24,16 @@ export interface TraitDraft {
   shares: ShareDraft[];
 }
 
+/** The second part of a project; what it leaves out is as of the first. */
+export interface FollowingDraft {
+  type: TrainingType;
+  /** Null: those of the first. */
+  traits: TraitDraft[] | null;
+  maxRows: string;
+  /** Of those that were chosen. */
+  hyperparameters: Record<string, string>;
+}
+
 /** A job or project that somebody is about to ask for: all that they typed or chose, as they did. */
 export interface Draft {
   kind: Kind;
@@ -37,8 +47,8 @@ export interface Draft {
   embeddingModel: string;
   /** Null: the base model as it is. */
   startsFrom: AskedStart | null;
-  /** Of a project: its second part. It is made by the API or the command line, and kept here. */
-  followedBy: Project['followed_by'];
+  /** Of a project: its second part. */
+  followedBy: FollowingDraft | null;
   type: TrainingType;
   /** Of those that were chosen. */
   hyperparameters: Record<string, string>;

@@ -14,9 +14,10 @@ import { Differences } from './differences-shown.tsx';
 import type { Draft, Ground, TrainingType } from './draft.ts';
 import { Hyperparameters } from './hyperparameters.tsx';
 import { PlanPanel } from './plan-panel.tsx';
-import { placesIn, problemsOf } from './problems.ts';
+import { inSecond, placesIn, problemsOf } from './problems.ts';
 import { outputDirectoryOf, requestOf } from './request.ts';
 import { RequestShown } from './request-shown.tsx';
+import { SecondPart } from './second-part.tsx';
 import { type Refusal, RefusalShown, Send } from './send.tsx';
 import { sendKeyOf } from './send-key.ts';
 import type { DraftName } from './stored-draft.ts';
@@ -100,7 +101,6 @@ export function Form({ name, initial, ground }: FormProps) {
             <Fetch draft={draft} change={change} />
             <BeginsFrom draft={draft} change={change} />
             <Type draft={draft} change={change} at={at} />
-            <FollowedBy draft={draft} change={change} />
             <DataFields draft={draft} change={change} ground={ground} at={at} />
             <Fieldset legend="Hyperparameters" miw={0}>
               <Hyperparameters
@@ -112,12 +112,15 @@ export function Form({ name, initial, ground }: FormProps) {
               />
             </Fieldset>
             {draft.kind === 'project' && draft.type !== 'rag' && (
-              <GateFields
-                conditions={draft.gate}
-                onChange={(gate) => change({ gate })}
-                traits={draft.traits.map(({ type }) => type)}
-                errorOf={({ key }) => at(`gate ${key}`)}
-              />
+              <>
+                <SecondPart draft={draft} change={change} ground={ground} at={(place) => at(inSecond(place))} />
+                <GateFields
+                  conditions={draft.gate}
+                  onChange={(gate) => change({ gate })}
+                  traits={draft.traits.map(({ type }) => type)}
+                  errorOf={({ key }) => at(`gate ${key}`)}
+                />
+              </>
             )}
             {draft.kind === 'project' && (
               <TextInput
@@ -184,22 +187,6 @@ function BeginsFrom({ draft: { startsFrom }, change }: Pick<TypeProps, 'draft' |
       <Text>Begins from {startText(startsFrom)}, which the base model above was trained to.</Text>
       <Button variant="default" size="compact-sm" onClick={() => change({ startsFrom: null })}>
         Begin from the base model as it is
-      </Button>
-    </Group>
-  );
-}
-
-/** Of a project that has a second part. */
-function FollowedBy({ draft: { followedBy }, change }: Pick<TypeProps, 'draft' | 'change'>) {
-  if (followedBy === null) return null;
-  return (
-    <Group gap="sm">
-      <Text>
-        Then {followedBy.training_type}, from what comes of it
-        {followedBy.traits ? ', on rows of its own' : ', on the same rows'}.
-      </Text>
-      <Button variant="default" size="compact-sm" onClick={() => change({ followedBy: null })}>
-        One run alone
       </Button>
     </Group>
   );

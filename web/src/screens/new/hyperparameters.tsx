@@ -7,7 +7,7 @@ import { Folded } from '../../parts/folded.tsx';
 import { type Draft, withValue } from './draft.ts';
 
 interface HyperparametersProps {
-  draft: Draft;
+  draft: Pick<Draft, 'type' | 'hyperparameters'>;
   fields: RequestFields;
   config: Config;
   onChange: (hyperparameters: Draft['hyperparameters']) => void;
@@ -42,7 +42,7 @@ export function Hyperparameters({ draft, fields, config, onChange, at }: Hyperpa
 }
 
 /** What is taken where nothing is chosen. The learning rate of the settings is that of their training type: another type may have its own. */
-function standardOf({ name, standard }: RequestField, { type }: Draft, config: Config): string | null {
+function standardOf({ name, standard }: RequestField, { type }: Pick<Draft, 'type'>, config: Config): string | null {
   if (name === 'learning_rate' && type !== config.default_training_type) return null;
   const key = `default_${name}`;
   return key in config ? textOf(config[key as keyof Config]) : standard;

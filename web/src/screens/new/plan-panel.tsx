@@ -37,12 +37,7 @@ export function PlanPanel({ draft, state }: { draft: Draft; state: PlanState }) 
           plan !== null && (
             <>
               <Plan plan={plan} draft={draft} names={names} countsTokens={state.countsTokens} />
-              {plan.followed_by && (
-                <Text size="sm">
-                  Then, from what comes of it: {count(plan.followed_by.steps.total)} steps on{' '}
-                  {count(plan.followed_by.train_rows)} rows, {count(plan.followed_by.held_out_rows)} held out.
-                </Text>
-              )}
+              {plan.followed_by && <SecondPlan plan={plan.followed_by} />}
             </>
           )
         )}
@@ -104,11 +99,29 @@ function Plan({ plan, draft, names, countsTokens }: PlanProps) {
   );
 }
 
-function datasetsOf({ datasetId, validationDatasetId, traits }: Draft): number[] {
+/** What the second part comes to, by itself. */
+function SecondPlan({
+  plan: { steps, train_rows, held_out_rows, estimate, no_estimate, warnings },
+}: {
+  plan: PlanOfDraft;
+}) {
+  return (
+    <Stack gap="xs" component="section" aria-label="Plan of the second part">
+      <Text fw={600}>
+        Then, from what comes of it: {count(steps.total)} steps on {count(train_rows)} rows, {count(held_out_rows)} held
+        out.
+      </Text>
+      <EstimateShown estimate={estimate} reason={no_estimate} />
+      <PlanWarnings warnings={warnings} />
+    </Stack>
+  );
+}
+
+function datasetsOf({ datasetId, validationDatasetId, traits, followedBy }: Draft): number[] {
   const chosen = [
     datasetId,
     validationDatasetId,
-    ...traits.flatMap(({ shares }) => shares.map((share) => share.datasetId)),
+    ...[...traits, ...(followedBy?.traits ?? [])].flatMap(({ shares }) => shares.map((share) => share.datasetId)),
   ];
   return chosen.filter((id) => id !== null);
 }

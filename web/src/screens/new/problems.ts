@@ -2,7 +2,7 @@ import type { RequestFields } from '../../api/request-fields.ts';
 import { readField } from '../../parts/fields/values.ts';
 import { type ConditionDraft, conditionIn, problemOf } from '../../parts/gate/gate.ts';
 import { TRAITS } from '../../parts/plan/traits.ts';
-import type { Draft, Ground, TraitDraft } from './draft.ts';
+import type { Draft, FollowingDraft, Ground, TraitDraft } from './draft.ts';
 
 /** Why a draft cannot be sent, or planned, as it is. */
 export interface DraftProblem {
@@ -30,13 +30,35 @@ export function problemsOf(draft: Draft, ground: Ground): DraftProblem[] {
       ...numbers,
     ];
   return [
-    ...(draft.traits.length === 0 ? [missing('traits', 'Choose at least one trait.')] : []),
-    ...draft.traits.flatMap((trait) => problemsOfTrait(trait, ground.filters)),
-    ...twice(draft.traits),
+    ...problemsOfTraits(draft.traits, ground),
     ...wrongValues({ max_rows: draft.maxRows }, ground.fields),
     ...wrongValues(draft.mixing, ground.mixing),
     ...numbers,
     ...(draft.type === 'rag' ? [] : draft.gate.flatMap(problemsOfCondition)),
+    ...(draft.type === 'rag' || draft.followedBy === null ? [] : problemsOfSecond(draft.followedBy, ground)),
+  ];
+}
+
+/** Where in the second part a place is: it has the fields of the first. */
+export const inSecond = (place: string): string => `second ${place}`;
+
+function problemsOfSecond({ traits, maxRows, hyperparameters }: FollowingDraft, ground: Ground): DraftProblem[] {
+  const found = [
+    ...(traits === null ? [] : problemsOfTraits(traits, ground)),
+    ...wrongValues({ max_rows: maxRows }, ground.fields),
+    ...wrongValues(hyperparameters, ground.hyperparameters),
+  ];
+  return found.map(({ place, sentence, isMissing }) => ({
+    ...{ place: inSecond(place), isMissing },
+    sentence: `Second part: ${sentence}`,
+  }));
+}
+
+function problemsOfTraits(traits: TraitDraft[], { filters }: Ground): DraftProblem[] {
+  return [
+    ...(traits.length === 0 ? [missing('traits', 'Choose at least one trait.')] : []),
+    ...traits.flatMap((trait) => problemsOfTrait(trait, filters)),
+    ...twice(traits),
   ];
 }
 
@@ -88,26 +110,36 @@ const wrong = (place: string, sentence: string): DraftProblem => ({ place, sente
 
 /** What on the page a sentence of the API is about: it names fields, datasets and traits. */
 export function placesIn(detail: string, draft: Draft): string[] {
-  const names = [
-    'name',
-    'description',
-    'embedding_model',
-    'max_rows',
-    'output_directory',
-    ...Object.keys(draft.hyperparameters),
-    ...Object.keys(draft.mixing),
-  ];
+  if (draft.followedBy !== null && detail.startsWith('followed_by: ')) return placesInSecond(detail, draft.followedBy);
+  const { hyperparameters, mixing, datasetId, validationDatasetId } = draft;
+  const fields = ['name', 'description', 'embedding_model', 'max_rows', 'output_directory'];
   const condition = conditionIn(detail, draft.gate);
-  const isAbout = (id: number | null) => id !== null && new RegExp(`dataset(_id)? ${id}\\b`, 'i').test(detail);
   return [
-    ...names.filter((name) => new RegExp(`(^|[ .])${name} (is |")`).test(detail)),
+    ...namedIn(detail, [...fields, ...Object.keys(hyperparameters), ...Object.keys(mixing)]),
     ...(draft.model !== '' && detail.includes(draft.model) ? ['model'] : []),
     ...(condition === undefined ? [] : [`gate ${condition.key}`]),
-    ...(isAbout(draft.datasetId) ? ['dataset'] : []),
-    ...(isAbout(draft.validationDatasetId) ? ['validation dataset'] : []),
-    ...draft.traits.flatMap(({ type, shares }) => [
-      ...(detail.includes(`trait ${type} `) ? [`trait ${type}`] : []),
-      ...shares.filter(({ datasetId }) => isAbout(datasetId)).map(({ key }) => `share ${key}`),
-    ]),
+    ...(isAbout(detail, datasetId) ? ['dataset'] : []),
+    ...(isAbout(detail, validationDatasetId) ? ['validation dataset'] : []),
+    ...placesInTraits(detail, draft.traits),
   ];
+}
+
+function placesInSecond(detail: string, { traits, hyperparameters }: FollowingDraft): string[] {
+  const names = namedIn(detail, ['max_rows', ...Object.keys(hyperparameters)]);
+  return [...names, ...placesInTraits(detail, traits ?? [])].map(inSecond);
+}
+
+function placesInTraits(detail: string, traits: TraitDraft[]): string[] {
+  return traits.flatMap(({ type, shares }) => [
+    ...(detail.includes(`trait ${type} `) ? [`trait ${type}`] : []),
+    ...shares.filter(({ datasetId }) => isAbout(detail, datasetId)).map(({ key }) => `share ${key}`),
+  ]);
+}
+
+function namedIn(detail: string, names: string[]): string[] {
+  return names.filter((name) => new RegExp(`(^|[ .])${name} (is |")`).test(detail));
+}
+
+function isAbout(detail: string, datasetId: number | null): boolean {
+  return datasetId !== null && new RegExp(`dataset(_id)? ${datasetId}\\b`, 'i').test(detail);
 }

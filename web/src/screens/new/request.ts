@@ -2,7 +2,7 @@ import type { NewRun, PlannedRun } from '../../api/new-runs.ts';
 import type { RequestFields } from '../../api/request-fields.ts';
 import { readField } from '../../parts/fields/values.ts';
 import { gateOf } from '../../parts/gate/gate.ts';
-import type { Draft, Ground, TraitDraft } from './draft.ts';
+import type { Draft, FollowingDraft, Ground, TraitDraft } from './draft.ts';
 
 type JobBody = Extract<NewRun, { kind: 'job' }>['body'];
 type ProjectBody = Extract<NewRun, { kind: 'project' }>['body'];
@@ -68,12 +68,24 @@ function projectBody(draft: Draft, ground: Ground): ProjectBody {
     ...chosenOf({ max_rows: draft.maxRows }, ground.fields),
     traits: draft.traits.map((trait) => traitOf(trait, ground)),
     ...(Object.keys(mixing).length === 0 ? {} : { mixing }),
-    ...(draft.followedBy === null ? {} : { followed_by: draft.followedBy }),
+    ...(draft.followedBy === null || draft.type === 'rag'
+      ? {}
+      : { followed_by: followingOf(draft.followedBy, ground) }),
     ...(gate === undefined ? {} : { gate }),
     ...chosenOf(draft.hyperparameters, ground.hyperparameters),
   };
   // Likewise; max_rows has a default, so the generated type wants it.
   return body as ProjectBody;
+}
+
+/** What it leaves out is as of the first part. */
+function followingOf({ type, traits, maxRows, hyperparameters }: FollowingDraft, ground: Ground) {
+  return {
+    training_type: type,
+    ...chosenOf({ max_rows: maxRows }, ground.fields),
+    ...(traits === null ? {} : { traits: traits.map((trait) => traitOf(trait, ground)) }),
+    ...chosenOf(hyperparameters, ground.hyperparameters),
+  };
 }
 
 function commonOf({ name, description, type, embeddingModel, startsFrom }: Draft) {

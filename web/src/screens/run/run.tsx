@@ -22,6 +22,7 @@ import { Descent } from './descent.tsx';
 import { Events } from './events.tsx';
 import { Gate } from './gate.tsx';
 import { Log } from './log.tsx';
+import { Parts } from './parts.tsx';
 import { Phases } from './phases.tsx';
 import { Plan } from './plan.tsx';
 import { Report } from './report.tsx';
@@ -43,9 +44,15 @@ export default function Run({ kind, id }: RunOwner) {
     ...ownerQuery(owner),
     refetchInterval: ({ state }) => (state.data && isOpen(state.data.status) ? OPEN_EVERY_MS : false),
   });
-  const runs = useQuery(runsOfQuery(owner));
+  const runs = useQuery({
+    ...runsOfQuery(owner),
+    // One that began since: a second part does so by itself.
+    refetchInterval: ({ state }) =>
+      state.data && data?.run_number && !runIn(state.data.items, data.run_number) ? OPEN_EVERY_MS : false,
+  });
   const asked = useNumberParam('run');
-  const run = runs.data?.items.find(({ number }) => number === (asked ?? data?.run_number)) ?? null;
+  const items = runs.data?.items ?? [];
+  const run = runIn(items, asked ?? data?.run_number ?? null);
   if (!data)
     return error ? (
       <Screen title={`${kind} ${id}`}>
@@ -59,15 +66,20 @@ export default function Run({ kind, id }: RunOwner) {
       actions={<WhatCanBeDone owner={owner} data={data} run={run} />}
     >
       {data.description !== null && data.description !== '' && <UserText>{data.description}</UserText>}
-      {runs.data && runs.data.items.length > 1 && <WhichRun runs={runs.data.items} run={run} />}
+      {items.length > 1 && <WhichRun runs={items} run={run} />}
+      {runs.data && 'traits' in data && <Parts project={data} runs={items} run={run} />}
       <Problem error={runs.error} title="Its runs cannot be read" />
       {run === null ? (
-        runs.data && <NoRun owner={owner} data={data} />
+        runs.data && <NoRun owner={owner} data={data} asked={asked} />
       ) : (
         <OneRun key={run.id} owner={owner} data={data} run={run} isLatest={run.number === data.run_number} />
       )}
     </Screen>
   );
+}
+
+function runIn(runs: RunOf[], number: number | null): RunOf | null {
+  return runs.find((run) => run.number === number) ?? null;
 }
 
 function WhatCanBeDone({ owner, data, run }: { owner: RunOwner; data: Job | Project; run: RunOf | null }) {
@@ -98,7 +110,7 @@ function WhatCanBeDone({ owner, data, run }: { owner: RunOwner; data: Job | Proj
   );
 }
 
-function NoRun({ owner, data }: { owner: RunOwner; data: Job | Project }) {
+function NoRun({ owner, data, asked }: { owner: RunOwner; data: Job | Project; asked: number | null }) {
   if (data.run_number === null)
     return (
       <>
@@ -106,7 +118,8 @@ function NoRun({ owner, data }: { owner: RunOwner; data: Job | Project }) {
         {'traits' in data && <Gate project={data} />}
       </>
     );
-  return <Alert color="gray">There is no run of this number.</Alert>;
+  // The latest one is there, and about to be read.
+  return asked === null ? <Loading /> : <Alert color="gray">There is no run of this number.</Alert>;
 }
 
 function WhichRun({ runs, run }: { runs: RunOf[]; run: RunOf | null }) {
@@ -144,7 +157,7 @@ function OneRun({
       <Stack gap="xs">
         <div>
           <StatusBadge status={now.status} paused={now.pause_reason !== null} />{' '}
-          <Text component="span">{data.training_type} of </Text>
+          <Text component="span">{String(run.spec.training_type)} of </Text>
           <UserText inline>{'base_model' in data ? data.base_model : data.model_name}</UserText>
           {now.worker_id !== null && <Text component="span"> on {now.worker_id}</Text>}
           {'sweep_id' in data && data.sweep_id !== null && (
