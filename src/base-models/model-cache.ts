@@ -28,7 +28,7 @@ export async function findInCache(cacheDir: string, name: string): Promise<Found
   const folder = join(cacheDir, folderOf(repository));
   const snapshot = await snapshotOf(folder, revision);
   if (snapshot === null)
-    return unusable(name, [await notThere(cacheDir, folder, name, download)], {
+    return unusable(name, [await notThere(cacheDir, name, repository, download)], {
       on_hub: { name: repository, revision },
     });
   const path = join(folder, 'snapshots', snapshot);
@@ -90,17 +90,17 @@ async function snapshotOf(folder: string, revision: string): Promise<string | nu
   return found?.isDirectory() ? snapshot : null;
 }
 
-async function notThere(cacheDir: string, folder: string, name: string, download: string): Promise<string> {
-  const there = await thereInstead(cacheDir, folder, name);
+async function notThere(cacheDir: string, name: string, repository: string, download: string): Promise<string> {
+  const there = await thereInstead(cacheDir, repository);
   return `The model ${name} is not in the cache ${cacheDir}. ${there}Fetch it with ${download}, or let its run fetch it ("download": true, \`--download-model\`). \`mtm model install smollm2-135m\` installs a small one (for an index: \`minilm\`).`;
 }
 
 /** What may have been meant. */
-async function thereInstead(cacheDir: string, folder: string, name: string): Promise<string> {
-  const others = (await ifUsable(readdir(join(folder, 'snapshots')))) ?? [];
-  if (others.length > 0) return `It is there as ${others.map((hash) => `${name.split('@')[0]}@${hash}`).join(', ')}. `;
+async function thereInstead(cacheDir: string, repository: string): Promise<string> {
+  const others = (await ifUsable(readdir(join(cacheDir, folderOf(repository), 'snapshots')))) ?? [];
+  if (others.length > 0) return `It is there as ${others.map((hash) => `${repository}@${hash}`).join(', ')}. `;
   const known = await repositoriesIn(cacheDir);
-  const meant = likeliest(name, known);
+  const meant = likeliest(repository, known);
   if (meant) return `Did you mean ${meant}? `;
   return known.length > 0 ? `It has ${fewOf(known)}. ` : '';
 }

@@ -69,9 +69,9 @@ describe('the model cache', () => {
   });
 
   it('has no model that was not downloaded to its end', async () => {
-    // Leave thereInstead out of notThere, and who mistyped a name does not see the right one.
+    // Leave thereInstead out of notThere, or ask it with the revision, and who mistyped a name does not see the right one.
     await put('org/Small-135M-Instruct', COMPLETE);
-    for (const name of ['small-135m-instruct', 'other/Small-135M-Instruct', 'small-135m'])
+    for (const name of ['small-135m-instruct', 'other/Small-135M-Instruct', 'small-135m', 'small-135m-instruct@v1'])
       await unusable(name, /Did you mean org\/Small-135M-Instruct\?/);
     await unusable('org/none', /It has .*org\/Small-135M-Instruct.*\. Fetch/);
     await unusable('org/none', /is not in the cache .* Fetch it with `mtm model add org\/none`/);

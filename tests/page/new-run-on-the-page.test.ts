@@ -177,7 +177,7 @@ describePage('a new training on the page', (visit) => {
   it('is created and not started where its base model is not there, and says so', async () => {
     await choose('Base model', 'none/such', 'none/such');
     await page.getByText('The model none/such is not in the cache').first().waitFor();
-    // Let Fetch (web/src/screens/new/form.tsx) show nothing, or requestOf leave `download` out, and one of these is not there.
+    // Let FetchFirst (web/src/parts/base-models/fetch-first.tsx) show nothing, or requestOf leave `download` out, and one of these is not there.
     const fetches = page.getByLabel('Fetch it from the Hugging Face hub first');
     await fetches.check();
     await planned('What the training takes cannot be estimated before none/such is there.');
@@ -192,6 +192,12 @@ describePage('a new training on the page', (visit) => {
     await page.getByRole('button', { name: 'Start', exact: true }).click();
     await page.getByText('It was not started').waitFor();
     await assertNoBarriers(visitor, 'the screen of a project without a run');
+    // Leave `download` out of Start (web/src/screens/run/start.tsx), and it is refused again.
+    await fetches.check();
+    await page.getByRole('button', { name: 'Start', exact: true }).click();
+    const spec = await until('its run', async () => (await all('/projects/1/runs'))[0]?.spec);
+    assert.equal((spec as { download?: boolean }).download, true);
+    await service.call('POST', '/projects/1/cancel');
   });
 
   it('is created, started, and seen on its run', async () => {

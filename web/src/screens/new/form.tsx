@@ -1,10 +1,11 @@
-import { Alert, Button, Checkbox, Fieldset, Grid, Group, Radio, Stack, Text, Textarea, TextInput } from '@mantine/core';
+import { Alert, Button, Fieldset, Grid, Group, Radio, Stack, Text, Textarea, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useLocation } from 'wouter';
 import { create } from '../../api/new-runs.ts';
 import { runsKey } from '../../api/runs.ts';
-import { ModelSelect, useModelState } from '../../parts/base-models/model-select.tsx';
+import { FetchFirst } from '../../parts/base-models/fetch-first.tsx';
+import { ModelSelect } from '../../parts/base-models/model-select.tsx';
 import { Folded } from '../../parts/folded.tsx';
 import { GateFields } from '../../parts/gate/gate-fields.tsx';
 import { addressOf } from '../../parts/runs/owners.ts';
@@ -98,7 +99,7 @@ export function Form({ name, initial, ground }: FormProps) {
               onChange={(model) => change({ model, download: false })}
               error={at('model')}
             />
-            <Fetch draft={draft} change={change} />
+            <FetchFirst model={draft.model} checked={draft.download} onChange={(download) => change({ download })} />
             <BeginsFrom draft={draft} change={change} />
             <Type draft={draft} change={change} at={at} />
             <DataFields draft={draft} change={change} ground={ground} at={at} />
@@ -163,20 +164,6 @@ interface TypeProps {
   draft: Draft;
   change: (changes: Partial<Draft>) => void;
   at: (place: string) => string | undefined;
-}
-
-/** Of a model that is not there. What is there and cannot be used, its own sentence says how to mend. */
-function Fetch({ draft, change }: Pick<TypeProps, 'draft' | 'change'>) {
-  const { model, isUsable } = useModelState(draft.model);
-  if (isUsable !== false || model !== undefined) return null;
-  return (
-    <Checkbox
-      label="Fetch it from the Hugging Face hub first"
-      description="The run waits until it is there, and then goes on by itself."
-      checked={draft.download}
-      onChange={(event) => change({ download: event.currentTarget.checked })}
-    />
-  );
 }
 
 /** Of a fork, and of what was one. */

@@ -70,7 +70,7 @@ export default function Run({ kind, id }: RunOwner) {
       {runs.data && 'traits' in data && <Parts project={data} runs={items} run={run} />}
       <Problem error={runs.error} title="Its runs cannot be read" />
       {run === null ? (
-        runs.data && <NoRun owner={owner} data={data} asked={asked} />
+        runs.data && <NoRun data={data} asked={asked} />
       ) : (
         <OneRun key={run.id} owner={owner} data={data} run={run} isLatest={run.number === data.run_number} />
       )}
@@ -110,12 +110,12 @@ function WhatCanBeDone({ owner, data, run }: { owner: RunOwner; data: Job | Proj
   );
 }
 
-function NoRun({ owner, data, asked }: { owner: RunOwner; data: Job | Project; asked: number | null }) {
-  if (data.run_number === null)
+function NoRun({ data, asked }: { data: Job | Project; asked: number | null }) {
+  if (data.run_number === null && 'traits' in data)
     return (
       <>
-        <Start id={owner.id} />
-        {'traits' in data && <Gate project={data} />}
+        <Start project={data} />
+        <Gate project={data} />
       </>
     );
   // The latest one is there, and about to be read.

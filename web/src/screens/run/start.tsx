@@ -4,20 +4,24 @@ import { useState } from 'react';
 import { newKey } from '../../api/idempotency.ts';
 import { startProject } from '../../api/new-runs.ts';
 import { runsKey } from '../../api/runs.ts';
+import type { Project } from '../../api/types.ts';
+import { FetchFirst } from '../../parts/base-models/fetch-first.tsx';
 import { Problem } from '../../parts/problem.tsx';
 
 /** Starts a project that has no run yet. */
-export function Start({ id }: { id: number }) {
+export function Start({ project: { id, base_model } }: { project: Project }) {
   // One for as long as it is shown: a second click starts nothing more.
   const [key] = useState(newKey);
+  const [download, setDownload] = useState(false);
   const queries = useQueryClient();
   const { mutate, error, isPending } = useMutation({
-    mutationFn: () => startProject(id, key),
+    mutationFn: () => startProject(id, `${key}-${download}`, { download }),
     onSuccess: () => queries.invalidateQueries({ queryKey: runsKey }),
   });
   return (
     <Stack gap="sm">
       <Text>It has not been started. Once it is, it is trained in its turn, from step 0.</Text>
+      <FetchFirst model={base_model} checked={download} onChange={setDownload} />
       <Button w="fit-content" loading={isPending} onClick={() => mutate()}>
         Start
       </Button>
