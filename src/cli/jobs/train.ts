@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import type { ProjectCreate } from '../api/types.ts';
 import { uploadOnce } from '../datasets/upload.ts';
 import { ensureWorker } from '../pool/pool.ts';
-import { createProject, planProject, startProject } from '../projects/projects.ts';
+import { createAndStart, planProject } from '../projects/projects.ts';
 import { download } from '../runs/download.ts';
 import type { RunName } from '../runs/run-name.ts';
 import { textOf } from '../runs/run-name.ts';
@@ -74,14 +74,8 @@ async function trainProject(session: Session, files: string[], options: TrainOpt
   };
   const planned = { ...body, ...(fetches === undefined ? {} : { download: fetches }) };
   const estimate = await tellEstimate(session, (signal) => planProject(session, planned, signal));
-  const project = await createProject(session, body);
-  const name = { kind: 'project', id: project.id } as const;
-  const start = () => startProject(session, project.id, { force, download: fetches });
-  const created = await beginPlanned(estimate, start).catch((error: unknown) => {
-    session.say(`${textOf(name)} was created, and not started.`);
-    throw error;
-  });
-  return { name, created, estimate };
+  const created = await beginPlanned(estimate, () => createAndStart(session, body, { force, download: fetches }));
+  return { name: { kind: 'project', id: created.id }, created, estimate };
 }
 
 /** Percentages with two decimals, of which the largest takes what is left to make 100. */

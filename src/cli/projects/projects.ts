@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { bodyOf, finishedBodyOf } from '../api/client.ts';
 import type { Project, ProjectCreate, ProjectPlan } from '../api/types.ts';
-import { CommandFailure, EXIT } from '../exit-codes.ts';
+import { CommandFailure, EXIT, Refusal } from '../exit-codes.ts';
 import { ensureWorker } from '../pool/pool.ts';
 import type { ChangeText } from '../runs/estimate-text.ts';
 import { listText } from '../runs/owner-text.ts';
@@ -38,14 +38,29 @@ export async function planProject(
   return await finishedBodyOf(client.POST('/api/v1/projects/plan', { body, signal: signal ?? null }));
 }
 
-/** @param body force: although it would not fit; download: the base model first */
-export async function startProject(
-  { client }: Session,
-  id: number,
-  body: { force?: boolean | undefined; download?: boolean | undefined },
-): Promise<Project> {
+interface StartOptions {
+  /** Although it would not fit. */
+  force?: boolean | undefined;
+  /** The base model first. */
+  download?: boolean | undefined;
+}
+
+export async function startProject({ client }: Session, id: number, body: StartOptions): Promise<Project> {
   const params = { path: { id }, header: { 'Idempotency-Key': randomUUID() } };
   return await bodyOf(client.POST('/api/v1/projects/{id}/start', { params, body }));
+}
+
+/** A project and its first run, or neither: one whose start is refused is removed. @throws Refusal */
+export async function createAndStart(session: Session, body: ProjectCreate, options: StartOptions): Promise<Project> {
+  const { id } = await createProject(session, body);
+  try {
+    return await startProject(session, id, options);
+  } catch (error) {
+    if (error instanceof Refusal && error.isOfRequest)
+      await bodyOf(session.client.DELETE('/api/v1/projects/{id}', { params: { path: { id } } }));
+    else session.say(`project-${id} was created, and not started.`);
+    throw error;
+  }
 }
 
 export async function projectCreate(session: Session, { file }: FileOption): Promise<void> {
