@@ -141,7 +141,7 @@ class Answerer:
         from jinja2 import TemplateError
 
         try:
-            # Templates that can be told not to ask for thoughts are; others do not know the word.
+            # Templates that know the word leave thoughts out; others ignore it.
             return self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, enable_thinking=False)
         except TemplateError as error:
             raise ValueError(f"The chat template of the model that answers refuses a question: {error}. Take another model.") from error

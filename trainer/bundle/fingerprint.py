@@ -18,7 +18,7 @@ def fingerprint_of(model: Path) -> str:
             continue
         with path.open("rb") as file:
             size = file.read(8)
-            # A header may lie about its length, which is told when the model is loaded.
+            # A header may lie about its length, which shows when the model is loaded.
             header = file.read(min(int.from_bytes(size, "little"), path.stat().st_size))
             digest.update(size + header)
             for offset in _tensors(header):

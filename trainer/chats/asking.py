@@ -97,7 +97,7 @@ def _behind_opened(tag: str, asked: str, tail: str, message: dict) -> str:
     """The answer to a text that opened a thought, where the template writes an answer otherwise: `tail`.
 
     A thought that the template shows goes on behind the tag. One that it does not show stands there as the model writes it, between
-    the tag and its end; where nothing was thought, as nothing, which is how models are told not to think.
+    the tag and its end; where nothing was thought, as nothing, which is how models are asked not to think.
     """
     thought, closing = said_in(message).thought, closing_of(tag)
     shown = tail.lstrip()

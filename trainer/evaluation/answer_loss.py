@@ -87,7 +87,7 @@ class AnswerLoss:
         return of_rows(total) if total.dim() else total
 
     def of_rows(self, inputs: dict) -> list[tuple[float, int]]:
-        """Of each row of a batch, to be told: the sum, and how many tokens it is of."""
+        """Of each row of a batch, to be reported: the sum, and how many tokens it is of."""
         import torch
 
         with torch.inference_mode():

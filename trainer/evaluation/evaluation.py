@@ -38,7 +38,7 @@ class HeldOut:
         self._total_steps = total_steps
         is_chosen = hyper.evaluation_is_chosen or run.held_out_is_chosen
         most = run.max_rows_per_trait if is_chosen else min(CHEAP_ROWS_PER_TRAIT, run.max_rows_per_trait)
-        # All that validation will take: what the chat template refuses of them is told now, and not after a training of days.
+        # All that validation will take: what the chat template refuses of them is reported now, and not after a training of days.
         self.refused: list[str] | None = [] if hyper.on_bad_rows == "skip" else None
         context = context_of(config_of(run.model_path))
         traits = by_trait(conversations, tokenizer, hyper.max_length, context, run.max_rows_per_trait, run.choices, run.dataset_names, self.refused)

@@ -1,4 +1,4 @@
-"""Makes the evaluations of a training: each is told, kept, and left out where there is no room for it. A training does not end by one."""
+"""Makes the evaluations of a training: each is reported, kept, and left out where there is no room for it. A training does not end by one."""
 
 from ..base_models.adapters import holds_its_beginning
 from ..platform.events import Events

@@ -44,7 +44,7 @@ def generate(
     """How the model goes on, taking the likeliest token each time, up to the end of its context.
 
     Each token costs all weights, for one row as for many, so there are many at once: as many as have room where a batch had it when
-    the model was trained, and of small models as many as take little. `tell` hears how many of len(prompts) x max_new_tokens tokens
+    the model was trained, and of small models as many as take little. `tell` is called with how many of len(prompts) x max_new_tokens tokens
     are made; an answer that has ended counts as all of its own.
     """
     if not prompts:
@@ -87,7 +87,7 @@ def generate(
 
 
 def token_bytes(model) -> int:
-    """What keys and values of a token take at most: by their heads, where a config tells those; or else twice what goes from layer to
+    """What keys and values of a token take at most: by their heads, where a config has those; or else twice what goes from layer to
     layer, for models whose heads are wider together."""
     config = model.config.get_text_config()
     width, layers, heads, of_head = (getattr(config, name, None) for name in ("hidden_size", "num_hidden_layers", "num_key_value_heads", "head_dim"))

@@ -122,7 +122,7 @@ def losses_of(
     model, pad_id: int, rows: list[HeldOutRow], batch_rows: int, tell: Callable[[int], None] = lambda read: None
 ) -> list[tuple[float, int]]:
     """Of each row the sum of the losses of its answers' tokens, and how many there are; with so many examples at once. Of a pair, the loss
-    of telling which of both answers was chosen by how likely they are, which counts as one. `tell` hears how many tokens are read."""
+    of telling which of both answers was chosen by how likely they are, which counts as one. `tell` is called with how many tokens are read."""
     loss, batch_of = AnswerLoss(model, most_logits(model.device.type == "cuda")), collate(pad_id)
 
     read = 0

@@ -63,7 +63,7 @@ class Record:
         folder = work_dir / FOLDER
         told = read_claims(folder, rows, before=lease_epoch)
         self.measured = Measured(rows, begun=told.begun)
-        # Of what was measured by those who trained these steps here; another run's checkpoint tells of what none told of here.
+        # Of what was measured by those who trained these steps here; another run's checkpoint knows of what none reported here.
         self.untold: dict[int, Losses] = {}
         if checkpoint is not None:
             here = {number: losses for number, losses in told.by_step.items() if number <= step}

@@ -59,7 +59,7 @@ class LlamaCpp:
         if told is None:
             return None
         if told["id"] != token:
-            raise RuntimeError(f"llama.cpp told of token {told['id']}, and was asked for {token}.")
+            raise RuntimeError(f"llama.cpp answered for token {told['id']}, and was asked for {token}.")
         return -told["logprob"]
 
     def _asked(self, path: str, **body) -> dict:

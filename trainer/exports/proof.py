@@ -53,7 +53,7 @@ def _beginning(example: Example) -> Example:
 
 
 def prove(asked: Asked, model, tokenizer, ends: list[int], exported: LlamaCpp, quantization: Quantization, tell: Callable[[float], None]) -> dict:
-    """What was found. `tell` hears which part is done, from 0 to 1. Raises NotTheSame."""
+    """What was found. `tell` is called with which part is done, from 0 to 1. Raises NotTheSame."""
     found = {"rows": len(asked.rows), "answers": {"asked": 0, "equal": 0, "nearly": 0}, "loss": None, "most_difference": quantization.most_loss}
     for text in asked.questions:
         if exported.tokens_of(text) != tokenizer(text, add_special_tokens=False)["input_ids"]:
@@ -78,7 +78,7 @@ def prove(asked: Asked, model, tokenizer, ends: list[int], exported: LlamaCpp, q
         )
     losses, rows = _losses_of(exported, asked.rows, lambda part: tell(0.5 + 0.5 * part))
     if not rows:
-        raise NotTheSame("llama.cpp tells nothing of the loss of any held-out answer: each of their tokens is a part of a character alone. Hold out other rows.", found)
+        raise NotTheSame("llama.cpp gives no loss of any held-out answer: each of their tokens is a part of a character alone. Hold out other rows.", found)
     of_model, of_file, tokens = mean_loss(losses_of(model, tokenizer.pad_token_id, rows, 1)), sum(losses) / len(losses), len(losses)
     found["loss"] = {"model": of_model, "exported": of_file, "difference": of_file - of_model, "tokens": tokens}
     if not abs(of_file - of_model) <= quantization.most_loss:
@@ -109,7 +109,7 @@ def _compared(model, ids: list[int], said: Said, ends: list[int]) -> str:
 
 
 def _losses_of(exported: LlamaCpp, rows: list[HeldOutRow], tell: Callable[[float], None]) -> tuple[list[float], list[HeldOutRow]]:
-    """The losses of the answers' tokens, as far as llama.cpp tells them, and the rows with labels for those alone."""
+    """The losses of the answers' tokens, as far as llama.cpp gives them, and the rows with labels for those alone."""
     losses, told = [], []
     for number, row in enumerate(rows, start=1):
         [example] = row.examples

@@ -19,7 +19,7 @@ _AT_ONCE = 2**26
 
 
 def quantise(source: Path, target: Path, quantization: Quantization, tell) -> None:
-    """Writes `source` in fewer bits. `tell` hears which part of all bytes is done, from 0 to 1."""
+    """Writes `source` in fewer bits. `tell` is called with which part of all bytes is done, from 0 to 1."""
     from gguf import GGMLQuantizationType, GGUFReader, GGUFValueType, GGUFWriter
 
     reader = GGUFReader(source)

@@ -1,1 +1,1 @@
-"""What knows nothing of models and rows: how the trainer ends, what it tells and obeys, and what the machine has."""
+"""What knows nothing of models and rows: how the trainer ends, what it reports and obeys, and what the machine has."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 def beside(work: Callable) -> Iterator[Callable]:
     """Has `work` done while the block goes on, which gets what it returned, or raises what it raised, where it calls what this gives.
 
-    A block that fails fails as if it had waited first: of two things that are wrong, the first is told.
+    A block that fails fails as if it had waited first: of two things that are wrong, the first is reported.
     """
     with ThreadPoolExecutor(1, "beside") as executor:
         done = executor.submit(work)

@@ -1,4 +1,4 @@
-"""Which GPUs a training was given and whether torch can use them, what it takes of its machine, and what a GPU tells of itself.
+"""Which GPUs a training was given and whether torch can use them, what it takes of its machine, and what a GPU says of itself.
 
   python -m trainer.platform.device      says as JSON what torch can use of them: for `npm run doctor`
 """
@@ -15,7 +15,7 @@ from .memory import most_resident_bytes
 LOOK_EVERY_S = 5.0
 LOOK_TIMEOUT_S = 10.0
 
-# By the names of `nvidia-smi --help-query-gpu`, and how they are told.
+# By the names of `nvidia-smi --help-query-gpu`, and how they are reported.
 _MIB = 1 << 20
 _FIGURES = {
     "utilization.gpu": ("utilization_percent", 1),
@@ -94,7 +94,7 @@ def memory_bytes() -> int:
 
 
 def figures_of(line: str) -> dict[str, float | None]:
-    """A line of nvidia-smi, as DeviceFigures asks for it. None where a device does not tell ([N/A])."""
+    """A line of nvidia-smi, as DeviceFigures asks for it. None where a device does not say ([N/A])."""
     figures: dict[str, float | None] = {}
     for (name, factor), text in zip(_FIGURES.values(), line.split(","), strict=True):
         try:

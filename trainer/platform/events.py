@@ -1,4 +1,4 @@
-"""What the trainer tells: JSON lines on a file descriptor, or plain lines for a person at a terminal."""
+"""What the trainer reports: JSON lines on a file descriptor, or plain lines for a person at a terminal."""
 
 import json
 import math
@@ -42,11 +42,11 @@ class Events:
         return Spans()
 
     def make_durable(self) -> None:
-        """What was told is in the kept file after a loss of power as well: whoever goes on from a checkpoint reads there what led to it."""
+        """What was reported is in the kept file after a loss of power as well: whoever goes on from a checkpoint reads there what led to it."""
         kept = self._kept
         if kept is None:
             return
-        os.fsync(kept.fileno())  # Whoever tells of the next steps meanwhile need not wait.
+        os.fsync(kept.fileno())  # Whoever reports the next steps meanwhile need not wait.
         fsync(Path(kept.name).parent)
 
     def _keep_line(self, line: str) -> None:
@@ -54,7 +54,7 @@ class Events:
             self._kept.write(line)
             self._kept.flush()
         except OSError:
-            # How this ends must still be told, which would fail the same way.
+            # How this ends must still be reported, which would fail the same way.
             self._kept = None
             raise
 

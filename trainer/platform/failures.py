@@ -81,11 +81,11 @@ class Stopped(Exception):
 
 
 def failure_of(kind: str, message: str) -> TrainerFailure:
-    """One that another process told of, by its class and its sentence."""
+    """One that another process reported, by its class and its sentence."""
     return next((failure for failure in TrainerFailure.__subclasses__() if failure.kind == kind), TrainerFailure)(message)
 
 
-# How the libraries tell it, beside their own exceptions: torch's allocator for the CPU, CUDA and cuBLAS; safetensors and torch.save.
+# How the libraries say it, beside their own exceptions: torch's allocator for the CPU, CUDA and cuBLAS; safetensors and torch.save.
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 _NO_ROOM = ("No space left on device", "StorageFull", "PytorchStreamWriter failed", "unexpected pos")
 

@@ -1,4 +1,4 @@
-"""That a training writes where it was told to, and not where a link leads that was put in place of a folder meanwhile."""
+"""That a training writes where it was asked to, and not where a link leads that was put in place of a folder meanwhile."""
 
 import os
 import shutil

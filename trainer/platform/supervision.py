@@ -27,7 +27,7 @@ class Commands:
         self._lease_until = time.monotonic() + seconds
 
     def lease_is_over(self) -> bool:
-        """False for whoever was never told of a lease: a person who trains by hand."""
+        """False for whoever never had a lease: a person who trains by hand."""
         return self._lease_until is not None and time.monotonic() > self._lease_until
 
 

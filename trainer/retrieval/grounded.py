@@ -13,7 +13,7 @@ from ..platform.memory import as_many_as_fit, free
 
 SAMPLES_PER_TRAIT = 2
 MOST_ASKED_AT_ONCE = 32
-# Of all traits together, each with and without what it found: more would tell little more, and take minutes on a CPU.
+# Of all traits together, each with and without what it found: more would show little more, and take minutes on a CPU.
 MOST_ASKED = 64
 
 
@@ -65,7 +65,7 @@ def compare(bundle, embedder, answerer: Answerer, asked: list[tuple[str, str, li
 
 
 def load_answerer(path: Path, on_too_large) -> Answerer:
-    """The model that answers; on the CPU where it does not fit beside the others, once `on_too_large` was told."""
+    """The model that answers; on the CPU where it does not fit beside the others, once `on_too_large` was called."""
     try:
         return Answerer(path)
     except RuntimeError as error:

@@ -6,7 +6,7 @@ from ..platform.events import Events
 
 
 def spans_of_first_step(events: Events):
-    """The callback that measures what the Trainer does before its first step, and tells all spans at that. It comes before the others."""
+    """The callback that measures what the Trainer does before its first step, and reports all spans at that. It comes before the others."""
     from transformers import TrainerCallback
 
     class SpansOfFirstStep(TrainerCallback):

@@ -127,6 +127,6 @@ def arguments(run: RunFile, directory: Path, total_steps: int, on_gpu: bool, opt
         ddp_backend="gloo" if processes > 1 and not on_gpu else None,
         ddp_find_unused_parameters=False,
         disable_tqdm=True,
-        report_to=[],  # Reporter tells, and writes the files of TensorBoard.
+        report_to=[],  # Reporter does that, and writes the files of TensorBoard.
         **accelerations(run.training_type, on_gpu, hyper.compile, has_liger=find_spec("liger_kernel") is not None, packing=hyper.packing),
     )

@@ -1,6 +1,6 @@
 """Several processes for one training: one on each GPU, or a few that share the CPU.
 
-Rank 0 is the process that was started. It alone tells, evaluates, saves and decides; the others are its children, take their
+Rank 0 is the process that was started. It alone reports, evaluates, saves and decides; the others are its children, take their
 rows of each batch, and add up gradients with it. So the rows of a step are the same with any number of processes.
 """
 
@@ -97,7 +97,7 @@ def _take_part(tell, task, arguments, rank: Rank) -> None:
     _die_with_parent()
     try:
         task(*arguments, rank)
-    except BaseException as error:  # noqa: BLE001: rank 0 tells it.
+    except BaseException as error:  # noqa: BLE001: rank 0 reports it.
         traceback.print_exc()
         failure = as_failure(error)
         tell.send((failure.kind, str(failure)))

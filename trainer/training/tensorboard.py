@@ -7,7 +7,7 @@ FLUSH_EVERY_S = 5.0  # It waits for the disk each time.
 
 
 class TensorBoard:
-    """Writes one file per claim. A training that goes on tells TensorBoard to forget the steps that are done again.
+    """Writes one file per claim. A training that goes on has TensorBoard forget the steps that are done again.
 
     Written by the calling thread: the library's own writing thread ends at a full disk, and whoever feeds it then hangs.
     """

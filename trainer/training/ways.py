@@ -1,5 +1,5 @@
 """How a training is computed beside what was chosen for it. A version or a machine may do otherwise; a training that goes on does as
-it began, so that it ends with the same bits: its checkpoints tell."""
+it began, so that it ends with the same bits: its checkpoints say which."""
 
 import math
 from dataclasses import dataclass
