@@ -1,3 +1,4 @@
+import { type Batch, batchesOf } from './batch.ts';
 import type { Measurement } from './correction.ts';
 import { type Estimated, predict } from './estimate.ts';
 import type { Training } from './training.ts';
@@ -67,16 +68,14 @@ export function changed(
   return { ...estimated, training: { ...training, type, settings } };
 }
 
-/** Each divides the one before, so that a step has as many rows: 8 → 4 → 2 → 1. */
+/** With as many rows in each step, the largest first: of 8 rows those of 4, 2 and 1. */
 export function smallerBatches({
-  settings,
-}: Pick<Training, 'settings'>): { batch_size: number; gradient_accumulation: number }[] {
-  const { batch_size, gradient_accumulation } = settings;
-  const found = [];
-  for (let size = Math.floor(batch_size / 2); size >= 1; size--)
-    if (batch_size % size === 0)
-      found.push({ batch_size: size, gradient_accumulation: gradient_accumulation * (batch_size / size) });
-  return found;
+  settings: { batch_size, gradient_accumulation },
+}: Pick<Training, 'settings'>): Batch[] {
+  return batchesOf(batch_size, Math.floor(batch_size / 2)).map((batch) => ({
+    ...batch,
+    gradient_accumulation: gradient_accumulation * batch.gradient_accumulation,
+  }));
 }
 
 function shorterLengths({ settings, lengths }: Training): Change[] {
