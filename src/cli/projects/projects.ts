@@ -38,23 +38,23 @@ export async function planProject(
   return await finishedBodyOf(client.POST('/api/v1/projects/plan', { body, signal: signal ?? null }));
 }
 
-interface StartOptions {
+interface AskedStart {
   /** Although it would not fit. */
   force?: boolean | undefined;
   /** The base model first. */
   download?: boolean | undefined;
 }
 
-export async function startProject({ client }: Session, id: number, body: StartOptions): Promise<Project> {
+export async function startProject({ client }: Session, id: number, body: AskedStart): Promise<Project> {
   const params = { path: { id }, header: { 'Idempotency-Key': randomUUID() } };
   return await bodyOf(client.POST('/api/v1/projects/{id}/start', { params, body }));
 }
 
 /** A project and its first run, or neither: one whose start is refused is removed. @throws Refusal */
-export async function createAndStart(session: Session, body: ProjectCreate, options: StartOptions): Promise<Project> {
+export async function createAndStart(session: Session, body: ProjectCreate, asked: AskedStart): Promise<Project> {
   const { id } = await createProject(session, body);
   try {
-    return await startProject(session, id, options);
+    return await startProject(session, id, asked);
   } catch (error) {
     if (error instanceof Refusal && error.isOfRequest)
       await bodyOf(session.client.DELETE('/api/v1/projects/{id}', { params: { path: { id } } }));
