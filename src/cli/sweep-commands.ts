@@ -14,7 +14,7 @@ export function addSweep(program: Command): void {
     .command('sweep')
     .helpGroup('Train')
     .summary('the best of many settings: create -f, list, show, watch')
-    .description('Train one job with many settings, and find the best by held-out loss.');
+    .description('Train one job or project with many settings or mixtures, and find the best by held-out loss.');
   sweep
     .command('create')
     .description('begin a sweep, as a file says')

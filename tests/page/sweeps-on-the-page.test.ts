@@ -46,4 +46,33 @@ describePage('sweeps on the page', (visit) => {
     await page.getByRole('heading', { name: 'Sweeps' }).waitFor();
     await assertNoBarriers(visitor, 'the list of sweeps');
   });
+
+  it('over mixtures show what these are, and the best of each trait', async () => {
+    // Leave Mixtures, or TraitWinners, out of web/src/screens/sweep/sweep.tsx.
+    const { page } = visitor;
+    const [tools, code] = [
+      (await service.upload('tools.csv', csvRows(60, 'tool'))).body.id,
+      (await service.upload('code.csv', csvRows(60, 'code'))).body.id,
+    ];
+    const traits = (weight: number) => [
+      { trait_type: 'general_tools', datasets: [{ dataset_id: tools, percentage: 100 }] },
+      { trait_type: 'coding', weight, datasets: [{ dataset_id: code, percentage: 100 }] },
+    ];
+    const mixtures = [
+      { name: 'even', traits: traits(1) },
+      { name: '<i>code</i>', traits: traits(3) },
+    ];
+    const { id } = await sweepsOf(service).create({
+      name: 'shares',
+      project: { base_model: TINY_MODEL, training_type: 'lora', max_rows: 40, max_steps: 2, lora_r: 4, max_length: 64 },
+      search: { method: 'grid', mixtures },
+    });
+    const { winner } = await sweepsOf(service).ended(id);
+    await page.goto(`/sweeps/${id}`);
+    const region = (name: string) => page.getByRole('region', { name });
+    await region('Mixtures').getByRole('rowheader', { name: '<i>code</i>' }).first().waitFor();
+    await region('The best of each trait').getByRole('rowheader', { name: 'coding' }).waitFor();
+    await page.getByRole('link', { name: `Project ${winner?.project_id}`, exact: true }).waitFor();
+    await assertNoBarriers(visitor, 'a sweep over mixtures');
+  });
 });

@@ -17,12 +17,15 @@ export function addSweeps(endpoints: Endpoints, { env }: ApiDependencies): void 
   endpoints.add({
     method: 'post',
     path: '/sweeps/',
-    summary: 'Train one job with many settings, each as a job of its own, and find the best by held-out loss',
+    summary:
+      'Train one job or project with many settings or mixtures, each as one of its own, and find the best by held-out loss',
     tag,
     body: SweepCreate,
     success: { status: 201, description: 'The sweep', schema: SweepSchema, location: '/sweeps/{id}' },
     creates: true,
-    errors: { 400: 'Invalid dataset or parameters, too many combinations, or a combination that no job may have' },
+    errors: {
+      400: 'Invalid dataset or parameters, too many combinations, or a combination that no job or project may have',
+    },
     handle: ({ body, once }) =>
       once(async (transaction) => {
         const { id } = await createSweep(body, env, transaction);
@@ -79,7 +82,7 @@ export function addSweeps(endpoints: Endpoints, { env }: ApiDependencies): void 
   endpoints.add({
     method: 'delete',
     path,
-    summary: 'Delete a sweep that has ended; its jobs stay, as jobs of their own',
+    summary: 'Delete a sweep that has ended; its jobs or projects stay, as ones of their own',
     tag,
     params: IdParams,
     success: { status: 204, description: 'Deleted' },

@@ -20,8 +20,9 @@ export default function Sweeps() {
   return (
     <Screen title="Sweeps">
       <Text>
-        A sweep trains one job with many settings, each as a run of its own, and finds the best by held-out loss. Begin
-        one with <code>POST /api/v1/sweeps/</code> or <code>mtm sweep create -f sweep.yaml</code>.
+        A sweep trains one job or project with many settings or mixtures, each as a run of its own, and finds the best
+        by held-out loss. Begin one with <code>POST /api/v1/sweeps/</code> or{' '}
+        <code>mtm sweep create -f sweep.yaml</code>.
       </Text>
       <Problem error={error} title="The sweeps cannot be read" />
       {data && data.items.length > 0 && (
