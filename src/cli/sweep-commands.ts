@@ -20,8 +20,11 @@ export function addSweep(program: Command): void {
     .description('begin a sweep, as a file says')
     .requiredOption('-f, --file <sweep.yaml>', 'YAML or JSON with the fields of POST /sweeps/; docs/sweeps.md has one')
     .option('-w, --watch', 'until its winner is known; the exit code tells the outcome')
+    .option('--plan', 'what it would be, and what it would take; nothing is created')
     .action(
-      action(async (session, options: { file: string; watch?: true }) => (await load()).sweepCreate(session, options)),
+      action(async (session, options: { file: string; watch?: true; plan?: true }) =>
+        (await load()).sweepCreate(session, options),
+      ),
     );
   sweep
     .command('list')

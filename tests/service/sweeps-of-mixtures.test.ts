@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import type { z } from 'zod';
+import type { SweepPlanSchema } from '../../src/api/sweeps/plan.ts';
 import { settledPool } from '../support/hosts.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, TINY_MODEL } from '../support/service.ts';
@@ -92,6 +94,29 @@ describe('a sweep over mixtures', function () {
     const project = (await service.call('GET', `/projects/${winner?.project_id}`)).body;
     assert.deepEqual([project.sweep_id, project.mixing], [id, { held_out: 'fixed' }]);
     assert.match(String(project.output_directory), new RegExp(`/mixed/sweep-${id}/\\d+$`));
+  });
+
+  it('is planned: its runs, its rungs, what it takes, and which run would be refused', async () => {
+    // Let planRun (src/commands/sweeps/plan-sweep.ts) leave requireChoices out, and muon is not refused. Let rungsOf beside it keep all.
+    const { search } = asked();
+    const hyperparameters = { optimizer: ['adamw', 'muon'], loraplus_lr_ratio: [16] };
+    const body = asked({ search: { ...search, hyperparameters }, max_concurrent_runs: 2 });
+    const { status, body: plan } = await service.call('POST', '/sweeps/plan', body);
+    assert.equal(status, 200, JSON.stringify(plan));
+    const { run_count, rungs, runs, totals } = plan as unknown as z.infer<typeof SweepPlanSchema>;
+    assert.equal(run_count, 4);
+    assert.deepEqual(rungs, [{ step: 3, runs: 2, kept: 1 }]);
+    assert.deepEqual(
+      runs.map(({ plan: own }) => own && [own.train_rows, own.held_out_rows, own.steps.total]),
+      [[80, 36, 6], null, [80, 36, 6], null],
+    );
+    assert.match(
+      String(runs[1]?.refusal),
+      /^Combination 2 \(mixture even, loraplus_lr_ratio 16, optimizer muon\): loraplus_lr_ratio is 16/,
+    );
+    // Two runs of 6 steps side by side, of which one goes on from step 3: as long as one of them.
+    const alone = runs[0]?.plan?.estimate?.time.seconds ?? 0;
+    assert.ok(alone > 0 && Math.abs((totals?.seconds ?? 0) / alone - 1) < 0.5, `${totals?.seconds} s, ${alone} s`);
   });
 
   it('with one that no project may have is refused, and nothing of it stays', async () => {

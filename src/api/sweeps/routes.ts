@@ -1,10 +1,12 @@
 import { createSweep } from '../../commands/sweeps/create-sweep.ts';
+import { planSweep } from '../../commands/sweeps/plan-sweep.ts';
 import { actOnSweep, deleteSweep, findSweep, type SweepAction } from '../../commands/sweeps/sweeps.ts';
 import { Sweep } from '../../models/sweeps/sweep.ts';
 import type { ApiDependencies } from '../http/declaration.ts';
 import type { Endpoints } from '../http/endpoint.ts';
 import { limitsOf, pageOf } from '../http/list-query.ts';
 import { IdParams } from '../http/shared-schema.ts';
+import { presentSweepPlan, SweepPlanSchema } from './plan.ts';
 import { presentSweep, presentSweeps } from './present.ts';
 import { SweepCreate, SweepListQuery, SweepListSchema, SweepSchema } from './schema.ts';
 
@@ -31,6 +33,18 @@ export function addSweeps(endpoints: Endpoints, { env }: ApiDependencies): void 
         const { id } = await createSweep(body, env, transaction);
         return await presentSweep(await findSweep(id, transaction), transaction);
       }),
+  });
+
+  endpoints.add({
+    method: 'post',
+    path: '/sweeps/plan',
+    summary: 'What a sweep would be: its runs, what each takes, and why one would be refused; nothing is created',
+    tag,
+    body: SweepCreate,
+    success: { status: 200, description: 'The plan', schema: SweepPlanSchema },
+    errors: { 400: 'Invalid dataset or parameters, or too many combinations' },
+    mayTakeLong: true,
+    handle: async ({ body, slowly }) => presentSweepPlan(await planSweep(body, { env, slowly })),
   });
 
   endpoints.add({

@@ -30,12 +30,10 @@ function cellsOf(
   { job_id, project_id, settings, status, phase, current_step, rung_losses, held_out_loss }: SweepRun,
   varied: string[],
 ) {
-  const value = (name: string) =>
-    typeof settings[name] === 'object' ? JSON.stringify(settings[name]) : String(settings[name]);
   const state = phase === 'paused' ? 'held' : status;
   return [
     nameOf({ job_id, project_id }),
-    ...varied.map(value),
+    ...varied.map((name) => settingText(settings[name])),
     state,
     current_step,
     ...rung_losses.map(lossText),
@@ -46,6 +44,10 @@ function cellsOf(
 /** Of its job, or of its project, as other commands take it. */
 function nameOf({ job_id, project_id }: Pick<SweepRun, 'job_id' | 'project_id'>): string {
   return job_id === null ? `project-${project_id}` : `job-${job_id}`;
+}
+
+export function settingText(value: unknown): string {
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
 function lossText(loss: number | null): string {
