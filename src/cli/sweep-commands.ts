@@ -14,14 +14,17 @@ export function addSweep(program: Command): void {
     .command('sweep')
     .helpGroup('Train')
     .summary('the best of many settings: create -f, list, show, watch')
-    .description('Train one job with many settings, and find the best by held-out loss.');
+    .description('Train one job or project with many settings or mixtures, and find the best by held-out loss.');
   sweep
     .command('create')
     .description('begin a sweep, as a file says')
     .requiredOption('-f, --file <sweep.yaml>', 'YAML or JSON with the fields of POST /sweeps/; docs/sweeps.md has one')
     .option('-w, --watch', 'until its winner is known; the exit code tells the outcome')
+    .option('--plan', 'what it would be, and what it would take; nothing is created')
     .action(
-      action(async (session, options: { file: string; watch?: true }) => (await load()).sweepCreate(session, options)),
+      action(async (session, options: { file: string; watch?: true; plan?: true }) =>
+        (await load()).sweepCreate(session, options),
+      ),
     );
   sweep
     .command('list')

@@ -2,7 +2,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { COLUMNS, type MixtureSource, numbersOf, type SharedSource } from './chosen-tables.ts';
 import { conversationsOf } from './conversations.ts';
 import { DatasetError } from './dataset-error.ts';
-import { chooseHeldOut, heldOutByDataset, withHeldOut } from './held-out-rows.ts';
+import { chooseHeldOut, heldOutByDataset, markTrainable, withHeldOut } from './held-out-rows.ts';
 import {
   type DatasetShare,
   type MixtureChoices,
@@ -43,7 +43,8 @@ export interface ChosenRows {
 /**
  * Plans a mixture and chooses its rows, as the tables `train` and `held_out` (messages, rejected and tools as JSON text, trait,
  * dataset_id, row_number, share, position). A held-out row whose conversation also is among the training rows, of whichever
- * dataset, is left out; another one of its dataset takes its place where there is one.
+ * dataset, is left out; another one of its dataset takes its place where there is one. Where they are `fixed`, one that also is among
+ * the rows that another mixture may train on is left out, and none takes its place: both would depend on the shares.
  * @param readsAtMost of a larger mixture, so many training rows are read, and similar ones are not looked for
  * @throws DatasetError
  */
@@ -72,11 +73,13 @@ export async function chooseRows(
     const i = datasets.findIndex((source) => source.id === id);
     return { source: datasets[i] as MixtureSource, usable: usable[i] as Int32Array };
   }
-  await draw(connection, shares, seed);
+  const isFixed = choices.heldOut === 'fixed';
+  await draw(connection, shares, seed, isFixed ? 'none' : 'replace');
   await readConversations(connection, shares, readsAtMost);
   const looksForSimilar = similarRows !== 'ignore' && planned.trainRows <= readsAtMost;
   if (looksForSimilar) await findSimilarRows(connection, chosenConversations(shares.length));
-  await chooseHeldOut(connection, looksForSimilar && similarRows === 'drop');
+  if (isFixed) await markTrainable(connection, shares);
+  await chooseHeldOut(connection, { takesOutSimilar: looksForSimilar && similarRows === 'drop', isFixed });
   const full = withHeldOut(planned, await heldOutByDataset(connection));
   const plan = { ...full, warnings: [...full.warnings, ...(await unusedWarnings(connection, shares))] };
   if (similarRows === 'ignore') return { plan, similarRows: null, shares };
@@ -97,12 +100,15 @@ async function draw(
   connection: DuckDBConnection,
   shares: (SharedSource & { usable: Int32Array })[],
   seed: number,
+  spares: 'replace' | 'none',
 ): Promise<void> {
   await connection.run('CREATE TABLE chosen (share INTEGER, row_number INTEGER, is_train BOOLEAN, position INTEGER)');
   const train: { share: number; row: number }[] = [];
   const candidates: { share: number; row: number }[] = [];
   for (const [index, { share, source, usable }] of shares.entries()) {
-    const { trainingRows, heldOutCandidates } = drawPlaces(share, randomIntegers(`rows:${seed}:${source.sha256}`));
+    const places = drawPlaces(share, randomIntegers(`rows:${seed}:${source.sha256}`));
+    const { trainingRows, heldOut, spare } = places;
+    const heldOutCandidates = spares === 'replace' ? [...heldOut, ...spare] : heldOut;
     const at = (place: number) => ({ share: index, row: usable[place] ?? 0 });
     for (const place of trainingRows) train.push(at(place));
     for (const place of heldOutCandidates) candidates.push(at(place));
@@ -138,7 +144,8 @@ function drawPlaces({ rows, heldOut, allocated }: DatasetShare, random: (below: 
   }
   return {
     trainingRows: [...trainingRows, ...repeated],
-    heldOutCandidates: [...drawn.slice(0, heldOut), ...drawn.slice(heldOut + once)],
+    heldOut: drawn.slice(0, heldOut),
+    spare: drawn.slice(heldOut + once),
   };
 }
 

@@ -1,17 +1,41 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { COLUMNS, idOf } from './chosen-tables.ts';
+import { COLUMNS, idOf, type SharedSource } from './chosen-tables.ts';
 import { DatasetError } from './dataset-error.ts';
 import type { MixturePlan } from './mixing-rule.ts';
+import { conversationsSql, trainableRowsSql } from './trainable-rows.ts';
+
+/**
+ * The table `trainable`: conversations of held-out candidates that some mixture of these datasets may train on as well, as other rows.
+ * Reads all rows of all datasets, whatever is chosen of them.
+ */
+export async function markTrainable(connection: DuckDBConnection, shares: SharedSource[]): Promise<void> {
+  await connection.run('CREATE TABLE trainable (messages VARCHAR)');
+  for (const [index, { source }] of shares.entries()) {
+    const conversations = await conversationsSql(connection, source);
+    const usable = source.filters?.drop_duplicates
+      ? `AND row IN (SELECT row FROM (${await trainableRowsSql(connection, source)}))`
+      : '';
+    await connection.run(
+      `INSERT INTO trainable SELECT DISTINCT messages FROM (${conversations})
+         WHERE messages IN (SELECT messages FROM conversations WHERE NOT is_train)
+           AND row NOT IN (SELECT row_number FROM conversations WHERE share = ${index} AND NOT is_train) ${usable}`,
+    );
+  }
+}
 
 /** The table `held_out`, and `candidates`: those for it, with whether they were taken out for being among the training rows. */
-export async function chooseHeldOut(connection: DuckDBConnection, takesOutSimilar: boolean): Promise<void> {
+export async function chooseHeldOut(
+  connection: DuckDBConnection,
+  { takesOutSimilar, isFixed }: { takesOutSimilar: boolean; isFixed: boolean },
+): Promise<void> {
+  const trained = isFixed ? 'trainable WHERE' : 'conversations WHERE is_train AND';
   const isSimilar = takesOutSimilar
     ? `OR EXISTS (FROM ${SIMILAR_TO_TRAINING} WHERE id = ${idOf('candidate.share', 'candidate.row_number')})`
     : '';
   await connection.run(
     `CREATE TABLE candidates_to_hold_out AS
        SELECT ${COLUMNS}, held_out AS wanted, row_number() OVER (PARTITION BY share ORDER BY position) AS nth,
-         EXISTS (FROM conversations WHERE is_train AND messages = candidate.messages) ${isSimilar} AS is_trained_on
+         EXISTS (FROM ${trained} messages = candidate.messages) ${isSimilar} AS is_trained_on
        FROM conversations AS candidate JOIN shares USING (share) WHERE NOT is_train`,
   );
   await connection.run(
@@ -63,7 +87,7 @@ export function withHeldOut(plan: MixturePlan, found: Map<number, FoundHeldOut>)
       .filter(({ datasetId, heldOut }) => datasetId !== heldOutFrom && rowsOf(datasetId) < heldOut)
       .map(
         ({ datasetId, heldOut }) =>
-          `Only ${rowsOf(datasetId)} of ${heldOut} rows of dataset ${datasetId} are held out: others are also, or nearly, among the training rows.`,
+          `Only ${rowsOf(datasetId)} of ${heldOut} rows of dataset ${datasetId} are held out: others are also, or nearly, among the rows to train on.`,
       ),
   );
   const leftOut = plan.traits.flatMap(({ heldOutFrom: id }) => {

@@ -22,6 +22,15 @@ const HELD_OUT_PART = 10;
 export const SIMILAR_ROWS_CHOICES = ['count', 'drop', 'ignore'] as const;
 export type SimilarRowsChoice = (typeof SIMILAR_ROWS_CHOICES)[number];
 
+/**
+ * How many rows of each dataset of a trait are held out:
+ * - by_share: as its share of the trait
+ * - fixed: as many as of any other dataset of the trait, whatever its share. The same rows are held out then of all mixtures of these
+ *   datasets, so that the losses of two of them compare; none of them is trained on in any.
+ */
+export const HELD_OUT_CHOICES = ['by_share', 'fixed'] as const;
+export type HeldOutChoice = (typeof HELD_OUT_CHOICES)[number];
+
 /** How often a row may occur with the policy oversample, where that is not said. */
 export const DEFAULT_MAX_REPEATS = 4;
 
@@ -31,6 +40,8 @@ export interface MixtureChoices {
   maxRows: number | null;
   policy?: MixingPolicy | undefined;
   maxRepeats?: number | undefined;
+  /** Default: by_share. */
+  heldOut?: HeldOutChoice | undefined;
   traits: TraitChoices[];
 }
 
@@ -113,9 +124,10 @@ export interface MixturePlan {
  * @throws DatasetError when a dataset has no row, or the policy error finds too few.
  */
 export function planMixture(request: MixtureRequest): MixturePlan {
-  const { policy = 'shrink', maxRepeats = DEFAULT_MAX_REPEATS } = request;
+  const { policy = 'shrink', maxRepeats = DEFAULT_MAX_REPEATS, heldOut = 'by_share' } = request;
   const budgets = budgetsOf(request);
-  const traits = request.traits.map((trait, i) => planTrait(trait, budgets[i] ?? null, policy, maxRepeats));
+  const rule = { policy, maxRepeats, heldOut };
+  const traits = request.traits.map((trait, i) => planTrait(trait, budgets[i] ?? null, rule));
   return {
     version: MIXING_VERSION,
     policy,
@@ -137,8 +149,7 @@ function budgetsOf({ maxRows, traits }: MixtureRequest): (number | null)[] {
 function planTrait(
   { trait, datasets, heldOutFrom }: TraitRequest,
   requested: number | null,
-  policy: MixingPolicy,
-  maxRepeats: number,
+  { policy, maxRepeats, heldOut: chosen }: { policy: MixingPolicy; maxRepeats: number; heldOut: HeldOutChoice },
 ): TraitPlan {
   for (const { datasetId, rows } of datasets) {
     if (rows === 0)
@@ -148,7 +159,8 @@ function planTrait(
   }
   const ids = datasets.map(({ datasetId }) => datasetId);
   const weights = datasets.map(({ percentageThousandths }) => percentageThousandths);
-  const heldOut = heldOutFrom ? weights.map(() => 0) : heldOutOf(datasets, weights);
+  const heldOutWeights = chosen === 'fixed' ? weights.map(() => EQUAL_WEIGHT) : weights;
+  const heldOut = heldOutFrom ? weights.map(() => 0) : heldOutOf(datasets, heldOutWeights);
   const available = datasets.map(({ rows }, i) => rows - (heldOut[i] ?? 0));
   const { shares, limiting } = ALLOCATE[policy]({ trait, requested, ids, available, weights, maxRepeats });
   const quotas = requested === null ? null : largestRemainder(requested, weights);
@@ -220,7 +232,7 @@ function warningsOf({ trait, requested, allocated, limitingDatasetId, heldOutFro
   return [...short, ...repeated, ...drifted, ...unused];
 }
 
-/** Held-out rows per dataset, by its share of the trait, and never more than a tenth of its own rows. */
+/** Held-out rows per dataset, by its weight in the trait, and never more than a tenth of its own rows. */
 function heldOutOf(datasets: { rows: number }[], weights: number[]): number[] {
   const wanted = Math.min(MOST_HELD_OUT, Math.floor(sum(datasets.map(({ rows }) => rows)) / HELD_OUT_PART));
   return largestRemainder(wanted, weights).map((share, i) =>

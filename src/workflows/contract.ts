@@ -55,21 +55,20 @@ export interface RunRef {
 }
 
 export interface PauseInput extends RunRef {
-  /** A sentence for the user; null lets the run go on. */
+  /** A sentence for the user; null lets the run go on. Written where the row says one of `from`; without that, whatever it says. */
   reason: string | null;
+  from?: (string | null)[];
 }
 
 /** A run is paused since somebody asked for it, until they resume it; or for a full disk, until there is room. */
 export type PauseCause = 'asked' | 'full_disk';
 
-/** What a run that was paused by its user says. */
+/** Why a run is paused, as it says: its user asked for it; its sweep does not let it go on yet; or its sweep compares it with others. */
 export const PAUSE_WAS_ASKED = 'It was asked for. Resume it to go on.';
-
-/** What a run says that its sweep does not let go on yet, or has paused. */
 export const PAUSE_FOR_TURN = 'Its sweep lets it go on by itself, when its turn comes.';
-
-/** What a run says that has come to the step at which its sweep compares it with the others. */
 export const PAUSE_AT_RUNG = 'Its sweep holds it here until the others are as far, and compares them.';
+/** Pauses that the sweep of a run ends: it never ends one that somebody asked for, nor takes one for its own. */
+export const PAUSES_OF_SWEEP: (string | null)[] = [PAUSE_AT_RUNG, PAUSE_FOR_TURN];
 
 /** An activity found no room for what it writes. */
 export interface FullDisk {
@@ -156,7 +155,8 @@ export interface OrchestrationActivities {
   awaitDownload(input: RunRef & DownloadRef): Promise<GaveWay | null>;
   /** Earlier versions return nothing, and at once. */
   queueRun(input: RunRef): Promise<GaveWay | null>;
-  setPause(input: PauseInput): Promise<void>;
+  /** Whether the row says so now. Earlier versions return nothing, and have written it. */
+  setPause(input: PauseInput): Promise<boolean | undefined>;
   /** Histories of earlier versions say true, and not why. */
   isPaused(input: RunRef): Promise<PauseCause | boolean>;
   hasRoom(input: RunRef): Promise<boolean>;
@@ -236,8 +236,9 @@ export const FAILURE_TYPES = {
 /** To a run's workflow. Answered once it is written; a worker that trains the run saves and lets it go a little later. */
 export const pauseRunUpdate = defineUpdate<void, []>('pause');
 export const resumeRunUpdate = defineUpdate<void, []>('resume');
-/** The same as pause, by the run's sweep, which resumes it. */
+/** The same by the run's sweep, which holds a run that goes on, and releases one that it holds. What somebody paused stays so. */
 export const holdRunUpdate = defineUpdate<void, []>('hold');
+export const releaseRunUpdate = defineUpdate<void, []>('release');
 
 export const startWorkersUpdate = defineUpdate<void, [{ count: number }]>('start');
 export const stopWorkersUpdate = defineUpdate<void, []>('stop');

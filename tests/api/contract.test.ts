@@ -61,6 +61,7 @@ const ORDINARY: Record<string, (world: ContractWorld) => Partial<Sent>> = {
   'POST /projects/{id}/retry': () => ({ body: { fresh: true } }),
   'POST /projects/{id}/promote': () => ({ body: { version: 1, reason: 'why not' } }),
   'POST /projects/{id}/rollback': () => ({ body: { reason: 'why not' } }),
+  'POST /sweeps/plan': ({ datasetId }) => ({ body: sweepOf(datasetId) }),
   'POST /projects/plan': ({ datasetId }) => ({ body: { traits: traitsOf(datasetId) } }),
   'POST /projects/validate-output-dir': () => ({ body: { output_directory: 'out' } }),
   'POST /projects/validate-model': () => ({ body: { model_name: TINY_MODEL } }),
@@ -326,6 +327,7 @@ const SPECIAL: Record<string, Case> = {
   'POST /model-downloads/{id}/cancel 400': aboutCancelledDownload,
   'POST /workers/ 400': withBody({ action: 'start', worker_count: 32 }),
   'POST /sweeps/ 400': withBody(sweepOf(NONE)),
+  'POST /sweeps/plan 400': withBody({ ...sweepOf(NONE), search: { method: 'grid' } }),
   'POST /sweeps/{id}/pause 400': aboutCancelledSweep,
   'POST /sweeps/{id}/resume 200': async (world, sent) => {
     const id = await world.sweep();

@@ -4,6 +4,7 @@ import { progressOf, sweepListText, sweepText } from '../../src/cli/sweeps/sweep
 
 const run = (job_id: number, others: Partial<Sweep['runs'][number]>): Sweep['runs'][number] => ({
   job_id,
+  project_id: null,
   name: `rates ${job_id}`,
   settings: { learning_rate: 0.001 * job_id, lora_target_modules: ['q_proj'] },
   status: 'completed',
@@ -33,7 +34,8 @@ const SWEEP: Sweep = {
   updated_at: '2026-01-01T00:00:00Z',
   finished_at: null,
   job: {},
-  search: {},
+  project: null,
+  search: { method: 'grid' },
   early_stop: { method: 'halving', rungs: [4, 8] },
   max_concurrent_runs: 1,
   rungs: [{ step: 4, losses: [], kept: [1, 2], stopped: [3] }],
@@ -48,7 +50,8 @@ describe('a sweep in words', () => {
   it('has its runs with what varies, their losses, and the winner', () => {
     // Leave the rungs out of `heads` (src/cli/sweeps/sweep-text.ts), and they stand under other names.
     const sentence = 'Job 1 has the lowest held-out loss of 3 runs: 2.100.';
-    const winner = { job_id: 1, settings: {}, held_out_loss: 2.1, not_told_apart: [], sentence };
+    const of = { job_id: 1, project_id: null };
+    const winner = { ...of, settings: {}, held_out_loss: 2.1, not_told_apart: [], traits: [], sentence };
     const lines = sweepText({ ...SWEEP, status: 'completed', winner }).split('\n');
     assert.match(
       lines.join('\n'),
@@ -60,7 +63,7 @@ describe('a sweep in words', () => {
         ?.split('│')
         .map((cell) => cell.trim());
     const heads = [
-      'Job',
+      'Run',
       'learning_rate',
       'lora_target_modules',
       'Status',
@@ -69,7 +72,7 @@ describe('a sweep in words', () => {
       'Loss at 8',
       'Held-out loss',
     ];
-    assert.deepEqual(cells('Job ')?.slice(1, -1), heads);
+    assert.deepEqual(cells('Run ')?.slice(1, -1), heads);
     assert.deepEqual(cells('job-1')?.slice(1, -1), [
       'job-1',
       '0.001',
@@ -85,6 +88,7 @@ describe('a sweep in words', () => {
   });
 
   it('says in a line how far it is', () => {
+    // Count runs that are held among those that train (progressOf, src/cli/sweeps/sweep-text.ts: phase in place of status).
     const { share, text } = progressOf(SWEEP);
     assert.deepEqual([share, text], [2 / 3, 'sweep 3: running, rung 1 of 2, 0 train, 2 of 3 have ended']);
     assert.match(

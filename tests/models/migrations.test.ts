@@ -132,7 +132,7 @@ describe('an update of the schema', function () {
           stream.filter(({ kind }) => kind === 'status').map(({ data }) => data.status),
           ['pending', 'queued', 'running', 'queued', 'running'],
         );
-        assert.equal(await setPauseReason(3, 'Asked.'), true);
+        assert.equal((await setPauseReason(3, 'Asked.'))?.pause_reason, 'Asked.');
         assert.equal((await Run.findByPk(3))?.phase, 'paused');
         await assert.rejects(
           sequelize.query(`UPDATE runs SET status = 'running', finished_at = NULL WHERE id = 1`),

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import { holdRunUpdate, PAUSE_WAS_ASKED, releaseRunUpdate } from '../../src/workflows/contract.ts';
 import { settledPool } from '../support/hosts.ts';
 import { assertWeights, type Jobs, jobsOf, stepsIn } from '../support/jobs.ts';
 import { csvRows } from '../support/rows.ts';
-import { startTestService, type TestService, TINY_MODEL, until } from '../support/service.ts';
+import { startTestService, type TestService, TINY_MODEL, temporalClientOf, until } from '../support/service.ts';
 import { type Sweep, sweepsOf } from '../support/sweeps.ts';
 
 const SETTINGS = { training_type: 'lora', batch_size: 2, max_steps: 12, max_length: 64, lora_r: 4 };
@@ -86,6 +87,22 @@ describe('a sweep', function () {
     assert.deepEqual(stepsIn(await jobs.eventsOf(loser), 'resumed'), [4]);
   });
 
+  it('never ends a pause that somebody asked for since it looked at the run', async () => {
+    // Leave PAUSES_OF_SWEEP out of the handler of release, or [null] out of that of hold (src/workflows/runs/pausing.ts), and what was
+    // asked for is lost.
+    const job = await jobs.create({ ...SETTINGS, max_steps: 400, epochs: 5 });
+    await jobs.atStep(job, 1);
+    assert.equal((await jobs.act(job, 'pause')).status, 200);
+    const temporal = await temporalClientOf(service);
+    const workflow = temporal.workflow.getHandle(`job-${job}-run-1`);
+    for (const update of [releaseRunUpdate, holdRunUpdate]) {
+      await workflow.executeUpdate(update);
+      assert.equal((await jobs.get(job)).pause_reason, PAUSE_WAS_ASKED);
+    }
+    await temporal.connection.close();
+    await jobs.act(job, 'cancel');
+  });
+
   it('is paused with its runs, goes on, and is cancelled with them', async () => {
     // Leave the `paused` out of direct() in src/activities/sweeps/gather-runs.ts, and its runs train on.
     const { id, runs } = await sweeps.create(asked({ job: { ...asked().job, max_steps: 400 }, early_stop: null }));
@@ -107,7 +124,7 @@ describe('a sweep', function () {
     const cancelled = await service.call('POST', `/sweeps/${id}/cancel`);
     assert.equal(cancelled.body.status, 'cancelled');
     for (const { job_id } of runs) {
-      const { status, error_message } = await jobs.get(job_id);
+      const { status, error_message } = await jobs.get(Number(job_id));
       assert.deepEqual([status, error_message], ['cancelled', `Sweep ${id}, which it is a run of, was cancelled.`]);
     }
     assert.equal((await service.call('POST', `/sweeps/${id}/resume`)).status, 400);
@@ -138,7 +155,7 @@ describe('a sweep', function () {
         random({ learning_rate: { min: 0, max: 0.01 } }),
       ],
       [400, /^job\.training_type is rag/, { job: { ...asked().job, training_type: 'rag' } }],
-      [422, /must name a hyperparameter/, grid({})],
+      [400, /^search varies nothing\. Give hyperparameters/, grid({})],
       [400, /^early_stop\.rungs has step 4, and job\.eval_steps is 3/, { job: { ...asked().job, eval_steps: 3 } }],
       [
         400,

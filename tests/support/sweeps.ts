@@ -1,12 +1,38 @@
 import assert from 'node:assert/strict';
 import type { z } from 'zod';
 import type { SweepSchema } from '../../src/api/sweeps/schema.ts';
+import type { SweepRun } from '../../src/models/sweeps/sweep-runs.ts';
 import { type ApiClient, until } from './service.ts';
 
 export type Sweep = z.infer<typeof SweepSchema>;
 
 /** A busy machine of two cores takes a minute for eight runs. */
 const PATIENCE_MS = 240_000;
+
+/** A run that is held at step 10, with its losses by step. */
+export const sweepRun = (
+  owner_id: number,
+  losses: Record<number, number>,
+  others: Partial<SweepRun> = {},
+): SweepRun => ({
+  owner_id,
+  name: `run ${owner_id}`,
+  settings: { lora_r: owner_id },
+  run_id: 100 + owner_id,
+  status: 'queued',
+  phase: 'paused',
+  progress: 50,
+  current_step: 10,
+  total_steps: 40,
+  hold_step: 10,
+  pause_reason: null,
+  error_message: null,
+  workflow_id: `job-${owner_id}-run-1`,
+  admitted_at: null,
+  losses: Object.entries(losses).map(([step, loss]) => ({ step: Number(step), loss })),
+  validated: null,
+  ...others,
+});
 
 /** What tests do with sweeps of a service. */
 export function sweepsOf({ call }: Pick<ApiClient, 'call'>) {
@@ -18,7 +44,7 @@ export function sweepsOf({ call }: Pick<ApiClient, 'call'>) {
       return is(last) ? last : null;
     };
     return await until(`sweep ${id}: ${what}`, look, PATIENCE_MS).catch((error: Error) => {
-      const runs = last?.runs.map(({ job_id, status, phase, current_step }) => [job_id, status, phase, current_step]);
+      const runs = last?.runs.map((run) => [run.job_id ?? run.project_id, run.status, run.phase, run.current_step]);
       throw new Error(`${error.message}; ${JSON.stringify({ status: last?.status, rungs: last?.rungs_done, runs })}`);
     });
   };

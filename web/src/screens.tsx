@@ -14,6 +14,7 @@ const Run = lazy(() => import('./screens/run/run.tsx'));
 const Playground = lazy(() => import('./screens/playground/playground.tsx'));
 const NewChoice = lazy(() => import('./screens/new/choice.tsx'));
 const NewRun = lazy(() => import('./screens/new/new-run.tsx'));
+const NewSweep = lazy(() => import('./screens/new/sweep/new-sweep.tsx'));
 const Models = lazy(() => import('./screens/models/models.tsx'));
 const Sweeps = lazy(() => import('./screens/sweeps/sweeps.tsx'));
 const Sweep = lazy(() => import('./screens/sweep/sweep.tsx'));
@@ -33,6 +34,7 @@ const SCREENS: { path: string; show: (id: number) => ReactNode }[] = [
   { path: '/new', show: () => <NewChoice /> },
   { path: '/new/job', show: () => <NewRun kind="job" /> },
   { path: '/new/project', show: () => <NewRun kind="project" /> },
+  { path: '/new/sweep', show: () => <NewSweep /> },
   { path: '/models', show: () => <Models /> },
   { path: '/sweeps', show: () => <Sweeps /> },
   { path: '/sweeps/:id', show: (id) => <Sweep id={id} /> },

@@ -6,9 +6,8 @@ import { freeBytes } from '../../platform/files.ts';
 import { runPaths } from '../../runs/run-paths.ts';
 import {
   FAILURE_TYPES,
-  PAUSE_AT_RUNG,
-  PAUSE_FOR_TURN,
   PAUSE_WAS_ASKED,
+  PAUSES_OF_SWEEP,
   type PauseCause,
   type PauseInput,
   type RunRef,
@@ -18,13 +17,13 @@ import { openRun } from './open-run.ts';
 /** What a training needs beside two checkpoints: logs, events, and the disk's other users. */
 const SPARE_BYTES = 256 * 1024 ** 2;
 /** Reasons for which a run is paused until somebody, or its sweep, resumes it. */
-const UNTIL_RESUMED = [PAUSE_WAS_ASKED, PAUSE_FOR_TURN, PAUSE_AT_RUNG];
+const UNTIL_RESUMED = [PAUSE_WAS_ASKED, ...PAUSES_OF_SWEEP];
 
-/** Writes whether the run is to be paused, and why. May run twice. */
-export async function setPause({ runId, reason }: PauseInput): Promise<void> {
-  if (!(await setPauseReason(runId, reason))) {
-    throw ApplicationFailure.nonRetryable('The run has ended.', FAILURE_TYPES.runEnded);
-  }
+/** Writes whether the run is to be paused, and why. May run twice: the second time, the row says so already. */
+export async function setPause({ runId, reason, from }: PauseInput): Promise<boolean> {
+  const now = await setPauseReason(runId, reason, from);
+  if (now === null) throw ApplicationFailure.nonRetryable('The run has ended.', FAILURE_TYPES.runEnded);
+  return now.pause_reason === reason;
 }
 
 /** Whether the row says so, and for what. */

@@ -8,7 +8,8 @@ import {
   holdRunUpdate,
   PAUSE_AT_RUNG,
   PAUSE_FOR_TURN,
-  resumeRunUpdate,
+  PAUSES_OF_SWEEP,
+  releaseRunUpdate,
   type SweepRef,
 } from '../../workflows/contract.ts';
 
@@ -23,7 +24,7 @@ export async function gatherRuns({ sweepId }: SweepRef): Promise<void> {
   for (;;) {
     const sweep = await Sweep.findByPk(sweepId);
     if (!sweep || !OPEN_SWEEPS.includes(sweep.status)) return;
-    const runs = await runsOfSweep(sweepId);
+    const runs = await runsOfSweep(sweep);
     if (runs.every(isThere)) return;
     await direct(sweep, runs);
     await Context.current().sleep(LOOK_EVERY_MS);
@@ -40,20 +41,29 @@ async function direct({ status, spec }: Sweep, runs: SweepRun[]): Promise<void> 
   const open = runs.filter((run) => !isThere(run));
   const going = open.filter(({ pause_reason }) => pause_reason === null);
   if (status === 'paused') {
-    for (const run of going) await setPaused(run, PAUSE_FOR_TURN);
+    for (const run of going) await hold(run);
     return;
   }
-  const waiting = open.filter(({ pause_reason }) => pause_reason === PAUSE_FOR_TURN || pause_reason === PAUSE_AT_RUNG);
+  const waiting = open.filter(({ pause_reason }) => pause_reason !== null && PAUSES_OF_SWEEP.includes(pause_reason));
   const free = Math.max(0, spec.max_concurrent_runs - going.length);
-  for (const run of waiting.slice(0, free)) await setPaused(run, null);
+  for (const run of waiting.slice(0, free)) await release(run);
 }
 
-/** One that only waits in the line is a row; the workflow of any other one writes it. */
-async function setPaused({ run_id, workflow_id }: SweepRun, reason: string | null): Promise<void> {
-  if (await setPauseReasonInLine(run_id, reason)) return;
+const hold = (run: SweepRun) => setPaused(run, { reason: PAUSE_FOR_TURN, from: [null], update: holdRunUpdate });
+const release = (run: SweepRun) => setPaused(run, { reason: null, from: PAUSES_OF_SWEEP, update: releaseRunUpdate });
+
+/**
+ * One that only waits in the line is a row; the workflow of any other one writes it. Both only where the row says one of `from`: somebody
+ * may have paused the run since it was looked at.
+ */
+async function setPaused(
+  { run_id, workflow_id }: SweepRun,
+  { reason, from, update }: { reason: string | null; from: (string | null)[]; update: typeof holdRunUpdate },
+): Promise<void> {
+  if (await setPauseReasonInLine(run_id, reason, from)) return;
   const workflow = Context.current().client.workflow.getHandle(workflow_id);
   try {
-    await workflow.executeUpdate(reason === null ? resumeRunUpdate : holdRunUpdate);
+    await workflow.executeUpdate(update);
   } catch (error) {
     // It is not there yet, or the run has just ended: the next look knows more.
     if (!(error instanceof WorkflowNotFoundError || error instanceof WorkflowUpdateFailedError)) throw error;

@@ -29,6 +29,7 @@ export function presentProject(project: Project) {
     mixing: project.mixing,
     gate: project.gate,
     hyperparameters: project.hyperparameters,
+    sweep_id: project.sweep_id,
     ...presentRun(project),
     created_at: date(project.created_at),
     updated_at: date(project.updated_at),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { RowFiltersSchema } from '../../datasets/row-filters.ts';
+import { ShareSchema, TraitListSchema } from '../../models/projects/trait-request.ts';
 import { TRAIT_TYPES } from '../../models/projects/trait-types.ts';
 import {
   AskedChoicesSchema,
@@ -25,19 +25,6 @@ import {
 import { PLAN_ANSWER, PlanAnswerSchema } from '../runs/plan.ts';
 import { RUN_FIELDS, runFields } from '../runs/schema.ts';
 
-const shareFields = z.strictObject({
-  dataset_id: idField,
-  percentage: z.number(),
-  filters: RowFiltersSchema.optional(),
-});
-
-const traitFields = z.strictObject({
-  trait_type: z.enum(TRAIT_TYPES),
-  weight: z.number().optional().openapi({ description: "Its part of all traits' weights is its part of max_rows" }),
-  datasets: z.array(shareFields).max(100),
-});
-
-const traitList = z.array(traitFields).max(10);
 const maxRows = z
   .int()
   .min(1)
@@ -49,7 +36,7 @@ const maxRows = z
 const followingFields = {
   training_type: z.enum(TRAINING_TYPES),
   max_rows: z.int().min(1).max(10_000_000).optional().openapi({ description: 'Left out: as of the project' }),
-  traits: traitList.optional().openapi({ description: 'Left out: those of the project' }),
+  traits: TraitListSchema.optional().openapi({ description: 'Left out: those of the project' }),
 };
 const followedByField = z
   .union([z.strictObject({ ...followingFields, ...AskedChoicesSchema.shape }), z.null()])
@@ -101,6 +88,7 @@ const PROJECT = {
   mixing: {},
   gate: null,
   hyperparameters: {},
+  sweep_id: null,
   current_epoch: 2,
   current_loss: 0.234,
   error_message: null,
@@ -120,7 +108,7 @@ export const ProjectCreate = z
     training_type: z.enum(TRAINING_TYPES).optional(),
     max_rows: maxRows,
     output_directory: z.string().min(1),
-    traits: traitList,
+    traits: TraitListSchema,
     mixing: MixingChoicesSchema.optional(),
     gate: gateField.optional(),
     ...AskedChoicesSchema.shape,
@@ -146,12 +134,13 @@ export const ProjectSchema = z
         id: idField,
         trait_type: z.enum(TRAIT_TYPES),
         weight: z.number(),
-        datasets: z.array(shareFields),
+        datasets: z.array(ShareSchema),
       }),
     ),
     mixing: MixingChoicesSchema,
     gate: gateField,
     hyperparameters: HyperparameterChoicesSchema,
+    sweep_id: idField.nullable().openapi({ description: 'The sweep that it is a run of' }),
     current_epoch: z.int(),
     current_loss: z.number().nullable(),
     error_message: z.string().nullable(),

@@ -1,10 +1,12 @@
 import { createSweep } from '../../commands/sweeps/create-sweep.ts';
+import { planSweep } from '../../commands/sweeps/plan-sweep.ts';
 import { actOnSweep, deleteSweep, findSweep, type SweepAction } from '../../commands/sweeps/sweeps.ts';
 import { Sweep } from '../../models/sweeps/sweep.ts';
 import type { ApiDependencies } from '../http/declaration.ts';
 import type { Endpoints } from '../http/endpoint.ts';
 import { limitsOf, pageOf } from '../http/list-query.ts';
 import { IdParams } from '../http/shared-schema.ts';
+import { presentSweepPlan, SweepPlanSchema } from './plan.ts';
 import { presentSweep, presentSweeps } from './present.ts';
 import { SweepCreate, SweepListQuery, SweepListSchema, SweepSchema } from './schema.ts';
 
@@ -17,17 +19,32 @@ export function addSweeps(endpoints: Endpoints, { env }: ApiDependencies): void 
   endpoints.add({
     method: 'post',
     path: '/sweeps/',
-    summary: 'Train one job with many settings, each as a job of its own, and find the best by held-out loss',
+    summary:
+      'Train one job or project with many settings or mixtures, each as one of its own, and find the best by held-out loss',
     tag,
     body: SweepCreate,
     success: { status: 201, description: 'The sweep', schema: SweepSchema, location: '/sweeps/{id}' },
     creates: true,
-    errors: { 400: 'Invalid dataset or parameters, too many combinations, or a combination that no job may have' },
+    errors: {
+      400: 'Invalid dataset or parameters, too many combinations, or a combination that no job or project may have',
+    },
     handle: ({ body, once }) =>
       once(async (transaction) => {
         const { id } = await createSweep(body, env, transaction);
         return await presentSweep(await findSweep(id, transaction), transaction);
       }),
+  });
+
+  endpoints.add({
+    method: 'post',
+    path: '/sweeps/plan',
+    summary: 'What a sweep would be: its runs, what each takes, and why one would be refused; nothing is created',
+    tag,
+    body: SweepCreate,
+    success: { status: 200, description: 'The plan', schema: SweepPlanSchema },
+    errors: { 400: 'Invalid dataset or parameters, or too many combinations' },
+    mayTakeLong: true,
+    handle: async ({ body, slowly }) => presentSweepPlan(await planSweep(body, { env, slowly })),
   });
 
   endpoints.add({
@@ -79,7 +96,7 @@ export function addSweeps(endpoints: Endpoints, { env }: ApiDependencies): void 
   endpoints.add({
     method: 'delete',
     path,
-    summary: 'Delete a sweep that has ended; its jobs stay, as jobs of their own',
+    summary: 'Delete a sweep that has ended; its jobs or projects stay, as ones of their own',
     tag,
     params: IdParams,
     success: { status: 204, description: 'Deleted' },

@@ -2,8 +2,19 @@ import { z } from 'zod';
 import { RUN_PHASES, RUN_STATUSES } from '../../models/runs/statuses.ts';
 import { MOST_RUNS, SearchSchema } from '../../models/sweeps/search.ts';
 import { SWEEP_STATUSES } from '../../models/sweeps/sweep.ts';
-import { dateField, examplePage, idField, nameField, pageOf, pageQuery, textField } from '../http/shared-schema.ts';
+import {
+  dateField,
+  downloadField,
+  examplePage,
+  forceField,
+  idField,
+  nameField,
+  pageOf,
+  pageQuery,
+  textField,
+} from '../http/shared-schema.ts';
 import { JobPlanRequest } from '../jobs/schema.ts';
+import { ProjectCreate } from '../projects/schema.ts';
 
 const MOST_RUNGS = 10;
 
@@ -29,11 +40,24 @@ const EarlyStopSchema = z.strictObject({
     .openapi({ description: 'Rising steps; at each the worse half of the runs is stopped, by their held-out loss' }),
 });
 
+const SweptProject = ProjectCreate.omit({ followed_by: true })
+  .partial({ name: true, output_directory: true, traits: true })
+  .extend({ force: forceField, download: downloadField })
+  .openapi('SweptProject', {
+    example: { base_model: 'llama3.2:3b', training_type: 'qlora', max_rows: 10_000, output_directory: 'mixtures' },
+  });
+
 export const SweepCreate = z
   .strictObject({
     name: nameField,
     description: textField.nullable().optional(),
-    job: JobPlanRequest.openapi({ description: 'What all runs have, as POST /jobs/ takes it; the name is optional' }),
+    job: JobPlanRequest.optional().openapi({
+      description: 'What all runs have, as POST /jobs/ takes it; the name is optional. Either this, or project',
+    }),
+    project: SweptProject.optional().openapi({
+      description:
+        'What all runs have, as POST /projects/ takes it, without traits where the search has mixtures. The models go into folders of output_directory',
+    }),
     search: SearchSchema.meta({ description: 'What they have each' }),
     early_stop: EarlyStopSchema.nullable().optional(),
     max_concurrent_runs: z.int().min(1).max(MOST_RUNS).default(1).openapi({ description: 'How many train at a time' }),
@@ -42,8 +66,11 @@ export const SweepCreate = z
 
 const loss = z.number().nullable();
 
+/** One of them is null. */
+const ownerFields = { job_id: idField.nullable(), project_id: idField.nullable() };
+
 const SweepRunSchema = z.object({
-  job_id: idField,
+  ...ownerFields,
   name: z.string(),
   settings: z.record(z.string(), z.unknown()).openapi({ description: 'What it has that the others have otherwise' }),
   status: z.enum(RUN_STATUSES),
@@ -62,8 +89,9 @@ const SweepRunSchema = z.object({
     .openapi({ description: 'The held-out loss while it trained' }),
 });
 
+const OWNER = { job_id: 3, project_id: null };
 const RUN = {
-  job_id: 3,
+  ...OWNER,
   name: 'Which learning rate 1: learning_rate 0.0001, lora_r 8',
   settings: { learning_rate: 0.0001, lora_r: 8 },
   status: 'completed' as const,
@@ -81,7 +109,14 @@ const RUN = {
   held_out_loss: 1.2,
 };
 
-const jobIds = z.array(idField);
+const ids = z.array(idField).openapi({ description: 'Of its jobs, or of its projects' });
+
+const TraitWinnerSchema = z.object({
+  trait_type: z.string(),
+  held_out_loss: z.number().openapi({ description: 'Of the winner over all traits' }),
+  best: z.object({ ...ownerFields, held_out_loss: z.number() }),
+  not_told_apart: ids.openapi({ description: 'Jobs, or projects, that the held-out rows do not tell from best' }),
+});
 
 const summaryFields = {
   id: idField,
@@ -93,10 +128,11 @@ const summaryFields = {
   rungs_done: z.int(),
   winner: z
     .object({
-      job_id: idField,
+      ...ownerFields,
       settings: z.record(z.string(), z.unknown()),
       held_out_loss: z.number(),
-      not_told_apart: jobIds.openapi({ description: 'Jobs that the held-out rows do not tell from it' }),
+      not_told_apart: ids.openapi({ description: 'Jobs, or projects, that the held-out rows do not tell from it' }),
+      traits: z.array(TraitWinnerSchema).openapi({ description: 'The same of each trait alone' }),
       sentence: z.string().openapi({ description: 'Why it is the winner, with its figures' }),
     })
     .nullable(),
@@ -115,10 +151,11 @@ const SUMMARY = {
   duplicates_dropped: 0,
   rungs_done: 2,
   winner: {
-    job_id: 3,
+    ...OWNER,
     settings: RUN.settings,
     held_out_loss: 1.2,
     not_told_apart: [],
+    traits: [{ trait_type: 'all', held_out_loss: 1.2, best: { ...OWNER, held_out_loss: 1.2 }, not_told_apart: [] }],
     sentence: 'Job 3 has the lowest held-out loss of 4 runs: 1.200. No other run came to its end.',
   },
   error_message: null,
@@ -129,19 +166,22 @@ const SUMMARY = {
 
 export const SweepSummarySchema = z.object(summaryFields).openapi('SweepSummary', { example: SUMMARY });
 
+const asked = z.union([z.record(z.string(), z.unknown()), z.null()]);
+
 export const SweepSchema = z
   .object({
     ...summaryFields,
-    job: z.record(z.string(), z.unknown()).openapi({ description: 'As it was asked for, with eval_steps' }),
-    search: z.record(z.string(), z.unknown()),
+    job: asked.openapi({ description: 'As it was asked for, with eval_steps; null where it is of a project' }),
+    project: asked.openapi({ description: 'Likewise; null where it is of a job' }),
+    search: SearchSchema,
     early_stop: EarlyStopSchema.nullable(),
     max_concurrent_runs: z.int(),
     rungs: z.array(
       z.object({
         step: z.int(),
-        losses: z.array(z.object({ job_id: idField, loss })).openapi({ description: 'The best first' }),
-        kept: jobIds,
-        stopped: jobIds,
+        losses: z.array(z.object({ ...ownerFields, loss })).openapi({ description: 'The best first' }),
+        kept: ids,
+        stopped: ids,
       }),
     ),
     runs: z
@@ -152,7 +192,8 @@ export const SweepSchema = z
     example: {
       ...SUMMARY,
       ...ASKED,
-      rungs: [{ step: 20, losses: [{ job_id: 3, loss: 2.31 }], kept: [3], stopped: [] }],
+      project: null,
+      rungs: [{ step: 20, losses: [{ ...OWNER, loss: 2.31 }], kept: [3], stopped: [] }],
       runs: [RUN],
     },
   });

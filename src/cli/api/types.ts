@@ -20,6 +20,7 @@ export type Report = Schemas['Report'];
 export type Run = Schemas['Run'];
 export type Sweep = Schemas['Sweep'];
 export type SweepCreate = Schemas['SweepCreate'];
+export type SweepPlan = Schemas['SweepPlan'];
 export type SweepSummary = Schemas['SweepSummary'];
 export type Version = Schemas['Version'];
 export type WorkerPool = Schemas['WorkerPool'];

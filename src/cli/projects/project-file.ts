@@ -7,7 +7,9 @@ import type { Session } from '../session.ts';
 import { readYamlFile } from '../yaml-file.ts';
 
 /** What is looked at here; the API checks all of it, and names what is wrong. */
-const TraitsSchema = z.array(z.looseObject({ datasets: z.array(z.looseObject({ dataset: z.string().optional() })) }));
+export const TraitsSchema = z.array(
+  z.looseObject({ datasets: z.array(z.looseObject({ dataset: z.string().optional() })) }),
+);
 const FileSchema = z.looseObject({
   traits: TraitsSchema,
   followed_by: z.looseObject({ traits: TraitsSchema.optional() }).nullish(),
@@ -30,8 +32,12 @@ export async function readProjectFile(session: Session, path: string): Promise<P
   return { ...data, traits, ...following } as unknown as ProjectCreate;
 }
 
-/** Traits whose datasets have their ids. */
-async function withIds(session: Session, given: z.infer<typeof TraitsSchema>, folder: string): Promise<object[]> {
+/** Traits whose datasets have their ids. A path is taken from `folder`. */
+export async function withIds(
+  session: Session,
+  given: z.infer<typeof TraitsSchema>,
+  folder: string,
+): Promise<object[]> {
   const traits = [];
   for (const trait of given) {
     const datasets = [];

@@ -9,7 +9,7 @@ export function sweepText(sweep: Sweep): string {
   const { id, name, status, runs, rungs, winner, error_message, duplicates_dropped } = sweep;
   const varied = Object.keys(runs[0]?.settings ?? {});
   const steps = sweep.early_stop?.rungs ?? [];
-  const heads = ['Job', ...varied, 'Status', 'Step', ...steps.map((step) => `Loss at ${step}`), 'Held-out loss'];
+  const heads = ['Run', ...varied, 'Status', 'Step', ...steps.map((step) => `Loss at ${step}`), 'Held-out loss'];
   return [
     facts([
       ['Sweep', `${id}, ${name}`],
@@ -27,20 +27,27 @@ export function sweepText(sweep: Sweep): string {
 }
 
 function cellsOf(
-  { job_id, settings, status, phase, current_step, rung_losses, held_out_loss }: SweepRun,
+  { job_id, project_id, settings, status, phase, current_step, rung_losses, held_out_loss }: SweepRun,
   varied: string[],
 ) {
-  const value = (name: string) =>
-    typeof settings[name] === 'object' ? JSON.stringify(settings[name]) : String(settings[name]);
   const state = phase === 'paused' ? 'held' : status;
   return [
-    `job-${job_id}`,
-    ...varied.map(value),
+    nameOf({ job_id, project_id }),
+    ...varied.map((name) => settingText(settings[name])),
     state,
     current_step,
     ...rung_losses.map(lossText),
     lossText(held_out_loss),
   ];
+}
+
+/** Of its job, or of its project, as other commands take it. */
+function nameOf({ job_id, project_id }: Pick<SweepRun, 'job_id' | 'project_id'>): string {
+  return job_id === null ? `project-${project_id}` : `job-${job_id}`;
+}
+
+export function settingText(value: unknown): string {
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
 function lossText(loss: number | null): string {
@@ -55,7 +62,7 @@ export function sweepListText(sweeps: SweepSummary[]): string {
       name,
       status,
       `${run_count} runs`,
-      winner ? `job-${winner.job_id}, ${lossText(winner.held_out_loss)}` : (error_message ?? ''),
+      winner ? `${nameOf(winner)}, ${lossText(winner.held_out_loss)}` : (error_message ?? ''),
     ]),
   );
 }

@@ -1,23 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as after } from 'node:timers/promises';
-import { bodyOf } from '../api/client.ts';
-import type { Sweep } from '../api/types.ts';
+import { bodyOf, finishedBodyOf } from '../api/client.ts';
+import type { Sweep, SweepCreate } from '../api/types.ts';
 import { CommandFailure, EXIT } from '../exit-codes.ts';
 import { ensureWorker } from '../pool/pool.ts';
 import type { Session } from '../session.ts';
 import { createBar } from '../terminal/bar.ts';
 import { leavingByCtrlC } from '../terminal/leaving.ts';
 import { readSweepFile } from './sweep-file.ts';
+import { sweepPlanText } from './sweep-plan-text.ts';
 import { progressOf, sweepListText, sweepText } from './sweep-text.ts';
 
 const LOOK_EVERY_MS = 1_000;
 
-/** `mtm sweep create -f FILE`: begins it; with a worker, if there is none. */
+/** `mtm sweep create -f FILE`: begins it; with a worker, if there is none. With `plan`, says what it would be instead. */
 export async function sweepCreate(
   session: Session,
-  { file, watch }: { file: string; watch?: true | undefined },
+  { file, watch, plan }: { file: string; watch?: true | undefined; plan?: true | undefined },
 ): Promise<void> {
   const body = await readSweepFile(session, file);
+  if (plan) return await sweepPlan(session, body);
   const params = { header: { 'Idempotency-Key': randomUUID() } };
   const sweep = await bodyOf(session.client.POST('/api/v1/sweeps/', { params, body }));
   await ensureWorker(session);
@@ -27,6 +29,14 @@ export async function sweepCreate(
     sweep,
     () => `Sweep ${id} has begun, with ${runs.length} runs. Follow it with \`mtm sweep watch ${id}\`.`,
   );
+}
+
+/** What it would be; nothing is created. @throws CommandFailure where one of its runs would be refused */
+async function sweepPlan({ client, print }: Session, body: SweepCreate): Promise<void> {
+  const plan = await finishedBodyOf(client.POST('/api/v1/sweeps/plan', { body }));
+  print(plan, () => sweepPlanText(plan));
+  if (plan.runs.some(({ refusal }) => refusal !== null))
+    throw new CommandFailure('The sweep would be refused: no job or project may have such settings.');
 }
 
 export async function sweepList({ client, print }: Session): Promise<void> {

@@ -1,8 +1,9 @@
 import type { Transaction } from 'sequelize';
-import type { AskedFollowing, TraitRequest } from '../../models/projects/following.ts';
+import type { AskedFollowing } from '../../models/projects/following.ts';
 import { Project } from '../../models/projects/project.ts';
 import { ProjectTrait } from '../../models/projects/project-trait.ts';
 import { TraitDataset } from '../../models/projects/trait-dataset.ts';
+import type { TraitRequest } from '../../models/projects/trait-request.ts';
 import type { AskedChoices, MixingChoices } from '../../models/runs/hyperparameter-choices.ts';
 import type { AskedStart } from '../../models/runs/start.ts';
 import { TrainingConfig } from '../../models/settings/training-config.ts';
@@ -17,7 +18,7 @@ import { requireTrainable } from '../runs/require-trainable.ts';
 import { requireGate } from '../versions/require-gate.ts';
 import { findProject } from './find-project.ts';
 import { resolveFollowing } from './following.ts';
-import { checkTraits, datasetIdsOf, traitsOfSpec } from './trait-rules.ts';
+import { checkMixing, checkTraits, datasetIdsOf, traitsOfSpec } from './trait-rules.ts';
 
 /** A project as it is asked for. */
 export interface NewProject extends AskedChoices {
@@ -52,6 +53,7 @@ export async function createProject(body: NewProject, env: Env, transaction: Tra
   } = rest;
   const config = await TrainingConfig.current(transaction);
   const shares = checkTraits(traits);
+  checkMixing(mixing);
   const begun = { training_type: training_type ?? config.default_training_type, base_model: asked };
   const base_model = starts_from ? (await findStart(env, starts_from, begun)).baseModel : asked;
   const planned = { training_type, base_model, max_rows, mixing, traits: traitsOfSpec(shares) };

@@ -1,5 +1,6 @@
 import type { Transaction } from 'sequelize';
-import type { AskedFollowing, Following, TraitRequest } from '../../models/projects/following.ts';
+import type { AskedFollowing, Following } from '../../models/projects/following.ts';
+import type { TraitRequest } from '../../models/projects/trait-request.ts';
 import type { HyperparameterChoices } from '../../models/runs/hyperparameter-choices.ts';
 import type { TrainingConfig } from '../../models/settings/training-config.ts';
 import type { Env } from '../../platform/env.ts';

@@ -3,7 +3,7 @@ import { type PlanDependencies, planTraining } from '../runs/plan-training.ts';
 import { requireGate } from '../versions/require-gate.ts';
 import type { NewProject } from './create-project.ts';
 import { ofFollowing } from './following.ts';
-import { checkTraits, traitsOfSpec } from './trait-rules.ts';
+import { checkMixing, checkTraits, traitsOfSpec } from './trait-rules.ts';
 
 /** A project that nobody asked to create: it needs no name and no place. */
 export type PlannedProject = Omit<NewProject, 'name' | 'output_directory'> & {
@@ -22,6 +22,7 @@ export async function planProject(
 ) {
   if (output_directory !== undefined) await resolveOutputDirectory(output_directory, dependencies.env.outputRoots);
   const checked = checkTraits(traits);
+  checkMixing(body.mixing);
   const shares = traitsOfSpec(checked);
   const first = await planTraining('project', { ...body, traits: shares }, dependencies);
   const named = checked.map(({ trait_type }) => trait_type);

@@ -1,7 +1,8 @@
 import type { RowFilters } from '../../datasets/row-filters.ts';
 import { WHOLE } from '../../datasets/shares.ts';
-import type { TraitRequest } from '../../models/projects/following.ts';
+import type { TraitRequest } from '../../models/projects/trait-request.ts';
 import type { TraitType } from '../../models/projects/trait-types.ts';
+import type { MixingChoices } from '../../models/runs/hyperparameter-choices.ts';
 import type { RunSpec } from '../../models/runs/run-spec.ts';
 import { UserError } from '../../platform/failure.ts';
 
@@ -54,6 +55,15 @@ export function checkTraits(traits: TraitRequest[]): TraitShares[] {
     const weight_thousandths = toThousandths(`weight ${weight} of the trait ${trait_type}`, weight, MOST_WEIGHT);
     return { trait_type, weight_thousandths, datasets: shares };
   });
+}
+
+/** @throws UserError where two choices of how rows are mixed contradict each other */
+export function checkMixing({ held_out, similar_rows }: MixingChoices = {}): void {
+  if (held_out !== 'fixed' || similar_rows !== 'drop') return;
+  throw new UserError(
+    'mixing.similar_rows is "drop", and mixing.held_out is "fixed": which held-out rows resemble a training row depends on the shares, so they would not be the same. Choose similar_rows "count" or "ignore".',
+    { field: 'mixing.similar_rows' },
+  );
 }
 
 function toThousandths(what: string, value: number, most: number): number {

@@ -10,7 +10,7 @@ import { isFinal } from '../../models/runs/statuses.ts';
 import { transition } from '../../models/runs/transition.ts';
 import type { Env } from '../../platform/env.ts';
 import { ConflictError, UserError } from '../../platform/failure.ts';
-import { PAUSE_AT_RUNG, PAUSE_FOR_TURN, PAUSE_WAS_ASKED } from '../../workflows/contract.ts';
+import { PAUSE_WAS_ASKED, PAUSES_OF_SWEEP } from '../../workflows/contract.ts';
 import { requireFit } from '../estimates/require-fit.ts';
 import type { Orchestration } from '../workflows/client.ts';
 import { workflowOf } from '../workflows/run-workflow.ts';
@@ -51,7 +51,7 @@ export async function pauseLatest(owner: RunOwner, pause: boolean, orchestration
   const name = `${nameOf(owner.kind)} ${owner.id}`;
   if (!isFinal(run.status)) {
     if (!pause && run.pause_reason === null) throw new WrongStateError(name, run.status, 'not paused');
-    if (!pause && OF_SWEEP.includes(run.pause_reason)) throw await heldBySweep(name, owner);
+    if (!pause && PAUSES_OF_SWEEP.includes(run.pause_reason)) throw await heldBySweep(name, owner);
     // One that only waits in the line is a row, and nothing else.
     if (await setPauseReasonInLine(run.id, pause ? PAUSE_WAS_ASKED : null)) return;
     if (await orchestration.pauseTraining(await workflowOf(run), pause)) return;
@@ -60,12 +60,11 @@ export async function pauseLatest(owner: RunOwner, pause: boolean, orchestration
   throw new WrongStateError(name, run.status, `cannot be ${pause ? 'paused' : 'resumed'} any more`);
 }
 
-const OF_SWEEP: (string | null)[] = [PAUSE_AT_RUNG, PAUSE_FOR_TURN];
-
-async function heldBySweep(name: string, { id }: RunOwner): Promise<UserError> {
-  const job = await Job.findByPk(id, { attributes: ['sweep_id'] });
+async function heldBySweep(name: string, { kind, id }: RunOwner): Promise<UserError> {
+  const options = { attributes: ['sweep_id'] };
+  const owner = kind === 'job' ? await Job.findByPk(id, options) : await Project.findByPk(id, options);
   return new UserError(
-    `${name} is a run of sweep ${job?.sweep_id}, which lets it go on by itself. Resume the sweep if it is paused; cancel it to start its jobs by themselves.`,
+    `${name} is a run of sweep ${owner?.sweep_id}, which lets it go on by itself. Resume the sweep if it is paused; cancel it to start its ${kind}s by themselves.`,
   );
 }
 

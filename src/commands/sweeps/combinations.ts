@@ -28,23 +28,25 @@ export function combinationsOf(search: Search): Combinations {
   return { settings: [...once.values()], duplicatesDropped: all.length - once.size };
 }
 
-/** As a person reads it: learning_rate 0.0001, lora_r 8. */
+/** As a person reads it: mixture even, learning_rate 0.0001, lora_r 8. */
 export function settingsText(settings: SweepSettings): string {
   return Object.entries(settings)
     .map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
     .join(', ');
 }
 
-function grid({ hyperparameters }: Extract<Search, { method: 'grid' }>): SweepSettings[] {
-  const varied = SWEPT_NAMES.flatMap((name) => {
+function grid({ hyperparameters = {}, mixtures }: Extract<Search, { method: 'grid' }>): SweepSettings[] {
+  const swept = SWEPT_NAMES.flatMap((name) => {
     const values = hyperparameters[name];
     return values === undefined ? [] : [{ name, values }];
   });
+  const named = mixtures === undefined ? [] : [{ name: 'mixture' as const, values: mixtures.map(({ name }) => name) }];
+  const varied: { name: keyof SweepSettings; values: (SweptValue | string)[] }[] = [...named, ...swept];
   const count = varied.reduce((product, { values }) => product * values.length, 1);
   if (count > MOST_RUNS)
     throw new UserError(
-      `search.hyperparameters has ${count} combinations, and a sweep has at most ${MOST_RUNS} runs. Give fewer values, or choose method random with runs.`,
-      { field: 'search.hyperparameters' },
+      `search has ${count} combinations, and a sweep has at most ${MOST_RUNS} runs. Give fewer values, or choose method random with runs.`,
+      { field: 'search' },
     );
   return varied.reduce<SweepSettings[]>(
     (before, { name, values }) => before.flatMap((settings) => values.map((value) => ({ ...settings, [name]: value }))),
@@ -52,18 +54,24 @@ function grid({ hyperparameters }: Extract<Search, { method: 'grid' }>): SweepSe
   );
 }
 
-function random({ hyperparameters, runs, seed }: Extract<Search, { method: 'random' }>): SweepSettings[] {
+function random({
+  hyperparameters = {},
+  mixtures,
+  runs,
+  seed,
+}: Extract<Search, { method: 'random' }>): SweepSettings[] {
   const below = randomIntegers(`sweep:${seed}`);
   const draw = (name: SweptName, values: SweptValue[] | Range) =>
     Array.isArray(values) ? values[below(values.length)] : drawBetween(values, below(UNIT) / UNIT, isWhole(name));
-  return Array.from({ length: runs }, () =>
-    Object.fromEntries(
+  return Array.from({ length: runs }, () => ({
+    ...(mixtures === undefined ? {} : { mixture: mixtures[below(mixtures.length)]?.name ?? '' }),
+    ...Object.fromEntries(
       SWEPT_NAMES.flatMap((name) => {
         const values = hyperparameters[name];
         return values === undefined ? [] : [[name, draw(name, values)]];
       }),
     ),
-  );
+  }));
 }
 
 /** @param at from 0 to 1 */

@@ -1,5 +1,6 @@
 import type { Transaction } from 'sequelize';
 import { Job } from '../../models/jobs/job.ts';
+import { Project } from '../../models/projects/project.ts';
 import { connection } from '../../models/runs/run.ts';
 import { endSweep } from '../../models/sweeps/end-sweep.ts';
 import { OPEN_SWEEPS, Sweep } from '../../models/sweeps/sweep.ts';
@@ -35,7 +36,7 @@ export async function actOnSweep(id: number, action: SweepAction): Promise<void>
 const DONE = { pause: 'paused', resume: 'resumed', cancel: 'cancelled' };
 
 /**
- * Deletes a sweep that has ended. Its jobs stay, as jobs of their own.
+ * Deletes a sweep that has ended. Its jobs, or projects, stay, as ones of their own.
  * @throws NotFoundError; ConflictError while it goes on
  */
 export async function deleteSweep(id: number): Promise<void> {
@@ -44,7 +45,9 @@ export async function deleteSweep(id: number): Promise<void> {
     if (!sweep) throw notFound('Sweep', id);
     if (OPEN_SWEEPS.includes(sweep.status))
       throw new ConflictError(`Sweep ${id} is ${sweep.status}. Cancel it, or wait for its end, then delete.`);
-    await Job.update({ sweep_settings: null }, { where: { sweep_id: id }, silent: true, transaction });
+    const ofSweep = { where: { sweep_id: id }, silent: true, transaction };
+    await Job.update({ sweep_settings: null }, ofSweep);
+    await Project.update({ sweep_settings: null }, ofSweep);
     await sweep.destroy({ transaction });
   });
 }

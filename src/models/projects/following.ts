@@ -1,14 +1,6 @@
-import type { RowFilters } from '../../datasets/row-filters.ts';
 import type { TrainingType } from '../../trainer/training-types.ts';
 import type { AskedChoices, HyperparameterChoices } from '../runs/hyperparameter-choices.ts';
-import type { TraitType } from './trait-types.ts';
-
-/** A trait with its datasets, as it is asked for: percentages with up to three decimals. */
-export interface TraitRequest {
-  trait_type: TraitType;
-  weight?: number | undefined;
-  datasets: { dataset_id: number; percentage: number; filters?: RowFilters | undefined }[];
-}
+import type { TraitRequest } from './trait-request.ts';
 
 interface OfSecondPart {
   training_type: TrainingType;

@@ -11,6 +11,7 @@ import type { TrainingType } from '../../trainer/training-types.ts';
 import type { HyperparameterChoices, MixingChoices } from '../runs/hyperparameter-choices.ts';
 import type { ShownRun } from '../runs/latest-run.ts';
 import type { AskedStart } from '../runs/start.ts';
+import type { SweepSettings } from '../sweeps/search.ts';
 import type { Gate } from '../versions/gate.ts';
 import type { Following } from './following.ts';
 import type { ProjectTrait } from './project-trait.ts';
@@ -37,6 +38,9 @@ export class Project extends Model<InferAttributes<Project>, InferCreationAttrib
   declare followed_by: CreationOptional<Following | null>;
   /** What must hold for a model to be promoted by itself; null: every one that completes is. */
   declare gate: CreationOptional<Gate | null>;
+  /** The sweep that it is a run of, and what it has there that the others have otherwise. */
+  declare sweep_id: CreationOptional<number | null>;
+  declare sweep_settings: CreationOptional<SweepSettings | null>;
   declare latest_run_id: CreationOptional<number | null>;
   declare created_at: CreationOptional<Date>;
   declare updated_at: CreationOptional<Date>;
@@ -61,6 +65,8 @@ export function initProject(sequelize: Sequelize): void {
       starts_from: DataTypes.JSONB,
       followed_by: DataTypes.JSONB,
       gate: DataTypes.JSONB,
+      sweep_id: DataTypes.INTEGER,
+      sweep_settings: DataTypes.JSONB,
       latest_run_id: DataTypes.INTEGER,
       created_at: DataTypes.DATE,
       updated_at: DataTypes.DATE,

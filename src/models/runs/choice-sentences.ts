@@ -69,4 +69,6 @@ export const MIXING_SENTENCES = {
   max_repeats: 'Of oversample: how often a row may occur.',
   similar_rows:
     'Rows that two datasets, or training and held-out rows, have in common, word for word or nearly: they are counted (count), left out (drop), or not looked for (ignore).',
+  held_out:
+    'How many rows of each dataset of a trait are held out: as its share (by_share), or the same ones whatever the shares, so that two mixtures of the same datasets compare (fixed).',
 } as const;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DEFAULT_MAX_REPEATS, SIMILAR_ROWS_CHOICES } from '../../datasets/mixing-rule.ts';
+import { DEFAULT_MAX_REPEATS, HELD_OUT_CHOICES, SIMILAR_ROWS_CHOICES } from '../../datasets/mixing-rule.ts';
 import { MIXING_POLICIES } from '../../datasets/shares.ts';
 import {
   BAD_ROWS_CHOICES,
@@ -59,7 +59,12 @@ export const BATCH_SIZES = { least: 1, most: 64 };
 export const LEARNING_RATES = { least: 1e-6, most: 1 };
 export const SEEDS = { least: 0, most: 2_147_483_647 };
 
-const MIXING_DEFAULTS = { policy: 'shrink', max_repeats: DEFAULT_MAX_REPEATS, similar_rows: 'count' } as const;
+const MIXING_DEFAULTS = {
+  policy: 'shrink',
+  max_repeats: DEFAULT_MAX_REPEATS,
+  similar_rows: 'count',
+  held_out: 'by_share',
+} as const;
 
 /** Hyperparameters that a user may choose; what is left out comes from the configuration or from HYPERPARAMETER_DEFAULTS. */
 export const HyperparameterChoicesSchema = z.strictObject({
@@ -135,6 +140,7 @@ export const MixingChoicesSchema = z.strictObject({
   policy: z.enum(MIXING_POLICIES).meta(aboutMixing('policy')).optional(),
   max_repeats: z.int().min(2).max(100).meta(aboutMixing('max_repeats')).optional(),
   similar_rows: z.enum(SIMILAR_ROWS_CHOICES).meta(aboutMixing('similar_rows')).optional(),
+  held_out: z.enum(HELD_OUT_CHOICES).meta(aboutMixing('held_out')).optional(),
 });
 export type MixingChoices = z.infer<typeof MixingChoicesSchema>;
 

@@ -25,26 +25,36 @@ async function lockRun(runId: number, transaction: Transaction): Promise<Run> {
 /**
  * Says that the run is to hold no worker, and why; or, with null, that it goes on. A worker that trains it hears so at its
  * next renewal. Doing it again changes nothing.
- * @returns false when the run has ended.
+ * @param from only where the row says one of these; left out: whatever it says
+ * @returns what the row says then; null when the run has ended
  */
-export async function setPauseReason(runId: number, reason: string | null): Promise<boolean> {
+export async function setPauseReason(
+  runId: number,
+  reason: string | null,
+  from?: (string | null)[],
+): Promise<Pick<Run, 'pause_reason'> | null> {
   return await connection().transaction(async (transaction) => {
     const run = await lockRun(runId, transaction);
-    if (isFinal(run.status)) return false;
-    await write(run, reason, transaction);
-    return true;
+    if (isFinal(run.status)) return null;
+    if (from?.includes(run.pause_reason) ?? true) await write(run, reason, transaction);
+    return run;
   });
 }
 
 /**
  * The same of a run that only waits in the line, and so has no workflow to write it.
+ * @param from as above: where the row says something else, it stays
  * @returns false when it has one, or has ended
  */
-export async function setPauseReasonInLine(runId: number, reason: string | null): Promise<boolean> {
+export async function setPauseReasonInLine(
+  runId: number,
+  reason: string | null,
+  from?: (string | null)[],
+): Promise<boolean> {
   return await connection().transaction(async (transaction) => {
     const run = await lockRun(runId, transaction);
     if (run.status !== 'pending' || run.admitted_at !== null) return false;
-    await write(run, reason, transaction);
+    if (from?.includes(run.pause_reason) ?? true) await write(run, reason, transaction);
     return true;
   });
 }

@@ -146,6 +146,7 @@ export function mixtureSpec(
       maxRows: max_rows,
       policy: mixing.policy,
       maxRepeats: mixing.max_repeats,
+      heldOut: mixing.held_out,
       traits: traits.map(({ trait, weight_thousandths, datasets, held_out_from }) => ({
         trait,
         weightThousandths: weight_thousandths,

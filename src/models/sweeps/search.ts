@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { TraitListSchema } from '../projects/trait-request.ts';
 import { HyperparameterChoicesSchema } from '../runs/hyperparameter-choices.ts';
 
 /**
@@ -36,12 +37,16 @@ export type SweptName = NumberName | (typeof OTHERS)[number];
 /** In the order in which values are drawn, whatever the order of a request. */
 export const SWEPT_NAMES = [...(Object.keys(NUMBERS) as NumberName[]), ...OTHERS].sort();
 
-/** What one run of a sweep has that the others have otherwise. */
-export type SweepSettings = Partial<Pick<z.infer<typeof HyperparameterChoicesSchema>, SweptName>>;
-export type SweptValue = NonNullable<SweepSettings[SweptName]>;
+type SweptChoices = Partial<Pick<z.infer<typeof HyperparameterChoicesSchema>, SweptName>>;
+/** What one run of a sweep has that the others have otherwise. `mixture`: the name of one of the search. */
+export type SweepSettings = { mixture?: string } & SweptChoices;
+export type SweptValue = NonNullable<SweptChoices[SweptName]>;
 
 export const MOST_RUNS = 100;
 const DEFAULT_SEED = 0;
+/** Of a mixture. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is left out.
+const NAME = /^[^\s\u0000-\u001f][^\u0000-\u001f]{0,63}$/;
 
 /** Values between two, both of which may be drawn. */
 const RangeSchema = z.strictObject({
@@ -72,21 +77,35 @@ const listedOrRanged = Object.fromEntries(
   ]),
 ) as Record<SweptName, z.ZodOptional<z.ZodUnion<[ReturnType<typeof valuesOf>, typeof RangeSchema]>>>;
 
-const NOTHING_VARIES = 'must name a hyperparameter with the values to try, such as {"learning_rate": [0.0001, 0.0002]}';
-const isNotEmpty = (varied: object) => Object.keys(varied).length > 0;
+/** The traits of a project under a name. */
+const MixtureSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(NAME, 'must be one line of up to 64 characters that begins with no space')
+    .refine((name) => !/\p{Surrogate}/u.test(name), 'must not have half of a surrogate pair'),
+  traits: TraitListSchema,
+});
+export type Mixture = z.infer<typeof MixtureSchema>;
+
+const mixtures = z.array(MixtureSchema).min(1).max(MOST_RUNS).optional().meta({
+  description:
+    'Of a project: the traits to try in place of its own, with the same datasets at other percentages, or other weights',
+});
 
 export const SearchSchema = z.discriminatedUnion('method', [
   z.strictObject({
     method: z
       .literal('grid')
       .meta({ description: 'grid: every combination of the values. random: so many drawn ones.' }),
-    hyperparameters: z.strictObject(listed(SWEPT_NAMES)).refine(isNotEmpty, NOTHING_VARIES).meta({ minProperties: 1 }),
+    hyperparameters: z.strictObject(listed(SWEPT_NAMES)).optional(),
+    mixtures,
   }),
   z.strictObject({
     method: z.literal('random'),
     runs: z.int().min(1).max(MOST_RUNS).meta({ description: 'How many combinations are drawn' }),
     seed: z.int().min(0).max(2_147_483_647).default(DEFAULT_SEED).meta({ description: 'The same one draws the same' }),
-    hyperparameters: z.strictObject(listedOrRanged).refine(isNotEmpty, NOTHING_VARIES).meta({ minProperties: 1 }),
+    hyperparameters: z.strictObject(listedOrRanged).optional(),
+    mixtures,
   }),
 ]);
 export type Search = z.infer<typeof SearchSchema>;

@@ -19,35 +19,56 @@ export interface EarlyStop {
   rungs: number[];
 }
 
-/** A sweep as it was asked for. `job`: what all of its runs have. */
+/** What the runs of a sweep are of. */
+export type SweepKind = 'job' | 'project';
+
+/** A sweep as it was asked for: with the job or the project that all of its runs have in common. */
 export interface SweepSpec {
-  job: Record<string, unknown>;
+  job?: Record<string, unknown>;
+  project?: Record<string, unknown>;
   search: Search;
   early_stop: EarlyStop | null;
   max_concurrent_runs: number;
 }
 
-/** What was decided at a step. Jobs by their ids, the best first. */
+export function kindOf({ spec }: Pick<Sweep, 'spec'>): SweepKind {
+  return spec.project === undefined ? 'job' : 'project';
+}
+
+/** What was decided at a step. Jobs, or projects, by their ids, the best first. */
 export interface RungDecision {
   step: number;
   /** Null: it could not be measured. */
-  losses: { job_id: number; loss: number | null }[];
+  losses: { owner_id: number; loss: number | null }[];
   kept: number[];
   stopped: number[];
 }
 
+/** Which run is the best on the held-out rows of one trait. */
+export interface TraitWinner {
+  trait: string;
+  /** Of the winner over all traits. */
+  held_out_loss: number;
+  best: { owner_id: number; held_out_loss: number };
+  /** Others that the held-out rows of the trait do not tell from the best one. */
+  not_told_apart: number[];
+}
+
 export interface Winner {
-  job_id: number;
+  /** Of its job, or of its project. */
+  owner_id: number;
   settings: SweepSettings;
   /** Of its published model. */
   held_out_loss: number;
-  /** Jobs that held-out rows do not tell from it. */
+  /** Others that held-out rows do not tell from it. */
   not_told_apart: number[];
+  /** Not there in sweeps that ended before it was. */
+  traits?: TraitWinner[];
   /** Why it is the winner, with its figures. */
   sentence: string;
 }
 
-/** Runs of one job with other settings each. Its status is written by transition.ts alone. */
+/** Runs of one job or project with other settings each. Its status is written by transition.ts alone. */
 export class Sweep extends Model<InferAttributes<Sweep>, InferCreationAttributes<Sweep>> {
   declare id: CreationOptional<number>;
   declare name: string;

@@ -17,9 +17,11 @@ import {
   PAUSE_AT_RUNG,
   PAUSE_FOR_TURN,
   PAUSE_WAS_ASKED,
+  PAUSES_OF_SWEEP,
   type PauseCause,
   pauseRunUpdate,
   RETRY,
+  releaseRunUpdate,
   resumeRunUpdate,
   type TrainingInput,
 } from '../contract.ts';
@@ -69,7 +71,8 @@ export class Pausing {
     this.#reason = input.paused?.reason ?? '';
     this.#handedOnMs = input.paused?.lookAfterMs ?? null;
     setHandler(pauseRunUpdate, () => this.#set('asked', PAUSE_WAS_ASKED));
-    setHandler(holdRunUpdate, () => this.#set('asked', PAUSE_FOR_TURN));
+    setHandler(holdRunUpdate, () => this.#set('asked', PAUSE_FOR_TURN, [null]));
+    setHandler(releaseRunUpdate, () => this.#set(null, null, PAUSES_OF_SWEEP));
     setHandler(resumeRunUpdate, () => this.#set(null, null));
   }
 
@@ -81,7 +84,7 @@ export class Pausing {
       // Workers of a version that knew no pauses return nothing.
       if (!gaveWay) return;
       if (gaveWay.to === 'full_disk') await this.#fullDisk(gaveWay.message);
-      else if (gaveWay.to === 'hold') await this.#set('asked', PAUSE_AT_RUNG);
+      else if (gaveWay.to === 'hold') await this.#set('asked', PAUSE_AT_RUNG, [null]);
       else await this.#believeRow();
     }
   }
@@ -164,11 +167,13 @@ export class Pausing {
     this.#reason = PAUSE_WAS_ASKED;
   }
 
-  #set(because: PauseCause | null, reason: string | null): Promise<void> {
+  /** @param from only where the row says one of these: what somebody asked for meanwhile stays */
+  #set(because: PauseCause | null, reason: string | null, from?: (string | null)[]): Promise<void> {
     return this.#inTurn(async () => {
-      await setPause.executeWithOptions({ summary: reason === null ? 'Resume' : 'Pause' }, [
-        { runId: this.#input.runId, reason },
+      const isSo = await setPause.executeWithOptions({ summary: reason === null ? 'Resume' : 'Pause' }, [
+        { runId: this.#input.runId, reason, from },
       ]);
+      if (isSo === false) return;
       this.#because = because;
       this.#reason = reason ?? '';
     });

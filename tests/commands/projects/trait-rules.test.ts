@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { checkTraits } from '../../../src/commands/projects/trait-rules.ts';
-import type { TraitRequest } from '../../../src/models/projects/following.ts';
+import type { TraitRequest } from '../../../src/models/projects/trait-request.ts';
 import { UserError } from '../../../src/platform/failure.ts';
 
 type Shares = [datasetId: number, percentage: number][];

@@ -43,6 +43,7 @@ describe('the combinations of a sweep', () => {
   });
 
   it('that are drawn twice are dropped, and counted', () => {
+    // Count what is left as dropped (duplicatesDropped: once.size).
     const { settings, duplicatesDropped } = combinationsOf(
       search({ method: 'random', runs: 20, hyperparameters: { lora_r: [4, 8] } }),
     );
@@ -50,6 +51,7 @@ describe('the combinations of a sweep', () => {
   });
 
   it('are not more than a sweep may have', () => {
+    // Let MOST_RUNS (src/models/sweeps/search.ts) be 121.
     const values = Array.from({ length: 11 }, (_, nth) => nth + 1);
     assert.throws(
       () => combinationsOf(search({ method: 'grid', hyperparameters: { lora_r: values, epochs: values } })),
@@ -57,7 +59,23 @@ describe('the combinations of a sweep', () => {
     );
   });
 
+  it('have mixtures by their names, beside each setting', () => {
+    // Take the mixtures out of grid (src/commands/sweeps/combinations.ts), or out of random, and no run has one.
+    const mixture = (name: string) => ({ name, traits: [] });
+    const mixtures = [mixture('even'), mixture('more code')];
+    const all = combinationsOf(search({ method: 'grid', hyperparameters: { lora_r: [4, 8] }, mixtures })).settings;
+    assert.deepEqual(all, [
+      { mixture: 'even', lora_r: 4 },
+      { mixture: 'even', lora_r: 8 },
+      { mixture: 'more code', lora_r: 4 },
+      { mixture: 'more code', lora_r: 8 },
+    ]);
+    const drawn = combinationsOf(search({ method: 'random', runs: 20, mixtures })).settings;
+    assert.deepEqual(drawn.map(({ mixture }) => mixture).sort(), ['even', 'more code']);
+  });
+
   it('are written as a person reads them', () => {
+    // Write each value by String, and a list loses its brackets.
     assert.equal(
       settingsText({ learning_rate: 0.0001, use_dora: true, lora_target_modules: ['q_proj'] }),
       'learning_rate 0.0001, use_dora true, lora_target_modules ["q_proj"]',

@@ -3,6 +3,7 @@ import { Worker } from '../../../src/models/pool/worker.ts';
 import { admitNext, PATIENCE_MS, placesInLine, releaseNext, waitingRuns } from '../../../src/models/runs/line.ts';
 import { enqueue, setPauseReasonInLine } from '../../../src/models/runs/pause.ts';
 import { Run } from '../../../src/models/runs/run.ts';
+import { PAUSE_FOR_TURN, PAUSE_WAS_ASKED, PAUSES_OF_SWEEP } from '../../../src/workflows/contract.ts';
 import { startTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { addWorkers, buildRun } from '../../support/runs.ts';
 
@@ -60,6 +61,19 @@ describe('the line of runs', function () {
     assert.equal(await setPauseReasonInLine(ids[1] ?? 0, 'asked'), false, 'that is for its workflow');
     assert.ok(await setPauseReasonInLine(ids[0] ?? 0, null));
     assert.equal((await Run.findByPk(ids[0] ?? 0))?.phase, 'waiting');
+  });
+
+  it('lets a sweep change a pause only where the row says what the sweep has seen', async () => {
+    // Leave `from` out of setPauseReasonInLine (src/models/runs/pause.ts), and the pause that somebody asked for is over.
+    const [id = 0] = await build(1);
+    const reason = async () => (await Run.findByPk(id))?.pause_reason;
+    await setPauseReasonInLine(id, PAUSE_FOR_TURN);
+    await setPauseReasonInLine(id, PAUSE_WAS_ASKED);
+    assert.ok(await setPauseReasonInLine(id, null, PAUSES_OF_SWEEP), 'it is in the line');
+    assert.equal(await reason(), PAUSE_WAS_ASKED);
+    await setPauseReasonInLine(id, PAUSE_FOR_TURN);
+    await setPauseReasonInLine(id, null, PAUSES_OF_SWEEP);
+    assert.equal(await reason(), null);
   });
 
   it('gives a turn to one that is next while no worker is free, and to one for each that is', async () => {

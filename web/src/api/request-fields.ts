@@ -32,6 +32,8 @@ interface Schema {
   properties?: Record<string, Schema>;
   additionalProperties?: unknown;
   anyOf?: Schema[];
+  /** Of what has several forms: the first has the fields that are asked for. */
+  oneOf?: Schema[];
   default?: unknown;
   'x-default'?: unknown;
 }
@@ -61,7 +63,7 @@ export function fieldsOf({ components }: ApiDocument, component: string, ...path
 }
 
 function partsOf(schema: Schema | undefined): Record<string, Schema> {
-  return schema?.properties ?? schema?.items?.properties ?? {};
+  return schema?.properties ?? schema?.items?.properties ?? schema?.oneOf?.[0]?.properties ?? {};
 }
 
 function fieldOf(name: string, whole: Schema): RequestField {

@@ -1,9 +1,11 @@
 import { keepPreviousData, queryOptions } from '@tanstack/react-query';
+import { untilDone } from './at-work.ts';
 import { bodyOf, client } from './client.ts';
-import type { Sweep, SweepSummary } from './types.ts';
+import type { Sweep, SweepCreate, SweepSummary } from './types.ts';
 
 const OPEN_EVERY_MS = 2_000;
 const IDLE_EVERY_MS = 10_000;
+const PLAN_IS_GOOD_MS = 30_000;
 
 export type SweepAction = 'pause' | 'resume' | 'cancel';
 
@@ -30,6 +32,22 @@ export function sweepQuery(id: number) {
     queryFn: () => bodyOf(client.GET('/api/v1/sweeps/{id}', { params: { path: { id } } })),
     refetchInterval: ({ state: { data } }) => (data && isOpenSweep(data) ? OPEN_EVERY_MS : IDLE_EVERY_MS),
   });
+}
+
+/** What a sweep would be. Where that takes long, how far it is: it is asked for again until it is there. */
+export function sweepPlanQuery(body: SweepCreate) {
+  return queryOptions({
+    queryKey: ['plan', 'sweep', body],
+    queryFn: () => bodyOf(client.POST('/api/v1/sweeps/plan', { body })),
+    staleTime: PLAN_IS_GOOD_MS,
+    refetchInterval: untilDone,
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** Sent again with the same key it creates nothing new. @throws ApiRefusal */
+export function createSweep(body: SweepCreate, key: string): Promise<Sweep> {
+  return bodyOf(client.POST('/api/v1/sweeps/', { params: { header: { 'Idempotency-Key': key } }, body }));
 }
 
 /** @throws ApiRefusal where it is in no state for that */

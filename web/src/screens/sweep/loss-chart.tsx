@@ -4,7 +4,7 @@ import { Chart } from '../../parts/chart/chart.tsx';
 import { axisOf, placed } from '../../parts/chart/joined.ts';
 import type { Line } from '../../parts/chart/line.ts';
 import { loss } from '../../parts/numbers.ts';
-import { ranked } from './ranked.ts';
+import { nameOf, ranked } from './ranked.ts';
 
 /** The style sheet has so many colours for runs. */
 const COLORS = 8;
@@ -21,7 +21,7 @@ export function LossChart({ sweep }: { sweep: Sweep }) {
   return (
     <Chart
       name="Held-out loss while they train"
-      summary={best && last ? `Lowest so far: job ${best.job_id}, with ${loss(last.loss)} at step ${last.step}.` : ''}
+      summary={best && last ? `Lowest so far: ${nameOf(best)}, with ${loss(last.loss)} at step ${last.step}.` : ''}
       height={HEIGHT}
       x={x}
       lines={lines}
@@ -41,7 +41,7 @@ function drawnOf({ runs }: Sweep): { x: number[]; lines: Line[] } {
   const x = axisOf(...measured.map(placesOf));
   const lines = measured.map(
     (run, nth): Line => ({
-      label: `job ${run.job_id}`,
+      label: nameOf(run),
       color: `--line-run-${(nth % COLORS) + 1}`,
       dash: nth < COLORS ? [] : [6, 4],
       sparse: true,

@@ -3,10 +3,11 @@ import { Link } from 'wouter';
 import type { Sweep } from '../../api/types.ts';
 import { DataTable } from '../../parts/data-table.tsx';
 import { count, loss } from '../../parts/numbers.ts';
+import { addressOf } from '../../parts/runs/owners.ts';
 import { StatusBadge } from '../../parts/runs/status.tsx';
 import { Tag } from '../../parts/tag.tsx';
 import { UserText } from '../../parts/user-text.tsx';
-import { ranked, type SweepRun, valueText } from './ranked.ts';
+import { isSame, nameOf, ownerOf, ranked, type SweepRun, valueText } from './ranked.ts';
 
 /** The runs of a sweep with what varies, the best first. */
 export function SweepRuns({ sweep }: { sweep: Sweep }) {
@@ -24,20 +25,26 @@ export function SweepRuns({ sweep }: { sweep: Sweep }) {
   return (
     <DataTable label="Runs of the sweep, the best first" heads={heads} miw={760} verticalSpacing="xs">
       {ranked(sweep).map((run) => (
-        <Row key={run.job_id} run={run} varied={varied} isWinner={run.job_id === sweep.winner?.job_id} />
+        <Row
+          key={nameOf(run)}
+          run={run}
+          varied={varied}
+          isWinner={sweep.winner !== null && isSame(run, sweep.winner)}
+        />
       ))}
     </DataTable>
   );
 }
 
 function Row({ run, varied, isWinner }: { run: SweepRun; varied: string[]; isWinner: boolean }) {
-  const { job_id, settings, status, pause_reason, error_message, current_step, total_steps } = run;
+  const { settings, status, pause_reason, error_message, current_step, total_steps } = run;
+  const owner = ownerOf(run);
   const losses = [...run.rung_losses, run.held_out_loss].map((value, nth) => ({ value, nth }));
   return (
     <Table.Tr>
       <Table.Th scope="row" className="no-wrap">
-        <Anchor component={Link} href={`/jobs/${job_id}`}>
-          Job {job_id}
+        <Anchor component={Link} href={addressOf(owner)}>
+          {owner.kind === 'job' ? 'Job' : 'Project'} {owner.id}
         </Anchor>
         {isWinner && (
           <>
@@ -47,7 +54,9 @@ function Row({ run, varied, isWinner }: { run: SweepRun; varied: string[]; isWin
         )}
       </Table.Th>
       {varied.map((name) => (
-        <Table.Td key={name}>{valueText(settings[name])}</Table.Td>
+        <Table.Td key={name}>
+          <UserText inline>{valueText(settings[name])}</UserText>
+        </Table.Td>
       ))}
       <Table.Td>
         <StatusBadge status={status} paused={pause_reason !== null} />

@@ -10,8 +10,10 @@ import { StatusBadge } from '../../parts/runs/status.tsx';
 import { Screen } from '../../parts/screen.tsx';
 import { UserText } from '../../parts/user-text.tsx';
 import { LossChart } from './loss-chart.tsx';
-import { ranked } from './ranked.ts';
+import { Mixtures } from './mixtures.tsx';
+import { ownerOf, ranked } from './ranked.ts';
 import { SweepRuns } from './sweep-runs.tsx';
+import { TraitWinners } from './trait-winners.tsx';
 
 /** A sweep: its runs with what varies, their held-out losses over each other, and the winner. */
 export default function SweepScreen({ id }: { id: number }) {
@@ -44,7 +46,9 @@ export default function SweepScreen({ id }: { id: number }) {
           <UserText>{error_message}</UserText>
         </Alert>
       )}
+      <TraitWinners sweep={data} />
       <SweepRuns sweep={data} />
+      <Mixtures sweep={data} />
       <LossChart sweep={data} />
     </Screen>
   );
@@ -69,7 +73,7 @@ function Actions({ sweep }: { sweep: Sweep }) {
   const actions: SweepAction[] = [status === 'paused' ? 'resume' : 'pause', 'cancel'];
   const best: ChosenRun[] = ranked(sweep)
     .slice(0, MOST_COMPARED)
-    .map(({ job_id }) => ({ kind: 'job', id: job_id, number: 1 }));
+    .map((run) => ({ ...ownerOf(run), number: 1 }));
   return (
     <>
       {best.length > 1 && (
@@ -85,7 +89,7 @@ function Actions({ sweep }: { sweep: Sweep }) {
         ))
       ) : (
         <Button size="sm" variant="default" disabled={isPending} onClick={() => mutate('delete')}>
-          Delete, and keep its jobs
+          Delete, and keep its {sweep.project === null ? 'jobs' : 'projects'}
         </Button>
       )}
       <Problem error={error} />

@@ -1,4 +1,4 @@
-import { Anchor, Table, Text } from '@mantine/core';
+import { Anchor, Button, Table, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from 'wouter';
 import { sweepListQuery } from '../../api/sweeps.ts';
@@ -18,10 +18,17 @@ const PAGE_SIZE = 25;
 export default function Sweeps() {
   const { data, error } = useQuery(sweepListQuery(usePage(), PAGE_SIZE));
   return (
-    <Screen title="Sweeps">
+    <Screen
+      title="Sweeps"
+      actions={
+        <Button component={Link} href="/new/sweep" size="sm">
+          New sweep
+        </Button>
+      }
+    >
       <Text>
-        A sweep trains one job with many settings, each as a run of its own, and finds the best by held-out loss. Begin
-        one with <code>POST /api/v1/sweeps/</code> or <code>mtm sweep create -f sweep.yaml</code>.
+        A sweep trains one job or project with many settings or mixtures, each as a run of its own, and finds the best
+        by held-out loss. One over mixtures of a project is begun with <code>mtm sweep create -f sweep.yaml</code>.
       </Text>
       <Problem error={error} title="The sweeps cannot be read" />
       {data && data.items.length > 0 && (
