@@ -23,6 +23,7 @@ export type Settings = Pick<
   | 'lora_r'
   | 'lora_dropout'
   | 'lora_target_modules'
+  | 'modules_to_save'
   | 'activation_checkpointing'
   | 'weights'
   | 'optimizer'

@@ -53,6 +53,21 @@ describe('the memory of a training', () => {
     assert.equal(adapters, (4 + 2) * ADAPTERS);
   });
 
+  it('has what is trained whole beside adapters as it has adapters, of which some optimizers leave embeddings to AdamW', () => {
+    // Leave wholeParameters out of optimizerBytes, or out of logitBytes (src/estimates/memory.ts), and it fails.
+    const embeddings = 32 * 8;
+    const beside = memoryOf(training('lora'));
+    const whole = memoryOf(training('lora', { modules_to_save: ['embed_tokens'] }));
+    assert.equal(whole.adapters - beside.adapters, (4 + 2) * embeddings);
+    assert.equal(whole.gradients - beside.gradients, 4 * embeddings);
+    assert.equal(whole.optimizer - beside.optimizer, 8 * embeddings);
+    assert.equal(whole.logits - beside.logits, 2 * 4 * embeddings);
+    const in8Bits = memoryOf(training('lora', { modules_to_save: ['embed_tokens'], optimizer: 'adamw_8bit' }));
+    assert.equal(in8Bits.optimizer, 2 * ADAPTERS + 8 * embeddings);
+    const small = memoryOf(training('lora', { modules_to_save: ['embed_tokens'], optimizer: 'adafactor' }));
+    assert.equal(small.optimizer, ADAPTERS);
+  });
+
   it('is half a byte and some for what is in 4 bits, and 2 bytes for embeddings and norms', () => {
     // Leave out the scales of NF4_BYTES (src/estimates/memory.ts), and it fails.
     const inFour = 576;

@@ -30,6 +30,8 @@ export const HYPERPARAMETER_SENTENCES = {
   merge: 'Of lora, qlora and dpo: puts the merged model beside the adapter.',
   lora_target_modules:
     'Of lora, qlora and dpo: names of the layers that get adapters, such as q_proj. Without it: every linear layer but that of the output.',
+  modules_to_save:
+    'Of lora, qlora and dpo: names of what is trained whole beside the adapters, such as embed_tokens, lm_head or norm, for tokens that the base model hardly knows. Embeddings that are the output as well stay one matrix. Without it: nothing.',
   activation_checkpointing:
     'Computes activations twice instead of keeping them: less memory, more time, the same result.',
   weights:
