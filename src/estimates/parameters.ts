@@ -28,6 +28,8 @@ export function wholeParameters({ shape, settings }: Pick<Training, 'shape' | 's
 export function trainableParameters(training: Pick<Training, 'shape' | 'type' | 'settings'>): number {
   const { shape, settings } = training;
   if (!hasAdapters(training)) return shape.languageParameters;
-  const adapters = adapterParameters(adaptedMatrices(shape, settings.lora_target_modules), settings.lora_r);
-  return adapters + wholeParameters(training);
+  const adapted = adaptedMatrices(shape, settings.lora_target_modules);
+  // DoRA learns the length of each row as well (https://arxiv.org/abs/2402.09353, 4.1).
+  const lengths = settings.use_dora ? adapted.reduce((total, { outputs }) => total + outputs, 0) : 0;
+  return adapterParameters(adapted, settings.lora_r) + lengths + wholeParameters(training);
 }

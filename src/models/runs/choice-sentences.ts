@@ -57,7 +57,7 @@ export const HYPERPARAMETER_SENTENCES = {
   use_rslora:
     'Of lora and qlora: adapters count as lora_alpha divided by the root of lora_r, so that a high lora_r learns as fast.',
   use_dora:
-    'Of lora and qlora: learns the length of each row of the weights apart from its direction (DoRA). Often better with a low lora_r; steps take longer, and more memory than estimated.',
+    'Of lora and qlora: learns the length of each row of the weights apart from its direction (DoRA). Often better with a low lora_r; steps take longer, and more memory.',
   loraplus_lr_ratio:
     'Of lora and qlora: how much faster the second matrix of an adapter learns than the first (LoRA+), such as 16. Without it: as fast.',
   neftune_noise_alpha:
