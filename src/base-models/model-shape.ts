@@ -28,6 +28,8 @@ export interface ModelShape {
   /** The width within a layer's MLP, of the experts that one token is sent to together. */
   intermediate: number;
   vocabulary: number;
+  /** Whether its embeddings are the matrix of its output as well. */
+  isTied: boolean;
   context: number | null;
   /** All weights in memory: tied ones count once. */
   parameters: number;
@@ -58,8 +60,8 @@ const ConfigSchema = SizesSchema.extend({ text_config: SizesSchema.nullish().cat
 /** Beside the language model, of models that see or hear as well. */
 const BESIDE_LANGUAGE =
   /(^|\.)(vision|visual|audio|image|video|multi_modal|mm_|embed_vision|embed_audio|aligner|connector)/;
-const OUTPUT = /(^|\.)(lm_head|embed_out|output_projection)\.weight$/;
-const EMBEDDING = /(^|\.)(\w*embed\w*|wte|wpe|tok_embeddings)\.weight$/;
+export const OUTPUT = /(^|\.)(lm_head|embed_out|output_projection)\.weight$/;
+export const EMBEDDING = /(^|\.)(\w*embed\w*|wte|wpe|tok_embeddings)\.weight$/;
 /** What chooses experts (adapters.py knows it by its class), and what the rest of its layer reads past it. */
 const NEVER_ADAPTED = /\.(router|gate|wg|dt_proj|shared_expert_gate)(\.\w+)*\.weight$|(^|\.)(conv1d|norm\w*)\.weight$/;
 
@@ -108,6 +110,7 @@ export function shapeOf(
     keys: (text.num_key_value_heads ?? text.num_kv_heads ?? heads) * headSize,
     intermediate: widthOf(text, hidden),
     vocabulary: text.vocab_size ?? embeddingRows(language) ?? 0,
+    isTied,
     context: text.max_position_embeddings ?? text.n_positions ?? null,
     parameters: sum(weights.map(([, { shape }]) => parametersOf(shape))),
     languageParameters: sum(language.map(([, { shape }]) => parametersOf(shape))),

@@ -1,3 +1,4 @@
+import { isWrittenOut } from './beginnings.ts';
 import { memoryOf } from './memory.ts';
 import { hasAdapters, type Training } from './training.ts';
 
@@ -13,6 +14,8 @@ export interface DiskParts {
   cache: number;
   /** The base in 16 bits, where its files have fewer: until the run is validated (trainer/base_models/base_in_16_bits.py). */
   base_copy: number;
+  /** What it begins from, as a whole model, where that takes the place of the base: until the run is validated (trainer/outputs/start.py). */
+  start_copy: number;
 }
 
 /** KEEP of trainer/runs/checkpoints.py, and the one that is being written (require_room in trainer/training/rehearsal.py). */
@@ -33,5 +36,6 @@ export function diskOf(training: Training): DiskParts {
     mixture: lengths.tokens * MIXTURE_BYTES_PER_TOKEN,
     cache: type === 'qlora' && device.kind === 'cpu' ? weights : 0,
     base_copy: shape.storedBytes === null ? 0 : shape.fileBytes,
+    start_copy: isWrittenOut(training) ? shape.fileBytes : 0,
   };
 }

@@ -1,5 +1,5 @@
 import { activationBytes } from './activations.ts';
-import { adaptedMatrices, trainableParameters } from './parameters.ts';
+import { adaptedMatrices, trainableParameters, wholeParameters } from './parameters.ts';
 import {
   type DeviceKind,
   hasAdapters,
@@ -107,10 +107,11 @@ export function leastMemory(training: Training): number {
 function optimizerBytes(training: Training, trained: number): number {
   const { shape, settings } = training;
   const optimizer = optimizerOf(training);
+  const whole = hasAdapters(training) ? wholeParameters(training) : shape.vocabulary * shape.hidden;
   // A row or a column of an adapter's matrix has lora_r numbers; of a model's own, thousands.
-  if (optimizer === 'adafactor') return hasAdapters(training) ? Math.round((4 * trained) / settings.lora_r) : 0;
-  const isApart = training.type === 'standard' && BESIDE_EMBEDDINGS.includes(optimizer);
-  const embeddings = isApart ? shape.vocabulary * shape.hidden : 0;
+  if (optimizer === 'adafactor')
+    return hasAdapters(training) ? Math.round((4 * (trained - whole)) / settings.lora_r) : 0;
+  const embeddings = BESIDE_EMBEDDINGS.includes(optimizer) ? whole : 0;
   return (trained - embeddings) * OPTIMIZER_BYTES[optimizer] + embeddings * OPTIMIZER_BYTES.adamw;
 }
 
@@ -126,12 +127,13 @@ function quantisedParameters({ shape }: Training): number {
     .reduce((total, { inputs, outputs }) => total + inputs * outputs, 0);
 }
 
-/** Made for so many positions at a time; where all weights are trained, with the gradient of the output's twice over (in_pieces.py). */
+/** Made for so many positions at a time; where the output's weights are trained, with their gradient twice over (in_pieces.py). */
 function logitBytes(training: Training, positions: number): number {
   const { shape, type, device } = training;
   const bytes = weightBytes(training);
   const made = Math.min(positions * shape.vocabulary, Math.max(MOST_LOGITS[device.kind], shape.vocabulary));
-  const ofHead = type === 'standard' ? 2 * shape.vocabulary * shape.hidden * bytes : 0;
+  const head = 2 * shape.vocabulary * shape.hidden;
+  const ofHead = type === 'standard' ? head * bytes : wholeParameters(training) > 0 ? head * ADAPTER_BYTES : 0;
   return made * LOGIT_BYTES[bytes] + ofHead;
 }
 

@@ -1,4 +1,4 @@
-import type { Matrix, ModelShape } from '../base-models/model-shape.ts';
+import { EMBEDDING, type Matrix, type ModelShape, OUTPUT } from '../base-models/model-shape.ts';
 import { hasAdapters, type Training } from './training.ts';
 
 /** The matrices that get adapters: those that were chosen, or all linear layers. (targets_of in trainer/base_models/adapters.py is the rule.) */
@@ -17,9 +17,19 @@ export function adapterParameters(matrices: Matrix[], rank: number): number {
   return matrices.reduce((total, { inputs, outputs, experts }) => total + experts * rank * (inputs + outputs), 0);
 }
 
+/** Numbers of what is trained whole beside adapters: of embeddings and the output's layer. Norms have next to none. */
+export function wholeParameters({ shape, settings }: Pick<Training, 'shape' | 'settings'>): number {
+  const chosen = (settings.modules_to_save ?? []).map((name) => `${name}.weight`);
+  const matrices = [EMBEDDING, OUTPUT].filter((pattern) => chosen.some((name) => pattern.test(name))).length;
+  return (shape.isTied ? Math.min(1, matrices) : matrices) * shape.vocabulary * shape.hidden;
+}
+
 /** How many numbers are trained. */
 export function trainableParameters(training: Pick<Training, 'shape' | 'type' | 'settings'>): number {
   const { shape, settings } = training;
   if (!hasAdapters(training)) return shape.languageParameters;
-  return adapterParameters(adaptedMatrices(shape, settings.lora_target_modules), settings.lora_r);
+  const adapted = adaptedMatrices(shape, settings.lora_target_modules);
+  // DoRA learns the length of each row as well (https://arxiv.org/abs/2402.09353, 4.1).
+  const lengths = settings.use_dora ? adapted.reduce((total, { outputs }) => total + outputs, 0) : 0;
+  return adapterParameters(adapted, settings.lora_r) + lengths + wholeParameters(training);
 }

@@ -1,5 +1,5 @@
 import type { DiskParts } from './disk.ts';
-import { sequencesOfRow, type Training, weightBytes } from './training.ts';
+import { computedBytes, longestOf, sequencesOfRow, type Training, weightBytes } from './training.ts';
 import { operationsOfToken } from './work.ts';
 
 /** Seconds of a run by what it does, once it has a worker. */
@@ -40,6 +40,7 @@ const ONE_BY_ONE = 6;
 export function timeOf(training: Training, epochs: number, disk: DiskParts): TimeParts {
   const { shape, settings, lengths, steps, device } = training;
   const rate = RATES[device.kind][weightBytes(training)] * (device.kind === 'cpu' ? device.threads : 1);
+  const stepRate = (rate * RATES[device.kind][computedBytes(training)]) / RATES[device.kind][weightBytes(training)];
   const { forward, step } = operationsOfToken(training);
   const tokens = trainedTokens(training, epochs);
   const mean = lengths.tokens / Math.max(1, lengths.examples);
@@ -48,12 +49,24 @@ export function timeOf(training: Training, epochs: number, disk: DiskParts): Tim
   const asked = ONE_BY_ONE * forward * ANSWER_TOKENS * lengths.heldOutRows;
   return {
     prepare: STARTED_S + lengths.examples / ROWS_PER_S,
-    load: LIBRARIES_S + shape.fileBytes / READ_BYTES_PER_S + disk.base_copy / WRITTEN_OUT_BYTES_PER_S,
-    train: steps * settings.gradient_accumulation * STEP_S[device.kind] + (tokens * step) / (rate * device.processes),
+    load:
+      LIBRARIES_S +
+      shape.fileBytes / READ_BYTES_PER_S +
+      disk.base_copy / WRITTEN_OUT_BYTES_PER_S +
+      disk.start_copy / WRITE_BYTES_PER_S,
+    train: steps * batchesOfStep(training) * STEP_S[device.kind] + (tokens * step) / (stepRate * device.processes),
     evaluate: (Math.min(evaluations + 1, steps + 1) * measured) / rate,
     save: STARTED_S + (disk.checkpoints + disk.export + disk.merge) / WRITE_BYTES_PER_S,
     validate: LIBRARIES_S + (2 * shape.fileBytes) / READ_BYTES_PER_S + (2 * (measured + asked)) / rate,
   };
+}
+
+/** What is computed at once, one behind the other. Packed, rows fill sequences as long as a batch of the longest rows (trainer/tokens/packing.py). */
+function batchesOfStep(training: Training): number {
+  const { lengths, settings } = training;
+  if (!settings.packing) return settings.gradient_accumulation;
+  const mean = Math.min(longestOf(training), lengths.tokens / Math.max(1, lengths.examples));
+  return Math.ceil((settings.gradient_accumulation * mean) / longestOf(training));
 }
 
 /** Of all steps: an epoch's, as often as the steps go through it. */

@@ -21,8 +21,13 @@ export type Settings = Pick<
   | 'gradient_accumulation'
   | 'max_length'
   | 'lora_r'
+  | 'lora_alpha'
+  | 'use_rslora'
   | 'lora_dropout'
   | 'lora_target_modules'
+  | 'modules_to_save'
+  | 'use_dora'
+  | 'packing'
   | 'activation_checkpointing'
   | 'weights'
   | 'optimizer'
@@ -30,6 +35,22 @@ export type Settings = Pick<
   | 'eval_steps'
   | 'early_stopping_patience'
 > & { save_steps: number | null };
+
+/** What a training begins from: adapters, a checkpoint of all weights, or a model in the layout of its base. */
+export interface Beginning {
+  kind: 'adapter' | 'checkpoint' | 'model';
+  /** Of an adapter, as far as it is known; a whole name of a layer, or its end. */
+  adapter?: AdapterForm | undefined;
+}
+
+export interface AdapterForm {
+  r: number;
+  lora_alpha: number;
+  use_rslora: boolean;
+  use_dora: boolean;
+  target_modules: string[];
+  modules_to_save: string[];
+}
 
 /** All that an estimate is made from. */
 export interface Training {
@@ -39,6 +60,8 @@ export interface Training {
   lengths: Lengths;
   /** Optimizer steps. */
   steps: number;
+  /** What it begins from, in place of the base model as it is. */
+  start?: Beginning | undefined;
   device: {
     kind: DeviceKind;
     /** GPUs of one run: each holds the whole model, and a part of each batch. */
@@ -66,6 +89,12 @@ export function isRounded({ shape, settings, device }: Pick<Training, 'shape' | 
   const isRoundable = (settings.optimizer ?? 'adamw') === 'adamw';
   if (settings.weights || device.kind === 'cpu' || !isRoundable) return settings.weights === 'bf16';
   return device.memoryBytes !== null && FP32_BYTES * shape.parameters > SHARE_FOR_WEIGHTS * device.memoryBytes;
+}
+
+/** In what a step computes: where rows are packed, all weights do so in bf16 on the CPU as well (accelerations in trainer/training/optimisation.py). */
+export function computedBytes(training: Training): 2 | 4 {
+  const { settings, device } = training;
+  return settings.packing && device.kind === 'cpu' && device.hasBf16 ? 2 : weightBytes(training);
 }
 
 /** Of each batch, what one device computes. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ADAPTER_FILES, weightFilesOf } from '../base-models/weight-files.ts';
@@ -51,7 +51,9 @@ export async function keepStart(
   start: LyingStart & { sha256: string; name: string },
 ): Promise<void> {
   const kept = startFolder(env, start);
-  if (await exists(kept)) return;
+  // The tidying takes what is old, and what was kept for another run is about to be this one's.
+  const now = new Date();
+  if (await ifThere(utimes(kept, now, now).then(() => true))) return;
   const found = await ifUsable(startIdentity(start));
   const isKept = found === start.sha256 && (await ifThere(linkStart(start, kept))) === true;
   if (isKept) return;

@@ -69,6 +69,8 @@ export const HyperparametersSchema = z.object({
   merge: z.boolean().optional(),
   /** Of lora, qlora and dpo: names of the layers that get adapters; null, or not there: every linear layer but the output's. */
   lora_target_modules: z.array(z.string()).nullable().optional(),
+  /** Likewise: names of embeddings, of the output's layer, or of norms that are trained whole beside adapters; null, or not there: none. */
+  modules_to_save: z.array(z.string()).nullable().optional(),
   /** Activations are computed twice instead of kept: less memory, more time, the same result. */
   activation_checkpointing: z.boolean().optional(),
   /** Of standard: in what all weights are trained; null, or not there: fp32, unless a GPU has no room for that. */

@@ -130,7 +130,7 @@ describe('the command line', function () {
   });
 
   it('forks a run: with its settings but for what is said', async () => {
-    // Leave `before` out in src/cli/jobs/jobs.ts and its rank is the default.
+    // Leave `before` out in src/cli/jobs/fork.ts and its rank is the default.
     const job = await documented('POST /jobs/', 201, 'fork', 'job-1', '--dataset', 'others', '--max-steps', '2');
     const { name, dataset_id, lora_r, starts_from, hyperparameters } = job;
     assert.deepEqual(

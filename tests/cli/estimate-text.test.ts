@@ -16,7 +16,7 @@ const ESTIMATE: Estimate = {
   host_memory: { bytes: 3.2e9, memory_bytes: 25e9, available_bytes: 20e9 },
   disk: {
     ...{ bytes: 6e8, free_bytes: 50e9 },
-    parts: { checkpoints: 1, export: 1, merge: 1, mixture: 1, cache: 1, base_copy: 1 },
+    parts: { checkpoints: 1, export: 1, merge: 1, mixture: 1, cache: 1, base_copy: 1, start_copy: 1 },
   },
   time: {
     ...{ seconds: 5_400, within_percent: 15, queue_seconds: 0 },

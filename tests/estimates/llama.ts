@@ -38,6 +38,7 @@ export function settings(chosen: Partial<Settings> = {}): Settings {
     gradient_accumulation: 1,
     max_length: 64,
     lora_r: 4,
+    lora_alpha: 8,
     lora_dropout: 0,
     save_steps: 1_000,
     ...chosen,

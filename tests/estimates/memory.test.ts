@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { diskOf } from '../../src/estimates/disk.ts';
 import { leastMemory, memoryOf, peakOf } from '../../src/estimates/memory.ts';
+import type { Beginning, Settings, Training } from '../../src/estimates/training.ts';
 import { training } from './llama.ts';
 
 const PARAMETERS = 848;
@@ -53,6 +54,21 @@ describe('the memory of a training', () => {
     assert.equal(adapters, (4 + 2) * ADAPTERS);
   });
 
+  it('has what is trained whole beside adapters as it has adapters, of which some optimizers leave embeddings to AdamW', () => {
+    // Leave wholeParameters out of optimizerBytes, or out of logitBytes (src/estimates/memory.ts), and it fails.
+    const embeddings = 32 * 8;
+    const beside = memoryOf(training('lora'));
+    const whole = memoryOf(training('lora', { modules_to_save: ['embed_tokens'] }));
+    assert.equal(whole.adapters - beside.adapters, (4 + 2) * embeddings);
+    assert.equal(whole.gradients - beside.gradients, 4 * embeddings);
+    assert.equal(whole.optimizer - beside.optimizer, 8 * embeddings);
+    assert.equal(whole.logits - beside.logits, 2 * 4 * embeddings);
+    const in8Bits = memoryOf(training('lora', { modules_to_save: ['embed_tokens'], optimizer: 'adamw_8bit' }));
+    assert.equal(in8Bits.optimizer, 2 * ADAPTERS + 8 * embeddings);
+    const small = memoryOf(training('lora', { modules_to_save: ['embed_tokens'], optimizer: 'adafactor' }));
+    assert.equal(small.optimizer, ADAPTERS);
+  });
+
   it('is half a byte and some for what is in 4 bits, and 2 bytes for embeddings and norms', () => {
     // Leave out the scales of NF4_BYTES (src/estimates/memory.ts), and it fails.
     const inFour = 576;
@@ -70,6 +86,17 @@ describe('the memory of a training', () => {
     const dropped = 4 * (6 * 8 + 16);
     const withDropout = memoryOf(training('lora', { lora_dropout: 0.1 })).activations;
     assert.equal(withDropout, 1.25 * tokens * (layer + dropped) * 2);
+  });
+
+  it('keeps what weights and adapter give of each row where DoRA learns their lengths, and makes the largest matrix anew for that', () => {
+    // Leave ofDora out of keptOfLayer, or madeForLengths out of activationBytes (src/estimates/activations.ts), and it fails.
+    const [plain, dora] = [false, true].map((use_dora) => memoryOf(training('lora', { use_dora })));
+    const given = 8 + 4 + 4 + 8 + 16 + 16 + 8;
+    assert.equal(plain?.adapters, 6 * ADAPTERS);
+    assert.equal(dora?.adapters, 6 * (ADAPTERS + given));
+    // Of 8 × 16 numbers: 20 bytes for each, which is more than 6 for the square of 16 inputs and 2 for each.
+    const made = 20 * 8 * 16;
+    assert.equal((dora?.activations ?? 0) - (plain?.activations ?? 0), 1.25 * 20 * (2 * 2 * given) * 2 + made);
   });
 
   it('has gradients where activations were, but for those of a step of several batches', () => {
@@ -116,5 +143,34 @@ describe('the memory of a training', () => {
     const stored = diskOf(training('standard', {}, { ...shape, storedBytes: 500 }));
     assert.equal(stored.base_copy, shape.fileBytes);
     assert.deepEqual([whole.checkpoints, whole.export, whole.merge], [3 * 12 * PARAMETERS, 4 * PARAMETERS, 0]);
+  });
+
+  it('takes as much of the disk as the base for what it begins from, unless it goes on with adapters of the same form', () => {
+    // Leave a line out of isOfForm (src/estimates/beginnings.ts), and a row fails; take the rule for a model in the layout of the base away, and the last one does.
+    const target_modules = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
+    const form = { r: 4, lora_alpha: 8, use_rslora: false, use_dora: false, target_modules, modules_to_save: [] };
+    const copy = (start: Beginning, type: Training['type'] = 'lora', chosen: Partial<Settings> = {}) =>
+      diskOf({ ...training(type, chosen), start }).start_copy;
+    const adapter = (changed: object = {}): Beginning => ({ kind: 'adapter', adapter: { ...form, ...changed } });
+    assert.equal(copy(adapter()), 0);
+    assert.equal(
+      copy(adapter({ modules_to_save: ['model.embed_tokens'] }), 'dpo', { modules_to_save: ['lm_head'] }),
+      0,
+    );
+    assert.equal(copy({ kind: 'model' }), 0);
+    const others = [
+      { r: 8 },
+      { lora_alpha: 16 },
+      { use_rslora: true },
+      { use_dora: true },
+      { target_modules: ['q_proj'] },
+      { modules_to_save: ['model.norm'] },
+    ].map((changed) => copy(adapter(changed)));
+    const whole = 4 * PARAMETERS;
+    assert.deepEqual(others, [whole, whole, whole, whole, whole, whole]);
+    assert.deepEqual(
+      [copy(adapter(), 'standard'), copy({ kind: 'adapter' }), copy({ kind: 'checkpoint' })],
+      [whole, whole, whole],
+    );
   });
 });

@@ -26,6 +26,20 @@ describe('the parameters of a training', () => {
     assert.equal(trainableParameters({ shape, type: 'qlora', settings: chosen }), 4 * (16 + 24));
   });
 
+  it('are those of what is trained whole beside adapters, of which tied embeddings are one matrix', () => {
+    // Leave out isTied in wholeParameters (src/estimates/parameters.ts), or what it gives in trainableParameters, and it fails.
+    const [config, tensors, bytes] = LLAMA;
+    const whole = (isTied: boolean, modules_to_save: string[]) => {
+      const shape = shapeOf({ ...config, tie_word_embeddings: isTied }, tensors, bytes);
+      const of = (chosen: object) => trainableParameters({ shape, type: 'lora', settings: settings(chosen) });
+      return of({ modules_to_save }) - of({});
+    };
+    assert.equal(whole(true, ['embed_tokens', 'lm_head']), 32 * 8);
+    assert.equal(whole(false, ['embed_tokens', 'lm_head']), 2 * 32 * 8);
+    assert.equal(whole(false, ['model.embed_tokens']), 32 * 8);
+    assert.equal(whole(true, ['norm', 'input_layernorm']), 0);
+  });
+
   it('count tied weights once, and what reads images for nothing that is trained', () => {
     const [config, tensors, bytes] = LLAMA;
     const entry = { dtype: 'F32', shape: [32, 8], start: 0 };

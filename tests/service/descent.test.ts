@@ -105,6 +105,14 @@ describe('a training that begins from another one', function () {
     const { output_path: output } = await jobs.ended(parent);
     const adapter = join(root, 'adapter');
     await cp(join(String(output), 'adapter'), adapter, { recursive: true });
+    // Leave `start` out of what planTraining estimates (src/commands/runs/plan-training.ts) and neither takes room for a whole model.
+    const copyOf = async (lora_r: number) => {
+      const asked = { dataset_id: others, training_type: 'lora', lora_r, starts_from: { path: adapter } };
+      const { status, body } = await service.call('POST', '/jobs/plan', asked);
+      assert.equal(status, 200, JSON.stringify(body));
+      return (body as { estimate: { disk: { parts: { start_copy: number } } } }).estimate.disk.parts.start_copy;
+    };
+    assert.deepEqual([(await copyOf(4)) > 0, (await copyOf(2)) > 0], [false, true]);
     // Its config names its base model. Another rank: it is merged.
     const merged = await jobs.ended(
       await jobs.create({ model_name: undefined, training_type: 'lora', lora_r: 2, starts_from: { path: adapter } }),

@@ -7,6 +7,7 @@ from pathlib import Path
 from ..platform.failures import BadInput, first_line
 from ..runs.whole_checkpoints import ADAPTERS, load_adapters
 from .language import language_prefix
+from .whole_modules import keep_in_fp32, whole_modules
 
 # Classes of transformers that choose experts.
 _ROUTERS = re.compile(r"Router|Gating|MoE\w*Gate$")
@@ -27,13 +28,15 @@ class Targets:
 
 def add_lora(model, hyperparameters, start: Path | None = None):
     """The model with trainable adapters on the layers that were chosen, or else on every linear layer and every expert of its
-    language model: not on the layer of the output, not on what chooses experts, and not on what reads images.
+    language model: not on the layer of the output, not on what chooses experts, and not on what reads images. Beside them the
+    modules that are to be trained whole.
 
-    `start`: a folder with adapters of the same shape, as which they begin. Raises BadInput for chosen names that no layer has, and for DoRA on experts.
+    `start`: a folder with adapters of the same shape, as which they begin. Raises BadInput for chosen names that no layer has, or that do not go together, and for DoRA on experts.
     """
     from peft import LoraConfig, get_peft_model
 
     targets = targets_of(model, hyperparameters.lora_target_modules)
+    whole, is_tied = whole_modules(model, hyperparameters.modules_to_save or [], hyperparameters.lora_target_modules or [])
     config = LoraConfig(
         r=hyperparameters.lora_r,
         lora_alpha=hyperparameters.lora_alpha,
@@ -42,6 +45,8 @@ def add_lora(model, hyperparameters, start: Path | None = None):
         target_modules=targets.modules,
         target_parameters=targets.parameters or None,
         exclude_modules=targets.exclude,
+        modules_to_save=whole or None,
+        ensure_weight_tying=is_tied,
         use_rslora=hyperparameters.use_rslora,
         use_dora=hyperparameters.use_dora,
         task_type="CAUSAL_LM",
@@ -51,6 +56,7 @@ def add_lora(model, hyperparameters, start: Path | None = None):
             "hyperparameters.use_dora is true, and peft has no DoRA for experts, which are one tensor in this model. Set it to false, or name other layers in hyperparameters.lora_target_modules."
         )
     adapted = get_peft_model(model, config)
+    keep_in_fp32(adapted)
     # A card beside every adapter that is saved: nobody reads that of a checkpoint, and the finished model has one of ours.
     adapted.create_or_update_model_card = lambda output_dir: None
     if targets.as_tensors:

@@ -56,6 +56,10 @@ class Layout:
         """Of the tensors in the files that are one in the model, the first: they have to stay the same, to the bit, or they are one no more."""
         return self._first_of[stored]
 
+    def stored_of(self, name: str) -> list[str]:
+        """The tensors in the files that one parameter is, which is not put together of several."""
+        return self._stored_names(self._name_in_files(name))
+
     @property
     def new(self) -> list[str]:
         """Names of the tensors that the files do not have: those that were another one as well until now."""
@@ -152,8 +156,8 @@ class Layout:
 
 
 def plain(name: str) -> str:
-    """The name of a layer or a parameter without what peft adds to it where there is an adapter."""
-    return name.replace(".base_layer", "")
+    """The name of a layer or a parameter without what peft adds to it where there is an adapter, or a copy of it is trained."""
+    return name.replace(".base_layer", "").replace(".original_module", "")
 
 
 def turned(model) -> set[str]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ..base_models.whole_modules import whole_parameters
 from ..platform.safetensors_files import INDEX, bytes_of, dtype_name, uses_index, write
 from .layout import Layout, plain, whole
 from .rounding import rounded
@@ -18,11 +19,16 @@ class Trained:
         self._adapters = adapter_layers(model)
         self._is_adapted = hasattr(model, "peft_config")
         self.model = model.get_base_model() if self._is_adapted else model
-        names = list(self._adapters) if self._is_adapted else [name for name, parameter in self.model.named_parameters() if parameter.requires_grad]
+        self._whole = whole_parameters(model) if self._is_adapted else {name: parameter for name, parameter in self.model.named_parameters() if parameter.requires_grad}
         tied = getattr(self.model, "all_tied_weights_keys", None) or {}
+        # Trained whole, two layers may share a matrix still.
+        twins = {target: source for target, source in tied.items() if target in self._whole and self._whole[target] is self._whole.get(source)}
+        names = [name for name in (*self._adapters, *self._whole) if name not in twins]
         # An adapter on one of two layers that share a matrix is not on the other.
-        self.untied = frozenset(set(names) & {*tied, *tied.values()}) if self._is_adapted else frozenset()
+        self.untied = frozenset(set(names) & {*tied, *tied.values()} - {*twins.values()}) if self._is_adapted else frozenset()
         self.layout = Layout(self.model, base, names, self.untied)
+        # Of tensors that an adapter changes there may be several in one group of the layout, so that what is whole is known by its names in the files.
+        self._stored_whole = {stored for name in self._whole if name not in twins for stored in self.layout.stored_of(name)} if self._is_adapted else None
 
     def write(self, output: Path) -> None:
         """The weights into `output`: in as many files as the base has, and with what is new in the last. Nothing but a layer is in memory."""
@@ -47,15 +53,16 @@ class Trained:
 
         original = self.layout.read(name)
         # In fp32, and rounded once: each rounding in between would cost accuracy.
-        value = rounded(original.float() + change if self._is_adapted else change, original.dtype, self.layout.first_of(name), self._seed).contiguous()
+        is_whole = self._stored_whole is None or name in self._stored_whole
+        value = rounded(change if is_whole else original.float() + change, original.dtype, self.layout.first_of(name), self._seed).contiguous()
         yield memoryview(value.view(-1).view(torch.uint8).numpy())
 
     def _change_of(self, name: str):
         """What is added to a parameter (adapters), or what it is now."""
         import torch
 
-        if not self._is_adapted:
-            return whole(self.layout.parameters[name])
+        if name in self._whole:
+            return whole(self._whole[name])
         with torch.no_grad():
             return change_by(self._adapters[name])
 

@@ -29,8 +29,8 @@ from ..runs.whole_checkpoints import ADAPTERS, adapters_of, load_weights
 
 PREFIX = "start-"
 _IDENTIFYING = re.compile(r"(adapter_)?config\.json|.*\.safetensors(\.index\.json)?")
-# What an adapter may have beside low-rank matrices, and the merged weights would lack.
-_NOT_MERGED = ("modules_to_save", "trainable_token_indices", "lora_bias", "layer_replication")
+# What an adapter may have beside low-rank matrices and modules that were trained whole, and the merged weights would lack.
+_NOT_MERGED = ("trainable_token_indices", "lora_bias", "layer_replication")
 _PLAIN_BEGINNINGS = ("gaussian", "orthogonal", "eva")  # peft begins others with another base as well (PiSSA, OLoRA, CorDA, LoftQ).
 _OF_SHAPE = ("vocab_size", "hidden_size", "num_hidden_layers")
 
@@ -152,7 +152,7 @@ def _require_as_asked(run: RunFile) -> None:
 
 
 def _adapter_config(folder: Path) -> dict:
-    """Raises BadInput for an adapter that is more, or other, than low-rank matrices beside the base as it is."""
+    """Raises BadInput for an adapter that is more, or other, than low-rank matrices, and modules that were trained whole, beside the base as it is."""
     try:
         config = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

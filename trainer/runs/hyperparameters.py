@@ -20,7 +20,7 @@ LOSS_TYPES = ("sigmoid", "ipo")
 LR_SCHEDULERS = ("cosine", "linear", "constant", "constant_with_warmup", "warmup_stable_decay")
 OPTIMIZERS = ("adamw", "adamw_8bit", "paged_adamw_8bit", "adafactor", "lion", "muon")
 # What only adapters have, and what of it is the same as leaving it out.
-OF_ADAPTERS = {"use_rslora": False, "use_dora": False, "loraplus_lr_ratio": None}
+OF_ADAPTERS = {"modules_to_save": None, "use_rslora": False, "use_dora": False, "loraplus_lr_ratio": None}
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,8 @@ class Hyperparameters:
     merge: bool = True
     # Names of the layers that get adapters, as peft takes them; None: every linear layer but the output's.
     lora_target_modules: list | None = None
+    # Names of embeddings, of the layer of the output, or of norms that are trained whole beside adapters; None: none of them.
+    modules_to_save: list | None = None
     # Activations are computed again where gradients need them, and not kept: less memory, more time, the same result.
     activation_checkpointing: bool = False
     # In what all weights are trained: None: in fp32, unless a GPU has no room for that.
@@ -98,8 +100,10 @@ class Hyperparameters:
             raise BadInput(f"hyperparameters.beta is {self.beta!r}; it must be above 0 and at most 10.")
         if not 0 <= self.lora_dropout < 1:
             raise BadInput(f"hyperparameters.lora_dropout is {self.lora_dropout!r}; it must be from 0 to less than 1, where all is dropped and nothing learnt.")
-        if self.lora_target_modules is not None and not (self.lora_target_modules and all(isinstance(name, str) and name for name in self.lora_target_modules)):
-            raise BadInput(f"hyperparameters.lora_target_modules is {self.lora_target_modules!r}; it must be a list of names of layers, or null.")
+        for field, of in (("lora_target_modules", "layers"), ("modules_to_save", "modules")):
+            names = getattr(self, field)
+            if names is not None and not (names and all(isinstance(name, str) and name for name in names)):
+                raise BadInput(f"hyperparameters.{field} is {names!r}; it must be a list of names of {of}, or null.")
         if self.max_steps is not None and self.max_steps < 1:
             raise BadInput(f"hyperparameters.max_steps is {self.max_steps!r}; it must be at least 1, or null.")
         if self.eval_steps is not None and self.eval_steps < 0:

@@ -87,8 +87,6 @@ class RunFile:
             raise BadInput(f"hyperparameters.train_on is {self.hyperparameters.train_on!r}, and training_type is 'dpo', which learns from pairs by their answers; leave it out.")
         if self.hyperparameters.packing and self.training_type not in PACKED:
             raise BadInput(f"hyperparameters.packing is True, and training_type is '{self.training_type}', whose {'pairs of answers' if self.learns_preferences else 'texts'} are not packed; set it to false, or train with {' or '.join(PACKED)}.")
-        if self.hyperparameters.packing and self.processes > 1:
-            raise BadInput(f"hyperparameters.packing is True, and processes is {self.processes}: rows are packed by one process alone. Set packing to false, or train on one GPU.")
         if self.save_share is not None and not 0 < self.save_share <= 1:
             raise BadInput(f"save_share is {self.save_share!r}; it must be above 0 and at most 1, or null.")
         if self.today is not None and not is_day(self.today):

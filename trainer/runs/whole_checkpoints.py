@@ -9,6 +9,7 @@ from ..platform.safetensors_files import files_of
 from .checkpoint_copy import copy_of
 
 ADAPTERS = "adapter_model.safetensors"
+_WHOLE = ".modules_to_save.default."  # As peft names what is trained whole beside adapters.
 
 
 def with_whole_checkpoints(kind: type) -> type:
@@ -75,9 +76,11 @@ def with_whole_checkpoints(kind: type) -> type:
 
 
 def adapters_of(model) -> dict:
-    """Those that are trained, by the names that they have in files. (There peft leaves out the last part of what DoRA adds.)"""
+    """Those that are trained, and what is trained whole beside them, by the names that they have in files. (There peft leaves out the last part of what DoRA adds.)"""
     trained = {name.replace(".default", ""): parameter for name, parameter in model.named_parameters() if ".lora_" in name}
-    return {name.replace(".lora_magnitude_vector.weight", ".lora_magnitude_vector"): parameter for name, parameter in trained.items()}
+    # In files a matrix of two layers is there for each.
+    whole = {name.replace(_WHOLE, "."): parameter for name, parameter in model.named_parameters(remove_duplicate=False) if _WHOLE in name}
+    return whole | {name.replace(".lora_magnitude_vector.weight", ".lora_magnitude_vector"): parameter for name, parameter in trained.items()}
 
 
 def load_weights(model, checkpoint: Path) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ..platform.safetensors_files import Tensors
 from . import architectures
 from .support import HYPERPARAMETERS, ROOT, Trainings, model_path, train_once, write_run_file
 
@@ -105,13 +106,18 @@ class Exports(Trainings):
         self.assertEqual(again["files"], found["files"])
 
     def test_an_adapter_alone_is_merged_first(self):
-        # Leave out trained.write in merged (trainer/export_model.py), and there are no weights.
+        import torch
+
+        # Leave out trained.write in merged (trainer/export_model.py), and there are no weights; whole_parameters in merging.py, and the embeddings are the base's.
+        chosen = {**HYPERPARAMETERS, "merge": False, "modules_to_save": ["embed_tokens"]}
         trained = self.fresh("trained")
-        train_once(trained, training_type="lora", hyperparameters={**HYPERPARAMETERS, "merge": False})
-        run = write_run_file(trained, task="check", training_type="lora", hyperparameters={**HYPERPARAMETERS, "merge": False})
+        train_once(trained, training_type="lora", hyperparameters=chosen)
+        run = write_run_file(trained, task="check", training_type="lora", hyperparameters=chosen)
         [found] = exported((run, self.work / "adapter", "f16"))
         self.assertEqual(found.get("refused"), None)
         self.assertEqual(found["verification"]["answers"]["asked"], found["verification"]["answers"]["equal"])
+        learnt = Tensors(trained / "output" / "adapter").read("base_model.model.model.embed_tokens.weight")
+        self.assertTrue(torch.allclose(Tensors(self.work / "adapter" / "merged").read("model.embed_tokens.weight").float(), learnt, rtol=0.01))
 
     def test_an_architecture_that_the_converter_does_not_know_is_refused_before_anything_is_made(self):
         # Leave out require_known in make (trainer/export_model.py), and the sentence is the converter's.

@@ -37,6 +37,7 @@ ALONE = [
     ("lora", {"train_on": "everything"}),
     ("standard", {"packing": True}),
     ("lora", {"train_on": "last_answer"}),
+    ("lora", {"modules_to_save": ["embed_tokens"]}),
 ]
 TOGETHER = [
     ("lora", {"optimizer": "adamw_8bit", "lr_scheduler": "linear", "warmup_steps": 2, "weight_decay": 0.1, **WIDE}),
@@ -51,6 +52,8 @@ TOGETHER = [
     ("qlora", {"packing": True, "gradient_accumulation": 2, "optimizer": "lion", "use_dora": True, "train_on": "everything"}),
     ("standard", {"packing": True, "weights": "bf16", "activation_checkpointing": True, "batching": "random"}),
     ("qlora", {"optimizer": "paged_adamw_8bit", "loraplus_lr_ratio": 16, "neftune_noise_alpha": 5, "batching": "random", **WIDE}),
+    ("qlora", {"modules_to_save": ["lm_head", "norm"], "loraplus_lr_ratio": 8, "neftune_noise_alpha": 5, "optimizer": "adamw_8bit", "use_dora": True}),
+    ("lora", {"modules_to_save": ["embed_tokens", "input_layernorm"], "optimizer": "muon", "packing": True, "gradient_accumulation": 2, "weight_decay": 0.1}),
 ]
 REFUSED = [
     ("lora", {"warmup_steps": 5, "warmup_ratio": 0.1}, r"warmup_steps is 5 and warmup_ratio is 0\.1, which say the same in two ways; leave one of them out"),
@@ -60,6 +63,8 @@ REFUSED = [
     ("lora", {"optimizer": "muon", "loraplus_lr_ratio": 2}, "loraplus_lr_ratio is 2, and optimizer is muon, which sets the size of each matrix's step itself; leave one of them out"),
     ("standard", {"use_rslora": True}, "use_rslora is True, and training_type is standard, which trains no adapters; leave it out, or train with lora or qlora"),
     ("standard", {"use_dora": True}, "use_dora is True, and training_type is standard"),
+    ("standard", {"modules_to_save": ["lm_head"]}, r"modules_to_save is \['lm_head'\], and training_type is standard, which trains no adapters; leave it out, or train with lora or qlora"),
+    ("lora", {"modules_to_save": []}, r"modules_to_save is \[\]; it must be a list of names of modules, or null"),
     ("rag", {"loraplus_lr_ratio": 2}, "loraplus_lr_ratio is 2, and training_type is rag"),
     ("dpo", {"train_on": "everything"}, "train_on is 'everything', and training_type is 'dpo', which learns from pairs by their answers; leave it out"),
     ("dpo", {"packing": True}, "packing is True, and training_type is 'dpo', whose pairs of answers are not packed; set it to false, or train with qlora or lora or standard"),
@@ -128,7 +133,7 @@ class Options(Trainings):
         shutil.rmtree(work / "checkpoints" / "e1" / f"checkpoint-{STEPS}")
         manifest = work / "checkpoints" / "e1" / f"checkpoint-{SAVED}" / MANIFEST
         saved = json.loads(manifest.read_text())
-        new = {"lr_scheduler", "warmup_steps", "warmup_ratio", "weight_decay", "max_grad_norm", "optimizer", "use_rslora", "use_dora", "loraplus_lr_ratio", "neftune_noise_alpha", "train_on", "packing"}
+        new = {"lr_scheduler", "warmup_steps", "warmup_ratio", "weight_decay", "max_grad_norm", "optimizer", "use_rslora", "use_dora", "loraplus_lr_ratio", "neftune_noise_alpha", "train_on", "packing", "modules_to_save"}
         self.assertLessEqual(new, set(saved["hyperparameters"]))
         saved["hyperparameters"] = {name: value for name, value in saved["hyperparameters"].items() if name not in new}
         manifest.write_text(json.dumps(saved))

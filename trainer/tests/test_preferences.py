@@ -105,7 +105,7 @@ class Preferences(Trainings):
         self.assertIn("prefers what was chosen", (self.work / "report" / "report.md").read_text(encoding="utf-8"))
 
     def test_stop_and_go_on_is_exact_and_asks_the_base_once(self):
-        for chosen in ({"loss_type": "ipo", "batching": "random"}, {"beta": 0.5}, {"use_dora": True, "loraplus_lr_ratio": 8, "optimizer": "lion", "neftune_noise_alpha": 5}):
+        for chosen in ({"loss_type": "ipo", "batching": "random"}, {"beta": 0.5, "modules_to_save": ["embed_tokens"]}, {"use_dora": True, "loraplus_lr_ratio": 8, "optimizer": "lion", "neftune_noise_alpha": 5}):
             with self.subTest(**chosen):
                 options = {**self.options, "hyperparameters": {**self.options["hyperparameters"], **chosen}}
                 whole, _ = train_here(self.fresh(f"whole {chosen}"), **options)

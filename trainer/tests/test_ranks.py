@@ -41,6 +41,30 @@ class Ranks(Trainings):
         for name, tensor in expected.items():
             torch.testing.assert_close(weights[name], tensor, rtol=1e-3, atol=1e-4, msg=lambda text: f"{name}: {text}")
 
+    def test_packed_steps_and_weights_are_those_of_one_process(self):
+        # Steps of 7 rows of very different lengths: one process has three sequences where the other has one or two, and of the last step, of one row, the second has none. Add gradients
+        # up behind each sequence (no_sync in each_process.py), and both wait for ever; weigh each process by its own tokens, and losses differ.
+        import torch
+        from safetensors.torch import load_file
+
+        rows = [{"prompt": f"question {i}", "completion": " ".join(["answer"] * (1 + 9 * (i % 3))) + f" {i}"} for i in range(22)]
+        data = self.work / "uneven.jsonl"
+        data.write_text("\n".join(map(json.dumps, rows)))
+        options = {"training_type": "standard", "data": {"train": str(data), "held_out": None}}
+        packed = {**options, "hyperparameters": {**HYPERPARAMETERS, "batch_size": 1, "gradient_accumulation": 7, "batching": "random", "packing": True, "eval_steps": 0}}
+        two, one, again = self.fresh("two"), self.fresh("one"), self.fresh("again")
+        self.assertEqual(self.train(two, **packed), DONE)
+        _, events = train_here(one, **packed)
+        steps = events_of(two, "step")
+        self.assertEqual([step["step"] for step in steps], list(range(1, 9)))
+        self.assertEqual(steps[-1]["tokens"], events.of("step")[-1]["tokens"])
+        for told, expected in zip(steps, events.of("step"), strict=True):
+            for figure, places in (("loss", 2), ("grad_norm", 1), ("learning_rate", 9)):
+                self.assertAlmostEqual(told[figure], expected[figure], places=places, msg=f"{figure} of step {told['step']}")
+        weights, expected = load_file(two / "output" / "model.safetensors"), load_file(one / "output" / "model.safetensors")
+        for name, tensor in expected.items():
+            torch.testing.assert_close(weights[name], tensor, rtol=1e-2, atol=2e-3, msg=lambda text: f"{name}: {text}")
+
     def test_death_of_any_process_ends_all_and_going_on_is_exact(self):
         # Train what reads images as well (train_language_alone), and both wait for its gradient. Let RoundedAdamW draw otherwise in the second process, and there are two
         # models, of which checkpoints have one.

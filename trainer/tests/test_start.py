@@ -153,7 +153,7 @@ class Start(Trainings):
         refused(set_in("config.json", model_type="mistral"), "model", output, "has the model_type mistral, not llama")
         refused(set_in("config.json", quantization_config={"quant_method": "fp8"}), "model", output, "in fewer bits than 16")
         refused(lambda folder: (folder / "chat_template.jinja").write_text("{{ messages[0].content }}"), "model", output, "another chat template than that of")
-        refused(set_in("adapter_config.json", modules_to_save=["lm_head"]), "adapter", adapter, "has modules_to_save")
+        refused(set_in("adapter_config.json", trainable_token_indices=[1]), "adapter", adapter, "has trainable_token_indices")
         refused(set_in("adapter_config.json", bias="all"), "adapter", adapter, "has biases")
         refused(set_in("adapter_config.json", init_lora_weights="pissa"), "adapter", adapter, "began with another base")
         refused(set_in("adapter_config.json", peft_type="LOHA"), "adapter", adapter, "is of the type LOHA")

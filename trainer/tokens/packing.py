@@ -54,14 +54,15 @@ def collate_packed(pad_id: int, rank: Rank, most_tokens: int):
     def batch(rows: list[dict]) -> dict:
         # A process that has no row of a step computes on padding, of which nothing is learnt.
         padding = Sequence([{"input_ids": [pad_id], "labels": [IGNORED]}], 0)
-        sequences = sequences_of(rank.share(rows), most_tokens) or [padding]
+        given = sequences_of(rank.share(rows), most_tokens)
+        sequences = given or [padding]
         laid = [part for sequence in sequences for part in _laid(sequence)]
         ids, labels, positions, readers = (torch.from_numpy(numpy.concatenate(parts).astype(numpy.int64)).unsqueeze(0) for parts in zip(*laid))
         return {
             "input_ids": ids,
             "labels": labels,
             "position_ids": positions,
-            "attention_mask": readers if sequences != [padding] else torch.zeros_like(readers),
+            "attention_mask": readers if given else torch.zeros_like(readers),
             "row_lengths": torch.tensor([len(row["input_ids"]) for sequence in sequences for row in sequence.rows]),
             "rows": torch.tensor([len(sequence.rows) for sequence in sequences]),
             "shared": torch.tensor([sequence.shared for sequence in sequences]),

@@ -13,6 +13,7 @@ from ..platform.room import in_gb, require_room
 from ..platform.safetensors_files import files_of
 from ..runs.checkpoints import KEEP
 from ..runs.run_file import RunFile
+from ..runs.whole_checkpoints import adapters_of
 from ..tokens.batches import Rank, collate
 from ..tokens.pairs import length_of
 from .apart import require_apart
@@ -80,6 +81,8 @@ def in_16_bits(model) -> str | None:
     """What of a model that is to be in 4 bits is not, and what its weights take therefore. None of one that is, but for embeddings and what is small."""
     base = model.get_base_model()
     beside = {id(layer.weight) for layer in (base.get_input_embeddings(), base.get_output_embeddings()) if layer is not None}
+    # Where the embeddings or the output are trained whole, the ones that the model came with lie beside those.
+    beside |= {id(layer.weight) for name, layer in base.named_modules() if name.endswith(".original_module") and hasattr(layer, "weight")}
     weights = [parameter for name, parameter in base.named_parameters() if ".lora_" not in name and id(parameter) not in beside]
     whole = sum(parameter.numel() for parameter in weights if getattr(parameter, "quant_state", None) is None and parameter.ndim > 1)
     counts = sum(2 * parameter.numel() if getattr(parameter, "quant_state", None) else parameter.numel() for parameter in weights)
@@ -114,7 +117,8 @@ def computed_wrongly(model) -> str | None:
 
 
 def checkpoint_bytes(model, optimizer: str) -> int:
-    return sum(parameter.nbytes for parameter in model.parameters() if parameter.requires_grad) + state_bytes(model, optimizer)
+    trained = adapters_of(model).values() if hasattr(model, "peft_config") else (parameter for parameter in model.parameters() if parameter.requires_grad)
+    return sum(parameter.nbytes for parameter in trained) + state_bytes(model, optimizer)
 
 
 def state_bytes(model, optimizer: str) -> int:

@@ -45,7 +45,7 @@ export const ESTIMATE = {
   host_memory: { bytes: 3_200_000_000, memory_bytes: 25e9, available_bytes: 20e9 },
   disk: {
     bytes: 600_000_000,
-    parts: { checkpoints: 176e6, export: 20e6, merge: 269e6, mixture: 81e6, cache: 0, base_copy: 0 },
+    parts: { checkpoints: 176e6, export: 20e6, merge: 269e6, mixture: 81e6, cache: 0, base_copy: 0, start_copy: 0 },
     free_bytes: 50e9,
   },
   time: {
@@ -90,6 +90,9 @@ export const EstimateSchema = z
         mixture: bytes,
         cache: bytes,
         base_copy: bytes.openapi({ description: 'Of a base in fewer bits than 16: in 16, until the run is validated' }),
+        start_copy: bytes.openapi({
+          description: 'Of what the run begins from, where that becomes a whole model: until the run is validated',
+        }),
       }),
       free_bytes: bytes,
     }),

@@ -15,7 +15,7 @@ interface ForkOptions extends JobOptions {
 }
 
 /** Of adapters: with the same ones the training goes on with those that are there, whatever its type. */
-const SHAPE = ['lora_target_modules', 'use_rslora', 'use_dora'] as const;
+const SHAPE = ['lora_target_modules', 'modules_to_save', 'use_rslora', 'use_dora'] as const;
 
 /**
  * `mtm fork job-1 --checkpoint 100 --dataset others.csv`: a job that begins from a run. What is not said is as the job was that it begins

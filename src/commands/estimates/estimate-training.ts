@@ -14,7 +14,10 @@ import { queueSeconds } from './queue-time.ts';
 import { sentenceOfIndex } from './sentence-of-index.ts';
 
 /** What a run is asked to be, as far as an estimate needs it. */
-export type Asked = Pick<RunSpec, 'training_type' | 'base_model' | 'embedding_model' | 'hyperparameters' | 'threads'>;
+export type Asked = Pick<
+  RunSpec,
+  'training_type' | 'base_model' | 'embedding_model' | 'hyperparameters' | 'threads' | 'start'
+>;
 
 /** The rows, with their tokens where somebody counted them. */
 export interface KnownRows {

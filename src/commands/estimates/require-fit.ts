@@ -81,13 +81,14 @@ async function devicesOfPool(): Promise<PlannedDevice[]> {
 /** By what a run writes for certain, whatever its rows are. */
 async function requireDisk(
   env: Env,
-  { checkpoints, export: exported, merge, base_copy }: ReturnType<typeof diskOf>,
+  { checkpoints, export: exported, merge, base_copy, start_copy }: ReturnType<typeof diskOf>,
 ): Promise<void> {
-  const [needed, free] = [checkpoints + exported + merge + base_copy, await freeBytes(env.home)];
+  const [needed, free] = [checkpoints + exported + merge + base_copy + start_copy, await freeBytes(env.home)];
   if (needed <= free) return;
   const copy = base_copy === 0 ? '' : `, its base in 16 bits ${gb(base_copy)}`;
+  const start = start_copy === 0 ? '' : `, what it begins from, as a whole model, ${gb(start_copy)}`;
   throw new UserError(
-    `The run would not fit on the disk: its checkpoints take ${gb(checkpoints)}${copy}, and its model ${gb(exported + merge)}, and ${gb(free)} are free. Make room in ${env.home}, or train adapters ("training_type": "lora" or "qlora"). ${GOES_ON}`,
+    `The run would not fit on the disk: its checkpoints take ${gb(checkpoints)}${copy}${start}, and its model ${gb(exported + merge)}, and ${gb(free)} are free. Make room in ${env.home}, or train adapters ("training_type": "lora" or "qlora"). ${GOES_ON}`,
     DOES_NOT_FIT,
   );
 }

@@ -21,7 +21,7 @@ interface FirstPart {
 }
 
 /** Of adapters: with the same ones the second part goes on with those of the first. */
-const SHAPE = ['lora_r', 'lora_alpha', 'lora_target_modules', 'use_rslora', 'use_dora'] as const;
+const SHAPE = ['lora_r', 'lora_alpha', 'lora_target_modules', 'modules_to_save', 'use_rslora', 'use_dora'] as const;
 
 /** Checks the second part of a project, and completes it from the first. @throws UserError, which says that it is about followed_by */
 export async function resolveFollowing(

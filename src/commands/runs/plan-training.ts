@@ -50,8 +50,10 @@ export async function planTraining(kind: RunOwner['kind'], body: PlannedTraining
   const heldOutFrom = traits.flatMap(({ held_out_from }) => held_out_from?.dataset_id ?? []);
   const config = await TrainingConfig.current();
   const type = body.training_type ?? config.default_training_type;
-  const begun = { training_type: type, base_model: body.base_model };
-  const base_model = starts_from ? (await findStart(env, starts_from, begun)).baseModel : body.base_model;
+  const begins = starts_from
+    ? await findStart(env, starts_from, { training_type: type, base_model: body.base_model })
+    : null;
+  const base_model = begins?.baseModel ?? body.base_model;
   const trainedOn = traits.flatMap(({ datasets }) => datasets.map(({ dataset_id }) => dataset_id));
   await requireUsableDatasets(trainedOn, type);
   await requireUsableDatasets(heldOutFrom, type, null, 'validation_dataset_id');
@@ -87,7 +89,11 @@ export async function planTraining(kind: RunOwner['kind'], body: PlannedTraining
   const rows = { train: plan.trainRows, heldOut: plan.heldOutRows, lengths };
   const estimate: MaybeEstimate = comesFirst
     ? { reason: `What the training takes cannot be estimated before ${model} is there. Its run fetches it first.` }
-    : await estimateTraining(env, { ...asked, threads: env.trainerThreads }, rows);
+    : await estimateTraining(
+        env,
+        { ...asked, ...(begins && { start: begins.start }), threads: env.trainerThreads },
+        rows,
+      );
   return { plan: { ...plan, ...rest }, ...asked, estimate, batchReason: reason };
 }
 

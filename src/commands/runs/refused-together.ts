@@ -29,6 +29,13 @@ const RULES: Rule[] = [
     optimizer === 'muon' &&
     isChosen(loraplus_lr_ratio) &&
     `loraplus_lr_ratio is ${loraplus_lr_ratio}, and optimizer is "muon", which sets the size of each matrix's step itself. Leave one of them out.`,
+  ({ lora_target_modules, modules_to_save }) => {
+    const name = lora_target_modules?.find((each) => modules_to_save?.includes(each));
+    return (
+      name !== undefined &&
+      `lora_target_modules names "${name}", and modules_to_save has it trained whole. Leave it out of one of them.`
+    );
+  },
   ({ packing }, type) =>
     !!packing &&
     !['qlora', 'lora', 'standard'].includes(type) &&

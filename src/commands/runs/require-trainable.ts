@@ -39,6 +39,7 @@ export function requireTrainable(wanted: Wanted, config: TrainingDefaults): { ty
 const OF_ADAPTERS = {
   merge: true,
   lora_target_modules: null,
+  modules_to_save: null,
   use_rslora: false,
   use_dora: false,
   loraplus_lr_ratio: null,

@@ -3,7 +3,7 @@ import { type RunSpec, stepsFor } from '../runs/run-spec.ts';
 
 /** What is to be trained, as estimates see it. Null of an index: nothing is learnt. */
 export function trainingOf(
-  { training_type: type, hyperparameters }: Pick<RunSpec, 'training_type' | 'hyperparameters'>,
+  { training_type: type, hyperparameters, start }: Pick<RunSpec, 'training_type' | 'hyperparameters' | 'start'>,
   { shape, lengths, device }: Pick<Training, 'shape' | 'lengths' | 'device'>,
 ): Training | null {
   if (type === 'rag') return null;
@@ -12,6 +12,7 @@ export function trainingOf(
     type,
     lengths,
     device,
+    start,
     settings: hyperparameters,
     steps: stepsFor(lengths.examples, hyperparameters).total,
   };

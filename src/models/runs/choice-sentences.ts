@@ -30,6 +30,8 @@ export const HYPERPARAMETER_SENTENCES = {
   merge: 'Of lora, qlora and dpo: puts the merged model beside the adapter.',
   lora_target_modules:
     'Of lora, qlora and dpo: names of the layers that get adapters, such as q_proj. Without it: every linear layer but that of the output.',
+  modules_to_save:
+    'Of lora, qlora and dpo: names of what is trained whole beside the adapters, such as embed_tokens, lm_head or norm, for tokens that the base model hardly knows. Embeddings that are the output as well stay one matrix. Without it: nothing.',
   activation_checkpointing:
     'Computes activations twice instead of keeping them: less memory, more time, the same result.',
   weights:
@@ -55,7 +57,7 @@ export const HYPERPARAMETER_SENTENCES = {
   use_rslora:
     'Of lora and qlora: adapters count as lora_alpha divided by the root of lora_r, so that a high lora_r learns as fast.',
   use_dora:
-    'Of lora and qlora: learns the length of each row of the weights apart from its direction (DoRA). Often better with a low lora_r; steps take longer, and more memory than estimated.',
+    'Of lora and qlora: learns the length of each row of the weights apart from its direction (DoRA). Often better with a low lora_r; steps take longer, and more memory.',
   loraplus_lr_ratio:
     'Of lora and qlora: how much faster the second matrix of an adapter learns than the first (LoRA+), such as 16. Without it: as fast.',
   neftune_noise_alpha:

@@ -35,6 +35,7 @@ export const HYPERPARAMETER_DEFAULTS = {
   chunk_overlap: 20,
   merge: true,
   lora_target_modules: null,
+  modules_to_save: null,
   activation_checkpointing: false,
   reasoning: 'inline',
   tool_calls: 'refuse',
@@ -88,12 +89,8 @@ export const HyperparameterChoicesSchema = z.strictObject({
   chunk_tokens: z.int().min(16).max(8192).meta(about('chunk_tokens')).optional(),
   chunk_overlap: z.int().min(0).max(4096).meta(about('chunk_overlap')).optional(),
   merge: z.boolean().meta(about('merge')).optional(),
-  lora_target_modules: z
-    .array(z.string().regex(/^[\w.-]{1,128}$/, 'give names of layers, such as "q_proj"'))
-    .min(1)
-    .max(64)
-    .meta(about('lora_target_modules'))
-    .optional(),
+  lora_target_modules: namesOf('layers', 'q_proj').meta(about('lora_target_modules')).optional(),
+  modules_to_save: namesOf('modules', 'embed_tokens').meta(about('modules_to_save')).optional(),
   activation_checkpointing: z.boolean().meta(about('activation_checkpointing')).optional(),
   weights: z.enum(WEIGHTS_CHOICES).meta(about('weights')).optional(),
   reasoning: z.enum(REASONING_CHOICES).meta(about('reasoning')).optional(),
@@ -143,6 +140,13 @@ export const MixingChoicesSchema = z.strictObject({
   held_out: z.enum(HELD_OUT_CHOICES).meta(aboutMixing('held_out')).optional(),
 });
 export type MixingChoices = z.infer<typeof MixingChoicesSchema>;
+
+function namesOf(what: string, example: string) {
+  return z
+    .array(z.string().regex(/^[\w.-]{1,128}$/, `give names of ${what}, such as "${example}"`))
+    .min(1)
+    .max(64);
+}
 
 function about(name: keyof typeof HYPERPARAMETER_SENTENCES) {
   const defaults: Partial<Record<string, string | number | boolean | null>> = HYPERPARAMETER_DEFAULTS;

@@ -39,6 +39,19 @@ export type AskedStart = z.infer<typeof AskedStartSchema>;
 /** Low-rank adapters; a checkpoint of a training of all weights; a model in the layout of Hugging Face. (START_KINDS in trainer/runs/run_file.py) */
 export const START_KINDS = ['adapter', 'checkpoint', 'model'] as const;
 
+/** What adapter_config.json says, of which the trainer goes on with adapters that are of the same form. */
+export const AdapterFormSchema = z.object({
+  r: z.number().int(),
+  lora_alpha: z.number(),
+  use_rslora: z.boolean().nullish().transform(Boolean),
+  use_dora: z.boolean().nullish().transform(Boolean),
+  target_modules: z.array(z.string()),
+  modules_to_save: z
+    .array(z.string())
+    .nullish()
+    .transform((names) => names ?? []),
+});
+
 /** What a run begins from, as it was found when the run was asked for. */
 export const StartSchema = z.object({
   kind: z.enum(START_KINDS),
@@ -48,6 +61,8 @@ export const StartSchema = z.object({
   folder: z.string(),
   /** What people call it: "run 2 of job 12". */
   name: z.string(),
+  /** Of an adapter whose config reads: what estimates go by. */
+  adapter: AdapterFormSchema.optional(),
   /** Of a run of this service, which may be deleted by now. */
   run_id: z.number().int().optional(),
   /** Of that run; null: its result. */

@@ -26,6 +26,7 @@ const OTHERS = [
   'batching',
   'lora_target_modules',
   'lr_scheduler',
+  'modules_to_save',
   'optimizer',
   'use_dora',
   'use_rslora',

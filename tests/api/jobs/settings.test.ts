@@ -47,14 +47,25 @@ const REFUSED: [status: number, settings: object, sentence: RegExp][] = [
       ['use_rslora', true],
       ['use_dora', true],
       ['loraplus_lr_ratio', 16],
+      ['modules_to_save', ['norm']],
     ] as const
   ).map(([name, value]): (typeof REFUSED)[number] => [
     400,
     { training_type: 'standard', [name]: value },
     new RegExp(
-      `^${name} is ${value}, and training_type is standard, which trains no adapters\\. Leave it out, or send .*"lora"`,
+      `^${name} is ${JSON.stringify(value).replace(/[[\]]/g, '\\$&')}, and training_type is standard, which trains no adapters\\. Leave it out, or send .*"lora"`,
     ),
   ]),
+  [
+    400,
+    { modules_to_save: ['lm_head'], lora_target_modules: ['q_proj', 'lm_head'] },
+    /^lora_target_modules names "lm_head", and modules_to_save has it trained whole\. Leave it out of one of them\.$/,
+  ],
+  [
+    422,
+    { modules_to_save: ['lm head'] },
+    /^modules_to_save\.0 is "lm head": give names of modules, such as "embed_tokens"\.$/,
+  ],
   [422, { lr_scheduler: 'sine' }, /^lr_scheduler is "sine": must be "cosine", .* or "warmup_stable_decay"\.$/],
   [422, { optimizer: 'sgd' }, /^optimizer is "sgd": must be "adamw", .* or "muon"\.$/],
   [422, { train_on: 'questions' }, /^train_on is "questions": must be "answers", "everything" or "last_answer"\.$/],
@@ -77,6 +88,7 @@ const CHOSEN = {
   loraplus_lr_ratio: 16,
   neftune_noise_alpha: 5,
   train_on: 'last_answer',
+  modules_to_save: ['embed_tokens', 'norm'],
 };
 
 describe('how a job is trained', function () {

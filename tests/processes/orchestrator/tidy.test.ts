@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, rm, statfs, truncate, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { mock } from 'node:test';
 import { QueryTypes } from 'sequelize';
 import { Checkpoint } from '../../../src/models/runs/checkpoint.ts';
 import { DeletedRun } from '../../../src/models/runs/deleted-run.ts';
@@ -11,6 +12,7 @@ import type { Env } from '../../../src/platform/env.ts';
 import { ifThere } from '../../../src/platform/files.ts';
 import { Tidying } from '../../../src/processes/orchestrator/tidy.ts';
 import { cacheDir, runPaths } from '../../../src/runs/run-paths.ts';
+import { keptStarts, startFolder } from '../../../src/runs/starts.ts';
 import { startTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { captureLog, WARN } from '../../support/log-lines.ts';
 import { buildRun } from '../../support/runs.ts';
@@ -180,6 +182,27 @@ describe('tidying up', function () {
     assert.equal(await readFile(join(mixture, 'mixture.json'), 'utf8'), 'content');
     assert.notEqual((await old.reload()).tidied_at, null);
     assert.equal((await recent.reload()).tidied_at, null);
+  });
+
+  it('removes what no run begins from that may still go on, once it was kept for an hour', async () => {
+    // Take runs that were tidied up for needed in #starts (src/processes/orchestrator/tidy.ts), or forget those that were not; ask for no age, and the first pass removes two.
+    const [needed, tidied, unused] = ['1', '2', '3'].map((digit) => digit.repeat(64));
+    for (const sha256 of [needed, tidied, unused]) {
+      await mkdir(startFolder(env, { sha256: String(sha256) }), { recursive: true });
+      if (sha256 === unused) continue;
+      const run = await buildRun(database);
+      const start = { kind: 'adapter' as const, sha256: String(sha256), folder: '/nowhere', name: 'run 1 of job 1' };
+      await run.update({ spec: { ...run.spec, start }, tidied_at: sha256 === tidied ? new Date() : null });
+    }
+    assert.deepEqual(await pass(), []);
+    assert.deepEqual((await keptStarts(env)).sort(), [needed, tidied, unused]);
+    mock.timers.enable({ apis: ['Date'], now: Date.now() + DAY_MS / 12 });
+    try {
+      assert.deepEqual(await pass(), []);
+    } finally {
+      mock.timers.reset();
+    }
+    assert.deepEqual(await keptStarts(env), [needed]);
   });
 
   it('goes on with the next one where the checkpoints of a published run cannot be removed', async () => {

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { diskOf } from '../../src/estimates/disk.ts';
+import { timeOf } from '../../src/estimates/time.ts';
+import type { Settings, Training } from '../../src/estimates/training.ts';
+import { training } from './llama.ts';
+
+const trainSeconds = (type: Training['type'], chosen: Partial<Settings>) => {
+  const asked = training(type, chosen);
+  return timeOf(asked, 1, diskOf(asked)).train;
+};
+
+describe('the time of a training', () => {
+  it('has one sequence for as many rows as a batch of the longest has tokens, where they are packed', () => {
+    // Leave packing out of batchesOfStep (src/estimates/time.ts), and a step has 8 batches in place of one.
+    const lengths = { examples: 100, tokens: 1_000, longest: 80, heldOutRows: 0 };
+    const seconds = (packing: boolean) => {
+      const asked = { ...training('lora', { gradient_accumulation: 8, packing, max_length: 80 }), lengths };
+      return timeOf(asked, 1, diskOf(asked)).train;
+    };
+    // Fifty steps, of which each begins 7 batches fewer, in 12 ms.
+    assert.ok(Math.abs(seconds(false) - seconds(true) - 50 * 7 * 0.012) < 1e-6);
+  });
+
+  it('goes by arithmetic in bf16 where rows of a standard training are packed on a CPU that has it', () => {
+    // Take the rate of weightBytes for steps (src/estimates/time.ts), and both take as long.
+    const packed = trainSeconds('standard', { packing: true });
+    const overhead = 50 * 0.012;
+    const plain = trainSeconds('standard', {});
+    assert.ok(Math.abs((packed - overhead) / (plain - overhead) - 50 / 60) < 1e-6);
+  });
+
+  it('is longer with DoRA, and with its dropout by the weights that are multiplied by again', () => {
+    // Leave ofDora out of operationsOfToken (src/estimates/work.ts), or its dropout.
+    const seconds = [{}, { use_dora: true }, { use_dora: true, lora_dropout: 0.1 }].map((chosen) =>
+      trainSeconds('lora', chosen),
+    );
+    const [plain = 0, dora = 0, dropped = 0] = seconds;
+    const tokens = 1_000;
+    const rate = 2 * 60e9;
+    const given = 8 + 4 + 4 + 8 + 16 + 16 + 8;
+    assert.ok(Math.abs(dora - plain - (tokens * given * 3_000) / rate) < 1e-9);
+    assert.ok(Math.abs(dropped - dora - (tokens * 576 * 4) / rate) < 1e-9);
+  });
+});
