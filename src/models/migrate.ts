@@ -26,6 +26,7 @@ import * as sweeps from './migrations/0023-sweeps.ts';
 import * as gate from './migrations/0024-gate.ts';
 import * as descent from './migrations/0025-descent.ts';
 import * as openAiMethods from './migrations/0026-openai-methods.ts';
+import * as pushedExports from './migrations/0029-pushed-exports.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
 const MIGRATIONS = [
@@ -55,6 +56,7 @@ const MIGRATIONS = [
   gate,
   descent,
   openAiMethods,
+  pushedExports,
 ];
 export const MIGRATION_NAMES = MIGRATIONS.map(({ name }) => name);
 

@@ -7,6 +7,7 @@ import { jobsOf } from '../support/jobs.ts';
 import { processesOf } from '../support/processes.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, until } from '../support/service.ts';
+import { onSmallDisk } from '../support/small-disk.ts';
 
 interface Shown {
   id: number;
@@ -55,7 +56,7 @@ describe('exports of a trained model', function () {
     (await processesOf(service.env.home)).find(({ command }) => command.includes('trainer.export_model'));
 
   it('are made once, proven by llama.cpp, and downloaded by name and in ranges', async () => {
-    // Leave UNIQUE (run_id, format, quantization) out of 0022-exports.ts and there are two.
+    // Leave exports_wanted out of 0029-pushed-exports.ts, and there are two.
     const both = await Promise.all([ask('q8_0'), ask('q8_0')]);
     assert.deepEqual(both.map(({ status }) => status).sort(), [200, 201], JSON.stringify(both));
     const id = Number(both[0].body.id);
@@ -95,6 +96,26 @@ describe('exports of a trained model', function () {
     assert.deepEqual(await readdir(join(exports, String(id))), ['Modelfile', done.files[0]?.path]);
   });
 
+  it('wait for room on a full disk, and say how much they need', async () => {
+    // Take require_room out of make (trainer/exports/gguf_file.py), and what waits is not said in bytes.
+    const folder = join(service.env.home, 'runs', '1', 'exports');
+    await onSmallDisk(folder, '64k', async (disk) => {
+      const id = Number((await ask('q6_k')).body.id);
+      const waiting = await until('why it waits', async () => {
+        const { body } = await service.call('GET', `${path}/${id}`);
+        return (body.waiting_for ?? body.error_message) as string | null;
+      });
+      assert.match(
+        waiting,
+        /^This run needs about 0\.\d+ GB on the disk of .* \(the exported file\), and 0\.00 GB are free\. Make room/,
+      );
+      await disk.resize('100m');
+      const done = await ended(id);
+      assert.equal(done.status, 'completed', String(done.error_message));
+      assert.equal((await service.call('DELETE', `${path}/${id}`)).status, 204);
+    });
+  });
+
   it('end when they are deleted', async () => {
     // Let removeExport (src/runs/run-folder.ts) do nothing, and the folder stays.
     const id = Number((await ask('q4_k_m')).body.id);
@@ -116,6 +137,11 @@ describe('exports of a trained model', function () {
     // Make format a string in ExportCreate (src/api/runs/export-schema.ts), and it is taken.
     const { status, body } = await service.call('POST', path, { format: 'awq' });
     assert.equal(status, 422);
-    assert.match(JSON.stringify(body), /gguf/);
+    assert.match(
+      String(body.detail),
+      /^format is "awq": no library that makes and loads it runs beside .* Take gguf, or merged_4bit\.$/,
+    );
+    const { body: unknown } = await service.call('POST', path, { format: 'onnx' });
+    assert.match(String(unknown.detail), /^format is "onnx": must be .*"gguf_adapter"/);
   });
 });
