@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { settledPool } from '../support/hosts.ts';
 import { jobsOf } from '../support/jobs.ts';
@@ -131,6 +131,27 @@ describe('exports of a trained model', function () {
     assert.equal(again.status, 201);
     assert.notEqual(again.body.id, id);
     assert.equal((await service.call('DELETE', `${path}/${again.body.id}`)).status, 204);
+  });
+
+  it('of what there is no such file of are refused by the request', async () => {
+    // Take either refusal out of requireExportable (src/commands/exports/exports.ts), and it is a 201.
+    const adapter = await service.call('POST', path, { format: 'gguf_adapter' });
+    assert.equal(adapter.status, 400);
+    assert.match(
+      String(adapter.body.detail),
+      /^Run 1 is of the type standard and trained all weights: there is no adapter\./,
+    );
+    const names = await readdir(service.env.modelCache, { recursive: true });
+    const file = join(service.env.modelCache, names.find((name) => name.endsWith('/config.json')) ?? '');
+    const config = await readFile(file, 'utf8');
+    await writeFile(file, JSON.stringify({ ...JSON.parse(config), architectures: ['DogeForCausalLM'] }));
+    const { status, body } = await ask('q5_k_m');
+    await writeFile(file, config);
+    assert.equal(status, 400, JSON.stringify(body));
+    assert.match(
+      String(body.detail),
+      /^The model's architecture is DogeForCausalLM, which llama\.cpp's converter does not know/,
+    );
   });
 
   it('of a Hugging Face format that is not there are refused with those that are', async () => {

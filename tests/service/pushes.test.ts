@@ -182,6 +182,18 @@ describe('a trained model that is pushed to a hub', function () {
     assert.ok((await hub.set()).newest[`${NAME}@v2`]);
   });
 
+  it('can be had in 4 bits as well, which transformers has loaded', async () => {
+    // Set needsPackages of merged_4bit (src/models/exports/export.ts), and it waits for packages that it does not need; leave it out of FORMATS
+    // (trainer/exports/formats.py), and there is no program for it.
+    const { status, body } = await service.call('POST', path, { format: 'merged_4bit' });
+    assert.equal(status, 201, JSON.stringify(body));
+    const done = await ended(Number(body.id));
+    assert.equal(done.status, 'completed', String(done.error_message));
+    assert.match(String(done.verification_summary), /^transformers loads the model\. It answers \d+ of \d+ held-out/);
+    const config = await service.call('GET', `${path}/${done.id}/files/config.json`);
+    assert.equal((config.body.quantization_config as { bnb_4bit_quant_type: string }).bnb_4bit_quant_type, 'nf4');
+  });
+
   it('is not another model that lies in its place', async () => {
     // Take require_published out of make (trainer/exports/hub.py), and it is pushed.
     const card = join(output, 'README.md');

@@ -1,34 +1,33 @@
 import { isRepository, isRevision } from '../../base-models/model-cache.ts';
-import { EXPORTS, type ExportChoices, type ExportFormat } from '../../models/exports/export.ts';
+import { EXPORT_FORMATS, EXPORTS, type ExportChoices, type ExportFormat } from '../../models/exports/export.ts';
 import type { Env } from '../../platform/env.ts';
 import { UserError } from '../../platform/failure.ts';
 
-/** Of which no export has both: what was asked for, and what a format takes. */
-const CHOICES = ['quantization', 'repository', 'revision', 'private'] as const;
+type Asked = { format: ExportFormat } & { [Name in keyof ExportChoices]?: ExportChoices[Name] | undefined };
 
 /**
  * What an export is asked for with: as given, and as its format has it where nothing was given.
  * @throws UserError for what the format does not know, needs, or cannot have
  */
-export function chosenFor(
-  { format, ...given }: { format: ExportFormat } & { [Name in keyof ExportChoices]?: ExportChoices[Name] | undefined },
-  env: Pick<Env, 'isHubOffline'>,
-): ExportChoices {
-  const { choices } = EXPORTS[format];
-  const chosen = Object.fromEntries(
-    CHOICES.map((name) => {
-      if (name in choices) return [name, given[name] ?? choices[name]];
-      if (given[name] === undefined) return [name, null];
-      const others = Object.keys(EXPORTS).filter((other) => name in EXPORTS[other as ExportFormat].choices);
-      throw refused(
-        name,
-        given[name],
-        `the format ${format} has none. Leave it out, or take format ${others.join(', ')}`,
-      );
-    }),
-  ) as unknown as ExportChoices;
-  if (format === 'hub') requirePushable(chosen, env);
+export function chosenFor(asked: Asked, env: Pick<Env, 'isHubOffline'>): ExportChoices {
+  const chosen = {
+    quantization: choiceOf(asked, 'quantization'),
+    repository: choiceOf(asked, 'repository'),
+    revision: choiceOf(asked, 'revision'),
+    private: choiceOf(asked, 'private'),
+  };
+  if (asked.format === 'hub') requirePushable(chosen, env);
   return chosen;
+}
+
+function choiceOf<Name extends keyof ExportChoices>(asked: Asked, name: Name): ExportChoices[Name] | null {
+  const { choices } = EXPORTS[asked.format];
+  const given = asked[name];
+  if (name in choices) return given ?? choices[name] ?? null;
+  if (given === undefined) return null;
+  const others = EXPORT_FORMATS.filter((format) => name in EXPORTS[format].choices);
+  const why = `the format ${asked.format} has none. Leave it out, or take format ${others.join(', ')}`;
+  throw refused(name, given, why);
 }
 
 function requirePushable({ repository, revision }: ExportChoices, env: Pick<Env, 'isHubOffline'>): void {
