@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from ..base_models.base_config import ADAPTER_CONFIG
-from ..platform.failures import BadInput
+from ..platform.failures import BadInput, first_line
 from ..runs.whole_checkpoints import ADAPTERS
 
 _LAYER = re.compile(r"base_model\.model\.(.+)\.lora_A\.weight")
@@ -60,7 +60,10 @@ def convert_adapter(base: Path, adapter: Path, target: Path, name: str) -> None:
 def _converted(converter, layer: str, rows):
     """The name of a layer's weights in the GGUF, and B as the converter orders their rows."""
     number = re.search(r"\.(\d+)\.", layer)
-    made = list(converter.modify_tensors(rows, f"{layer}.weight", int(number[1]) if number else None))
+    try:
+        made = list(converter.modify_tensors(rows, f"{layer}.weight", int(number[1]) if number else None))
+    except (NotImplementedError, ValueError, KeyError, TypeError, AssertionError, RuntimeError) as error:
+        raise BadInput(f"llama.cpp's converter refuses the adapter of {layer} ({first_line(error)}). {_INSTEAD}") from error
     if len(made) != 1 or made[0][1].shape != rows.shape:
         raise BadInput(f"llama.cpp's converter makes other matrices of {layer}, so its adapter would not fit them. {_INSTEAD}")
     return made[0]

@@ -1,5 +1,6 @@
 """A whole model in 4 bits (bitsandbytes' nf4), as transformers stores and loads it; a fresh process loads it and is compared with the model."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -26,11 +27,12 @@ def make(making: Making, wanted: dict) -> Made:
         model = making.merged(run)
     weights = sum(path.stat().st_size for path in files_of(model))
     require_room([(making.folder, int(_MOST_OF_16_BITS * weights), "the model in 4 bits")])
-    folder = making.fresh_export()
     making.tell("quantising")
-    _write_in_4_bits(model, folder)
-    with Reloaded(folder, making.run.threads) as exported:
+    made = making.once("in-4-bits", lambda draft: _write_in_4_bits(model, draft))
+    with Reloaded(made, making.run.threads) as exported:
         proof = compared(making, model, NF4, lambda context: exported)
+    folder = making.fresh_export()
+    shutil.copytree(made, folder, copy_function=os.link, dirs_exist_ok=True)
     return Made(listed(folder, {}), proof, [])
 
 

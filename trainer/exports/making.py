@@ -1,6 +1,7 @@
 """What every format of exports is made with: the run's model, a folder to work in, and who hears how far it is."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,20 +48,28 @@ class Making:
         if run.is_merged:
             return run.output_dir
         self.tell("merging")
-        target, draft = self.folder / "merged", self.folder / "merged.partial"
+
+        def write(folder: Path) -> None:
+            model, tokenizer = add_trained_lora(load_model(run.model_path), run.output_dir / "adapter"), load_tokenizer(run.output_dir)
+            trained = Trained(model, run.model_path, run.hyperparameters.seed)
+            trained.write(folder)
+            whole = replace(run, hyperparameters=replace(run.hyperparameters, merge=True))
+            write_beside_weights(whole.upon(run.model_path), folder, model, tokenizer, is_tied=not trained.untied)
+
+        return self.once("merged", write)
+
+    def once(self, name: str, write: Callable[[Path], None]) -> Path:
+        """A folder that `write` fills, unless an earlier attempt did: it is whole and durable from the moment on that it has its name."""
+        target, draft = self.folder / name, self.folder / f"{name}.partial"
         if target.is_dir():
             return target
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir()
-        model, tokenizer = add_trained_lora(load_model(run.model_path), run.output_dir / "adapter"), load_tokenizer(run.output_dir)
-        trained = Trained(model, run.model_path, run.hyperparameters.seed)
-        trained.write(draft)
-        whole = replace(run, hyperparameters=replace(run.hyperparameters, merge=True))
-        write_beside_weights(whole.upon(run.model_path), draft, model, tokenizer, is_tied=not trained.untied)
-        for path in draft.rglob("*"):
-            if path.is_file():
-                fsync(path)
+        write(draft)
+        for path in [*draft.rglob("*"), draft]:
+            fsync(path)
         draft.rename(target)
+        fsync(self.folder)
         return target
 
     def fresh_export(self) -> Path:

@@ -106,7 +106,7 @@ class Exports(Trainings):
         self.assertEqual(again["files"], found["files"])
 
     def test_an_adapter_alone_is_merged_first(self):
-        # Leave out trained.write in merged (trainer/export_model.py), and there are no weights.
+        # Leave out trained.write in merged (trainer/exports/making.py), and there are no weights.
         trained = self.fresh("trained")
         train_once(trained, training_type="lora", hyperparameters={**HYPERPARAMETERS, "merge": False})
         run = write_run_file(trained, task="check", training_type="lora", hyperparameters={**HYPERPARAMETERS, "merge": False})
@@ -122,7 +122,7 @@ class Exports(Trainings):
         self.assertEqual(listed, done.stdout)
 
     def test_an_architecture_that_the_converter_does_not_know_is_refused_before_anything_is_made(self):
-        # Leave out require_known in make (trainer/export_model.py), and the sentence is the converter's.
+        # Leave out require_known in make (trainer/exports/gguf_file.py), and the sentence is the converter's.
         model = self.shaped("doge")
         [found] = exported((self.whole("doge", model), self.work / "doge", "f16"))
         self.assertRegex(found["refused"], "architecture is DogeForCausalLM, which llama.cpp's converter does not know")
