@@ -167,3 +167,7 @@ class Exports(Trainings):
         config = json.loads((work / "export" / "config.json").read_text())
         self.assertEqual(config["quantization_config"]["bnb_4bit_quant_type"], "nf4")
         self.assertIn("tokenizer.json", [file["path"] for file in found["files"]])
+        # Leave the look for the target out of once (trainer/exports/making.py), and it is quantised again.
+        before = (work / "in-4-bits" / "model.safetensors").stat().st_ino
+        [again] = exported((whole, work, {"format": "merged_4bit"}))
+        self.assertEqual((again["files"], (work / "in-4-bits" / "model.safetensors").stat().st_ino), (found["files"], before))
