@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { settledPool } from '../support/hosts.ts';
 import { jobsOf } from '../support/jobs.ts';
@@ -99,6 +99,7 @@ describe('exports of a trained model', function () {
   it('wait for room on a full disk, and say how much they need', async () => {
     // Take require_room out of make (trainer/exports/gguf_file.py), and what waits is not said in bytes.
     const folder = join(service.env.home, 'runs', '1', 'exports');
+    await mkdir(folder, { recursive: true });
     await onSmallDisk(folder, '64k', async (disk) => {
       const id = Number((await ask('q6_k')).body.id);
       const waiting = await until('why it waits', async () => {
