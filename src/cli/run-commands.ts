@@ -79,13 +79,26 @@ export function addLooks(program: Command): void {
     .helpGroup('Look')
     .argument('<id>', ID, runNameOf)
     .summary(fetched)
-    .description('Have a model made into a file for where it is used, and compared with the model by llama.cpp.')
-    .addOption(new Option('--format <format>', 'of the file').choices(['gguf']).default('gguf'))
-    .addOption(
-      new Option('--quantization <bits>', 'f16 keeps all')
-        .choices(['f16', 'q8_0', 'q6_k', 'q5_k_m', 'q4_k_m'])
-        .default('q8_0'),
+    .description(
+      'Have a model made into a file for where it is used, and compared with the model; or pushed to a repository of the Hugging Face hub.',
     )
+    .addOption(
+      new Option('--format <format>', 'a file, or a push')
+        .choices(['gguf', 'gguf_adapter', 'merged_4bit', 'hub'])
+        .default('gguf'),
+    )
+    .addOption(
+      new Option('--quantization <bits>', 'of gguf: f16 keeps all (default: q8_0)').choices([
+        'f16',
+        'q8_0',
+        'q6_k',
+        'q5_k_m',
+        'q4_k_m',
+      ]),
+    )
+    .option('--repository <owner/name>', 'of hub: where to')
+    .option('--revision <branch>', 'of hub (default: main)')
+    .option('--public', 'of hub: others may see it')
     .option('--watch', 'until it has ended')
     .option('--download [dir]', 'and fetch its files')
     .action(

@@ -26,7 +26,8 @@ import * as sweeps from './migrations/0023-sweeps.ts';
 import * as gate from './migrations/0024-gate.ts';
 import * as descent from './migrations/0025-descent.ts';
 import * as openAiMethods from './migrations/0026-openai-methods.ts';
-import * as sweepsOfProjects from './migrations/0030-sweeps-of-projects.ts';
+import * as pushedExports from './migrations/0027-pushed-exports.ts';
+import * as sweepsOfProjects from './migrations/0028-sweeps-of-projects.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
 const MIGRATIONS = [
@@ -56,6 +57,7 @@ const MIGRATIONS = [
   gate,
   descent,
   openAiMethods,
+  pushedExports,
   sweepsOfProjects,
 ];
 export const MIGRATION_NAMES = MIGRATIONS.map(({ name }) => name);

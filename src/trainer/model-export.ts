@@ -14,14 +14,25 @@ export const VerificationSchema = z.object({
 });
 export type Verification = z.infer<typeof VerificationSchema>;
 
+/** What a push came to: where it is, and which files the repository did not have as they are here, or had beside them. */
+export const PushedSchema = z.object({
+  url: z.string(),
+  commit: z.string(),
+  sent: z.array(z.string()),
+  removed: z.array(z.string()),
+});
+export type Pushed = z.infer<typeof PushedSchema>;
+
 const ResultSchema = z.object({
   files: z.array(z.object({ path: z.string(), bytes: count, sha256: z.string() })),
-  verification: VerificationSchema,
+  /** Null where there is nothing to compare: the files are the model's own. */
+  verification: VerificationSchema.nullable(),
   warnings: z.array(z.string()),
+  pushed: PushedSchema.nullable(),
 });
 export type ExportResult = z.infer<typeof ResultSchema>;
 
-export const EXPORT_STAGES = ['merging', 'converting', 'quantising', 'verifying'] as const;
+export const EXPORT_STAGES = ['merging', 'converting', 'quantising', 'verifying', 'pushing'] as const;
 export type ExportStage = (typeof EXPORT_STAGES)[number];
 
 const EventSchema = z.discriminatedUnion('type', [
@@ -39,6 +50,8 @@ const EventSchema = z.discriminatedUnion('type', [
     kind: z.string(),
     message: z.string(),
     verification: VerificationSchema.nullable(),
+    /** What a hub asks for; null where it asks for nothing. */
+    retry_after_s: count.nullable(),
   }),
   ResultSchema.extend({ type: z.literal('done') }),
 ]);
@@ -50,14 +63,17 @@ export type ExportFailure = Extract<ExportEvent, { type: 'failed' }>;
 
 export interface ExporterOptions {
   python: string;
-  /** The folder with the packages of trainer/requirements-exports.txt. */
-  packages: string;
+  /** The folder with the packages of trainer/requirements-exports.txt; null where none of them is needed. */
+  packages: string | null;
   runFile: string;
   /** Of this export alone; what it publishes lies in its folder `export`. */
   work: string;
-  /** What its files are called by, before the quantization. */
+  /** What its files are called by. */
   name: string;
-  quantization: string;
+  /** The format, and what it is asked for with. */
+  wanted: { format: string } & Record<string, unknown>;
+  hubEndpoint: string;
+  isHubOffline: boolean;
   logFile: string;
   onEvent: (event: ExportEvent) => void;
 }
@@ -70,17 +86,23 @@ export interface Exporter {
 
 /** Starts to export a model, from behind the last stage that an earlier start finished. */
 export async function startExporter(options: ExporterOptions): Promise<Exporter> {
-  const { python, packages, runFile, work, name, quantization, logFile, onEvent } = options;
+  const { python, packages, runFile, work, name, wanted, hubEndpoint, isHubOffline, logFile, onEvent } = options;
   const child = await startPython({
     python,
     module: 'trainer.export_model',
-    arguments: [runFile, '--work', work, '--name', name, '--quantization', quantization],
+    arguments: [runFile, '--work', work, '--name', name, '--wanted', JSON.stringify(wanted)],
     logFile,
     hasEvents: true,
-    environment: { PYTHONPATH: packages },
+    environment: {
+      HF_ENDPOINT: hubEndpoint,
+      HF_HUB_OFFLINE: isHubOffline ? '1' : '0',
+      ...(packages === null ? {} : { PYTHONPATH: packages }),
+    },
   });
   const ended = followTold(child, EventSchema, logFile, 'The program that exports the model', onEvent).then((last) => {
-    if (typeof last === 'string') return { type: 'failed', kind: 'crash', message: last, verification: null } as const;
+    if (typeof last === 'string') {
+      return { type: 'failed', kind: 'crash', message: last, verification: null, retry_after_s: null } as const;
+    }
     if (last.type === 'failed' || last.type === 'done') return last;
     throw new Error(`An exporter that ends with ${last.type}.`);
   });

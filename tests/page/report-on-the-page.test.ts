@@ -243,7 +243,7 @@ describePage('the report on the page', (visit) => {
     await assertNoBarriers(visitor, 'exports of a run');
     const [gguf] = await Promise.all([page.waitForEvent('download'), file.click()]);
     assert.equal((await readFile(await save(gguf))).subarray(0, 4).toString(), 'GGUF');
-    await exports.getByRole('button', { name: 'Delete the export q8_0' }).click();
+    await exports.getByRole('button', { name: 'Delete the export gguf q8_0' }).click();
     await file.waitFor({ state: 'detached' });
   });
 

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { settledPool } from '../support/hosts.ts';
 import { jobsOf } from '../support/jobs.ts';
 import { processesOf } from '../support/processes.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, until } from '../support/service.ts';
+import { onSmallDisk } from '../support/small-disk.ts';
 
 interface Shown {
   id: number;
@@ -55,7 +56,7 @@ describe('exports of a trained model', function () {
     (await processesOf(service.env.home)).find(({ command }) => command.includes('trainer.export_model'));
 
   it('are made once, proven by llama.cpp, and downloaded by name and in ranges', async () => {
-    // Leave UNIQUE (run_id, format, quantization) out of 0022-exports.ts and there are two.
+    // Leave exports_wanted out of 0027-pushed-exports.ts, and there are two.
     const both = await Promise.all([ask('q8_0'), ask('q8_0')]);
     assert.deepEqual(both.map(({ status }) => status).sort(), [200, 201], JSON.stringify(both));
     const id = Number(both[0].body.id);
@@ -95,6 +96,27 @@ describe('exports of a trained model', function () {
     assert.deepEqual(await readdir(join(exports, String(id))), ['Modelfile', done.files[0]?.path]);
   });
 
+  it('wait for room on a full disk, and say how much they need', async () => {
+    // Take require_room out of make (trainer/exports/gguf_file.py), and what waits is not said in bytes.
+    const folder = join(service.env.home, 'runs', '1', 'exports');
+    await mkdir(folder, { recursive: true });
+    await onSmallDisk(folder, '64k', async (disk) => {
+      const id = Number((await ask('q6_k')).body.id);
+      const waiting = await until('why it waits', async () => {
+        const { body } = await service.call('GET', `${path}/${id}`);
+        return (body.waiting_for ?? body.error_message) as string | null;
+      });
+      assert.match(
+        waiting,
+        /^This run needs about 0\.\d+ GB on the disk of .* \(the exported file\), and 0\.00 GB are free\. Make room/,
+      );
+      await disk.resize('100m');
+      const done = await ended(id);
+      assert.equal(done.status, 'completed', String(done.error_message));
+      assert.equal((await service.call('DELETE', `${path}/${id}`)).status, 204);
+    });
+  });
+
   it('end when they are deleted', async () => {
     // Let removeExport (src/runs/run-folder.ts) do nothing, and the folder stays.
     const id = Number((await ask('q4_k_m')).body.id);
@@ -112,10 +134,36 @@ describe('exports of a trained model', function () {
     assert.equal((await service.call('DELETE', `${path}/${again.body.id}`)).status, 204);
   });
 
+  it('of what there is no such file of are refused by the request', async () => {
+    // Take either refusal out of requireExportable (src/commands/exports/exports.ts), and it is a 201.
+    const adapter = await service.call('POST', path, { format: 'gguf_adapter' });
+    assert.equal(adapter.status, 400);
+    assert.match(
+      String(adapter.body.detail),
+      /^Run 1 is of the type standard and trained all weights: there is no adapter\./,
+    );
+    const names = await readdir(service.env.modelCache, { recursive: true });
+    const file = join(service.env.modelCache, names.find((name) => name.endsWith('/config.json')) ?? '');
+    const config = await readFile(file, 'utf8');
+    await writeFile(file, JSON.stringify({ ...JSON.parse(config), architectures: ['DogeForCausalLM'] }));
+    const { status, body } = await ask('q5_k_m');
+    await writeFile(file, config);
+    assert.equal(status, 400, JSON.stringify(body));
+    assert.match(
+      String(body.detail),
+      /^The model's architecture is DogeForCausalLM, which llama\.cpp's converter does not know/,
+    );
+  });
+
   it('of a Hugging Face format that is not there are refused with those that are', async () => {
     // Make format a string in ExportCreate (src/api/runs/export-schema.ts), and it is taken.
     const { status, body } = await service.call('POST', path, { format: 'awq' });
     assert.equal(status, 422);
-    assert.match(JSON.stringify(body), /gguf/);
+    assert.match(
+      String(body.detail),
+      /^format is "awq": no library that makes and loads it runs beside .* Take gguf, or merged_4bit\.$/,
+    );
+    const { body: unknown } = await service.call('POST', path, { format: 'onnx' });
+    assert.match(String(unknown.detail), /^format is "onnx": must be .*"gguf_adapter"/);
   });
 });

@@ -49,6 +49,7 @@ describe('the export of a real model', function () {
     const wanted = ['f16', 'q4_k_m'].map((quantization) => ({
       run_file: run,
       work: join(folder, 'work'),
+      format: 'gguf',
       quantization,
     }));
     await mkdir(join(folder, 'work'));

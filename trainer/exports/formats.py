@@ -2,10 +2,22 @@
 
 from dataclasses import dataclass
 
+# Of each format (src/models/exports/export.ts has what each may be asked for with) the module here whose `make` makes it.
+FORMATS = {"gguf": "gguf_file", "gguf_adapter": "gguf_adapter", "merged_4bit": "four_bit_model", "hub": "hub"}
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How far an export may be from its model: `most_loss` is of the mean held-out loss, in nats a token."""
+
+    most_loss: float
+    # Whether it keeps 16 bits: answers must be equal then.
+    keeps_answers: bool = False
+
 
 @dataclass(frozen=True)
 class Quantization:
-    """`most_loss`: how far the mean held-out loss of an export may be from that of its model, in nats a token."""
+    """`most_loss`: as of Bounds."""
 
     # The number that general.file_type of a GGUF has for it (llama.cpp's enum llama_ftype).
     file_type: int
@@ -16,8 +28,11 @@ class Quantization:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it keeps 16 bits: answers must be equal then."""
         return self.most == "F16"
+
+    @property
+    def bounds(self) -> Bounds:
+        return Bounds(self.most_loss, self.is_whole)
 
 
 # The bounds are wide beside what is measured (docs/exports.md has figures): they find files that are wrong, not files that are coarse.
@@ -28,3 +43,6 @@ GGUF = {
     "q5_k_m": Quantization(17, "Q5_K", "Q6_K", 0.25),
     "q4_k_m": Quantization(15, "Q4_K", "Q6_K", 0.5),
 }
+
+# bitsandbytes' nf4: 4 bits and a scale for each 64 weights.
+NF4 = Bounds(0.5)

@@ -2,32 +2,29 @@
 
 import json
 import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..platform.failures import BadInput
+from .proof import Said
 
 # More than any difference of logits: the token that gets it is the one that is said.
 _FOR_SURE = 1e6
 _ANSWERS_WITHIN_S = 600
 
 
-@dataclass(frozen=True)
-class Said:
-    tokens: list[int]
-    # Whether it ended by itself: the last of `tokens` is one that ends answers.
-    has_ended: bool
-
-
 class LlamaCpp:
-    """Raises BadInput where llama.cpp does not load the file. `context`: the most tokens at a time."""
+    """Raises BadInput where llama.cpp does not load the file. `context`: the most tokens at a time; `adapter`: a GGUF that lies upon it."""
 
-    def __init__(self, path: Path, context: int, threads: int):
+    def __init__(self, path: Path, context: int, threads: int, adapter: Path | None = None):
         import xllamacpp as library
 
         choices = library.CommonParams()
         choices.model.path = str(path)
         choices.n_ctx = context
+        if adapter:
+            upon = library.CommonAdapterLoraInfo()
+            upon.path, upon.scale = str(adapter), 1.0
+            choices.lora_adapters = [upon]
         # Threads that look again and again whether others are done would take the time of trainings beside them.
         choices.cpuparams.poll = choices.cpuparams_batch.poll = 0
         choices.n_parallel, choices.cpuparams.n_threads = 1, threads
@@ -43,15 +40,17 @@ class LlamaCpp:
             raise BadInput(f"llama.cpp does not load the exported file ({error}). Its log is in that of the export.") from error
 
     def tokens_of(self, text: str) -> list[int]:
-        """Without what stands before every text; with the special tokens that are written in it."""
         return self._asked("/tokenize", content=text, add_special=False, parse_special=True)["tokens"]
 
     def goes_on(self, ids: list[int], most: int) -> Said:
-        """With the likeliest token each time."""
         said = self._asked("/completion", prompt=ids, n_predict=most, temperature=0, samplers=["temperature"], return_tokens=True)
         return Said(said["tokens"], said["stop_type"] == "eos")
 
-    def loss_of(self, ids: list[int], token: int) -> float | None:
+    def losses_of(self, ids: list[int], places: list[int]) -> dict[int, float]:
+        losses = {place: self._loss_of(ids[:place], ids[place]) for place in places}
+        return {place: loss for place, loss in losses.items() if loss is not None}
+
+    def _loss_of(self, ids: list[int], token: int) -> float | None:
         """Minus the logarithm of how likely `token` is behind `ids`. llama.cpp's server gives that of the token it chooses: it is made to choose this one,
         which does not change the figure. None for a token that is only part of a character: the server gives none."""
         choices = {"n_predict": 1, "temperature": 0, "samplers": ["temperature"], "n_probs": 1, "logit_bias": [[token, _FOR_SURE]]}

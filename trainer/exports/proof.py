@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
+from typing import Protocol
 
 from ..evaluation.held_out import HeldOutRow, losses_of, mean_loss
 from ..platform.failures import BadInput
 from ..tokens.encoding import IGNORED, Example
-from .formats import Quantization
-from .llama_cpp import LlamaCpp, Said
+from .formats import Bounds
 
 MOST_ROWS = 16
 MOST_ANSWER_TOKENS = 32
@@ -16,6 +16,26 @@ MOST_ANSWER_TOKENS = 32
 MOST_LOSS_TOKENS = 32
 # How much likelier, in nats, another token may be that the model itself says: computing in other precision turns such a choice around.
 NEARLY_AS_LIKELY = 0.05
+
+
+@dataclass(frozen=True)
+class Said:
+    tokens: list[int]
+    # Whether it ended by itself: the last of `tokens` is one that ends answers.
+    has_ended: bool
+
+
+class Exported(Protocol):
+    """An exported file, loaded by a program that uses such files."""
+
+    def tokens_of(self, text: str) -> list[int]:
+        """Without what stands before every text; with the special tokens that are written in it."""
+
+    def goes_on(self, ids: list[int], most: int) -> Said:
+        """With the likeliest token each time."""
+
+    def losses_of(self, ids: list[int], places: list[int]) -> dict[int, float]:
+        """By place, minus the logarithm of how likely the token there is behind those before it; without places of which the program tells nothing."""
 
 
 class NotTheSame(BadInput):
@@ -52,9 +72,9 @@ def _beginning(example: Example) -> Example:
     return example.cut(learnt[:MOST_LOSS_TOKENS][-1] + 1)
 
 
-def prove(asked: Asked, model, tokenizer, ends: list[int], exported: LlamaCpp, quantization: Quantization, tell: Callable[[float], None]) -> dict:
-    """What was found. `tell` is called with which part is done, from 0 to 1. Raises NotTheSame."""
-    found = {"rows": len(asked.rows), "answers": {"asked": 0, "equal": 0, "nearly": 0}, "loss": None, "most_difference": quantization.most_loss}
+def prove(asked: Asked, model, tokenizer, ends: list[int], exported: Exported, bounds: Bounds, tell: Callable[[float], None]) -> dict:
+    """What was found. `tell` hears which part is done, from 0 to 1. Raises NotTheSame."""
+    found = {"rows": len(asked.rows), "answers": {"asked": 0, "equal": 0, "nearly": 0}, "loss": None, "most_difference": bounds.most_loss}
     for text in asked.questions:
         if exported.tokens_of(text) != tokenizer(text, add_special_tokens=False)["input_ids"]:
             raise NotTheSame(
@@ -70,7 +90,7 @@ def prove(asked: Asked, model, tokenizer, ends: list[int], exported: LlamaCpp, q
             found["answers"][kind] += 1
         tell(0.5 * number / len(asked.questions))
     other = found["answers"]["asked"] - found["answers"]["equal"] - found["answers"]["nearly"]
-    if quantization.is_whole and other:
+    if bounds.keeps_answers and other:
         raise NotTheSame(
             f"The exported file gives other answers than its model to {other} of {found['answers']['asked']} held-out questions, though it has all of its 16 bits: it is not the same model. "
             "Use the trained model in safetensors instead.",
@@ -81,9 +101,9 @@ def prove(asked: Asked, model, tokenizer, ends: list[int], exported: LlamaCpp, q
         raise NotTheSame("llama.cpp gives no loss of any held-out answer: each of their tokens is a part of a character alone. Hold out other rows.", found)
     of_model, of_file, tokens = mean_loss(losses_of(model, tokenizer.pad_token_id, rows, 1)), sum(losses) / len(losses), len(losses)
     found["loss"] = {"model": of_model, "exported": of_file, "difference": of_file - of_model, "tokens": tokens}
-    if not abs(of_file - of_model) <= quantization.most_loss:
+    if not abs(of_file - of_model) <= bounds.most_loss:
         raise NotTheSame(
-            f"The exported file's loss on {len(asked.rows)} rows is {of_file:.3f}, and its model's {of_model:.3f}: they may differ by {quantization.most_loss:g} in this quantization. "
+            f"The exported file's loss on {len(asked.rows)} rows is {of_file:.3f}, and its model's {of_model:.3f}: they may differ by {bounds.most_loss:g} in this format. "
             "Export the model in more bits, or use it in safetensors.",
             found,
         )
@@ -108,13 +128,13 @@ def _compared(model, ids: list[int], said: Said, ends: list[int]) -> str:
     return "equal"
 
 
-def _losses_of(exported: LlamaCpp, rows: list[HeldOutRow], tell: Callable[[float], None]) -> tuple[list[float], list[HeldOutRow]]:
-    """The losses of the answers' tokens, as far as llama.cpp gives them, and the rows with labels for those alone."""
+def _losses_of(exported: Exported, rows: list[HeldOutRow], tell: Callable[[float], None]) -> tuple[list[float], list[HeldOutRow]]:
+    """The losses of the answers' tokens, as far as the program gives them, and the rows with labels for those alone."""
     losses, told = [], []
     for number, row in enumerate(rows, start=1):
         [example] = row.examples
         places = [place for place, label in enumerate(example.labels) if label != IGNORED and place > 0]
-        found = {place: loss for place in places if (loss := exported.loss_of(example.ids[:place], example.ids[place])) is not None}
+        found = exported.losses_of(example.ids, places)
         losses += found.values()
         labels = [example.ids[place] if place in found else IGNORED for place in range(len(example.ids))]
         told += [replace(row, examples=[replace(example, labels=labels)])] if found else []

@@ -31,7 +31,7 @@ folder = "."  # That of the model.
 tokenizer = AutoTokenizer.from_pretrained(folder)
 base = AutoModelForCausalLM.from_pretrained({base}, dtype="auto", device_map="auto")
 base.generation_config = GenerationConfig.from_pretrained(folder)  # Where its answers end.
-model = PeftModel.from_pretrained(base, folder + "/adapter")"""
+model = PeftModel.from_pretrained(base, folder, subfolder="adapter")"""
 
 
 SEARCH = """\

@@ -4,6 +4,7 @@ The rules of the file are Ollama's (docs.ollama.com/modelfile): a text in quotes
 """
 
 import json
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -26,17 +27,25 @@ _PENALTY = "repetition_penalty"
 _UNKNOWN = {"no_repeat_ngram_size": 0, "num_beams": 1, "epsilon_cutoff": 0.0, "eta_cutoff": 0.0, "bad_words_ids": None, "suppress_tokens": None}
 
 
-def write_modelfile(model: Path, gguf_name: str, folder: Path) -> list[str]:
+@dataclass(frozen=True)
+class UponBase:
+    """An adapter that lies upon the GGUF of its base: its own GGUF, and the base's folder, which has the config.json."""
+
+    gguf_name: str
+    base: Path
+
+
+def write_modelfile(model: Path, gguf_name: str, folder: Path, adapter: UponBase | None = None) -> list[str]:
     """Writes `Modelfile` into `folder`, for the GGUF `gguf_name` there of the model in the folder `model` (config.json, tokenizer, generation_config.json).
     Returns what could not be made equal, a sentence each; none where nothing is lost. Raises BadInput where the model's tokenizer does not load."""
     tokenizer = load_tokenizer(model)
     text, told = template_of(tokenizer, adds_beginning(tokenizer, folder / gguf_name))
     generation = _generation_config(model)
-    lines = [f"FROM ./{gguf_name}"]
+    lines = [f"FROM ./{gguf_name}", *([f"ADAPTER ./{adapter.gguf_name}"] if adapter else [])]
     if text is not None:
         lines.append(f'TEMPLATE """{text}"""')
     lines += [f"PARAMETER stop {_quoted(stop)}" for stop in stops_of(tokenizer, generation)]
-    parameters, told_of_parameters = parameters_of(generation, config_in(model))
+    parameters, told_of_parameters = parameters_of(generation, config_in(adapter.base if adapter else model))
     lines += [f"PARAMETER {name} {value}" for name, value in parameters.items()]
     (folder / MODELFILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
     return told + told_of_parameters

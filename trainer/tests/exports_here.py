@@ -1,23 +1,23 @@
 """python -m trainer.tests.exports_here, with a JSON list of exports on standard input: makes them one after another in one process, whose PYTHONPATH has the
 packages of exports, and prints what became of each as a line of JSON. (In the process of the other tests these packages would lie before the trainer's own.)"""
 
-import argparse
 import json
 import sys
 from pathlib import Path
 
-from ..export_model import Export
+from ..export_model import make
+from ..exports.making import Making
 from ..platform.failures import BadInput
 from ..runs.run_file import read_run_file
 from .support import Recorder
 
 
 def made(wanted: dict) -> dict:
-    chosen = argparse.Namespace(work=Path(wanted["work"]), name="tuned", quantization=wanted["quantization"])
-    chosen.work.mkdir(exist_ok=True)
+    work = Path(wanted.pop("work"))
+    work.mkdir(exist_ok=True)
     events = Recorder()
     try:
-        result = Export(read_run_file(Path(wanted["run_file"])), chosen, events).make()
+        result = vars(make(Making(read_run_file(Path(wanted.pop("run_file"))), work, "tuned", events), wanted))
     except BadInput as failure:
         result = {"refused": str(failure), "verification": getattr(failure, "found", None)}
     return {**result, "stages": list(dict.fromkeys(event["stage"] for event in events.of("stage")))}

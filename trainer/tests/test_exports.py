@@ -24,9 +24,10 @@ def packages() -> str:
     return found[-1]
 
 
-def exported(*wanted: tuple[Path, Path, str]) -> list[dict]:
-    """What became of exports, each of a run file, in a folder, with a quantization."""
-    given = [{"run_file": str(run_file), "work": str(work), "quantization": quantization} for run_file, work, quantization in wanted]
+def exported(*wanted: tuple[Path, Path, str | dict]) -> list[dict]:
+    """What became of exports, each of a run file, in a folder, as GGUF with a quantization, or as what it is asked for with."""
+    choices = [chosen if isinstance(chosen, dict) else {"format": "gguf", "quantization": chosen} for _, _, chosen in wanted]
+    given = [{"run_file": str(run_file), "work": str(work), **chosen} for (run_file, work, _), chosen in zip(wanted, choices)]
     done = subprocess.run(
         [sys.executable, "-m", "trainer.tests.exports_here"], input=json.dumps(given), text=True, capture_output=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": packages()}
     )
@@ -108,7 +109,7 @@ class Exports(Trainings):
     def test_an_adapter_alone_is_merged_first(self):
         import torch
 
-        # Leave out trained.write in merged (trainer/export_model.py), and there are no weights; whole_parameters in merging.py, and the embeddings are the base's.
+        # Leave out trained.write in merged (trainer/exports/making.py), and there are no weights; whole_parameters in merging.py, and the embeddings are the base's.
         chosen = {**HYPERPARAMETERS, "merge": False, "modules_to_save": ["embed_tokens"]}
         trained = self.fresh("trained")
         train_once(trained, training_type="lora", hyperparameters=chosen)
@@ -119,10 +120,63 @@ class Exports(Trainings):
         learnt = Tensors(trained / "output" / "adapter").read("base_model.model.model.embed_tokens.weight")
         self.assertTrue(torch.allclose(Tensors(self.work / "adapter" / "merged").read("model.embed_tokens.weight").float(), learnt, rtol=0.01))
 
+    def test_the_list_names_those_that_the_pinned_converter_knows(self):
+        # Take a line out of converter_architectures.txt.
+        listed = (ROOT / "trainer" / "exports" / "converter_architectures.txt").read_text(encoding="utf-8")
+        code = "from conversion import TEXT_MODEL_MAP; print(*sorted(TEXT_MODEL_MAP), sep='\\n')"
+        done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True, env={**os.environ, "PYTHONPATH": packages()})
+        self.assertEqual(listed, done.stdout)
+
     def test_an_architecture_that_the_converter_does_not_know_is_refused_before_anything_is_made(self):
-        # Leave out require_known in make (trainer/export_model.py), and the sentence is the converter's.
+        # Leave out require_known in make (trainer/exports/gguf_file.py), and the sentence is the converter's.
         model = self.shaped("doge")
         [found] = exported((self.whole("doge", model), self.work / "doge", "f16"))
         self.assertRegex(found["refused"], "architecture is DogeForCausalLM, which llama.cpp's converter does not know")
         self.assertEqual(found["stages"], [])
         self.assertEqual(list((self.work / "doge").iterdir()), [])
+
+    def test_an_adapter_lies_upon_a_gguf_of_its_base(self):
+        # Leave out what the converter does to the rows of B in _converted (trainer/exports/adapter_conversion.py): the answers are others.
+        # As much as it can of the layers whose rows are put in another order.
+        strong = {"learning_rate": 0.1, "lora_alpha": 64, "max_steps": 12, "lora_target_modules": ["q_proj", "k_proj"]}
+        choices = {**HYPERPARAMETERS, "merge": False, "use_rslora": True, **strong}
+        trained = self.fresh("adapted")
+        train_once(trained, training_type="lora", hyperparameters=choices)
+        run = write_run_file(trained, task="check", training_type="lora", hyperparameters=choices)
+        [found] = exported((run, self.work / "upon-base", {"format": "gguf_adapter"}))
+        self.assertEqual(found.get("refused"), None)
+        self.assertLess(abs(found["verification"]["loss"]["difference"]), 0.001)
+        self.assertEqual([file["path"] for file in found["files"]], ["tuned-adapter.gguf", "Modelfile"])
+        self.assertEqual((self.work / "upon-base" / "export" / "Modelfile").read_text().splitlines()[:2], ["FROM ./base.gguf", "ADAPTER ./tuned-adapter.gguf"])
+        self.assertIn("put a GGUF of", found["warnings"][0])
+
+    def test_adapters_that_a_gguf_cannot_hold_are_refused(self):
+        # Take use_dora out of require_sayable (trainer/exports/adapter_conversion.py): llama.cpp adds something else than peft.
+        whole = self.whole("no-adapter", model_path())
+        choices = {**HYPERPARAMETERS, "merge": False, "use_dora": True}
+        trained = self.fresh("dora")
+        train_once(trained, training_type="lora", hyperparameters=choices)
+        dora = write_run_file(trained, task="check", training_type="lora", hyperparameters=choices)
+        # Merged, since its adapter is of no use upon the base. What it began from is not read.
+        started = {"kind": "model", "path": str(model_path()), "name": "run 1 of job 1", "sha256": "0" * 64}
+        other = write_run_file(self.fresh("upon-other"), task="check", training_type="lora", start=started)
+        found = exported(*((run, self.work / f"refused-{number}", {"format": "gguf_adapter"}) for number, run in enumerate((whole, dora, other))))
+        self.assertRegex(found[0]["refused"], "trained all weights: it has no adapter .*Export the model as gguf instead")
+        self.assertRegex(found[1]["refused"], "The adapter has use_dora .*which a GGUF of adapters has nothing for")
+        self.assertEqual(found[1]["stages"], [])
+        self.assertRegex(found[2]["refused"], "The run began from run 1 of job 1, and its adapter lies upon those weights: it has no adapter for a GGUF of")
+
+    def test_a_model_in_4_bits_is_loaded_by_a_fresh_process(self):
+        # Write the model as it is (leave quantization_config out of _write_in_4_bits, trainer/exports/four_bit_model.py): bitsandbytes found nothing to do.
+        whole = self.whole("in-4-bits", model_path())
+        work = self.work / "in-4-bits"
+        [found] = exported((whole, work, {"format": "merged_4bit"}))
+        self.assertEqual(found.get("refused"), None)
+        self.assertLess(abs(found["verification"]["loss"]["difference"]), 0.3)
+        config = json.loads((work / "export" / "config.json").read_text())
+        self.assertEqual(config["quantization_config"]["bnb_4bit_quant_type"], "nf4")
+        self.assertIn("tokenizer.json", [file["path"] for file in found["files"]])
+        # Leave the look for the target out of once (trainer/exports/making.py), and it is quantised again.
+        before = (work / "in-4-bits" / "model.safetensors").stat().st_ino
+        [again] = exported((whole, work, {"format": "merged_4bit"}))
+        self.assertEqual((again["files"], (work / "in-4-bits" / "model.safetensors").stat().st_ino), (found["files"], before))

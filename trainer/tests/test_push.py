@@ -6,8 +6,9 @@ from unittest import mock
 from huggingface_hub import constants
 
 from ..base_models.hub import HubAway
-from ..outputs.push import push
-from ..platform.failures import BadInput, MachineFailed
+from ..exports.hub import card_for_hub
+from ..outputs.push import Target, push
+from ..platform.failures import BadInput
 from .hub_server import READER, TOKEN, Hub
 
 NAME = "bob/far"
@@ -38,7 +39,12 @@ class Pushing(unittest.TestCase):
         (self.folder / name).write_text(text)
 
     def push(self, name: str = NAME, token: str | None = TOKEN, **more):
-        return push(self.folder, name, token, self.hub.address, **more)
+        files = {path.relative_to(self.folder).as_posix(): path for path in sorted(self.folder.rglob("*")) if path.is_file()}
+        told: list[float] = []
+        pushed = push(files, Target(name, endpoint=self.hub.address, **more), token, told.append)
+        self.assertEqual(told, sorted(told))
+        self.assertEqual(told[-1:], [1.0] if pushed.sent else [])
+        return pushed
 
     def newest(self) -> dict[str, bytes]:
         return {name: content for name, content in self.hub.repositories[NAME][-1].items() if name != ".gitattributes"}
@@ -79,7 +85,7 @@ class Pushing(unittest.TestCase):
 
     def test_a_push_that_broke_off_goes_on_behind_what_arrived(self):
         self.hub.fails = {f"POST /api/models/{NAME}/commit": 503}
-        with self.assertRaisesRegex(HubAway, "fails for now .HTTP 503.. Push again later"):
+        with self.assertRaisesRegex(HubAway, "fails for now .HTTP 503.. The push goes on by itself"):
             self.push()
         self.assertEqual((len(self.sent()), self.newest()), (2, {}))
         self.hub.fails = {}
@@ -97,9 +103,38 @@ class Pushing(unittest.TestCase):
         self.push()
         self.write("model.safetensors", "v")
         self.hub.before_commit = lambda: self.hub.repositories[NAME].append({"model.safetensors": b"theirs"})
-        # Leave parent_commit out: theirs is replaced.
-        self.assertRegex(self.refusal(), "was changed meanwhile .*Look at it, and push again")
+        # Leave parent_commit out of _committed: theirs is replaced.
+        self.assertRegex(self.refusal(), "was changed meanwhile .*Look at it, and ask for the export again")
         self.assertEqual(self.hub.repositories[NAME][-1], {"model.safetensors": b"theirs"})
+
+    def test_another_attempt_at_the_same_may_be_faster(self):
+        self.push()
+        self.write("model.safetensors", "v")
+        self.hub.before_commit = lambda: self.hub.repositories[NAME].append(self.here())
+        # Let _committed raise whatever it is refused with: the push fails, though all of it is there.
+        self.assertEqual(self.push().commit, f"{2:040d}")
+
+    def test_a_branch_of_its_own_leaves_the_others_alone(self):
+        self.push()
+        self.write("model.safetensors", "v")
+        # Leave `revision` out of create_commit (_committed): the commit goes to main.
+        pushed = self.push(branch="v2")
+        self.assertEqual(pushed.url, f"{self.hub.address}/{NAME}/tree/v2")
+        self.assertEqual(self.newest()["model.safetensors"], b"w" * 3000)
+        self.assertEqual(self.hub.repositories[f"{NAME}@v2"][-1]["model.safetensors"], b"v")
+        self.assertEqual(self.push(branch="v2").sent, [])
+
+    def test_a_card_names_what_a_hub_knows(self):
+        card = "---\nbase_model: /models/mine\nlicense: mit\ndatasets:\n- My data\n---\n\n# Far\n"
+        self.write("README.md", card)
+        # Leave the cause out of _in_words: it is tried again for ever.
+        self.assertRegex(self.refusal(), 'refuses the model card. It says: .*"base_model" with value "/models/mine" is not valid')
+        # Keep either in card_for_hub: it is refused.
+        self.write("README.md", card_for_hub(card, None))
+        self.push()
+        self.assertEqual(self.newest()["README.md"], b"---\nlicense: mit\n---\n\n# Far\n")
+        usage = 'base_model: org/base\nlibrary_name: peft\n---\nfolder = "."  # That of the model.\n'
+        self.assertEqual(card_for_hub(f"---\n{usage}", NAME), "---\n" + usage.replace('"."  # That of the model.', '"bob/far"'))
 
     def test_a_private_model_is_not_pushed_where_all_can_see_it(self):
         self.push(private=False)
@@ -116,15 +151,23 @@ class Pushing(unittest.TestCase):
 
         self.hub.before_commit = damaged
         # Take the second look out of push: nobody knows.
-        with self.assertRaisesRegex(MachineFailed, "has other contents of adapter/adapter_model.safetensors, model.safetensors in bob/far than were sent"):
-            self.push()
+        self.assertRegex(self.refusal(), "has other contents of adapter/adapter_model.safetensors, model.safetensors in bob/far than were sent")
 
     def test_what_a_person_can_do_is_said(self):
-        self.assertRegex(self.refusal(token=None), "Nothing is pushed to .* without a token. Make one that may write at .*, and set HF_TOKEN to it")
+        self.assertRegex(self.refusal(token=None), "Nothing is pushed to .* without a token. Make one that may write at .*, set HF_TOKEN to it for the host agent")
         self.assertRegex(self.refusal(token="hf_gone"), r"does not know the token \(HTTP 401\). Make a new one")
         self.assertRegex(self.refusal(token=READER), r"may not write to bob/far on .* \(HTTP 403\).*YOUR_NAME/far")
         self.assertRegex(self.refusal("no name/at all/"), "is no name of a repository")
         self.assertEqual(self.hub.repositories, {})
+        # Say nothing of what the hub says in _refused: nobody knows that it is about room, not rights.
+        self.hub.fails = {"POST /api/repos/create": 403}
+        self.hub.says = "No room left, see https://hub/plans?key=secret, hf_writes"
+        self.assertRegex(self.refusal(), r"\(HTTP 403\)\. It says: No room left, see … …\. Take one that may write")
+        self.hub.fails = {f"POST /api/models/{NAME}/commit": 429}
+        with self.assertRaisesRegex(HubAway, "asks for fewer requests") as busy:
+            self.push()
+        self.assertEqual(busy.exception.retry_after_s, 7)
+        self.hub.fails = {}
         with mock.patch.object(constants, "HF_HUB_OFFLINE", True):
             self.assertRegex(self.refusal(), "HF_HUB_OFFLINE is set")
         self.hub.close()

@@ -8,9 +8,7 @@ import {
 import type { ModelDownload } from '../../models/base-models/model-download.ts';
 import type { Env } from '../../platform/env.ts';
 import { type DownloadEvent, type DownloadFailure, startDownloader } from '../../trainer/model-download.ts';
-
-/** How often progress is written to the row, and the row is asked whether to go on. */
-const LOOK_EVERY_MS = 1_000;
+import { whileWanted } from '../while-wanted.ts';
 
 interface AttemptOptions {
   env: Env;
@@ -48,30 +46,8 @@ export class Attempt {
       logFile: join(env.home, 'logs', `download-${id}.log`),
       onEvent: (event) => this.#hear(event),
     });
-    let isWanted = true;
-    let looking = Promise.resolve();
-    const look = async () => {
-      isWanted = await this.#tell();
-      if (!isWanted) child.kill();
-    };
-    // While the database is away, progress waits for the next look; the download goes on.
-    const timer = setInterval(() => {
-      looking = looking.then(look).catch(() => {});
-    }, LOOK_EVERY_MS);
-    stop.addEventListener('abort', child.kill, { once: true });
-    if (stop.aborted) child.kill();
-    try {
-      const failure = await child.ended;
-      clearInterval(timer);
-      await looking;
-      if (stop.aborted) throw stop.reason;
-      if (!isWanted || !(await this.#tell())) return 'not wanted';
-      return failure ?? 'done';
-    } finally {
-      clearInterval(timer);
-      stop.removeEventListener('abort', child.kill);
-      child.kill();
-    }
+    const ended = await whileWanted(child, stop, () => this.#tell());
+    return ended === null ? 'not wanted' : (ended.end ?? 'done');
   }
 
   #hear(event: DownloadEvent): void {

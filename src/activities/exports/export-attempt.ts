@@ -7,9 +7,7 @@ import {
   type ExportStage,
   startExporter,
 } from '../../trainer/model-export.ts';
-
-/** How often progress is written to the row, and the row is asked whether to go on. */
-const LOOK_EVERY_MS = 1_000;
+import { whileWanted } from '../while-wanted.ts';
 
 /**
  * One process that exports, and the row that says how far it is and whether it is wanted.
@@ -21,7 +19,6 @@ export async function attempt({
   ...options
 }: Omit<ExporterOptions, 'onEvent'> & { exportId: number }): Promise<ExportDone | ExportFailure | null> {
   const context = Context.current();
-  const stop = context.cancellationSignal;
   let now: { stage: ExportStage | null; progress: number | null } = { stage: null, progress: null };
   const exporter = await startExporter({
     ...options,
@@ -31,27 +28,6 @@ export async function attempt({
       context.heartbeat(now);
     },
   });
-  let isWanted = true;
-  let looking = Promise.resolve();
-  const look = async () => {
-    isWanted = await noteStage(exportId, now);
-    if (!isWanted) exporter.kill();
-  };
-  // While the database is away, progress waits for the next look; the export goes on.
-  const timer = setInterval(() => {
-    looking = looking.then(look).catch(() => {});
-  }, LOOK_EVERY_MS);
-  stop.addEventListener('abort', exporter.kill, { once: true });
-  if (stop.aborted) exporter.kill();
-  try {
-    const end = await exporter.ended;
-    clearInterval(timer);
-    await looking;
-    if (stop.aborted) throw stop.reason;
-    return isWanted && (await noteStage(exportId, now)) ? end : null;
-  } finally {
-    clearInterval(timer);
-    stop.removeEventListener('abort', exporter.kill);
-    exporter.kill();
-  }
+  const ended = await whileWanted(exporter, context.cancellationSignal, () => noteStage(exportId, now));
+  return ended?.end ?? null;
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import pLimit from 'p-limit';
 import { readMixtureManifest } from '../../datasets/mixture.ts';
-import { Export } from '../../models/exports/export.ts';
+import { choicesOf, EXPORTS, Export } from '../../models/exports/export.ts';
 import { beginExport, completeExport, failExport, noteExportTrouble } from '../../models/exports/export-transitions.ts';
 import { Run } from '../../models/runs/run.ts';
 import { trainerHyperparameters } from '../../models/runs/run-spec.ts';
@@ -19,10 +19,9 @@ import { commonFields, knownManifestSha256 } from '../runs/train-model.ts';
 import { attempt } from './export-attempt.ts';
 
 const HEARTBEATS_IN_TIMEOUT = 3;
-/** Each needs the model in memory twice. */
-const MOST_AT_ONCE = 1;
 /** What ends the program so often says something about the model, or about this machine. */
 const MOST_CRASHES = 4;
+const DELETED: ExportEnd = { status: 'deleted', message: 'It was deleted.' };
 const CRASHES = ['crash', 'out_of_memory'];
 
 /**
@@ -30,7 +29,9 @@ const CRASHES = ['crash', 'out_of_memory'];
  * one works in the same folder, and does not make again what is whole there.
  */
 export function createMakeExport(env: Env, python: () => Promise<string>, packages: () => Promise<string>) {
-  const oneAtATime = pLimit(MOST_AT_ONCE);
+  // Each needs the model in memory twice; but for those that wait for others' machines.
+  const ofMemory = pLimit(1);
+  const ofNetwork = pLimit(1);
   return async function makeExport({ exportId }: ExportRef): Promise<ExportEnd> {
     const context = Context.current();
     const beat = setInterval(
@@ -38,20 +39,24 @@ export function createMakeExport(env: Env, python: () => Promise<string>, packag
       (context.info.heartbeatTimeoutMs ?? 30_000) / HEARTBEATS_IN_TIMEOUT,
     );
     try {
-      return await oneAtATime(async () => {
+      const wanted = await Export.findByPk(exportId);
+      if (wanted === null) return DELETED;
+      const { needsPackages, isOfNetwork } = EXPORTS[wanted.format];
+      return await (isOfNetwork ? ofNetwork : ofMemory)(async () => {
         if (!(await beginExport(exportId))) return await endOf(exportId);
-        const wanted = await Export.findByPk(exportId, { rejectOnEmpty: true });
         const run = await Run.findByPk(wanted.run_id, { rejectOnEmpty: true });
         const folder = new RunFolder(env, run);
         const { runFile, work } = await folder.beginExport(exportId, await runFileOf(env, run));
         const outcome = await attempt({
           exportId,
           python: await python(),
-          packages: await packages(),
+          packages: needsPackages ? await packages() : null,
           runFile,
           work,
           name: run.workflow_id,
-          quantization: wanted.quantization,
+          wanted: { format: wanted.format, ...choicesOf(wanted) },
+          hubEndpoint: env.hubEndpoint,
+          isHubOffline: env.isHubOffline,
           logFile: join(folder.paths.logs, `export-${exportId}.log`),
         });
         if (outcome === null) {
@@ -59,7 +64,7 @@ export function createMakeExport(env: Env, python: () => Promise<string>, packag
           return await endOf(exportId);
         }
         if (outcome.type === 'failed') throw await refusedOrTriedAgain(exportId, outcome);
-        await folder.publishExport(exportId);
+        await (outcome.files.length > 0 ? folder.publishExport(exportId) : folder.removeExport(exportId));
         await completeExport(exportId, outcome);
         return await endOf(exportId);
       });
@@ -92,28 +97,37 @@ async function runFileOf(env: Env, run: Run): Promise<RunFile> {
 /** The row says why it failed, or why it waits. */
 async function refusedOrTriedAgain(
   exportId: number,
-  { kind, message, verification }: ExportFailure,
+  { kind, message, verification, retry_after_s }: ExportFailure,
 ): Promise<ApplicationFailure> {
   if (kind === 'bad_input') {
     await failExport(exportId, message, verification);
     return ApplicationFailure.nonRetryable(message, FAILURE_TYPES.exportFailed);
   }
-  return await toBeTriedAgain(exportId, message, CRASHES.includes(kind));
+  return await toBeTriedAgain(exportId, message, CRASHES.includes(kind), retry_after_s ?? 0);
 }
 
-async function toBeTriedAgain(exportId: number, message: string, isCrash = false): Promise<ApplicationFailure> {
+async function toBeTriedAgain(
+  exportId: number,
+  message: string,
+  isCrash = false,
+  leastWaitS = 0,
+): Promise<ApplicationFailure> {
   const attempts = await noteExportTrouble(exportId, message);
   if (isCrash && attempts >= MOST_CRASHES) {
     await failExport(exportId, `${message} It was tried ${attempts} times. Ask for it again once that is mended.`);
     return ApplicationFailure.nonRetryable(message, FAILURE_TYPES.exportFailed);
   }
-  return ApplicationFailure.create({ message, type: 'Waiting', nextRetryDelay: waitAfter(attempts) });
+  const nextRetryDelay = Math.max(waitAfter(attempts), 1_000 * leastWaitS);
+  return ApplicationFailure.create({ message, type: 'Waiting', nextRetryDelay });
 }
 
 async function endOf(exportId: number): Promise<ExportEnd> {
   const ended = await Export.findByPk(exportId);
-  if (ended === null) return { status: 'deleted', message: 'It was deleted.' };
+  if (ended === null) return DELETED;
   if (ended.status === 'completed')
-    return { status: 'completed', message: (ended.files ?? []).map(({ path }) => path).join(', ') };
+    return {
+      status: 'completed',
+      message: ended.pushed?.url ?? (ended.files ?? []).map(({ path }) => path).join(', '),
+    };
   return { status: 'failed', message: ended.error_message ?? '' };
 }

@@ -34,7 +34,7 @@ export function addRunExports(
     method: 'post',
     path: `${path}/exports`,
     summary:
-      'Have the trained model made into a file for llama.cpp or Ollama, and proven; two requests for one are one export',
+      'Have the trained model made into a file for llama.cpp or Ollama, and proven, or pushed to a hub; two requests for one are one export',
     query: RunQuery,
     body: ExportCreate,
     success: {
@@ -43,10 +43,13 @@ export function addRunExports(
       already: 'It is there, on its way, or goes on',
       schema: ExportSchema,
     },
-    errors: { ...ofRuns, 400: 'The run has no model, or is of the type rag' },
+    errors: {
+      ...ofRuns,
+      400: 'The run has no model, or is of the type rag; or the format does not know, or lacks, what it is asked for with',
+    },
     handle: async ({ params: { id }, query, body, ctx }) => {
       const run = await findRun({ kind, id }, query.run);
-      const { made, isNew } = await askForExport(run, body);
+      const { made, isNew } = await askForExport(run, body, env);
       if (!isNew) ctx.status = 200;
       return await presentExport(run, made);
     },

@@ -6,6 +6,7 @@ export type BaseModel = Schemas['BaseModel'];
 export type Dataset = Schemas['Dataset'];
 export type Estimate = Schemas['Estimate'];
 export type Export = Schemas['Export'];
+export type NewExport = Schemas['ExportCreate'];
 export type Health = Schemas['Health'];
 export type Job = Schemas['Job'];
 export type JobCreate = Schemas['JobCreate'];

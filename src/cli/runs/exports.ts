@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { bodyOf } from '../api/client.ts';
-import type { Export } from '../api/types.ts';
+import type { Export, NewExport } from '../api/types.ts';
 import { CommandFailure, EXIT } from '../exit-codes.ts';
 import type { Session } from '../session.ts';
 import { createBar } from '../terminal/bar.ts';
@@ -14,20 +14,24 @@ import type { RunName } from './run-name.ts';
 const LOOK_EVERY_MS = 1_000;
 const OPEN = ['pending', 'running'];
 /** How much of an export is done when a stage begins. */
-const DONE_BEFORE = { merging: 0, converting: 0.1, quantising: 0.4, verifying: 0.7 };
+const DONE_BEFORE = { merging: 0, converting: 0.1, quantising: 0.4, verifying: 0.7, pushing: 0 };
 
-interface ExportOptions {
-  format: 'gguf';
-  quantization: 'f16' | 'q8_0' | 'q6_k' | 'q5_k_m' | 'q4_k_m';
+interface ExportOptions extends NewExport {
+  public?: true;
   watch?: true;
   download?: string | true;
 }
 
 /** `mtm export ID`: asks for a model in another format. With `watch` or `download` until that has ended; the exit code tells how. */
 export async function askForExport(session: Session, name: RunName, options: ExportOptions): Promise<void> {
-  const { format, quantization, watch, download } = options;
+  const { watch, download, public: isPublic, ...wanted } = options;
+  if (download !== undefined && wanted.format === 'hub')
+    throw new CommandFailure(
+      'A push has no files to download. Leave out --download; --watch waits for its end.',
+      EXIT.usage,
+    );
   const { params } = placeOf(name);
-  const body = { format, quantization };
+  const body = isPublic ? { ...wanted, private: false } : wanted;
   const { client, print } = session;
   const asked = await bodyOf(
     name.kind === 'job'
@@ -87,7 +91,7 @@ async function watchExport({ client }: Session, { kind, id }: RunName, begun: Ex
 }
 
 function partOf({ stage, progress }: Export): number {
-  return stage === null ? 0 : DONE_BEFORE[stage] + 0.3 * (progress ?? 0);
+  return stage === null ? 0 : DONE_BEFORE[stage] + (stage === 'pushing' ? 1 : 0.3) * (progress ?? 0);
 }
 
 function told(done: Export): string {
@@ -98,8 +102,10 @@ function textOf(each: Export): string {
   return cellsOf(each).filter(Boolean).join('  ');
 }
 
-function cellsOf({ id, format, quantization, status, stage, files, error_message, waiting_for }: Export): string[] {
+function cellsOf(each: Export): string[] {
+  const { id, format, quantization, repository, status, stage, files, error_message, waiting_for, pushed } = each;
   const size = files.reduce((sum, file) => sum + file.bytes, 0);
   const how = stage === null ? status : `${status}, ${stage}`;
-  return [String(id), format, quantization, how, bytes(size || null) ?? '', error_message ?? waiting_for ?? ''];
+  const where = pushed?.url ?? bytes(size || null) ?? '';
+  return [String(id), format, quantization ?? repository ?? '', how, where, error_message ?? waiting_for ?? ''];
 }

@@ -1,26 +1,49 @@
-import { Export, type ExportedFile } from '../../models/exports/export.ts';
+import { withoutGguf } from '../../base-models/gguf-architectures.ts';
+import { EXPORTS, Export, type ExportedFile, type ExportFormat } from '../../models/exports/export.ts';
 import { requestExport } from '../../models/exports/export-transitions.ts';
 import type { Run } from '../../models/runs/run.ts';
 import type { Env } from '../../platform/env.ts';
 import { notFound, UserError } from '../../platform/failure.ts';
+import { findPinned } from '../../runs/pinned-model.ts';
 import { RunFolder } from '../../runs/run-folder.ts';
+import { trainsAdapters } from '../../trainer/training-types.ts';
+import { chosenFor } from './wanted.ts';
 
 /**
  * Asks for a run's model in another format, once; an orchestrator has it made.
- * @throws UserError where the run has no model of which there could be one
+ * @throws UserError where the run has no model of which there could be one, or it is asked for with what its format cannot have
  */
 export async function askForExport(
   run: Run,
-  wanted: Pick<Export, 'format' | 'quantization'>,
+  asked: Parameters<typeof chosenFor>[0],
+  env: Env,
 ): Promise<{ made: Export; isNew: boolean }> {
-  const { id, number, status, output_path, spec } = run;
+  await requireExportable(run, asked.format, env);
+  return await requestExport({ run_id: run.id, format: asked.format, ...chosenFor(asked, env) });
+}
+
+/** @throws UserError where the run has no model of which there could be such an export: before anything is made */
+async function requireExportable(run: Run, format: ExportFormat, env: Env): Promise<void> {
+  const { number, status, output_path, spec } = run;
   if (spec.training_type === 'rag')
     throw new UserError(
-      `Run ${number} is of the type rag and made an index, not a model: there is nothing to export as ${wanted.format}. Download its files instead.`,
+      `Run ${number} is of the type rag and made an index, not a model: there is nothing to export as ${format}. Download its files instead.`,
+    );
+  if (format === 'gguf_adapter' && !trainsAdapters(spec.training_type))
+    throw new UserError(
+      `Run ${number} is of the type ${spec.training_type} and trained all weights: there is no adapter. Export the model as gguf instead.`,
+      { field: 'format' },
     );
   if (output_path === null)
     throw new UserError(`Run ${number} is ${status} and has no model; export it once it has completed.`);
-  return await requestExport({ run_id: id, ...wanted });
+  if (!EXPORTS[format].needsPackages) return;
+  const base = await findPinned(env, run);
+  const unknown = await withoutGguf(base.available ? base.path : output_path);
+  if (unknown !== null)
+    throw new UserError(
+      `The model's architecture is ${unknown}, which llama.cpp's converter does not know: there is no GGUF of it. Take another format, or use the trained model in safetensors.`,
+      { field: 'format' },
+    );
 }
 
 /** @throws NotFoundError where the run has no such export */
@@ -37,9 +60,10 @@ export async function deleteExport(env: Env, run: Run, id: number): Promise<void
 }
 
 /** One of its files. @throws NotFoundError where it is not made yet, or has no such file */
-export function exportedFile({ id, status, files }: Export, path: string): ExportedFile {
+export function exportedFile({ id, status, files, pushed }: Export, path: string): ExportedFile {
   const file = files?.find((each) => each.path === path);
   if (file) return file;
+  if (pushed) throw new UserError(`Export ${id} has no files here: it was pushed to ${pushed.url}.`);
   if (status !== 'completed') throw new UserError(`Export ${id} is ${status}; it has files once it has completed.`);
   throw new UserError(
     `Export ${id} has no file ${JSON.stringify(path)}. It has ${files?.map((each) => each.path).join(', ')}.`,

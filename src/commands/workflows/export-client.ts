@@ -14,7 +14,7 @@ const CALL_TIMEOUT_MS = 5_000;
 
 export function exportsOf(env: Env, { within }: Pick<Calls, 'within'>): Exports {
   return {
-    startExport: ({ id: exportId, run_id, format, quantization }, host) =>
+    startExport: ({ id: exportId, run_id, format, quantization, repository }, host) =>
       within(CALL_TIMEOUT_MS, async (client) => {
         await client.workflow.start<typeof exportWorkflow>('exportWorkflow', {
           workflowId: `export-${exportId}`,
@@ -22,7 +22,7 @@ export function exportsOf(env: Env, { within }: Pick<Calls, 'within'>): Exports 
           args: [{ exportId, host, heartbeatTimeoutMs: env.heartbeatTimeoutMs }],
           workflowIdConflictPolicy: 'USE_EXISTING',
           workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-          staticSummary: `Export run ${run_id} as ${format}, ${quantization}`,
+          staticSummary: `Export run ${run_id}: ${[format, quantization, repository].filter(Boolean).join(', ')}`,
         });
       }),
   };

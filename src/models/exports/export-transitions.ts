@@ -1,7 +1,7 @@
 import { QueryTypes, UniqueConstraintError } from 'sequelize';
 import type { ExportResult, Verification } from '../../trainer/model-export.ts';
 import { connection } from '../runs/run.ts';
-import { Export, type ExportStatus, OPEN_EXPORTS } from './export.ts';
+import { EXPORTS, Export, type ExportStatus, OPEN_EXPORTS, type WantedExport } from './export.ts';
 
 const CALM = { waiting_for: null, waiting_attempts: 0 };
 
@@ -14,12 +14,13 @@ async function change(id: number, from: ExportStatus[], to: ExportStatus, set: P
 /** A host works on it, from now on. */
 export const beginExport = (id: number) => change(id, OPEN_EXPORTS, 'running');
 
-export const completeExport = (id: number, { files, verification, warnings }: ExportResult) =>
+export const completeExport = (id: number, { files, verification, warnings, pushed }: ExportResult) =>
   change(id, ['running'], 'completed', {
     ...CALM,
     files,
     verification,
     warnings,
+    pushed,
     stage: null,
     progress: null,
     finished_at: new Date(),
@@ -52,11 +53,9 @@ export async function noteExportTrouble(id: number, sentence: string): Promise<n
 
 /**
  * Asks for an export, once: one that is there or on its way stays as it is; one that had failed is tried again, from behind the
- * last stage that it finished.
+ * last stage that it finished. What lies with others is looked at again: they may have changed it since.
  */
-export async function requestExport(
-  wanted: Pick<Export, 'run_id' | 'format' | 'quantization'>,
-): Promise<{ made: Export; isNew: boolean }> {
+export async function requestExport(wanted: WantedExport): Promise<{ made: Export; isNew: boolean }> {
   try {
     return { made: await Export.create(wanted), isNew: true };
   } catch (error) {
@@ -65,8 +64,10 @@ export async function requestExport(
   const same = await Export.findOne({ where: wanted });
   // It was deleted in between.
   if (same === null) return await requestExport(wanted);
-  const again = { ...CALM, error_message: null, verification: null, finished_at: null, workflow_started_at: null };
-  if (await change(same.id, ['failed'], 'pending', again)) await same.reload();
+  const nothing = { files: null, verification: null, pushed: null, warnings: [] };
+  const again = { ...CALM, ...nothing, error_message: null, finished_at: null, workflow_started_at: null };
+  const ended: ExportStatus[] = EXPORTS[wanted.format].isOfNetwork ? ['failed', 'completed'] : ['failed'];
+  if (await change(same.id, ended, 'pending', again)) await same.reload();
   return { made: same, isNew: false };
 }
 

@@ -6,9 +6,10 @@ import {
   Model,
   type Sequelize,
 } from 'sequelize';
-import type { ExportStage, Verification } from '../../trainer/model-export.ts';
+import type { ExportStage, Pushed, Verification } from '../../trainer/model-export.ts';
 
-export const EXPORT_FORMATS = ['gguf'] as const;
+export const EXPORT_FORMATS = ['gguf', 'gguf_adapter', 'merged_4bit', 'hub'] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 /** As trainer/exports/formats.py has them, which says what each is. */
 export const QUANTIZATIONS = ['f16', 'q8_0', 'q6_k', 'q5_k_m', 'q4_k_m'] as const;
 export const EXPORT_STATUSES = ['pending', 'running', 'completed', 'failed'] as const;
@@ -23,12 +24,39 @@ export interface ExportedFile {
   sha256: string;
 }
 
-/** A trained model in another format. Its status is written by export-transitions.ts alone; one that is deleted has no row any more. */
+/** What an export is asked for with, beside its format. */
+export type ExportChoices = Pick<Export, 'quantization' | 'repository' | 'revision' | 'private'>;
+export type WantedExport = Pick<Export, 'run_id' | 'format'> & ExportChoices;
+
+/**
+ * What each format may be asked for with, and what is taken where that is left out; null for what must be said.
+ * `needsPackages`: those of trainer/requirements-exports.txt. `isOfNetwork`: it takes no memory for a model, and may wait long for others.
+ */
+export const EXPORTS: Record<
+  ExportFormat,
+  { choices: Partial<ExportChoices>; needsPackages: boolean; isOfNetwork: boolean }
+> = {
+  gguf: { choices: { quantization: 'q8_0' }, needsPackages: true, isOfNetwork: false },
+  gguf_adapter: { choices: {}, needsPackages: true, isOfNetwork: false },
+  merged_4bit: { choices: {}, needsPackages: false, isOfNetwork: false },
+  hub: { choices: { repository: null, revision: 'main', private: true }, needsPackages: false, isOfNetwork: true },
+};
+
+/** What an export was asked for with. */
+export function choicesOf(wanted: Pick<Export, 'format'> & ExportChoices): Partial<ExportChoices> {
+  const names = Object.keys(EXPORTS[wanted.format].choices) as (keyof ExportChoices)[];
+  return Object.fromEntries(names.map((name) => [name, wanted[name]]));
+}
+
+/** A trained model in another format, or elsewhere. Its status is written by export-transitions.ts alone; one that is deleted has no row any more. */
 export class Export extends Model<InferAttributes<Export>, InferCreationAttributes<Export>> {
   declare id: CreationOptional<number>;
   declare run_id: number;
-  declare format: (typeof EXPORT_FORMATS)[number];
-  declare quantization: (typeof QUANTIZATIONS)[number];
+  declare format: ExportFormat;
+  declare quantization: CreationOptional<(typeof QUANTIZATIONS)[number] | null>;
+  declare repository: CreationOptional<string | null>;
+  declare revision: CreationOptional<string | null>;
+  declare private: CreationOptional<boolean | null>;
   declare status: CreationOptional<ExportStatus>;
   declare stage: CreationOptional<ExportStage | null>;
   /** Of the stage, from 0 to 1. */
@@ -40,6 +68,7 @@ export class Export extends Model<InferAttributes<Export>, InferCreationAttribut
   declare files: CreationOptional<ExportedFile[] | null>;
   declare verification: CreationOptional<Verification | null>;
   declare warnings: CreationOptional<string[]>;
+  declare pushed: CreationOptional<Pushed | null>;
   declare workflow_started_at: CreationOptional<Date | null>;
   declare created_at: CreationOptional<Date>;
   declare updated_at: CreationOptional<Date>;
@@ -52,7 +81,10 @@ export function initExport(sequelize: Sequelize): void {
       id: { type: DataTypes.INTEGER, autoIncrement: true, primaryKey: true },
       run_id: { type: DataTypes.INTEGER, allowNull: false },
       format: { type: DataTypes.STRING(16), allowNull: false },
-      quantization: { type: DataTypes.STRING(16), allowNull: false },
+      quantization: DataTypes.STRING(16),
+      repository: DataTypes.TEXT,
+      revision: DataTypes.TEXT,
+      private: DataTypes.BOOLEAN,
       status: DataTypes.STRING(16),
       stage: DataTypes.STRING(16),
       progress: DataTypes.DOUBLE,
@@ -62,6 +94,7 @@ export function initExport(sequelize: Sequelize): void {
       files: DataTypes.JSONB,
       verification: DataTypes.JSONB,
       warnings: DataTypes.JSONB,
+      pushed: DataTypes.JSONB,
       workflow_started_at: DataTypes.DATE,
       created_at: DataTypes.DATE,
       updated_at: DataTypes.DATE,

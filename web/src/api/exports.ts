@@ -11,6 +11,17 @@ export type NewExport = components['schemas']['ExportCreate'];
 
 export const QUANTIZATIONS = ['f16', 'q8_0', 'q6_k', 'q5_k_m', 'q4_k_m'] as const;
 
+/** What a model is exported as without more choices, in words. */
+export const OTHER_FORMATS = [
+  { format: 'gguf_adapter', text: 'Adapter as GGUF' },
+  { format: 'merged_4bit', text: 'Model in 4 bits (bitsandbytes)' },
+] as const;
+
+/** What of the model an export is, in a word. */
+export function nameOf({ format, quantization, repository }: Export): string {
+  return [format, quantization ?? repository].filter(Boolean).join(' ');
+}
+
 export function isOpen({ status }: Export): boolean {
   return status === 'pending' || status === 'running';
 }

@@ -1,4 +1,4 @@
-import { Anchor, Button, Group, Progress, Select, Stack, Table, Text, Title } from '@mantine/core';
+import { Anchor, Button, Checkbox, Group, Progress, Select, Stack, Table, Text, TextInput, Title } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import {
@@ -9,6 +9,9 @@ import {
   exportsKey,
   exportsQuery,
   isOpen,
+  type NewExport,
+  nameOf,
+  OTHER_FORMATS,
   QUANTIZATIONS,
 } from '../../../api/exports.ts';
 import type { RunOwner } from '../../../api/types.ts';
@@ -24,13 +27,12 @@ interface OfRun {
 
 type Quantization = (typeof QUANTIZATIONS)[number];
 
-/** The model as files for llama.cpp and Ollama: a form that asks for one, and those that there are. */
+/** The model as files for llama.cpp and Ollama, or on a hub: forms that ask for one, and those that there are. */
 export function Exports({ owner, run }: OfRun) {
   const { data = [], error } = useQuery(exportsQuery(owner, run));
-  const [quantization, choose] = useState<Quantization>('q8_0');
   const queries = useQueryClient();
   const ask = useMutation({
-    mutationFn: () => askForExport(owner, run, { format: 'gguf', quantization }),
+    mutationFn: (wanted: NewExport) => askForExport(owner, run, wanted),
     onSettled: () => queries.invalidateQueries({ queryKey: exportsKey(owner, run) }),
   });
   return (
@@ -38,20 +40,13 @@ export function Exports({ owner, run }: OfRun) {
       <Title order={2} size="h4" id="exports">
         Exports
       </Title>
-      <Text size="sm">A file of the model for llama.cpp, Ollama and LM Studio, which llama.cpp compares with it.</Text>
-      <Group align="end">
-        <Select
-          label="Quantization"
-          w={160}
-          allowDeselect={false}
-          value={quantization}
-          data={QUANTIZATIONS}
-          onChange={(value) => value !== null && choose(value)}
-        />
-        <Button variant="default" loading={ask.isPending} onClick={() => ask.mutate()}>
-          Export as GGUF
-        </Button>
-      </Group>
+      <Text size="sm">
+        A file of the model for llama.cpp, Ollama and LM Studio, its adapter for a GGUF of the base, or the model in 4
+        bits for transformers; each is loaded and compared with it.
+      </Text>
+      <AskForFile isAsking={ask.isPending} ask={ask.mutate} />
+      <Text size="sm">Or the model with its card in a repository of the Hugging Face hub.</Text>
+      <AskForPush isAsking={ask.isPending} ask={ask.mutate} />
       <Problem error={ask.error ?? error} />
       {data.length > 0 && (
         <DataTable label="Exports, newest first" heads={['Export', 'State', 'Files', 'Actions']} miw={640}>
@@ -64,8 +59,71 @@ export function Exports({ owner, run }: OfRun) {
   );
 }
 
+interface Asking {
+  isAsking: boolean;
+  ask: (wanted: NewExport) => void;
+}
+
+function AskForFile({ isAsking, ask }: Asking) {
+  const [quantization, choose] = useState<Quantization>('q8_0');
+  return (
+    <Group align="end">
+      <Select
+        label="Quantization"
+        w={160}
+        allowDeselect={false}
+        value={quantization}
+        data={QUANTIZATIONS}
+        onChange={(value) => value !== null && choose(value)}
+      />
+      <Button variant="default" loading={isAsking} onClick={() => ask({ format: 'gguf', quantization })}>
+        Export as GGUF
+      </Button>
+      {OTHER_FORMATS.map(({ format, text }) => (
+        <Button key={format} variant="default" loading={isAsking} onClick={() => ask({ format })}>
+          {text}
+        </Button>
+      ))}
+    </Group>
+  );
+}
+
+function AskForPush({ isAsking, ask }: Asking) {
+  const [repository, name] = useState('');
+  const [isPublic, publish] = useState(false);
+  return (
+    <Group
+      component="form"
+      align="end"
+      onSubmit={(event) => {
+        event.preventDefault();
+        ask({ format: 'hub', repository, private: !isPublic });
+      }}
+    >
+      <TextInput
+        label="Repository"
+        placeholder="my-name/my-model"
+        w={260}
+        required
+        value={repository}
+        onChange={({ currentTarget }) => name(currentTarget.value)}
+      />
+      <Checkbox
+        label="Public"
+        pb={8}
+        checked={isPublic}
+        onChange={({ currentTarget }) => publish(currentTarget.checked)}
+      />
+      <Button type="submit" variant="default" loading={isAsking}>
+        Push to the hub
+      </Button>
+    </Group>
+  );
+}
+
 function Row({ owner, run, each }: OfRun & { each: Export }) {
-  const { id, format, quantization, status, stage, progress, files, warnings } = each;
+  const { id, status, stage, progress, files, warnings } = each;
+  const name = nameOf(each);
   const queries = useQueryClient();
   const remove = useMutation({
     mutationFn: () => deleteExport(owner, run, id),
@@ -74,12 +132,10 @@ function Row({ owner, run, each }: OfRun & { each: Export }) {
   const sentences = [each.error_message ?? each.waiting_for ?? each.verification_summary, ...warnings];
   return (
     <Table.Tr>
-      <Table.Th scope="row">
-        {format} {quantization}
-      </Table.Th>
+      <Table.Th scope="row">{name}</Table.Th>
       <Table.Td maw={420}>
         {stage === null ? status : stage}
-        {isOpen(each) && <Progress value={100 * (progress ?? 0)} aria-label={`How far ${quantization} is`} />}
+        {isOpen(each) && <Progress value={100 * (progress ?? 0)} aria-label={`How far ${name} is`} />}
         {sentences.map(
           (sentence) =>
             sentence !== null && (
@@ -101,7 +157,7 @@ function Row({ owner, run, each }: OfRun & { each: Export }) {
           size="xs"
           variant="default"
           disabled={remove.isPending}
-          aria-label={`Delete the export ${quantization}`}
+          aria-label={`Delete the export ${name}`}
           onClick={() => remove.mutate()}
         >
           Delete

@@ -1,5 +1,5 @@
 /** Sweeps whose runs are projects, of mixtures with other shares. */
-export const name = '0030-sweeps-of-projects';
+export const name = '0028-sweeps-of-projects';
 
 export const sql = `
 ALTER TABLE projects
