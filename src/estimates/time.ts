@@ -1,5 +1,5 @@
 import type { DiskParts } from './disk.ts';
-import { sequencesOfRow, type Training, weightBytes } from './training.ts';
+import { type Training, weightBytes } from './training.ts';
 import { operationsOfToken } from './work.ts';
 
 /** Seconds of a run by what it does, once it has a worker. */
@@ -60,5 +60,5 @@ export function timeOf(training: Training, epochs: number, disk: DiskParts): Tim
 export function trainedTokens(training: Training, epochs: number): number {
   const { lengths, steps, settings } = training;
   const rows = Math.min(steps * settings.batch_size * settings.gradient_accumulation, epochs * lengths.examples);
-  return Math.round((sequencesOfRow(training) * rows * lengths.tokens) / Math.max(1, lengths.examples));
+  return Math.round((rows * lengths.tokens) / Math.max(1, lengths.examples));
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { diskOf } from '../../src/estimates/disk.ts';
 import { leastMemory, memoryOf, peakOf } from '../../src/estimates/memory.ts';
-import { training } from './llama.ts';
+import { remediesOf } from '../../src/estimates/remedies.ts';
+import { pairs, training } from './llama.ts';
 
 const PARAMETERS = 848;
 const ADAPTERS = 4 * 128;
@@ -51,6 +52,30 @@ describe('the memory of a training', () => {
     const { weights, gradients, optimizer, adapters } = memoryOf(training('lora'));
     assert.deepEqual([weights, gradients, optimizer], [2 * PARAMETERS, 4 * ADAPTERS, 8 * ADAPTERS]);
     assert.equal(adapters, (4 + 2) * ADAPTERS);
+  });
+
+  it('of pairs of answers is that of the weights that are trained, for both answers of each row', () => {
+    // Let trainedAs (src/trainer/training-types.ts) be lora for all of them, or sequencesOfRow (src/estimates/training.ts) be 1.
+    for (const [finetuning_type, type] of [
+      ['lora', 'lora'],
+      ['qlora', 'qlora'],
+      ['full', 'standard'],
+    ] as const) {
+      assert.deepEqual(memoryOf(pairs({ finetuning_type })), memoryOf(training(type, { batch_size: 4 })));
+    }
+    assert.deepEqual(
+      remediesOf(
+        {
+          epochs: 1,
+          deviceName: 'Some CPU',
+          model: 'some/model@1',
+          training: pairs({ finetuning_type: 'full', batch_size: 1 }),
+        },
+        [],
+        8e9,
+      ).at(-1)?.change,
+      { finetuning_type: 'qlora' },
+    );
   });
 
   it('is half a byte and some for what is in 4 bits, and 2 bytes for embeddings and norms', () => {

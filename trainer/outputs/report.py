@@ -200,7 +200,7 @@ def _changed(run: RunFile, training: dict) -> str:
         return f"{training['tokens']:,} tokens were embedded by {cell(run.embedder_name)}, which is as it was."
     targets = run.hyperparameters.lora_target_modules
     layers = ", ".join(targets) if targets else "every linear layer but the output's"
-    what = "All weights" if run.training_type == "standard" else f"Adapters of rank {run.hyperparameters.lora_r} beside {layers}"
+    what = "All weights" if run.trained_as == "standard" else f"Adapters of rank {run.hyperparameters.lora_r} beside {layers}"
     share = ""
     if training["total_parameters"]:
         trained, total = training["trainable_parameters"], training["total_parameters"]

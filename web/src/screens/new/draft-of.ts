@@ -1,6 +1,6 @@
 import type { Job, Project } from '../../api/types.ts';
 import { textOf } from '../../parts/fields/values.ts';
-import { type Draft, emptyDraft, type Ground, newShare, type ShareDraft } from './draft.ts';
+import { type Draft, emptyDraft, type Ground, newShare, type ShareDraft, takesDefaultRate } from './draft.ts';
 import { conditionsOf } from './gate.ts';
 
 /** A draft of what an existing job or project asked for. */
@@ -14,7 +14,7 @@ function draftOfJob(job: Job, ground: Ground): Draft {
   const { batch_size, learning_rate, epochs, lora_r, lora_alpha, lora_dropout } = job;
   const completed = { batch_size, learning_rate, epochs, lora_r, lora_alpha, lora_dropout };
   const chosen = Object.entries(completed).filter(([name, value]) => {
-    const isOfType = name !== 'learning_rate' || job.training_type === config.default_training_type;
+    const isOfType = name !== 'learning_rate' || takesDefaultRate(job.training_type, job.hyperparameters, config);
     return !isOfType || value !== config[`default_${name}` as keyof typeof config];
   });
   return {
