@@ -6,6 +6,7 @@ import { operationsOfToken } from './work.ts';
 export interface TimeParts {
   /** Draws and writes the mixture. */
   prepare: number;
+  /** Of pairs of answers, with what the base makes of them. */
   load: number;
   /** All steps. */
   train: number;
@@ -45,10 +46,11 @@ export function timeOf(training: Training, epochs: number, disk: DiskParts): Tim
   const mean = lengths.tokens / Math.max(1, lengths.examples);
   const measured = forward * mean * lengths.heldOutRows;
   const evaluations = settings.eval_steps === 0 ? 0 : settings.eval_steps ? steps / settings.eval_steps : EVALUATIONS;
+  const referred = training.isOfPairs && settings.loss_type !== 'orpo' ? (forward * lengths.tokens) / rate : 0;
   const asked = ONE_BY_ONE * forward * ANSWER_TOKENS * lengths.heldOutRows;
   return {
     prepare: STARTED_S + lengths.examples / ROWS_PER_S,
-    load: LIBRARIES_S + shape.fileBytes / READ_BYTES_PER_S + disk.base_copy / WRITTEN_OUT_BYTES_PER_S,
+    load: LIBRARIES_S + shape.fileBytes / READ_BYTES_PER_S + disk.base_copy / WRITTEN_OUT_BYTES_PER_S + referred,
     train: steps * settings.gradient_accumulation * STEP_S[device.kind] + (tokens * step) / (rate * device.processes),
     evaluate: (Math.min(evaluations + 1, steps + 1) * measured) / rate,
     save: STARTED_S + (disk.checkpoints + disk.export + disk.merge) / WRITE_BYTES_PER_S,

@@ -30,6 +30,7 @@ export type Settings = Pick<
   | 'merge'
   | 'eval_steps'
   | 'early_stopping_patience'
+  | 'loss_type'
 > & { save_steps: number | null };
 
 /** All that an estimate is made from. */

@@ -32,7 +32,7 @@ export const TOOL_CALLS_CHOICES = ['refuse', 'json'] as const;
 export const BAD_ROWS_CHOICES = ['refuse', 'skip'] as const;
 
 /** How a preference for one of two answers is learnt. */
-export const LOSS_TYPE_CHOICES = ['sigmoid', 'ipo'] as const;
+export const LOSS_TYPE_CHOICES = ['sigmoid', 'ipo', 'orpo'] as const;
 
 /** What learns it: adapters on the base as it is, or in 4 bits, or all weights. */
 export const FINETUNING_TYPE_CHOICES = ['lora', 'qlora', 'full'] as const;

@@ -14,7 +14,7 @@ from .checks import require_at_least, require_types, require_within, shown
 # In what all weights are trained (standard).
 WEIGHTS = ("fp32", "bf16")
 # How a preference for one of two answers is learnt (dpo).
-LOSS_TYPES = ("sigmoid", "ipo")
+LOSS_TYPES = ("sigmoid", "ipo", "orpo")
 # What learns it: adapters beside the base as it is, or beside the base in 4 bits, or all weights.
 FINETUNING_TYPES = ("lora", "qlora", "full")
 
@@ -75,7 +75,7 @@ class Hyperparameters:
     loraplus_lr_ratio: float | None = None
     neftune_noise_alpha: float | None = None
     train_on: str = "answers"
-    # Of dpo: how far the model may go from its base for what is preferred, the less the higher.
+    # Of dpo: how far the model may go from its base for what is preferred, the less the higher; with orpo, how much the preference counts beside the chosen answer.
     beta: float = 0.1
     loss_type: str = "sigmoid"
     finetuning_type: str = "lora"

@@ -173,6 +173,11 @@ class RunFile:
         return self.training_type == "dpo"
 
     @property
+    def refers_to_base(self) -> bool:
+        """Whether what is preferred is measured against what the training begins from."""
+        return self.learns_preferences and self.hyperparameters.loss_type != "orpo"
+
+    @property
     def trained_as(self) -> str:
         """Which weights are trained, as the name of the training type that trains the same ones."""
         if not self.learns_preferences:

@@ -39,6 +39,7 @@ ALONE = [
     ("lora", {"train_on": "last_answer"}),
     ("dpo", {"beta": 0.5}),
     ("dpo", {"loss_type": "ipo"}),
+    ("dpo", {"loss_type": "orpo"}),
     ("dpo", {"finetuning_type": "qlora"}),
     ("dpo", {"finetuning_type": "full"}),
 ]
@@ -57,7 +58,7 @@ TOGETHER = [
     ("qlora", {"optimizer": "paged_adamw_8bit", "loraplus_lr_ratio": 16, "neftune_noise_alpha": 5, "batching": "random", **WIDE}),
     ("dpo", {"finetuning_type": "qlora", "use_dora": True, "optimizer": "lion", "lr_scheduler": "linear", "neftune_noise_alpha": 5}),
     ("dpo", {"finetuning_type": "full", "weights": "bf16", "loss_type": "ipo", "gradient_accumulation": 2, "activation_checkpointing": True}),
-    ("dpo", {"finetuning_type": "full", "optimizer": "adafactor", "beta": 0.3, "batching": "random"}),
+    ("dpo", {"finetuning_type": "full", "optimizer": "adafactor", "loss_type": "orpo", "beta": 0.3, "batching": "random"}),
 ]
 REFUSED = [
     ("lora", {"warmup_steps": 5, "warmup_ratio": 0.1}, r"warmup_steps is 5 and warmup_ratio is 0\.1, which say the same in two ways; leave one of them out"),

@@ -38,9 +38,9 @@ export const HYPERPARAMETER_SENTENCES = {
     'Thoughts that the chat template has no place for are learnt in the text of the answer (inline), or left out (drop).',
   tool_calls:
     'Where the chat template cannot show calls of tools, their rows are refused (refuse), or they are written as JSON in the text (json).',
-  beta: 'Of dpo: how close the model is kept to its base while it learns what is preferred. A lower one lets it go further.',
+  beta: 'Of dpo: how close the model is kept to its base while it learns what is preferred. A lower one lets it go further. With loss_type orpo: how much the preference counts beside the chosen answer.',
   loss_type:
-    'Of dpo: how a preference is learnt: as a bet that the chosen answer wins (sigmoid), or as a fixed distance between both (ipo), which goes less far where a preference is always the same.',
+    'Of dpo: how a preference is learnt: as a bet that the chosen answer wins (sigmoid), or as a fixed distance between both (ipo), which goes less far where a preference is always the same; or beside the chosen answer itself, without a base to compare with (orpo).',
   finetuning_type:
     'Of dpo: what learns: adapters on the base as it is (lora), adapters on the base in 4 bits (qlora), or all weights (full).',
   on_bad_rows: 'Rows that cannot be learnt end the run (refuse), or are left out and counted (skip).',
