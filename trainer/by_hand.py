@@ -31,7 +31,9 @@ DEFAULTS = {
     "batch_size": 4, "gradient_accumulation": 1, "epochs": 3, "lora_r": 16, "lora_alpha": 32, "lora_dropout": 0.05,
     "max_length": 1024, "seed": 42, "save_steps": 50, "max_steps": None, "batching": "like_length",
 }  # fmt: skip
-LEARNING_RATES = {"lora": 2e-4, "qlora": 2e-4, "standard": 2e-5, "rag": 2e-4, "dpo": 5e-5}  # All weights take smaller steps than adapters; an index takes none.
+# All weights take smaller steps than adapters; an index takes none. (src/models/settings/learning-rates.ts has the same.)
+LEARNING_RATES = {"lora": 2e-4, "qlora": 2e-4, "standard": 2e-5, "rag": 2e-4, "dpo": 5e-5}
+RATE_OF_FULL_DPO = 5e-6
 SAVE_SHARE = 0.03
 EMBEDDING_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 VALIDATION = {"max_rows_per_trait": 32, "max_new_tokens": None}
@@ -59,7 +61,7 @@ HELP = {
     "lora_target_modules": "layers that get adapters, as q_proj,v_proj; not given: every linear layer but the output's (lora, qlora, dpo)",
     "modules_to_save": "embeddings, the layer of the output or norms that are trained whole beside adapters, as embed_tokens,lm_head (lora, qlora, dpo)",
     "activation_checkpointing": "compute activations twice instead of keeping them: less memory, more time",
-    "weights": "in what all weights are trained: fp32, or bf16 in half the memory; not given: fp32, unless a GPU has no room for that (standard)",
+    "weights": "in what all weights are trained: fp32, or bf16 in half the memory; not given: fp32, unless a GPU has no room for that (standard, dpo with full)",
     "reasoning": "what is done with thoughts that the chat template cannot show: inline or drop",
     "tool_calls": "what is done with calls of tools that the chat template cannot show: refuse or json",
     "on_bad_rows": "what is done with rows that give no conversation, or that the chat template cannot show: refuse or skip",
@@ -75,8 +77,9 @@ HELP = {
     "neftune_noise_alpha": "noise upon what the model reads while it trains; not given: none",
     "train_on": "what is learnt of a conversation: answers, everything, or last_answer",
     "merge": "write the merged model beside the adapter (lora, qlora, dpo)",
-    "beta": "how close the model is kept to its base, above 0 and at most 10 (dpo)",
-    "loss_type": "how a preference is learnt: sigmoid or ipo (dpo)",
+    "beta": "how close the model is kept to its base, or with orpo how much the preference counts, above 0 and at most 10 (dpo)",
+    "loss_type": "how a preference is learnt: sigmoid, ipo, or orpo, which asks no base (dpo)",
+    "finetuning_type": "what learns it: adapters on the base as it is (lora) or in 4 bits (qlora), or all weights (full) (dpo)",
     "chunk_tokens": "size of a chunk (rag)",
     "chunk_overlap": "tokens that a chunk has in common with the next (rag)",
 }
@@ -88,7 +91,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--embedding-model", metavar="DIRECTORY_OR_NAME", help=f"that makes the index where --model answers from it (rag; default: {EMBEDDING_MODEL})")
     parser.add_argument("--start", type=Path, metavar="DIRECTORY", help="begin from an adapter, a checkpoint or a model that was trained from --model, in place of it")
     parser.add_argument("--output", type=Path, required=True, metavar="DIRECTORY")
-    parser.add_argument("--type", choices=TRAINING_TYPES, default="qlora", help="adapters on a model as it is (lora), or in 4 bits (qlora, the default), all weights (standard), adapters from pairs of answers (dpo), or an index of all texts and answers (rag)")
+    parser.add_argument("--type", choices=TRAINING_TYPES, default="qlora", help="adapters on a model as it is (lora), or in 4 bits (qlora, the default), all weights (standard), what is preferred from pairs of answers (dpo), or an index of all texts and answers (rag)")
     parser.add_argument("--held-out", type=Path, metavar="FILE", help="rows to compare on; without it some of the data are kept back")
     parser.add_argument("--held-out-share", type=float, default=0.1, metavar="SHARE", help="of the data, from 0 to 0.5 (default: 0.1); 0: nothing is compared")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of the CPU (default: %(default)s)")
@@ -184,7 +187,8 @@ def prepare(chosen: argparse.Namespace, name: str, path: Path, embedding_model: 
     require_writable(folder, "output")
     earlier = earlier_run(folder)
     saved = manifests(folder)
-    rate = LEARNING_RATES[chosen.type] if chosen.learning_rate is None else chosen.learning_rate
+    of_type = RATE_OF_FULL_DPO if (chosen.type, chosen.finetuning_type) == ("dpo", "full") else LEARNING_RATES[chosen.type]
+    rate = of_type if chosen.learning_rate is None else chosen.learning_rate
     given = {
         "protocol": PROTOCOL, "task": "train", "run_id": 1, "lease_epoch": earlier.get("lease_epoch", 0) + 1, "training_type": chosen.type,
         "model": {"name": name, "path": str(path)}, "embedding_model": embedding_model, "start": start_of(chosen.start),

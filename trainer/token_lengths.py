@@ -1,5 +1,5 @@
-"""python -m trainer.token_lengths MODEL_DIRECTORY: for each conversation on standard input, as a JSON line with messages and
-tools, a JSON line with its tokens as training on that model sees them. Needs no weights. Exit codes: failures.py."""
+"""python -m trainer.token_lengths MODEL_DIRECTORY: for each conversation on standard input, as a JSON line with messages, tools and,
+of a pair of answers, rejected, a JSON line with its tokens as training on that model sees them. Needs no weights. Exit codes: failures.py."""
 
 import json
 import sys
@@ -21,19 +21,23 @@ def main() -> int:
 
 
 def lengths(template: ChatTemplate, row: dict, max_length: int, too_long: str, choices: Choices) -> dict:
-    """tokens: of the whole row; trained: of its examples, of which there may be none; or the problem that training would have."""
+    """tokens: of the whole row, of a pair of answers with the longer one, which is what `max_length` bounds; total: with both; trained: of its examples, of which there
+    may be none, and of a pair both or none; examples: of a pair one, as steps count them; or the problem that training would have."""
     try:
-        encoded = encode_row(template, conversation_of(row, 1), max_length, too_long, choices)
+        sides = [encode_row(template, side, max_length, too_long, choices) for side in conversation_of(row, 1).sides]
     except Exception as error:  # noqa: BLE001: templates raise what they like.
         return {"problem": str(error)}
+    whole = all(side.examples for side in sides)
+    trained = [len(example.ids) for side in sides for example in side.examples] if whole else []
     return {
-        "tokens": encoded.tokens,
-        "trained": sum(len(example.ids) for example in encoded.examples),
-        "examples": len(encoded.examples),
-        "longest": max((len(example.ids) for example in encoded.examples), default=0),
-        "truncated": encoded.truncated,
-        "dropped": encoded.dropped,
-        "notes": [NOTES[note] for note in sorted(encoded.notes)],
+        "tokens": max(side.tokens for side in sides),
+        "total": sum(side.tokens for side in sides),
+        "trained": sum(trained),
+        "examples": len(trained) // len(sides),
+        "longest": max(trained, default=0),
+        "truncated": any(side.truncated for side in sides),
+        "dropped": any(side.dropped for side in sides),
+        "notes": [NOTES[note] for note in sorted(set().union(*(side.notes for side in sides)))],
     }
 
 

@@ -4,16 +4,16 @@ import { withDuckDb } from './duckdb.ts';
 import { type LengthBucket, type Lengths, lengthBuckets } from './lengths.ts';
 import { withProgress } from './progress.ts';
 import type { Mapping } from './rows/mapping.ts';
-import { type EncodedConversation, type Tokenizer, tokenLengths } from './tokenizer.ts';
+import { type EncodedConversation, encodedIn, type Tokenizer, tokenLengths } from './tokenizer.ts';
 
 /** Tokens of a dataset's usable rows, told from a sample of them where there are many. */
 export interface DatasetTokens {
   counted_rows: number;
-  /** Of whole rows, before they are cut off. */
+  /** Of whole rows, before they are cut off; of a pair of answers with the longer one. */
   lengths: Lengths | null;
   /** How many of those that were counted are about how long. */
   histogram: LengthBucket[] | null;
-  /** Of all usable rows: scaled from those that were counted, as the two below. */
+  /** Of all usable rows, with both answers of a pair: scaled from those that were counted, as the two below. */
   total: number;
   /** Longer than max_length. */
   too_long_rows: number;
@@ -53,7 +53,7 @@ export async function datasetTokens(
         rowTokens.map((tokens) => [tokens, 1]),
         lengths,
       ),
-    total: scaled(sum(rowTokens)),
+    total: scaled(sum(counted.map((length) => ('total' in length ? length.total : 0)))),
     too_long_rows: scaled(rowTokens.filter((tokens) => tokens > tokenizer.maxLength).length),
     without_answer_rows: scaled(counted.filter((length) => 'trained' in length && length.trained === 0).length),
     refused: refused[0] === undefined ? null : { rows: refused.length, problem: refused[0] },
@@ -78,12 +78,10 @@ async function sampleRows(
         );
         next();
         const found = await connection.runAndReadAll(
-          `SELECT messages, tools FROM ${conversations} WHERE row IN (SELECT sampled FROM sample)
-         QUALIFY sum(length(messages)) OVER (ORDER BY row) <= ${SAMPLED_CHARACTERS}`,
+          `SELECT messages, tools, rejected FROM ${conversations} WHERE row IN (SELECT sampled FROM sample)
+         QUALIFY sum(length(concat(messages, rejected))) OVER (ORDER BY row) <= ${SAMPLED_CHARACTERS}`,
         );
-        return found
-          .getRowObjectsJson()
-          .map((row) => ({ messages: String(row.messages), tools: row.tools === null ? null : String(row.tools) }));
+        return found.getRowObjectsJson().map(encodedIn);
       },
       STATEMENTS + 1,
     ),

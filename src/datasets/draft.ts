@@ -6,7 +6,7 @@ import { withDuckDb } from './duckdb.ts';
 import type { MixturePlan } from './mixing-rule.ts';
 import { withProgress } from './progress.ts';
 import type { SimilarRows } from './rows-in-common.ts';
-import { type Tokenizer, tokenLengths } from './tokenizer.ts';
+import { encodedIn, type Tokenizer, tokenLengths } from './tokenizer.ts';
 
 export interface DraftRequest extends MixtureSpec {
   tokenizer: Tokenizer | null;
@@ -16,7 +16,7 @@ export interface DraftRequest extends MixtureSpec {
 export interface TokenCount {
   /** Rows that were looked at; what is said of all rows is an estimate where these are fewer. */
   countedRows: number;
-  /** Sequences that an epoch has. Mostly one a row. */
+  /** Sequences that an epoch has, mostly one a row; of pairs of answers, pairs. */
   examples: number;
   perEpoch: number;
   /** Of the longest of the rows that were looked at, as it is trained on. Not there in plans from before. */
@@ -85,13 +85,10 @@ async function countTokens(connection: DuckDBConnection, shares: SharedSource[],
     .filter((share) => share.percentageThousandths > 0);
   const perShare = Math.ceil(SAMPLED_ROWS / trained.length);
   const found = await connection.runAndReadAll(
-    `SELECT share, messages, tools FROM (FROM train QUALIFY row_number() OVER (PARTITION BY share ORDER BY position) <= ${perShare})
-     QUALIFY sum(length(messages)) OVER (ORDER BY position) <= ${SAMPLED_CHARACTERS}`,
+    `SELECT share, messages, tools, rejected FROM (FROM train QUALIFY row_number() OVER (PARTITION BY share ORDER BY position) <= ${perShare})
+     QUALIFY sum(length(concat(messages, rejected))) OVER (ORDER BY position) <= ${SAMPLED_CHARACTERS}`,
   );
-  const sample = found.getRowObjectsJson().map(({ share, messages, tools }) => ({
-    share: Number(share),
-    conversation: { messages: String(messages), tools: tools === null ? null : String(tools) },
-  }));
+  const sample = found.getRowObjectsJson().map((row) => ({ share: Number(row.share), conversation: encodedIn(row) }));
   const lengths = await tokenLengths(
     tokenizer,
     sample.map(({ conversation }) => conversation),

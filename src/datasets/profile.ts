@@ -11,7 +11,7 @@ import { FORMATS } from './rows/formats.ts';
 import { isOfPreferences, type Mapping } from './rows/mapping.ts';
 import { identifier, literal } from './sql.ts';
 import type { UnusableRows, UnusedPart } from './told-of-rows.ts';
-import { CONTENT, charactersOf } from './trainable-rows.ts';
+import { CONTENT, charactersOfRow } from './trainable-rows.ts';
 
 export interface ProfileRequest {
   parquetPath: string;
@@ -114,7 +114,7 @@ async function profileWith(
   await connection.run(
     `CREATE VIEW conversations AS SELECT row, messages, rejected FROM ${rows} WHERE problem IS NULL`,
   );
-  const conversations = await profileConversations(connection);
+  const conversations = await profileConversations(connection, mapping);
   next();
   const preferences = isOfPreferences(mapping) ? await preferenceLengths(connection) : null;
   const roles = await profileRoles(connection, next);
@@ -156,11 +156,11 @@ async function profileColumns(
 /** A length with zeros in place of all digits but its first three: few different ones, however long rows are. */
 const ROUNDED_LENGTH = 'length - length % pow(10, greatest(0, floor(log10(greatest(length, 1))) - 2))::INTEGER';
 
-async function profileConversations(connection: DuckDBConnection) {
+async function profileConversations(connection: DuckDBConnection, mapping: Mapping) {
   const found = await connection.runAndReadAll(
     `SELECT to_json(${lengthsSql('length')})::VARCHAR AS characters, to_json(histogram(${ROUNDED_LENGTH}))::VARCHAR AS counts, arg_max(row, length)::INTEGER AS longest_row,
        (count(*) - count(DISTINCT content))::INTEGER AS duplicates, count(*) FILTER (has_special)::INTEGER AS rows_with_special_tokens
-     FROM (SELECT row, ${charactersOf('messages')}::INTEGER AS length, ${CONTENT} AS content,
+     FROM (SELECT row, ${charactersOfRow(mapping)}::INTEGER AS length, ${CONTENT} AS content,
        regexp_matches(messages, ${literal(FORMATS.special_tokens)}) AS has_special FROM conversations)`,
   );
   const [row] = found.getRowObjectsJson();

@@ -10,7 +10,10 @@ export const RowFiltersSchema = z.strictObject({
     .int()
     .min(1)
     .max(1_000_000_000)
-    .meta({ description: 'Leaves out longer conversations: in characters, of all messages together.' })
+    .meta({
+      description:
+        'Leaves out longer conversations: in characters, of all messages together; of two answers, with the longer one.',
+    })
     .optional(),
 });
 export type RowFilters = z.infer<typeof RowFiltersSchema>;

@@ -16,18 +16,29 @@ export interface Tokenizer {
   trainOn: Hyperparameters['train_on'];
 }
 
-/** A conversation as a mixture has it: both are JSON texts. */
+/** A conversation as a mixture has it, in JSON texts. */
 export interface EncodedConversation {
   messages: string;
   tools: string | null;
+  /** Of a pair of answers, what the other one has in place of that which is learnt. */
+  rejected?: string | null;
+}
+
+/** The conversation of a row that was read from a mixture or a dataset. */
+export function encodedIn({ messages, tools, rejected }: Record<string, unknown>): EncodedConversation {
+  const textOf = (value: unknown) => (typeof value === 'string' ? value : null);
+  return { messages: String(messages), tools: textOf(tools), rejected: textOf(rejected) };
 }
 
 const LengthSchema = z.union([
   z.strictObject({
-    /** Of the whole row. */
+    /** Of the whole row, of a pair of answers with the longer one. */
     tokens: z.int(),
+    /** With both. */
+    total: z.int(),
     /** Of the examples that it is trained on as. */
     trained: z.int(),
+    /** A pair of answers is one. */
     examples: z.int(),
     /** Of these, the one with most tokens. */
     longest: z.int(),

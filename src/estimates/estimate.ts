@@ -42,7 +42,7 @@ export function figuresOf({ training, epochs }: Pick<Estimated, 'training' | 'ep
 }
 
 export function kindOf({ training, deviceName, model }: Estimated): Kind {
-  const { shape, type, settings, device } = training;
+  const { shape, settings, device } = training;
   return {
     device_kind: device.kind,
     device_name: deviceName,
@@ -50,12 +50,18 @@ export function kindOf({ training, deviceName, model }: Estimated): Kind {
     model,
     model_type: shape.modelType,
     parameters: shape.parameters,
-    training_type: type,
+    training_type: nameOf(training),
     weight_bytes: weightBytes(training),
     activation_checkpointing: settings.activation_checkpointing === true,
     batch_size: settings.batch_size,
     longest_tokens: longestOf(training),
   };
+}
+
+/** As measured runs are called: those of pairs apart. Adapters on the base as it is were the only ones that learnt from pairs once. */
+function nameOf({ type, isOfPairs }: Training): string {
+  if (!isOfPairs) return type;
+  return type === 'lora' ? 'dpo' : `dpo ${type}`;
 }
 
 /** @param measurements of runs that have finished, of whatever kind */

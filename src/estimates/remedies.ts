@@ -10,6 +10,8 @@ export interface Change {
   activation_checkpointing?: true;
   max_length?: number;
   training_type?: 'qlora';
+  /** Of pairs of answers, the same. */
+  finetuning_type?: 'qlora';
   weights?: 'bf16';
   /** Where it would fit as it is: a worker there has to take it. */
   host?: string;
@@ -44,9 +46,7 @@ export function remediesOf(estimated: Estimated, measurements: Measurement[], to
     checkpointed.flatMap((both) => batches.map((batch) => ({ ...batch, ...both }))),
     shorterLengths(estimated.training),
     canBeRounded(estimated.training) ? [{ weights: 'bf16' }, { weights: 'bf16', ...smallest }] : [],
-    ['qlora', 'dpo'].includes(estimated.training.type)
-      ? []
-      : [{ training_type: 'qlora' }, { training_type: 'qlora', ...smallest }],
+    inFourBits(estimated.training).flatMap((change) => [change, { ...change, ...smallest }]),
   ];
   return groups.flatMap((changes) => firstFitting(changes) ?? []);
 }
@@ -56,13 +56,19 @@ function canBeRounded({ type, settings: { weights, optimizer } }: Training): boo
   return type === 'standard' && weights !== 'bf16' && (optimizer ?? 'adamw') === 'adamw';
 }
 
+/** Adapters on a base in 4 bits, where it is not that already. */
+function inFourBits({ type, isOfPairs }: Training): Change[] {
+  if (type === 'qlora') return [];
+  return [isOfPairs ? { finetuning_type: 'qlora' } : { training_type: 'qlora' }];
+}
+
 /** The training as it would be with this change. */
 export function changed(
   estimated: Estimated,
-  { training_type, ...change }: Omit<Change, 'host' | 'device'>,
+  { training_type, finetuning_type, ...change }: Omit<Change, 'host' | 'device'>,
 ): Estimated {
   const { training } = estimated;
-  const type = training_type ?? training.type;
+  const type = training_type ?? finetuning_type ?? training.type;
   // Only where all weights are trained is it said in what.
   const settings = { ...training.settings, ...change, ...(type === 'standard' ? {} : { weights: null }) };
   return { ...estimated, training: { ...training, type, settings } };

@@ -1,11 +1,12 @@
 import type { DiskParts } from './disk.ts';
-import { computedBytes, longestOf, sequencesOfRow, type Training, weightBytes } from './training.ts';
+import { computedBytes, longestOf, type Training, weightBytes } from './training.ts';
 import { operationsOfToken } from './work.ts';
 
 /** Seconds of a run by what it does, once it has a worker. */
 export interface TimeParts {
   /** Draws and writes the mixture. */
   prepare: number;
+  /** Of pairs of answers, with what the base makes of them. */
   load: number;
   /** All steps. */
   train: number;
@@ -46,6 +47,7 @@ export function timeOf(training: Training, epochs: number, disk: DiskParts): Tim
   const mean = lengths.tokens / Math.max(1, lengths.examples);
   const measured = forward * mean * lengths.heldOutRows;
   const evaluations = settings.eval_steps === 0 ? 0 : settings.eval_steps ? steps / settings.eval_steps : EVALUATIONS;
+  const referred = training.isOfPairs && settings.loss_type !== 'orpo' ? (forward * lengths.tokens) / rate : 0;
   const asked = ONE_BY_ONE * forward * ANSWER_TOKENS * lengths.heldOutRows;
   return {
     prepare: STARTED_S + lengths.examples / ROWS_PER_S,
@@ -53,7 +55,8 @@ export function timeOf(training: Training, epochs: number, disk: DiskParts): Tim
       LIBRARIES_S +
       shape.fileBytes / READ_BYTES_PER_S +
       disk.base_copy / WRITTEN_OUT_BYTES_PER_S +
-      disk.start_copy / WRITE_BYTES_PER_S,
+      disk.start_copy / WRITE_BYTES_PER_S +
+      referred,
     train: steps * batchesOfStep(training) * STEP_S[device.kind] + (tokens * step) / (stepRate * device.processes),
     evaluate: (Math.min(evaluations + 1, steps + 1) * measured) / rate,
     save: STARTED_S + (disk.checkpoints + disk.export + disk.merge) / WRITE_BYTES_PER_S,
@@ -73,5 +76,5 @@ function batchesOfStep(training: Training): number {
 export function trainedTokens(training: Training, epochs: number): number {
   const { lengths, steps, settings } = training;
   const rows = Math.min(steps * settings.batch_size * settings.gradient_accumulation, epochs * lengths.examples);
-  return Math.round((sequencesOfRow(training) * rows * lengths.tokens) / Math.max(1, lengths.examples));
+  return Math.round((rows * lengths.tokens) / Math.max(1, lengths.examples));
 }

@@ -1,13 +1,14 @@
 import type { ModelShape } from '../base-models/model-shape.ts';
 import type { Hyperparameters } from '../trainer/hyperparameters.ts';
-import { type TrainingType, trainsAdapters } from '../trainer/training-types.ts';
+import type { TrainingType } from '../trainer/training-types.ts';
 
 export type DeviceKind = 'cpu' | 'cuda';
 
 /** The rows of a training, in tokens. */
 export interface Lengths {
-  /** Sequences of an epoch, and their tokens. */
+  /** What a step takes so many of: sequences, or pairs of them. Of an epoch. */
   examples: number;
+  /** Of all sequences of an epoch: of a pair of answers, with each. */
   tokens: number;
   /** Of the longest sequence: it decides how much memory is taken. */
   longest: number;
@@ -34,6 +35,7 @@ export type Settings = Pick<
   | 'merge'
   | 'eval_steps'
   | 'early_stopping_patience'
+  | 'loss_type'
 > & { save_steps: number | null };
 
 /** What a training begins from: adapters, a checkpoint of all weights, or a model in the layout of its base. */
@@ -55,7 +57,10 @@ export interface AdapterForm {
 /** All that an estimate is made from. */
 export interface Training {
   shape: ModelShape;
-  type: Exclude<TrainingType, 'rag'>;
+  /** Which weights are trained. */
+  type: Exclude<TrainingType, 'dpo' | 'rag'>;
+  /** Whether each row is a pair of answers. */
+  isOfPairs: boolean;
   settings: Settings;
   lengths: Lengths;
   /** Optimizer steps. */
@@ -98,17 +103,17 @@ export function computedBytes(training: Training): 2 | 4 {
 }
 
 /** Of each batch, what one device computes. */
-export function sequencesAtOnce(training: Pick<Training, 'type' | 'settings' | 'device'>): number {
+export function sequencesAtOnce(training: Pick<Training, 'isOfPairs' | 'settings' | 'device'>): number {
   return sequencesOfRow(training) * Math.ceil(training.settings.batch_size / training.device.processes);
 }
 
 export function hasAdapters({ type }: Pick<Training, 'type'>): boolean {
-  return trainsAdapters(type);
+  return type !== 'standard';
 }
 
 /** Sequences that a row is read as: of a pair of answers, one with each. */
-export function sequencesOfRow({ type }: Pick<Training, 'type'>): number {
-  return type === 'dpo' ? 2 : 1;
+export function sequencesOfRow({ isOfPairs }: Pick<Training, 'isOfPairs'>): number {
+  return isOfPairs ? 2 : 1;
 }
 
 /** Of the longest sequence that is trained on, in tokens. */

@@ -1,5 +1,5 @@
 import { adaptedMatrices } from './parameters.ts';
-import { hasAdapters, longestOf, type Training } from './training.ts';
+import { hasAdapters, longestOf, sequencesOfRow, type Training } from './training.ts';
 
 /** Of the tokens of a row, those of answers, for which logits are made; where nothing else is known. */
 const ANSWERED = 0.5;
@@ -23,7 +23,7 @@ export function operationsOfToken(training: Training): { forward: number; step: 
   const isRouted = shape.matrices.some(({ experts, name }) => experts > 1 || name.includes('.experts.'));
   const routed = isRouted ? 3 * shape.layers * shape.hidden * shape.intermediate : 0;
   const logits = ANSWERED * shape.vocabulary * shape.hidden;
-  const mean = Math.min(longestOf(training), lengths.tokens / Math.max(1, lengths.examples));
+  const mean = Math.min(longestOf(training), lengths.tokens / Math.max(1, sequencesOfRow(training) * lengths.examples));
   // Each token is compared with half of the others on average: questions with keys, then with values.
   const attention = 2 * shape.layers * shape.queries * (mean / 2);
   // Two operations for each weight that a token is multiplied with (https://arxiv.org/abs/2001.08361, 2.1).

@@ -7,6 +7,7 @@ import { linkFolder } from '../platform/durable-files.ts';
 import type { Env } from '../platform/env.ts';
 import { UserError } from '../platform/failure.ts';
 import { exists, ifThere, ifUsable, sha256OfFile } from '../platform/files.ts';
+import type { Hyperparameters } from '../trainer/hyperparameters.ts';
 import { type TrainingType, trainsAdapters } from '../trainer/training-types.ts';
 
 /** What runs begin from, by its hash: second names of the files, so that whoever made them may prune or delete them. */
@@ -105,9 +106,15 @@ export async function liesUponStart(folder: string): Promise<boolean> {
   return (await manifestIn(folder))?.adapter_upon === 'start';
 }
 
+/** Of a run's spec, what says which weights it trained. */
+interface Trained {
+  training_type: TrainingType;
+  hyperparameters: Pick<Hyperparameters, 'finetuning_type'>;
+}
+
 /** What a run begins from that begins from a published model. */
-export async function startOfOutput(type: TrainingType, output: string): Promise<LyingStart> {
-  const isAdapter = trainsAdapters(type) && !(await liesUponStart(output));
+export async function startOfOutput({ training_type, hyperparameters }: Trained, output: string): Promise<LyingStart> {
+  const isAdapter = trainsAdapters(training_type, hyperparameters) && !(await liesUponStart(output));
   return isAdapter ? { kind: 'adapter', folder: join(output, 'adapter') } : { kind: 'model', folder: output };
 }
 

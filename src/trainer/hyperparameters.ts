@@ -32,7 +32,10 @@ export const TOOL_CALLS_CHOICES = ['refuse', 'json'] as const;
 export const BAD_ROWS_CHOICES = ['refuse', 'skip'] as const;
 
 /** How a preference for one of two answers is learnt. */
-export const LOSS_TYPE_CHOICES = ['sigmoid', 'ipo'] as const;
+export const LOSS_TYPE_CHOICES = ['sigmoid', 'ipo', 'orpo'] as const;
+
+/** What learns it: adapters on the base as it is, or in 4 bits, or all weights. */
+export const FINETUNING_TYPE_CHOICES = ['lora', 'qlora', 'full'] as const;
 
 /** Everything that decides the weights. Two trainings with equal values end with equal weights on the CPU. */
 export const HyperparametersSchema = z.object({
@@ -67,13 +70,13 @@ export const HyperparametersSchema = z.object({
   chunk_overlap: z.number().int().optional(),
   /** Whether the output of lora or qlora holds the merged model beside the adapter. Not there: it does. */
   merge: z.boolean().optional(),
-  /** Of lora, qlora and dpo: names of the layers that get adapters; null, or not there: every linear layer but the output's. */
+  /** Of adapters: names of the layers that get some; null, or not there: every linear layer but the output's. */
   lora_target_modules: z.array(z.string()).nullable().optional(),
   /** Likewise: names of embeddings, of the output's layer, or of norms that are trained whole beside adapters; null, or not there: none. */
   modules_to_save: z.array(z.string()).nullable().optional(),
   /** Activations are computed twice instead of kept: less memory, more time, the same result. */
   activation_checkpointing: z.boolean().optional(),
-  /** Of standard: in what all weights are trained; null, or not there: fp32, unless a GPU has no room for that. */
+  /** Where all weights are trained: in what; null, or not there: fp32, unless a GPU has no room for that. */
   weights: z.enum(WEIGHTS_CHOICES).nullable().optional(),
   /** Not there: inline, refuse and refuse. */
   reasoning: z.enum(REASONING_CHOICES).optional(),
@@ -97,8 +100,9 @@ export const HyperparametersSchema = z.object({
   neftune_noise_alpha: z.number().nullable().optional(),
   /** Not there: answers. */
   train_on: z.enum(TRAIN_ON_CHOICES).optional(),
-  /** Of dpo. Not there: 0.1 and sigmoid. */
+  /** Of dpo. Not there: 0.1, sigmoid and lora. */
   beta: z.number().optional(),
   loss_type: z.enum(LOSS_TYPE_CHOICES).optional(),
+  finetuning_type: z.enum(FINETUNING_TYPE_CHOICES).optional(),
 });
 export type Hyperparameters = z.infer<typeof HyperparametersSchema>;

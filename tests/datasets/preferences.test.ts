@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { ensureTrainerPython } from '../../src/platform/python.ts';
 import { type ApiOnly, startTestApi } from '../support/api.ts';
 import { startTestDatabase, type TestDatabase } from '../support/database.ts';
+import { putTinyModel } from '../support/tiny-models.ts';
 
 const pairs = (count: number, of = 'door') =>
   Array.from({ length: count }, (_, i) => ({
@@ -8,6 +10,7 @@ const pairs = (count: number, of = 'door') =>
     chosen: `It is as red as number ${i}.`,
     rejected: `Who cares about ${i}?`.repeat(i < 3 ? 5 : 1),
   }));
+const MODEL = 'mtm/tiny-random-llama';
 const linesOf = (rows: unknown[]) => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
 
 describe('datasets of preferences', function () {
@@ -18,6 +21,8 @@ describe('datasets of preferences', function () {
   before(async () => {
     database = await startTestDatabase();
     api = await startTestApi(database);
+    await ensureTrainerPython({ env: api.env, onProgress: () => {} });
+    await putTinyModel(api.env, 'tiny-random');
   });
   after(async () => {
     await api.close();
@@ -54,6 +59,46 @@ describe('datasets of preferences', function () {
       ],
     );
     assert.deepEqual([usable_rows, duplicates], [10, 0]);
+  });
+
+  it('are as long as the longer answer is, and have the tokens of both, whichever was chosen', async () => {
+    // Count the chosen side alone in charactersOfRow (src/datasets/trainable-rows.ts) or in lengths (trainer/token_lengths.py), or leave `rejected`
+    // out of what draft.ts or dataset-tokens.ts reads, and rows whose chosen answers are short have fewer.
+    const [short, long] = await Promise.all(
+      (['rejected', 'chosen'] as const).map(async (longer) => {
+        const other = longer === 'chosen' ? 'rejected' : 'chosen';
+        const rows = Array.from({ length: 20 }, (_, i) => ({
+          prompt: `Which colour has door ${i}?`,
+          [longer]: 'Blue. '.repeat(i < 5 ? 20 : 2),
+          [other]: 'Red.',
+        }));
+        const id = await upload(rows);
+        const { body } = await api.call('GET', `/datasets/${id}/profile?base_model=${MODEL}&max_length=100`);
+        const { characters, tokens } = body as { characters: { max: number }; tokens: { too_long_rows: number } };
+        const planned = async (filters: object) => {
+          const datasets = [{ dataset_id: id, percentage: 100, filters }];
+          const asked = { training_type: 'dpo', base_model: MODEL, batch_size: 2, epochs: 1 };
+          const traits = [{ trait_type: 'reasoning', datasets }];
+          const { status, body: plan } = await api.call('POST', '/projects/plan', { ...asked, traits });
+          assert.equal(status, 200, JSON.stringify(plan));
+          return plan as {
+            train_rows: number;
+            steps: { total: number };
+            tokens: { per_epoch: number; examples: number };
+          };
+        };
+        return { characters, tokens, all: await planned({}), filtered: await planned({ max_characters: 60 }) };
+      }),
+    );
+    assert.ok(short && long);
+    assert.deepEqual([short.characters, short.tokens], [long.characters, long.tokens]);
+    assert.ok(short.characters.max > 20 * 'Blue. '.length);
+    assert.equal(short.tokens.too_long_rows, 5);
+    const { train_rows, steps, tokens } = short.all;
+    assert.deepEqual([train_rows, tokens.examples, steps.total], [18, 18, 9]);
+    // The rows that are held out are others, and have a token more or less.
+    assert.ok(Math.abs(tokens.per_epoch / long.all.tokens.per_epoch - 1) < 0.01);
+    assert.deepEqual([short.filtered.train_rows, long.filtered.train_rows], [14, 14]);
   });
 
   it('count a row twice only where both of its answers are there twice', async () => {
@@ -130,5 +175,29 @@ describe('datasets of preferences', function () {
     }
     const { status, body } = await api.call('POST', '/jobs/plan', { dataset_id: pair, training_type: 'dpo' });
     assert.equal(status, 200, JSON.stringify(body));
+  });
+
+  it('are learnt behind adapters by the same ones, or by all weights', async () => {
+    // Let `inherited` (src/commands/projects/following.ts) go by training types alone, and the second is refused for use_dora.
+    const { body: one } = await api.upload('one.csv', 'prompt,completion\nHello,Ahoy.\nWho?,We.\n', { name: 'one' });
+    const traitsOf = (dataset_id: unknown) => [{ trait_type: 'coding', datasets: [{ dataset_id, percentage: 100 }] }];
+    const pair = await upload(pairs(20));
+    for (const [finetuning_type, use_dora] of [
+      ['qlora', true],
+      ['full', undefined],
+    ] as const) {
+      const followed_by = { training_type: 'dpo', finetuning_type, traits: traitsOf(pair) };
+      const first = { training_type: 'lora', use_dora: true, traits: traitsOf(one.id), base_model: MODEL };
+      const asked = {
+        name: finetuning_type,
+        max_rows: 50_000,
+        output_directory: finetuning_type,
+        ...first,
+        followed_by,
+      };
+      const { status, body } = await api.call('POST', '/projects/', asked);
+      assert.equal(status, 201, JSON.stringify(body));
+      assert.equal((body.followed_by as { use_dora?: boolean }).use_dora, use_dora);
+    }
   });
 });

@@ -1,6 +1,9 @@
 import { type ModelShape, shapeOf } from '../../src/base-models/model-shape.ts';
 import type { TensorEntry } from '../../src/base-models/safetensors-header.ts';
 import type { Settings, Training } from '../../src/estimates/training.ts';
+import { trainingOf } from '../../src/models/estimates/training-of-spec.ts';
+import type { RunSpec } from '../../src/models/runs/run-spec.ts';
+import type { Hyperparameters } from '../../src/trainer/hyperparameters.ts';
 
 const SHAPES: Record<string, number[]> = {
   'model.embed_tokens.weight': [32, 8],
@@ -54,9 +57,19 @@ export function training(
   return {
     shape,
     type,
+    isOfPairs: false,
     settings: settings(chosen),
     lengths: { examples: 100, tokens: 1_000, longest: 10, heldOutRows: 0 },
     steps: 50,
     device: { kind: 'cpu', processes: 1, threads: 2, hasBf16: true, memoryBytes: 8e9 },
   };
+}
+
+/** The same of pairs of answers. */
+export function pairs(chosen: Partial<Hyperparameters> = {}): Training {
+  const { shape, lengths, device, settings } = training('lora');
+  const hyperparameters = { ...settings, epochs: 1, max_steps: null, ...chosen } as RunSpec['hyperparameters'];
+  const found = trainingOf({ training_type: 'dpo', hyperparameters }, { shape, lengths, device });
+  if (!found) throw new Error('It is a training.');
+  return found;
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { diskOf } from '../../src/estimates/disk.ts';
 import { leastMemory, memoryOf, peakOf } from '../../src/estimates/memory.ts';
+import { remediesOf } from '../../src/estimates/remedies.ts';
 import type { Beginning, Settings, Training } from '../../src/estimates/training.ts';
-import { training } from './llama.ts';
+import { pairs, training } from './llama.ts';
 
 const PARAMETERS = 848;
 const ADAPTERS = 4 * 128;
@@ -67,6 +68,30 @@ describe('the memory of a training', () => {
     assert.equal(in8Bits.optimizer, 2 * ADAPTERS + 8 * embeddings);
     const small = memoryOf(training('lora', { modules_to_save: ['embed_tokens'], optimizer: 'adafactor' }));
     assert.equal(small.optimizer, ADAPTERS);
+  });
+
+  it('of pairs of answers is that of the weights that are trained, for both answers of each row', () => {
+    // Let trainedAs (src/trainer/training-types.ts) be lora for all of them, or sequencesOfRow (src/estimates/training.ts) be 1.
+    for (const [finetuning_type, type] of [
+      ['lora', 'lora'],
+      ['qlora', 'qlora'],
+      ['full', 'standard'],
+    ] as const) {
+      assert.deepEqual(memoryOf(pairs({ finetuning_type })), memoryOf(training(type, { batch_size: 4 })));
+    }
+    assert.deepEqual(
+      remediesOf(
+        {
+          epochs: 1,
+          deviceName: 'Some CPU',
+          model: 'some/model@1',
+          training: pairs({ finetuning_type: 'full', batch_size: 1 }),
+        },
+        [],
+        8e9,
+      ).at(-1)?.change,
+      { finetuning_type: 'qlora' },
+    );
   });
 
   it('is half a byte and some for what is in 4 bits, and 2 bytes for embeddings and norms', () => {
@@ -154,7 +179,7 @@ describe('the memory of a training', () => {
     const adapter = (changed: object = {}): Beginning => ({ kind: 'adapter', adapter: { ...form, ...changed } });
     assert.equal(copy(adapter()), 0);
     assert.equal(
-      copy(adapter({ modules_to_save: ['model.embed_tokens'] }), 'dpo', { modules_to_save: ['lm_head'] }),
+      copy(adapter({ modules_to_save: ['model.embed_tokens'] }), 'lora', { modules_to_save: ['lm_head'] }),
       0,
     );
     assert.equal(copy({ kind: 'model' }), 0);

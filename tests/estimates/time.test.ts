@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { diskOf } from '../../src/estimates/disk.ts';
-import { timeOf } from '../../src/estimates/time.ts';
+import { timeOf, trainedTokens } from '../../src/estimates/time.ts';
 import type { Settings, Training } from '../../src/estimates/training.ts';
-import { training } from './llama.ts';
+import { operationsOfToken } from '../../src/estimates/work.ts';
+import { pairs, training } from './llama.ts';
 
 const trainSeconds = (type: Training['type'], chosen: Partial<Settings>) => {
   const asked = training(type, chosen);
@@ -40,5 +41,24 @@ describe('the time of a training', () => {
     const given = 8 + 4 + 4 + 8 + 16 + 16 + 8;
     assert.ok(Math.abs(dora - plain - (tokens * given * 3_000) / rate) < 1e-9);
     assert.ok(Math.abs(dropped - dora - (tokens * 576 * 4) / rate) < 1e-9);
+  });
+});
+
+describe('the time of a training of pairs', () => {
+  it('is that of the tokens of both answers', () => {
+    // Multiply the tokens by sequencesOfRow (trainedTokens in src/estimates/time.ts), or leave it out of work.ts, and these are others.
+    assert.equal(trainedTokens(pairs(), 1), trainedTokens(training('lora'), 1));
+    const twice = { ...training('lora'), lengths: { ...training('lora').lengths, examples: 200 } };
+    assert.deepEqual(operationsOfToken(pairs()), operationsOfToken(twice));
+  });
+
+  it('begins with asking the base, but for orpo', () => {
+    // Leave `referred` out of timeOf.
+    const [sigmoid, orpo] = (['sigmoid', 'orpo'] as const).map((loss_type) => {
+      const asked = pairs({ loss_type });
+      return timeOf(asked, 1, diskOf(asked));
+    });
+    assert.ok(sigmoid && orpo && sigmoid.load > orpo.load);
+    assert.deepEqual({ ...sigmoid, load: 0 }, { ...orpo, load: 0 });
   });
 });

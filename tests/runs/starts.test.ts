@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../../src/platform/failure.ts';
 import { keepStart, keptStarts, startFolder, startIdentity, startOfOutput } from '../../src/runs/starts.ts';
+import type { TrainingType } from '../../src/trainer/training-types.ts';
 
 describe('what runs begin from', () => {
   let home: string;
@@ -55,10 +56,15 @@ describe('what runs begin from', () => {
 
   it('is the whole model where adapters lie upon other weights than the base model', async () => {
     // Leave `liesUponStart` out in `startOfOutput` and it is an adapter, which is of no use upon the base model.
+    // Leave `finetuning_type` out there, and adapters are looked for that a dpo of all weights does not have.
+    const of = (training_type: TrainingType, hyperparameters = {}) =>
+      startOfOutput({ training_type, hyperparameters }, folder);
     await writeFile(join(folder, 'manifest.json'), JSON.stringify({ adapter_upon: 'base', files: {} }));
-    assert.equal((await startOfOutput('lora', folder)).kind, 'adapter');
+    assert.equal((await of('lora')).kind, 'adapter');
+    assert.equal((await of('dpo', { finetuning_type: 'qlora' })).kind, 'adapter');
+    assert.equal((await of('dpo', { finetuning_type: 'full' })).kind, 'model');
     await writeFile(join(folder, 'manifest.json'), JSON.stringify({ adapter_upon: 'start', files: {} }));
-    assert.deepEqual(await startOfOutput('lora', folder), { kind: 'model', folder });
-    assert.equal((await startOfOutput('standard', folder)).kind, 'model');
+    assert.deepEqual(await of('lora'), { kind: 'model', folder });
+    assert.equal((await of('standard')).kind, 'model');
   });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { settledPool } from '../support/hosts.ts';
-import { assertWeights, jobsOf, stepsIn } from '../support/jobs.ts';
+import { assertWeights, type Jobs, jobsOf, stepsIn } from '../support/jobs.ts';
 import { startTestService, type TestService, until } from '../support/service.ts';
 import { trainerOf } from '../support/trainers.ts';
 
@@ -12,15 +12,12 @@ describe('a training on preferences', function () {
   this.timeout(360_000);
   let service: TestService;
   let remove: () => Promise<void>;
+  let jobs: Jobs;
 
   before(async () => {
     ({ service, remove } = await startTestService());
     await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
     await settledPool(service, 1);
-  });
-  after(() => remove?.());
-
-  it('learns what was preferred, and a kill in the middle changes nothing of it', async () => {
     // Leave the column `rejected` out of mixtures (src/datasets/mix.ts) and the trainer refuses their rows.
     const rows = Array.from({ length: 100 }, (_, i) => ({
       prompt: `question ${i}`,
@@ -31,16 +28,24 @@ describe('a training on preferences', function () {
     const lines = rows.map((row) => `${JSON.stringify(row)}\n`).join('');
     const { body: dataset } = await service.upload('pairs.jsonl', lines);
     assert.deepEqual(dataset.mapping, { chosen: 'chosen', rejected: 'rejected', prompt: 'prompt' });
-    const jobs = jobsOf(service, Number(dataset.id));
-    const chosen = { training_type: 'dpo', beta: 0.2, learning_rate: 0.01, save_steps: 10 };
-    const undisturbed = await jobs.ended(await jobs.create(chosen));
-    assert.equal(undisturbed.status, 'completed', String(undisturbed.error_message));
-    const { traits } = undisturbed.validation as Validated;
+    jobs = jobsOf(service, Number(dataset.id));
+  });
+  after(() => remove?.());
+
+  function assertLearnt(job: Awaited<ReturnType<Jobs['ended']>>) {
+    assert.equal(job.status, 'completed', String(job.error_message));
+    const { traits } = job.validation as Validated;
     assert.deepEqual(
       traits.map(({ base, tuned }) => [base.preference_accuracy < 0.5, tuned.preference_accuracy > 0.85]),
       [[true, true]],
       JSON.stringify(traits),
     );
+  }
+
+  it('learns what was preferred, and a kill in the middle changes nothing of it', async () => {
+    const chosen = { training_type: 'dpo', beta: 0.2, learning_rate: 0.01, save_steps: 10 };
+    const undisturbed = await jobs.ended(await jobs.create(chosen));
+    assertLearnt(undisturbed);
 
     const id = await jobs.create(chosen);
     await jobs.atStep(id, 30);
@@ -66,4 +71,31 @@ describe('a training on preferences', function () {
     const [row] = (mixture as { items: { messages: unknown[]; rejected: { content: string }[] }[] }).items;
     assert.match(String(row?.rejected[0]?.content), /^bird/);
   });
+
+  it('learns it with all weights by orpo, from which adapters in 4 bits go on', async () => {
+    // Leave finetuning_type out of what run files have (src/trainer/hyperparameters.ts) and adapters are trained; let startOfOutput (src/runs/starts.ts) look
+    // for adapters of all weights, and the second has none to begin from.
+    const chosen = { training_type: 'dpo', learning_rate: 0.01 };
+    const full = await jobs.ended(await jobs.create({ ...chosen, finetuning_type: 'full', loss_type: 'orpo' }));
+    assertLearnt(full);
+    const { trained, total } = await planned(full);
+    assert.equal(trained, total);
+    const starts_from = { job_id: full.id, run: 1 };
+    const inFour = await jobs.ended(await jobs.create({ ...chosen, finetuning_type: 'qlora', epochs: 1, starts_from }));
+    assert.equal(inFour.status, 'completed', String(inFour.error_message));
+    const learns = await planned(inFour);
+    assert.ok(learns.trained < learns.total);
+    const { traits } = inFour.validation as Validated;
+    assert.ok(
+      traits.every(({ base }) => base.preference_accuracy > 0.85),
+      'its base is what the first became',
+    );
+  });
+
+  /** How many weights are trained, and how many there are, as the trainer said it before the first step. */
+  async function planned({ id }: { id?: unknown }) {
+    const told = await jobs.eventsOf(Number(id));
+    const figure = (name: string) => Number(new RegExp(`"${name}": ?(\\d+)`).exec(told)?.[1]);
+    return { trained: figure('trainable_parameters'), total: figure('total_parameters') };
+  }
 });

@@ -202,7 +202,7 @@ def _changed(run: RunFile, training: dict) -> str:
     layers = ", ".join(targets) if targets else "every linear layer but the output's"
     whole = run.hyperparameters.modules_to_save
     beside = f", and {', '.join(whole)} whole" if whole else ""
-    what = "All weights" if run.training_type == "standard" else f"Adapters of rank {run.hyperparameters.lora_r} beside {layers}{beside}"
+    what = "All weights" if run.trained_as == "standard" else f"Adapters of rank {run.hyperparameters.lora_r} beside {layers}{beside}"
     share = ""
     if training["total_parameters"]:
         trained, total = training["trainable_parameters"], training["total_parameters"]

@@ -14,7 +14,9 @@ from .checks import require_at_least, require_types, require_within, shown
 # In what all weights are trained (standard).
 WEIGHTS = ("fp32", "bf16")
 # How a preference for one of two answers is learnt (dpo).
-LOSS_TYPES = ("sigmoid", "ipo")
+LOSS_TYPES = ("sigmoid", "ipo", "orpo")
+# What learns it: adapters beside the base as it is, or beside the base in 4 bits, or all weights.
+FINETUNING_TYPES = ("lora", "qlora", "full")
 
 # How the learning rate goes on behind the warm-up (optimisation.py has each).
 LR_SCHEDULERS = ("cosine", "linear", "constant", "constant_with_warmup", "warmup_stable_decay")
@@ -75,9 +77,10 @@ class Hyperparameters:
     loraplus_lr_ratio: float | None = None
     neftune_noise_alpha: float | None = None
     train_on: str = "answers"
-    # Of dpo: how far the model may go from its base for what is preferred, the less the higher.
+    # Of dpo: how far the model may go from its base for what is preferred, the less the higher; with orpo, how much the preference counts beside the chosen answer.
     beta: float = 0.1
     loss_type: str = "sigmoid"
+    finetuning_type: str = "lora"
 
     @property
     def evaluation_is_chosen(self) -> bool:
@@ -85,7 +88,7 @@ class Hyperparameters:
 
     def __post_init__(self):
         require_types(self, lambda name: f"hyperparameters.{name}")
-        for name, known in (("batching", BATCHING), ("too_long", TOO_LONG), ("reasoning", REASONING), ("tool_calls", TOOL_CALLS), ("on_bad_rows", ON_BAD_ROWS), ("weights", (None, *WEIGHTS)), ("lr_scheduler", LR_SCHEDULERS), ("optimizer", (None, *OPTIMIZERS)), ("train_on", TRAIN_ON), ("loss_type", LOSS_TYPES)):
+        for name, known in (("batching", BATCHING), ("too_long", TOO_LONG), ("reasoning", REASONING), ("tool_calls", TOOL_CALLS), ("on_bad_rows", ON_BAD_ROWS), ("weights", (None, *WEIGHTS)), ("lr_scheduler", LR_SCHEDULERS), ("optimizer", (None, *OPTIMIZERS)), ("train_on", TRAIN_ON), ("loss_type", LOSS_TYPES), ("finetuning_type", FINETUNING_TYPES)):
             if getattr(self, name) not in known:
                 raise BadInput(f"hyperparameters.{name} is {getattr(self, name)!r}; it must be one of {', '.join(map(shown, known))}.")
         if not 0 <= self.chunk_overlap < self.chunk_tokens / 2:

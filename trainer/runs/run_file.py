@@ -15,7 +15,7 @@ PROTOCOL = 1
 TASKS = ("train", "validate", "check")
 TRAINING_TYPES = ("lora", "qlora", "standard", "rag", "dpo")
 PACKED = ("qlora", "lora", "standard")
-ADAPTED = ("lora", "qlora", "dpo")  # Of these the base stays as it is, and adapters beside its layers are trained.
+ADAPTED = ("lora", "qlora")  # Trained so, the base stays as it is, and adapters beside its layers are trained.
 
 START_KINDS = ("adapter", "checkpoint", "model")  # Low-rank adapters, a checkpoint of a training of all weights, or a model in the layout of Hugging Face.
 
@@ -75,12 +75,14 @@ class RunFile:
             raise BadInput(f"task is {self.task!r}; it must be one of {', '.join(TASKS)}.")
         if self.training_type not in TRAINING_TYPES:
             raise BadInput(f"training_type is {self.training_type!r}; it must be one of {', '.join(TRAINING_TYPES)}.")
-        if self.hyperparameters.weights is not None and self.training_type != "standard":
-            raise BadInput(f"hyperparameters.weights is {self.hyperparameters.weights!r}, and says in what all weights are trained (standard); leave it out for {self.training_type}.")
+        if self.hyperparameters.weights is not None and self.trained_as != "standard":
+            raise BadInput(f"hyperparameters.weights is {self.hyperparameters.weights!r}, and says in what all weights are trained; leave it out, or train with standard, or with dpo and finetuning_type full.")
         for name, left_out in OF_ADAPTERS.items():
             value = getattr(self.hyperparameters, name)
             if value != left_out and not self.has_adapter:
-                raise BadInput(f"hyperparameters.{name} is {value!r}, and training_type is {self.training_type}, which trains no adapters; leave it out, or train with {' or '.join(ADAPTED)}.")
+                raise BadInput(f"hyperparameters.{name} is {value!r}, and {self._chosen_type}, which trains no adapters; leave it out, or train with {' or '.join(ADAPTED)}.")
+        if self.hyperparameters.finetuning_type != "lora" and not self.learns_preferences:
+            raise BadInput(f"hyperparameters.finetuning_type is {self.hyperparameters.finetuning_type!r}, and training_type is {self.training_type!r}, which says itself what is trained; leave it out, or train with dpo.")
         if self.learns_preferences and self.hyperparameters.too_long == "split":
             raise BadInput("hyperparameters.too_long is 'split', and training_type is 'dpo': a pair of answers cannot be made several. Choose truncate or drop.")
         if self.learns_preferences and self.hyperparameters.train_on != "answers":
@@ -169,8 +171,25 @@ class RunFile:
         return self.training_type == "dpo"
 
     @property
+    def refers_to_base(self) -> bool:
+        """Whether what is preferred is measured against what the training begins from."""
+        return self.learns_preferences and self.hyperparameters.loss_type != "orpo"
+
+    @property
+    def trained_as(self) -> str:
+        """Which weights are trained, as the name of the training type that trains the same ones."""
+        if not self.learns_preferences:
+            return self.training_type
+        chosen = self.hyperparameters.finetuning_type
+        return "standard" if chosen == "full" else chosen
+
+    @property
     def has_adapter(self) -> bool:
-        return self.training_type in ADAPTED
+        return self.trained_as in ADAPTED
+
+    @property
+    def _chosen_type(self) -> str:
+        return "finetuning_type is full" if self.learns_preferences else f"training_type is {self.training_type}"
 
     @property
     def adapter_upon(self) -> str | None:

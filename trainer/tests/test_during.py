@@ -243,18 +243,18 @@ class TokenCache(Trainings):
 
 class Acceleration(unittest.TestCase):
     def test_on_the_cpu_only_what_was_asked_for(self):
-        cpu = accelerations("standard", on_gpu=False, compile=False, has_liger=True)
+        cpu = accelerations(False, on_gpu=False, compile=False, has_liger=True)
         self.assertEqual({name for name, value in cpu.items() if value is True}, {"use_cpu"})
         # Where rows are packed, all weights compute in bf16 if the CPU can. Take packing out of the line of bf16 in accelerations.
         with patch("trainer.training.optimisation.computes_in_bf16", return_value=True):
-            self.assertEqual([accelerations("standard", on_gpu=False, compile=False, has_liger=False, packing=packing)["bf16"] for packing in (False, True)], [False, True])
-        self.assertTrue(accelerations("qlora", on_gpu=False, compile=True, has_liger=False)["torch_compile"])
+            self.assertEqual([accelerations(False, on_gpu=False, compile=False, has_liger=False, packing=packing)["bf16"] for packing in (False, True)], [False, True])
+        self.assertTrue(accelerations(True, on_gpu=False, compile=True, has_liger=False)["torch_compile"])
 
     def test_on_a_gpu_all_that_there_is(self):
-        gpu = accelerations("standard", on_gpu=True, compile=False, has_liger=True)
+        gpu = accelerations(False, on_gpu=True, compile=False, has_liger=True)
         self.assertEqual({name for name, value in gpu.items() if value is True}, {"bf16", "use_liger_kernel", "dataloader_pin_memory"})
         self.assertEqual(gpu["accelerator_config"], {"non_blocking": True, "even_batches": False})
-        self.assertTrue(accelerations("qlora", on_gpu=True, compile=False, has_liger=False)["bf16"])
+        self.assertTrue(accelerations(True, on_gpu=True, compile=False, has_liger=False)["bf16"])
 
     def test_where_compiling_fails_it_is_said_what_to_leave_out(self):
         from torch._dynamo.exc import BackendCompilerFailed
@@ -266,7 +266,7 @@ class Acceleration(unittest.TestCase):
         from transformers import TrainingArguments
 
         known = set(TrainingArguments.__dataclass_fields__)
-        self.assertLessEqual(set(accelerations("qlora", on_gpu=True, compile=True, has_liger=True)), known)
+        self.assertLessEqual(set(accelerations(True, on_gpu=True, compile=True, has_liger=True)), known)
 
 
 class Device(unittest.TestCase):

@@ -80,7 +80,7 @@ class Models(unittest.TestCase):
         for has_instructions in (True, False):
             with mock.patch("torch.cuda.is_available", return_value=True), mock.patch("torch.cuda.is_bf16_supported", lambda including_emulation=True: including_emulation or has_instructions):
                 self.assertEqual(computes_in_bf16(), has_instructions)
-                self.assertEqual(accelerations("qlora", on_gpu=True, compile=False, has_liger=False)["bf16"], has_instructions)
+                self.assertEqual(accelerations(True, on_gpu=True, compile=False, has_liger=False)["bf16"], has_instructions)
 
     def test_activations_are_computed_twice_or_kept_with_the_same_result(self):
         # Leave activation_checkpointing out of optimisation.arguments, and they are kept.

@@ -38,6 +38,11 @@ ALONE = [
     ("standard", {"packing": True}),
     ("lora", {"train_on": "last_answer"}),
     ("lora", {"modules_to_save": ["embed_tokens"]}),
+    ("dpo", {"beta": 0.5}),
+    ("dpo", {"loss_type": "ipo"}),
+    ("dpo", {"loss_type": "orpo"}),
+    ("dpo", {"finetuning_type": "qlora"}),
+    ("dpo", {"finetuning_type": "full"}),
 ]
 TOGETHER = [
     ("lora", {"optimizer": "adamw_8bit", "lr_scheduler": "linear", "warmup_steps": 2, "weight_decay": 0.1, **WIDE}),
@@ -54,6 +59,9 @@ TOGETHER = [
     ("qlora", {"optimizer": "paged_adamw_8bit", "loraplus_lr_ratio": 16, "neftune_noise_alpha": 5, "batching": "random", **WIDE}),
     ("qlora", {"modules_to_save": ["lm_head", "norm"], "loraplus_lr_ratio": 8, "neftune_noise_alpha": 5, "optimizer": "adamw_8bit", "use_dora": True}),
     ("lora", {"modules_to_save": ["embed_tokens", "input_layernorm"], "optimizer": "muon", "packing": True, "gradient_accumulation": 2, "weight_decay": 0.1}),
+    ("dpo", {"finetuning_type": "qlora", "use_dora": True, "optimizer": "lion", "lr_scheduler": "linear", "neftune_noise_alpha": 5}),
+    ("dpo", {"finetuning_type": "full", "weights": "bf16", "loss_type": "ipo", "gradient_accumulation": 2, "activation_checkpointing": True}),
+    ("dpo", {"finetuning_type": "full", "optimizer": "adafactor", "loss_type": "orpo", "beta": 0.3, "batching": "random"}),
 ]
 REFUSED = [
     ("lora", {"warmup_steps": 5, "warmup_ratio": 0.1}, r"warmup_steps is 5 and warmup_ratio is 0\.1, which say the same in two ways; leave one of them out"),
@@ -66,6 +74,10 @@ REFUSED = [
     ("standard", {"modules_to_save": ["lm_head"]}, r"modules_to_save is \['lm_head'\], and training_type is standard, which trains no adapters; leave it out, or train with lora or qlora"),
     ("lora", {"modules_to_save": []}, r"modules_to_save is \[\]; it must be a list of names of modules, or null"),
     ("rag", {"loraplus_lr_ratio": 2}, "loraplus_lr_ratio is 2, and training_type is rag"),
+    ("dpo", {"finetuning_type": "full", "use_dora": True}, "use_dora is True, and finetuning_type is full, which trains no adapters; leave it out, or train with lora or qlora"),
+    ("dpo", {"weights": "bf16"}, "weights is 'bf16', and says in what all weights are trained; leave it out, or train with standard, or with dpo and finetuning_type full"),
+    ("dpo", {"finetuning_type": "freeze"}, "finetuning_type is 'freeze'; it must be one of lora, qlora, full"),
+    ("lora", {"finetuning_type": "full"}, "finetuning_type is 'full', and training_type is 'lora', which says itself what is trained; leave it out, or train with dpo"),
     ("dpo", {"train_on": "everything"}, "train_on is 'everything', and training_type is 'dpo', which learns from pairs by their answers; leave it out"),
     ("dpo", {"packing": True}, "packing is True, and training_type is 'dpo', whose pairs of answers are not packed; set it to false, or train with qlora or lora or standard"),
     ("rag", {"packing": True}, "packing is True, and training_type is 'rag', whose texts are not packed"),
@@ -92,8 +104,17 @@ def rows() -> Path:
     return path
 
 
+@cache
+def pairs() -> Path:
+    """Questions of two answers, of which one was chosen."""
+    path = shared() / "pairs.jsonl"
+    path.write_text("".join(json.dumps({"prompt": f"question {i}", "chosen": "yes " * (1 + i % 3), "rejected": f"answer {i}"}) + "\n" for i in range(8)))
+    return path
+
+
 def asked(training_type: str, chosen: dict) -> dict:
-    return {"training_type": training_type, "hyperparameters": {**SMALL, **chosen}, "data": {"train": str(rows()), "held_out": None}}
+    train = pairs() if training_type == "dpo" else rows()
+    return {"training_type": training_type, "hyperparameters": {**SMALL, **chosen}, "data": {"train": str(train), "held_out": None}}
 
 
 class Options(Trainings):
@@ -117,7 +138,7 @@ class Options(Trainings):
                 self.assertEqual([event["step"] for event in events.of("step")], list(range(SAVED + 1, STEPS + 1)))
                 self.assertEqual(rest["weights_sha256"], whole["weights_sha256"])
                 # Take a choice out of the arguments in optimisation.py, adapters.py or encoding.py, and its row learns as if it had not been made.
-                others = {name: value for name, value in chosen.items() if name in WIDE or name in ("weights", "gradient_accumulation", "batching")}
+                others = {name: value for name, value in chosen.items() if name in WIDE or name in ("weights", "gradient_accumulation", "batching") and chosen.get("finetuning_type") is None}
                 self.assertNotEqual(whole["weights_sha256"], self.plainly(training_type, **others))
 
     def test_what_is_standard_is_what_was_before_there_was_a_choice(self):
@@ -133,7 +154,7 @@ class Options(Trainings):
         shutil.rmtree(work / "checkpoints" / "e1" / f"checkpoint-{STEPS}")
         manifest = work / "checkpoints" / "e1" / f"checkpoint-{SAVED}" / MANIFEST
         saved = json.loads(manifest.read_text())
-        new = {"lr_scheduler", "warmup_steps", "warmup_ratio", "weight_decay", "max_grad_norm", "optimizer", "use_rslora", "use_dora", "loraplus_lr_ratio", "neftune_noise_alpha", "train_on", "packing", "modules_to_save"}
+        new = {"lr_scheduler", "warmup_steps", "warmup_ratio", "weight_decay", "max_grad_norm", "optimizer", "use_rslora", "use_dora", "loraplus_lr_ratio", "neftune_noise_alpha", "train_on", "packing", "modules_to_save", "finetuning_type"}
         self.assertLessEqual(new, set(saved["hyperparameters"]))
         saved["hyperparameters"] = {name: value for name, value in saved["hyperparameters"].items() if name not in new}
         manifest.write_text(json.dumps(saved))

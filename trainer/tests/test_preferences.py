@@ -34,7 +34,8 @@ class Preferences(Trainings):
         self.options = {"training_type": "dpo", "data": {"train": str(train), "held_out": str(held_out)}, "hyperparameters": hyperparameters}
 
     def test_the_loss_is_that_of_the_papers(self):
-        # Take the mean of an answer's tokens for `sigmoid` as well, swap both answers, or make pieces' weights all one, and values or gradients differ.
+        # Take the mean of an answer's tokens for `sigmoid` as well, swap both answers, leave the odds of the rejected one out of `orpo`, or make pieces' weights
+        # all one, and values or gradients differ.
         import torch
 
         from ..evaluation.answer_loss import AnswerLoss
@@ -55,20 +56,23 @@ class Preferences(Trainings):
         beta = 0.3
 
         def by_hand(loss_type: str):
-            gained = likelihoods() + reference
-            if loss_type == "ipo":
+            gained = likelihoods() + (0 if loss_type == "orpo" else reference)
+            if loss_type != "sigmoid":
                 gained = gained / counts
             distance = gained[:2] - gained[2:]
+            if loss_type == "orpo":
+                odds = gained.exp() / (1 - gained.exp())
+                return -(gained[:2] + beta * torch.log(torch.sigmoid(torch.log(odds[:2] / odds[2:])))).mean()
             each = (distance - 1 / (2 * beta)) ** 2 if loss_type == "ipo" else -torch.log(torch.sigmoid(beta * distance))
             return each.mean()
 
-        for loss_type in ("sigmoid", "ipo"):
+        for loss_type in ("sigmoid", "ipo", "orpo"):
             for most_logits in (101 * 1000, 101 * AT_ONCE, None):
                 with self.subTest(loss_type=loss_type, most_logits=most_logits), logits_made(model) as made:
                     learnt = preferences.Preference(beta, loss_type)
                     expected, right = loss_and_gradients(model, lambda: by_hand(loss_type))
                     loss = AnswerLoss(model, most_logits)
-                    value, gradients = loss_and_gradients(model, lambda: learnt.learnt(loss, model, {**inputs, "reference": reference}, 2))
+                    value, gradients = loss_and_gradients(model, lambda: learnt.learnt(loss, model, {**inputs, **({} if loss_type == "orpo" else {"reference": reference})}, 2))
                     self.assertAlmostEqual(value, expected, places=4)
                     torch.testing.assert_close(gradients, right, rtol=1e-3, atol=1e-5)
                     if most_logits == 101 * AT_ONCE:
@@ -105,7 +109,7 @@ class Preferences(Trainings):
         self.assertIn("prefers what was chosen", (self.work / "report" / "report.md").read_text(encoding="utf-8"))
 
     def test_stop_and_go_on_is_exact_and_asks_the_base_once(self):
-        for chosen in ({"loss_type": "ipo", "batching": "random"}, {"beta": 0.5, "modules_to_save": ["embed_tokens"]}, {"use_dora": True, "loraplus_lr_ratio": 8, "optimizer": "lion", "neftune_noise_alpha": 5}):
+        for chosen in ({"loss_type": "ipo", "batching": "random"}, {"beta": 0.5, "modules_to_save": ["embed_tokens"]}, {"use_dora": True, "loraplus_lr_ratio": 8, "optimizer": "lion", "neftune_noise_alpha": 5}, {"finetuning_type": "full"}):
             with self.subTest(**chosen):
                 options = {**self.options, "hyperparameters": {**self.options["hyperparameters"], **chosen}}
                 whole, _ = train_here(self.fresh(f"whole {chosen}"), **options)
@@ -113,7 +117,7 @@ class Preferences(Trainings):
                 with self.assertRaises(Stopped):
                     train_here(work, stop_at(4), **options)
                 # Name the file by anything that changes with the claim, and the base is asked again.
-                with mock.patch.object(preferences, "_computed", side_effect=AssertionError):
+                with mock.patch.object(preferences, "_complete", side_effect=AssertionError):
                     rest, events = train_here(work, lease_epoch=2, known_checkpoint_step=4, **options)
                 self.assertEqual([event["step"] for event in events.of("resumed")], [5])
                 self.assertEqual(rest["weights_sha256"], whole["weights_sha256"])
@@ -122,6 +126,65 @@ class Preferences(Trainings):
                 kept.write_bytes(kept.read_bytes()[:-8])
                 again, _ = train_here(work, lease_epoch=3, known_checkpoint_step=12, **options)
                 self.assertEqual(again["weights_sha256"], whole["weights_sha256"])
+
+    def test_what_the_base_makes_of_pairs_is_that_of_before_the_first_step(self):
+        # Refer behind trainer.train, where a checkpoint was loaded, and the margins of the other steps are those of a reference that has learnt already.
+        for finetuning_type in ("qlora", "full"):
+            with self.subTest(finetuning_type):
+                options = {**self.options, "hyperparameters": {**self.options["hyperparameters"], "finetuning_type": finetuning_type}}
+                whole, events = train_here(self.fresh(f"whole {finetuning_type}"), **options)
+                steps = events.of("step")
+                # What is compared computes as what learns does: in 4 bits, or in float32.
+                self.assertAlmostEqual(steps[0]["loss"], 0.6931, places=3)
+                self.assertGreater(steps[-1]["reward_margin"], steps[0]["reward_margin"])
+                work = self.fresh(f"stopped {finetuning_type}")
+                with self.assertRaises(Stopped):
+                    train_here(work, stop_at(4), **options)
+                # Gone, it is computed again, of what the training began from.
+                [kept] = work.glob("references-*.npy")
+                kept.unlink()
+                rest, _ = train_here(work, lease_epoch=2, known_checkpoint_step=4, **options)
+                self.assertEqual(rest["weights_sha256"], whole["weights_sha256"])
+
+    def test_killed_while_the_base_is_asked_it_goes_on_behind_what_was_kept(self):
+        # Let refer_once take nothing from the file that is not whole, and as much is computed again; keep within a batch, and later batches are others.
+        def kept_until(place: int) -> list:
+            keep, seen = preferences._keep, []
+
+            def watched(known, path):
+                keep(known, path)
+                seen.append(known.copy())
+                if len(seen) == place:
+                    raise KeyboardInterrupt
+
+            return [mock.patch.object(preferences, "_keep", watched), mock.patch.object(preferences, "_KEPT_EVERY_S", -1.0), seen]
+
+        def trained(work: Path, until: int = 0, **changes):
+            keep, often, seen = kept_until(until)
+            with keep, often:
+                try:
+                    return train_here(work, **self.options, **changes)[0]["weights_sha256"], seen
+                except KeyboardInterrupt:
+                    return None, seen
+
+        weights, whole = trained(self.fresh("whole"))
+        work = self.fresh("killed")
+        _, first = trained(work, until=4)
+        again, rest = trained(work, lease_epoch=2)
+        self.assertEqual(len(first) + len(rest), len(whole))
+        self.assertEqual(rest[-1].tolist(), whole[-1].tolist())
+        self.assertEqual(again, weights)
+
+    def test_orpo_asks_no_base(self):
+        # Compute a reference for it as well in training.py, or leave out the answer that was chosen, and this fails.
+        options = {**self.options, "hyperparameters": {**self.options["hyperparameters"], "loss_type": "orpo", "learning_rate": 0.01}}
+        with mock.patch.object(preferences, "_complete", side_effect=AssertionError):
+            _, events = train_here(self.work, **options)
+        steps = events.of("step")
+        self.assertEqual(list(self.work.glob("references-*")), [])
+        self.assertLess(steps[-1]["loss"], steps[0]["loss"] - 0.5)
+        self.assertGreater(steps[-1]["reward_margin"], 0)
+        self.assertEqual(steps[-1]["reward_accuracy"], 1)
 
     def test_sigkill_and_go_on_is_exact(self):
         whole, _ = train_here(self.fresh("whole"), **self.options)
@@ -140,15 +203,16 @@ class Preferences(Trainings):
 
     def test_two_processes_take_the_steps_of_one(self):
         # 22 pairs in batches of 3: of the last batch the second process has none. Divide by the pairs of one process and losses are twice as high.
-        options = {**self.options, "hyperparameters": {**self.options["hyperparameters"], "batch_size": 3, "lora_dropout": 0.0}}
-        two = self.fresh("two")
-        with warm().start(str(write_run_file(two, processes=2, threads=2, **options)), log=two / "log", events=True) as trainer:
-            steps = [event for event in trainer.told() if event["type"] == "step"]
-            self.assertEqual(trainer.wait(), DONE, (two / "log").read_text(encoding="utf-8")[-2000:])
-        _, events = train_here(self.fresh("one"), **options)
-        for told, expected in zip(steps, events.of("step"), strict=True):
-            for figure in ("loss", "grad_norm"):
-                self.assertAlmostEqual(told[figure], expected[figure], delta=0.005, msg=f"{figure} of step {told['step']}")
+        for loss_type in ("sigmoid", "orpo"):
+            options = {**self.options, "hyperparameters": {**self.options["hyperparameters"], "batch_size": 3, "lora_dropout": 0.0, "loss_type": loss_type}}
+            two = self.fresh(f"two {loss_type}")
+            with warm().start(str(write_run_file(two, processes=2, threads=2, **options)), log=two / "log", events=True) as trainer:
+                steps = [event for event in trainer.told() if event["type"] == "step"]
+                self.assertEqual(trainer.wait(), DONE, (two / "log").read_text(encoding="utf-8")[-2000:])
+            _, events = train_here(self.fresh(f"one {loss_type}"), **options)
+            for told, expected in zip(steps, events.of("step"), strict=True):
+                for figure in ("loss", "grad_norm"):
+                    self.assertAlmostEqual(told[figure], expected[figure], delta=0.01 if loss_type == "orpo" else 0.005, msg=f"{figure} of step {told['step']}")
 
     def test_a_pair_of_which_one_answer_is_too_long_is_left_out_as_a_whole(self):
         # Add the example of the other answer all the same, and each pair behind it has the answers of two.

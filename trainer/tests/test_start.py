@@ -126,9 +126,18 @@ class Start(Trainings):
         path = self.work / "pairs.jsonl"
         path.write_text("\n".join(map(json.dumps, rows)))
         hyper = {**SHORT, "lora_dropout": 0.0}
-        _, events = train_here(self.fresh("dpo"), training_type="dpo", data={"train": str(path), "held_out": str(path)}, hyperparameters=hyper, start=start_of("adapter", parent / "output" / "adapter"))
-        # It fails where the reference is computed without the adapters.
-        self.assertLess(abs(events.of("step")[0]["reward_margin"]), 3e-4)
+        for finetuning_type in ("lora", "qlora", "full"):
+            with self.subTest(finetuning_type):
+                work = self.fresh(finetuning_type)
+                options = {"training_type": "dpo", "data": {"train": str(path), "held_out": str(path)}, "hyperparameters": {**hyper, "finetuning_type": finetuning_type}}
+                options["start"] = start_of("adapter", parent / "output" / "adapter")
+                _, events = train_here(work, **options)
+                # It fails where the reference is computed without the adapters.
+                self.assertLess(abs(events.of("step")[0]["reward_margin"]), 3e-4)
+                # All weights begin from what they are merged into; take them for adapters (trained_as in run_file.py), and there is no such model.
+                self.assertEqual(len(list(work.glob(f"{PREFIX}*"))), finetuning_type == "full")
+                found = self.looked_at(work, **options)
+                self.assertTrue(found["valid"], found["errors"])
 
     def test_what_does_not_belong_to_the_base_is_refused(self):
         parent = self.parent("standard")

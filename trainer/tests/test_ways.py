@@ -32,7 +32,7 @@ class Weights(Trainings):
                 self.assertEqual(optimizer_of(self.run_of(training_type, weights), gpu_bytes), optimizer)
 
     def test_it_is_refused_where_it_means_nothing(self):
-        with self.assertRaisesRegex(BadInput, "hyperparameters.weights is 'bf16', and says in what all weights are trained .* leave it out for qlora"):
+        with self.assertRaisesRegex(BadInput, "hyperparameters.weights is 'bf16', and says in what all weights are trained; leave it out, or train with standard, or with dpo and finetuning_type full"):
             self.run_of("qlora", "bf16")
         with self.assertRaisesRegex(BadInput, "hyperparameters.weights is 'fp16'; it must be one of null, fp32, bf16"):
             self.run_of("standard", "fp16")

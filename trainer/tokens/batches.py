@@ -57,13 +57,14 @@ class LikeLengths:
 
 def collate(pad_id: int, rank: Rank = Rank()):
     """A collator that takes this process's rows of a batch, and pads to the longest of them; padding counts for nothing. Rows are
-    lists, or arrays, which are ready many times faster. Of pairs, all chosen answers stand before all rejected ones; `reference` has
-    what the base makes of each, and `pairs` how many the batch has in all processes."""
+    lists, or arrays, which are ready many times faster. Of pairs, all chosen answers stand before all rejected ones; `pairs` is
+    how many of them the batch has in all processes, and `reference` what the base makes of each, where that is known."""
     import numpy
     import torch
 
     def batch(rows: list[dict]) -> dict:
-        pairs = len(rows) if rows and "reference" in rows[0] else 0
+        pairs = len(rows) if rows and "rejected" in rows[0] else 0
+        is_referred = pairs > 0 and "reference" in rows[0]
         shared = rank.share(rows)
         rows = [side for sides in zip(*map(sides_of, shared)) for side in sides]
         # Where a batch has fewer rows than there are processes, one of them computes on padding alone, of which nothing is learnt.
@@ -74,8 +75,10 @@ def collate(pad_id: int, rank: Rank = Rank()):
             ids[place, :length], labels[place, :length], is_there[place, :length] = row["input_ids"], row["labels"], 1
         tensors = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(is_there), "labels": torch.from_numpy(labels)}
         if pairs:
-            reference = [losses[side] for side in (0, 1) for losses in (row["reference"] for row in shared)]
-            tensors |= {"reference": torch.tensor(reference, dtype=torch.float32), "pairs": torch.tensor(pairs)}
+            tensors["pairs"] = torch.tensor(pairs)
+        if is_referred:
+            reference = [row["reference"][side] for side in (0, 1) for row in shared]
+            tensors["reference"] = torch.tensor(reference, dtype=torch.float32)
         return tensors
 
     return batch

@@ -95,10 +95,10 @@ def load_base(run: RunFile, ways: Ways, events: Events | None):
     from ..base_models.models import computes_in_bf16, load_model
 
     with events.spans.of("model") if events else nullcontext():
-        if run.training_type == "qlora":
+        if run.trained_as == "qlora":
             with kept_in_4_bits(run.cache_dir, run.model_path, events):
                 return load_model(run.model_path, quantize=True)
-        if run.training_type in ("lora", "dpo"):
+        if run.trained_as == "lora":
             return load_model(run.model_path, dtype=torch.bfloat16 if computes_in_bf16() else torch.float32)
         # Full weights are updated by steps far below the resolution of bf16, so they are kept in fp32, or rounded so that it does not matter.
         return load_model(run.model_path, dtype=torch.bfloat16 if ways.optimizer == ROUNDED else torch.float32)

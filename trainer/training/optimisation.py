@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ..base_models.models import computes_in_bf16
-from ..runs.run_file import ADAPTED, RunFile
+from ..runs.run_file import RunFile
 from .ways import MUON, ROUNDED
 
 WARMUP_SHARE = 0.03
@@ -73,7 +73,7 @@ def optimizer_made(hyper, optimizer: str, arguments) -> tuple | None:
     return None
 
 
-def accelerations(training_type: str, on_gpu: bool, compile: bool, has_liger: bool, packing: bool = False) -> dict:
+def accelerations(has_adapter: bool, on_gpu: bool, compile: bool, has_liger: bool, packing: bool = False) -> dict:
     """What makes steps faster on this device, as arguments of transformers.
 
     Attention is torch's scaled_dot_product_attention everywhere, which is flash attention on GPUs that have it.
@@ -82,7 +82,7 @@ def accelerations(training_type: str, on_gpu: bool, compile: bool, has_liger: bo
     """
     return {
         # All weights were always trained in fp32 on a CPU, so they still are; where rows are packed, nothing was ever trained otherwise. Adapters compute as the weights beside them do.
-        "bf16": computes_in_bf16() and (on_gpu or training_type in ADAPTED or packing),
+        "bf16": computes_in_bf16() and (on_gpu or has_adapter or packing),
         "use_cpu": not on_gpu,
         "torch_compile": compile,
         "use_liger_kernel": on_gpu and has_liger,
@@ -128,5 +128,5 @@ def arguments(run: RunFile, directory: Path, total_steps: int, on_gpu: bool, opt
         ddp_find_unused_parameters=False,
         disable_tqdm=True,
         report_to=[],  # Reporter does that, and writes the files of TensorBoard.
-        **accelerations(run.training_type, on_gpu, hyper.compile, has_liger=find_spec("liger_kernel") is not None, packing=hyper.packing),
+        **accelerations(run.has_adapter, on_gpu, hyper.compile, has_liger=find_spec("liger_kernel") is not None, packing=hyper.packing),
     )

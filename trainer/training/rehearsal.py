@@ -40,7 +40,7 @@ def rehearse_the_end(run: RunFile, model, loss: AnswerLoss, tokenizer, optimizer
     require_generates(run, model, tokenizer)
     if told := not_loaded(model):
         events.send("log", level="warning", message=told)
-    for told in (in_16_bits(model), computed_wrongly(model)) if run.training_type == "qlora" else ():
+    for told in (in_16_bits(model), computed_wrongly(model)) if run.trained_as == "qlora" else ():
         if told:
             events.send("log", level="warning", message=told)
     if run.is_merged:

@@ -107,7 +107,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     evaluator = Evaluator(held_out, record, early_stopping, events, resume.step if resume else None)
     # Trained to its end before: only the export was lost. train() would take one more step.
     is_trained = resume is not None and not evaluator.is_missing() and (resume.step >= total_steps or early_stopping.is_over)
-    references = references_file(run.work_dir, tokens_sha256(data), fingerprint, run.start_sha256) if run.learns_preferences else None
+    references = references_file(run.work_dir, tokens_sha256(data), fingerprint, run.start_sha256) if run.refers_to_base else None
     setup = Setup(run, identity["data_sha256"], directory, resume.path if resume else None, total_steps, threads, ways, references)
     rank = Rank(0, 1 if is_trained else run.processes)
 

@@ -40,11 +40,11 @@ def ways_of(run: RunFile, gpu_bytes: int | None) -> Ways:
 def optimizer_of(run: RunFile, gpu_bytes: int | None) -> str:
     """The one that was chosen, or else the fused AdamW. On a GPU, for adapters on a quantized model: with a state of 8 bits, which leaves the
     GPU when it is full. For all weights in bf16, the one that loses nothing to rounding."""
-    if run.training_type == "standard" and in_bf16(run, gpu_bytes):
+    if run.trained_as == "standard" and in_bf16(run, gpu_bytes):
         return ROUNDED
     if run.hyperparameters.optimizer is not None:
         return _NAMES[run.hyperparameters.optimizer]
-    return "paged_adamw_8bit" if gpu_bytes is not None and run.training_type == "qlora" else "adamw_torch_fused"
+    return "paged_adamw_8bit" if gpu_bytes is not None and run.trained_as == "qlora" else "adamw_torch_fused"
 
 
 def in_bf16(run: RunFile, gpu_bytes: int | None) -> bool:

@@ -78,7 +78,7 @@ def against_training(run: RunFile, rows: dict[str, list[HeldOutRow]], base: Loss
         in_training = {"base": mean_loss(base_losses), "tuned": mean_loss(losses)}
         exported = {"base": mean_loss(base[trait][:count]), "tuned": mean_loss(tuned[trait][:count])}
         expected = exported["base"] * in_training["tuned"] / max(in_training["base"], 1e-9)
-        part = PART_OF_LEARNT_IN_4_BITS if run.training_type == "qlora" else PART_OF_LEARNT
+        part = PART_OF_LEARNT_IN_4_BITS if run.trained_as == "qlora" else PART_OF_LEARNT
         margin = LEAST + PART_OF_BASE * apart + part * abs(in_training["tuned"] - in_training["base"]) + (lost or {}).get(trait, 0.0)
         figures = {"in_training": in_training, "exported": exported, "difference": exported["tuned"] - expected, "margin": margin}
         found["traits"].append({"trait": trait, "rows": count, **figures})

@@ -97,7 +97,7 @@ async function linkOrWarn(env: Env, run: Run): Promise<void> {
 /** What the run is to do that follows this one; null: none does. */
 async function nextSpec({ id, number, project_id, spec }: Run, output: string): Promise<RunSpec | null> {
   if (!spec.followed_by) return null;
-  const found = await startOfOutput(spec.training_type, output);
+  const found = await startOfOutput(spec, output);
   const name = `run ${number} of project ${project_id}`;
   const start = { ...found, name, run_id: id, checkpoint: null, sha256: await startIdentity(found) };
   return { ...spec.followed_by, download: spec.download, follows: number, start };

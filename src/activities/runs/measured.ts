@@ -32,7 +32,7 @@ export async function measurementOf(env: Env, run: Run): Promise<NewMeasurement 
   const hyperparameters = { ...spec.hyperparameters, ...split };
   const { tokens } = plan;
   const rows = { train: tokens.examples, heldOut: plan.heldOutRows };
-  const unknown = longestPossible(rows, hyperparameters.max_length, shape.context);
+  const unknown = longestPossible(spec.training_type, rows, hyperparameters.max_length, shape.context);
   const lengths = { ...unknown, tokens: tokens.perEpoch, longest: tokens.longest ?? unknown.longest };
   const named = String(told.data.device);
   const { cpu, cpu_has_bf16, bytes, gpus } = host.memory;

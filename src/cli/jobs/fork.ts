@@ -3,6 +3,7 @@ import type { Job, JobCreate } from '../api/types.ts';
 import { CommandFailure } from '../exit-codes.ts';
 import { ensureWorker } from '../pool/pool.ts';
 import { type RunName, textOf } from '../runs/run-name.ts';
+import { hasAdapters } from '../runs/settings.ts';
 import { watchRun } from '../runs/watch.ts';
 import type { Session } from '../session.ts';
 import { createPlannedJob, type JobOptions } from './jobs.ts';
@@ -23,7 +24,7 @@ const SHAPE = ['lora_target_modules', 'modules_to_save', 'use_rslora', 'use_dora
  */
 export async function fork(session: Session, name: RunName, options: ForkOptions): Promise<void> {
   const parent = await ownerOf(session.client, name);
-  const before = 'dataset_id' in parent ? settingsOf(parent, options.type) : {};
+  const before = 'dataset_id' in parent ? settingsOf(parent, options) : {};
   const dataset = options.dataset ?? ('dataset_id' in parent ? String(parent.dataset_id) : undefined);
   if (dataset === undefined)
     throw new CommandFailure(`${textOf(name)} mixes several datasets. Say with --dataset what its fork is trained on.`);
@@ -38,14 +39,14 @@ export async function fork(session: Session, name: RunName, options: ForkOptions
   if (options.watch) await watchRun(session, begun);
 }
 
-/** The settings of a job, as a training of `type` may have them; undefined: of the same one. */
-function settingsOf(job: Job, type: unknown): Partial<JobCreate> {
+/** The settings of a job, as a training of the type that is asked for may have them; undefined: of the same one. */
+function settingsOf(job: Job, { type, finetuningType }: ForkOptions): Partial<JobCreate> {
   const { lora_r, lora_alpha, training_type, hyperparameters } = job;
   if (type !== undefined && type !== training_type) {
     const shape = Object.fromEntries(
       SHAPE.flatMap((field) => (field in hyperparameters ? [[field, hyperparameters[field]]] : [])),
     );
-    return { lora_r, lora_alpha, ...(type === 'standard' ? {} : shape) };
+    return { lora_r, lora_alpha, ...(hasAdapters(type, { finetuning_type: finetuningType }) ? shape : {}) };
   }
   const { batch_size, learning_rate, epochs, lora_dropout } = job;
   return { training_type, batch_size, learning_rate, epochs, lora_r, lora_alpha, lora_dropout, ...hyperparameters };

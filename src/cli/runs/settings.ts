@@ -35,10 +35,15 @@ export function modelOf(owner: Job | Project): string {
 /** Fields of a job beside those that its request named; of these, adapters alone have the last three. */
 const TOP_LEVEL = ['batch_size', 'learning_rate', 'epochs', 'lora_r', 'lora_alpha', 'lora_dropout'] as const;
 
+/** Whether a training of this type, with these settings of its own, trains adapters. */
+export function hasAdapters(type: unknown, { finetuning_type }: { finetuning_type?: unknown }): boolean {
+  return type === 'dpo' ? finetuning_type !== 'full' : type === 'lora' || type === 'qlora';
+}
+
 /** What a job or project is asked for, with those defaults that it shows. */
 export function chosenSettings(owner: Job | Project): Settings {
-  const hasAdapters = !['standard', 'rag'].includes(owner.training_type);
-  const shown = TOP_LEVEL.filter((field) => hasAdapters || !field.startsWith('lora_'));
+  const isOfAdapters = hasAdapters(owner.training_type, owner.hyperparameters);
+  const shown = TOP_LEVEL.filter((field) => isOfAdapters || !field.startsWith('lora_'));
   const ofJob = 'batch_size' in owner ? Object.fromEntries(shown.map((field) => [field, owner[field]])) : {};
   return asText({ ...ofJob, ...owner.hyperparameters });
 }

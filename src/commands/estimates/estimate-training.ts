@@ -52,7 +52,8 @@ export async function estimateTraining(env: Env, asked: Asked, rows: KnownRows):
   if ('reason' in known) return known;
   const [device] = devices;
   if (!device) return { reason: NO_HOST };
-  const lengths = rows.lengths ?? longestPossible(rows, asked.hyperparameters.max_length, known.shape.context);
+  const lengths =
+    rows.lengths ?? longestPossible(asked.training_type, rows, asked.hyperparameters.max_length, known.shape.context);
   const on = (planned: PlannedDevice): Estimated => {
     const training = trainingOf(asked, { shape: known.shape, lengths, device: deviceOf(planned, asked.threads) });
     if (!training) throw new Error('An index is no training.');

@@ -10,6 +10,7 @@ import type { RunSpec } from '../../models/runs/run-spec.ts';
 import type { Env } from '../../platform/env.ts';
 import { UserError } from '../../platform/failure.ts';
 import { freeBytes } from '../../platform/files.ts';
+import type { TrainingType } from '../../trainer/training-types.ts';
 import { deviceOf, type PlannedDevice, plannedDevices } from './devices.ts';
 import { estimateTraining } from './estimate-training.ts';
 import { knownLengths } from './known-lengths.ts';
@@ -43,7 +44,8 @@ export async function requireFit(
   if ('reason' in known || devices.length === 0) return;
   const counted = knownLengths(spec);
   const lengths =
-    counted ?? longestPossible({ train: 1, heldOut: 0 }, spec.hyperparameters.max_length, known.shape.context);
+    counted ??
+    longestPossible(spec.training_type, { train: 1, heldOut: 0 }, spec.hyperparameters.max_length, known.shape.context);
   const lacking: { device: PlannedDevice; bytes: number }[] = [];
   for (const device of devices) {
     const training = trainingOf(spec, { shape: known.shape, lengths, device: deviceOf(device, spec.threads) });
@@ -53,7 +55,7 @@ export async function requireFit(
     const low = counted === null ? 0 : lowEnd(predict(estimated, await measurementsLike(estimated)).memory);
     if (Math.max(least, low) > device.memoryBytes)
       lacking.push({ device, bytes: Math.max(leastMemory(training), low) });
-    if (!resumes) await requireDisk(env, diskOf(training));
+    if (!resumes) await requireDisk(env, spec.training_type, diskOf(training));
   }
   if (lacking.length < devices.length) return;
   throw await tooLarge(env, spec, lacking);
@@ -81,6 +83,7 @@ async function devicesOfPool(): Promise<PlannedDevice[]> {
 /** By what a run writes for certain, whatever its rows are. */
 async function requireDisk(
   env: Env,
+  type: TrainingType,
   { checkpoints, export: exported, merge, base_copy, start_copy }: ReturnType<typeof diskOf>,
 ): Promise<void> {
   const [needed, free] = [checkpoints + exported + merge + base_copy + start_copy, await freeBytes(env.home)];
@@ -88,7 +91,7 @@ async function requireDisk(
   const copy = base_copy === 0 ? '' : `, its base in 16 bits ${gb(base_copy)}`;
   const start = start_copy === 0 ? '' : `, what it begins from, as a whole model, ${gb(start_copy)}`;
   throw new UserError(
-    `The run would not fit on the disk: its checkpoints take ${gb(checkpoints)}${copy}${start}, and its model ${gb(exported + merge)}, and ${gb(free)} are free. Make room in ${env.home}, or train adapters ("training_type": "lora" or "qlora"). ${GOES_ON}`,
+    `The run would not fit on the disk: its checkpoints take ${gb(checkpoints)}${copy}${start}, and its model ${gb(exported + merge)}, and ${gb(free)} are free. Make room in ${env.home}, or train adapters ("${type === 'dpo' ? 'finetuning_type' : 'training_type'}": "lora" or "qlora"). ${GOES_ON}`,
     DOES_NOT_FIT,
   );
 }

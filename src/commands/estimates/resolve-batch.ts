@@ -82,7 +82,7 @@ async function largestBatch(
   if (!device) throw cannot('No host that tells of its memory is there.');
   const counted = knownLengths({ base_model, max_rows, mixing, traits, hyperparameters });
   const lengths =
-    counted ?? longestPossible({ train: rows, heldOut: 0 }, hyperparameters.max_length, known.shape.context);
+    counted ?? longestPossible(type, { train: rows, heldOut: 0 }, hyperparameters.max_length, known.shape.context);
   const on = { shape: known.shape, lengths, device: deviceOf(device, env.trainerThreads) };
   const training = trainingOf({ training_type: type, hyperparameters }, on);
   if (!training) throw cannot('An index is made without batches.');

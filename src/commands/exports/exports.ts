@@ -29,7 +29,7 @@ async function requireExportable(run: Run, format: ExportFormat, env: Env): Prom
     throw new UserError(
       `Run ${number} is of the type rag and made an index, not a model: there is nothing to export as ${format}. Download its files instead.`,
     );
-  if (format === 'gguf_adapter' && !trainsAdapters(spec.training_type))
+  if (format === 'gguf_adapter' && !trainsAdapters(spec.training_type, spec.hyperparameters))
     throw new UserError(
       `Run ${number} is of the type ${spec.training_type} and trained all weights: there is no adapter. Export the model as gguf instead.`,
       { field: 'format' },

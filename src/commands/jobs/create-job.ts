@@ -82,7 +82,7 @@ export async function createJob(
     model_name: trainable.model,
     embedding_model: embedding_model ?? null,
     batch_size: batch_size ?? config.default_batch_size,
-    learning_rate: learning_rate ?? learningRateOf(config, trainable.type),
+    learning_rate: learning_rate ?? learningRateOf(config, trainable.type, chosen),
     epochs: epochs ?? config.default_epochs,
     lora_r: lora_r ?? config.default_lora_r,
     lora_alpha: lora_alpha ?? config.default_lora_alpha,

@@ -9,6 +9,7 @@ import { findPinned } from '../../runs/pinned-model.ts';
 import { liesUponStart } from '../../runs/starts.ts';
 import type { ServedModels, ServedTarget } from '../../serving/served-models.ts';
 import type { Accepted, Done, Failed, Said, ServedRequest } from '../../serving/serving-protocol.ts';
+import { trainsAdapters } from '../../trainer/training-types.ts';
 import { findMeant } from './models.ts';
 
 /** An answer that has begun. */
@@ -89,7 +90,7 @@ async function targetOf(name: string, env: Env): Promise<ServedTarget> {
       `The run behind ${name} is of the type rag: it answers from its documents, to POST /api/v1/…/query.`,
       { field: 'model', code: 'model_not_supported' },
     );
-  const isWhole = run.spec.training_type === 'standard';
+  const isWhole = !trainsAdapters(run.spec.training_type, run.spec.hyperparameters);
   const output = step === null ? await outputOf(run) : null;
   const isUponStart = await liesUponStart(output ?? (await checkpointOf(run, Number(step))));
   if (output !== null && (isWhole || isUponStart)) return target(output);

@@ -1,7 +1,7 @@
 import type { Transaction } from 'sequelize';
 import type { AskedFollowing, Following } from '../../models/projects/following.ts';
 import type { TraitRequest } from '../../models/projects/trait-request.ts';
-import type { HyperparameterChoices } from '../../models/runs/hyperparameter-choices.ts';
+import type { AskedChoices, HyperparameterChoices } from '../../models/runs/hyperparameter-choices.ts';
 import type { TrainingConfig } from '../../models/settings/training-config.ts';
 import type { Env } from '../../platform/env.ts';
 import { UserError } from '../../platform/failure.ts';
@@ -11,9 +11,13 @@ import { resolveBatch } from '../estimates/resolve-batch.ts';
 import { requireTrainable } from '../runs/require-trainable.ts';
 import { checkTraits, datasetIdsOf, traitsOfSpec } from './trait-rules.ts';
 
-/** What the second part of a project is like where nothing else is said. */
-interface FirstPart {
+interface Part {
   training_type: TrainingType;
+  chosen: AskedChoices;
+}
+
+/** What the second part of a project is like where nothing else is said. */
+interface FirstPart extends Part {
   base_model: string;
   max_rows: number;
   traits: TraitRequest[];
@@ -40,7 +44,7 @@ export async function resolveFollowing(
     const { base_model } = first;
     const shares = checkTraits(traits ?? first.traits);
     const planned = { training_type, base_model, max_rows: max_rows ?? first.max_rows, traits: traitsOfSpec(shares) };
-    const wanted = { ...inherited(training_type, first), ...choices };
+    const wanted = { ...inherited({ training_type, chosen: choices }, first), ...choices };
     const { chosen } = await resolveBatch(env, config, planned, wanted);
     requireTrainable({ training_type, base_model, embedding_model: null, hyperparameters: chosen }, config);
     await requireUsableDatasets(datasetIdsOf(shares), training_type, transaction);
@@ -48,8 +52,10 @@ export async function resolveFollowing(
   });
 }
 
-function inherited(type: TrainingType, { training_type, chosen }: FirstPart): HyperparameterChoices {
-  const names = trainsAdapters(type) && trainsAdapters(training_type) ? SHAPE : [];
+function inherited(second: Part, first: Part): HyperparameterChoices {
+  const haveAdapters = [second, first].every(({ training_type, chosen }) => trainsAdapters(training_type, chosen));
+  const { chosen } = first;
+  const names = haveAdapters ? SHAPE : [];
   const kept = [...names, 'max_length' as const].filter((name) => chosen[name] !== undefined);
   return Object.fromEntries(kept.map((name) => [name, chosen[name]]));
 }

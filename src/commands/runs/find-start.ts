@@ -87,7 +87,7 @@ async function resultOf(run: Run, named: string): Promise<FoundFolder> {
     );
   if (!(await exists(join(output, 'manifest.json'))))
     refuse(`The result of ${named} is not in ${output} any more. Put it back, or begin from something else.`);
-  return { ...(await startOfOutput(run.spec.training_type, output)), name: named, checkpoint: null };
+  return { ...(await startOfOutput(run.spec, output)), name: named, checkpoint: null };
 }
 
 async function checkpointOf(run: Run, named: string, asked: number | 'best'): Promise<FoundFolder> {
@@ -110,7 +110,7 @@ async function checkpointOf(run: Run, named: string, asked: number | 'best'): Pr
     refuse(
       `The ${named} has no checkpoint of step ${step}, or has it no more. ${there}. Name one of these, or leave checkpoint out for its result.`,
     );
-  if (!trainsAdapters(run.spec.training_type))
+  if (!trainsAdapters(run.spec.training_type, run.spec.hyperparameters))
     return { kind: 'checkpoint', folder: checkpoint.path, name: nameAt(step, named), checkpoint: step };
   if (await liesUponStart(checkpoint.path))
     refuse(

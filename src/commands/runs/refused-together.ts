@@ -1,5 +1,5 @@
 import type { RunSpec } from '../../models/runs/run-spec.ts';
-import type { TrainingType } from '../../trainer/training-types.ts';
+import { type TrainingType, trainedAs } from '../../trainer/training-types.ts';
 
 type Rule = (chosen: RunSpec['hyperparameters'], type: TrainingType) => string | false;
 
@@ -9,10 +9,10 @@ const RULES: Rule[] = [
     eval_steps === 0 &&
     !!early_stopping_patience &&
     'eval_steps is 0, so early_stopping_patience would see no evaluation. Leave one of them out.',
-  ({ weights }, type) =>
+  ({ weights, finetuning_type }, type) =>
     !!weights &&
-    type !== 'standard' &&
-    `weights is "${weights}", and says in what all weights are trained, by training_type "standard". Leave it out for "${type}".`,
+    trainedAs(type, { finetuning_type }) !== 'standard' &&
+    `weights is "${weights}", and says in what all weights are trained. Leave it out, or send {"training_type": "standard"}, or "dpo" with {"finetuning_type": "full"}.`,
   ({ weights, optimizer }) =>
     weights === 'bf16' &&
     (optimizer ?? 'adamw') !== 'adamw' &&

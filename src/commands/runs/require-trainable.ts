@@ -47,18 +47,20 @@ const OF_ADAPTERS = {
 
 /** Where there are no adapters, nothing is said by which layers get some, how they learn, and what becomes of them. @throws UserError */
 function requireAdapters(type: TrainingType, chosen: HyperparameterChoices): void {
-  if (trainsAdapters(type)) return;
+  if (trainsAdapters(type, chosen)) return;
+  const why = type === 'dpo' ? 'finetuning_type is full' : `training_type is ${type}`;
   for (const [name, leftOut] of Object.entries(OF_ADAPTERS)) {
     const value = chosen[name as keyof typeof OF_ADAPTERS];
     if (value === undefined || value === leftOut) continue;
     throw new UserError(
-      `${name} is ${JSON.stringify(value)}, and training_type is ${type}, which trains no adapters. Leave it out, or send {"training_type": "lora"} or {"training_type": "qlora"}.`,
+      `${name} is ${JSON.stringify(value)}, and ${why}, which trains no adapters. Leave it out, or send {"${type === 'dpo' ? 'finetuning_type' : 'training_type'}": "lora"} or "qlora".`,
     );
   }
 }
 
 /** Only of two answers to a question one is preferred, and a pair is never made several. @throws UserError */
-function requirePreferences(type: TrainingType, { beta, loss_type, too_long, train_on }: HyperparameterChoices): void {
+function requirePreferences(type: TrainingType, chosen: HyperparameterChoices): void {
+  const { beta, loss_type, finetuning_type, too_long, train_on } = chosen;
   if (type === 'dpo' && too_long === 'split')
     throw new UserError(
       'too_long is "split", and training_type is dpo, which learns from pairs of answers: none can be made several. Choose "truncate" or "drop".',
@@ -68,10 +70,10 @@ function requirePreferences(type: TrainingType, { beta, loss_type, too_long, tra
       `train_on is "${train_on}", and training_type is dpo, which learns from pairs by their answers. Leave it out.`,
     );
   if (type === 'dpo') return;
-  const [chosen] = Object.entries({ beta, loss_type }).filter(([, value]) => value !== undefined);
-  if (chosen)
+  const [one] = Object.entries({ beta, loss_type, finetuning_type }).filter(([, value]) => value !== undefined);
+  if (one)
     throw new UserError(
-      `${chosen[0]} is ${JSON.stringify(chosen[1])}, and training_type is ${type}, which learns no preferences. Leave it out, or send {"training_type": "dpo"}.`,
+      `${one[0]} is ${JSON.stringify(one[1])}, and training_type is ${type}, which learns no preferences. Leave it out, or send {"training_type": "dpo"}.`,
     );
 }
 

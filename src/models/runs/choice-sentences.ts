@@ -35,14 +35,16 @@ export const HYPERPARAMETER_SENTENCES = {
   activation_checkpointing:
     'Computes activations twice instead of keeping them: less memory, more time, the same result.',
   weights:
-    'Of standard: in what all weights are trained. bf16 takes half the memory of fp32, and is rounded so that nothing is lost. Without it: fp32, unless a GPU has no room for that.',
+    'Where all weights are trained (standard, or dpo with finetuning_type full): in what. bf16 takes half the memory of fp32, and is rounded so that nothing is lost. Without it: fp32, unless a GPU has no room for that.',
   reasoning:
     'Thoughts that the chat template has no place for are learnt in the text of the answer (inline), or left out (drop).',
   tool_calls:
     'Where the chat template cannot show calls of tools, their rows are refused (refuse), or they are written as JSON in the text (json).',
-  beta: 'Of dpo: how close the model is kept to its base while it learns what is preferred. A lower one lets it go further.',
+  beta: 'Of dpo: how close the model is kept to its base while it learns what is preferred. A lower one lets it go further. With loss_type orpo: how much the preference counts beside the chosen answer.',
   loss_type:
-    'Of dpo: how a preference is learnt: as a bet that the chosen answer wins (sigmoid), or as a fixed distance between both (ipo), which goes less far where a preference is always the same.',
+    'Of dpo: how a preference is learnt: as a bet that the chosen answer wins (sigmoid), or as a fixed distance between both (ipo), which goes less far where a preference is always the same; or beside the chosen answer itself, without a base to compare with (orpo).',
+  finetuning_type:
+    'Of dpo: what learns: adapters on the base as it is (lora), adapters on the base in 4 bits (qlora), or all weights (full).',
   on_bad_rows: 'Rows that cannot be learnt end the run (refuse), or are left out and counted (skip).',
   train_on:
     'What is learnt of a conversation: its answers (answers), all of it (everything), or the last of its answers (last_answer). Of a plain text all is learnt.',

@@ -4,6 +4,7 @@ import { MIXING_POLICIES } from '../../datasets/shares.ts';
 import {
   BAD_ROWS_CHOICES,
   BATCHING_CHOICES,
+  FINETUNING_TYPE_CHOICES,
   LOSS_TYPE_CHOICES,
   LR_SCHEDULER_CHOICES,
   OPTIMIZER_CHOICES,
@@ -53,6 +54,7 @@ export const HYPERPARAMETER_DEFAULTS = {
   train_on: 'answers',
   beta: 0.1,
   loss_type: 'sigmoid',
+  finetuning_type: 'lora',
 } as const;
 
 /** Of hyperparameters that are also made from what users of another API choose. */
@@ -109,6 +111,7 @@ export const HyperparameterChoicesSchema = z.strictObject({
   neftune_noise_alpha: z.number().gt(0).max(1_000).meta(about('neftune_noise_alpha')).optional(),
   beta: z.number().gt(0).max(10).meta(about('beta')).optional(),
   loss_type: z.enum(LOSS_TYPE_CHOICES).meta(about('loss_type')).optional(),
+  finetuning_type: z.enum(FINETUNING_TYPE_CHOICES).meta(about('finetuning_type')).optional(),
 });
 export type HyperparameterChoices = z.infer<typeof HyperparameterChoicesSchema>;
 

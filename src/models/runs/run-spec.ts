@@ -114,7 +114,7 @@ export function resolveHyperparameters(
 ): RunSpec['hyperparameters'] {
   return {
     batch_size: config.default_batch_size,
-    learning_rate: learningRateOf(config, trainingType),
+    learning_rate: learningRateOf(config, trainingType, chosen),
     epochs: config.default_epochs,
     lora_r: config.default_lora_r,
     lora_alpha: config.default_lora_alpha,

@@ -8,8 +8,9 @@ import {
   type Sequelize,
   type Transaction,
 } from 'sequelize';
+import type { Hyperparameters } from '../../trainer/hyperparameters.ts';
 import type { TrainingType } from '../../trainer/training-types.ts';
-import { LEARNING_RATES } from './learning-rates.ts';
+import { rateOf } from './learning-rates.ts';
 
 /** The one row of defaults and limits; a migration puts it there. */
 export class TrainingConfig extends Model<InferAttributes<TrainingConfig>, InferCreationAttributes<TrainingConfig>> {
@@ -40,9 +41,13 @@ export class TrainingConfig extends Model<InferAttributes<TrainingConfig>, Infer
 /** What jobs and projects are completed from. */
 export type TrainingDefaults = Omit<Attributes<TrainingConfig>, 'created_at' | 'updated_at'>;
 
-/** What a training of this type learns with unless it names a rate: what was set for all types, else what suits the type. */
-export function learningRateOf(config: TrainingDefaults, type: TrainingType): number {
-  return config.learning_rate_is_chosen ? config.default_learning_rate : LEARNING_RATES[type];
+/** What a training of this type learns with unless it names a rate: what was set for all types, else what suits the type and the weights that it trains. */
+export function learningRateOf(
+  config: TrainingDefaults,
+  type: TrainingType,
+  chosen: Pick<Hyperparameters, 'finetuning_type'> = {},
+): number {
+  return config.learning_rate_is_chosen ? config.default_learning_rate : rateOf(type, chosen);
 }
 
 /** The base model that a name stands for: its own, unless it is an alias. Every object has a `constructor`, which is none. */

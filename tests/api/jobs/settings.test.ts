@@ -33,6 +33,22 @@ const REFUSED: [status: number, settings: object, sentence: RegExp][] = [
   ],
   [
     400,
+    { training_type: 'dpo', weights: 'bf16' },
+    /^weights is "bf16", and says in what all weights are trained\. Leave it out, or send .* or "dpo" with \{"finetuning_type": "full"\}\.$/,
+  ],
+  [
+    400,
+    { training_type: 'dpo', finetuning_type: 'full', use_dora: true },
+    /^use_dora is true, and finetuning_type is full, which trains no adapters\. Leave it out, or send \{"finetuning_type": "lora"\} or "qlora"\.$/,
+  ],
+  [
+    400,
+    { training_type: 'lora', finetuning_type: 'full' },
+    /^finetuning_type is "full", and training_type is lora, which learns no preferences\. Leave it out, or send /,
+  ],
+  [422, { finetuning_type: 'freeze' }, /^finetuning_type is "freeze": must be "lora", "qlora" or "full"\.$/],
+  [
+    400,
     { training_type: 'dpo', packing: true },
     /^packing is true, and training_type is "dpo", whose pairs of answers are not packed\. Leave it out, or send .*"standard"\.$/,
   ],

@@ -25,6 +25,7 @@ export async function main(args: string[]): Promise<void> {
     args,
     options: {
       'loss-type': { type: 'string', default: 'sigmoid' },
+      'finetuning-type': { type: 'string', default: 'lora' },
       threads: { type: 'string', default: String(availableParallelism()) },
     },
   });
@@ -48,7 +49,10 @@ export async function main(args: string[]): Promise<void> {
       await writeFile(
         runFile,
         JSON.stringify(
-          runOf(task, dir, { model, train, heldOut, lossType: values['loss-type'], threads: Number(values.threads) }),
+          runOf(task, dir, {
+            ...{ model, train, heldOut, threads: Number(values.threads) },
+            ...{ lossType: values['loss-type'], finetuningType: values['finetuning-type'] },
+          }),
         ),
       );
       await execa(python, ['-m', 'trainer', 'run', runFile], { ...inEnvironment, stdio: 'inherit' });
@@ -56,7 +60,7 @@ export async function main(args: string[]): Promise<void> {
     const report = JSON.parse(await readFile(join(dir, 'report', 'report.json'), 'utf8')) as Report;
     for (const { base, tuned } of report.traits)
       console.log(`Held-out preference accuracy: base ${base.preference_accuracy}, tuned ${tuned.preference_accuracy}`);
-    await execa(trl, [join(FOLDER, 'trl_dpo.py'), runFile], { ...inEnvironment, stdio: 'inherit' });
+    await execa(trl, [join(FOLDER, 'trl_losses.py'), runFile], { ...inEnvironment, stdio: 'inherit' });
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
@@ -67,10 +71,11 @@ interface Given {
   train: string;
   heldOut: string;
   lossType: string;
+  finetuningType: string;
   threads: number;
 }
 
-function runOf(task: string, dir: string, { model, train, heldOut, lossType, threads }: Given) {
+function runOf(task: string, dir: string, { model, train, heldOut, lossType, finetuningType, threads }: Given) {
   return {
     protocol: 1,
     task,
@@ -84,7 +89,7 @@ function runOf(task: string, dir: string, { model, train, heldOut, lossType, thr
     hyperparameters: {
       batch_size: 4,
       gradient_accumulation: 1,
-      learning_rate: 1e-3,
+      learning_rate: finetuningType === 'full' ? 5e-5 : 1e-3,
       epochs: 1,
       lora_r: 16,
       lora_alpha: 32,
@@ -95,6 +100,7 @@ function runOf(task: string, dir: string, { model, train, heldOut, lossType, thr
       max_steps: null,
       eval_steps: 0,
       loss_type: lossType,
+      finetuning_type: finetuningType,
     },
     threads,
     save_share: null,

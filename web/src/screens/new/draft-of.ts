@@ -9,6 +9,7 @@ import {
   newShare,
   type ShareDraft,
   type TraitDraft,
+  takesDefaultRate,
 } from './draft.ts';
 
 /** A draft of what an existing job or project asked for. */
@@ -22,7 +23,7 @@ function draftOfJob(job: Job, ground: Ground): Draft {
   const { batch_size, learning_rate, epochs, lora_r, lora_alpha, lora_dropout } = job;
   const completed = { batch_size, learning_rate, epochs, lora_r, lora_alpha, lora_dropout };
   const chosen = Object.entries(completed).filter(([name, value]) => {
-    const isOfType = name !== 'learning_rate' || job.training_type === config.default_training_type;
+    const isOfType = name !== 'learning_rate' || takesDefaultRate(job.training_type, job.hyperparameters, config);
     return !isOfType || value !== config[`default_${name}` as keyof typeof config];
   });
   return {

@@ -109,3 +109,12 @@ export function withValue(record: Record<string, string>, name: string, value: s
   const { [name]: _, ...others } = record;
   return value === '' ? others : { ...others, [name]: value };
 }
+
+/** Whether the learning rate of the settings is what such a training takes. It is that of their training type, and dpo has one of its own for all weights. */
+export function takesDefaultRate(
+  type: TrainingType,
+  { finetuning_type }: { finetuning_type?: string | undefined },
+  config: Config,
+): boolean {
+  return type === config.default_training_type && finetuning_type !== 'full';
+}

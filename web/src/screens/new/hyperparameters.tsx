@@ -4,7 +4,7 @@ import type { Config } from '../../api/settings.ts';
 import { FieldInput } from '../../parts/fields/field-input.tsx';
 import { textOf } from '../../parts/fields/values.ts';
 import { Folded } from '../../parts/folded.tsx';
-import { type Draft, withValue } from './draft.ts';
+import { type Draft, takesDefaultRate, withValue } from './draft.ts';
 
 interface HyperparametersProps {
   draft: Pick<Draft, 'type' | 'hyperparameters'>;
@@ -42,8 +42,12 @@ export function Hyperparameters({ draft, fields, config, onChange, at }: Hyperpa
 }
 
 /** What is taken where nothing is chosen. The learning rate of the settings is that of their training type: another type may have its own. */
-function standardOf({ name, standard }: RequestField, { type }: Pick<Draft, 'type'>, config: Config): string | null {
-  if (name === 'learning_rate' && type !== config.default_training_type) return null;
+function standardOf(
+  { name, standard }: RequestField,
+  { type, hyperparameters }: Pick<Draft, 'type' | 'hyperparameters'>,
+  config: Config,
+): string | null {
+  if (name === 'learning_rate' && !takesDefaultRate(type, hyperparameters, config)) return null;
   const key = `default_${name}`;
   return key in config ? textOf(config[key as keyof Config]) : standard;
 }

@@ -16,7 +16,8 @@ export const TRAINING_TYPES: Record<TrainingType, { label: string; about: string
   },
   dpo: {
     label: 'dpo',
-    about: 'Learns which of two answers is preferred, as adapters beside the base model: for datasets of preferences.',
+    about:
+      'Learns which of two answers is preferred, for datasets of preferences: as adapters, or with finetuning_type full in all weights.',
   },
   rag: {
     label: 'rag',
