@@ -11,6 +11,7 @@ from ..datasets.rows import read_conversations
 from ..platform import libraries
 from ..platform.device import gpu_bytes, on_gpu
 from ..platform.events import Events
+from ..platform.memory import keep_freed
 from ..runs.checkpoints import Checkpoint
 from ..runs.run_file import RunFile
 from ..platform.failures import BadInput
@@ -69,6 +70,8 @@ def set_up_torch(run: RunFile, threads: int) -> None:
     import torch
     from transformers import set_seed
 
+    if not on_gpu():
+        keep_freed()
     torch.set_num_threads(max(1, threads // run.processes))
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # It finds reads of what was never written, and costs 3 % of a step.
