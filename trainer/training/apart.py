@@ -16,9 +16,9 @@ _AS_EQUAL = 0.1  # Of the logits of a row, as a length: sums in another order di
 _REMEDY = "Set hyperparameters.packing to false, or take another model."
 
 
-def require_apart(model, loss) -> None:
+def require_apart(model, loss, lean: bool = False) -> None:
     """Raises BadInput, by name, for a model whose rows cannot be packed: for its layers, its own attention, or a loss that is no sum over tokens; or, whatever the reason, where
-    its logits of packed rows are others than those of each row alone."""
+    its logits of packed rows are others than those of each row alone. `lean`: as `row_by_row` takes it."""
     import torch
 
     from .packed_attention import layout_of, row_by_row
@@ -41,7 +41,7 @@ def require_apart(model, loss) -> None:
         with torch.no_grad(), _looking_back(inner, config):
             alone = [inner(input_ids=torch.tensor([row["input_ids"]], device=inner.device), use_cache=False).logits[0].float() for row in rows]
             try:
-                with row_by_row(model, layout_of(shared, lengths, inner.device)):
+                with row_by_row(model, layout_of(shared, lengths, inner.device), lean):
                     packed = inner(**sequence, use_cache=False).logits[0].float()
             except (LookupError, TypeError, ValueError, AttributeError, AssertionError, RuntimeError) as error:
                 raise BadInput(f"hyperparameters.packing is true, and the code of the base model ({class_name(model)}) does not read packed rows: {type(error).__name__}: {str(error)[:300]}. {_REMEDY}") from error
