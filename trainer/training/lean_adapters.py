@@ -49,18 +49,19 @@ class _Beside(torch.autograd.Function):
         kept = _kept(flat, dropout)
         context.scaling = scaling / (1 - dropout)
         with torch.autocast(x.device.type, enabled=False):
-            inner = _only(flat, kept) @ first.t()
-            context.save_for_backward(x, first, second, kept, inner)
+            left = _only(flat, kept)
+            inner = left @ first.t()
+            context.save_for_backward(left, first, second, kept, inner)
             return torch.addmm(found.flatten(0, -2), inner, second.t(), alpha=context.scaling).view_as(found)
 
     @staticmethod
     def backward(context, gradient):
-        x, first, second, kept, inner = context.saved_tensors
-        flat, of_found = x.flatten(0, -2), gradient.flatten(0, -2)
+        left, first, second, kept, inner = context.saved_tensors
+        of_found = gradient.flatten(0, -2)
         of_inner = (of_found @ second).mul_(context.scaling)
         of_second = (of_found.t() @ inner).float().mul_(context.scaling)
-        of_first = (of_inner.t() @ _only(flat, kept)).float()
-        of_x = _only(of_inner @ first, kept).view_as(x) if context.needs_input_grad[1] else None
+        of_first = (of_inner.t() @ left).float()
+        of_x = _only(of_inner @ first, kept).view(*gradient.shape[:-1], -1) if context.needs_input_grad[1] else None
         return gradient, of_x, of_first, of_second, None, None
 
 
