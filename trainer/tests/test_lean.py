@@ -84,7 +84,7 @@ class Adapters(unittest.TestCase):
 
 class GoingOn(Trainings):
     def test_one_that_began_without_goes_on_without(self):
-        # Let Ways have another default than before there was a choice, or leave `lean` out of row_by_row, AnswerLoss or make_lean in each_process.py.
+        # Let Ways have another default than before there was a choice, or row_by_row be lean whatever they say in each_process.py.
         from ..training import training
         from ..training.ways import ways_of
 
