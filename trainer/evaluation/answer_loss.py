@@ -19,8 +19,8 @@ NOT_IN_PIECES = (
 )
 
 
-def most_logits(on_gpu: bool) -> int:
-    return MOST_LOGITS_ON_GPU if on_gpu else MOST_LOGITS_ON_CPU
+def most_logits(on_gpu: bool, lean: bool = False) -> int:
+    return MOST_LOGITS_ON_GPU if on_gpu else MOST_LOGITS_ON_CPU * (2 if lean else 1)
 
 
 class AnswerLoss:
@@ -28,15 +28,17 @@ class AnswerLoss:
     but for the rounding of sums.
 
     `most_logits` are made at once; None: those of all answers of a batch, of the models of which that was done before there were pieces.
+    `lean`: in training, the gradients of logits are made with the losses (lean_loss.py), which takes half of the memory for each.
     """
 
-    def __init__(self, model, most_logits: int | None):
+    def __init__(self, model, most_logits: int | None, lean: bool = False):
         # Without what peft, accelerate, torch.compile or several processes put around it.
         self._causal = model.get_base_model() if hasattr(model, "get_base_model") else model
         self._head = self._causal.get_output_embeddings()
         self._most_positions = None if most_logits is None else max(1, most_logits // self._causal.config.get_text_config().vocab_size)
         self._decoder = None
         self._was_tried = False
+        self._is_lean = lean
         routed = getattr(self._causal.config.get_text_config(), "output_router_logits", False)
         # How much the loss weighs that the experts of a mixture are asked unevenly.
         self._router_weight = getattr(self._causal, "router_aux_loss_coef", None) if routed else 0.0
@@ -110,16 +112,26 @@ class AnswerLoss:
         if self._most_positions is None or len(labels) <= self._most_positions or not self.goes_in_pieces():
             with _only(self._head, learnt):
                 outputs = model(**inputs)
-            return _cross_entropy(outputs.logits, labels, reduction), outputs
+            return self._cross_entropy(outputs.logits, labels, reduction), outputs
 
         with _only(self._head, torch.zeros_like(learnt)), _heard(self._decoder) as heard:
             outputs = model(**inputs)
         [decoded] = heard
 
         def of_piece(hidden, ids, labels):
-            return _cross_entropy(self._logits(self._decoder, decoded, hidden, ids), labels, reduction)
+            return self._cross_entropy(self._logits(self._decoder, decoded, hidden, ids), labels, reduction)
 
         return in_pieces(of_piece, decoded[0][learnt], inputs["input_ids"][learnt], labels), outputs
+
+    def _cross_entropy(self, logits, labels, reduction: str):
+        import torch
+
+        if self._is_lean and logits.requires_grad:
+            from .lean_loss import losses_of_tokens
+
+            losses = losses_of_tokens(logits.squeeze(0), labels)
+            return losses.sum() if reduction == "sum" else losses
+        return torch.nn.functional.cross_entropy(logits.squeeze(0).float(), labels, reduction=reduction)
 
     def _learnt_in_pieces(self, of_piece, hidden, *rest):
         from .in_pieces import sum_in_pieces
@@ -171,12 +183,6 @@ def _targets(labels):
     import torch
 
     return torch.nn.functional.pad(labels[:, 1:], (0, 1), value=IGNORED)
-
-
-def _cross_entropy(logits, labels, reduction: str):
-    import torch
-
-    return torch.nn.functional.cross_entropy(logits.squeeze(0).float(), labels, reduction=reduction)
 
 
 def _with_first(outputs, first):

@@ -1,8 +1,10 @@
+import subprocess
+import sys
 import unittest
 
 from ..platform.memory import as_many_as_fit
 from ..runs.hyperparameters import Hyperparameters
-from .support import HYPERPARAMETERS, model_path
+from .support import HYPERPARAMETERS, ROOT, model_path
 
 
 class Memory(unittest.TestCase):
@@ -93,3 +95,22 @@ class Memory(unittest.TestCase):
                 self.assertTrue(told["valid"], told["errors"])
                 self.assertEqual(len(told["traits"]), 2)
                 self.assertRegex(events.of("log")[0]["message"], "compared on the CPU")
+
+
+class Freed(unittest.TestCase):
+    @unittest.skipUnless(sys.platform == "linux", "glibc is what keeps it")
+    def test_memory_that_is_freed_is_kept(self):
+        # Leave out a line of keep_freed.
+        code = """
+import psutil
+from trainer.platform.memory import keep_freed
+resident = lambda: psutil.Process().memory_info().rss
+keep_freed()
+before = resident()
+for size in (8 << 20, 100 << 20):
+    many = [bytearray(b"x") * size for _ in range(2)]
+    del many
+print(resident() - before)
+"""
+        kept = int(subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout)
+        self.assertGreater(kept, 150 << 20)

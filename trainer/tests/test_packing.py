@@ -42,12 +42,12 @@ def model_of(name: str, chosen: dict):
         return family(name)
 
 
-def learnt_packed(loss, model, given: list[dict], most_tokens: int, tokens: int):
+def learnt_packed(loss, model, given: list[dict], most_tokens: int, tokens: int, lean: bool = False):
     from ..training.packed_attention import laid_out, row_by_row
 
     total = 0.0
     for sequence, layout in laid_out(collate_packed(0, Rank(), most_tokens)(given)):
-        with row_by_row(model, layout):
+        with row_by_row(model, layout, lean):
             part = loss.learnt(model, sequence, tokens)
             part.backward()
         total += part.item()
@@ -106,9 +106,10 @@ class Apart(unittest.TestCase):
                         return sum(loss.learnt(model, collate(0)([row]), tokens) for row in given)
 
                     expected, gradients = loss_and_gradients(model, alone)
-                    for most_tokens in (40, 100):
+                    # Leave the scaling or the mask out of short_rows.py, or let it give the gradient of a key for that of a value, and those that are attended at once fail.
+                    for most_tokens, lean in ((40, False), (100, False), (40, True), (100, True)):
                         model.zero_grad()
-                        self.assertAlmostEqual(learnt_packed(loss, model, given, most_tokens, tokens), expected, places=5)
+                        self.assertAlmostEqual(learnt_packed(loss, model, given, most_tokens, tokens, lean), expected, places=5)
                         found = torch.cat([parameter.grad.flatten() for parameter in model.parameters() if parameter.grad is not None])
                         torch.testing.assert_close(found, gradients, rtol=1e-4, atol=1e-6)
 
@@ -129,11 +130,47 @@ class Apart(unittest.TestCase):
 
         for name, chosen in APART.items():
             model = model_of(name, chosen)
-            require_apart(model, AnswerLoss(model, 10**6))
+            for lean in (False, True):
+                require_apart(model, AnswerLoss(model, 10**6), lean)
         for name, (chosen, sentence) in REFUSED.items():
             model = model_of(name, chosen)
             with self.subTest(name), self.assertRaisesRegex(BadInput, f"^hyperparameters\\.packing is true, and .*{sentence}.*Set hyperparameters\\.packing to false, or take another model\\.$"):
                 require_apart(model, AnswerLoss(model, 10**6))
+
+    def test_rounding_is_not_taken_for_rows_that_see_each_other(self):
+        # Logits of SmolLM2 in bf16 differ so. Compare the greatest difference with the greatest logit, as it was, by 0.02.
+        import torch
+        from transformers.modeling_utils import AttentionInterface
+
+        from ..evaluation.answer_loss import AnswerLoss
+        from ..training import packed_attention
+        from ..training.apart import require_apart
+
+        model, own, draw = model_of("llama", {}), AttentionInterface._global_mapping[packed_attention._NAME], torch.Generator().manual_seed(1)
+
+        def rounded(*arguments, **named):
+            found, weights = own(*arguments, **named)
+            return found * (1 + 0.1 * torch.randn(found.shape, generator=draw)), weights
+
+        with patch.dict(AttentionInterface._global_mapping, {packed_attention._NAME: rounded}):
+            require_apart(model, AnswerLoss(model, 10**6))
+
+    def test_attention_at_once_is_exact_where_nearly_all_of_its_gradients_cancels_out(self):
+        # Make of_shares from bf16 in short_rows.py, or leave out the division by the sum, and the gradients of queries and keys are noise.
+        import torch
+
+        from ..training.short_rows import attention_at_once
+
+        draw = torch.Generator().manual_seed(1)
+        query, key, value, gradient = (torch.randn(2, heads, 24, 16, generator=draw).bfloat16() for heads in (4, 2, 2, 4))
+        value, gradient, causal = value + 100, gradient.transpose(1, 2) + 4, torch.ones(24, 24, dtype=torch.bool).tril()[None, None]
+
+        def gradients(dtype):
+            given = [each.to(dtype).requires_grad_() for each in (query, key, value)]
+            return torch.autograd.grad(attention_at_once(*given, causal, None), given, gradient.to(dtype))
+
+        for exact, found in zip(gradients(torch.float64), gradients(torch.bfloat16)):
+            self.assertLess((found - exact).norm() / exact.norm(), 0.05)
 
     def test_rows_that_see_each_other_are_seen(self):
         # Leave out the comparison in require_apart. Here layers look at all that is before them, or not as far back as they do.

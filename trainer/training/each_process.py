@@ -11,6 +11,7 @@ from ..datasets.rows import read_conversations
 from ..platform import libraries
 from ..platform.device import gpu_bytes, on_gpu
 from ..platform.events import Events
+from ..platform.memory import keep_freed
 from ..runs.checkpoints import Checkpoint
 from ..runs.run_file import RunFile
 from ..platform.failures import BadInput
@@ -69,6 +70,8 @@ def set_up_torch(run: RunFile, threads: int) -> None:
     import torch
     from transformers import set_seed
 
+    if not on_gpu():
+        keep_freed()
     torch.set_num_threads(max(1, threads // run.processes))
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # It finds reads of what was never written, and costs 3 % of a step.
@@ -114,16 +117,17 @@ def _trainer_upon(model, setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
     from ..evaluation.answer_loss import AnswerLoss
     from ..runs.whole_checkpoints import with_whole_checkpoints
     from ..tokens.packing import collator_of
+    from .lean_adapters import make_lean
     from .packed_attention import laid_out, row_by_row
 
-    run, hyper = setup.run, setup.run.hyperparameters
+    run, hyper, ways = setup.run, setup.run.hyperparameters, setup.ways
     if run.has_adapter:
-        model = add_lora(model, hyper, run.start_adapter)
+        model = make_lean(add_lora(model, hyper, run.start_adapter), ways.lean)
     else:
         train_language_alone(model)
     model.train()
     model.config.use_cache = False
-    order, loss = order_of(setup, rows), AnswerLoss(model, setup.ways.most_logits)
+    order, loss = order_of(setup, rows), AnswerLoss(model, ways.most_logits, ways.lean)
     preference = Preference(hyper.beta, hyper.loss_type) if run.learns_preferences else None
     if preference and not loss.is_whole:
         raise BadInput(f"The loss of a {model.config.model_type} is more than that of its answers' tokens, so that it cannot learn preferences (dpo). Choose another training_type, or another model.")
@@ -157,7 +161,7 @@ def _trainer_upon(model, setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
             parts, total = laid_out(inputs), 0.0
             for number, (sequence, layout) in enumerate(parts, 1):
                 # Gradients are added up with those of other processes once, behind the last sequence of the step.
-                with nullcontext() if number == len(parts) else self.accelerator.no_sync(model), row_by_row(self.model, layout):
+                with nullcontext() if number == len(parts) else self.accelerator.no_sync(model), row_by_row(self.model, layout, ways.lean):
                     total += super().training_step(model, sequence, num_items_in_batch)
             return total
 
@@ -171,7 +175,7 @@ def _trainer_upon(model, setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
 
         def create_scheduler(self, num_training_steps, optimizer=None):
-            if self.lr_scheduler is None and setup.ways.first_step_learns:
+            if self.lr_scheduler is None and ways.first_step_learns:
                 warmup_steps = self.args.get_warmup_steps(num_training_steps)
                 share = partial(rate_share, warmup_steps=warmup_steps, total_steps=num_training_steps, scheduler=hyper.lr_scheduler)
                 self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer or self.optimizer, share)
@@ -180,19 +184,19 @@ def _trainer_upon(model, setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
 
     if hyper.packing:
         loss.goes_in_pieces()  # It tries that on tokens which are of no row: not within a step.
-    given = arguments(run, setup.directory, setup.total_steps, on_gpu(), setup.ways.optimizer, rank.count)
+    given = arguments(run, setup.directory, setup.total_steps, on_gpu(), ways.optimizer, rank.count)
     trainer = InOrder(
         model=model,
         args=given,
         train_dataset=rows,
         data_collator=collator_of(hyper, rows, tokenizer.pad_token_id, rank),
         processing_class=tokenizer,
-        optimizer_cls_and_kwargs=optimizer_made(hyper, setup.ways.optimizer, given),
+        optimizer_cls_and_kwargs=optimizer_made(hyper, ways.optimizer, given),
     )
     trainer.remove_callback(PrinterCallback)
     trainer.answer_loss, trainer.preference = loss, preference
     # The tokens of a step are counted for a loss that asks for them: of ours it does not matter what the model's own code asks for.
-    trainer.model_accepts_loss_kwargs |= loss.is_whole and setup.ways.most_logits is not None
+    trainer.model_accepts_loss_kwargs |= loss.is_whole and ways.most_logits is not None
     return trainer
 
 

@@ -12,9 +12,12 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.modeling_utils import AttentionInterface
 
 from ..tokens.packing import parts_of
+from .short_rows import attention_at_once
 
 _NAME = "row_by_row"  # Not known among the functions that make masks, so that none is made.
 _LEAST_SHARE = 0.5  # A row that is shorter than so much of the longest of its batch begins another one.
+_SHORT = 256  # Rows of up to so many tokens are attended at once where that is asked for: of longer ones it would take much memory.
+_OF_OTHER_ATTENTION = {"is_causal", "position_bias", "softcap", "s_aux", "cache"}  # What some models ask of it that short_rows.py does not know.
 
 
 @dataclass(frozen=True)
@@ -62,18 +65,20 @@ def laid_out(batch: dict) -> list[tuple[dict, Layout]]:
 
 
 _current: Layout | None = None
+_is_lean = False
 
 
 @contextmanager
-def row_by_row(model, layout: Layout):
-    """What the model reads meanwhile is one sequence of this layout. To be left behind the backward pass alone, in which activations may be computed again."""
-    global _current
+def row_by_row(model, layout: Layout, lean: bool = False):
+    """What the model reads meanwhile is one sequence of this layout. To be left behind the backward pass alone, in which activations may be computed again.
+    `lean`: short rows are attended at once (short_rows.py)."""
+    global _current, _is_lean
     config = _config_of(model)
-    before, config._attn_implementation, _current = config._attn_implementation, _NAME, layout
+    before, config._attn_implementation, _current, _is_lean = config._attn_implementation, _NAME, layout, lean
     try:
         yield
     finally:
-        config._attn_implementation, _current = before, None
+        config._attn_implementation, _current, _is_lean = before, None, False
 
 
 def _config_of(model):
@@ -84,11 +89,19 @@ def _config_of(model):
 def _attention(module, query, key, value, attention_mask, dropout: float = 0.0, scaling: float | None = None, sliding_window: int | None = None, **others):
     """As transformers calls it: tensors are (1, heads, tokens, numbers); returns (1, tokens, heads, numbers)."""
     layout, attended, start = _current, [], 0
-    spread = [_Spread.apply(each[0].transpose(0, 1), layout) for each in (query, key, value)]
+    at_once = _is_lean and not dropout and getattr(module, "is_causal", True) and not _OF_OTHER_ATTENTION.intersection(others)
+    # Of weights in float32, what is turned by its places comes in that type, and sdpa would make the others' of it later.
+    read = [each.to(value.dtype) for each in (query, key, value)] if at_once else (query, key, value)
+    spread = [_Spread.apply(each[0].transpose(0, 1), layout) for each in read]
     for rows, length in layout.shapes:
         batch = [each[start : start + rows * length].unflatten(0, (rows, length)).transpose(1, 2) for each in spread]
-        mask = _window(length, sliding_window, query.device) if sliding_window is not None and length > sliding_window else None
-        attended.append(sdpa_attention_forward(module, *batch, mask, dropout=dropout, scaling=scaling, **others)[0].flatten(0, 1))
+        looks_back = sliding_window if sliding_window is not None and length > sliding_window else None
+        if at_once and length <= _SHORT:
+            found = attention_at_once(*batch, _window(length, looks_back or length, query.device), scaling)
+        else:
+            mask = None if looks_back is None else _window(length, looks_back, query.device)
+            found = sdpa_attention_forward(module, *batch, mask, dropout=dropout, scaling=scaling, **others)[0]
+        attended.append(found.flatten(0, 1))
         start += rows * length
     return _Gathered.apply(attended[0] if len(attended) == 1 else torch.cat(attended), layout).unsqueeze(0), None
 

@@ -18,7 +18,7 @@ from ..tokens.batches import Rank, collate
 from ..tokens.pairs import length_of
 from .apart import require_apart
 from .looking_back import refused_if_it_fails, require_looks_back
-from .ways import MUON, ROUNDED
+from .ways import MUON, ROUNDED, Ways
 
 _LARGEST_CHECKPOINT_BYTES = 2 << 30  # A larger one is not written for a try: that there is room for it is known.
 # Of an optimizer, for each weight; AdamW's two moments in fp32 otherwise. (Adafactor has a row and a column for a matrix: of adapters up to as much.)
@@ -29,14 +29,14 @@ _TOLD_LAYERS = 5
 _MOST_IN_16_BITS = 0.2
 
 
-def rehearse_the_end(run: RunFile, model, loss: AnswerLoss, tokenizer, optimizer: str, events: Events) -> None:
+def rehearse_the_end(run: RunFile, model, loss: AnswerLoss, tokenizer, ways: Ways, events: Events) -> None:
     """That the model says one token after the other, now and when it is asked, what the weights take, that there is room for checkpoints and the model, and that the
     model can be written in its base's layout. Raises DiskFull or BadInput."""
     from ..outputs.merging import Trained
 
     require_looks_back(model)
     if run.hyperparameters.packing:
-        require_apart(model, loss)
+        require_apart(model, loss, ways.lean)
     require_generates(run, model, tokenizer)
     if told := not_loaded(model):
         events.send("log", level="warning", message=told)
@@ -45,7 +45,7 @@ def rehearse_the_end(run: RunFile, model, loss: AnswerLoss, tokenizer, optimizer
             events.send("log", level="warning", message=told)
     if run.is_merged:
         Trained(model, run.model_path, run.hyperparameters.seed).layout.require_like_the_files()
-    checkpoint = checkpoint_bytes(model, optimizer)
+    checkpoint = checkpoint_bytes(model, ways.optimizer)
     # There are a few at a time, and one more while it is written.
     room = [(run.work_dir, (KEEP + 1) * checkpoint, f"{KEEP + 1} checkpoints of {in_gb(checkpoint)}")]
     if run.is_merged:

@@ -147,7 +147,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
             trainer.add_callback(callback)
         if resume is None:
             with events.spans.of("rehearsal"):
-                rehearse_the_end(run, model, trainer.answer_loss, tokenizer, ways.optimizer, events)
+                rehearse_the_end(run, model, trainer.answer_loss, tokenizer, ways, events)
             trainer.add_callback(rehearsal(run, trainer, rows, rank, ways.optimizer, events))
         if resume:
             events.send("resumed", step=resume.step, lease_epoch=resume.lease_epoch, path=str(resume.path))

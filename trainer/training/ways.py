@@ -20,6 +20,8 @@ class Ways:
     first_step_learns: bool
     # Whether rows at random are drawn by transformers, which any other number of processes would have in another order.
     drawn_by_transformers: bool
+    # Whether packed rows are computed on the CPU by code of ours that moves fewer bytes: attention of short rows, adapters, and losses of tokens.
+    lean: bool = False
 
 
 ROUNDED, MUON = "rounded_adamw", "muon"
@@ -34,7 +36,8 @@ SHARE_FOR_WEIGHTS = 0.85
 
 def ways_of(run: RunFile, gpu_bytes: int | None) -> Ways:
     """Those of a training that begins, on a GPU of so many bytes, or on the CPU."""
-    return Ways(optimizer_of(run, gpu_bytes), most_logits(gpu_bytes is not None), first_step_learns=True, drawn_by_transformers=False)
+    lean = run.hyperparameters.packing and gpu_bytes is None
+    return Ways(optimizer_of(run, gpu_bytes), most_logits(gpu_bytes is not None, lean), first_step_learns=True, drawn_by_transformers=False, lean=lean)
 
 
 def optimizer_of(run: RunFile, gpu_bytes: int | None) -> str:
