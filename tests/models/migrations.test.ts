@@ -10,6 +10,7 @@ import { setPauseReason } from '../../src/models/runs/pause.ts';
 import { Run } from '../../src/models/runs/run.ts';
 import { recordEvent, recordSteps } from '../../src/models/runs/run-progress.ts';
 import { readStream, STREAM_START } from '../../src/models/runs/run-stream.ts';
+import { latestPromotion } from '../../src/models/versions/served-run.ts';
 import { type LocalPostgres, startPostgres } from '../../src/platform/postgres/postgres.ts';
 
 /** What a service of the first version had written: a finished, a training, and a waiting run. Columns of 0001 alone. */
@@ -35,6 +36,17 @@ INSERT INTO run_events (run_id, kind, data) SELECT 2, 'status', jsonb_build_obje
 INSERT INTO run_metrics (run_id, step, epoch, loss) SELECT 2, step, 0.1 * step, 3 - 0.1 * step FROM generate_series(1, 5) step;
 INSERT INTO checkpoints (run_id, lease_epoch, step, epoch, path, manifest_sha256, bytes, state)
 VALUES (2, 1, 4, 0.4, '/runs/2/checkpoints/e1/checkpoint-4', repeat('a', 64), 1000, 'complete');
+`;
+
+/** Of a second and a third project, whose runs have ended before there were versions; not in the order of their numbers. Columns of 0001 alone. */
+const VERSIONS = `
+INSERT INTO projects (name, base_model, training_type, max_rows, output_directory, hyperparameters, created_at, updated_at)
+SELECT 'project ' || n, 'some/model', 'standard', 100, '/out', '{}', now(), now() FROM generate_series(2, 3) n;
+INSERT INTO runs (project_id, number, spec, status, phase, progress, workflow_id, created_at, updated_at, finished_at)
+SELECT project, number, '{"training_type":"standard"}', status, 'finished', 100, 'project-' || project || '-run-' || number, now(), now(), ended::timestamptz
+FROM (VALUES
+  (3, 1, 'completed', '2026-01-01 00:00Z'), (2, 3, 'completed', '2026-01-02 00:00Z'), (2, 2, 'cancelled', '2026-01-02 00:00Z'), (2, 1, 'completed', '2026-01-03 00:00Z')
+) AS ended (project, number, status, ended);
 `;
 
 const TABLES = [
@@ -143,6 +155,36 @@ describe('an update of the schema', function () {
       }
     });
   }
+
+  it('to 0024-gate makes each completed run of a project a version, in order, and the newest the latest', async () => {
+    // Leave "status = 'completed'" out of 0024-gate, order its promotions by id, or leave PARTITION BY out there, and this fails.
+    const url = await databaseAt('0023-sweeps', MIGRATION_NAMES.length);
+    const older = new Sequelize(url, { logging: false });
+    await older.query(DATA);
+    await older.query(VERSIONS);
+    await older.close();
+    await migrate(url);
+    const sequelize = connectModels(url);
+    try {
+      const promotions = await sequelize.query(
+        `SELECT promotions.project_id, runs.number, promotions.how, promotions.reason, earlier_run.number AS returns_to, promotions.created_at, promotions.linked_at
+         FROM promotions JOIN runs ON runs.id = promotions.run_id
+         LEFT JOIN promotions AS earlier ON earlier.id = promotions.returns_to_id
+         LEFT JOIN runs AS earlier_run ON earlier_run.id = earlier.run_id
+         ORDER BY promotions.id`,
+        { type: QueryTypes.SELECT },
+      );
+      const version = (project_id: number, number: number, returns_to: number | null, day: number) => {
+        const at = new Date(Date.UTC(2026, 0, day));
+        return { project_id, number, how: 'completed', reason: null, returns_to, created_at: at, linked_at: at };
+      };
+      assert.deepEqual(promotions, [version(2, 1, null, 3), version(2, 3, 1, 2), version(3, 1, null, 1)]);
+      assert.equal((await latestPromotion(2))?.run?.number, 3);
+      assert.equal((await latestPromotion(1))?.run, undefined, 'no run of it has completed');
+    } finally {
+      await sequelize.close();
+    }
+  });
 
   it('that is already there changes nothing', async () => {
     assert.deepEqual(await migrate(postgres.url), MIGRATION_NAMES);
