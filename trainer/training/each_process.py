@@ -134,6 +134,9 @@ def _trainer_upon(model, setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
             return order or super()._get_train_sampler(*arguments)
 
         def _run_epoch(self, **arguments):
+            if order is not None:
+                # Where batches of an epoch are skipped, accelerate tells it to the sampler of one process alone.
+                order.set_epoch(arguments["epoch"])
             # Where nothing was missing but an evaluation, there is no step to take. The Trainer asks for that after one.
             if not self.control.should_training_stop:
                 super()._run_epoch(**arguments)
