@@ -76,6 +76,7 @@ HELP = {
     "merge": "write the merged model beside the adapter (lora, qlora, dpo)",
     "beta": "how close the model is kept to its base, above 0 and at most 10 (dpo)",
     "loss_type": "how a preference is learnt: sigmoid or ipo (dpo)",
+    "sharding": "with --processes, what of the model each has: none (all of it) or full (a part of it) (standard, lora)",
     "chunk_tokens": "size of a chunk (rag)",
     "chunk_overlap": "tokens that a chunk has in common with the next (rag)",
 }

@@ -43,16 +43,17 @@ export function remediesOf(estimated: Estimated, measurements: Measurement[], to
     checkpointed.flatMap((both) => batches.map((batch) => ({ ...batch, ...both }))),
     shorterLengths(estimated.training),
     canBeRounded(estimated.training) ? [{ weights: 'bf16' }, { weights: 'bf16', ...smallest }] : [],
-    ['qlora', 'dpo'].includes(estimated.training.type)
+    ['qlora', 'dpo'].includes(estimated.training.type) || estimated.training.settings.sharding === 'full'
       ? []
       : [{ training_type: 'qlora' }, { training_type: 'qlora', ...smallest }],
   ];
   return groups.flatMap((changes) => firstFitting(changes) ?? []);
 }
 
-/** Whether all weights could be trained in bf16 as well: AdamW alone loses nothing in rounding. */
-function canBeRounded({ type, settings: { weights, optimizer } }: Training): boolean {
-  return type === 'standard' && weights !== 'bf16' && (optimizer ?? 'adamw') === 'adamw';
+/** Whether all weights could be trained in bf16 as well: AdamW alone loses nothing in rounding, with whole matrices. */
+function canBeRounded({ type, settings: { weights, optimizer, sharding } }: Training): boolean {
+  const isWhole = sharding !== 'full';
+  return type === 'standard' && isWhole && weights !== 'bf16' && (optimizer ?? 'adamw') === 'adamw';
 }
 
 /** The training as it would be with this change. */

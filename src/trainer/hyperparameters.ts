@@ -34,6 +34,9 @@ export const BAD_ROWS_CHOICES = ['refuse', 'skip'] as const;
 /** How a preference for one of two answers is learnt. */
 export const LOSS_TYPE_CHOICES = ['sigmoid', 'ipo'] as const;
 
+/** What of a model each of a run's GPUs has: all of it, or a part, and what it computes with meanwhile (FSDP2). */
+export const SHARDING_CHOICES = ['none', 'full'] as const;
+
 /** Everything that decides the weights. Two trainings with equal values end with equal weights on the CPU. */
 export const HyperparametersSchema = z.object({
   batch_size: z.number().int(),
@@ -98,5 +101,7 @@ export const HyperparametersSchema = z.object({
   /** Of dpo. Not there: 0.1 and sigmoid. */
   beta: z.number().optional(),
   loss_type: z.enum(LOSS_TYPE_CHOICES).optional(),
+  /** Not there: none. */
+  sharding: z.enum(SHARDING_CHOICES).optional(),
 });
 export type Hyperparameters = z.infer<typeof HyperparametersSchema>;

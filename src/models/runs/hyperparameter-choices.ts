@@ -8,6 +8,7 @@ import {
   LR_SCHEDULER_CHOICES,
   OPTIMIZER_CHOICES,
   REASONING_CHOICES,
+  SHARDING_CHOICES,
   TOO_LONG_CHOICES,
   TOOL_CALLS_CHOICES,
   TRAIN_ON_CHOICES,
@@ -52,6 +53,7 @@ export const HYPERPARAMETER_DEFAULTS = {
   train_on: 'answers',
   beta: 0.1,
   loss_type: 'sigmoid',
+  sharding: 'none',
 } as const;
 
 /** Of hyperparameters that are also made from what users of another API choose. */
@@ -107,6 +109,7 @@ export const HyperparameterChoicesSchema = z.strictObject({
   neftune_noise_alpha: z.number().gt(0).max(1_000).meta(about('neftune_noise_alpha')).optional(),
   beta: z.number().gt(0).max(10).meta(about('beta')).optional(),
   loss_type: z.enum(LOSS_TYPE_CHOICES).meta(about('loss_type')).optional(),
+  sharding: z.enum(SHARDING_CHOICES).meta(about('sharding')).optional(),
 });
 export type HyperparameterChoices = z.infer<typeof HyperparameterChoicesSchema>;
 
