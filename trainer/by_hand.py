@@ -80,6 +80,7 @@ HELP = {
     "beta": "how close the model is kept to its base, or with orpo how much the preference counts, above 0 and at most 10 (dpo)",
     "loss_type": "how a preference is learnt: sigmoid, ipo, or orpo, which asks no base (dpo)",
     "finetuning_type": "what learns it: adapters on the base as it is (lora) or in 4 bits (qlora), or all weights (full) (dpo)",
+    "sharding": "with --processes, what of the model each has: none (all of it) or full (a part of it) (standard, lora)",
     "chunk_tokens": "size of a chunk (rag)",
     "chunk_overlap": "tokens that a chunk has in common with the next (rag)",
 }

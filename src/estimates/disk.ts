@@ -1,6 +1,6 @@
 import { isWrittenOut } from './beginnings.ts';
 import { memoryOf } from './memory.ts';
-import { hasAdapters, type Training } from './training.ts';
+import { hasAdapters, partsOfModel, type Training } from './training.ts';
 
 /** Bytes on the disk at the most, by what takes them. */
 export interface DiskParts {
@@ -26,12 +26,13 @@ const MIXTURE_BYTES_PER_TOKEN = 2 + 8;
 export function diskOf(training: Training): DiskParts {
   const { shape, type, settings, lengths, device } = training;
   const { gradients, optimizer, weights } = memoryOf(training);
+  // What is trained has as many bytes as its gradients, of which each device may have a part.
+  const trained = gradients * partsOfModel(training);
   const merged = hasAdapters(training) && settings.merge !== false;
   return {
-    // What is trained has as many bytes as its gradients.
-    checkpoints: CHECKPOINTS * (gradients + optimizer),
+    checkpoints: CHECKPOINTS * (trained + optimizer * partsOfModel(training)),
     // In the layout and the types of the base's files.
-    export: hasAdapters(training) ? gradients : shape.fileBytes,
+    export: hasAdapters(training) ? trained : shape.fileBytes,
     merge: merged ? shape.fileBytes : 0,
     mixture: lengths.tokens * MIXTURE_BYTES_PER_TOKEN,
     cache: type === 'qlora' && device.kind === 'cpu' ? weights : 0,

@@ -5,6 +5,7 @@ import {
   hasAdapters,
   isRounded,
   longestOf,
+  partsOfModel,
   type Settings,
   sequencesAtOnce,
   type Training,
@@ -21,7 +22,7 @@ export interface MemoryParts {
   logits: number;
   /** A copy of what a checkpoint holds while it is written behind the next steps; done without where there is no room. */
   checkpoint_copy: number;
-  /** The trainer itself: Python, torch, transformers; on a GPU, CUDA's own; and where there are several, what gradients are exchanged in. */
+  /** The trainer itself: Python, torch, transformers; on a GPU, CUDA's own; and where there are several, what they exchange. */
   overhead: number;
   /** By how much runs like it took more than is computed, or less. */
   correction: number;
@@ -59,13 +60,14 @@ export function trainerBytes(kind: DeviceKind): number {
 export function memoryOf(training: Training): MemoryParts {
   const { shape, type, device } = training;
   const bytes = weightBytes(training);
-  const trained = trainableParameters(training);
+  const whole = trainableParameters(training);
+  const trained = Math.ceil(whole / partsOfModel(training));
   const inFour = type === 'qlora' ? quantisedParameters(training) : 0;
   const gradient = hasAdapters(training) ? ADAPTER_BYTES : bytes;
-  const optimizer = optimizerBytes(training, trained);
+  const optimizer = Math.ceil(optimizerBytes(training, whole) / partsOfModel(training));
   const copied = trained * gradient + optimizer;
   return {
-    weights: Math.round(bytes * (shape.parameters - inFour) + NF4_BYTES * inFour),
+    weights: Math.round((bytes * (shape.parameters - inFour) + NF4_BYTES * inFour) / partsOfModel(training)),
     // Computing in bf16, each adapter has a copy in it during a step.
     adapters: hasAdapters(training) ? trained * (ADAPTER_BYTES + (bytes === 2 ? 2 : 0)) : 0,
     gradients: trained * gradient,
@@ -73,10 +75,23 @@ export function memoryOf(training: Training): MemoryParts {
     activations: activationBytes(training),
     logits: logitBytes(training, sequencesAtOnce(training) * longestOf(training)),
     checkpoint_copy: device.kind === 'cpu' && savesBetween(training) ? copied : 0,
-    // torch's DistributedDataParallel has buckets as large as the gradients.
-    overhead: OVERHEAD_BYTES[device.kind] + (device.processes > 1 ? trained * gradient : 0),
+    overhead: OVERHEAD_BYTES[device.kind] + exchangedBytes(training, trained * gradient),
     correction: 0,
   };
+}
+
+/**
+ * What several devices exchange gradients and weights in. torch's DistributedDataParallel has buckets as large as the gradients. Of a sharded
+ * model, one layer is whole while the next is gathered, and what is beside the layers is whole all the time: in the type that it computes in,
+ * with gradients in float32 where it is trained (sharded.py).
+ */
+function exchangedBytes(training: Training, gradients: number): number {
+  const { shape, device } = training;
+  if (partsOfModel(training) === 1) return device.processes > 1 ? gradients : 0;
+  const beside = shape.vocabulary * shape.hidden;
+  const ofLayer = Math.max(0, shape.parameters - beside) / shape.layers;
+  const bytes = (device.hasBf16 ? 2 : 4) + (hasAdapters(training) ? 0 : 4);
+  return Math.round((2 * ofLayer + beside) * bytes);
 }
 
 /**
@@ -94,6 +109,10 @@ export function peakOf(parts: MemoryParts, { gradient_accumulation }: Settings):
 /** What a trainer takes of its host's memory where a GPU has the model. */
 export function hostMemoryBesideGpu(training: Training): number {
   const { gradients, optimizer } = memoryOf(training);
+  const { shape, device } = training;
+  // Each process has the whole model on the host until it has its part on a GPU.
+  if (partsOfModel(training) > 1)
+    return device.processes * (HOST_BYTES_BESIDE_GPU + weightBytes(training) * shape.parameters);
   return HOST_BYTES_BESIDE_GPU + training.shape.fileBytes + gradients + optimizer;
 }
 
@@ -131,6 +150,8 @@ function quantisedParameters({ shape }: Training): number {
 function logitBytes(training: Training, positions: number): number {
   const { shape, type, device } = training;
   const bytes = weightBytes(training);
+  // Those of a sharded model are made at once (ALL_AT_ONCE in ways.py).
+  if (partsOfModel(training) > 1) return positions * shape.vocabulary * LOGIT_BYTES[bytes];
   const made = Math.min(positions * shape.vocabulary, Math.max(MOST_LOGITS[device.kind], shape.vocabulary));
   const head = 2 * shape.vocabulary * shape.hidden;
   const ofHead = type === 'standard' ? head * bytes : wholeParameters(training) > 0 ? head * ADAPTER_BYTES : 0;

@@ -51,14 +51,15 @@ export function remediesOf(estimated: Estimated, measurements: Measurement[], to
   return groups.flatMap((changes) => firstFitting(changes) ?? []);
 }
 
-/** Whether all weights could be trained in bf16 as well: AdamW alone loses nothing in rounding. */
-function canBeRounded({ type, settings: { weights, optimizer } }: Training): boolean {
-  return type === 'standard' && weights !== 'bf16' && (optimizer ?? 'adamw') === 'adamw';
+/** Whether all weights could be trained in bf16 as well: AdamW alone loses nothing in rounding, with whole matrices. */
+function canBeRounded({ type, settings: { weights, optimizer, sharding } }: Training): boolean {
+  const isWhole = sharding !== 'full';
+  return type === 'standard' && isWhole && weights !== 'bf16' && (optimizer ?? 'adamw') === 'adamw';
 }
 
-/** Adapters on a base in 4 bits, where it is not that already. */
-function inFourBits({ type, isOfPairs }: Training): Change[] {
-  if (type === 'qlora') return [];
+/** Adapters on a base in 4 bits, where it is not that already, and each GPU has a whole one. */
+function inFourBits({ type, isOfPairs, settings: { sharding } }: Training): Change[] {
+  if (type === 'qlora' || sharding === 'full') return [];
   return [isOfPairs ? { finetuning_type: 'qlora' } : { training_type: 'qlora' }];
 }
 

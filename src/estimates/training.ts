@@ -32,6 +32,7 @@ export type Settings = Pick<
   | 'activation_checkpointing'
   | 'weights'
   | 'optimizer'
+  | 'sharding'
   | 'merge'
   | 'eval_steps'
   | 'early_stopping_patience'
@@ -69,7 +70,7 @@ export interface Training {
   start?: Beginning | undefined;
   device: {
     kind: DeviceKind;
-    /** GPUs of one run: each holds the whole model, and a part of each batch. */
+    /** GPUs of one run: each has a part of each batch, and the whole model, unless that is sharded. */
     processes: number;
     /** Of the CPU: how many the trainer takes. */
     threads: number;
@@ -79,7 +80,7 @@ export interface Training {
   };
 }
 
-/** In what the weights lie in memory: two bytes each, or four. (load_base in trainer/training/each_process.py.) */
+/** In what the weights lie in memory: two bytes each, or four. (load_base in trainer/training/model_to_train.py.) */
 export function weightBytes({ shape, type, settings, device }: Training): 2 | 4 {
   if (type !== 'standard') return device.hasBf16 ? 2 : 4;
   return isRounded({ shape, settings, device }) ? 2 : 4;
@@ -92,7 +93,8 @@ const SHARE_FOR_WEIGHTS = 0.85;
 /** Whether all weights are trained in bf16: where that was chosen, or a GPU has no room for them in float32 (in_bf16 in ways.py). */
 export function isRounded({ shape, settings, device }: Pick<Training, 'shape' | 'settings' | 'device'>): boolean {
   const isRoundable = (settings.optimizer ?? 'adamw') === 'adamw';
-  if (settings.weights || device.kind === 'cpu' || !isRoundable) return settings.weights === 'bf16';
+  if (settings.weights || settings.sharding === 'full' || device.kind === 'cpu' || !isRoundable)
+    return settings.weights === 'bf16';
   return device.memoryBytes !== null && FP32_BYTES * shape.parameters > SHARE_FOR_WEIGHTS * device.memoryBytes;
 }
 
@@ -100,6 +102,11 @@ export function isRounded({ shape, settings, device }: Pick<Training, 'shape' | 
 export function computedBytes(training: Training): 2 | 4 {
   const { settings, device } = training;
   return settings.packing && device.kind === 'cpu' && device.hasBf16 ? 2 : weightBytes(training);
+}
+
+/** Of how many parts of the model each device has one. */
+export function partsOfModel({ settings, device }: Pick<Training, 'settings' | 'device'>): number {
+  return settings.sharding === 'full' ? device.processes : 1;
 }
 
 /** Of each batch, what one device computes. */

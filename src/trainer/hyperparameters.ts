@@ -37,6 +37,9 @@ export const LOSS_TYPE_CHOICES = ['sigmoid', 'ipo', 'orpo'] as const;
 /** What learns it: adapters on the base as it is, or in 4 bits, or all weights. */
 export const FINETUNING_TYPE_CHOICES = ['lora', 'qlora', 'full'] as const;
 
+/** What of a model each of a run's GPUs has: all of it, or a part, and what it computes with meanwhile (FSDP2). */
+export const SHARDING_CHOICES = ['none', 'full'] as const;
+
 /** Everything that decides the weights. Two trainings with equal values end with equal weights on the CPU. */
 export const HyperparametersSchema = z.object({
   batch_size: z.number().int(),
@@ -104,5 +107,7 @@ export const HyperparametersSchema = z.object({
   beta: z.number().optional(),
   loss_type: z.enum(LOSS_TYPE_CHOICES).optional(),
   finetuning_type: z.enum(FINETUNING_TYPE_CHOICES).optional(),
+  /** Not there: none. */
+  sharding: z.enum(SHARDING_CHOICES).optional(),
 });
 export type Hyperparameters = z.infer<typeof HyperparametersSchema>;

@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
 import { diskOf } from '../../src/estimates/disk.ts';
-import { leastMemory, memoryOf, peakOf } from '../../src/estimates/memory.ts';
+import { hostMemoryBesideGpu, leastMemory, memoryOf, peakOf } from '../../src/estimates/memory.ts';
 import { remediesOf } from '../../src/estimates/remedies.ts';
 import type { Beginning, Settings, Training } from '../../src/estimates/training.ts';
 import { pairs, training } from './llama.ts';
 
 const PARAMETERS = 848;
 const ADAPTERS = 4 * 128;
+
+function onGpu(type: 'standard' | 'lora') {
+  const { device, ...rest } = training(type);
+  return { ...rest, device: { ...device, kind: 'cuda' as const } };
+}
 
 describe('the memory of a training', () => {
   it('is 16 bytes a weight of a standard training in fp32, and 8 in bf16', () => {
@@ -147,6 +152,31 @@ describe('the memory of a training', () => {
     assert.equal(two.activations, (one.activations * 3) / 5);
     assert.deepEqual([two.weights, two.gradients, two.optimizer], [one.weights, one.gradients, one.optimizer]);
     assert.equal(two.overhead - one.overhead, two.gradients);
+  });
+
+  it('is a part of the model for each device where it is sharded, and room for what is whole meanwhile', () => {
+    // Leave partsOfModel out of a line of memoryOf, or exchangedBytes out of it (src/estimates/memory.ts).
+    const sharded = (type: 'standard' | 'lora', chosen = {}) => {
+      const { device, ...rest } = training(type, { sharding: 'full', ...chosen });
+      return memoryOf({ ...rest, device: { ...device, kind: 'cuda', processes: 2, memoryBytes: 16 * PARAMETERS } });
+    };
+    const { weights, gradients, optimizer, overhead } = sharded('standard');
+    assert.deepEqual(
+      [weights, gradients, optimizer],
+      [4, 4, 8].map((bytes) => (bytes * PARAMETERS) / 2),
+    );
+    const [embeddings, layer] = [256, 592];
+    assert.equal(overhead - memoryOf(onGpu('standard')).overhead, (2 * layer + embeddings) * (2 + 4));
+    const adapted = sharded('lora');
+    assert.deepEqual([adapted.weights, adapted.optimizer], [PARAMETERS, 4 * ADAPTERS]);
+    assert.equal(adapted.overhead - memoryOf(onGpu('lora')).overhead, (2 * layer + embeddings) * 2);
+    const { device, ...rest } = training('standard', { sharding: 'full' });
+    // A checkpoint has all parts. Leave partsOfModel out of src/estimates/disk.ts.
+    const onTwo = { ...rest, device: { ...device, kind: 'cuda' as const, processes: 2 } };
+    assert.equal(diskOf(onTwo).checkpoints, diskOf(onGpu('standard')).checkpoints);
+    // Until it has its part, each process has the whole model on the host.
+    const onThree = { ...onTwo, device: { ...onTwo.device, processes: 3 } };
+    assert.equal(hostMemoryBesideGpu(onThree), 1.5 * hostMemoryBesideGpu(onTwo));
   });
 
   it('is at least what a single token takes', () => {

@@ -92,7 +92,8 @@ class AnswerLoss:
         """Of each row of a batch, to be reported: the sum, and how many tokens it is of."""
         import torch
 
-        with torch.inference_mode():
+        # Not inference_mode: what a sharded model gathers within that, it cannot be trained with afterwards.
+        with torch.no_grad():
             losses = self._total(self._causal, inputs, self._told_in_pieces, "none")[0].double()
         counts = (_targets(inputs["labels"]) != IGNORED).sum(dim=1).tolist()
         return [(row.sum().item(), count) for row, count in zip(losses.split(counts), counts)]

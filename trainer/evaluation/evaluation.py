@@ -30,7 +30,9 @@ TRAINED_ROW_COST = 3
 class HeldOut:
     """The rows that a training is evaluated on, the same ones each time, and the steps at which it is."""
 
-    def __init__(self, run: RunFile, conversations: list[Conversation], tokenizer, total_steps: int):
+    def __init__(self, run: RunFile, conversations: list[Conversation], tokenizer, total_steps: int, by_all: bool = False, before=lambda without_adapters: None):
+        """`by_all`: every process of a training computes all losses, since each has a part of the model; `before` has the others begin."""
+        self._by_all, self._before = by_all, before
         hyper = run.hyperparameters
         self._pad_id = tokenizer.pad_token_id
         # As many rows at once as fit into memory when they are trained on.
@@ -56,11 +58,12 @@ class HeldOut:
         return bool(self.traits) and (step % self._every == 0 or step >= self._total_steps)
 
     def losses(self, model, without_adapters: bool = False) -> Losses:
+        self._before(without_adapters)
         was_training = model.training
         model.eval()
         try:
             with model.disable_adapter() if without_adapters else nullcontext():
-                return {trait: losses_of(model, self._pad_id, rows, self._batch_rows) for trait, rows in self.traits.items()}
+                return {trait: losses_of(model, self._pad_id, rows, self._batch_rows, is_alone=not self._by_all) for trait, rows in self.traits.items()}
         finally:
             model.train(was_training)
 

@@ -12,7 +12,7 @@ from ..chats.messages import said_in
 from ..chats.templates import ChatTemplate
 from ..chats.thoughts import begins_thought, opened_thought, thought_end
 from ..datasets.rows import Conversation
-from ..platform.failures import BadInput
+from ..platform.failures import BadInput, as_failure
 from ..platform.memory import as_many_as_fit
 from ..tokens.all_rows import place_of
 from ..tokens.batches import collate
@@ -119,10 +119,11 @@ def question_of(template: ChatTemplate, row: Conversation, longest: int, context
 
 
 def losses_of(
-    model, pad_id: int, rows: list[HeldOutRow], batch_rows: int, tell: Callable[[int], None] = lambda read: None
+    model, pad_id: int, rows: list[HeldOutRow], batch_rows: int, tell: Callable[[int], None] = lambda read: None, is_alone: bool = True
 ) -> list[tuple[float, int]]:
     """Of each row the sum of the losses of its answers' tokens, and how many there are; with so many examples at once. Of a pair, the loss
-    of telling which of both answers was chosen by how likely they are, which counts as one. `tell` is called with how many tokens are read."""
+    of telling which of both answers was chosen by how likely they are, which counts as one. `tell` is called with how many tokens are read. Where other processes
+    compute the same (not `is_alone`), one that lacks memory raises OutOfMemory: it cannot try with fewer rows while they wait for it."""
     loss, batch_of = AnswerLoss(model, most_logits(model.device.type == "cuda")), collate(pad_id)
 
     read = 0
@@ -130,7 +131,12 @@ def losses_of(
     def of_examples(examples: list[Example]) -> list[tuple[float, int]]:
         nonlocal read
         batch = batch_of([{"input_ids": example.ids, "labels": example.labels} for example in examples])
-        losses = loss.of_rows({name: tensor.to(model.device) for name, tensor in batch.items()})
+        try:
+            losses = loss.of_rows({name: tensor.to(model.device) for name, tensor in batch.items()})
+        except (RuntimeError, MemoryError) as error:
+            if is_alone:
+                raise
+            raise as_failure(error) from error
         read += sum(len(example.ids) for example in examples)
         tell(read)
         return losses

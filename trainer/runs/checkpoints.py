@@ -106,7 +106,7 @@ _AS_BEFORE = {
     "reasoning": "inline", "tool_calls": "refuse", "on_bad_rows": "refuse", "train_on": "answers",
     "lr_scheduler": "cosine", "warmup_steps": None, "warmup_ratio": None, "weight_decay": 0, "max_grad_norm": 1, "optimizer": None,
     "use_rslora": False, "use_dora": False, "loraplus_lr_ratio": None, "neftune_noise_alpha": None,
-    "beta": 0.1, "loss_type": "sigmoid", "finetuning_type": "lora",
+    "beta": 0.1, "loss_type": "sigmoid", "finetuning_type": "lora", "sharding": "none",
 }  # fmt: skip
 
 

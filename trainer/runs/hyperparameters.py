@@ -17,6 +17,8 @@ WEIGHTS = ("fp32", "bf16")
 LOSS_TYPES = ("sigmoid", "ipo", "orpo")
 # What learns it: adapters beside the base as it is, or beside the base in 4 bits, or all weights.
 FINETUNING_TYPES = ("lora", "qlora", "full")
+# What of a model each of several GPUs has: all of it, or a part, and what it computes with meanwhile (FSDP2).
+SHARDING = ("none", "full")
 
 # How the learning rate goes on behind the warm-up (optimisation.py has each).
 LR_SCHEDULERS = ("cosine", "linear", "constant", "constant_with_warmup", "warmup_stable_decay")
@@ -81,6 +83,12 @@ class Hyperparameters:
     beta: float = 0.1
     loss_type: str = "sigmoid"
     finetuning_type: str = "lora"
+    # Whether weights, gradients and the optimizer's state are divided over several GPUs (full), in place of being on each.
+    sharding: str = "none"
+
+    @property
+    def is_sharded(self) -> bool:
+        return self.sharding == "full"
 
     @property
     def evaluation_is_chosen(self) -> bool:
@@ -88,7 +96,7 @@ class Hyperparameters:
 
     def __post_init__(self):
         require_types(self, lambda name: f"hyperparameters.{name}")
-        for name, known in (("batching", BATCHING), ("too_long", TOO_LONG), ("reasoning", REASONING), ("tool_calls", TOOL_CALLS), ("on_bad_rows", ON_BAD_ROWS), ("weights", (None, *WEIGHTS)), ("lr_scheduler", LR_SCHEDULERS), ("optimizer", (None, *OPTIMIZERS)), ("train_on", TRAIN_ON), ("loss_type", LOSS_TYPES), ("finetuning_type", FINETUNING_TYPES)):
+        for name, known in (("batching", BATCHING), ("too_long", TOO_LONG), ("reasoning", REASONING), ("tool_calls", TOOL_CALLS), ("on_bad_rows", ON_BAD_ROWS), ("weights", (None, *WEIGHTS)), ("lr_scheduler", LR_SCHEDULERS), ("optimizer", (None, *OPTIMIZERS)), ("train_on", TRAIN_ON), ("loss_type", LOSS_TYPES), ("finetuning_type", FINETUNING_TYPES), ("sharding", SHARDING)):
             if getattr(self, name) not in known:
                 raise BadInput(f"hyperparameters.{name} is {getattr(self, name)!r}; it must be one of {', '.join(map(shown, known))}.")
         if not 0 <= self.chunk_overlap < self.chunk_tokens / 2:
@@ -137,6 +145,18 @@ class Hyperparameters:
             yield f"hyperparameters.neftune_noise_alpha is {self.neftune_noise_alpha}, and packing is true: its noise is the less the more tokens are read at once, so that it would be another one; leave one of them out."
         if self.packing and self.compile:
             yield "hyperparameters.compile is true, and packing is true, with which each step has sequences of other lengths, and would be compiled anew; set one of them to false."
+        if self.is_sharded and self.optimizer not in (None, "adamw"):
+            yield f"hyperparameters.optimizer is {self.optimizer}, and sharding is full, where only adamw makes its steps with a part of each matrix; set one of them to null or none."
+        if self.is_sharded and self.weights == "bf16":
+            yield "hyperparameters.weights is bf16, and sharding is full, which divides weights of float32 over the GPUs; set weights to null, or sharding to none."
+        if self.is_sharded and self.use_dora:
+            yield "hyperparameters.use_dora is true, and sharding is full: DoRA measures the length of whole rows, of which each GPU has a part; set one of them to false or none."
+        if self.is_sharded and self.compile:
+            yield "hyperparameters.compile is true, and sharding is full, which gathers the weights of each layer while it computes; set compile to false, or sharding to none."
+        if self.is_sharded and self.packing:
+            yield "hyperparameters.packing is true, and sharding is full, with which packed rows are not computed yet; set packing to false, or sharding to none."
+        if self.is_sharded and self.modules_to_save:
+            yield f"hyperparameters.modules_to_save is {self.modules_to_save!r}, and sharding is full, which does not divide what is trained whole beside adapters yet; leave it out, or set sharding to none."
         if self.optimizer == "muon" and self.loraplus_lr_ratio is not None:
             yield f"hyperparameters.loraplus_lr_ratio is {self.loraplus_lr_ratio}, and optimizer is muon, which sets the size of each matrix's step itself; leave one of them out."
 

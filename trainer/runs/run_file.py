@@ -15,6 +15,10 @@ PROTOCOL = 1
 TASKS = ("train", "validate", "check")
 TRAINING_TYPES = ("lora", "qlora", "standard", "rag", "dpo")
 PACKED = ("qlora", "lora", "standard")
+# Why the model is not divided over several GPUs.
+_NOT_SHARDED = {
+    "qlora": "whose weights in 4 bits bitsandbytes keeps whole on each GPU", "dpo": "whose pairs of answers are not computed with parts of a model yet", "rag": "which trains nothing",
+}  # fmt: skip
 ADAPTED = ("lora", "qlora")  # Trained so, the base stays as it is, and adapters beside its layers are trained.
 
 START_KINDS = ("adapter", "checkpoint", "model")  # Low-rank adapters, a checkpoint of a training of all weights, or a model in the layout of Hugging Face.
@@ -89,6 +93,10 @@ class RunFile:
             raise BadInput(f"hyperparameters.train_on is {self.hyperparameters.train_on!r}, and training_type is 'dpo', which learns from pairs by their answers; leave it out.")
         if self.hyperparameters.packing and self.training_type not in PACKED:
             raise BadInput(f"hyperparameters.packing is True, and training_type is '{self.training_type}', whose {'pairs of answers' if self.learns_preferences else 'texts'} are not packed; set it to false, or train with {' or '.join(PACKED)}.")
+        if self.hyperparameters.is_sharded and self.training_type in _NOT_SHARDED:
+            raise BadInput(f"hyperparameters.sharding is 'full', and training_type is '{self.training_type}', {_NOT_SHARDED[self.training_type]}; set it to none, or train with standard or lora.")
+        if self.hyperparameters.is_sharded and self.processes == 1 and self.task == "train":
+            raise BadInput("hyperparameters.sharding is 'full', and processes is 1, so that there is nothing to divide the model over. Give each run several GPUs (MTM_DEVICES_PER_RUN=2), or set sharding to none.")
         if self.save_share is not None and not 0 < self.save_share <= 1:
             raise BadInput(f"save_share is {self.save_share!r}; it must be above 0 and at most 1, or null.")
         if self.today is not None and not is_day(self.today):

@@ -83,6 +83,17 @@ REFUSED = [
     ("rag", {"packing": True}, "packing is True, and training_type is 'rag', whose texts are not packed"),
     ("lora", {"packing": True, "neftune_noise_alpha": 5}, "neftune_noise_alpha is 5, and packing is true: its noise is the less the more tokens are read at once"),
     ("lora", {"packing": True, "compile": True}, "compile is true, and packing is true, with which each step has sequences of other lengths, and would be compiled anew; set one"),
+    ("qlora", {"sharding": "full"}, "sharding is 'full', and training_type is 'qlora', whose weights in 4 bits bitsandbytes keeps whole on each GPU; set it to none, or train with standard or lora"),
+    ("dpo", {"sharding": "full"}, "sharding is 'full', and training_type is 'dpo', whose pairs of answers are not computed with parts of a model yet"),
+    ("rag", {"sharding": "full"}, "sharding is 'full', and training_type is 'rag', which trains nothing"),
+    ("standard", {"sharding": "full"}, "sharding is 'full', and processes is 1, so that there is nothing to divide the model over"),
+    ("standard", {"sharding": "full", "optimizer": "muon"}, "optimizer is muon, and sharding is full, where only adamw makes its steps with a part of each matrix"),
+    ("standard", {"sharding": "full", "weights": "bf16"}, "weights is bf16, and sharding is full, which divides weights of float32 over the GPUs"),
+    ("lora", {"sharding": "full", "use_dora": True}, "use_dora is true, and sharding is full: DoRA measures the length of whole rows, of which each GPU has a part"),
+    ("lora", {"sharding": "full", "packing": True}, "packing is true, and sharding is full, with which packed rows are not computed yet"),
+    ("lora", {"sharding": "full", "modules_to_save": ["norm"]}, r"modules_to_save is \['norm'\], and sharding is full, which does not divide what is trained whole beside adapters yet"),
+    ("standard", {"sharding": "full", "compile": True}, "compile is true, and sharding is full, which gathers the weights of each layer while it computes"),
+    ("lora", {"sharding": "half"}, "sharding is 'half'; it must be one of none, full"),
     ("lora", {"lr_scheduler": "sine"}, "lr_scheduler is 'sine'; it must be one of cosine, linear, constant, constant_with_warmup, warmup_stable_decay"),
     ("lora", {"optimizer": "sgd"}, "optimizer is 'sgd'; it must be one of null, adamw, adamw_8bit, paged_adamw_8bit, adafactor, lion, muon"),
     ("lora", {"train_on": "questions"}, "train_on is 'questions'; it must be one of answers, everything, last_answer"),
@@ -154,7 +165,7 @@ class Options(Trainings):
         shutil.rmtree(work / "checkpoints" / "e1" / f"checkpoint-{STEPS}")
         manifest = work / "checkpoints" / "e1" / f"checkpoint-{SAVED}" / MANIFEST
         saved = json.loads(manifest.read_text())
-        new = {"lr_scheduler", "warmup_steps", "warmup_ratio", "weight_decay", "max_grad_norm", "optimizer", "use_rslora", "use_dora", "loraplus_lr_ratio", "neftune_noise_alpha", "train_on", "packing", "modules_to_save", "finetuning_type"}
+        new = {"lr_scheduler", "warmup_steps", "warmup_ratio", "weight_decay", "max_grad_norm", "optimizer", "use_rslora", "use_dora", "loraplus_lr_ratio", "neftune_noise_alpha", "train_on", "packing", "modules_to_save", "finetuning_type", "sharding"}
         self.assertLessEqual(new, set(saved["hyperparameters"]))
         saved["hyperparameters"] = {name: value for name, value in saved["hyperparameters"].items() if name not in new}
         manifest.write_text(json.dumps(saved))

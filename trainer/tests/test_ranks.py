@@ -1,26 +1,11 @@
-import hashlib
 import json
-from pathlib import Path
 
 from ..platform.failures import CRASH, DONE
-from .copies import warm
-from .support import HYPERPARAMETERS, Trainings, ending_early, train_here, write_run_file
+from .support import HYPERPARAMETERS, ending_early, train_here
+from .together import Together, events_of, others_of, sha256_of
 
 
-class Ranks(Trainings):
-    """A training by two processes."""
-
-    def train(self, work: Path, at_step=None, end=lambda trainer: None, **changes) -> int:
-        """In processes of its own, the first of which is a copy of a warm one, and the second always a fresh one; `end` is called once it tells of a step. Returns the
-        exit code."""
-        with warm().start(str(write_run_file(work, processes=2, threads=2, **changes)), log=work / "log", events=True) as trainer:
-            for event in trainer.told():
-                if at_step and event["type"] == "step" and event["step"] == at_step:
-                    end(trainer)
-                    at_step = None
-            self.assertIsNone(at_step, "it ended before that step")
-            return trainer.wait()
-
+class Ranks(Together):
     def test_steps_and_weights_are_those_of_one_process(self):
         import torch
         from safetensors.torch import load_file
@@ -79,22 +64,15 @@ class Ranks(Trainings):
         self.assertEqual(self.train(whole, **in_bf16), DONE)
         others = []
 
-        def children(trainer):
-            return [child for child in psutil.Process(trainer.pid).children() if "resource_tracker" not in " ".join(child.cmdline())]
-
-        def kill_second(trainer):
-            [second] = children(trainer)
-            second.kill()
-
         def kill_first(trainer):
-            others.extend(children(trainer))
+            others.extend(others_of(trainer))
             trainer.kill()
 
         def saved():
             return max(event["step"] for event in events_of(work, "checkpoint"))
 
         # Right behind a save, which all wait for: where this process is slow to hear of a step, the next save is two steps away, and may have come as well.
-        self.assertEqual(self.train(work, 4, kill_second, **in_bf16), CRASH)
+        self.assertEqual(self.train(work, 4, self.kill_second, **in_bf16), CRASH)
         before_second = saved()
         self.assertEqual([event["message"] for event in events_of(work, "error")], ["Process 1 of the 2 of this training ended by signal 9."])
         self.train(work, 7, kill_first, lease_epoch=2, known_checkpoint_step=3, **in_bf16)
@@ -122,12 +100,3 @@ class Ranks(Trainings):
         self.assertEqual(self.train(work, **patient, lease_epoch=2, known_checkpoint_step=last), DONE)
         self.assertEqual([event["step"] for event in events_of(work, "step")][-1], last)
         self.assertEqual(*[event for event in events_of(work, "eval") if event["step"] == last and event["trait"] is None])
-
-
-def events_of(work: Path, type: str) -> list[dict]:
-    lines = [line for file in sorted((work / "events").glob("e*.jsonl")) for line in file.read_text().splitlines()]
-    return [event for event in map(json.loads, lines) if event["type"] == type]
-
-
-def sha256_of(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ..base_models.four_bits import kept_in_4_bits
 from ..datasets.rows import read_conversations
 from ..platform import libraries
-from ..platform.device import gpu_bytes, on_gpu
+from ..platform.device import on_gpu
 from ..platform.events import Events
 from ..platform.memory import keep_freed
-from ..runs.checkpoints import Checkpoint
 from ..runs.run_file import RunFile
 from ..platform.failures import BadInput
 from ..tokens.all_rows import Data
 from ..tokens.batches import Rank
 from ..tokens.pairs import length_of, paired
+from .model_to_train import load_base, ready_to_train
 from .optimisation import arguments, optimizer_made, rate_share
 from .preferences import Preference, refer_once
 from .ranks import decided_by_one, join, saved_by_all
-from .ways import ROUNDED, Ways, ways_in, ways_of
+from .sharded import held_out_by_all, with_sharding
+from .ways import Ways
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,17 @@ def follow(setup: Setup, rank: Rank) -> None:
     set_up_torch(run, setup.threads)
     from ..base_models.models import load_tokenizer
     from ..runs.token_cache import encode_once
+    from .rehearsal import rehearsed_beside
 
     tokenizer = load_tokenizer(run.model_path)
     data = encode_once(run, tokenizer, lambda: read_conversations(run.train), setup.data_sha256)
-    trainer = trainer_of(setup, rank, tokenizer, rows_of(run, data))
-    for callback in [*saved_by_all(rank), *decided_by_one(rank)]:
+    rows = rows_of(run, data)
+    trainer = trainer_of(setup, rank, tokenizer, rows)
+    held_out = held_out_by_all(run, tokenizer, setup.total_steps) if run.hyperparameters.is_sharded else None
+    for callback in [*saved_by_all(rank), *decided_by_one(rank, held_out)]:
         trainer.add_callback(callback)
+    if held_out and setup.resume is None:
+        trainer.add_callback(rehearsed_beside(run, trainer, rows, rank, setup.ways.optimizer))
     trainer.train(resume_from_checkpoint=str(setup.resume) if setup.resume else None)
 
 
@@ -82,7 +87,8 @@ def trainer_of(setup: Setup, rank: Rank, tokenizer, rows: list[dict], events: Ev
     """The Trainer of transformers with the model that is trained, ready to take its first step. `base`: of load_base, where it is loaded already."""
     join(rank, setup.directory / "processes", max(1, setup.threads // rank.count))
     if base is None:
-        base = load_base(setup.run, setup.ways, events)
+        # A model that is sharded need not fit one GPU as a whole.
+        base = load_base(setup.run, setup.ways, events, "cpu" if setup.run.hyperparameters.is_sharded else None)
     with events.spans.of("trainer") if events else nullcontext():
         trainer = _trainer_upon(base, setup, rank, tokenizer, rows)
     if setup.references is not None:
@@ -91,53 +97,36 @@ def trainer_of(setup: Setup, rank: Rank, tokenizer, rows: list[dict], events: Ev
     return trainer
 
 
-def load_base(run: RunFile, ways: Ways, events: Events | None):
-    """The base model as it is trained, or as adapters are beside it. Of several processes, one has `events`."""
-    import torch
-
-    from ..base_models.models import computes_in_bf16, load_model
-
-    with events.spans.of("model") if events else nullcontext():
-        if run.trained_as == "qlora":
-            with kept_in_4_bits(run.cache_dir, run.model_path, events):
-                return load_model(run.model_path, quantize=True)
-        if run.trained_as == "lora":
-            return load_model(run.model_path, dtype=torch.bfloat16 if computes_in_bf16() else torch.float32)
-        # Full weights are updated by steps far below the resolution of bf16, so they are kept in fp32, or rounded so that it does not matter.
-        return load_model(run.model_path, dtype=torch.bfloat16 if ways.optimizer == ROUNDED else torch.float32)
-
-
-def _trainer_upon(model, setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
+def _trainer_upon(base, setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
     import torch
     from transformers import Trainer
     from transformers.trainer_callback import PrinterCallback
 
-    from ..base_models.adapters import add_lora
-    from ..base_models.language import train_language_alone
     from ..evaluation.answer_loss import AnswerLoss
     from ..runs.whole_checkpoints import with_whole_checkpoints
     from ..tokens.packing import collator_of
-    from .lean_adapters import make_lean
     from .packed_attention import laid_out, row_by_row
 
     run, hyper, ways = setup.run, setup.run.hyperparameters, setup.ways
-    if run.has_adapter:
-        model = make_lean(add_lora(model, hyper, run.start_adapter), ways.lean)
-    else:
-        train_language_alone(model)
-    model.train()
-    model.config.use_cache = False
+    # One process alone comes behind the steps: it exports what was saved.
+    is_sharded = hyper.is_sharded and rank.count > 1
+    model = ready_to_train(base, run, ways)
     order, loss = order_of(setup, rows), AnswerLoss(model, ways.most_logits, ways.lean)
     preference = Preference(hyper.beta, hyper.loss_type) if run.learns_preferences else None
     if preference and not loss.is_whole:
         raise BadInput(f"The loss of a {model.config.model_type} is more than that of its answers' tokens, so that it cannot learn preferences (dpo). Choose another training_type, or another model.")
 
-    class InOrder(with_whole_checkpoints(Trainer)):
+    checkpointing = with_whole_checkpoints(Trainer)
+
+    class InOrder(with_sharding(checkpointing) if is_sharded else checkpointing):
         # Its own group_by_length draws from the global generator, which a resumed training has advanced otherwise.
         def _get_train_sampler(self, *arguments):
             return order or super()._get_train_sampler(*arguments)
 
         def _run_epoch(self, **arguments):
+            if order is not None:
+                # Where batches of an epoch are skipped, accelerate tells it to the sampler of one process alone.
+                order.set_epoch(arguments["epoch"])
             # Where nothing was missing but an evaluation, there is no step to take. The Trainer asks for that after one.
             if not self.control.should_training_stop:
                 super()._run_epoch(**arguments)
@@ -198,43 +187,6 @@ def _trainer_upon(model, setup: Setup, rank: Rank, tokenizer, rows: list[dict]):
     # The tokens of a step are counted for a loss that asks for them: of ours it does not matter what the model's own code asks for.
     trainer.model_accepts_loss_kwargs |= loss.is_whole and ways.most_logits is not None
     return trainer
-
-
-class BaseAhead:
-    """A base model that is loaded while the checkpoint is looked at that it is going to be trained on from."""
-
-    def __init__(self, threads: int, manifest: dict | None):
-        self.threads, self._manifest = threads, manifest
-        self._ways: Ways | None = None
-        self._was_tried = False
-        self._model = None
-
-    @staticmethod
-    def of(run: RunFile, expected: Checkpoint | None) -> "BaseAhead":
-        """By what `expected` says of itself, which may be damaged: it is compared with what was verified, before the model is used."""
-        try:
-            return BaseAhead(int(expected.threads), expected.manifest)
-        except Exception:  # noqa: BLE001: whoever verifies it says what is wrong.
-            return BaseAhead(run.threads, None)
-
-    def load(self, run: RunFile, events: Events) -> None:
-        # Several processes meet first, and then load.
-        if run.processes > 1:
-            return
-        self._was_tried = True
-        try:
-            self._ways = ways_in(self._manifest) if self._manifest else ways_of(run, gpu_bytes())
-            self._model = load_base(run, self._ways, events)
-        except Exception:  # noqa: BLE001: it is loaded again when it is its turn, and fails again.
-            self._ways = None
-
-    def is_for(self, threads: int, ways: Ways) -> bool:
-        """Whether torch was set up for a training in these ways, and no number was drawn for one in others."""
-        return threads == self.threads and (self._ways == ways or not self._was_tried)
-
-    def model_for(self, threads: int, ways: Ways):
-        model, self._model = self._model, None
-        return model if self.is_for(threads, ways) else None
 
 
 def order_of(setup: Setup, rows: list[dict]):

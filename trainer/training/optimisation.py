@@ -73,7 +73,7 @@ def optimizer_made(hyper, optimizer: str, arguments) -> tuple | None:
     return None
 
 
-def accelerations(has_adapter: bool, on_gpu: bool, compile: bool, has_liger: bool, packing: bool = False) -> dict:
+def accelerations(has_adapter: bool, on_gpu: bool, compile: bool, has_liger: bool, packing: bool = False, is_sharded: bool = False) -> dict:
     """What makes steps faster on this device, as arguments of transformers.
 
     Attention is torch's scaled_dot_product_attention everywhere, which is flash attention on GPUs that have it.
@@ -89,7 +89,8 @@ def accelerations(has_adapter: bool, on_gpu: bool, compile: bool, has_liger: boo
         "dataloader_num_workers": 0,
         "dataloader_pin_memory": on_gpu,
         # Each process takes its rows of every batch (batches.py): nothing is to be divided, nor made up where rows are few.
-        "accelerator_config": {"non_blocking": on_gpu, "even_batches": False},
+        # Of a sharded model gradients are divided with each batch: whole ones would stay until the last of a step.
+        "accelerator_config": {"non_blocking": on_gpu, "even_batches": False, "gradient_accumulation_kwargs": {"sync_each_batch": True} if is_sharded else None},
     }
 
 
@@ -128,5 +129,5 @@ def arguments(run: RunFile, directory: Path, total_steps: int, on_gpu: bool, opt
         ddp_find_unused_parameters=False,
         disable_tqdm=True,
         report_to=[],  # Reporter does that, and writes the files of TensorBoard.
-        **accelerations(run.has_adapter, on_gpu, hyper.compile, has_liger=find_spec("liger_kernel") is not None, packing=hyper.packing),
+        **accelerations(run.has_adapter, on_gpu, hyper.compile, has_liger=find_spec("liger_kernel") is not None, packing=hyper.packing, is_sharded=hyper.is_sharded),
     )

@@ -148,19 +148,35 @@ def saved_by_all(rank: Rank) -> list:
     return [SavedByAll()] if rank.count > 1 else []
 
 
-def decided_by_one(rank: Rank) -> list:
-    """The callbacks that come after the one of rank 0 which decides whether to save or to stop: all do as it says."""
+_DECIDED, _ASKED = range(2)
+
+
+def ask_others(without_adapters: bool) -> None:
+    """Has the other processes compute the losses on held-out rows, before they hear what is decided. To be called by rank 0 alone."""
+    _told_by_one(_ASKED, without_adapters, False)
+
+
+def _told_by_one(*words: int) -> list[int]:
+    """What rank 0 says, whatever the others say."""
+    import torch
+
+    told = torch.tensor(words, dtype=torch.uint8)
+    torch.distributed.broadcast(told, src=0)
+    return told.tolist()
+
+
+def decided_by_one(rank: Rank, held_out=None) -> list:
+    """The callbacks that come after the one of rank 0 which decides whether to save or to stop: all do as it says. Meanwhile it may ask them
+    to compute the losses of `held_out` (ask_others)."""
     from transformers import TrainerCallback
 
     class DecidedByOne(TrainerCallback):
         """Wherever rank 0 may have evaluated."""
 
-        def on_train_begin(self, args, state, control, **_):
-            import torch
-
-            decided = torch.tensor([control.should_save, control.should_training_stop], dtype=torch.uint8)
-            torch.distributed.broadcast(decided, src=0)
-            control.should_save, control.should_training_stop = map(bool, decided.tolist())
+        def on_train_begin(self, args, state, control, model=None, **_):
+            while (told := _told_by_one(_DECIDED, control.should_save, control.should_training_stop))[0] == _ASKED:
+                held_out.losses(model, without_adapters=bool(told[1]))
+            control.should_save, control.should_training_stop = map(bool, told[1:])
             return control
 
         on_log = on_save = on_train_begin

@@ -121,6 +121,11 @@ def checkpoint_bytes(model, optimizer: str) -> int:
     return sum(parameter.nbytes for parameter in trained) + state_bytes(model, optimizer)
 
 
+def held_bytes(run: RunFile, model, optimizer: str) -> int:
+    """What one process keeps of that."""
+    return state_bytes(model, optimizer) // (run.processes if run.hyperparameters.is_sharded else 1)
+
+
 def state_bytes(model, optimizer: str) -> int:
     """What an optimizer keeps of all that is trained."""
     embeddings = model.get_input_embeddings().weight if optimizer in _WITHOUT_EMBEDDINGS else None
@@ -137,7 +142,7 @@ def rehearsal(run: RunFile, trainer, rows: list[dict], rank: Rank, optimizer: st
     class Rehearsal(TrainerCallback):
         def on_train_begin(self, args, state, control, **_):
             require_exportable(run, trainer.model, trainer.processing_class)
-            idle = try_longest_batch(trainer, rows, rank, run.hyperparameters.batch_size, state_bytes(trainer.model, optimizer))
+            idle = try_longest_batch(trainer, rows, rank, run.hyperparameters.batch_size, held_bytes(run, trainer.model, optimizer))
             if idle:
                 message = f"{len(idle)} adapters have no effect on the loss, so they will not learn: {', '.join(idle[:_TOLD_LAYERS])}{' …' if len(idle) > _TOLD_LAYERS else ''}."
                 events.send("log", level="warning", message=message)
@@ -147,7 +152,20 @@ def rehearsal(run: RunFile, trainer, rows: list[dict], rank: Rank, optimizer: st
     return Rehearsal()
 
 
-def try_longest_batch(trainer, rows: list[dict], rank: Rank, batch_size: int, held_bytes: int) -> list[str]:
+def rehearsed_beside(run: RunFile, trainer, rows: list[dict], rank: Rank, optimizer: str):
+    """The callback of the other processes of a sharded model, without which rank 0 could try neither the longest batch nor a checkpoint."""
+    from transformers import TrainerCallback
+
+    class RehearsedBeside(TrainerCallback):
+        def on_train_begin(self, args, state, control, **_):
+            try_longest_batch(trainer, rows, rank, run.hyperparameters.batch_size, held_bytes(run, trainer.model, optimizer))
+            if checkpoint_bytes(trainer.model, optimizer) <= _LARGEST_CHECKPOINT_BYTES:
+                trainer.save_model(str(run.work_dir / "rehearsal"))
+
+    return RehearsedBeside()
+
+
+def try_longest_batch(trainer, rows: list[dict], rank: Rank, batch_size: int, kept_bytes: int) -> list[str]:
     """Forward and backward, with as much memory as the optimizer is going to take. Returns the adapters that got no gradient."""
     import torch
 
@@ -157,7 +175,7 @@ def try_longest_batch(trainer, rows: list[dict], rank: Rank, batch_size: int, he
     batch = collate(trainer.processing_class.pad_token_id, rank)([longest] * batch_size)
     # Dropout draws the same numbers afterwards as if nothing had been. The optimizer's memory is there from the first step on.
     with torch.random.fork_rng(), refused_if_it_fails(model, alone=rank.count == 1):
-        held = torch.empty(held_bytes, dtype=torch.uint8, device="cuda") if torch.cuda.is_available() else None
+        held = torch.empty(kept_bytes, dtype=torch.uint8, device="cuda") if torch.cuda.is_available() else None
         model.train()
         inputs = trainer._prepare_inputs(batch)
         items = inputs["pairs"] if trainer.preference else (inputs["labels"] != -100).sum()

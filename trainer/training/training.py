@@ -16,11 +16,13 @@ from ..runs.checkpoints import Checkpoint, all_checkpoints, checkpoint_of, newes
 from ..runs.going_on import arithmetic, differences, require_same_model
 from ..runs.run_file import RunFile
 from ..tokens.batches import Rank
-from .each_process import BaseAhead, Setup, follow, rows_of, set_up_torch, trainer_of
+from .each_process import Setup, follow, rows_of, set_up_torch, trainer_of
 from .first_step import spans_of_first_step
+from .model_to_train import BaseAhead
 from .optimisation import steps_of, told_before
 from .preferences import references_file
-from .ranks import Others, decided_by_one, saved_by_all
+from .ranks import Others, ask_others, decided_by_one, saved_by_all
+from .sharded import whole_model
 from .ways import ways_in, ways_of
 
 
@@ -97,7 +99,8 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
         events.send("log", level="warning", message=message)
     rows = rows_of(run, data)
     per_epoch, total_steps = steps_of(len(rows), hyper)
-    held_out = HeldOut(run, held_out_rows, tokenizer, total_steps)
+    by_all = {"by_all": True, "before": ask_others} if hyper.is_sharded else {}
+    held_out = HeldOut(run, held_out_rows, tokenizer, total_steps, **by_all)
     told = [*warnings_of(data, held_out.refused or [], len(conversations)), *told_before(hyper, total_steps, gpu_bytes() is not None)]
     for message in told if resume is None else ():
         events.send("log", level="warning", message=message)
@@ -110,6 +113,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     references = references_file(run.work_dir, tokens_sha256(data), fingerprint, run.start_sha256) if run.refers_to_base else None
     setup = Setup(run, identity["data_sha256"], directory, resume.path if resume else None, total_steps, threads, ways, references)
     rank = Rank(0, 1 if is_trained else run.processes)
+    is_parted = hyper.is_sharded and rank.count > 1
 
     with Others(rank.count, events, follow, setup):
         trainer = trainer_of(setup, rank, tokenizer, rows, events, ahead.model_for(threads, ways))
@@ -170,7 +174,10 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     stopped_early = early_stopping.is_over and final_step < total_steps
     if (commands.stop.is_set() or run.holds_at(final_step)) and final_step < total_steps and not stopped_early:
         raise Stopped()
-    exported_step = _take_best(trainer, early_stopping.best_step, root, identity, events)
+    best = _best(early_stopping.best_step, final_step, root, identity, events)
+    if best is not None and not is_parted:
+        trainer._load_from_checkpoint(str(best.path))
+    exported_step = best.step if best else final_step
     evaluator.end(exported_step)
     if stopped_early:
         events.send(
@@ -183,7 +190,9 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     from ..outputs.export import export
 
     events.send("phase", phase="exporting", message=None)
-    files, weights_sha256 = export(run, trainer.model, tokenizer)
+    # Of a sharded model this process has a part. Its last step is always saved.
+    model = whole_model(run, ways, checkpoint_of(root, exported_step).path) if is_parted else trainer.model
+    files, weights_sha256 = export(run, model, tokenizer)
     return {
         "final_step": final_step,
         "total_steps": total_steps,
@@ -212,16 +221,14 @@ def identity_of(run: RunFile, data_sha256: str) -> dict:
     return {"training_type": run.training_type, "model": run.embedder_name, "data_sha256": data_sha256, "hyperparameters": vars(run.hyperparameters), "start": run.start_sha256}
 
 
-def _take_best(trainer, best_step: int | None, root: Path, identity: dict, events: Events) -> int:
-    """Loads the weights of the best evaluation, where there was one to compare. Returns the step whose weights there are now."""
-    step = trainer.state.global_step
-    if best_step is None or best_step == step:
-        return step
+def _best(best_step: int | None, last_step: int, root: Path, identity: dict, events: Events) -> Checkpoint | None:
+    """The checkpoint of the best evaluation, where there was one to compare, and it is not that of the last step."""
+    if best_step is None or best_step == last_step:
+        return None
     best = checkpoint_of(root, best_step)
     problem = "it is not there" if best is None else problem_with(best.path, identity)
-    if best is None or problem:
-        message = f"The checkpoint of step {best_step}, whose held-out loss was the lowest, does not count ({problem}): the model of step {step} is exported."
+    if problem:
+        message = f"The checkpoint of step {best_step}, whose held-out loss was the lowest, does not count ({problem}): the model of step {last_step} is exported."
         events.send("log", level="warning", message=message)
-        return step
-    trainer._load_from_checkpoint(str(best.path))
-    return best.step
+        return None
+    return best

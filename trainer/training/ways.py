@@ -24,6 +24,7 @@ class Ways:
     lean: bool = False
 
 
+ALL_AT_ONCE = 2**62  # Of logits: more than there are.
 ROUNDED, MUON = "rounded_adamw", "muon"
 # As transformers calls those that may be chosen, but for ours.
 _NAMES = {
@@ -37,7 +38,9 @@ SHARE_FOR_WEIGHTS = 0.85
 def ways_of(run: RunFile, gpu_bytes: int | None) -> Ways:
     """Those of a training that begins, on a GPU of so many bytes, or on the CPU."""
     lean = run.hyperparameters.packing and gpu_bytes is None
-    return Ways(optimizer_of(run, gpu_bytes), most_logits(gpu_bytes is not None, lean), first_step_learns=True, drawn_by_transformers=False, lean=lean)
+    # What is gathered of a sharded model is gone before pieces of its logits could be made one by one.
+    at_once = ALL_AT_ONCE if run.hyperparameters.is_sharded else most_logits(gpu_bytes is not None, lean)
+    return Ways(optimizer_of(run, gpu_bytes), at_once, first_step_learns=True, drawn_by_transformers=False, lean=lean)
 
 
 def optimizer_of(run: RunFile, gpu_bytes: int | None) -> str:
@@ -54,7 +57,7 @@ def in_bf16(run: RunFile, gpu_bytes: int | None) -> bool:
     """Whether all weights are trained in bf16: where that was chosen, or where a GPU has no room for them in float32. Optimizers other than
     AdamW would lose what is learnt to rounding."""
     hyper = run.hyperparameters
-    if hyper.weights is not None or gpu_bytes is None or hyper.optimizer not in (None, "adamw"):
+    if hyper.weights is not None or hyper.is_sharded or gpu_bytes is None or hyper.optimizer not in (None, "adamw"):
         return hyper.weights == "bf16"
     return FP32_BYTES_PER_WEIGHT * weights_in(run.model_path) > SHARE_FOR_WEIGHTS * gpu_bytes
 

@@ -3,6 +3,13 @@ import { type TrainingType, trainedAs } from '../../trainer/training-types.ts';
 
 type Rule = (chosen: RunSpec['hyperparameters'], type: TrainingType) => string | false;
 
+/** Why a type is not sharded. (_NOT_SHARDED in trainer/runs/run_file.py.) */
+const NOT_SHARDED: Partial<Record<TrainingType, string>> = {
+  qlora: 'whose weights in 4 bits bitsandbytes keeps whole on each GPU',
+  dpo: 'whose pairs of answers are not computed with parts of a model yet',
+  rag: 'which trains nothing',
+};
+
 /** Of settings that do not go together, each pair with its sentence. (hyperparameters.py in trainer/runs/ refuses the same.) */
 const RULES: Rule[] = [
   ({ eval_steps, early_stopping_patience }) =>
@@ -48,6 +55,34 @@ const RULES: Rule[] = [
     !!packing &&
     !!compile &&
     'compile is true, and packing is true, with which each step has sequences of other lengths, and would be compiled anew. Leave one of them out.',
+  ({ sharding }, type) =>
+    sharding === 'full' &&
+    type in NOT_SHARDED &&
+    `sharding is "full", and training_type is "${type}", ${NOT_SHARDED[type]}. Leave it out, or send {"training_type": "lora"} or "standard".`,
+  ({ sharding, optimizer }) =>
+    sharding === 'full' &&
+    (optimizer ?? 'adamw') !== 'adamw' &&
+    `optimizer is "${optimizer}", and sharding is "full", where only "adamw" makes its steps with a part of each matrix. Leave one of them out.`,
+  ({ sharding, weights }) =>
+    sharding === 'full' &&
+    weights === 'bf16' &&
+    'weights is "bf16", and sharding is "full", which divides weights of float32 over the GPUs. Leave one of them out.',
+  ({ sharding, use_dora }) =>
+    sharding === 'full' &&
+    !!use_dora &&
+    'use_dora is true, and sharding is "full": DoRA measures the length of whole rows, of which each GPU has a part. Leave one of them out.',
+  ({ sharding, packing }) =>
+    sharding === 'full' &&
+    !!packing &&
+    'packing is true, and sharding is "full", with which packed rows are not computed yet. Leave one of them out.',
+  ({ sharding, modules_to_save }) =>
+    sharding === 'full' &&
+    !!modules_to_save?.length &&
+    `modules_to_save names ${modules_to_save.map((name) => `"${name}"`).join(', ')}, and sharding is "full", which does not divide what is trained whole beside adapters yet. Leave one of them out.`,
+  ({ sharding, compile }) =>
+    sharding === 'full' &&
+    !!compile &&
+    'compile is true, and sharding is "full", which gathers the weights of each layer while it computes. Leave one of them out.',
 ];
 
 /** The first reason why settings do not go together; undefined: they do. */

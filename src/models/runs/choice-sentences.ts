@@ -45,6 +45,8 @@ export const HYPERPARAMETER_SENTENCES = {
     'Of dpo: how a preference is learnt: as a bet that the chosen answer wins (sigmoid), or as a fixed distance between both (ipo), which goes less far where a preference is always the same; or beside the chosen answer itself, without a base to compare with (orpo).',
   finetuning_type:
     'Of dpo: what learns: adapters on the base as it is (lora), adapters on the base in 4 bits (qlora), or all weights (full).',
+  sharding:
+    'Of standard and lora, on several GPUs for one run: each has the whole model (none), or a part of it (full, FSDP2), so that they train together what none of them has room for.',
   on_bad_rows: 'Rows that cannot be learnt end the run (refuse), or are left out and counted (skip).',
   train_on:
     'What is learnt of a conversation: its answers (answers), all of it (everything), or the last of its answers (last_answer). Of a plain text all is learnt.',

@@ -9,6 +9,7 @@ import {
   LR_SCHEDULER_CHOICES,
   OPTIMIZER_CHOICES,
   REASONING_CHOICES,
+  SHARDING_CHOICES,
   TOO_LONG_CHOICES,
   TOOL_CALLS_CHOICES,
   TRAIN_ON_CHOICES,
@@ -55,6 +56,7 @@ export const HYPERPARAMETER_DEFAULTS = {
   beta: 0.1,
   loss_type: 'sigmoid',
   finetuning_type: 'lora',
+  sharding: 'none',
 } as const;
 
 /** Of hyperparameters that are also made from what users of another API choose. */
@@ -112,6 +114,7 @@ export const HyperparameterChoicesSchema = z.strictObject({
   beta: z.number().gt(0).max(10).meta(about('beta')).optional(),
   loss_type: z.enum(LOSS_TYPE_CHOICES).meta(about('loss_type')).optional(),
   finetuning_type: z.enum(FINETUNING_TYPE_CHOICES).meta(about('finetuning_type')).optional(),
+  sharding: z.enum(SHARDING_CHOICES).meta(about('sharding')).optional(),
 });
 export type HyperparameterChoices = z.infer<typeof HyperparameterChoicesSchema>;
 

@@ -57,6 +57,26 @@ const REFUSED: [status: number, settings: object, sentence: RegExp][] = [
     { packing: true, neftune_noise_alpha: 5 },
     /^neftune_noise_alpha is 5, and packing is true: .*\. Leave one of them out\.$/,
   ],
+  ...(
+    [
+      [
+        { training_type: 'qlora' },
+        'training_type is "qlora", whose weights in 4 bits bitsandbytes keeps whole on each GPU',
+        'send .*"standard"',
+      ],
+      [{ training_type: 'dpo' }, 'training_type is "dpo", whose pairs', 'send .*"standard"'],
+      [{ training_type: 'standard', optimizer: 'lion' }, 'optimizer is "lion"', 'Leave one of them out'],
+      [{ training_type: 'standard', weights: 'bf16' }, 'weights is "bf16"', 'Leave one of them out'],
+      [{ training_type: 'lora', use_dora: true }, 'use_dora is true', 'Leave one of them out'],
+      [{ training_type: 'lora', packing: true }, 'packing is true', 'Leave one of them out'],
+      [{ training_type: 'lora', modules_to_save: ['norm'] }, 'modules_to_save names "norm"', 'Leave one of them out'],
+      [{ training_type: 'lora', compile: true }, 'compile is true', 'Leave one of them out'],
+    ] as const
+  ).map(([chosen, why, remedy]): (typeof REFUSED)[number] => [
+    400,
+    { ...chosen, sharding: 'full' },
+    new RegExp(`^(?=.*sharding is "full").*${why}.*${remedy}`),
+  ]),
   [400, { packing: true, compile: true }, /^compile is true, and packing is true, .*\. Leave one of them out\.$/],
   ...(
     [
