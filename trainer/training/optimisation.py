@@ -90,7 +90,7 @@ def accelerations(has_adapter: bool, on_gpu: bool, compile: bool, has_liger: boo
         "dataloader_pin_memory": on_gpu,
         # Each process takes its rows of every batch (batches.py): nothing is to be divided, nor made up where rows are few.
         # Of a sharded model gradients are divided with each batch: whole ones would stay until the last of a step.
-        "accelerator_config": {"non_blocking": on_gpu, "even_batches": False, "gradient_accumulation_kwargs": {"sync_each_batch": True} if is_sharded else None},
+        "accelerator_config": {"non_blocking": on_gpu, "even_batches": False, **({"gradient_accumulation_kwargs": {"sync_each_batch": True}} if is_sharded else {})},
     }
 
 
