@@ -10,6 +10,9 @@ import { TINY_MODEL, testEnv, until } from '../support/service.ts';
 import { allGone, killEverything, startAsUser } from '../support/started-service.ts';
 import { putTinyModel } from '../support/tiny-models.ts';
 
+/** Of a request: an answer that does not come fails where it is asked for. */
+const MOST_MS = 60_000;
+
 describe('mtm start', function () {
   this.timeout(360_000);
   let env: Env;
@@ -29,7 +32,8 @@ describe('mtm start', function () {
 
   const call = async (url: string, method: string, path: string, body?: unknown) => {
     const json = { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) };
-    const response = await fetch(url + path, { method, ...(body === undefined ? {} : json) });
+    const signal = AbortSignal.timeout(MOST_MS);
+    const response = await fetch(url + path, { method, signal, ...(body === undefined ? {} : json) });
     return (await response.json()) as Record<string, unknown>;
   };
 
@@ -64,7 +68,7 @@ describe('mtm start', function () {
     });
     assert.equal(ended.status, 'completed', String(ended.error_message));
     assert.equal(ended.current_step, ended.total_steps);
-    const events = await (await fetch(`${url}/jobs/${job.id}/events`)).text();
+    const events = await (await fetch(`${url}/jobs/${job.id}/events`, { signal: AbortSignal.timeout(MOST_MS) })).text();
     const [step] = stepsIn(events, 'resumed');
     assert.ok(Number(step) >= 30, `went on from ${step}`);
 
