@@ -14,6 +14,9 @@ export function untilDone({ state: { data, error } }: { state: { data: object | 
   return error === null && isAtWork(data) ? AGAIN_MS : false;
 }
 
+/** How a plan is asked for: it is asked again until it is there, and good for a while. */
+export const PLANNED = { staleTime: 30_000, refetchInterval: untilDone };
+
 /** What was asked for, when it is done. */
 export async function whenDone<Body extends object>(ask: () => Promise<Body | AtWork>): Promise<Body> {
   for (;;) {

@@ -1,6 +1,6 @@
 import { queryOptions } from '@tanstack/react-query';
 import type { components } from '../../../generated/api';
-import { type AtWork, untilDone } from './at-work.ts';
+import { type AtWork, PLANNED } from './at-work.ts';
 import { bodyOf, client } from './client.ts';
 import type { Plan, RunOwner } from './types.ts';
 
@@ -15,8 +15,6 @@ export type PlannedRun =
   | { kind: 'job'; body: Schemas['JobPlanRequest'] }
   | { kind: 'project'; body: Schemas['ProjectPlanRequest'] };
 
-const PLAN_IS_GOOD_MS = 30_000;
-
 /** What would be trained on. Where that takes long, how far it is: it is asked for again until it is there. */
 export function planQuery({ kind, body }: PlannedRun) {
   return queryOptions({
@@ -25,8 +23,7 @@ export function planQuery({ kind, body }: PlannedRun) {
       kind === 'job'
         ? bodyOf<Plan | AtWork>(client.POST('/api/v1/jobs/plan', { body }))
         : bodyOf<Plan | AtWork>(client.POST('/api/v1/projects/plan', { body })),
-    staleTime: PLAN_IS_GOOD_MS,
-    refetchInterval: untilDone,
+    ...PLANNED,
   });
 }
 

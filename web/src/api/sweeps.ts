@@ -1,11 +1,10 @@
 import { keepPreviousData, queryOptions } from '@tanstack/react-query';
-import { untilDone } from './at-work.ts';
+import { PLANNED } from './at-work.ts';
 import { bodyOf, client } from './client.ts';
 import type { Sweep, SweepCreate, SweepSummary } from './types.ts';
 
 const OPEN_EVERY_MS = 2_000;
 const IDLE_EVERY_MS = 10_000;
-const PLAN_IS_GOOD_MS = 30_000;
 
 export type SweepAction = 'pause' | 'resume' | 'cancel';
 
@@ -39,9 +38,7 @@ export function sweepPlanQuery(body: SweepCreate) {
   return queryOptions({
     queryKey: ['plan', 'sweep', body],
     queryFn: () => bodyOf(client.POST('/api/v1/sweeps/plan', { body })),
-    staleTime: PLAN_IS_GOOD_MS,
-    refetchInterval: untilDone,
-    placeholderData: keepPreviousData,
+    ...PLANNED,
   });
 }
 

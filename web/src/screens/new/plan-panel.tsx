@@ -1,56 +1,31 @@
-import { Alert, Card, List, Stack, Text, Title } from '@mantine/core';
+import { List, Stack, Text } from '@mantine/core';
 import type { Plan as PlanOfDraft } from '../../api/types.ts';
-import { about, count, percent } from '../../parts/numbers.ts';
+import { about, count } from '../../parts/numbers.ts';
 import { useDatasetNames } from '../../parts/plan/dataset-names.ts';
 import { PlanRows } from '../../parts/plan/plan-rows.tsx';
 import { PlanWarnings } from '../../parts/plan/plan-warnings.tsx';
 import { inCommon, lengthsOf } from '../../parts/plan/plan-words.ts';
-import { shown, UserText } from '../../parts/user-text.tsx';
 import type { Draft } from './draft.ts';
 import { EstimateShown } from './estimate-shown.tsx';
+import { PlanFrame } from './plan-frame.tsx';
 import type { PlanState } from './use-plan.ts';
+
+const WORDS = { before: 'What would be trained on is worked out here. Before that:', atWork: 'Worked out again' };
 
 /** What would come of the draft as it is: rows, steps, tokens, and what is in the way. */
 export function PlanPanel({ draft, state }: { draft: Draft; state: PlanState }) {
   const names = useDatasetNames(datasetsOf(draft));
-  const { plan, problems, error } = state;
+  const { plan, problems, countsTokens } = state;
   return (
-    <Card withBorder className="plan" component="section" aria-labelledby="plan">
-      <Stack gap="sm">
-        <Title order={2} size="h4" id="plan">
-          Plan
-        </Title>
-        <Text size="sm" role="status">
-          {statusOf(state)}
-        </Text>
-        {problems.length > 0 ? (
-          <List size="sm">
-            {problems.map(({ place, sentence }) => (
-              <List.Item key={`${place} ${sentence}`}>{shown(sentence)}</List.Item>
-            ))}
-          </List>
-        ) : error !== null ? (
-          <Alert color="red" title="There is no plan">
-            <UserText>{error.message}</UserText>
-          </Alert>
-        ) : (
-          plan !== null && (
-            <>
-              <Plan plan={plan} draft={draft} names={names} countsTokens={state.countsTokens} />
-              {plan.followed_by && <SecondPlan plan={plan.followed_by} />}
-            </>
-          )
-        )}
-      </Stack>
-    </Card>
+    <PlanFrame state={state} problems={problems} words={WORDS}>
+      {plan !== null && (
+        <>
+          <Plan plan={plan} draft={draft} names={names} countsTokens={countsTokens} />
+          {plan.followed_by && <SecondPlan plan={plan.followed_by} />}
+        </>
+      )}
+    </PlanFrame>
   );
-}
-
-function statusOf({ problems, plan, isOld, progressPercent, error }: PlanState): string {
-  if (problems.length > 0) return 'What would be trained on is worked out here. Before that:';
-  if (progressPercent !== null) return `Worked out again: ${percent(progressPercent)} done.`;
-  if (error !== null && !isOld) return 'The service refuses it.';
-  return plan === null || isOld ? 'It is being worked out.' : 'As the draft is now.';
 }
 
 interface PlanProps {

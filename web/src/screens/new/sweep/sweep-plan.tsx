@@ -1,45 +1,22 @@
-import { Alert, Card, List, Stack, Table, Text, Title } from '@mantine/core';
+import { Table, Text } from '@mantine/core';
 import type { SweepPlan } from '../../../api/types.ts';
 import { DataTable } from '../../../parts/data-table.tsx';
-import { bytes, count, duration, percent } from '../../../parts/numbers.ts';
+import { bytes, count, duration } from '../../../parts/numbers.ts';
 import { UserText } from '../../../parts/user-text.tsx';
+import { PlanFrame } from '../plan-frame.tsx';
 import type { SweepPlanState } from './use-sweep-plan.ts';
+
+const WORDS = { before: 'What the sweep would be is worked out here. Before that:', atWork: 'Worked out' };
 
 /** What would come of the draft as it is: its runs, its rungs, what they take, and what is in the way. */
 export function SweepPlanPanel({ state }: { state: SweepPlanState }) {
-  const { plan, missing, error } = state;
+  const { plan, missing } = state;
+  const problems = missing.map((sentence) => ({ place: '', sentence }));
   return (
-    <Card withBorder className="plan" component="section" aria-labelledby="plan">
-      <Stack gap="sm">
-        <Title order={2} size="h4" id="plan">
-          Plan
-        </Title>
-        <Text size="sm" role="status">
-          {statusOf(state)}
-        </Text>
-        {missing.length > 0 ? (
-          <List size="sm">
-            {missing.map((sentence) => (
-              <List.Item key={sentence}>{sentence}</List.Item>
-            ))}
-          </List>
-        ) : error !== null ? (
-          <Alert color="red" title="There is no plan">
-            <UserText>{error.message}</UserText>
-          </Alert>
-        ) : (
-          plan !== null && <Plan plan={plan} />
-        )}
-      </Stack>
-    </Card>
+    <PlanFrame state={state} problems={problems} words={WORDS}>
+      {plan !== null && <Plan plan={plan} />}
+    </PlanFrame>
   );
-}
-
-function statusOf({ missing, plan, atWork, isOld, error }: SweepPlanState): string {
-  if (missing.length > 0) return 'What the sweep would be is worked out here. Before that:';
-  if (atWork !== null) return `Worked out: ${percent(atWork.progress_percent)} done.`;
-  if (error !== null && !isOld) return 'The service refuses it.';
-  return plan === null || isOld ? 'It is being worked out.' : 'As the draft is now.';
 }
 
 function Plan({ plan: { run_count, duplicates_dropped, rungs, totals, runs } }: { plan: SweepPlan }) {
