@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Env } from '../../src/platform/env.ts';
 import { Hub } from '../support/hub.ts';
 import { downloadsOf, filesOf } from '../support/model-downloads.ts';
 import { processesOf } from '../support/processes.ts';
-import { clientOf, testEnv, until } from '../support/service.ts';
-import { allGone, startAsUser } from '../support/started-service.ts';
+import { clientOf, until } from '../support/service.ts';
+import { killableService } from '../support/started-service.ts';
 
 const NAME = 'org/model';
 const WEIGHTS = 'model.safetensors';
@@ -18,28 +16,22 @@ const FLUSH_BYTES = 16 * 1024 ** 2;
 describe('SIGKILL while a model of 300 MB is fetched', function () {
   this.timeout(360_000);
   let hub: Hub;
-  let env: Env;
-  let started: ChildProcess | undefined;
-
-  before(async () => {
+  const killable = killableService(async () => {
     hub = await Hub.start();
-    env = { ...(await testEnv()), hubEndpoint: hub.url };
+    return { hubEndpoint: hub.url };
   });
-  after(async () => {
-    await hub?.stop();
-    started?.kill('SIGTERM');
-    await allGone(env);
-    await rm(env.home, { recursive: true, force: true });
-  });
+  after(() => hub?.stop());
 
-  const start = async () => clientOf(await startAsUser(env, (child) => (started = child)));
+  const start = async () => clientOf(await killable.start());
 
   async function kill(what: RegExp): Promise<void> {
-    const found = (await processesOf(env.home)).filter(({ command }) => what.test(command));
+    const found = (await processesOf(killable.env.home)).filter(({ command }) => what.test(command));
     assert.ok(found.length > 0, String(what));
     for (const { pid } of found) process.kill(pid, 'SIGKILL');
     await until('them to be gone', async () =>
-      (await processesOf(env.home)).some(({ pid }) => found.some((killed) => killed.pid === pid)) ? null : true,
+      (await processesOf(killable.env.home)).some(({ pid }) => found.some((killed) => killed.pid === pid))
+        ? null
+        : true,
     );
   }
 
@@ -77,7 +69,7 @@ describe('SIGKILL while a model of 300 MB is fetched', function () {
 
     await kill(/./);
     assert.deepEqual(
-      (await readdir(env.modelCache)).filter((name) => name.startsWith('models--')),
+      (await readdir(killable.env.modelCache)).filter((name) => name.startsWith('models--')),
       [],
     );
     client = await start();
@@ -91,8 +83,8 @@ describe('SIGKILL while a model of 300 MB is fetched', function () {
     const sent = Number(hub.sent.get(WEIGHTS));
     console.log(`      ${sent} bytes were sent of a file of ${weights.length}`);
     assert.ok(sent <= weights.length + FLUSH_BYTES, `${sent} bytes of ${weights.length} were sent`);
-    const snapshot = join(env.modelCache, 'models--org--model', 'snapshots', commit);
+    const snapshot = join(killable.env.modelCache, 'models--org--model', 'snapshots', commit);
     assert.ok((await readFile(join(snapshot, WEIGHTS))).equals(weights));
-    assert.deepEqual(await readdir(join(env.modelCache, '.downloading')), []);
+    assert.deepEqual(await readdir(join(killable.env.modelCache, '.downloading')), []);
   });
 });

@@ -1,42 +1,21 @@
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
-import { readdir, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Env } from '../../src/platform/env.ts';
+import { exportsOf } from '../support/exports.ts';
 import { jobsOf } from '../support/jobs.ts';
 import { processesOf } from '../support/processes.ts';
 import { csvRows } from '../support/rows.ts';
-import { clientOf, testEnv, until } from '../support/service.ts';
-import { allGone, killEverything, startAsUser } from '../support/started-service.ts';
-import { putTinyModel } from '../support/tiny-models.ts';
-
-interface Shown {
-  id: number;
-  status: string;
-  error_message: string | null;
-  files: { path: string; sha256: string }[];
-}
+import { clientOf, until } from '../support/service.ts';
+import { killableService, killEverything, withTinyModel } from '../support/started-service.ts';
 
 describe('SIGKILL while a model is exported', function () {
   this.timeout(360_000);
-  let env: Env;
-  let started: ChildProcess | undefined;
-
-  before(async () => {
-    env = await testEnv();
-    await putTinyModel(env, 'tiny-random');
-  });
-  after(async () => {
-    started?.kill('SIGTERM');
-    await allGone(env);
-    await rm(env.home, { recursive: true, force: true });
-  });
-
+  const killable = killableService(withTinyModel);
   const start = async () => {
-    const apiUrl = await startAsUser(env, (child) => (started = child));
+    const apiUrl = await killable.start();
     return { apiUrl, ...clientOf(apiUrl) };
   };
-  const find = async (what: RegExp) => (await processesOf(env.home)).find(({ command }) => what.test(command));
+  const find = async (what: RegExp) => (await processesOf(killable.env.home)).find(({ command }) => what.test(command));
   const exporter = () => find(/trainer\.export_model/);
   const killed = async (what: RegExp) => {
     const { pid } = (await find(what)) ?? assert.fail(String(what));
@@ -60,16 +39,8 @@ describe('SIGKILL while a model is exported', function () {
     const job = await jobs.create({ training_type: 'standard', epochs: 1 });
     assert.equal((await jobs.ended(job)).status, 'completed');
     const path = `/jobs/${job}/exports`;
-    const shown = async (id: number) => (await service.call('GET', `${path}/${id}`)).body as unknown as Shown;
-    const ended = (id: number) =>
-      until(
-        `export ${id} to end`,
-        async () => {
-          const now = await shown(id);
-          return ['completed', 'failed'].includes(now.status) ? now : null;
-        },
-        120_000,
-      );
+    const shown = (id: number) => exportsOf(service, path).get(id);
+    const ended = (id: number) => exportsOf(service, path).ended(id);
     const ask = async () => Number((await service.call('POST', path, { quantization: 'q8_0' })).body.id);
 
     const undisturbed = await ended(await ask());
@@ -77,7 +48,7 @@ describe('SIGKILL while a model is exported', function () {
     assert.equal((await service.call('DELETE', `${path}/${undisturbed.id}`)).status, 204);
 
     const id = await ask();
-    const work = join(env.home, 'runs', '1', 'exports', `${id}.partial`);
+    const work = join(killable.env.home, 'runs', '1', 'exports', `${id}.partial`);
     const { pid } = await until('an exporter with a finished stage', async () => {
       const names: string[] = await readdir(work).catch(() => []);
       return names.includes('f16.gguf') ? ((await exporter()) ?? null) : null;
@@ -89,12 +60,12 @@ describe('SIGKILL while a model is exported', function () {
     await until('the API to answer', async () => (await shown(id).catch(() => null))?.status ?? null);
     assert.equal((await exporter())?.pid, pid);
     assert.equal((await shown(id)).status, 'running');
-    await killEverything(env);
+    await killEverything(killable.env);
 
     service = await start();
     const done = await ended(id);
     assert.equal(done.status, 'completed', String(done.error_message));
     assert.deepEqual(done.files, undisturbed.files);
-    assert.deepEqual(await readdir(join(env.home, 'runs', '1', 'exports')), [String(id)]);
+    assert.deepEqual(await readdir(join(killable.env.home, 'runs', '1', 'exports')), [String(id)]);
   });
 });

@@ -2,22 +2,13 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { exportsOf } from '../support/exports.ts';
 import { settledPool } from '../support/hosts.ts';
 import { jobsOf } from '../support/jobs.ts';
 import { processesOf } from '../support/processes.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, until } from '../support/service.ts';
 import { onSmallDisk } from '../support/small-disk.ts';
-
-interface Shown {
-  id: number;
-  status: string;
-  stage: string | null;
-  error_message: string | null;
-  files: { path: string; bytes: number; sha256: string }[];
-  verification: { answers: { asked: number; equal: number; nearly: number } } | null;
-  verification_summary: string | null;
-}
 
 describe('exports of a trained model', function () {
   this.timeout(360_000);
@@ -42,16 +33,7 @@ describe('exports of a trained model', function () {
   after(() => remove?.());
 
   const ask = async (quantization: string) => await service.call('POST', path, { format: 'gguf', quantization });
-  const shown = async (id: number) => (await service.call('GET', `${path}/${id}`)).body as unknown as Shown;
-  const ended = (id: number) =>
-    until(
-      `export ${id} to end`,
-      async () => {
-        const now = await shown(id);
-        return ['completed', 'failed'].includes(now.status) ? now : null;
-      },
-      120_000,
-    );
+  const ended = (id: number) => exportsOf(service, path).ended(id);
   const exporter = async () =>
     (await processesOf(service.env.home)).find(({ command }) => command.includes('trainer.export_model'));
 

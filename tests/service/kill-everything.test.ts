@@ -1,34 +1,20 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { rm } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
 import { BUILT } from '../../src/platform/built-files.ts';
-import { childEnv, type Env, PROJECT_ROOT } from '../../src/platform/env.ts';
+import { childEnv, PROJECT_ROOT } from '../../src/platform/env.ts';
 import { toVariables } from '../../src/platform/env-variables.ts';
 import { stepsIn } from '../support/jobs.ts';
 import { csvRows } from '../support/rows.ts';
-import { TINY_MODEL, testEnv, until } from '../support/service.ts';
-import { allGone, killEverything, startAsUser } from '../support/started-service.ts';
-import { putTinyModel } from '../support/tiny-models.ts';
+import { TINY_MODEL, until } from '../support/service.ts';
+import { allGone, killableService, killEverything, withTinyModel } from '../support/started-service.ts';
 
 /** Of a request: an answer that does not come fails where it is asked for. */
 const MOST_MS = 60_000;
 
 describe('mtm start', function () {
   this.timeout(360_000);
-  let env: Env;
-  let started: ChildProcess | undefined;
-
-  before(async () => {
-    env = await testEnv();
-    await putTinyModel(env, 'tiny-random');
-  });
-  after(async () => {
-    started?.kill('SIGTERM');
-    await allGone(env);
-    await rm(env.home, { recursive: true, force: true });
-  });
-
-  const start = async () => `${await startAsUser(env, (child) => (started = child))}/api/v1`;
+  const killable = killableService(withTinyModel);
+  const start = async () => `${await killable.start()}/api/v1`;
 
   const call = async (url: string, method: string, path: string, body?: unknown) => {
     const json = { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) };
@@ -59,7 +45,7 @@ describe('mtm start', function () {
       Number((await call(url, 'GET', `/jobs/${job.id}`)).current_step) >= 40 ? true : null,
     );
 
-    await killEverything(env);
+    await killEverything(killable.env);
 
     url = await start();
     const ended = await until('the job to end', async () => {
@@ -72,8 +58,8 @@ describe('mtm start', function () {
     const [step] = stepsIn(events, 'resumed');
     assert.ok(Number(step) >= 30, `went on from ${step}`);
 
-    started?.kill('SIGTERM');
-    await allGone(env, 10_000);
+    killable.stop();
+    await allGone(killable.env, 10_000);
   });
 
   it('says which port is taken, and starts nothing', async () => {
@@ -85,7 +71,7 @@ describe('mtm start', function () {
     const child = spawn(process.execPath, [BUILT.main, 'start'], {
       cwd: PROJECT_ROOT,
       env: childEnv({
-        ...toVariables(env),
+        ...toVariables(killable.env),
         MTM_PORT: String(port),
         MTM_POSTGRES_PORT: '0',
         MTM_TEMPORAL_PORT: '0',

@@ -4,22 +4,13 @@ import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadEnv } from '../../src/platform/env.ts';
+import { exportsOf } from '../support/exports.ts';
 import { settledPool } from '../support/hosts.ts';
 import { jobsOf } from '../support/jobs.ts';
 import { processesOf } from '../support/processes.ts';
 import { PUSH_TOKEN, PushHub, READ_TOKEN } from '../support/push-hub.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, until } from '../support/service.ts';
-
-interface Shown {
-  id: number;
-  status: string;
-  stage: string | null;
-  waiting_for: string | null;
-  error_message: string | null;
-  verification_summary: string | null;
-  pushed: { url: string; commit: string; sent: string[]; removed: string[] } | null;
-}
 
 const NAME = 'bob/far';
 
@@ -62,12 +53,8 @@ describe('a trained model that is pushed to a hub', function () {
 
   const ask = async (more: object = {}) =>
     await service.call('POST', path, { format: 'hub', repository: NAME, ...more });
-  const shown = async (id: number) => (await service.call('GET', `${path}/${id}`)).body as unknown as Shown;
-  const ended = (id: number) =>
-    until(`export ${id} to end`, async () => {
-      const now = await shown(id);
-      return ['completed', 'failed'].includes(now.status) ? now : null;
-    });
+  const shown = (id: number) => exportsOf(service, path).get(id);
+  const ended = (id: number) => exportsOf(service, path).ended(id);
   const pushed = async (more: object = {}) => {
     const { body } = await ask(more);
     return await ended(Number(body.id));

@@ -1,31 +1,15 @@
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
-import { rm } from 'node:fs/promises';
-import type { Env } from '../../src/platform/env.ts';
 import { csvRows } from '../support/rows.ts';
-import { type ApiClient, clientOf, TINY_MODEL, testEnv } from '../support/service.ts';
-import { allGone, killEverything, startAsUser } from '../support/started-service.ts';
+import { type ApiClient, clientOf, TINY_MODEL } from '../support/service.ts';
+import { killableService, killEverything, withTinyModel } from '../support/started-service.ts';
 import { type Sweep, sweepsOf } from '../support/sweeps.ts';
-import { putTinyModel } from '../support/tiny-models.ts';
 
 const RUNGS = [4, 8];
 
 describe('a sweep of eight runs with halving', function () {
   this.timeout(420_000);
-  let env: Env;
-  let started: ChildProcess | undefined;
-
-  before(async () => {
-    env = await testEnv();
-    await putTinyModel(env, 'tiny-random');
-  });
-  after(async () => {
-    started?.kill('SIGTERM');
-    await allGone(env);
-    await rm(env.home, { recursive: true, force: true });
-  });
-
-  const start = async (): Promise<ApiClient> => clientOf(await startAsUser(env, (child) => (started = child)));
+  const killable = killableService(withTinyModel);
+  const start = async (): Promise<ApiClient> => clientOf(await killable.start());
 
   it('survives SIGKILL of everything, twice, and names the winner of an undisturbed one by the same losses', async () => {
     // Let judgeRuns (src/activities/sweeps/judge-runs.ts) forget the rungs before (rungs: [decision]), and it judges the last one again.
@@ -50,11 +34,11 @@ describe('a sweep of eight runs with halving', function () {
     assert.equal(killed.runs.length, 8);
     // While runs of the first rung train: some are held, some train, some have not begun.
     await sweepsOf(service).reached('two held runs', killed.id, ({ runs }) => heldOf(runs).length >= 2);
-    await killEverything(env);
+    await killEverything(killable.env);
     service = await start();
     // And once the worse half was stopped, while the better one goes on.
     await sweepsOf(service).reached('its first rung', killed.id, ({ rungs_done }) => rungs_done >= 1);
-    await killEverything(env);
+    await killEverything(killable.env);
     service = await start();
     const ended = await sweepsOf(service).ended(killed.id);
 

@@ -1,13 +1,53 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { BUILT } from '../../src/platform/built-files.ts';
 import { childEnv, type Env, PROJECT_ROOT } from '../../src/platform/env.ts';
 import { toVariables } from '../../src/platform/env-variables.ts';
 import { processesOf } from './processes.ts';
-import { until } from './service.ts';
+import { testEnv, until } from './service.ts';
+import { putTinyModel } from './tiny-models.ts';
+
+/** A service that the tests of a describe may kill, and start again with what it has. */
+export interface KillableService {
+  readonly env: Env;
+  /** @returns its address */
+  start(): Promise<string>;
+  /** As Ctrl-C does. */
+  stop(): void;
+}
+
+/** One for the describe that this is called in, which is ended and removed with it. @param prepare makes what it is to find, before its first start */
+export function killableService(prepare: (env: Env) => Promise<Partial<Env>>): KillableService {
+  let env: Env;
+  let started: ChildProcess | undefined;
+  const stop = () => started?.kill('SIGTERM');
+  before(async () => {
+    const made = await testEnv();
+    env = { ...made, ...(await prepare(made)) };
+  });
+  after(async () => {
+    stop();
+    await allGone(env);
+    await rm(env.home, { recursive: true, force: true });
+  });
+  return {
+    get env() {
+      return env;
+    },
+    start: () => startAsUser(env, (child) => (started = child)),
+    stop,
+  };
+}
+
+/** For killableService: the tiny model is in its cache. */
+export async function withTinyModel(env: Env): Promise<Partial<Env>> {
+  await putTinyModel(env, 'tiny-random');
+  return {};
+}
 
 /** `npm start` as a user has it, on free ports: a process of its own, known by what it prints. `onStarted` has it before it is up. */
-export async function startAsUser(env: Env, onStarted: (child: ChildProcess) => void): Promise<string> {
+async function startAsUser(env: Env, onStarted: (child: ChildProcess) => void): Promise<string> {
   const ports = { MTM_PORT: '0', MTM_POSTGRES_PORT: '0', MTM_TEMPORAL_PORT: '0', MTM_TEMPORAL_UI_PORT: '0' };
   const child = spawn(process.execPath, [BUILT.main, 'start'], {
     cwd: PROJECT_ROOT,
