@@ -12,7 +12,7 @@ export const LINE_QUEUE = 'line';
 /** Times of activities that take moments. The second is what passes until one is done again that could not say that it was. */
 export const LIGHT = { startToCloseTimeout: '1 minute', heartbeatTimeout: '10s' } as const;
 
-/** Tried again for ever: what is away comes back. */
+/** Between attempts, unless failing.ts says another time; it also ends what has failed for too long. */
 export const RETRY = { initialInterval: '1s', maximumInterval: '30s', backoffCoefficient: 2 } as const;
 
 /** The queue that only the agent of this host listens to. */

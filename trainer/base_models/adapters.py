@@ -7,7 +7,7 @@ from pathlib import Path
 from ..platform.failures import BadInput, first_line
 from ..runs.whole_checkpoints import ADAPTERS, load_adapters
 from .language import language_prefix
-from .whole_modules import keep_in_fp32, whole_modules
+from .whole_modules import ends_in, keep_in_fp32, whole_modules
 
 # Classes of transformers that choose experts.
 _ROUTERS = re.compile(r"Router|Gating|MoE\w*Gate$")
@@ -95,9 +95,9 @@ def targets_of(model, chosen: list[str] | None) -> Targets:
     layers = linear_layers(model, of_all_kinds=True)
     modules, parameters = [], []
     for name in chosen:
-        if any(_ends_in(parameter, name) for parameter in experts):
+        if any(ends_in(parameter, name) for parameter in experts):
             parameters.append(name)
-        elif _leaf(name) in renamed or any(_ends_in(layer, name) for layer in layers):
+        elif _leaf(name) in renamed or any(ends_in(layer, name) for layer in layers):
             modules.append(name)
         else:
             known = sorted({_leaf(layer) for layer in layers} | {_ending(parameter) for parameter in experts} | renamed.keys())
@@ -186,10 +186,6 @@ def _leaf(name: str) -> str:
 def _ending(name: str) -> str:
     """experts.gate_up_proj: what peft compares with the end of a parameter's name."""
     return ".".join(name.split(".")[-2:])
-
-
-def _ends_in(name: str, ending: str) -> bool:
-    return f".{name}".endswith(f".{ending}")
 
 
 def add_trained_lora(model, adapter: Path):

@@ -17,8 +17,8 @@ def whole_modules(model, chosen: list[str], adapted: list[str]) -> tuple[list[st
     known = {name: layer for name, layer in model.named_modules() if _may_be_whole(model, name, layer)}
     found: dict[str, None] = {}
     for name in chosen:
-        if not (named := [each for each in known if _ends_in(each, name)]):
-            if any(_ends_in(each, name) and isinstance(layer, torch.nn.Linear) for each, layer in model.named_modules()):
+        if not (named := [each for each in known if ends_in(each, name)]):
+            if any(ends_in(each, name) and isinstance(layer, torch.nn.Linear) for each, layer in model.named_modules()):
                 raise BadInput(f"hyperparameters.modules_to_save names {name!r}, a linear layer, which learns by an adapter. Name it in lora_target_modules, or train all weights (standard).")
             raise BadInput(f"hyperparameters.modules_to_save names {name!r}, and no module of the model that may be trained whole ends so: there are {', '.join(sorted({each.rpartition('.')[2] for each in known}))}.")
         found.update(dict.fromkeys(named))
@@ -32,7 +32,7 @@ def whole_modules(model, chosen: list[str], adapted: list[str]) -> tuple[list[st
             )
         found = dict.fromkeys([*tied[:1], *(name for name in found if name not in tied)])
     for name in [*found, *(tied if is_tied else ())]:
-        if any(_ends_in(name, each) for each in adapted):
+        if any(ends_in(name, each) for each in adapted):
             raise BadInput(f"hyperparameters.lora_target_modules names {name.rpartition('.')[2]!r}, and modules_to_save has it trained whole. Leave it out of one of them.")
     return list(found), is_tied
 
@@ -86,5 +86,6 @@ def _giving(dtype, module, arguments, output):
     return output.to(dtype)
 
 
-def _ends_in(name: str, ending: str) -> bool:
+def ends_in(name: str, ending: str) -> bool:
+    """As peft goes by names: whether the last parts of one are those of `ending`."""
     return f".{name}".endswith(f".{ending}")

@@ -7,7 +7,7 @@ from ..datasets.rows import read_conversations
 from ..evaluation.held_out import by_trait
 from ..platform.failures import BadInput
 from ..platform.memory import available_bytes
-from ..platform.safetensors_files import files_of
+from ..platform.safetensors_files import weight_bytes
 from .formats import Bounds
 from .making import Making
 from .proof import MOST_ANSWER_TOKENS, MOST_ROWS, Asked, Exported, prove
@@ -34,7 +34,7 @@ def compared(making: Making, model: Path, bounds: Bounds, load: Callable[[int], 
     if not asked.rows:
         raise BadInput("No row of the run has an answer, so the exported file could not be compared with its model. Start a run with rows that are held out.")
     longest = max(asked.longest, *(len(tokenizer(text)["input_ids"]) for text in asked.questions), 0)
-    in_float32 = _IN_FLOAT32 * sum(path.stat().st_size for path in files_of(model)) <= available_bytes()
+    in_float32 = _IN_FLOAT32 * weight_bytes(model) <= available_bytes()
     loaded = load_model(model, dtype=torch.float32 if in_float32 else "auto", device="cpu")
     if adapter:
         loaded = add_trained_lora(loaded, adapter)

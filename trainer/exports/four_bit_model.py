@@ -10,7 +10,7 @@ from ..platform import libraries
 from ..platform.failures import BadInput
 from ..platform.memory import free
 from ..platform.room import require_room
-from ..platform.safetensors_files import files_of
+from ..platform.safetensors_files import weight_bytes
 from .comparing import compared
 from .formats import NF4
 from .making import Made, Making, listed
@@ -25,7 +25,7 @@ def make(making: Making, wanted: dict) -> Made:
     making.require_published()
     with looked_at_upon_16_bits(making.run, making.events) as run:
         model = making.merged(run)
-    weights = sum(path.stat().st_size for path in files_of(model))
+    weights = weight_bytes(model)
     require_room([(making.folder, int(_MOST_OF_16_BITS * weights), "the model in 4 bits")])
     making.tell("quantising")
     made = making.once("in-4-bits", lambda draft: _write_in_4_bits(model, draft))

@@ -8,7 +8,7 @@ from ..outputs.modelfile import UponBase, write_modelfile
 from ..platform import libraries
 from ..platform.failures import BadInput
 from ..platform.room import require_room
-from ..platform.safetensors_files import files_of
+from ..platform.safetensors_files import weight_bytes
 from . import conversion
 from .adapter_conversion import convert_adapter, require_sayable
 from .comparing import compared
@@ -36,7 +36,7 @@ def make(making: Making, wanted: dict) -> Made:
     with looked_at_upon_16_bits(alone, making.events) as upon:
         base = upon.model_path
         conversion.require_known(base)
-        require_room([(making.folder, sum(path.stat().st_size for path in files_of(base)), "the base as GGUF, which the adapter is proven upon")])
+        require_room([(making.folder, weight_bytes(base), "the base as GGUF, which the adapter is proven upon")])
         making.tell("converting")
         whole = stages.made(_BASE, lambda draft: conversion.convert(base, draft, run.model_name))
         made = stages.made(file, lambda draft: convert_adapter(base, adapter, draft, making.name))

@@ -7,7 +7,7 @@ from ..base_models.base_in_16_bits import looked_at_upon_16_bits
 from ..outputs.modelfile import write_modelfile
 from ..platform import libraries
 from ..platform.room import require_room
-from ..platform.safetensors_files import files_of
+from ..platform.safetensors_files import weight_bytes
 from . import conversion, quantising
 from .comparing import compared
 from .formats import GGUF, Quantization
@@ -25,7 +25,7 @@ def make(making: Making, wanted: dict) -> Made:
     with looked_at_upon_16_bits(making.run, making.events) as run:
         conversion.require_known(run.output_dir if run.is_merged else run.model_path)
         model = making.merged(run)
-    weights = sum(path.stat().st_size for path in files_of(model))
+    weights = weight_bytes(model)
     there = sum(path.stat().st_size for path in making.folder.glob("*.gguf*"))
     require_room([(making.folder, max(0, (1 if quantization.is_whole else 2) * weights - there), "the exported file")])
     making.tell("converting")

@@ -54,6 +54,11 @@ def files_of(model: Path) -> list[Path]:
     return [single] if single.is_file() else sorted(model.glob("*.safetensors"))
 
 
+def weight_bytes(model: Path) -> int:
+    """Of all files with weights."""
+    return sum(path.stat().st_size for path in files_of(model))
+
+
 def uses_index(model: Path) -> bool:
     """Whether an index says where the weights are. As transformers has it, a single file goes before it."""
     return (model / INDEX).is_file() and not (model / SINGLE).is_file()

@@ -146,7 +146,6 @@ def _keep(known, path: Path) -> None:
     partial = path.with_name(f"partial-{path.name}.{os.getpid()}")
     with partial.open("wb") as file:
         numpy.save(file, known)
-        file.flush()
-        os.fsync(file.fileno())
+    fsync(partial)
     partial.rename(path)
     fsync(path.parent)

@@ -44,7 +44,7 @@ async function direct({ status, spec }: Sweep, runs: SweepRun[]): Promise<void> 
     for (const run of going) await hold(run);
     return;
   }
-  const waiting = open.filter(({ pause_reason }) => pause_reason !== null && PAUSES_OF_SWEEP.includes(pause_reason));
+  const waiting = open.filter(({ pause_reason }) => PAUSES_OF_SWEEP.includes(pause_reason));
   const free = Math.max(0, spec.max_concurrent_runs - going.length);
   for (const run of waiting.slice(0, free)) await release(run);
 }

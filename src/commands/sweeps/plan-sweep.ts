@@ -1,7 +1,6 @@
 import { AskedChoicesSchema } from '../../models/runs/hyperparameter-choices.ts';
 import { TrainingConfig } from '../../models/settings/training-config.ts';
 import type { SweepSettings } from '../../models/sweeps/search.ts';
-import { UserError } from '../../platform/failure.ts';
 import type { Slowly } from '../../platform/long-answers.ts';
 import { planJob } from '../jobs/plan-job.ts';
 import { planProject } from '../projects/plan-project.ts';
@@ -9,7 +8,7 @@ import type { PlanDependencies, planTraining } from '../runs/plan-training.ts';
 import { requireTrainable } from '../runs/require-trainable.ts';
 import type { NewSweep } from './new-sweep.ts';
 import { type RungForecast, rungsOf, type SweepTotals, totalsOf } from './sweep-totals.ts';
-import { namingCombination, type SweptRun, sweptOf } from './swept.ts';
+import { isOfCombination, namingCombination, type SweptRun, sweptOf } from './swept.ts';
 
 type Planned = Awaited<ReturnType<typeof planTraining>>;
 
@@ -70,8 +69,7 @@ async function planRun(index: number, run: SweptRun, dependencies: PlanDependenc
     });
     return { name, settings, planned, refusal: null };
   } catch (error) {
-    // What is not there is missing for all of them.
-    if (!(error instanceof UserError) || error.constructor !== UserError) throw error;
+    if (!isOfCombination(error)) throw error;
     return { name, settings, planned: null, refusal: error.message };
   }
 }

@@ -1,3 +1,4 @@
+import { keptOf } from '../../models/sweeps/halving.ts';
 import type { planTraining } from '../runs/plan-training.ts';
 
 type Planned = Awaited<ReturnType<typeof planTraining>>;
@@ -21,13 +22,13 @@ export interface SweepTotals {
   fits: boolean;
 }
 
-/** Successive halving: the better half goes on, rounded up; one that is left alone is not compared any more. */
+/** One that is left alone is not compared any more. */
 export function rungsOf(runs: number, steps: number[]): RungForecast[] {
   const rungs: RungForecast[] = [];
   for (const step of steps) {
     const before = rungs.at(-1)?.kept ?? runs;
     if (before < 2) break;
-    rungs.push({ step, runs: before, kept: Math.ceil(before / 2) });
+    rungs.push({ step, runs: before, kept: keptOf(before) });
   }
   return rungs;
 }

@@ -67,7 +67,12 @@ function nameOfRun(name: string, index: number, settings: SweepSettings): string
   return [...`${name} ${index + 1}: ${settingsText(settings)}`].slice(0, LONGEST_NAME).join('');
 }
 
-/** What a job or project may not have is said with the combination that has it. What is not there is missing for all of them. */
+/** Whether a refusal is of one combination: what is not there is missing for all of them. */
+export function isOfCombination(error: unknown): error is UserError {
+  return error instanceof UserError && error.constructor === UserError;
+}
+
+/** What a job or project may not have is said with the combination that has it. */
 export async function namingCombination<T>(
   index: number,
   { settings }: Pick<SweptRun, 'settings'>,
@@ -76,7 +81,7 @@ export async function namingCombination<T>(
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof UserError) || error.constructor !== UserError) throw error;
+    if (!isOfCombination(error)) throw error;
     const { message, field, code } = error;
     throw new UserError(`Combination ${index + 1} (${settingsText(settings)}): ${message}`, {
       field,

@@ -14,9 +14,14 @@ export function decideRung(step: number, runs: SweepRun[]): RungDecision {
     .filter(({ status }) => status !== 'failed' && status !== 'cancelled')
     .map((run) => ({ owner_id: run.owner_id, loss: lossAt(run, step) }))
     .sort((a, b) => orLast(a.loss) - orLast(b.loss) || a.owner_id - b.owner_id);
-  const kept = Math.ceil(ranked.length / 2);
+  const kept = keptOf(ranked.length);
   const ids = ranked.map(({ owner_id }) => owner_id);
   return { step, losses: ranked, kept: ids.slice(0, kept), stopped: ids.slice(kept) };
+}
+
+/** How many of so many runs go on from a rung. */
+export function keptOf(runs: number): number {
+  return Math.ceil(runs / 2);
 }
 
 /** Why a run was stopped at a rung, with its figures. */

@@ -10,7 +10,6 @@ import {
   type TrainingActivities,
 } from '../contract.ts';
 
-/** Between attempts, unless failing.ts says another time; it also ends what has failed for too long. */
 export const light = proxyActivities<OrchestrationActivities>({
   ...LIGHT,
   taskQueue: ORCHESTRATION_QUEUE,
