@@ -15,6 +15,8 @@ import {
 /** Bytes of the device's memory at the peak of a training, by what takes them; of several devices, of each. */
 export interface MemoryParts {
   weights: number;
+  /** On a CPU, those in 4 bits once more, in the type that they compute in; done without where there is no room. */
+  dequantised_weights: number;
   adapters: number;
   gradients: number;
   optimizer: number;
@@ -33,6 +35,8 @@ export interface MemoryParts {
  * (https://arxiv.org/abs/2305.14314, 3; bitsandbytes).
  */
 const NF4_BYTES = 0.5 + (1 + 4 / 256) / 64;
+/** MOST_BYTES in trainer/training/dequantised_weights.py. */
+const MOST_DEQUANTISED_BYTES = 10 ** 9;
 /** peft keeps adapters in float32 beside weights of 16 bits (autocast_adapter_dtype). */
 const ADAPTER_BYTES = 4;
 /**
@@ -68,6 +72,7 @@ export function memoryOf(training: Training): MemoryParts {
   const copied = trained * gradient + optimizer;
   return {
     weights: Math.round((bytes * (shape.parameters - inFour) + NF4_BYTES * inFour) / partsOfModel(training)),
+    dequantised_weights: device.kind === 'cpu' && bytes * inFour <= MOST_DEQUANTISED_BYTES ? bytes * inFour : 0,
     // Computing in bf16, each adapter has a copy in it during a step.
     adapters: hasAdapters(training) ? trained * (ADAPTER_BYTES + (bytes === 2 ? 2 : 0)) : 0,
     gradients: trained * gradient,
@@ -99,11 +104,11 @@ function exchangedBytes(training: Training, gradients: number): number {
  * are gone when the next step begins; a step of several batches has those of the first ones beside the activations of the next.
  */
 export function peakOf(parts: MemoryParts, { gradient_accumulation }: Settings): { bytes: number; needed: number } {
-  const { gradients, activations, logits, checkpoint_copy, ...others } = parts;
+  const { gradients, activations, logits, checkpoint_copy, dequantised_weights, ...others } = parts;
   const kept = activations + logits;
   const moving = gradient_accumulation > 1 ? gradients + kept : Math.max(gradients, kept);
   const needed = moving + Object.values(others).reduce((total, part) => total + part, 0);
-  return { bytes: needed + checkpoint_copy, needed };
+  return { bytes: needed + checkpoint_copy + dequantised_weights, needed };
 }
 
 /** What a trainer takes of its host's memory where a GPU has the model. */

@@ -10,7 +10,7 @@ const ESTIMATE: Estimate = {
     ...{ bytes: 3.2e9, needed_bytes: 3.14e9 },
     parts: {
       ...{ weights: 1, adapters: 1, gradients: 1, optimizer: 1, activations: 1, logits: 1 },
-      ...{ checkpoint_copy: 1, overhead: 1, correction: 1 },
+      ...{ dequantised_weights: 1, checkpoint_copy: 1, overhead: 1, correction: 1 },
     },
   },
   host_memory: { bytes: 3.2e9, memory_bytes: 25e9, available_bytes: 20e9 },

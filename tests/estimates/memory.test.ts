@@ -106,6 +106,21 @@ describe('the memory of a training', () => {
     assert.equal(memoryOf(training('qlora')).weights, Math.round(0.5 * inFour + scales + 2 * (PARAMETERS - inFour)));
   });
 
+  it('has weights in 4 bits once more in 16 on a CPU, up to a billion bytes, which is not needed', () => {
+    // Count them as needed in peakOf, or on a GPU (src/estimates/memory.ts), and it fails.
+    const { device, shape, ...rest } = training('qlora');
+    const on = (kind: 'cpu' | 'cuda', layers = 1) => {
+      const matrices = shape.matrices.map((matrix) => ({ ...matrix, inputs: matrix.inputs * layers }));
+      return memoryOf({ ...rest, shape: { ...shape, matrices }, device: { ...device, kind } });
+    };
+    const parts = on('cpu');
+    assert.equal(parts.dequantised_weights, 2 * 576);
+    const { bytes, needed } = peakOf(parts, training('qlora').settings);
+    assert.equal(bytes - needed, 2 * 576 + parts.checkpoint_copy);
+    assert.equal(on('cuda').dequantised_weights, 0);
+    assert.equal(on('cpu', 1_000_000).dequantised_weights, 0);
+  });
+
   it('keeps activations of the longest batch, layer by layer, and less where they are computed again', () => {
     // Of a token: 12 × 8 hidden, 8 × 8 queries, 4 × 4 keys, 8 × 16 within the MLP; 4 × 8 and 2 × 4 × 7 beside adapters.
     const layer = 96 + 64 + 16 + 128 + 32 + 56;

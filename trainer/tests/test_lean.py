@@ -82,6 +82,52 @@ class Adapters(unittest.TestCase):
         self.assertTrue(torch.equal(own, lean))
 
 
+class WholeWeights(Trainings):
+    def test_what_is_computed_with_them_is_the_same_to_the_bit(self):
+        # Keep them transposed, or of another layer.
+        import torch
+
+        from ..training.dequantised_weights import keep_dequantised
+
+        models = [with_adapters(0.0, False, quantize=True) for _ in range(2)]
+        keep_dequantised(models[1])
+        expected, found = (gradients_of(model) for model in models)
+        self.assertTrue(all(torch.equal(found[name], gradient) for name, gradient in expected.items()))
+        ids = torch.arange(3, 20).unsqueeze(0)
+        with torch.no_grad():
+            self.assertTrue(torch.equal(*(model.eval()(input_ids=ids).logits for model in models)))
+
+    def test_they_are_kept_where_there_is_room_and_left_when_their_layer_changes(self):
+        # Compare with the number of weights in place of their bytes, or leave the addresses out.
+        import torch
+        from bitsandbytes.functional import quantize_4bit
+        from bitsandbytes.nn import Linear4bit
+
+        from ..training.dequantised_weights import keep_dequantised
+
+        model = with_adapters(0.0, False, quantize=True)
+        layers = [layer for layer in model.modules() if isinstance(layer, Linear4bit)]
+        each = [layer.in_features * layer.out_features * layer.compute_dtype.itemsize for layer in layers]
+        keep_dequantised(model, sum(each) - 1)
+        self.assertFalse(any("forward" in vars(layer) for layer in layers))
+        keep_dequantised(model, sum(each))
+        self.assertTrue(all("forward" in vars(layer) for layer in layers))
+        x = torch.ones(1, layers[0].in_features, dtype=layers[0].compute_dtype)
+        data, state = quantize_4bit(torch.zeros(layers[0].out_features, layers[0].in_features), quant_type="nf4", compress_statistics=True)
+        layers[0].weight.data, layers[0].weight.quant_state = data, state
+        self.assertEqual(layers[0](x).abs().max().item(), 0)
+
+    def test_a_training_is_the_same_with_them(self):
+        # Have keep_dequantised change the model that adapters are written for: let it set `weight`.
+        from ..training import dequantised_weights
+
+        options = {"training_type": "qlora", "hyperparameters": {**HYPERPARAMETERS, "max_steps": 2, "save_steps": 9, "eval_steps": 0}}
+        found, _ = train_here(self.fresh("kept"), **options)
+        with mock.patch.object(dequantised_weights, "MOST_BYTES", 0):
+            expected, _ = train_here(self.fresh("made"), **options)
+        self.assertEqual(found["weights_sha256"], expected["weights_sha256"])
+
+
 class GoingOn(Trainings):
     def test_one_that_began_without_goes_on_without(self):
         # Let Ways have another default than before there was a choice, or row_by_row be lean whatever they say in each_process.py.

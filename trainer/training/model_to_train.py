@@ -32,6 +32,10 @@ def ready_to_train(base, run: RunFile, ways: Ways):
     from ..base_models.language import train_language_alone
     from .lean_adapters import make_lean
 
+    if run.trained_as == "qlora":
+        from .dequantised_weights import keep_dequantised
+
+        keep_dequantised(base)
     if run.has_adapter:
         base = make_lean(add_lora(base, run.hyperparameters, run.start_adapter), ways.lean)
     else:

@@ -31,8 +31,8 @@ function verdictLines(estimate: Estimate, changeText: ChangeText): string[] {
 function estimateFacts(estimate: Estimate): Fact[] {
   const { memory, time, disk } = estimate;
   const parts = shownParts(time.parts, 0.5, duration);
-  // What is needed is without the copy, which is done without where memory is short.
-  const { checkpoint_copy: _, ...needed } = memory.parts;
+  // What is needed is without what is done without where memory is short.
+  const { checkpoint_copy: _copy, dequantised_weights: _weights, ...needed } = memory.parts;
   return [
     ['Memory', bytesWithParts(memory.needed_bytes, needed)],
     ['Time', `about ${duration(time.seconds)}${parts === '' ? '' : `: ${parts}`}`],
