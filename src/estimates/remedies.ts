@@ -13,6 +13,7 @@ export interface Change {
   /** Of pairs of answers, the same. */
   finetuning_type?: 'qlora';
   weights?: 'bf16';
+  sharding?: 'full';
   /** Where it would fit as it is: a worker there has to take it. */
   host?: string;
   device?: string;
@@ -27,14 +28,24 @@ const LEAST_LENGTH = 64;
 
 /**
  * What would fit into so many bytes, in the order in which it costs least: a smaller batch with as many rows in each step, activations
- * computed twice, both of them, shorter rows, weights in bf16, adapters on a base in 4 bits.
+ * computed twice, both of them, one model divided over the GPUs, shorter rows, weights in bf16, adapters on a base in 4 bits. Never what
+ * `isRefused` with the other settings.
  */
-export function remediesOf(estimated: Estimated, measurements: Measurement[], totalBytes: number): Remedy[] {
+export function remediesOf(
+  estimated: Estimated,
+  measurements: Measurement[],
+  totalBytes: number,
+  isRefused: (change: Change) => boolean,
+): Remedy[] {
   const tried = (change: Omit<Change, 'host' | 'device'>): Remedy => {
     const memoryBytes = predict(changed(estimated, change), measurements).memory.needed;
     return { change, memoryBytes };
   };
-  const firstFitting = (changes: Change[]) => changes.map(tried).find(({ memoryBytes }) => memoryBytes <= totalBytes);
+  const firstFitting = (changes: Change[]) =>
+    changes
+      .filter((change) => !isRefused(change))
+      .map(tried)
+      .find(({ memoryBytes }) => memoryBytes <= totalBytes);
   const batches = smallerBatches(estimated.training);
   const checkpointed: Change[] = estimated.training.settings.activation_checkpointing
     ? []
@@ -44,22 +55,26 @@ export function remediesOf(estimated: Estimated, measurements: Measurement[], to
     batches,
     checkpointed,
     checkpointed.flatMap((both) => batches.map((batch) => ({ ...batch, ...both }))),
+    divided(estimated.training).flatMap((change) => [change, { ...change, ...smallest }]),
     shorterLengths(estimated.training),
-    canBeRounded(estimated.training) ? [{ weights: 'bf16' }, { weights: 'bf16', ...smallest }] : [],
+    rounded(estimated.training).flatMap((change) => [change, { ...change, ...smallest }]),
     inFourBits(estimated.training).flatMap((change) => [change, { ...change, ...smallest }]),
   ];
   return groups.flatMap((changes) => firstFitting(changes) ?? []);
 }
 
-/** Whether all weights could be trained in bf16 as well: AdamW alone loses nothing in rounding, with whole matrices. */
-function canBeRounded({ type, settings: { weights, optimizer, sharding } }: Training): boolean {
-  const isWhole = sharding !== 'full';
-  return type === 'standard' && isWhole && weights !== 'bf16' && (optimizer ?? 'adamw') === 'adamw';
+/** One model over the GPUs of a run. Processes on a CPU share its memory. */
+function divided({ settings: { sharding }, device: { kind, processes } }: Training): Change[] {
+  return kind === 'cuda' && processes > 1 && sharding !== 'full' ? [{ sharding: 'full' }] : [];
 }
 
-/** Adapters on a base in 4 bits, where it is not that already, and each GPU has a whole one. */
-function inFourBits({ type, isOfPairs, settings: { sharding } }: Training): Change[] {
-  if (type === 'qlora' || sharding === 'full') return [];
+function rounded({ type, settings: { weights } }: Training): Change[] {
+  return type === 'standard' && weights !== 'bf16' ? [{ weights: 'bf16' }] : [];
+}
+
+/** Adapters on a base in 4 bits, where it is not that already. */
+function inFourBits({ type, isOfPairs }: Training): Change[] {
+  if (type === 'qlora') return [];
   return [isOfPairs ? { finetuning_type: 'qlora' } : { training_type: 'qlora' }];
 }
 

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { type Asked, isRefusedOf } from '../../src/commands/estimates/estimate-training.ts';
 import { batchesOf, firstFitting } from '../../src/estimates/batch.ts';
 import { type Change, remediesOf, smallerBatches } from '../../src/estimates/remedies.ts';
-import { training } from './llama.ts';
+import type { Settings, Training } from '../../src/estimates/training.ts';
+import { settings, training } from './llama.ts';
 
 const MODEL = { epochs: 1, deviceName: 'Some CPU', model: 'some/model@1' };
 
@@ -45,17 +47,42 @@ describe('what would fit', () => {
   it('is named in the order in which it costs least, and only where it fits', () => {
     const estimated = { ...MODEL, training: { ...training('standard', { batch_size: 8, max_length: 4_096 }) } };
     estimated.training.lengths = { ...estimated.training.lengths, longest: 4_096 };
-    const changes = remediesOf(estimated, [], 600_000_000).map(({ change }) => Object.keys(change)[0]);
+    const changes = remediesOf(estimated, [], 600_000_000, () => false).map(({ change }) => Object.keys(change)[0]);
     assert.deepEqual(changes.slice(0, 2), ['batch_size', 'activation_checkpointing']);
-    assert.deepEqual(remediesOf(estimated, [], 1_000), []);
+    assert.deepEqual(
+      remediesOf(estimated, [], 1_000, () => false),
+      [],
+    );
   });
 
-  it('is bf16 where that goes with the optimizer', () => {
-    // Leave the optimizer out of canBeRounded (src/estimates/remedies.ts), and a remedy is named that is refused.
-    const remedies = (optimizer: 'adamw' | 'lion') =>
-      remediesOf({ ...MODEL, training: training('standard', { optimizer }) }, [], 8e9).map(({ change }) => change);
-    assert.deepEqual([remedies('adamw').some(inBf16), remedies('lion').some(inBf16)], [true, false]);
+  it('is nothing that is refused beside what was chosen', () => {
+    // Leave the filter out of remediesOf (src/estimates/remedies.ts).
+    const hasChange = (chosen: Partial<Settings>, name: keyof Change) =>
+      remediesFor(training('standard', chosen), chosen).some((change) => name in change);
+    assert.equal(hasChange({}, 'weights'), true);
+    assert.equal(hasChange({ optimizer: 'lion' }, 'weights'), false);
+    assert.equal(hasChange({}, 'training_type'), true);
+    assert.equal(hasChange({ weights: 'fp32' }, 'training_type'), false);
+  });
+
+  it('is one model over the GPUs of a run, where it has several and the model can be divided', () => {
+    // Leave `kind` or `processes` out of divided (src/estimates/remedies.ts).
+    const isDivided = (kind: 'cpu' | 'cuda', processes: number, chosen: Partial<Settings> = {}) => {
+      const { device, ...rest } = training('standard', chosen);
+      return remediesFor({ ...rest, device: { ...device, kind, processes } }, chosen).some(
+        ({ sharding }) => sharding === 'full',
+      );
+    };
+    assert.equal(isDivided('cuda', 2), true);
+    assert.deepEqual([isDivided('cuda', 1), isDivided('cpu', 2)], [false, false]);
+    assert.equal(isDivided('cuda', 2, { packing: true }), false);
   });
 });
 
-const inBf16 = ({ weights }: Change) => weights === 'bf16';
+function remediesFor(estimated: Training, chosen: Partial<Settings>): Change[] {
+  const isRefused = isRefusedOf({
+    training_type: 'standard',
+    hyperparameters: settings(chosen) as Asked['hyperparameters'],
+  });
+  return remediesOf({ ...MODEL, training: estimated }, [], 8e9, isRefused).map(({ change }) => change);
+}

@@ -94,6 +94,7 @@ describe('the memory of a training', () => {
         },
         [],
         8e9,
+        () => false,
       ).at(-1)?.change,
       { finetuning_type: 'qlora' },
     );

@@ -81,7 +81,7 @@ export const EstimateSchema = z
     }),
     memory: z.object({
       bytes: bytes.openapi({ description: 'At the peak; not all parts are there at the same time' }),
-      needed_bytes: bytes.openapi({ description: 'Without the copy of a checkpoint' }),
+      needed_bytes: bytes.openapi({ description: 'Without what is done without where memory is short' }),
       parts: memoryParts,
     }),
     host_memory: z.object({ bytes, memory_bytes: bytes, available_bytes: bytes }),

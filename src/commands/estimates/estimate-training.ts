@@ -1,12 +1,13 @@
 import type { Measurement } from '../../estimates/correction.ts';
 import { type Estimated, kindOf, type Prediction, predict } from '../../estimates/estimate.ts';
-import { type Remedy, remediesOf } from '../../estimates/remedies.ts';
+import { type Change, type Remedy, remediesOf } from '../../estimates/remedies.ts';
 import type { Lengths } from '../../estimates/training.ts';
 import { RunMeasurement } from '../../models/estimates/run-measurement.ts';
 import { longestPossible, trainingOf } from '../../models/estimates/training-of-spec.ts';
 import type { RunSpec } from '../../models/runs/run-spec.ts';
 import type { Env } from '../../platform/env.ts';
 import { freeBytes } from '../../platform/files.ts';
+import { refusedTogether } from '../runs/refused-together.ts';
 import { deviceOf, type PlannedDevice, plannedDevices } from './devices.ts';
 import { knownShape } from './known-shapes.ts';
 import { problemsOf } from './problems.ts';
@@ -73,7 +74,7 @@ export async function estimateTraining(env: Env, asked: Asked, rows: KnownRows):
   const elsewhere = isTooLarge
     ? devices.slice(1).filter((other) => fitsOn(other, predict(on(other), measurements)))
     : [];
-  const remedies = isTooLarge ? remediesOf(estimated, measurements, device.memoryBytes) : [];
+  const remedies = isTooLarge ? remediesOf(estimated, measurements, device.memoryBytes, isRefusedOf(asked)) : [];
   return {
     device,
     prediction,
@@ -91,6 +92,12 @@ export async function estimateTraining(env: Env, asked: Asked, rows: KnownRows):
       })),
     ],
   };
+}
+
+/** Whether a change would be refused with all else that is asked for. */
+export function isRefusedOf({ hyperparameters, training_type }: Pick<Asked, 'hyperparameters' | 'training_type'>) {
+  return ({ training_type: other, ...change }: Change): boolean =>
+    refusedTogether({ ...hyperparameters, ...change }, other ?? training_type) !== undefined;
 }
 
 function fitsOn({ memoryBytes }: PlannedDevice, { memory }: Prediction): boolean {
