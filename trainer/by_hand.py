@@ -60,6 +60,7 @@ HELP = {
     "compile": "torch.compile: slow to begin, faster where steps are many and alike",
     "lora_target_modules": "layers that get adapters, as q_proj,v_proj; not given: every linear layer but the output's (lora, qlora, dpo)",
     "modules_to_save": "embeddings, the layer of the output or norms that are trained whole beside adapters, as embed_tokens,lm_head (lora, qlora, dpo)",
+    "new_tokens": "tokens that the vocabulary of --model lacks, as '<think>,</think>'",
     "activation_checkpointing": "compute activations twice instead of keeping them: less memory, more time",
     "weights": "in what all weights are trained: fp32, or bf16 in half the memory; not given: fp32, unless a GPU has no room for that (standard, dpo with full)",
     "reasoning": "what is done with thoughts that the chat template cannot show: inline or drop",

@@ -48,6 +48,19 @@ def add_to(tokenizer, tokens: list[str]) -> list[int]:
     return ids
 
 
+def unseen(tokenizer, tokens: list[str], rows: list[dict]) -> list[str]:
+    """Those that no row of a training has among its tokens."""
+    import numpy
+
+    left = dict(zip(tokenizer.convert_tokens_to_ids(tokens), tokens)) if tokens else {}
+    for row in rows:
+        if not left:
+            break
+        for number in numpy.intersect1d(row["input_ids"], list(left)):
+            del left[int(number)]
+    return list(left.values())
+
+
 def write_tokenizer(tokenizer, base: Path, folder: Path, added: dict[str, int]) -> None:
     """The files of a tokenizer that was given `added`, where those of its base lie already. What reads tokenizer.model, as llama.cpp's converter, finds them in the other files."""
     tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))

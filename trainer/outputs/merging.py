@@ -31,7 +31,7 @@ class Trained:
         self.layout = Layout(self.model, base, names, self.untied)
         # Of tensors that an adapter changes there may be several in one group of the layout, so that what is whole is known by its names in the files.
         # Rows of new tokens, by the names that their matrices have in the files: nothing else of these is another.
-        self._rows = {stored: trained for name, trained in rows.items() for stored in self._stored_rows(base, name)}
+        self._rows = {stored: (name, *trained) for name, trained in rows.items() for stored in self._stored_rows(base, name)}
         self._stored_whole = {stored for name in self._whole if name not in twins for stored in self.layout.stored_of(name)} if self._is_adapted else None
 
     def write(self, output: Path) -> None:
@@ -71,8 +71,9 @@ class Trained:
     def _with_rows(self, name: str) -> memoryview:
         import torch
 
-        value, (numbers, trained) = self.layout.read(name), self._rows[name]
-        value[numbers] = rounded(trained.detach().to("cpu", torch.float32), value.dtype, next(iter(self._rows)), self._seed)
+        parameter, numbers, trained = self._rows[name]
+        value = self.layout.read(name)
+        value[numbers] = rounded(trained.detach().to("cpu", torch.float32), value.dtype, parameter, self._seed)
         return memoryview(value.contiguous().view(-1).view(torch.uint8).numpy())
 
     def _change_of(self, name: str):
