@@ -7,7 +7,7 @@ import { ADAPTER_FILES, weightProblems } from '../../base-models/weight-files.ts
 import { Checkpoint } from '../../models/runs/checkpoint.ts';
 import { Run } from '../../models/runs/run.ts';
 import { RunMetric } from '../../models/runs/run-metric.ts';
-import { AdapterFormSchema, type AskedStart, type Start } from '../../models/runs/start.ts';
+import { AdapterFormSchema, type AskedStart, type Start, tokensOfStart } from '../../models/runs/start.ts';
 import type { Env } from '../../platform/env.ts';
 import { UserError } from '../../platform/failure.ts';
 import { exists } from '../../platform/files.ts';
@@ -53,7 +53,7 @@ export async function findStart(env: Env, asked: AskedStart, wanted: Wanted): Pr
   const named = `run ${run.number} of ${owner.kind} ${owner.id}`;
   const found =
     asked.checkpoint === undefined ? await resultOf(run, named) : await checkpointOf(run, named, asked.checkpoint);
-  const start = { ...(await startAt(found)), run_id: run.id };
+  const start = { ...(await startAt(found)), ...tokensOfStart(run.spec), run_id: run.id };
   if (start.checkpoint !== null) await keepStart(env, start);
   return { start, baseModel };
 }
