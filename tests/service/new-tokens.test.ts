@@ -38,7 +38,7 @@ describe('a training with tokens that its base model lacks', function () {
     const planned = async (asked: Body) => {
       const { status, body } = await service.call('POST', '/jobs/plan', {
         dataset_id: id,
-        base_model: TINY_MODEL,
+        model_name: TINY_MODEL,
         ...asked,
       });
       return { status, body, tokens: (body.tokens as { per_epoch: number } | undefined)?.per_epoch ?? 0 };
