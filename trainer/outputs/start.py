@@ -57,6 +57,14 @@ def kind_of(folder: Path) -> str:
     return "checkpoint" if "step" in manifest else "model"
 
 
+def tokens_beside(folder: Path) -> list[str] | None:
+    """The tokens that what a training of ours left there has beyond those of its base, as its manifest says. (tokensToldIn in src/runs/starts.ts has the same.)"""
+    try:
+        return json.loads((folder / MANIFEST).read_text(encoding="utf-8")).get("new_tokens")
+    except (FileNotFoundError, ValueError, AttributeError):
+        return None
+
+
 def upon_start(run: RunFile, events: Events) -> RunFile:
     """The run, to be begun from its start, and with its new tokens: itself, where it has neither. `run`: upon a base in 16 bits. It draws no number of the training's. Raises BadInput or DiskFull."""
     if run.start_path is None:
