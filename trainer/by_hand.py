@@ -60,6 +60,7 @@ HELP = {
     "compile": "torch.compile: slow to begin, faster where steps are many and alike",
     "lora_target_modules": "layers that get adapters, as q_proj,v_proj; not given: every linear layer but the output's (lora, qlora, dpo)",
     "modules_to_save": "embeddings, the layer of the output or norms that are trained whole beside adapters, as embed_tokens,lm_head (lora, qlora, dpo)",
+    "new_tokens": "tokens that the vocabulary of --model lacks, as '<think>,</think>'",
     "activation_checkpointing": "compute activations twice instead of keeping them: less memory, more time",
     "weights": "in what all weights are trained: fp32, or bf16 in half the memory; not given: fp32, unless a GPU has no room for that (standard, dpo with full)",
     "reasoning": "what is done with thoughts that the chat template cannot show: inline or drop",
@@ -190,12 +191,15 @@ def prepare(chosen: argparse.Namespace, name: str, path: Path, embedding_model: 
     saved = manifests(folder)
     of_type = RATE_OF_FULL_DPO if (chosen.type, chosen.finetuning_type) == ("dpo", "full") else LEARNING_RATES[chosen.type]
     rate = of_type if chosen.learning_rate is None else chosen.learning_rate
+    start = start_of(chosen.start)
+    # Those of what it begins from come first.
+    new_tokens = list(dict.fromkeys([*((start or {}).get("new_tokens") or []), *(chosen.new_tokens or [])])) or None
     given = {
         "protocol": PROTOCOL, "task": "train", "run_id": 1, "lease_epoch": earlier.get("lease_epoch", 0) + 1, "training_type": chosen.type,
-        "model": {"name": name, "path": str(path)}, "embedding_model": embedding_model, "start": start_of(chosen.start),
+        "model": {"name": name, "path": str(path)}, "embedding_model": embedding_model, "start": start,
         "data": {"train": str(folder / "train.jsonl"), "held_out": str(folder / "held_out.jsonl") if held_out else None},
         "work_dir": str(folder), "output_dir": str(folder / "model"),
-        "hyperparameters": {**{field.name: getattr(chosen, field.name) for field in fields(Hyperparameters)}, "learning_rate": rate},
+        "hyperparameters": {**{field.name: getattr(chosen, field.name) for field in fields(Hyperparameters)}, "learning_rate": rate, "new_tokens": new_tokens},
         "threads": chosen.threads, "processes": chosen.processes, "save_share": SAVE_SHARE, "validation": VALIDATION,
         "today": earlier.get("today") or date.today().isoformat(),
         "known_checkpoint_step": saved[0]["step"] if saved else earlier.get("known_checkpoint_step"),
@@ -218,9 +222,9 @@ def start_of(folder: Path | None) -> dict | None:
     """What the training begins from, as a run file has it. Raises BadInput for a folder with no weights."""
     if folder is None:
         return None
-    from .outputs.start import kind_of, start_identity
+    from .outputs.start import kind_of, start_identity, tokens_beside
 
-    return {"path": str(folder.absolute()), "kind": kind_of(folder), "name": str(folder), "sha256": start_identity(folder)}
+    return {"path": str(folder.absolute()), "kind": kind_of(folder), "name": str(folder), "sha256": start_identity(folder), "new_tokens": tokens_beside(folder)}
 
 
 def earlier_run(folder: Path) -> dict:

@@ -16,6 +16,7 @@ def parser_of(module: str, description: str | None, encodes: bool = True) -> arg
     parser = argparse.ArgumentParser(prog=f"python -m trainer.{module}", description=description)
     parser.add_argument("model", type=Path)
     if encodes:
+        parser.add_argument("--new-token", action="append", default=[], metavar="TEXT", dest="new_tokens", help="that the tokenizer has beyond its own; may be given several times")
         parser.add_argument("--max-length", type=int, default=1024, help="of an example, in tokens")
         parser.add_argument("--too-long", choices=TOO_LONG, default="truncate", help="what is done with a longer row")
         parser.add_argument("--reasoning", choices=REASONING, default="inline", help="what is done with thoughts that the chat template cannot show")
@@ -29,9 +30,13 @@ def template_of(arguments: argparse.Namespace) -> ChatTemplate:
     """Ends the process, with the reason on standard error, where the model's tokenizer cannot be loaded. Exit codes: failures.py."""
     libraries.prepare_for_tokenizers()
     from .base_models.models import load_tokenizer
+    from .base_models.new_tokens import add_to
 
     try:
-        return ChatTemplate(load_tokenizer(arguments.model), arguments.today)
+        tokenizer = load_tokenizer(arguments.model)
+        if new := getattr(arguments, "new_tokens", None):
+            add_to(tokenizer, new)
+        return ChatTemplate(tokenizer, arguments.today)
     except BadInput as failure:
         print(failure, file=sys.stderr)
         sys.exit(failure.code)

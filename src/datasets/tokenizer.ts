@@ -14,6 +14,8 @@ export interface Tokenizer {
   reasoning: Hyperparameters['reasoning'];
   toolCalls: Hyperparameters['tool_calls'];
   trainOn: Hyperparameters['train_on'];
+  /** Beyond those of the model. */
+  newTokens: string[];
 }
 
 /** A conversation as a mixture has it, in JSON texts. */
@@ -101,13 +103,22 @@ export async function conversationTokens(
 }
 
 async function askOf(
-  { python, modelPath, maxLength, tooLong, reasoning = 'inline', toolCalls = 'refuse', trainOn = 'answers' }: Tokenizer,
+  tokenizer: Tokenizer,
   { module, options = [], input }: { module: 'token_lengths' | 'row_tokens'; options?: string[]; input: string },
 ): Promise<string> {
+  const { python, modelPath, maxLength, tooLong, newTokens } = tokenizer;
+  const { reasoning = 'inline', toolCalls = 'refuse', trainOn = 'answers' } = tokenizer;
   const limits = ['--max-length', `${maxLength}`, '--too-long', tooLong];
   const shown = ['--reasoning', reasoning, '--tool-calls', toolCalls, '--train-on', trainOn];
+  const added = newTokens.map((token) => `--new-token=${token}`);
   try {
-    return await askTokenizer({ python, module, modelPath, options: [...limits, ...shown, ...options], input });
+    return await askTokenizer({
+      python,
+      module,
+      modelPath,
+      options: [...limits, ...shown, ...added, ...options],
+      input,
+    });
   } catch (error) {
     if (!(error instanceof UnusableTokenizer)) throw error;
     throw new DatasetError(`The tokens cannot be counted: ${error.message}`);

@@ -9,6 +9,7 @@ import { type AdapterForm, hasAdapters, type Training } from './training.ts';
 export function isWrittenOut(training: Pick<Training, 'shape' | 'type' | 'settings' | 'start'>): boolean {
   const { start } = training;
   if (start === undefined || start.kind === 'model') return false;
+  if ((start.new_tokens ?? []).join('\n') !== (training.settings.new_tokens ?? []).join('\n')) return true;
   return !(start.adapter && hasAdapters(training) && isOfForm(training, start.adapter));
 }
 

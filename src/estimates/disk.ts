@@ -14,7 +14,7 @@ export interface DiskParts {
   cache: number;
   /** The base in 16 bits, where its files have fewer: until the run is validated (trainer/base_models/base_in_16_bits.py). */
   base_copy: number;
-  /** What it begins from, as a whole model, where that takes the place of the base: until the run is validated (trainer/outputs/start.py). */
+  /** What it begins from, as a whole model, where that takes the place of the base: until the run is validated (trainer/outputs/start.py). And the base with new tokens (new_tokens.py). */
   start_copy: number;
 }
 
@@ -37,6 +37,6 @@ export function diskOf(training: Training): DiskParts {
     mixture: lengths.tokens * MIXTURE_BYTES_PER_TOKEN,
     cache: type === 'qlora' && device.kind === 'cpu' ? weights : 0,
     base_copy: shape.storedBytes === null ? 0 : shape.fileBytes,
-    start_copy: isWrittenOut(training) ? shape.fileBytes : 0,
+    start_copy: (isWrittenOut(training) ? shape.fileBytes : 0) + (settings.new_tokens?.length ? shape.fileBytes : 0),
   };
 }

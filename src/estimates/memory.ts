@@ -1,5 +1,5 @@
 import { activationBytes } from './activations.ts';
-import { adaptedMatrices, trainableParameters, wholeParameters } from './parameters.ts';
+import { adaptedMatrices, matricesWithRows, trainableParameters, wholeParameters } from './parameters.ts';
 import {
   type DeviceKind,
   hasAdapters,
@@ -77,12 +77,22 @@ export function memoryOf(training: Training): MemoryParts {
     adapters: hasAdapters(training) ? trained * (ADAPTER_BYTES + (bytes === 2 ? 2 : 0)) : 0,
     gradients: trained * gradient,
     optimizer,
-    activations: activationBytes(training),
+    activations: activationBytes(training) + rowBytes(training),
     logits: logitBytes(training, sequencesAtOnce(training) * longestOf(training)),
     checkpoint_copy: device.kind === 'cpu' && savesBetween(training) ? copied : 0,
     overhead: OVERHEAD_BYTES[device.kind] + exchangedBytes(training, trained * gradient),
     correction: 0,
   };
+}
+
+/**
+ * Rows of new tokens are put into a copy of their matrix in each step, and their gradients are taken from those of all rows
+ * (get_merged_weights of peft's TrainableTokensLayer), once for the embeddings and once for the output.
+ */
+function rowBytes(training: Training): number {
+  const { shape } = training;
+  const is = hasAdapters(training) && matricesWithRows(training) > 0;
+  return is ? 2 * shape.vocabulary * shape.hidden * weightBytes(training) : 0;
 }
 
 /**

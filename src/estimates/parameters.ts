@@ -24,12 +24,29 @@ export function wholeParameters({ shape, settings }: Pick<Training, 'shape' | 's
   return (shape.isTied ? Math.min(1, matrices) : matrices) * shape.vocabulary * shape.hidden;
 }
 
+/** Of embeddings and output, how many matrices have rows of new tokens trained beside adapters. (rows_beside in trainer/base_models/token_rows.py.) */
+export function matricesWithRows({ shape, settings }: Pick<Training, 'shape' | 'settings'>): number {
+  if (!settings.new_tokens?.length) return 0;
+  const all = shape.isTied ? 1 : 2;
+  return all - wholeParameters({ shape, settings }) / (shape.vocabulary * shape.hidden || 1);
+}
+
+/** Numbers of the rows of new tokens, where each matrix has some: at the most, as if none of its own were free. */
+function tokenParameters({ shape, settings }: Pick<Training, 'shape' | 'settings'>, matrices: number): number {
+  return (settings.new_tokens?.length ?? 0) * matrices * shape.hidden;
+}
+
 /** How many numbers are trained. */
 export function trainableParameters(training: Pick<Training, 'shape' | 'type' | 'settings'>): number {
   const { shape, settings } = training;
-  if (!hasAdapters(training)) return shape.languageParameters;
+  if (!hasAdapters(training)) return shape.languageParameters + tokenParameters(training, shape.isTied ? 1 : 2);
   const adapted = adaptedMatrices(shape, settings.lora_target_modules);
   // DoRA learns the length of each row as well (https://arxiv.org/abs/2402.09353, 4.1).
   const lengths = settings.use_dora ? adapted.reduce((total, { outputs }) => total + outputs, 0) : 0;
-  return adapterParameters(adapted, settings.lora_r) + lengths + wholeParameters(training);
+  return (
+    adapterParameters(adapted, settings.lora_r) +
+    lengths +
+    wholeParameters(training) +
+    tokenParameters(training, matricesWithRows(training))
+  );
 }

@@ -27,6 +27,7 @@ export type Settings = Pick<
   | 'lora_dropout'
   | 'lora_target_modules'
   | 'modules_to_save'
+  | 'new_tokens'
   | 'use_dora'
   | 'packing'
   | 'activation_checkpointing'
@@ -44,6 +45,8 @@ export interface Beginning {
   kind: 'adapter' | 'checkpoint' | 'model';
   /** Of an adapter, as far as it is known; a whole name of a layer, or its end. */
   adapter?: AdapterForm | undefined;
+  /** Beyond those of the base model. */
+  new_tokens?: string[] | undefined;
 }
 
 export interface AdapterForm {

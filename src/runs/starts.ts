@@ -84,6 +84,7 @@ async function identifyingFiles({ kind, folder }: LyingStart): Promise<string[]>
 const ManifestSchema = z.looseObject({
   files: z.record(z.string(), z.looseObject({ sha256: z.string() })).optional(),
   adapter_upon: z.string().nullable().optional(),
+  new_tokens: z.unknown(),
 });
 
 /** The manifest that trainings write beside what they save; null where there is none that reads. */
@@ -104,6 +105,11 @@ async function hashesIn(folder: string): Promise<Map<string, string>> {
 /** Whether the adapters of a checkpoint, or of a model, lie upon other weights than those of the base model: upon what their run began from. */
 export async function liesUponStart(folder: string): Promise<boolean> {
   return (await manifestIn(folder))?.adapter_upon === 'start';
+}
+
+/** The tokens that what is saved in a folder has beyond those of its base model, as a training of ours says there: of whoever wrote it, and not checked. */
+export async function tokensToldIn(folder: string): Promise<unknown> {
+  return (await manifestIn(folder))?.new_tokens;
 }
 
 /** Of a run's spec, what says which weights it trained. */

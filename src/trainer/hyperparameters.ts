@@ -77,6 +77,8 @@ export const HyperparametersSchema = z.object({
   lora_target_modules: z.array(z.string()).nullable().optional(),
   /** Likewise: names of embeddings, of the output's layer, or of norms that are trained whole beside adapters; null, or not there: none. */
   modules_to_save: z.array(z.string()).nullable().optional(),
+  /** Tokens that the vocabulary of the base lacks, behind its own in this order; null, or not there: none. */
+  new_tokens: z.array(z.string()).nullable().optional(),
   /** Activations are computed twice instead of kept: less memory, more time, the same result. */
   activation_checkpointing: z.boolean().optional(),
   /** Where all weights are trained: in what; null, or not there: fp32, unless a GPU has no room for that. */

@@ -33,8 +33,17 @@ export interface RunFile {
   model: { name: string; path: string };
   /** Of rag, where `model` writes text and answers: what makes the index. Null: `model` does. */
   embedding_model?: { name: string; path: string } | null;
-  /** What it begins from in place of the base as it is, with its hash (start_identity in trainer/outputs/start.py). Null, or not there: the base. */
-  start?: { path: string; kind: 'adapter' | 'checkpoint' | 'model'; name: string; sha256: string } | null;
+  /**
+   * What it begins from in place of the base as it is, with its hash (start_identity in trainer/outputs/start.py). Null, or not there: the base.
+   * new_tokens: those that it has beyond the base's, which are the first of the run's.
+   */
+  start?: {
+    path: string;
+    kind: 'adapter' | 'checkpoint' | 'model';
+    name: string;
+    sha256: string;
+    new_tokens?: string[] | null;
+  } | null;
   /**
    * Parquet with columns messages (JSON text), of preferences rejected, trait, dataset_id, row_number. held_out may be null. `datasets`: their names,
    * for the model card and the report. held_out_is_chosen: somebody gave these rows, so that measuring on them may cost something.

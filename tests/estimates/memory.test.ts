@@ -229,6 +229,10 @@ describe('the memory of a training', () => {
       0,
     );
     assert.equal(copy({ kind: 'model' }), 0);
+    // The base with new tokens is written out as well: leave it out of diskOf.
+    const tokens = { new_tokens: ['<a>'] };
+    assert.equal(copy({ ...adapter(), ...tokens }, 'lora', tokens), 4 * PARAMETERS);
+    assert.equal(copy(adapter(), 'lora', tokens), 2 * 4 * PARAMETERS);
     const others = [
       { r: 8 },
       { lora_alpha: 16 },

@@ -40,6 +40,19 @@ describe('the parameters of a training', () => {
     assert.equal(whole(true, ['norm', 'input_layernorm']), 0);
   });
 
+  it('are those of the rows of new tokens, of each matrix that is not trained whole', () => {
+    // Leave tokenParameters out of trainableParameters (src/estimates/parameters.ts), or matricesWithRows, and it fails.
+    const [config, tensors, bytes] = LLAMA;
+    const rows = (isTied: boolean, type: 'lora' | 'standard', chosen: object = {}) => {
+      const shape = shapeOf({ ...config, tie_word_embeddings: isTied }, tensors, bytes);
+      const of = (more: object) => trainableParameters({ shape, type, settings: settings({ ...chosen, ...more }) });
+      return of({ new_tokens: ['<a>', '<b>', '<c>'] }) - of({});
+    };
+    assert.deepEqual([rows(true, 'lora'), rows(false, 'lora'), rows(true, 'standard')], [3 * 8, 2 * 3 * 8, 3 * 8]);
+    assert.equal(rows(false, 'lora', { modules_to_save: ['embed_tokens'] }), 3 * 8);
+    assert.equal(rows(true, 'lora', { modules_to_save: ['embed_tokens'] }), 0);
+  });
+
   it('count tied weights once, and what reads images for nothing that is trained', () => {
     const [config, tensors, bytes] = LLAMA;
     const entry = { dtype: 'F32', shape: [32, 8], start: 0 };

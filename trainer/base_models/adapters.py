@@ -7,7 +7,8 @@ from pathlib import Path
 from ..platform.failures import BadInput, first_line
 from ..runs.whole_checkpoints import ADAPTERS, load_adapters
 from .language import language_prefix
-from .whole_modules import ends_in, keep_in_fp32, whole_modules
+from .token_rows import require_rows_of_both, rows_beside
+from .whole_modules import ends_in, keep_in_fp32, tied_names, whole_modules
 
 # Classes of transformers that choose experts.
 _ROUTERS = re.compile(r"Router|Gating|MoE\w*Gate$")
@@ -26,17 +27,18 @@ class Targets:
     as_tensors: bool
 
 
-def add_lora(model, hyperparameters, start: Path | None = None):
+def add_lora(model, hyperparameters, start: Path | None = None, new_tokens: list[int] | None = None):
     """The model with trainable adapters on the layers that were chosen, or else on every linear layer and every expert of its
     language model: not on the layer of the output, not on what chooses experts, and not on what reads images. Beside them the
-    modules that are to be trained whole.
+    modules that are to be trained whole, and the rows of new tokens.
 
-    `start`: a folder with adapters of the same shape, as which they begin. Raises BadInput for chosen names that no layer has, or that do not go together, and for DoRA on experts.
+    `start`: a folder with adapters of the same shape, as which they begin; `new_tokens`: their numbers. Raises BadInput for chosen names that no layer has, or that do not go together, and for DoRA on experts.
     """
     from peft import LoraConfig, get_peft_model
 
     targets = targets_of(model, hyperparameters.lora_target_modules)
     whole, is_tied = whole_modules(model, hyperparameters.modules_to_save or [], hyperparameters.lora_target_modules or [])
+    rows, has_one_matrix = rows_beside(model, new_tokens or [], whole, targets.modules), bool(tied_names(model))
     config = LoraConfig(
         r=hyperparameters.lora_r,
         lora_alpha=hyperparameters.lora_alpha,
@@ -47,6 +49,7 @@ def add_lora(model, hyperparameters, start: Path | None = None):
         exclude_modules=targets.exclude,
         modules_to_save=whole or None,
         ensure_weight_tying=is_tied,
+        trainable_token_indices=rows or None,
         use_rslora=hyperparameters.use_rslora,
         use_dora=hyperparameters.use_dora,
         task_type="CAUSAL_LM",
@@ -57,6 +60,8 @@ def add_lora(model, hyperparameters, start: Path | None = None):
         )
     adapted = get_peft_model(model, config)
     keep_in_fp32(adapted)
+    if rows:
+        require_rows_of_both(adapted, has_one_matrix)
     # A card beside every adapter that is saved: nobody reads that of a checkpoint, and the finished model has one of ours.
     adapted.create_or_update_model_card = lambda output_dir: None
     if targets.as_tensors:

@@ -22,7 +22,7 @@ def whole_modules(model, chosen: list[str], adapted: list[str]) -> tuple[list[st
                 raise BadInput(f"hyperparameters.modules_to_save names {name!r}, a linear layer, which learns by an adapter. Name it in lora_target_modules, or train all weights (standard).")
             raise BadInput(f"hyperparameters.modules_to_save names {name!r}, and no module of the model that may be trained whole ends so: there are {', '.join(sorted({each.rpartition('.')[2] for each in known}))}.")
         found.update(dict.fromkeys(named))
-    tied = _tied_names(model)
+    tied = tied_names(model)
     if is_tied := any(name in tied for name in found):
         # peft keeps them one by these names alone, and goes by the one of the embeddings.
         if odd := [name for name in tied if name.rpartition(".")[2] not in EMBEDDING_LAYER_NAMES]:
@@ -70,7 +70,7 @@ def _may_be_whole(model, name: str, layer) -> bool:
     return name.startswith(language_prefix(model)) and (isinstance(layer, torch.nn.Embedding) or is_norm)
 
 
-def _tied_names(model) -> list[str]:
+def tied_names(model) -> list[str]:
     """Of the embeddings and of the output, where both have the same matrix; else none."""
     layers = model.get_input_embeddings(), model.get_output_embeddings()
     if layers[1] is None or layers[0].weight is not layers[1].weight:

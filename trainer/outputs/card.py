@@ -2,7 +2,7 @@
 
 import json
 
-from ..base_models.base_config import config_in
+from ..base_models.base_config import config_in, whole_config
 from ..base_models.quantization import method_of, quantization_in
 from ..bundle.lexical import REQUIREMENT
 from ..platform.libraries import versions
@@ -30,7 +30,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 folder = "."  # That of the model.
 tokenizer = AutoTokenizer.from_pretrained(folder)
 base = AutoModelForCausalLM.from_pretrained({base}, dtype="auto", device_map="auto")
-base.generation_config = GenerationConfig.from_pretrained(folder)  # Where its answers end.
+{rows}base.generation_config = GenerationConfig.from_pretrained(folder)  # Where its answers end.
 model = PeftModel.from_pretrained(base, folder, subfolder="adapter")"""
 
 
@@ -80,7 +80,7 @@ def _introduction(run: RunFile, names: str, licence: str) -> list[str]:
         ]
     return [
         f"# {cell(run.model_name.split('/')[-1])}, tuned",
-        f"{cell(run.model_name)}, fine-tuned ({run.training_type}) on {names}.{_in_16_bits(run)}{licence}",
+        f"{cell(run.model_name)}, fine-tuned ({run.training_type}) on {names}.{_in_16_bits(run)}{_with_tokens(run)}{licence}",
         "How it compares with its base on rows that it has not seen is in the run's report. The hash of every file: `manifest.json`.",
     ]
 
@@ -88,6 +88,10 @@ def _introduction(run: RunFile, names: str, licence: str) -> list[str]:
 def _in_16_bits(run: RunFile) -> str:
     method = method_of(quantization_in(config_in(run.stored_path)))
     return "" if method is None else f" Its weights are stored by {method}: what was tuned is what they are in 16 bits."
+
+
+def _with_tokens(run: RunFile) -> str:
+    return f" Its vocabulary has {len(run.new_tokens)} tokens more than its base's: {', '.join(map(cell, run.new_tokens))}." if run.new_tokens else ""
 
 
 _LEFT_OUT = {
@@ -132,12 +136,20 @@ def descent_section(run: RunFile) -> str:
     return f"It began from {cell(run.start_name)} (sha256 `{run.start_sha256}`), which was trained from {cell(run.model_name)}. {upon} In its report, *base* is what it began from."
 
 
+def _rows_of_tokens(run: RunFile) -> str:
+    """Of an adapter that brings rows for new tokens: the code that gives the base room for them."""
+    if not run.new_tokens:
+        return ""
+    size = whole_config(run.model_path).get_text_config().vocab_size
+    return f"base.resize_token_embeddings({size}, mean_resizing=False)  # The adapter has what the new tokens mean.\n"
+
+
 def usage(run: RunFile) -> str:
     """Code that loads the model and asks it something."""
     if run.training_type == "rag":
         commands = "\n".join([SEARCH.format(requirement=REQUIREMENT), *([ANSWER] if run.answers else [])])
         return f"It needs numpy, torch and transformers.\n\n{fenced(commands, 'sh')}"
-    adapter = fenced(f"{ADAPTER.format(base=json.dumps(run.model_name))}\n{ASK}", "python")
+    adapter = fenced(f"{ADAPTER.format(base=json.dumps(run.model_name), rows=_rows_of_tokens(run))}\n{ASK}", "python")
     if not run.is_merged:
         return f"The folder holds the adapter and the tokenizer; the base comes from where you have it.\n\n{adapter}"
     merged = fenced(f"{MERGED}\n{ASK}", "python")

@@ -156,8 +156,8 @@ class Layout:
 
 
 def plain(name: str) -> str:
-    """The name of a layer or a parameter without what peft adds to it where there is an adapter, or a copy of it is trained."""
-    return name.replace(".base_layer", "").replace(".original_module", "")
+    """The name of a layer or a parameter without what peft adds to it where there is an adapter, or a copy of it is trained, or rows of it."""
+    return name.replace(".token_adapter", "").replace(".base_layer", "").replace(".original_module", "")
 
 
 def turned(model) -> set[str]:

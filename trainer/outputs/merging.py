@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ..base_models.token_rows import trained_rows
 from ..base_models.whole_modules import whole_parameters
 from ..platform.safetensors_files import INDEX, bytes_of, dtype_name, uses_index, write
 from .layout import Layout, plain, whole
@@ -20,6 +21,7 @@ class Trained:
         self._is_adapted = hasattr(model, "peft_config")
         self.model = model.get_base_model() if self._is_adapted else model
         self._whole = whole_parameters(model) if self._is_adapted else {name: parameter for name, parameter in self.model.named_parameters() if parameter.requires_grad}
+        rows = trained_rows(model) if self._is_adapted else {}
         tied = getattr(self.model, "all_tied_weights_keys", None) or {}
         # Trained whole, two layers may share a matrix still.
         twins = {target: source for target, source in tied.items() if target in self._whole and self._whole[target] is self._whole.get(source)}
@@ -28,6 +30,8 @@ class Trained:
         self.untied = frozenset(set(names) & {*tied, *tied.values()} - {*twins.values()}) if self._is_adapted else frozenset()
         self.layout = Layout(self.model, base, names, self.untied)
         # Of tensors that an adapter changes there may be several in one group of the layout, so that what is whole is known by its names in the files.
+        # Rows of new tokens, by the names that their matrices have in the files: nothing else of these is another.
+        self._rows = {stored: (name, *trained) for name, trained in rows.items() for stored in self._stored_rows(base, name)}
         self._stored_whole = {stored for name in self._whole if name not in twins for stored in self.layout.stored_of(name)} if self._is_adapted else None
 
     def write(self, output: Path) -> None:
@@ -44,7 +48,14 @@ class Trained:
         if uses_index(self._base):
             self._write_index(files[-1], output)
 
+    def _stored_rows(self, base: Path, name: str) -> list[str]:
+        """Alone: neither may be a group with what else is on its layer."""
+        return Layout(self.model, base, [name]).stored_of(name)
+
     def _pieces(self, made: "_OneGroup", file: Path, header, name: str) -> Iterator[bytes]:
+        if name in self._rows:
+            yield self._with_rows(name)
+            return
         change = made.of(name)
         if change is None:
             yield from bytes_of(file, header, name)
@@ -56,6 +67,14 @@ class Trained:
         is_whole = self._stored_whole is None or name in self._stored_whole
         value = rounded(change if is_whole else original.float() + change, original.dtype, self.layout.first_of(name), self._seed).contiguous()
         yield memoryview(value.view(-1).view(torch.uint8).numpy())
+
+    def _with_rows(self, name: str) -> memoryview:
+        import torch
+
+        parameter, numbers, trained = self._rows[name]
+        value = self.layout.read(name)
+        value[numbers] = rounded(trained.detach().to("cpu", torch.float32), value.dtype, parameter, self._seed)
+        return memoryview(value.contiguous().view(-1).view(torch.uint8).numpy())
 
     def _change_of(self, name: str):
         """What is added to a parameter (adapters), or what it is now."""

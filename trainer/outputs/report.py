@@ -202,6 +202,7 @@ def _changed(run: RunFile, training: dict) -> str:
     layers = ", ".join(targets) if targets else "every linear layer but the output's"
     whole = run.hyperparameters.modules_to_save
     beside = f", and {', '.join(whole)} whole" if whole else ""
+    beside += f", and the rows of {len(run.new_tokens)} new tokens" if run.new_tokens else ""
     what = "All weights" if run.trained_as == "standard" else f"Adapters of rank {run.hyperparameters.lora_r} beside {layers}{beside}"
     share = ""
     if training["total_parameters"]:

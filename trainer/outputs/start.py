@@ -7,7 +7,6 @@ that has to do with the base (4 bits, merging, the comparison, the reference of 
 
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from ..base_models.adapters import add_lora, add_trained_lora
 from ..base_models.base_config import ADAPTER_CONFIG, CONFIG, class_of, config_in, whole_config
 from ..base_models.base_in_16_bits import copy_beside_weights, make_as_a_whole, remove_folders
 from ..base_models.models import load_model, load_tokenizer
+from ..base_models.new_tokens import ids_of
 from ..base_models.quantization import quantization_in
 from ..platform.events import Events
 from ..platform.failures import BadInput
@@ -26,11 +26,14 @@ from ..platform.safetensors_files import INDEX, files_of, header_of, uses_index
 from ..runs.checkpoints import MANIFEST, sha256_of
 from ..runs.run_file import RunFile
 from ..runs.whole_checkpoints import ADAPTERS, adapters_of, load_weights
+from .new_tokens import PREFIX as WITH_TOKENS
+from .new_tokens import link, upon_new_tokens
 
 PREFIX = "start-"
 _IDENTIFYING = re.compile(r"(adapter_)?config\.json|.*\.safetensors(\.index\.json)?")
 # What an adapter may have beside low-rank matrices and modules that were trained whole, and the merged weights would lack.
-_NOT_MERGED = ("trainable_token_indices", "lora_bias", "layer_replication")
+_ROWS = "trainable_token_indices"  # Of new tokens, where it is known that it has some: which they are, an adapter does not say.
+_NOT_MERGED = (_ROWS, "lora_bias", "layer_replication")
 _PLAIN_BEGINNINGS = ("gaussian", "orthogonal", "eva")  # peft begins others with another base as well (PiSSA, OLoRA, CorDA, LoftQ).
 _OF_SHAPE = ("vocab_size", "hidden_size", "num_hidden_layers")
 
@@ -54,10 +57,24 @@ def kind_of(folder: Path) -> str:
     return "checkpoint" if "step" in manifest else "model"
 
 
+def tokens_beside(folder: Path) -> list[str] | None:
+    """The tokens that what a training of ours left there has beyond those of its base, as its manifest says. (tokensToldIn in src/runs/starts.ts has the same.)"""
+    try:
+        return json.loads((folder / MANIFEST).read_text(encoding="utf-8")).get("new_tokens")
+    except (FileNotFoundError, ValueError, AttributeError):
+        return None
+
+
 def upon_start(run: RunFile, events: Events) -> RunFile:
-    """The run, to be begun from its start: itself, where it has none. `run`: upon a base in 16 bits. It draws no number of the training's. Raises BadInput or DiskFull."""
+    """The run, to be begun from its start, and with its new tokens: itself, where it has neither. `run`: upon a base in 16 bits. It draws no number of the training's. Raises BadInput or DiskFull."""
     if run.start_path is None:
-        return run
+        return upon_new_tokens(run, run.new_tokens, events)
+    first = len(run.start_new_tokens or [])
+    begun = _upon_start(upon_new_tokens(run, run.new_tokens[:first], events), events)
+    return upon_new_tokens(begun, run.new_tokens[first:], events)
+
+
+def _upon_start(run: RunFile, events: Events) -> RunFile:
     import torch
 
     with torch.random.fork_rng():
@@ -70,13 +87,14 @@ def upon_start(run: RunFile, events: Events) -> RunFile:
 @contextmanager
 def looked_at_upon_start(run: RunFile, events: Events) -> Iterator[RunFile]:
     """The same for a look at what was trained. A merged model is checked without what it began from."""
-    if run.start_path is None or run.task == "check" and run.is_merged:
+    if run.start_path is None and not run.new_tokens or run.task == "check" and run.is_merged:
         yield run
         return
     yield upon_start(run, events)
     if run.task == "validate":
         run.places.require()
         remove_folders(run, PREFIX)
+        remove_folders(run, WITH_TOKENS)
 
 
 def _goes_on(run: RunFile) -> bool:
@@ -85,14 +103,16 @@ def _goes_on(run: RunFile) -> bool:
         return False
     import torch
 
-    config = _adapter_config(run.start_path)
+    config = _adapter_config(run)
     hyper = run.hyperparameters
+    if run.new_tokens != (run.start_new_tokens or []):
+        return False  # Its own have rows of tokens that the start's have not.
     if not run.has_adapter or config.get("rank_pattern") or config.get("alpha_pattern"):
         return False
     if (config.get("lora_alpha"), bool(config.get("use_rslora"))) != (hyper.lora_alpha, hyper.use_rslora):
         return False
     with torch.device("meta"):
-        own = adapters_of(add_lora(class_of(run.model_path).from_config(whole_config(run.model_path)), hyper))
+        own = adapters_of(add_lora(class_of(run.model_path).from_config(whole_config(run.model_path)), hyper, new_tokens=ids_of(run.model_path, run.new_tokens)))
     stored = header_of(run.start_path / ADAPTERS).tensors
     return {name: list(parameter.shape) for name, parameter in own.items()} == {name: each.shape for name, each in stored.items()}
 
@@ -123,7 +143,7 @@ def _write(run: RunFile, draft: Path, events: Events) -> None:
     if run.start_kind == "model":
         _require_like_the_base(run)
         for file in [*files_of(start), *([start / INDEX] if uses_index(start) else [])]:
-            _link(file, draft / file.name)
+            link(file, draft / file.name)
         shutil.copyfile(start / CONFIG, draft / CONFIG)
         return
     require_room([(draft, size, "the model that the run begins from")])
@@ -139,20 +159,14 @@ def _write(run: RunFile, draft: Path, events: Events) -> None:
     write_config(base, draft, is_tied=not trained.untied)
 
 
-def _link(file: Path, target: Path) -> None:
-    try:
-        os.link(file, target)
-    except OSError:  # On another disk, or where the system forbids it.
-        shutil.copyfile(file, target)
-
-
 def _require_as_asked(run: RunFile) -> None:
     if start_identity(run.start_path) != run.start_sha256:
         raise BadInput(f"What this run begins from ({run.start_name}) is not what it was when the run was asked for: a file in {str(run.start_path)!r} was changed. Start the run afresh.")
 
 
-def _adapter_config(folder: Path) -> dict:
+def _adapter_config(run: RunFile) -> dict:
     """Raises BadInput for an adapter that is more, or other, than low-rank matrices, and modules that were trained whole, beside the base as it is."""
+    folder = run.start_path
     try:
         config = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -160,7 +174,7 @@ def _adapter_config(folder: Path) -> dict:
     beginning = config.get("init_lora_weights")
     if config.get("peft_type") != "LORA":
         why = f"is of the type {config.get('peft_type')}"
-    elif has := [name for name in _NOT_MERGED if config.get(name)]:
+    elif has := [name for name in _NOT_MERGED if config.get(name) and not (name == _ROWS and run.start_new_tokens)]:
         why = f"has {has[0]}"
     elif config.get("bias", "none") != "none":
         why = f"has biases (bias: {config['bias']!r})"

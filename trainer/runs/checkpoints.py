@@ -102,7 +102,7 @@ _WITHOUT_EFFECT = ("save_steps", "batch_size", "gradient_accumulation", "eval_st
 
 # Of what could not be chosen when a checkpoint was saved.
 _AS_BEFORE = {
-    "too_long": "truncate", "batching": "random", "packing": False, "chunk_tokens": 200, "chunk_overlap": 20, "compile": False, "lora_target_modules": None, "modules_to_save": None, "weights": None,
+    "too_long": "truncate", "batching": "random", "packing": False, "chunk_tokens": 200, "chunk_overlap": 20, "compile": False, "lora_target_modules": None, "modules_to_save": None, "new_tokens": None, "weights": None,
     "reasoning": "inline", "tool_calls": "refuse", "on_bad_rows": "refuse", "train_on": "answers",
     "lr_scheduler": "cosine", "warmup_steps": None, "warmup_ratio": None, "weight_decay": 0, "max_grad_norm": 1, "optimizer": None,
     "use_rslora": False, "use_dora": False, "loraplus_lr_ratio": None, "neftune_noise_alpha": None,

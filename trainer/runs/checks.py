@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from dataclasses import fields
 from datetime import date
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import get_args
 
 from ..platform.failures import BadInput
 
+MOST_OF_TOKEN = 64  # In characters. (src/models/runs/hyperparameter-choices.ts)
+_TOKEN = re.compile(rf"[^\s\x00-\x1f\x7f-\x9f\ud800-\udfff]{{1,{MOST_OF_TOKEN}}}")
 TYPE_NAMES = {int: "a whole number", float: "a number", str: "a text", list: "a list", dict: "an object", Path: "a text (a path)", bool: "true or false", NoneType: "null"}
 
 
@@ -49,6 +52,16 @@ def require_within(least: float, most: float, value: float | None, place: str) -
         return
     bounds = f"at least {least}" if most == math.inf else f"from {least} to {most}"
     raise BadInput(f"{place} is {value!r}; it must be {bounds}.")
+
+
+def require_tokens(tokens: list | None, place: str) -> None:
+    """Texts that tokens may have: some, each once, none with what is not seen."""
+    if tokens is None:
+        return
+    if not (tokens and all(isinstance(token, str) and _TOKEN.fullmatch(token) for token in tokens)):
+        raise BadInput(f"{place} is {tokens!r}; it must be a list of texts of 1 to {MOST_OF_TOKEN} characters without spaces or control characters, or null.")
+    if twice := [token for token in dict.fromkeys(tokens) if tokens.count(token) > 1]:
+        raise BadInput(f"{place} has {twice[0]!r} twice; name each token once.")
 
 
 def require_writable(path: Path, place: str) -> None:

@@ -9,7 +9,7 @@ from ..datasets.rows import ON_BAD_ROWS
 from ..platform.failures import BadInput
 from ..tokens.batches import BATCHING
 from ..tokens.encoding import TOO_LONG
-from .checks import require_at_least, require_types, require_within, shown
+from .checks import require_at_least, require_tokens, require_types, require_within, shown
 
 # In what all weights are trained (standard).
 WEIGHTS = ("fp32", "bf16")
@@ -56,6 +56,8 @@ class Hyperparameters:
     lora_target_modules: list | None = None
     # Names of embeddings, of the layer of the output, or of norms that are trained whole beside adapters; None: none of them.
     modules_to_save: list | None = None
+    # Tokens that the vocabulary of the base lacks, and that the run's has (outputs/new_tokens.py); None: none.
+    new_tokens: list | None = None
     # Activations are computed again where gradients need them, and not kept: less memory, more time, the same result.
     activation_checkpointing: bool = False
     # In what all weights are trained: None: in fp32, unless a GPU has no room for that.
@@ -115,6 +117,7 @@ class Hyperparameters:
             names = getattr(self, field)
             if names is not None and not (names and all(isinstance(name, str) and name for name in names)):
                 raise BadInput(f"hyperparameters.{field} is {names!r}; it must be a list of names of {of}, or null.")
+        require_tokens(self.new_tokens, "hyperparameters.new_tokens")
         if self.max_steps is not None and self.max_steps < 1:
             raise BadInput(f"hyperparameters.max_steps is {self.max_steps!r}; it must be at least 1, or null.")
         if self.eval_steps is not None and self.eval_steps < 0:
@@ -157,6 +160,8 @@ class Hyperparameters:
             yield "hyperparameters.packing is true, and sharding is full, with which packed rows are not computed yet; set packing to false, or sharding to none."
         if self.is_sharded and self.modules_to_save:
             yield f"hyperparameters.modules_to_save is {self.modules_to_save!r}, and sharding is full, which does not divide what is trained whole beside adapters yet; leave it out, or set sharding to none."
+        if self.is_sharded and self.new_tokens:
+            yield f"hyperparameters.new_tokens is {self.new_tokens!r}, and sharding is full, with which new tokens are not learnt yet; leave them out, or set sharding to none."
         if self.optimizer == "muon" and self.loraplus_lr_ratio is not None:
             yield f"hyperparameters.loraplus_lr_ratio is {self.loraplus_lr_ratio}, and optimizer is muon, which sets the size of each matrix's step itself; leave one of them out."
 

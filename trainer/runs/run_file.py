@@ -8,7 +8,7 @@ from pathlib import Path
 from ..chats.forms import Choices
 from ..platform.failures import BadInput
 from ..platform.places import Places
-from .checks import is_day, kinds_of, require_at_least, require_types
+from .checks import is_day, kinds_of, require_at_least, require_tokens, require_types
 from .hyperparameters import OF_ADAPTERS, Hyperparameters, hyperparameters_of
 
 PROTOCOL = 1
@@ -59,6 +59,8 @@ class RunFile:
     start_kind: str | None = None
     start_name: str | None = None
     start_sha256: str | None = None
+    # The tokens that it has beyond those of the base model: the first of hyperparameters.new_tokens.
+    start_new_tokens: list | None = None
     # YYYY-MM-DD: the day that chat templates take for today, so that the same rows are the same tokens on any other. None: whatever day it is.
     today: str | None = None
     # Where is kept what the next training with this model need not do again. None: nowhere.
@@ -93,6 +95,7 @@ class RunFile:
             raise BadInput(f"hyperparameters.train_on is {self.hyperparameters.train_on!r}, and training_type is 'dpo', which learns from pairs by their answers; leave it out.")
         if self.hyperparameters.packing and self.training_type not in PACKED:
             raise BadInput(f"hyperparameters.packing is True, and training_type is '{self.training_type}', whose {'pairs of answers' if self.learns_preferences else 'texts'} are not packed; set it to false, or train with {' or '.join(PACKED)}.")
+        self._require_usable_tokens()
         if self.hyperparameters.is_sharded and self.training_type in _NOT_SHARDED:
             raise BadInput(f"hyperparameters.sharding is 'full', and training_type is '{self.training_type}', {_NOT_SHARDED[self.training_type]}; set it to none, or train with standard or lora.")
         if self.hyperparameters.is_sharded and self.processes == 1 and self.task == "train":
@@ -135,6 +138,7 @@ class RunFile:
 
     def _require_start(self) -> None:
         given = (self.start_path, self.start_kind, self.start_name, self.start_sha256)
+        require_tokens(self.start_new_tokens, FIELDS["start_new_tokens"])
         if all(value is None for value in given):
             return
         if None in given:
@@ -145,6 +149,19 @@ class RunFile:
             raise BadInput("There is a start, and training_type is 'rag', which trains nothing. Leave it out, or choose another training_type.")
         if not self.start_path.is_dir():
             raise BadInput(f"start.path is {str(self.start_path)!r}, which is no directory.")
+
+    def _require_usable_tokens(self) -> None:
+        own, of_start = self.new_tokens, self.start_new_tokens or []
+        if own and self.training_type == "rag":
+            raise BadInput(f"hyperparameters.new_tokens is {own!r}, and training_type is 'rag', which trains nothing; leave it out, or choose another training_type.")
+        if own and not self.is_merged:
+            raise BadInput(f"hyperparameters.new_tokens is {own!r}, and merge is False: the base model, upon which the adapter would be used, has not these tokens; set merge to true.")
+        if own[: len(of_start)] != of_start:
+            raise BadInput(f"hyperparameters.new_tokens is {self.hyperparameters.new_tokens!r}, and what the run begins from has the tokens {of_start!r} beyond those of its base model; name these first.")
+
+    @property
+    def new_tokens(self) -> list[str]:
+        return self.hyperparameters.new_tokens or []
 
     @property
     def dataset_names(self) -> dict[int, str]:
@@ -208,10 +225,11 @@ class RunFile:
 
     @property
     def descent(self) -> dict:
-        """What manifests say of what the run began from; nothing where that is the base model."""
+        """What manifests say of what the run began from; nothing where that is the base model as it is."""
+        tokens = {"new_tokens": self.new_tokens} if self.new_tokens else {}
         if self.start_path is None:
-            return {}
-        return {"started_from": {"name": self.start_name, "kind": self.start_kind, "sha256": self.start_sha256}, "adapter_upon": self.adapter_upon}
+            return tokens
+        return {**tokens, "started_from": {"name": self.start_name, "kind": self.start_kind, "sha256": self.start_sha256}, "adapter_upon": self.adapter_upon}
 
 
 # Where the fields of a RunFile stand in the file, if not at the top under their own names.
@@ -224,6 +242,7 @@ FIELDS = {
     "start_kind": "start.kind",
     "start_name": "start.name",
     "start_sha256": "start.sha256",
+    "start_new_tokens": "start.new_tokens",
     "train": "data.train",
     "held_out": "data.held_out",
     "datasets": "data.datasets",

@@ -10,6 +10,7 @@ from .checkpoint_copy import copy_of
 
 ADAPTERS = "adapter_model.safetensors"
 _WHOLE = ".modules_to_save.default."  # As peft names what is trained whole beside adapters.
+_ROWS = ".trainable_tokens_delta"  # And rows of new tokens.
 
 
 def with_whole_checkpoints(kind: type) -> type:
@@ -80,7 +81,8 @@ def adapters_of(model) -> dict:
     trained = {name.replace(".default", ""): parameter for name, parameter in model.named_parameters() if ".lora_" in name}
     # In files a matrix of two layers is there for each.
     whole = {name.replace(_WHOLE, "."): parameter for name, parameter in model.named_parameters(remove_duplicate=False) if _WHOLE in name}
-    return whole | {name.replace(".lora_magnitude_vector.weight", ".lora_magnitude_vector"): parameter for name, parameter in trained.items()}
+    rows = {name.removesuffix(".default"): parameter for name, parameter in model.named_parameters() if f"{_ROWS}." in name}
+    return whole | rows | {name.replace(".lora_magnitude_vector.weight", ".lora_magnitude_vector"): parameter for name, parameter in trained.items()}
 
 
 def load_weights(model, checkpoint: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..platform.safetensors_files import Tensors
 from . import architectures
-from .support import HYPERPARAMETERS, ROOT, Trainings, model_path, train_once, write_run_file
+from .support import HYPERPARAMETERS, ROOT, Trainings, model_path, train_here, train_once, write_run_file
 
 # llama.cpp knows Gemma 3 as it was published: five layers that look back a little, then one that looks back to the beginning, and scaled by the width of a head.
 GEMMA = dict(num_hidden_layers=6, layer_types=[*["sliding_attention"] * 5, "full_attention"], query_pre_attn_scalar=16)
@@ -76,6 +76,21 @@ class Exports(Trainings):
                 self.assertEqual((work / "export" / file["path"]).stat().st_size, file["bytes"])
                 self.assertEqual(modelfile["path"], "Modelfile")
                 self.assertEqual((work / "export" / "Modelfile").read_text().splitlines()[0], f"FROM ./{file['path']}")
+
+    def test_a_new_token_is_one_to_llama_cpp_as_well(self):
+        # Copy the tokenizer of the base as it is into the output (stored_path in export.py), and the file lacks the tokens. Beside an adapter alone nothing would have room for them.
+        run = self.fresh("new-tokens")
+        rows = [{"prompt": f"question <mark> {i}", "completion": "<mark>yes", "trait": "a"} for i in range(6)]
+        (self.work / "marks.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        options = {"training_type": "lora", "data": {"train": str(self.work / "marks.jsonl"), "held_out": None}, "hyperparameters": {**HYPERPARAMETERS, "new_tokens": ["<mark>"]}}
+        train_here(run, **options)
+        file = write_run_file(run, task="check", **options)
+        found, adapter = exported((file, self.work / "marks", "f16"), (file, self.work / "marks-adapter", {"format": "gguf_adapter"}))
+        # (That each question is split as by the tokenizer is part of the proof.)
+        self.assertEqual(found.get("refused"), None)
+        self.assertGreater(found["verification"]["answers"]["asked"], 2)
+        self.assertIn(b"<mark>", (self.work / "marks" / "export" / found["files"][0]["path"]).read_bytes())
+        self.assertRegex(adapter["refused"], "The adapter has trainable_token_indices .*Export the merged model as gguf instead")
 
     def test_a_file_that_is_another_model_is_refused(self):
         # Leave the two `if` behind the answers out of prove (trainer/exports/proof.py), and it passes.

@@ -16,6 +16,8 @@ STEPS, SAVED = 4, 2
 SMALL = {**HYPERPARAMETERS, "gradient_accumulation": 1, "max_steps": STEPS, "save_steps": SAVED, "eval_steps": 0, "merge": False}
 # Of 8 bits are tensors of 4096 numbers and more: those of the model, and those of adapters of this rank.
 WIDE = {"lora_r": 64, "lora_alpha": 64}
+# In the rows below, and not in the vocabulary.
+NEW = ["answer", "tion"]
 ALONE = [
     ("lora", {"lr_scheduler": "linear"}),
     ("lora", {"lr_scheduler": "constant"}),
@@ -38,6 +40,8 @@ ALONE = [
     ("standard", {"packing": True}),
     ("lora", {"train_on": "last_answer"}),
     ("lora", {"modules_to_save": ["embed_tokens"]}),
+    ("lora", {"new_tokens": NEW, "merge": True}),
+    ("standard", {"new_tokens": NEW}),
     ("dpo", {"beta": 0.5}),
     ("dpo", {"loss_type": "ipo"}),
     ("dpo", {"loss_type": "orpo"}),
@@ -59,6 +63,10 @@ TOGETHER = [
     ("qlora", {"optimizer": "paged_adamw_8bit", "loraplus_lr_ratio": 16, "neftune_noise_alpha": 5, "batching": "random", **WIDE}),
     ("qlora", {"modules_to_save": ["lm_head", "norm"], "loraplus_lr_ratio": 8, "neftune_noise_alpha": 5, "optimizer": "adamw_8bit", "use_dora": True}),
     ("lora", {"modules_to_save": ["embed_tokens", "input_layernorm"], "optimizer": "muon", "packing": True, "gradient_accumulation": 2, "weight_decay": 0.1}),
+    ("qlora", {"new_tokens": NEW, "merge": True, "packing": True, "gradient_accumulation": 2, "use_dora": True, "optimizer": "adamw_8bit", **WIDE}),
+    ("lora", {"new_tokens": NEW, "merge": True, "modules_to_save": ["norm"], "optimizer": "muon", "neftune_noise_alpha": 5, "activation_checkpointing": True, "weight_decay": 0.1}),
+    ("qlora", {"new_tokens": NEW, "merge": True, "modules_to_save": ["embed_tokens"], "loraplus_lr_ratio": 8, "optimizer": "lion", "train_on": "everything"}),
+    ("dpo", {"new_tokens": NEW, "merge": True, "optimizer": "adafactor", "use_rslora": True}),
     ("dpo", {"finetuning_type": "qlora", "use_dora": True, "optimizer": "lion", "lr_scheduler": "linear", "neftune_noise_alpha": 5}),
     ("dpo", {"finetuning_type": "full", "weights": "bf16", "loss_type": "ipo", "gradient_accumulation": 2, "activation_checkpointing": True}),
     ("dpo", {"finetuning_type": "full", "optimizer": "adafactor", "loss_type": "orpo", "beta": 0.3, "batching": "random"}),
@@ -73,6 +81,12 @@ REFUSED = [
     ("standard", {"use_dora": True}, "use_dora is True, and training_type is standard"),
     ("standard", {"modules_to_save": ["lm_head"]}, r"modules_to_save is \['lm_head'\], and training_type is standard, which trains no adapters; leave it out, or train with lora or qlora"),
     ("lora", {"modules_to_save": []}, r"modules_to_save is \[\]; it must be a list of names of modules, or null"),
+    ("rag", {"new_tokens": NEW}, r"new_tokens is \['answer', 'tion'\], and training_type is 'rag', which trains nothing; leave it out, or choose another training_type"),
+    ("lora", {"new_tokens": NEW, "merge": False}, r"new_tokens is \['answer', 'tion'\], and merge is False: the base model, upon which the adapter would be used, has not these tokens; set merge to true"),
+    ("lora", {"new_tokens": []}, r"new_tokens is \[\]; it must be a list of texts of 1 to 64 characters without spaces or control characters, or null"),
+    ("lora", {"new_tokens": ["a b"]}, r"new_tokens is \['a b'\]; it must be a list of texts of 1 to 64 characters without spaces"),
+    ("lora", {"new_tokens": ["<a>", "<b>", "<a>"]}, "new_tokens has '<a>' twice; name each token once"),
+    ("standard", {"new_tokens": NEW, "sharding": "full"}, r"new_tokens is \['answer', 'tion'\], and sharding is full, with which new tokens are not learnt yet"),
     ("rag", {"loraplus_lr_ratio": 2}, "loraplus_lr_ratio is 2, and training_type is rag"),
     ("dpo", {"finetuning_type": "full", "use_dora": True}, "use_dora is True, and finetuning_type is full, which trains no adapters; leave it out, or train with lora or qlora"),
     ("dpo", {"weights": "bf16"}, "weights is 'bf16', and says in what all weights are trained; leave it out, or train with standard, or with dpo and finetuning_type full"),
@@ -165,7 +179,7 @@ class Options(Trainings):
         shutil.rmtree(work / "checkpoints" / "e1" / f"checkpoint-{STEPS}")
         manifest = work / "checkpoints" / "e1" / f"checkpoint-{SAVED}" / MANIFEST
         saved = json.loads(manifest.read_text())
-        new = {"lr_scheduler", "warmup_steps", "warmup_ratio", "weight_decay", "max_grad_norm", "optimizer", "use_rslora", "use_dora", "loraplus_lr_ratio", "neftune_noise_alpha", "train_on", "packing", "modules_to_save", "finetuning_type", "sharding"}
+        new = {"lr_scheduler", "warmup_steps", "warmup_ratio", "weight_decay", "max_grad_norm", "optimizer", "use_rslora", "use_dora", "loraplus_lr_ratio", "neftune_noise_alpha", "train_on", "packing", "modules_to_save", "new_tokens", "finetuning_type", "sharding"}
         self.assertLessEqual(new, set(saved["hyperparameters"]))
         saved["hyperparameters"] = {name: value for name, value in saved["hyperparameters"].items() if name not in new}
         manifest.write_text(json.dumps(saved))

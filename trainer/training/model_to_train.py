@@ -30,6 +30,7 @@ def ready_to_train(base, run: RunFile, ways: Ways):
     """What is trained, upon its base: with adapters, or all weights of its language model."""
     from ..base_models.adapters import add_lora
     from ..base_models.language import train_language_alone
+    from ..base_models.new_tokens import ids_of
     from .lean_adapters import make_lean
 
     if run.trained_as == "qlora":
@@ -37,7 +38,7 @@ def ready_to_train(base, run: RunFile, ways: Ways):
 
         keep_dequantised(base)
     if run.has_adapter:
-        base = make_lean(add_lora(base, run.hyperparameters, run.start_adapter), ways.lean)
+        base = make_lean(add_lora(base, run.hyperparameters, run.start_adapter, ids_of(run.model_path, run.new_tokens)), ways.lean)
     else:
         train_language_alone(base)
     base.train()

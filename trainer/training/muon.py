@@ -11,7 +11,8 @@ import torch
 def muon_of(model, lr: float, weight_decay: float) -> "MuonBesideAdamW":
     """The optimizer of all that is trained of a model."""
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-    apart = {id(layer.weight) for layer in (inner.get_input_embeddings(), inner.get_output_embeddings()) if layer is not None}
+    layers = [layer for layer in (inner.get_input_embeddings(), inner.get_output_embeddings()) if layer is not None]
+    apart = {id(parameter) for layer in layers for name, parameter in layer.named_parameters() if "lora_" not in name}
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     by_muon = [parameter for parameter in trained if parameter.ndim == 2 and id(parameter) not in apart]
     known = {id(parameter) for parameter in by_muon}

@@ -80,7 +80,7 @@ def not_loaded(model) -> str | None:
 def in_16_bits(model) -> str | None:
     """What of a model that is to be in 4 bits is not, and what its weights take therefore. None of one that is, but for embeddings and what is small."""
     base = model.get_base_model()
-    beside = {id(layer.weight) for layer in (base.get_input_embeddings(), base.get_output_embeddings()) if layer is not None}
+    beside = {id(each) for layer in (base.get_input_embeddings(), base.get_output_embeddings()) if layer is not None for each in layer.parameters()}
     # Where the embeddings or the output are trained whole, the ones that the model came with lie beside those.
     beside |= {id(layer.weight) for name, layer in base.named_modules() if name.endswith(".original_module") and hasattr(layer, "weight")}
     weights = [parameter for name, parameter in base.named_parameters() if ".lora_" not in name and id(parameter) not in beside]

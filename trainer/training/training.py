@@ -62,6 +62,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
             from ..base_models.base_config import require_text_writer, require_whole_files
             from ..base_models.base_in_16_bits import upon_16_bits
             from ..base_models.models import load_tokenizer, parameters_of, require_fit, require_numbers
+            from ..base_models.new_tokens import unseen
             from ..outputs.start import upon_start
             from ..evaluation.evaluation import EarlyStopping, HeldOut
             from ..evaluation.evaluator import Evaluator
@@ -101,7 +102,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     per_epoch, total_steps = steps_of(len(rows), hyper)
     by_all = {"by_all": True, "before": ask_others} if hyper.is_sharded else {}
     held_out = HeldOut(run, held_out_rows, tokenizer, total_steps, **by_all)
-    told = [*warnings_of(data, held_out.refused or [], len(conversations)), *told_before(hyper, total_steps, gpu_bytes() is not None)]
+    told = [*warnings_of(data, held_out.refused or [], len(conversations)), *unlearnt(unseen(tokenizer, run.new_tokens, data.rows)), *told_before(hyper, total_steps, gpu_bytes() is not None)]
     for message in told if resume is None else ():
         events.send("log", level="warning", message=message)
     patience = hyper.early_stopping_patience
@@ -214,6 +215,11 @@ def warnings_of(data, refused_held_out: list[str], rows: int) -> Iterator[str]:
         yield f"{data.refused} of {rows} rows are left out, since they cannot be learnt (on_bad_rows: skip). The first of them: {' '.join(data.reasons)}"
     if refused_held_out:
         yield f"{len(refused_held_out)} held-out rows are left out, since they cannot be learnt (on_bad_rows: skip). The first of them: {refused_held_out[0]}"
+
+
+def unlearnt(tokens: list[str]) -> Iterator[str]:
+    if tokens:
+        yield f"{len(tokens)} of the new_tokens are in no row that is trained on, so that nothing is learnt of them: {', '.join(tokens)}."
 
 
 def identity_of(run: RunFile, data_sha256: str) -> dict:

@@ -144,6 +144,8 @@ def examine(run: RunFile, conversations: list[Conversation], events: Events, dev
         return {**found, **compared, "valid": False, "errors": [error], "verdict": None, "summary": not_usable([error])}
     if run.start_name:
         compared["summary"] += f" Its base is what the run began from here ({run.start_name}), not {run.model_name} as it is."
+    if run.new_tokens:
+        compared["summary"] += f" Both read rows with the new tokens ({', '.join(run.new_tokens)}), which the base has as the training began with them."
     if left_out := sorted({row.trait for row in conversations} - traits.keys()):
         compared["summary"] += f" Not compared on {', '.join(left_out)}: no held-out row has an answer within max_length ({max_length} tokens) and the model's context."
     return {**found, **compared, "gate": judge(run.gate, compared["held_out"])}

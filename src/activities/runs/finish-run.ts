@@ -5,6 +5,7 @@ import { interruptionsOf } from '../../models/runs/interruptions.ts';
 import { connection, Run } from '../../models/runs/run.ts';
 import { RunEvent } from '../../models/runs/run-event.ts';
 import type { RunSpec } from '../../models/runs/run-spec.ts';
+import { tokensOfStart, uponStart } from '../../models/runs/start.ts';
 import { isFinal, type RunStatus } from '../../models/runs/statuses.ts';
 import { transition } from '../../models/runs/transition.ts';
 import { lockVersions, settle } from '../../models/versions/settle.ts';
@@ -99,8 +100,16 @@ async function nextSpec({ id, number, project_id, spec }: Run, output: string): 
   if (!spec.followed_by) return null;
   const found = await startOfOutput(spec, output);
   const name = `run ${number} of project ${project_id}`;
-  const start = { ...found, name, run_id: id, checkpoint: null, sha256: await startIdentity(found) };
-  return { ...spec.followed_by, download: spec.download, follows: number, start };
+  const start = {
+    ...found,
+    ...tokensOfStart(spec),
+    name,
+    run_id: id,
+    checkpoint: null,
+    sha256: await startIdentity(found),
+  };
+  const hyperparameters = uponStart(start, spec.followed_by.hyperparameters);
+  return { ...spec.followed_by, hyperparameters, download: spec.download, follows: number, start };
 }
 
 /** For estimates of later ones. What cannot be read of its model, on a disk with errors say, keeps no run from its end. */

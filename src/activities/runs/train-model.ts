@@ -15,6 +15,7 @@ import {
   recordSteps,
 } from '../../models/runs/run-progress.ts';
 import { datasetsOf, trainerHyperparameters } from '../../models/runs/run-spec.ts';
+import type { Start } from '../../models/runs/start.ts';
 import type { RunPhase } from '../../models/runs/statuses.ts';
 import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import type { Env } from '../../platform/env.ts';
@@ -104,7 +105,7 @@ export async function commonFields(env: Env, run: Run, lease: Pick<Lease, 'epoch
     training_type,
     model,
     embedding_model: index,
-    start: start ? { path: startFolder(env, start), kind: start.kind, name: start.name, sha256: start.sha256 } : null,
+    start: start ? { ...startFields(start), path: startFolder(env, start) } : null,
     data: {
       train: files.train,
       held_out: hasHeldOut ? files.heldOut : null,
@@ -117,6 +118,10 @@ export async function commonFields(env: Env, run: Run, lease: Pick<Lease, 'epoch
     validation,
     today,
   } as const;
+}
+
+function startFields({ kind, name, sha256, new_tokens }: Start) {
+  return { kind, name, sha256, new_tokens: new_tokens ?? null };
 }
 
 async function namesOf({ spec }: Run): Promise<{ id: number; name: string }[]> {

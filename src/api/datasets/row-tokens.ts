@@ -18,6 +18,10 @@ export const TokensQuery = z.strictObject({
   reasoning: z.enum(REASONING_CHOICES).default('inline'),
   tool_calls: z.enum(TOOL_CALLS_CHOICES).default('refuse'),
   train_on: z.enum(TRAIN_ON_CHOICES).default('answers'),
+  new_tokens: z.string().max(4_096).optional().openapi({
+    description: 'Tokens that a training adds to those of the model, separated by spaces, such as <think> </think>',
+    example: '<think> </think>',
+  }),
   offset: integerParam(0, 2_147_483_647).default(0).openapi({ description: 'The first token that is shown' }),
   limit: integerParam(1, 20_000).default(4096).openapi({ description: 'How many tokens are shown' }),
 });

@@ -95,7 +95,8 @@ export const EstimateSchema = z
         cache: bytes,
         base_copy: bytes.openapi({ description: 'Of a base in fewer bits than 16: in 16, until the run is validated' }),
         start_copy: bytes.openapi({
-          description: 'Of what the run begins from, where that becomes a whole model: until the run is validated',
+          description:
+            'Of what the run begins from, where that becomes a whole model, and of the base with new tokens: until the run is validated',
         }),
       }),
       free_bytes: bytes,

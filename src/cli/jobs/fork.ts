@@ -46,6 +46,7 @@ function settingsOf(job: Job, { type, finetuningType }: ForkOptions): Partial<Jo
     const shape = Object.fromEntries(
       SHAPE.flatMap((field) => (field in hyperparameters ? [[field, hyperparameters[field]]] : [])),
     );
+    // (The tokens that its vocabulary has beyond its base's are part of what the fork begins from.)
     return { lora_r, lora_alpha, ...(hasAdapters(type, { finetuning_type: finetuningType }) ? shape : {}) };
   }
   const { batch_size, learning_rate, epochs, lora_dropout } = job;

@@ -12,7 +12,7 @@ import type { Hyperparameters } from '../../trainer/hyperparameters.ts';
 export async function findTokenizer(
   env: Env,
   baseModel: string,
-  chosen: Pick<Hyperparameters, 'max_length' | 'too_long' | 'reasoning' | 'tool_calls' | 'train_on'>,
+  chosen: Pick<Hyperparameters, 'max_length' | 'too_long' | 'reasoning' | 'tool_calls' | 'train_on' | 'new_tokens'>,
 ): Promise<Tokenizer> {
   const model = await findModel(env, baseModel);
   if (model.path === null) throw new UserError(model.errors.join(' '));
@@ -25,5 +25,6 @@ export async function findTokenizer(
     );
   const { max_length: maxLength, too_long: tooLong = 'truncate', reasoning } = chosen;
   const { tool_calls: toolCalls, train_on: trainOn } = chosen;
-  return { python, modelPath: model.path, maxLength, tooLong, reasoning, toolCalls, trainOn };
+  const newTokens = chosen.new_tokens ?? [];
+  return { python, modelPath: model.path, maxLength, tooLong, reasoning, toolCalls, trainOn, newTokens };
 }

@@ -28,6 +28,8 @@ function keyOf({ base_model, max_rows, mixing, traits, hyperparameters: h }: Cou
       filters ?? null,
     ]),
   ]);
-  const shown = [h.max_length, h.too_long, h.reasoning, h.tool_calls, h.train_on].map((chosen) => chosen ?? null);
+  const shown = [h.max_length, h.too_long, h.reasoning, h.tool_calls, h.train_on, h.new_tokens].map(
+    (chosen) => chosen ?? null,
+  );
   return JSON.stringify([base_model, max_rows, mixing ?? {}, shares, shown, h.seed]);
 }

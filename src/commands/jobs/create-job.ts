@@ -6,7 +6,7 @@ import type { AskedChoices } from '../../models/runs/hyperparameter-choices.ts';
 import type { WithLatestRun } from '../../models/runs/latest-run.ts';
 import { type DatasetAsOf, type RunSpec, resolveRunSpec } from '../../models/runs/run-spec.ts';
 import { datasetAsOf, datasetsAsTheyAre } from '../../models/runs/spec-datasets.ts';
-import type { AskedStart } from '../../models/runs/start.ts';
+import { type AskedStart, uponStart } from '../../models/runs/start.ts';
 import { learningRateOf, TrainingConfig, type TrainingDefaults } from '../../models/settings/training-config.ts';
 import { realRootsOf, resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import type { Env } from '../../platform/env.ts';
@@ -63,7 +63,7 @@ export async function createJob(
     }));
   const model = found?.baseModel ?? model_name;
   const planned = { training_type: type, base_model: model, max_rows: null, traits: traitsOfJob(asked) };
-  const { chosen } = await resolveBatch(env, config, planned, choices);
+  const { chosen } = await resolveBatch(env, config, planned, uponStart(found?.start, choices));
   const wanted = { training_type: type, base_model: model, embedding_model, hyperparameters: chosen };
   const trainable = requireTrainable({ ...wanted, validation_dataset_id }, config);
   const datasets = new Map([[dataset_id, datasetAsOf(requireUsable(dataset_id, dataset))]]);
@@ -107,7 +107,7 @@ export async function jobSpec(job: Job, env: Env, transaction: Transaction): Pro
   const ids = validation_dataset_id === null ? [dataset_id] : [dataset_id, validation_dataset_id];
   const spec = await specOf(job, env, config, await datasetsAsTheyAre(ids, transaction));
   const start = await startOfNextRun(env, { kind: 'job', id: job.id }, job.starts_from, spec);
-  return start ? { ...spec, start } : spec;
+  return start ? { ...spec, start, hyperparameters: uponStart(start, spec.hyperparameters) } : spec;
 }
 
 type DatasetsOfJob = Pick<NewJobRow, 'dataset_id' | 'validation_dataset_id'>;

@@ -93,7 +93,13 @@ async function targetOf(name: string, env: Env): Promise<ServedTarget> {
   const isWhole = !trainsAdapters(run.spec.training_type, run.spec.hyperparameters);
   const output = step === null ? await outputOf(run) : null;
   const isUponStart = await liesUponStart(output ?? (await checkpointOf(run, Number(step))));
-  if (output !== null && (isWhole || isUponStart)) return target(output);
+  const hasTokens = !!run.spec.hyperparameters.new_tokens?.length;
+  if (output !== null && (isWhole || isUponStart || hasTokens)) return target(output);
+  if (hasTokens)
+    throw new UserError(
+      `The checkpoints of ${run.workflow_id} have tokens that its base model lacks, and answer only as its finished model.`,
+      { field: 'model', code: 'model_not_supported' },
+    );
   if (isUponStart)
     throw new UserError(
       `The adapters of the checkpoints of ${run.workflow_id} lie upon what that run began from, and answer only as its finished model.`,

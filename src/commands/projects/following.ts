@@ -27,6 +27,9 @@ interface FirstPart extends Part {
 /** Of adapters: with the same ones the second part goes on with those of the first. */
 const SHAPE = ['lora_r', 'lora_alpha', 'lora_target_modules', 'modules_to_save', 'use_rslora', 'use_dora'] as const;
 
+/** Of how rows are read: the second part begins from a model that reads them so. */
+const OF_ROWS = ['max_length', 'new_tokens'] as const;
+
 /** Checks the second part of a project, and completes it from the first. @throws UserError, which says that it is about followed_by */
 export async function resolveFollowing(
   env: Env,
@@ -56,7 +59,7 @@ function inherited(second: Part, first: Part): HyperparameterChoices {
   const haveAdapters = [second, first].every(({ training_type, chosen }) => trainsAdapters(training_type, chosen));
   const { chosen } = first;
   const names = haveAdapters ? SHAPE : [];
-  const kept = [...names, 'max_length' as const].filter((name) => chosen[name] !== undefined);
+  const kept = [...names, ...OF_ROWS].filter((name) => chosen[name] !== undefined);
   return Object.fromEntries(kept.map((name) => [name, chosen[name]]));
 }
 

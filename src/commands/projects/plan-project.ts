@@ -1,3 +1,4 @@
+import { tokensOfStart } from '../../models/runs/start.ts';
 import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import { type PlanDependencies, planTraining } from '../runs/plan-training.ts';
 import { requireGate } from '../versions/require-gate.ts';
@@ -36,6 +37,7 @@ export async function planProject(
       {
         ...{ base_model: body.base_model === undefined && !body.starts_from ? undefined : base_model },
         ...{ mixing: body.mixing, download: body.download, max_rows },
+        ...tokensOfStart(first),
         ...rest,
         traits: others ? traitsOfSpec(checkTraits(others)) : shares,
       },

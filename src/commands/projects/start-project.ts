@@ -3,6 +3,7 @@ import type { Project } from '../../models/projects/project.ts';
 import type { HyperparameterChoices } from '../../models/runs/hyperparameter-choices.ts';
 import { type RunSpec, resolveRunSpec } from '../../models/runs/run-spec.ts';
 import { datasetsAsTheyAre } from '../../models/runs/spec-datasets.ts';
+import { uponStart } from '../../models/runs/start.ts';
 import { TrainingConfig } from '../../models/settings/training-config.ts';
 import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import type { Env } from '../../platform/env.ts';
@@ -39,7 +40,10 @@ async function projectSpec(project: Project, env: Env, transaction: Transaction)
     training_type,
     base_model,
   });
-  if (start) spec.start = start;
+  if (start) {
+    spec.start = start;
+    spec.hyperparameters = uponStart(start, spec.hyperparameters);
+  }
   if (followed_by === null) return spec;
   const { training_type: type, max_rows: rows, traits: others, ...choices } = followed_by;
   const second = {

@@ -5,14 +5,22 @@ import { readableDirectory } from '../../base-models/local-directory.ts';
 import { hasContent, readJson } from '../../base-models/model-files.ts';
 import { ADAPTER_FILES, weightProblems } from '../../base-models/weight-files.ts';
 import { Checkpoint } from '../../models/runs/checkpoint.ts';
+import { NewTokensSchema } from '../../models/runs/hyperparameter-choices.ts';
 import { Run } from '../../models/runs/run.ts';
 import { RunMetric } from '../../models/runs/run-metric.ts';
-import { AdapterFormSchema, type AskedStart, type Start } from '../../models/runs/start.ts';
+import { AdapterFormSchema, type AskedStart, type Start, tokensOfStart } from '../../models/runs/start.ts';
 import type { Env } from '../../platform/env.ts';
 import { UserError } from '../../platform/failure.ts';
 import { exists } from '../../platform/files.ts';
 import { findPinned } from '../../runs/pinned-model.ts';
-import { keepStart, liesUponStart, startFolder, startIdentity, startOfOutput } from '../../runs/starts.ts';
+import {
+  keepStart,
+  liesUponStart,
+  startFolder,
+  startIdentity,
+  startOfOutput,
+  tokensToldIn,
+} from '../../runs/starts.ts';
 import { type TrainingType, trainsAdapters } from '../../trainer/training-types.ts';
 import { findRun, type RunOwner, runsOf } from './owners.ts';
 
@@ -53,7 +61,7 @@ export async function findStart(env: Env, asked: AskedStart, wanted: Wanted): Pr
   const named = `run ${run.number} of ${owner.kind} ${owner.id}`;
   const found =
     asked.checkpoint === undefined ? await resultOf(run, named) : await checkpointOf(run, named, asked.checkpoint);
-  const start = { ...(await startAt(found)), run_id: run.id };
+  const start = { ...(await startAt(found)), ...tokensOfStart(run.spec), run_id: run.id };
   if (start.checkpoint !== null) await keepStart(env, start);
   return { start, baseModel };
 }
@@ -173,7 +181,8 @@ async function startInFolder(env: Env, path: string, asked: string | undefined):
       refuse(
         `starts_from.path: ${JSON.stringify(path)} is a whole model, which does not say what it was trained from. Name its base model as well.`,
       );
-    return { start: await startAt({ kind: 'model', folder, name: path }), baseModel: asked };
+    const start = { ...(await startAt({ kind: 'model', folder, name: path })), ...(await tokensOfFolder(folder)) };
+    return { start, baseModel: asked };
   }
   const adapter = AdapterSchema.safeParse(await readJson(join(folder, config)));
   for (const file of ADAPTER_FILES)
@@ -192,7 +201,13 @@ async function startInFolder(env: Env, path: string, asked: string | undefined):
     refuse(
       `starts_from.path: the adapter in ${JSON.stringify(path)} was trained upon ${its} (base_model_name_or_path), and this training is of ${baseModel}. Name ${its} as the base model.`,
     );
-  return { start: await startAt({ kind: 'adapter', folder, name: path }), baseModel };
+  const start = { ...(await startAt({ kind: 'adapter', folder, name: path })), ...(await tokensOfFolder(folder)) };
+  return { start, baseModel };
+}
+
+async function tokensOfFolder(folder: string): Promise<Pick<Start, 'new_tokens'>> {
+  const { data } = NewTokensSchema.safeParse(await tokensToldIn(folder));
+  return data ? { new_tokens: data } : {};
 }
 
 async function startAt(found: FoundFolder): Promise<Start> {

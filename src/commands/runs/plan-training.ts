@@ -4,7 +4,7 @@ import type { Lengths } from '../../estimates/training.ts';
 import { type AskedChoices, AskedChoicesSchema, type MixingChoices } from '../../models/runs/hyperparameter-choices.ts';
 import { findSources } from '../../models/runs/mixture-sources.ts';
 import { datasetsOf, mixtureSpec, type RunSpec, resolveHyperparameters } from '../../models/runs/run-spec.ts';
-import type { AskedStart } from '../../models/runs/start.ts';
+import { type AskedStart, uponStart } from '../../models/runs/start.ts';
 import { TrainingConfig } from '../../models/settings/training-config.ts';
 import type { Env } from '../../platform/env.ts';
 import type { Slowly } from '../../platform/long-answers.ts';
@@ -59,7 +59,7 @@ export async function planTraining(kind: RunOwner['kind'], body: PlannedTraining
   await requireUsableDatasets(heldOutFrom, type, null, 'validation_dataset_id');
   requireIndexed(type, embedding_model);
   for (const id of heldOutFrom) requireNoIndex(type, id);
-  const { batch_size, rows_per_step, ...choices } = AskedChoicesSchema.strip().parse(body);
+  const { batch_size, rows_per_step, ...choices } = uponStart(begins?.start, AskedChoicesSchema.strip().parse(body));
   // A batch decides nothing of the rows, and they decide which batch fits.
   const ofRows = resolveHyperparameters(choices, type, config);
   const found = await findSources(datasetsOf(traits));

@@ -78,7 +78,19 @@ const RULES: Rule[] = [
   ({ sharding, modules_to_save }) =>
     sharding === 'full' &&
     !!modules_to_save?.length &&
-    `modules_to_save names ${modules_to_save.map((name) => `"${name}"`).join(', ')}, and sharding is "full", which does not divide what is trained whole beside adapters yet. Leave one of them out.`,
+    `modules_to_save names ${namesIn(modules_to_save)}, and sharding is "full", which does not divide what is trained whole beside adapters yet. Leave one of them out.`,
+  ({ sharding, new_tokens }) =>
+    sharding === 'full' &&
+    !!new_tokens?.length &&
+    `new_tokens names ${namesIn(new_tokens)}, and sharding is "full", with which new tokens are not learnt yet. Leave one of them out.`,
+  ({ new_tokens }, type) =>
+    type === 'rag' &&
+    !!new_tokens?.length &&
+    `new_tokens names ${namesIn(new_tokens)}, and training_type is "rag", which trains nothing. Leave it out, or choose another training type.`,
+  ({ new_tokens, merge }) =>
+    merge === false &&
+    !!new_tokens?.length &&
+    `new_tokens names ${namesIn(new_tokens)}, and merge is false: the base model, upon which the adapter would be used, has not these tokens. Leave one of them out.`,
   ({ sharding, compile }) =>
     sharding === 'full' &&
     !!compile &&
@@ -91,6 +103,10 @@ export function refusedTogether(...chosen: Parameters<Rule>): string | undefined
     const sentence = rule(...chosen);
     if (sentence !== false) return sentence;
   }
+}
+
+function namesIn(names: string[]): string {
+  return names.map((name) => JSON.stringify(name)).join(', ');
 }
 
 function isChosen(value: number | null | undefined): value is number {

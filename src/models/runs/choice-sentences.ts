@@ -32,6 +32,8 @@ export const HYPERPARAMETER_SENTENCES = {
     'Of lora, qlora and dpo: names of the layers that get adapters, such as q_proj. Without it: every linear layer but that of the output.',
   modules_to_save:
     'Of lora, qlora and dpo: names of what is trained whole beside the adapters, such as embed_tokens, lm_head or norm, for tokens that the base model hardly knows. Embeddings that are the output as well stay one matrix. Without it: nothing.',
+  new_tokens:
+    'Texts that become one token each, such as <think>, where the vocabulary of the base model lacks them. Their rows of the embeddings and of the output are learnt, with adapters by themselves. Without it: none.',
   activation_checkpointing:
     'Computes activations twice instead of keeping them: less memory, more time, the same result.',
   weights:

@@ -38,6 +38,7 @@ export const HYPERPARAMETER_DEFAULTS = {
   merge: true,
   lora_target_modules: null,
   modules_to_save: null,
+  new_tokens: null,
   activation_checkpointing: false,
   reasoning: 'inline',
   tool_calls: 'refuse',
@@ -71,6 +72,24 @@ const MIXING_DEFAULTS = {
   held_out: 'by_share',
 } as const;
 
+/** MOST_OF_TOKEN in trainer/runs/checks.py, which refuses the same. */
+const MOST_OF_TOKEN = 64;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is left out.
+const TOKEN = /^[^\s\u0000-\u001f\u007f-\u009f]*$/;
+
+export const NewTokensSchema = z
+  .array(
+    z
+      .string()
+      .min(1)
+      .max(MOST_OF_TOKEN)
+      .regex(TOKEN, 'give texts without spaces or control characters, such as "<think>"')
+      .refine((token) => !/\p{Surrogate}/u.test(token), 'must not have half of a surrogate pair'),
+  )
+  .min(1)
+  .max(1_000)
+  .refine((tokens) => new Set(tokens).size === tokens.length, 'has a token twice; name each once');
+
 /** Hyperparameters that a user may choose; what is left out comes from the configuration or from HYPERPARAMETER_DEFAULTS. */
 export const HyperparameterChoicesSchema = z.strictObject({
   batch_size: z.int().min(BATCH_SIZES.least).max(BATCH_SIZES.most).meta(about('batch_size')).optional(),
@@ -95,6 +114,7 @@ export const HyperparameterChoicesSchema = z.strictObject({
   merge: z.boolean().meta(about('merge')).optional(),
   lora_target_modules: namesOf('layers', 'q_proj').meta(about('lora_target_modules')).optional(),
   modules_to_save: namesOf('modules', 'embed_tokens').meta(about('modules_to_save')).optional(),
+  new_tokens: NewTokensSchema.meta({ ...about('new_tokens'), uniqueItems: true }).optional(),
   activation_checkpointing: z.boolean().meta(about('activation_checkpointing')).optional(),
   weights: z.enum(WEIGHTS_CHOICES).meta(about('weights')).optional(),
   reasoning: z.enum(REASONING_CHOICES).meta(about('reasoning')).optional(),

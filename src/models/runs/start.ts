@@ -63,9 +63,29 @@ export const StartSchema = z.object({
   name: z.string(),
   /** Of an adapter whose config reads: what estimates go by. */
   adapter: AdapterFormSchema.optional(),
+  /** Tokens that it has beyond those of its base model. Not there: none. */
+  new_tokens: z.array(z.string()).optional(),
   /** Of a run of this service, which may be deleted by now. */
   run_id: z.number().int().optional(),
   /** Of that run; null: its result. */
   checkpoint: z.number().int().nullable().optional(),
 });
 export type Start = z.infer<typeof StartSchema>;
+
+/** What a run is trained with that begins from `start`: the tokens that this has beyond those of the base model come first, whatever else is asked for. */
+export function uponStart<Chosen extends { new_tokens?: string[] | null | undefined }>(
+  start: Pick<Start, 'new_tokens'> | undefined,
+  chosen: Chosen,
+): Chosen {
+  if (!start?.new_tokens?.length) return chosen;
+  return { ...chosen, new_tokens: [...new Set([...start.new_tokens, ...(chosen.new_tokens ?? [])])] };
+}
+
+/** Of a start that a run left, the tokens that it has beyond those of the base model. */
+export function tokensOfStart({
+  hyperparameters: { new_tokens },
+}: {
+  hyperparameters: { new_tokens?: string[] | null | undefined };
+}): { new_tokens?: string[] } {
+  return new_tokens?.length ? { new_tokens } : {};
+}

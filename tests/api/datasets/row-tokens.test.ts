@@ -85,6 +85,12 @@ describe('the tokens of a row, and what a chat template can show', function () {
     assert.match(inline.notes.join(), /learnt in the text of the answer, between <think>/);
     assert.equal(learntOf(inline), '<think>\nIt is July.\n</think>\n\nYes.<|im_end|>\n');
     assert.equal(learntOf(await tokensOf({ row: 1, reasoning: 'drop' })), 'Yes.<|im_end|>\n');
+    // Leave tokensIn out of row-tokens.ts (src/commands/datasets/), and it is several. A name that is none is the user's.
+    const asked = { row: 1, reasoning: 'drop', new_tokens: 'Yes. <tool>' };
+    const added = (await tokensOf(asked)).tokens.filter(({ learnt }) => learnt);
+    assert.deepEqual(added[0], { ...added[0], text: 'Yes.', special: false });
+    const twice = await tokensOf({ ...asked, new_tokens: '<tool> <tool>' }, 400);
+    assert.match(twice.detail, /^new_tokens is "<tool> <tool>": has a token twice; name each once\.$/);
     // The first token is told from nothing.
     const all = await tokensOf({ row: 0, train_on: 'everything' });
     assert.equal(

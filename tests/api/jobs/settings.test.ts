@@ -102,6 +102,25 @@ const REFUSED: [status: number, settings: object, sentence: RegExp][] = [
     { modules_to_save: ['lm head'] },
     /^modules_to_save\.0 is "lm head": give names of modules, such as "embed_tokens"\.$/,
   ],
+  [
+    400,
+    { training_type: 'standard', new_tokens: ['<a>'], sharding: 'full' },
+    /^new_tokens names "<a>", and sharding is "full", with which new tokens are not learnt yet\. Leave one of them out\.$/,
+  ],
+  [
+    400,
+    { training_type: 'rag', new_tokens: ['<a>'] },
+    /^new_tokens names "<a>", and training_type is "rag", which trains nothing\. Leave it out, or choose another training type\.$/,
+  ],
+  [
+    400,
+    { new_tokens: ['<a>', '<b>'], merge: false },
+    /^new_tokens names "<a>", "<b>", and merge is false: the base model, .* Leave one of them out\.$/,
+  ],
+  [422, { new_tokens: ['a b'] }, /^new_tokens\.0 is "a b": give texts without spaces or control characters/],
+  [422, { new_tokens: ['<a>', '<b>', '<a>'] }, /^new_tokens is .*: has a token twice; name each once\.$/],
+  [422, { new_tokens: [] }, /^new_tokens is /],
+  [422, { new_tokens: ['\ud800'] }, /^new_tokens\.0 is .*: must not have half of a surrogate pair\.$/],
   [422, { lr_scheduler: 'sine' }, /^lr_scheduler is "sine": must be "cosine", .* or "warmup_stable_decay"\.$/],
   [422, { optimizer: 'sgd' }, /^optimizer is "sgd": must be "adamw", .* or "muon"\.$/],
   [422, { train_on: 'questions' }, /^train_on is "questions": must be "answers", "everything" or "last_answer"\.$/],
@@ -125,6 +144,7 @@ const CHOSEN = {
   neftune_noise_alpha: 5,
   train_on: 'last_answer',
   modules_to_save: ['embed_tokens', 'norm'],
+  new_tokens: ['<think>', '</think>'],
 };
 
 describe('how a job is trained', function () {

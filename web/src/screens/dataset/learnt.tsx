@@ -1,5 +1,7 @@
-import { Alert, Group, List, Loader, NativeSelect, Stack, Text } from '@mantine/core';
+import { Alert, Group, List, Loader, NativeSelect, Stack, Text, TextInput } from '@mantine/core';
+import { useDebouncedCallback } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
 import { isAtWork } from '../../api/at-work.ts';
 import { baseModelsQuery } from '../../api/base-models.ts';
 import { tokensQuery } from '../../api/datasets.ts';
@@ -32,6 +34,7 @@ export function Learnt({ dataset }: { dataset: Dataset }) {
   const reasoning = useSetting('reasoning', REASONING);
   const toolCalls = useSetting('tool_calls', TOOL_CALLS);
   const trainOn = useSetting('train_on', TRAIN_ON);
+  const newTokens = useParam('new_tokens');
   const offset = useNumberParam('from') ?? 0;
   const change = useChangeAddress();
   const asked = {
@@ -42,6 +45,7 @@ export function Learnt({ dataset }: { dataset: Dataset }) {
     reasoning: reasoning.value,
     tool_calls: toolCalls.value,
     train_on: trainOn.value,
+    ...(newTokens === '' ? {} : { new_tokens: newTokens }),
   };
   const { data, error } = useQuery({
     ...tokensQuery(dataset.id, { ...asked, offset, limit: TOKENS_AT_ONCE }),
@@ -73,6 +77,7 @@ export function Learnt({ dataset }: { dataset: Dataset }) {
         <NativeSelect label="Thoughts it cannot show" {...reasoning.props} />
         <NativeSelect label="Calls it cannot show" {...toolCalls.props} />
         <NativeSelect label="What is learnt" {...trainOn.props} />
+        <NewTokens value={newTokens} onTake={(text) => change({ new_tokens: text === '' ? null : text, from: null })} />
       </Group>
       <Problem error={error} title="The tokens cannot be shown" />
       {model !== '' && error === null && (data === undefined || isAtWork(data)) && (
@@ -85,6 +90,27 @@ export function Learnt({ dataset }: { dataset: Dataset }) {
         <Result tokens={data} onOffset={(from) => change({ from: from === 0 ? null : String(from) })} />
       )}
     </Stack>
+  );
+}
+
+const TAKE_AFTER_MS = 400;
+
+/** Taken when typing has paused. */
+function NewTokens({ value, onTake }: { value: string; onTake: (text: string) => void }) {
+  const [typed, setTyped] = useState(value);
+  const take = useDebouncedCallback(onTake, TAKE_AFTER_MS);
+  useEffect(() => setTyped(value), [value]);
+  return (
+    <TextInput
+      label="New tokens"
+      placeholder="<think> </think>"
+      maxLength={4096}
+      value={typed}
+      onChange={({ currentTarget }) => {
+        setTyped(currentTarget.value);
+        take(currentTarget.value.trim());
+      }}
+    />
   );
 }
 
