@@ -1,5 +1,6 @@
 import Koa from 'koa';
 import { incomingDir } from '../commands/datasets/storage.ts';
+import { addAudit } from './audit/routes.ts';
 import { addModelDownloads } from './base-models/download-routes.ts';
 import { addModels } from './base-models/routes.ts';
 import { DiskRoom } from './datasets/disk-room.ts';
@@ -63,5 +64,6 @@ export function declareEndpoints(
   addPlayground(endpoints, dependencies);
   addConfig(endpoints, dependencies);
   addWorkers(endpoints, dependencies);
+  addAudit(endpoints);
   return endpoints;
 }

@@ -156,6 +156,7 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies, room
   endpoints.add({
     method: 'post',
     path: '/datasets/{id}/validate',
+    changesNothing: true,
     summary: 'Check every row against a mapping, by default the one that it has; nothing is changed',
     tag,
     params: IdParams,

@@ -85,9 +85,16 @@ export interface Declaration<
   inRanges?: boolean;
   /** The handler uses `slowly`: an answer may be 202, with how far it is. */
   mayTakeLong?: boolean;
+  /** Changes nothing, although its method is none that reads: it plans, checks or answers. Others are in the audit list. */
+  changesNothing?: boolean;
   /** Answers as well while PostgreSQL and Temporal are away. */
   alone?: boolean;
   /** Error codes beside those that every endpoint can give, with when they are given. */
   errors?: Record<number, string>;
   handle: (request: Request<Parsed<P>, Parsed<Q>, Parsed<B>>) => Promise<unknown>;
+}
+
+/** Whether the audit list has what it is asked for: all that is not declared to change nothing. */
+export function isAudited({ method, changesNothing = false }: { method: string; changesNothing?: boolean }): boolean {
+  return method !== 'get' && !changesNothing;
 }

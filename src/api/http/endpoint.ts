@@ -2,9 +2,17 @@ import { OpenAPIRegistry } from '@asteasolutions/zod-to-openapi';
 import type { Context } from 'koa';
 import type { Sequelize } from 'sequelize';
 import { z } from 'zod';
+import type { Logger } from '../../platform/logger.ts';
 import type { Slowly } from '../../platform/long-answers.ts';
 import { ANSWER_WITHIN_MS, LongAnswers, StillAtWork } from '../../platform/long-answers.ts';
-import type { ApiDependencies, Declaration, Once, OnceByOneStatement } from './declaration.ts';
+import { whileAudited } from './audit.ts';
+import {
+  type ApiDependencies,
+  type Declaration,
+  isAudited,
+  type Once,
+  type OnceByOneStatement,
+} from './declaration.ts';
 import { documentEndpoint } from './document-endpoint.ts';
 import { createOnce } from './idempotency.ts';
 import { check, readJson } from './request.ts';
@@ -23,15 +31,17 @@ export class Endpoints {
   readonly #sequelize: Sequelize;
   readonly #longAnswers = new LongAnswers();
   readonly #answerWithinMs: number;
+  readonly #logger: Logger;
 
   /** @param routes those of the other wires, which one application answers */
   constructor(
-    { env, sequelize, answerWithinMs = ANSWER_WITHIN_MS }: ApiDependencies,
-    { wire = OWN_WIRE, routes = new Routes(env) }: { wire?: Wire; routes?: Routes } = {},
+    { env, sequelize, logger, answerWithinMs = ANSWER_WITHIN_MS }: ApiDependencies,
+    { wire = OWN_WIRE, routes = new Routes(env, logger) }: { wire?: Wire; routes?: Routes } = {},
   ) {
     this.wire = wire;
     this.routes = routes;
     this.#sequelize = sequelize;
+    this.#logger = logger;
     this.#answerWithinMs = answerWithinMs;
   }
 
@@ -56,12 +66,16 @@ export class Endpoints {
         this.#longAnswers.answer([endpoint.path, what], Math.max(0, deadline - performance.now()), work);
       // Before: the handler of a download answers with a part of it, or that nothing has changed, where it is asked to.
       ctx.status = success.status;
-      const result = await endpoint
-        .handle({ params, query, body, ctx, idempotencyKey, once, onceByOneStatement, slowly })
-        .catch((error: unknown) => {
-          if (error instanceof StillAtWork) return error;
-          throw error;
-        });
+      const work = () =>
+        endpoint
+          .handle({ params, query, body, ctx, idempotencyKey, once, onceByOneStatement, slowly })
+          .catch((error: unknown) => {
+            if (error instanceof StillAtWork) return error;
+            throw error;
+          });
+      const { path, alone = false } = endpoint;
+      const call = { wire: this.wire, path, location: success.location, params, query, body: sent.value, alone };
+      const result = isAudited(endpoint) ? await whileAudited(ctx, call, this.#logger, work) : await work();
       if (result instanceof StillAtWork) return answerLater(ctx, result);
       ctx.body = success.status === 204 ? null : result;
       if (success.location !== undefined)

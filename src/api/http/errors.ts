@@ -78,6 +78,11 @@ export function renderErrors(logger: Logger, others: Wire[] = []) {
   };
 }
 
+/** The status that an error is answered with, before its wire has its say. */
+export function statusOfError(error: unknown): number {
+  return toAnswer(error).status;
+}
+
 /** How a connection breaks off whose client went away: nothing that anybody has to look at. */
 const BROKEN_OFF = ['EPIPE', 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE'];
 

@@ -2,6 +2,8 @@ import Router, { type RouterContext } from '@koa/router';
 import type Koa from 'koa';
 import type { Context, Next } from 'koa';
 import type { Env } from '../../platform/env.ts';
+import type { Logger } from '../../platform/logger.ts';
+import { admit, RefusedRequests } from './audit.ts';
 import { ApiError } from './errors.ts';
 import { type Access, requireAccess } from './guard.ts';
 
@@ -20,20 +22,25 @@ export class Routes {
   /** A router tries one route after the other: there is one for each family of paths. */
   readonly #routers = new Map<string, Router>();
   readonly #env: Env;
+  readonly #refused: RefusedRequests;
 
-  constructor(env: Env) {
+  constructor(env: Env, logger: Logger) {
     this.#env = env;
+    this.#refused = new RefusedRequests(logger);
   }
 
-  add({ method, path, handle, ...access }: Route): void {
-    this.#routerOf(path)[method](path, requireAccess(this.#env, access), this.#checkMethod, handle);
+  add({ method, path, handle, ...needed }: Route): void {
+    const access = requireAccess(this.#env, needed);
+    this.#routerOf(path)[method](path, this.#refused.watch(path), access, admit, this.#checkMethod, handle);
   }
 
   /** Has an application answer at these routes, and refuse everything else. What says 404 comes after it. */
   addTo(app: Koa): void {
     const dispatch = new Map([...this.#routers].map(([family, router]) => [family, router.routes()]));
     app.use((ctx, next) => dispatch.get(familyOf(ctx.path))?.(ctx as RouterContext, next) ?? next());
+    app.use(this.#refused.watch(null));
     app.use(requireAccess(this.#env, {}));
+    app.use(admit);
     app.use(this.#checkMethod);
   }
 

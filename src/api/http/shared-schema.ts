@@ -192,6 +192,11 @@ export const RangeHeaders = z.object({
   'If-None-Match': z.string().optional().openapi({ description: 'The ETag of what the client has' }),
 });
 
+/** Of jobs, projects and sweeps. */
+export const createdByField = z.string().nullable().openapi({
+  description: 'The name of the key that asked for it; null: of a service without keys, or from before',
+});
+
 export const dateField = z.iso.datetime().openapi({ example: '2024-01-01T00:00:00Z' });
 
 /** RFC 3339 in UTC, as the reference writes it. */

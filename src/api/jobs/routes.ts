@@ -57,6 +57,7 @@ export function addJobs(endpoints: Endpoints, { env, orchestration }: ApiDepende
   endpoints.add({
     method: 'post',
     path: '/jobs/plan',
+    changesNothing: true,
     summary: 'What a job would be trained on; nothing is created',
     tag,
     body: JobPlanRequest,

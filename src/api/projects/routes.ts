@@ -77,6 +77,7 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
   endpoints.add({
     method: 'post',
     path: '/projects/plan',
+    changesNothing: true,
     summary: 'What the mixture of a project would be; nothing is created',
     tag,
     body: ProjectPlanRequest,
@@ -94,6 +95,7 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
   endpoints.add({
     method: 'post',
     path: '/projects/validate-output-dir',
+    changesNothing: true,
     summary: 'Check that an output directory exists and can be written',
     tag,
     body: OutputDirectoryRequest,
@@ -109,6 +111,7 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
   endpoints.add({
     method: 'post',
     path: '/projects/validate-model',
+    changesNothing: true,
     summary: 'Check that a base model is available locally',
     tag,
     body: ModelRequest,
@@ -213,6 +216,7 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
   endpoints.add({
     method: 'post',
     path: '/projects/{id}/validate',
+    changesNothing: true,
     summary: 'Check the files of the trained model, and that it loads',
     tag,
     params: IdParams,

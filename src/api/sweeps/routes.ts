@@ -38,6 +38,7 @@ export function addSweeps(endpoints: Endpoints, { env }: ApiDependencies): void 
   endpoints.add({
     method: 'post',
     path: '/sweeps/plan',
+    changesNothing: true,
     summary: 'What a sweep would be: its runs, what each takes, and why one would be refused; nothing is created',
     tag,
     body: SweepCreate,
