@@ -10,6 +10,7 @@ export function addAudit(endpoints: Endpoints): void {
   endpoints.add({
     method: 'get',
     path: '/audit/',
+    role: 'admin',
     summary: 'Who changed what, and who was refused for their key or its role; newest first',
     tag: 'Keys',
     query: AuditQuery,

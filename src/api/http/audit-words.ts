@@ -1,4 +1,5 @@
 import { AUDITED_KINDS } from '../../models/audit/kinds.ts';
+import { withoutSecrets } from '../../platform/key-text.ts';
 
 const MOST_CHARACTERS = 2_000;
 const MOST_OF_A_VALUE = 200;
@@ -38,7 +39,7 @@ export function idInWords(id: unknown): string {
 
 /** PostgreSQL's texts have no NUL, and no half of a surrogate pair. */
 export function storable(text: string, most: number): string {
-  const whole = text.replace(/\0|\p{Surrogate}/gu, '\u{fffd}');
+  const whole = withoutSecrets(text).replace(/\0|\p{Surrogate}/gu, '\u{fffd}');
   const characters = [...whole];
   return characters.length > most ? `${characters.slice(0, most - 1).join('')}…` : whole;
 }

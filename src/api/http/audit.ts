@@ -1,5 +1,6 @@
 import type { Context, Middleware, Next } from 'koa';
 import { type AuditedWho, beginAudited, endAudited } from '../../models/audit/audit.ts';
+import { ANYONE, type Principal } from '../../models/keys/roles.ts';
 import { whileAskedBy } from '../../platform/asked-by.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { changesInWords, entityOf, idInWords, storable } from './audit-words.ts';
@@ -58,7 +59,7 @@ export async function whileAudited<T>(
     );
   };
   try {
-    const answer = await whileAskedBy(who.key_name, work);
+    const answer = await whileAskedBy(nameOfKey(ctx), work);
     await end(ctx.status, answer);
     return answer;
   } catch (error) {
@@ -156,6 +157,16 @@ function sentKey(ctx: Context): boolean {
 const NOBODY = '(nobody)';
 
 function whoAsks(ctx: Context): AuditedWho {
-  const { keyId = null, name = NOBODY, role = null } = ctx.state.principal ?? {};
+  const { keyId = null, name = NOBODY, role = null } = principalIn(ctx) ?? {};
   return { key_id: keyId, key_name: name, role, address: storable(ctx.ip.replace(/^::ffff:/, ''), 64) };
+}
+
+/** Null: of a service without keys there is nothing to tell. */
+function nameOfKey(ctx: Context): string | null {
+  const { name = null } = principalIn(ctx) ?? {};
+  return name === ANYONE.name ? null : name;
+}
+
+function principalIn(ctx: Context): Principal | undefined {
+  return (ctx.state as { principal?: Principal }).principal;
 }

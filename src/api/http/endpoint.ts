@@ -14,6 +14,7 @@ import {
   type OnceByOneStatement,
 } from './declaration.ts';
 import { documentEndpoint } from './document-endpoint.ts';
+import { type Access, Guard } from './guard.ts';
 import { createOnce } from './idempotency.ts';
 import { check, readJson } from './request.ts';
 import { Routes } from './routes.ts';
@@ -36,7 +37,7 @@ export class Endpoints {
   /** @param routes those of the other wires, which one application answers */
   constructor(
     { env, sequelize, logger, answerWithinMs = ANSWER_WITHIN_MS }: ApiDependencies,
-    { wire = OWN_WIRE, routes = new Routes(env, logger) }: { wire?: Wire; routes?: Routes } = {},
+    { wire = OWN_WIRE, routes = new Routes(new Guard(env, sequelize), logger) }: { wire?: Wire; routes?: Routes } = {},
   ) {
     this.wire = wire;
     this.routes = routes;
@@ -51,7 +52,7 @@ export class Endpoints {
     B extends z.ZodType | undefined = undefined,
   >(endpoint: Declaration<P, Q, B>): void {
     documentEndpoint(this.registry, endpoint, this.wire);
-    const { method, success, open = false, takesKeyFromQuery = false } = endpoint;
+    const { method, success } = endpoint;
     const handle = async (ctx: Context) => {
       const params = check(endpoint.params as P, ctx.params, 'path');
       const query = check(endpoint.query as Q, ctx.query, 'query');
@@ -84,7 +85,7 @@ export class Endpoints {
     // Without its last slash the router takes a path with and without one; a redirect would lose a POST's body.
     const pattern = endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1').replace(/\/$/, '');
     const path = this.wire.basePath + (endpoint.takesRestOfPath ? pattern.replace(/:(\w+)$/, '*$1') : pattern);
-    this.routes.add({ method, path, open, takesKeyFromQuery, handle });
+    this.routes.add({ method, path, handle, ...accessOf(endpoint) });
   }
 
   /** `text`: the body as it was sent; `body`: as it was understood. */
@@ -105,6 +106,11 @@ export class Endpoints {
       return answer;
     };
   }
+}
+
+function accessOf({ open, role, takesKeyFromQuery = false, alone = false }: Access): Access {
+  const way = { takesKeyFromQuery, alone };
+  return open ? { ...way, open } : { ...way, role };
 }
 
 /** @throws ApiError 422 */

@@ -71,6 +71,7 @@ export function renderErrors(logger: Logger, others: Wire[] = []) {
       if (status === 500 || errnoOf(error) !== null)
         logger.error({ err: error, requestId, method: ctx.method, path: ctx.path }, 'A request failed.');
       if (status === 503) ctx.set('Retry-After', RETRY_AFTER_S);
+      if (status === 401) ctx.set('WWW-Authenticate', 'Bearer');
       const { field = null, code = null } = error instanceof ApiError || error instanceof UserError ? error : {};
       ctx.status = wire.statusOf(status);
       ctx.body = wire.errorBody({ ...answer, status: ctx.status, field, code });

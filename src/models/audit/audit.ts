@@ -38,7 +38,13 @@ export interface AuditedEnd {
 }
 
 /** Tables of things that have a name, which a row keeps as it was when they are changed or deleted. */
-const NAMED: Record<string, string> = { job: 'jobs', project: 'projects', dataset: 'datasets', sweep: 'sweeps' };
+const NAMED: Record<string, string> = {
+  job: 'jobs',
+  project: 'projects',
+  dataset: 'datasets',
+  sweep: 'sweeps',
+  key: 'api_keys',
+};
 const NAME = Object.entries(NAMED)
   .map(([kind, table]) => `WHEN '${kind}' THEN (SELECT name FROM ${table} WHERE id = numbered.number)`)
   .join(' ');

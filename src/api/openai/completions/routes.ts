@@ -19,6 +19,7 @@ export function addCompletions(endpoints: Endpoints, dependencies: ApiDependenci
   endpoints.add({
     method: 'post',
     path: '/completions',
+    role: 'trainer',
     changesNothing: true,
     summary: 'Let a model go on from a text, without its chat template',
     tag: 'Answers',
