@@ -17,8 +17,16 @@ export function useRefusal(needed: Role): string | null {
 }
 
 /** What only keys of this role may do; others see why they cannot, unless that stands beside it already (`silently`). */
-export function Allowed({ role, silently = false, children }: { role: Role; silently?: boolean; children: ReactNode }) {
-  const refusal = useRefusal(role);
+export function Allowed({
+  needs,
+  silently = false,
+  children,
+}: {
+  needs: Role;
+  silently?: boolean;
+  children: ReactNode;
+}) {
+  const refusal = useRefusal(needs);
   if (refusal === null) return <>{children}</>;
   if (silently) return null;
   return (
