@@ -54,7 +54,7 @@ describePage('keys on the page', (visit) => {
     // Have useRefusal (web/src/parts/allowed.tsx) answer null, and a viewer is offered what is refused.
     await other.page.getByText('This needs the role admin, and your key “vera” has the role viewer.').first().waitFor();
     assert.equal(await other.page.getByRole('button', { name: 'Start workers' }).count(), 0);
-    assert.equal(await other.page.getByRole('link', { name: 'New training' }).count(), 0);
+    assert.equal(await other.page.getByRole('navigation').getByRole('link', { name: 'New training' }).count(), 0);
     await other.page.goto('/new');
     await other.page.getByText('This needs the role trainer').waitFor();
     await other.page.goto('/keys');
@@ -83,7 +83,7 @@ describePage('keys on the page', (visit) => {
   it('have a list of who did what, with its filters in the address', async () => {
     // Leave `who` out of the filter in audit-list.tsx, and what anna did is shown as well.
     const { page } = visitor;
-    await page.getByRole('tab', { name: 'Who did what' }).click();
+    await page.getByRole('tab', { name: 'Audit' }).click();
     await page.getByRole('row', { name: /anna.*POST \/api\/v1\/keys\/.*key 2.*vera/s }).waitFor();
     await assertNoBarriers(visitor, 'who did what');
     await page.getByLabel('How it ended').selectOption('refused');

@@ -50,7 +50,7 @@ function Row({ row, onRevoke }: { row: ApiKey; onRevoke: () => void }) {
   return (
     <Table.Tr>
       <Table.Th scope="row" maw={240}>
-        <Anchor component={Link} href={`/keys?tab=Who+did+what&who=${encodeURIComponent(name)}`}>
+        <Anchor component={Link} href={`/keys?tab=Audit&who=${encodeURIComponent(name)}`}>
           <UserText inline>{name}</UserText>
         </Anchor>
       </Table.Th>

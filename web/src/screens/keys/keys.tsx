@@ -7,7 +7,7 @@ import { AuditList } from './audit-list.tsx';
 import { KeyList } from './key-list.tsx';
 import { MakeKey } from './make-key.tsx';
 
-const TABS = ['Keys', 'Who did what'] as const;
+const TABS = ['Keys', 'Audit'] as const;
 
 /** Who may use the service, and who did what. */
 export default function Keys() {
