@@ -167,6 +167,8 @@ function nameOfKey(ctx: Context): string | null {
   return name === ANYONE.name ? null : name;
 }
 
+/** Also whose key has expired, which lets nobody in. */
 function principalIn(ctx: Context): Principal | undefined {
-  return (ctx.state as { principal?: Principal }).principal;
+  const { principal, expiredKey } = ctx.state as { principal?: Principal; expiredKey?: Principal };
+  return principal ?? expiredKey;
 }

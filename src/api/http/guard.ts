@@ -129,11 +129,14 @@ export class Guard {
   #principalOfDatabase(ctx: Context, key: string, known: KnownKeys, refusedWith: 400 | 401 = 401): Principal {
     const found = known.bySha256.get(hashOf(key));
     if (found === undefined) throw this.#refusalOf(ctx, key, refusedWith);
-    if (isExpired(found))
+    if (isExpired(found)) {
+      // It lets nobody in; the audit list says whose it was.
+      ctx.state.expiredKey = { name: found.name, role: found.role, keyId: found.id };
       throw new ApiError(
         refusedWith,
         `This API key expired at ${found.expires_at?.toISOString()}. Ask an admin for another one.`,
       );
+    }
     this.keys.noteUse(found.id);
     return { name: found.name, role: found.role, keyId: found.id };
   }

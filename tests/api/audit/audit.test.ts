@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type ApiOnly, startTestApi } from '../../support/api.ts';
 import { startTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { csvRows } from '../../support/rows.ts';
+import { until } from '../../support/service.ts';
 
 interface Row {
   who: string;
@@ -100,6 +101,15 @@ describe('GET /audit', function () {
     await api.call('GET', '/jobs/12', undefined, { Authorization: 'Bearer a-wrong-key' });
     const { who, route, entity, outcome, status } = await newest();
     assert.deepEqual([who, route, entity.id, outcome, status], ['(nobody)', '/api/v1/jobs/{id}', '12', 'refused', 401]);
+    const { body: lent } = await api.call('POST', '/keys/', { name: 'lent', role: 'viewer' }, AS_ADMIN);
+    const asLent = { Authorization: `Bearer ${lent.key}` };
+    await api.call('DELETE', '/jobs/12', undefined, asLent);
+    assert.deepEqual([(await newest()).who, (await newest()).role, (await newest()).status], ['lent', 'viewer', 403]);
+    await database.sequelize.query(`UPDATE api_keys SET expires_at = now() - interval '1 day' WHERE name = 'lent'`);
+    await until('the key opens nothing any more', async () =>
+      (await api.call('GET', '/jobs/12', undefined, asLent)).status === 401 ? true : null,
+    );
+    assert.deepEqual([(await newest()).who, (await newest()).status], ['lent', 401]);
     await api.call('DELETE', '/jobs/12');
     assert.deepEqual([(await newest()).method, (await newest()).status], ['DELETE', 401]);
     const before = (await rows()).length;
