@@ -18,8 +18,6 @@ export interface AuditedCall {
   query: unknown;
   /** As it was sent. */
   body: unknown;
-  /** Answers as well while PostgreSQL is away: what it does is none of the service's data. */
-  alone: boolean;
 }
 
 /**
@@ -29,7 +27,7 @@ export interface AuditedCall {
  */
 export async function whileAudited<T>(
   ctx: Context,
-  { wire, path, location, params, query, body, alone }: AuditedCall,
+  { wire, path, location, params, query, body }: AuditedCall,
   logger: Logger,
   work: () => Promise<T>,
 ): Promise<T> {
@@ -45,13 +43,8 @@ export async function whileAudited<T>(
     request_id: ctx.response.get('X-Request-Id'),
     status: null,
   };
-  const id = await beginAudited(row, null).catch((error: unknown) => {
-    if (!alone) throw error;
-    logger.warn({ err: error, ...row }, 'The audit list could not be written.');
-    return null;
-  });
+  const id = await beginAudited(row, null);
   const end = async (status: number, answer: unknown) => {
-    if (id === null) return;
     const replayed = ctx.response.get('Idempotent-Replayed') === 'true';
     await endAudited({ id, status, replayed, ...namesOf(answer) }, null).catch((error: unknown) =>
       // What was done is done, and its row is there: it goes on saying that its end is unknown.

@@ -74,8 +74,8 @@ export class Endpoints {
             if (error instanceof StillAtWork) return error;
             throw error;
           });
-      const { path, alone = false } = endpoint;
-      const call = { wire: this.wire, path, location: success.location, params, query, body: sent.value, alone };
+      const { path } = endpoint;
+      const call = { wire: this.wire, path, location: success.location, params, query, body: sent.value };
       const result = isAudited(endpoint) ? await whileAudited(ctx, call, this.#logger, work) : await work();
       if (result instanceof StillAtWork) return answerLater(ctx, result);
       ctx.body = success.status === 204 ? null : result;

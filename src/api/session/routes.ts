@@ -54,6 +54,8 @@ export function addSession(endpoints: Endpoints): void {
     summary: 'Sign out: this browser forgets its key',
     tag,
     open: true,
+    // Of the service: it changes this browser's cookie.
+    changesNothing: true,
     alone: true,
     success: { status: 204, description: 'Signed out' },
     handle: async ({ ctx }) => forgetKey(ctx),

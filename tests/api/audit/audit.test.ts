@@ -29,6 +29,7 @@ interface OpenApiDocument {
 const NO_UPLOAD = '00000000-0000-4000-8000-000000000000';
 /** They plan, check or answer. */
 const CHANGE_NOTHING = [
+  'DELETE /api/v1/session',
   'POST /api/v1/datasets/{id}/validate',
   'POST /api/v1/jobs/plan',
   'POST /api/v1/projects/validate-output-dir',
