@@ -46,8 +46,13 @@ export function storable(text: string, most: number): string {
 
 function shown(name: string, value: unknown): string {
   if (isSecret(name, value) || CONTENT.test(name)) return NOT_KEPT;
-  const text = JSON.stringify(value, (key, inner) => (isSecret(key, inner) || CONTENT.test(key) ? NOT_KEPT : inner));
-  return storable(text ?? String(value), MOST_OF_A_VALUE);
+  const keep = (key: string, inner: unknown) => (isSecret(key, inner) || CONTENT.test(key) ? NOT_KEPT : inner);
+  try {
+    return storable(JSON.stringify(value, keep) ?? String(value), MOST_OF_A_VALUE);
+  } catch {
+    // JSON.parse takes any depth; JSON.stringify ends at the end of the stack.
+    return '(nested too deeply to show)';
+  }
 }
 
 function parametersOf(route: string): string[] {
