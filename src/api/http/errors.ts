@@ -7,6 +7,7 @@ import { RunAlreadyOpenError } from '../../models/runs/create-run.ts';
 import { ConflictError, NotFoundError, NotYetError, UserError } from '../../platform/failure.ts';
 import { failureOf } from '../../platform/failure-of.ts';
 import { errnoOf } from '../../platform/files.ts';
+import { withoutSecrets } from '../../platform/key-text.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { isDatabaseAway } from '../../platform/postgres/database-away.ts';
 import { sqlStateOf } from '../../platform/postgres/sql-state.ts';
@@ -61,7 +62,9 @@ export function renderErrors(logger: Logger, others: Wire[] = []) {
         throw new ApiError(404, detail, { code });
       }
     } catch (error) {
-      const answer = toAnswer(error);
+      const said = toAnswer(error);
+      // A key that came where none belongs is not said again.
+      const answer = { ...said, detail: withoutSecrets(said.detail) };
       const { status } = answer;
       if (isDataException(error))
         logger.warn(

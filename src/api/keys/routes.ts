@@ -1,4 +1,11 @@
-import { changeKey, createKey, findKey, type OtherWays, revokeKey } from '../../commands/keys/keys.ts';
+import {
+  changeKey,
+  createKey,
+  FIRST_KEY_NOTICE,
+  findKey,
+  type OtherWays,
+  revokeKey,
+} from '../../commands/keys/keys.ts';
 import { ApiKey } from '../../models/keys/api-key.ts';
 import type { ApiDependencies } from '../http/declaration.ts';
 import type { Endpoints } from '../http/endpoint.ts';
@@ -10,8 +17,6 @@ import { presentKey } from './present.ts';
 import { KeyCreate, KeyListQuery, KeyListSchema, KeyPatch, KeySchema, NewKeySchema } from './schema.ts';
 
 const tag = 'Keys';
-const FIRST =
-  'From now on the service asks everybody for a key. Keep this one: with it you make the others. If it is lost, whoever has access to the machine makes another one: mtm key add NAME --role admin --local.';
 
 export function addKeys(endpoints: Endpoints, { env }: ApiDependencies): void {
   const { keys } = endpoints.routes.guard;
@@ -36,7 +41,7 @@ export function addKeys(endpoints: Endpoints, { env }: ApiDependencies): void {
       const { row, key, isFirst } = await createKey({ name, role, expiresAt }, principalOf(ctx), ways);
       await keys.readAnew();
       ctx.set('Cache-Control', 'no-store');
-      return { ...presentKey(row), key, notice: isFirst ? FIRST : null };
+      return { ...presentKey(row), key, notice: isFirst ? FIRST_KEY_NOTICE : null };
     },
   });
 

@@ -1,11 +1,16 @@
 import { Op, type Transaction, UniqueConstraintError } from 'sequelize';
 import { ApiKey } from '../../models/keys/api-key.ts';
+import { isExpired } from '../../models/keys/key-ring.ts';
 import { ANYONE, type Principal, type Role } from '../../models/keys/roles.ts';
 import { ConflictError, NotFoundError, UserError } from '../../platform/failure.ts';
 import { hashOf, newKey } from '../../platform/key-text.ts';
 
 /** Every API process reads all of them once a second. */
 const MOST_KEYS = 1_000;
+
+/** What whoever makes the first key has to know. */
+export const FIRST_KEY_NOTICE =
+  'From now on the service asks everybody for a key. Keep this one: with it you make the others. If it is lost, whoever has access to the machine makes another one: mtm key add NAME --role admin --local.';
 
 /** What keeps a way in beside the keys of the database. */
 export interface OtherWays {
@@ -94,11 +99,12 @@ export async function findKey(id: number, transaction: Transaction | null = null
   return row;
 }
 
-async function requireWayIn({ id, name }: ApiKey, ways: OtherWays, transaction: Transaction): Promise<void> {
-  if (ways.hasKeysOfSettings) return;
+async function requireWayIn(row: ApiKey, ways: OtherWays, transaction: Transaction): Promise<void> {
+  // Without it nothing is lost: a key of settings is a way in, and this one is none that makes others.
+  if (ways.hasKeysOfSettings || !makesKeys(row)) return;
+  const { id, name } = row;
   const others = await ApiKey.findAll({ where: { revoked_at: null, id: { [Op.ne]: id } }, transaction });
-  const now = new Date();
-  if (others.some(({ role, expires_at }) => role === 'admin' && (expires_at === null || expires_at > now))) return;
+  if (others.some(makesKeys)) return;
   if (others.length > 0)
     throw new ConflictError(
       `${JSON.stringify(name)} is the last key of an admin: without it nobody could make or revoke keys, and ${others.length} other keys are left. Make another key with the role admin first, or revoke the others before it.`,
@@ -107,6 +113,10 @@ async function requireWayIn({ id, name }: ApiKey, ways: OtherWays, transaction: 
     throw new ConflictError(
       `${JSON.stringify(name)} is the last key: without it nobody could use the service, which listens where strangers reach it. Make another key with the role admin first.`,
     );
+}
+
+function makesKeys({ role, expires_at: expires }: ApiKey): boolean {
+  return role === 'admin' && !isExpired({ expires_at: expires ?? null });
 }
 
 function requireFuture(expiresAt: Date | null): void {
