@@ -1,5 +1,6 @@
 import Koa from 'koa';
 import { incomingDir } from '../commands/datasets/storage.ts';
+import { addAudit } from './audit/routes.ts';
 import { addModelDownloads } from './base-models/download-routes.ts';
 import { addModels } from './base-models/routes.ts';
 import { DiskRoom } from './datasets/disk-room.ts';
@@ -8,9 +9,10 @@ import { addHealth } from './health/routes.ts';
 import type { ApiDependencies } from './http/declaration.ts';
 import { Endpoints } from './http/endpoint.ts';
 import { logBrokenAnswers, renderErrors } from './http/errors.ts';
-import { checkSender, securityHeaders } from './http/guard.ts';
 import { addDocs } from './http/openapi.ts';
+import { checkSender, securityHeaders } from './http/sender.ts';
 import { addJobs } from './jobs/routes.ts';
+import { addKeys } from './keys/routes.ts';
 import { addOpenAi } from './openai/routes.ts';
 import { OPENAI_WIRE } from './openai/wire.ts';
 import { addPage } from './page/routes.ts';
@@ -51,7 +53,8 @@ export function declareEndpoints(
 ): Endpoints {
   const endpoints = new Endpoints(dependencies);
   addHealth(endpoints, dependencies);
-  addSession(endpoints, dependencies);
+  addSession(endpoints);
+  addKeys(endpoints, dependencies);
   addDatasets(endpoints, dependencies, room);
   addJobs(endpoints, dependencies);
   addProjects(endpoints, dependencies);
@@ -63,5 +66,6 @@ export function declareEndpoints(
   addPlayground(endpoints, dependencies);
   addConfig(endpoints, dependencies);
   addWorkers(endpoints, dependencies);
+  addAudit(endpoints);
   return endpoints;
 }

@@ -36,6 +36,8 @@ interface Row {
 function rowsOf(commands: Command[]): Row[] {
   const rows: Row[] = [];
   for (const command of commands) {
+    // The first line says how to get help.
+    if (command.name() === 'help') continue;
     const [group, summary] = [command.helpGroup() || 'Help', command.summary() || command.description()];
     const last = rows.at(-1);
     if (last && last.group === group && last.summary === summary) last.names.push(command.name());

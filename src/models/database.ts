@@ -5,6 +5,7 @@ import { initDataset } from './datasets/dataset.ts';
 import { initRunMeasurement } from './estimates/run-measurement.ts';
 import { initExport } from './exports/export.ts';
 import { initJob, Job } from './jobs/job.ts';
+import { initApiKey } from './keys/api-key.ts';
 import { initOpenAiFile } from './openai/openai-file.ts';
 import { initOpenAiJob } from './openai/openai-job.ts';
 import { initOpenAiUpload } from './openai/openai-upload.ts';
@@ -85,6 +86,7 @@ export function connectModels(
     initRunMeasurement,
     initSweep,
     initPromotion,
+    initApiKey,
   ]) {
     init(sequelize);
   }

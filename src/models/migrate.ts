@@ -28,6 +28,8 @@ import * as descent from './migrations/0025-descent.ts';
 import * as openAiMethods from './migrations/0026-openai-methods.ts';
 import * as pushedExports from './migrations/0027-pushed-exports.ts';
 import * as sweepsOfProjects from './migrations/0028-sweeps-of-projects.ts';
+import * as apiKeys from './migrations/0029-api-keys.ts';
+import * as audit from './migrations/0030-audit.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
 const MIGRATIONS = [
@@ -59,6 +61,8 @@ const MIGRATIONS = [
   openAiMethods,
   pushedExports,
   sweepsOfProjects,
+  apiKeys,
+  audit,
 ];
 export const MIGRATION_NAMES = MIGRATIONS.map(({ name }) => name);
 

@@ -59,6 +59,7 @@ export const EnvSchema = z.object({
     .min(1_000)
     .default(6 * 3_600_000),
   MTM_KEEP_WORK_DAYS: z.coerce.number().min(0).default(7),
+  MTM_KEEP_AUDIT_DAYS: z.coerce.number().min(1).max(36_500).default(365),
   MTM_STOP_GRACE_MS: z.coerce.number().int().min(1_000).max(600_000).default(5_000),
   MTM_MAX_UPLOAD_BYTES: z.coerce
     .number()

@@ -34,6 +34,7 @@ export function toVariables(env: Env): Record<string, string> {
     MTM_STALL_TIMEOUT_MS: String(env.stallTimeoutMs),
     MTM_GIVE_UP_AFTER_MS: String(env.giveUpAfterMs),
     MTM_KEEP_WORK_DAYS: String(env.keepWorkDays),
+    MTM_KEEP_AUDIT_DAYS: String(env.keepAuditDays),
     MTM_STOP_GRACE_MS: String(env.stopGraceMs),
     MTM_MAX_UPLOAD_BYTES: String(env.maxUploadBytes),
     DATABASE_URL: env.databaseUrl ?? '',

@@ -71,6 +71,8 @@ export interface Env {
   giveUpAfterMs: number;
   /** So many days after its model was published, what a run needs no more is removed. */
   keepWorkDays: number;
+  /** So many days the audit list keeps who did what. */
+  keepAuditDays: number;
   /** How long a host that is stopped waits for its trainers to save. What is cut off goes on from its last checkpoint. */
   stopGraceMs: number;
   maxUploadBytes: number;
@@ -147,6 +149,7 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
     stallTimeoutMs: e.MTM_STALL_TIMEOUT_MS,
     giveUpAfterMs: e.MTM_GIVE_UP_AFTER_MS,
     keepWorkDays: e.MTM_KEEP_WORK_DAYS,
+    keepAuditDays: e.MTM_KEEP_AUDIT_DAYS,
     stopGraceMs: e.MTM_STOP_GRACE_MS,
     maxUploadBytes: e.MTM_MAX_UPLOAD_BYTES,
     databaseUrl: e.DATABASE_URL,

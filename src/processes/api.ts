@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import { requireSafeAddress } from '../api/http/guard.ts';
 import { listen } from '../api/http/http-server.ts';
 import { forgetOldKeys } from '../api/http/idempotency.ts';
+import { requireSafeAddress } from '../api/http/safe-address.ts';
 import { modelsInMemory } from '../api/models-in-memory.ts';
 import { createApi } from '../api/server.ts';
 import { tidyDeletedModels } from '../commands/base-models/delete-model.ts';
@@ -11,9 +11,11 @@ import { deleteExpiredFiles } from '../commands/openai/files.ts';
 import { tidyUploads } from '../commands/openai/uploads.ts';
 import { connectOrchestration } from '../commands/workflows/client.ts';
 import { connectModels } from '../models/database.ts';
+import { ApiKey } from '../models/keys/api-key.ts';
 import type { Env } from '../platform/env.ts';
 import { takeConnections, takeListener } from '../platform/handed-listener.ts';
 import { createLogger } from '../platform/logger.ts';
+import { isDatabaseAway } from '../platform/postgres/database-away.ts';
 import { requireDatabaseUrl } from '../platform/postgres/database-url.ts';
 import { runUntilStopped } from '../platform/process-lifecycle.ts';
 
@@ -22,11 +24,21 @@ const TIDY_UP_EVERY_MS = 600_000;
 /** A person waits for it, for ten seconds at most. */
 const STATEMENT_TIMEOUT_MS = 8_000;
 
+/** While the database is away nobody knows: the guard lets nobody in then who has no key (src/api/http/guard.ts). */
+async function countKeys(): Promise<number> {
+  try {
+    return await ApiKey.count({ where: { revoked_at: null } });
+  } catch (error) {
+    if (isDatabaseAway(error)) return 1;
+    throw error;
+  }
+}
+
 /** The process that answers HTTP. It starts, and answers, also while the database or Temporal is away. */
 export async function main(env: Env): Promise<void> {
-  requireSafeAddress(env);
   const logger = createLogger('api', env.logLevel);
   const sequelize = connectModels(requireDatabaseUrl(env), { statementTimeoutMs: STATEMENT_TIMEOUT_MS });
+  await requireSafeAddress(env, countKeys);
   const orchestration = connectOrchestration(env);
   await makeFolders(env);
   const { bundles, models, close: closeModels } = modelsInMemory(env, (sentence) => logger.info(sentence));

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { addClientCommands } from '../cli/client-commands.ts';
 import { addCompletion } from '../cli/completion.ts';
 import { createProgram, run } from '../cli/program.ts';
+import { addKeyCommands } from './key-commands.ts';
 import { addMachineCommands, addPartCommands, addServiceCommands } from './process-commands.ts';
 
 /** All commands but those of completion. */
@@ -9,6 +10,7 @@ function commands(): Command {
   const program = createProgram();
   addServiceCommands(program);
   addClientCommands(program);
+  addKeyCommands(program);
   addMachineCommands(program);
   addPartCommands(program);
   return program;

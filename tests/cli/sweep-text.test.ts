@@ -30,6 +30,7 @@ const SWEEP: Sweep = {
   rungs_done: 1,
   winner: null,
   error_message: null,
+  created_by: null,
   created_at: '2026-01-01T00:00:00Z',
   updated_at: '2026-01-01T00:00:00Z',
   finished_at: null,

@@ -18,6 +18,7 @@ const NewSweep = lazy(() => import('./screens/new/sweep/new-sweep.tsx'));
 const Models = lazy(() => import('./screens/models/models.tsx'));
 const Sweeps = lazy(() => import('./screens/sweeps/sweeps.tsx'));
 const Sweep = lazy(() => import('./screens/sweep/sweep.tsx'));
+const Keys = lazy(() => import('./screens/keys/keys.tsx'));
 const Settings = lazy(() => import('./screens/settings/settings.tsx'));
 
 /** Which screen an address shows. The service answers each with the page: src/api/page/routes.ts has their first parts. */
@@ -38,6 +39,7 @@ const SCREENS: { path: string; show: (id: number) => ReactNode }[] = [
   { path: '/models', show: () => <Models /> },
   { path: '/sweeps', show: () => <Sweeps /> },
   { path: '/sweeps/:id', show: (id) => <Sweep id={id} /> },
+  { path: '/keys', show: () => <Keys /> },
   { path: '/settings', show: () => <Settings /> },
 ];
 

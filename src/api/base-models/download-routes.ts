@@ -19,6 +19,7 @@ export function addModelDownloads(endpoints: Endpoints, { env }: ApiDependencies
   endpoints.add({
     method: 'post',
     path: '/models/',
+    role: 'trainer',
     summary: 'Fetch a model from the Hugging Face hub into the cache of a host; two requests for one are one download',
     tag,
     body: ModelAdd,
@@ -41,6 +42,7 @@ export function addModelDownloads(endpoints: Endpoints, { env }: ApiDependencies
     method: 'delete',
     path: '/models/{name}',
     takesRestOfPath: true,
+    role: 'admin',
     summary: 'Remove a model from the cache of the machine of the API, with all of its revisions',
     tag,
     params: ModelParams,
@@ -56,6 +58,7 @@ export function addModelDownloads(endpoints: Endpoints, { env }: ApiDependencies
   endpoints.add({
     method: 'get',
     path: '/model-downloads/',
+    role: 'viewer',
     summary: 'List the downloads of models, newest first',
     tag,
     query: ModelDownloadListQuery,
@@ -71,6 +74,7 @@ export function addModelDownloads(endpoints: Endpoints, { env }: ApiDependencies
   endpoints.add({
     method: 'get',
     path,
+    role: 'viewer',
     summary: 'How far the download of a model is',
     tag,
     params: IdParams,
@@ -88,6 +92,7 @@ export function addModelDownloads(endpoints: Endpoints, { env }: ApiDependencies
     endpoints.add({
       method: 'post',
       path: `${path}/${action}`,
+      role: 'trainer',
       summary,
       tag,
       params: IdParams,

@@ -14,6 +14,7 @@ export function addModels(endpoints: Endpoints, { env }: ApiDependencies): void 
   endpoints.add({
     method: 'get',
     path: '/models/',
+    role: 'viewer',
     summary: 'List the base models on this machine, with the reasons where one is not usable',
     tag,
     success: { status: 200, description: 'Models, by name', schema: BaseModelListSchema },
@@ -25,6 +26,7 @@ export function addModels(endpoints: Endpoints, { env }: ApiDependencies): void 
     method: 'get',
     path: '/models/{name}',
     takesRestOfPath: true,
+    role: 'viewer',
     summary:
       'Look at a base model: whether it is usable, its size, parameters, context length and license, and what its chat template can show',
     tag,

@@ -9,11 +9,10 @@ import { Dataset } from '../../models/datasets/dataset.ts';
 import type { ApiDependencies } from '../http/declaration.ts';
 import { filePiece, requireFile, sendDownload } from '../http/download.ts';
 import type { Endpoints } from '../http/endpoint.ts';
-import { ApiError } from '../http/errors.ts';
 import { limitsOf, pageOf, searchOf } from '../http/list-query.ts';
 import { IdParams } from '../http/shared-schema.ts';
 import type { DiskRoom } from './disk-room.ts';
-import { presentDataset, presentUpload } from './present.ts';
+import { presentDataset } from './present.ts';
 import { ProfileQuery, ProfileSchema, ValidateRequest, ValidationSchema } from './profile-schema.ts';
 import { TokensQuery, TokensSchema } from './row-tokens.ts';
 import {
@@ -26,10 +25,9 @@ import {
   DatasetUsersSchema,
   PreviewQuery,
   PreviewSchema,
-  UploadListSchema,
-  UploadParams,
 } from './schema.ts';
 import { uploadDataset } from './upload.ts';
+import { addUploads } from './upload-routes.ts';
 import { Uploads } from './uploads.ts';
 
 const tag = 'Datasets';
@@ -40,6 +38,7 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies, room
   endpoints.add({
     method: 'post',
     path: '/datasets/',
+    role: 'trainer',
     summary: 'Upload a dataset',
     tag,
     multipart: DatasetUpload,
@@ -52,6 +51,7 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies, room
   endpoints.add({
     method: 'get',
     path: '/datasets/',
+    role: 'viewer',
     summary: 'List datasets, newest first',
     tag,
     query: DatasetListQuery,
@@ -65,38 +65,12 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies, room
     },
   });
 
-  endpoints.add({
-    method: 'get',
-    path: '/datasets/uploads',
-    summary: 'How far the uploads are that are no dataset yet',
-    tag,
-    success: { status: 200, description: 'Uploads, oldest first', schema: UploadListSchema },
-    alone: true,
-    handle: async () => ({ items: uploads.list().map(presentUpload) }),
-  });
-
-  endpoints.add({
-    method: 'delete',
-    path: '/datasets/uploads/{id}',
-    summary: 'Cancel an upload: its request is answered with 409, and nothing of it stays',
-    tag,
-    params: UploadParams,
-    success: { status: 204, description: 'Cancelled' },
-    errors: { 404: 'No such upload is going on', 409: 'It is being saved as a dataset already' },
-    alone: true,
-    handle: async ({ params: { id } }) => {
-      const reason = new ApiError(409, `The upload ${id} was cancelled. Send it again if it is wanted after all.`);
-      const outcome = uploads.cancel(id, reason);
-      if (outcome === 'too late')
-        throw new ApiError(409, `The upload ${id} is being saved already. Delete its dataset when it is there.`);
-      if (outcome === 'unknown')
-        throw new ApiError(404, `There is no upload ${id} going on. See GET /datasets/uploads.`);
-    },
-  });
+  addUploads(endpoints, uploads);
 
   endpoints.add({
     method: 'get',
     path: '/datasets/{id}',
+    role: 'viewer',
     summary: 'Get a dataset',
     tag,
     params: IdParams,
@@ -108,6 +82,7 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies, room
   endpoints.add({
     method: 'get',
     path: '/datasets/{id}/preview',
+    role: 'viewer',
     summary: 'Rows, and the conversations that they give',
     tag,
     params: IdParams,
@@ -125,6 +100,7 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies, room
   endpoints.add({
     method: 'get',
     path: '/datasets/{id}/profile',
+    role: 'viewer',
     summary:
       "What a dataset is made of: lengths, duplicates, roles and their languages, and tokens with a base model's",
     tag,
@@ -139,6 +115,7 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies, room
   endpoints.add({
     method: 'get',
     path: '/datasets/{id}/tokens',
+    role: 'viewer',
     summary: "A row's tokens as training on a base model sees them, and which of them are learnt",
     tag,
     params: IdParams,
@@ -156,6 +133,8 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies, room
   endpoints.add({
     method: 'post',
     path: '/datasets/{id}/validate',
+    role: 'trainer',
+    changesNothing: true,
     summary: 'Check every row against a mapping, by default the one that it has; nothing is changed',
     tag,
     params: IdParams,
@@ -174,6 +153,7 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies, room
   endpoints.add({
     method: 'get',
     path: '/datasets/{id}/users',
+    role: 'viewer',
     summary: 'The jobs and projects that use a dataset, which is not deleted as long as there are any',
     tag,
     params: IdParams,
@@ -190,6 +170,7 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies, room
   endpoints.add({
     method: 'get',
     path: '/datasets/{id}/download',
+    role: 'trainer',
     summary: 'The file as it was uploaded',
     tag,
     params: IdParams,
@@ -212,6 +193,7 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies, room
     method: 'patch',
     path: '/datasets/{id}',
     mayTakeLong: true,
+    role: 'trainer',
     summary: "Change a dataset's name, description or mapping; runs keep the mapping that they were asked for with",
     tag,
     params: IdParams,
@@ -230,6 +212,7 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies, room
   endpoints.add({
     method: 'delete',
     path: '/datasets/{id}',
+    role: 'trainer',
     summary: 'Delete a dataset that no job or project uses',
     tag,
     params: IdParams,

@@ -57,11 +57,12 @@ interface Success {
   location?: string;
 }
 
-export interface Declaration<
+/** What an endpoint is, without who may use it. */
+export interface Fields<
   P extends z.ZodObject | undefined,
   Q extends z.ZodObject | undefined,
   B extends z.ZodType | undefined,
-> extends Access {
+> {
   method: 'get' | 'post' | 'patch' | 'delete';
   /** As OpenAPI writes it, under the base path: `/jobs/{id}`. */
   path: string;
@@ -85,9 +86,21 @@ export interface Declaration<
   inRanges?: boolean;
   /** The handler uses `slowly`: an answer may be 202, with how far it is. */
   mayTakeLong?: boolean;
-  /** Answers as well while PostgreSQL and Temporal are away. */
-  alone?: boolean;
+  /** Changes nothing, although its method is none that reads: it plans, checks or answers. Others are in the audit list. */
+  changesNothing?: boolean;
   /** Error codes beside those that every endpoint can give, with when they are given. */
   errors?: Record<number, string>;
   handle: (request: Request<Parsed<P>, Parsed<Q>, Parsed<B>>) => Promise<unknown>;
 }
+
+/** Whether the audit list has what it is asked for: all that is not declared to change nothing. */
+export function isAudited({ method, changesNothing = false }: { method: string; changesNothing?: boolean }): boolean {
+  return method !== 'get' && !changesNothing;
+}
+
+/** One endpoint: what it is, and who may use it. */
+export type Declaration<
+  P extends z.ZodObject | undefined,
+  Q extends z.ZodObject | undefined,
+  B extends z.ZodType | undefined,
+> = Fields<P, Q, B> & Access;

@@ -1,10 +1,13 @@
 import type { OpenAPIRegistry, RouteConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
-import type { Declaration } from './declaration.ts';
+import type { Fields } from './declaration.ts';
+import type { Access } from './guard.ts';
 import { IdempotencyHeaders, RangeHeaders, StillAtWorkSchema } from './shared-schema.ts';
 import type { Wire } from './wire.ts';
 
-type AnyDeclaration = Declaration<z.ZodObject | undefined, z.ZodObject | undefined, z.ZodType | undefined>;
+/** Nothing of how it answers. */
+type AnyDeclaration = Access &
+  Omit<Fields<z.ZodObject | undefined, z.ZodObject | undefined, z.ZodType | undefined>, 'handle'>;
 
 export const SECURITY_SCHEME = 'apiKey';
 
@@ -15,7 +18,10 @@ const ERRORS: Record<number, { description: string; example: string }> = {
     example: 'The percentages of the trait coding sum to 99 %; they must sum to exactly 100 %.',
   },
   401: { description: 'An API key is needed', example: 'Send an API key: Authorization: Bearer <key>.' },
-  403: { description: 'Host or Origin is not allowed', example: 'Origin "https://elsewhere.example" is not this API.' },
+  403: {
+    description: 'The key has not the role that this needs; or Host or Origin is not allowed',
+    example: 'This needs the role trainer, and the key "dashboard" has the role viewer.',
+  },
   404: { description: 'No such thing', example: 'Dataset 7 not found.' },
   408: {
     description: 'The body stopped coming',
@@ -39,6 +45,10 @@ const ERRORS: Record<number, { description: string; example: string }> = {
     description: 'The disk is full',
     example: 'The disk of the service has no room for this upload. Free some, then send it again.',
   },
+  429: {
+    description: 'Too many wrong API keys came from this address',
+    example: 'Too many wrong API keys came from 127.0.0.1. Wait 42 s, then send a right one.',
+  },
   503: {
     description: 'PostgreSQL or Temporal is away; try again',
     example: 'The database does not answer. Try again in a few seconds.',
@@ -50,13 +60,14 @@ export function documentEndpoint(registry: OpenAPIRegistry, endpoint: AnyDeclara
   const { success } = endpoint;
   const checked = endpoint.params || endpoint.query || endpoint.body || endpoint.multipart || endpoint.creates;
   const codes = [
-    ...(endpoint.open ? [] : [401]),
+    ...(endpoint.open ? [] : [401, 429]),
     403,
     ...(checked ? [422] : []),
     ...(endpoint.body || endpoint.multipart ? [408, 413, 415] : []),
     ...(endpoint.creates ? [409] : []),
     ...(endpoint.inRanges ? [416] : []),
-    ...(endpoint.alone ? [] : [503]),
+    // Keys are in PostgreSQL as well: what is asked for one answers alone for a while.
+    ...(endpoint.alone && endpoint.open ? [] : [503]),
     ...Object.keys(endpoint.errors ?? {}).map(Number),
   ];
   const answer = success.schema
@@ -75,7 +86,10 @@ export function documentEndpoint(registry: OpenAPIRegistry, endpoint: AnyDeclara
     summary: endpoint.summary,
     tags: [endpoint.tag],
     operationId: operationId(endpoint.method, endpoint.path),
-    ...(endpoint.open ? { security: [] } : {}),
+    description: endpoint.open
+      ? 'Open: needs no API key.'
+      : `Needs a key with the role \`${endpoint.role}\`, or one with more.`,
+    ...(endpoint.open ? { security: [] } : { 'x-required-role': endpoint.role }),
     request: requestOf(endpoint),
     responses: {
       [success.status]: answer,
@@ -130,7 +144,9 @@ function errorOf(code: number, said: string | undefined, { errorSchema, errorBod
         example: errorBody({ status: statusOf(code), detail: example, field: null, code: null }),
       },
     },
-    ...(code === 503 ? { headers: z.object({ 'Retry-After': z.string().openapi({ example: '5' }) }) } : {}),
+    ...([429, 503].includes(code)
+      ? { headers: z.object({ 'Retry-After': z.string().openapi({ example: '5' }) }) }
+      : {}),
   };
 }
 

@@ -2,10 +2,19 @@ import { OpenAPIRegistry } from '@asteasolutions/zod-to-openapi';
 import type { Context } from 'koa';
 import type { Sequelize } from 'sequelize';
 import { z } from 'zod';
+import type { Logger } from '../../platform/logger.ts';
 import type { Slowly } from '../../platform/long-answers.ts';
 import { ANSWER_WITHIN_MS, LongAnswers, StillAtWork } from '../../platform/long-answers.ts';
-import type { ApiDependencies, Declaration, Once, OnceByOneStatement } from './declaration.ts';
+import { whileAudited } from './audit.ts';
+import {
+  type ApiDependencies,
+  type Declaration,
+  isAudited,
+  type Once,
+  type OnceByOneStatement,
+} from './declaration.ts';
 import { documentEndpoint } from './document-endpoint.ts';
+import { type Access, Guard } from './guard.ts';
 import { createOnce } from './idempotency.ts';
 import { check, readJson } from './request.ts';
 import { Routes } from './routes.ts';
@@ -23,15 +32,17 @@ export class Endpoints {
   readonly #sequelize: Sequelize;
   readonly #longAnswers = new LongAnswers();
   readonly #answerWithinMs: number;
+  readonly #logger: Logger;
 
   /** @param routes those of the other wires, which one application answers */
   constructor(
-    { env, sequelize, answerWithinMs = ANSWER_WITHIN_MS }: ApiDependencies,
-    { wire = OWN_WIRE, routes = new Routes(env) }: { wire?: Wire; routes?: Routes } = {},
+    { env, sequelize, logger, answerWithinMs = ANSWER_WITHIN_MS }: ApiDependencies,
+    { wire = OWN_WIRE, routes = new Routes(new Guard(env, sequelize), logger) }: { wire?: Wire; routes?: Routes } = {},
   ) {
     this.wire = wire;
     this.routes = routes;
     this.#sequelize = sequelize;
+    this.#logger = logger;
     this.#answerWithinMs = answerWithinMs;
   }
 
@@ -41,7 +52,7 @@ export class Endpoints {
     B extends z.ZodType | undefined = undefined,
   >(endpoint: Declaration<P, Q, B>): void {
     documentEndpoint(this.registry, endpoint, this.wire);
-    const { method, success, open = false, takesKeyFromQuery = false } = endpoint;
+    const { method, success } = endpoint;
     const handle = async (ctx: Context) => {
       const params = check(endpoint.params as P, ctx.params, 'path');
       const query = check(endpoint.query as Q, ctx.query, 'query');
@@ -56,12 +67,16 @@ export class Endpoints {
         this.#longAnswers.answer([endpoint.path, what], Math.max(0, deadline - performance.now()), work);
       // Before: the handler of a download answers with a part of it, or that nothing has changed, where it is asked to.
       ctx.status = success.status;
-      const result = await endpoint
-        .handle({ params, query, body, ctx, idempotencyKey, once, onceByOneStatement, slowly })
-        .catch((error: unknown) => {
-          if (error instanceof StillAtWork) return error;
-          throw error;
-        });
+      const work = () =>
+        endpoint
+          .handle({ params, query, body, ctx, idempotencyKey, once, onceByOneStatement, slowly })
+          .catch((error: unknown) => {
+            if (error instanceof StillAtWork) return error;
+            throw error;
+          });
+      const { path } = endpoint;
+      const call = { wire: this.wire, path, location: success.location, params, query, body: sent.value };
+      const result = isAudited(endpoint) ? await whileAudited(ctx, call, this.#logger, work) : await work();
       if (result instanceof StillAtWork) return answerLater(ctx, result);
       ctx.body = success.status === 204 ? null : result;
       if (success.location !== undefined)
@@ -70,7 +85,7 @@ export class Endpoints {
     // Without its last slash the router takes a path with and without one; a redirect would lose a POST's body.
     const pattern = endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1').replace(/\/$/, '');
     const path = this.wire.basePath + (endpoint.takesRestOfPath ? pattern.replace(/:(\w+)$/, '*$1') : pattern);
-    this.routes.add({ method, path, open, takesKeyFromQuery, handle });
+    this.routes.add({ method, path, handle, ...accessOf(endpoint) });
   }
 
   /** `text`: the body as it was sent; `body`: as it was understood. */
@@ -91,6 +106,11 @@ export class Endpoints {
       return answer;
     };
   }
+}
+
+function accessOf({ open, role, takesKeyFromQuery = false, alone = false }: Access): Access {
+  const way = { takesKeyFromQuery, alone };
+  return open ? { ...way, open } : { ...way, role };
 }
 
 /** @throws ApiError 422 */

@@ -7,6 +7,7 @@ import { RunAlreadyOpenError } from '../../models/runs/create-run.ts';
 import { ConflictError, NotFoundError, NotYetError, UserError } from '../../platform/failure.ts';
 import { failureOf } from '../../platform/failure-of.ts';
 import { errnoOf } from '../../platform/files.ts';
+import { withoutSecrets } from '../../platform/key-text.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { isDatabaseAway } from '../../platform/postgres/database-away.ts';
 import { sqlStateOf } from '../../platform/postgres/sql-state.ts';
@@ -61,7 +62,9 @@ export function renderErrors(logger: Logger, others: Wire[] = []) {
         throw new ApiError(404, detail, { code });
       }
     } catch (error) {
-      const answer = toAnswer(error);
+      const said = toAnswer(error);
+      // A key that came where none belongs is not said again.
+      const answer = { ...said, detail: withoutSecrets(said.detail) };
       const { status } = answer;
       if (isDataException(error))
         logger.warn(
@@ -71,11 +74,17 @@ export function renderErrors(logger: Logger, others: Wire[] = []) {
       if (status === 500 || errnoOf(error) !== null)
         logger.error({ err: error, requestId, method: ctx.method, path: ctx.path }, 'A request failed.');
       if (status === 503) ctx.set('Retry-After', RETRY_AFTER_S);
+      if (status === 401) ctx.set('WWW-Authenticate', 'Bearer');
       const { field = null, code = null } = error instanceof ApiError || error instanceof UserError ? error : {};
       ctx.status = wire.statusOf(status);
       ctx.body = wire.errorBody({ ...answer, status: ctx.status, field, code });
     }
   };
+}
+
+/** The status that an error is answered with, before its wire has its say. */
+export function statusOfError(error: unknown): number {
+  return toAnswer(error).status;
 }
 
 /** How a connection breaks off whose client went away: nothing that anybody has to look at. */

@@ -1,95 +1,171 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { isIP } from 'node:net';
 import type { Context, Middleware, Next } from 'koa';
-import helmet from 'koa-helmet';
+import type { Sequelize } from 'sequelize';
+import { isExpired, KeyRing, type KnownKeys } from '../../models/keys/key-ring.ts';
+import { ANYONE, mayDo, type Principal, type Role } from '../../models/keys/roles.ts';
 import type { Env } from '../../platform/env.ts';
+import { formOf, hashOf } from '../../platform/key-text.ts';
 import { ApiError } from './errors.ts';
+import { FailedKeys } from './failed-keys.ts';
+import { OpenAnswers } from './open-answers.ts';
+import { isOpenWithoutKeys } from './safe-address.ts';
+import { keyOfSession } from './session-cookie.ts';
 
-/** Headers that keep browsers from misusing answers; none that would break plain HTTP. */
-export function securityHeaders(): Middleware {
-  return helmet({
-    strictTransportSecurity: false,
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: {
-        defaultSrc: ["'self'"],
-        styleSrc: ["'self'", "'unsafe-inline'"],
-        imgSrc: ["'self'", 'data:'],
-        frameAncestors: ["'none'"],
-        baseUri: ["'none'"],
-      },
-    },
-  });
+/** How a request may come by its key, and what it needs to be looked at. */
+interface Way {
+  /** The key may come as the query's `access_token`: a browser's EventSource sends no headers of its user's. */
+  takesKeyFromQuery?: boolean;
+  /** Answers as well while PostgreSQL and Temporal are away. */
+  alone?: boolean;
 }
 
-/**
- * Refuses what another web site sends through a visitor's browser: by its own name that it lets lead here (DNS
- * rebinding: Host), or from its own pages (Origin). For every method, since a GET tells secrets too.
- */
-export function checkSender(env: Env): Middleware {
-  const allowed = new Set(['localhost', env.host.toLowerCase(), ...env.allowedHosts]);
-  // A client sends the same one each time, and it takes as long to read as the rest of the guard.
-  let lastAllowed = '';
-  return async (ctx: Context, next: Next) => {
-    if (ctx.get('Host') !== lastAllowed || ctx.get('Origin') !== '') check(ctx);
-    lastAllowed = ctx.get('Host');
-    await next();
-  };
-  function check(ctx: Context): void {
-    const host = parseUrl(`http://${ctx.get('Host')}`)?.hostname.toLowerCase() ?? null;
-    // An address cannot be rebound: only names can be made to lead elsewhere.
-    if (host === null || !(allowed.has(host) || isIP(host.replace(/^\[|\]$/g, '')) !== 0)) {
+/** Who may use an endpoint: everybody, or a key with at least this role. One of both has to be said. */
+export type Access = Way & ({ open: true; role?: undefined } | { open?: false; role: Role });
+
+/** A shorter key of MTM_API_KEYS may be guessed; those of the database have 256 random bits. */
+const GUESSABLE_LENGTH = 32;
+
+/** Who asks, of a request that the guard has let through. Of an open endpoint nobody knows. */
+export function principalOf(ctx: Context): Principal {
+  const { principal } = ctx.state as { principal?: Principal };
+  if (principal === undefined) throw new Error(`${ctx.method} ${ctx.path} is open: nobody was asked who they are.`);
+  return principal;
+}
+
+/** The one place where keys are looked at: of the header, the query and the session alike. */
+export class Guard {
+  readonly keys: KeyRing;
+  readonly #env: Env;
+  readonly #ofSettings: Buffer[];
+  readonly #failed = new FailedKeys();
+  readonly #open: OpenAnswers;
+
+  constructor(env: Env, sequelize: Sequelize) {
+    this.#env = env;
+    this.keys = new KeyRing(sequelize);
+    this.#ofSettings = env.apiKeys.map(sha256);
+    this.#open = new OpenAnswers(async () => {
+      const known = await this.keys.readAnew();
+      return (principal) => this.#isStillIn(principal, known);
+    });
+  }
+
+  /** Lets through who may, as the request's principal. What is open asks for nothing. */
+  requireAccess({ open, role, ...way }: Access): Middleware {
+    if (open) return async (_ctx, next) => await next();
+    return async (ctx: Context, next: Next) => {
+      const principal = await this.whoAsks(ctx, way);
+      // Also of who is refused: the audit list has them.
+      ctx.state.principal = principal;
+      // Closed by default: code without types may have left the role out.
+      const needed: Role = role ?? 'admin';
+      if (!mayDo(principal.role, needed)) {
+        throw new ApiError(
+          403,
+          `This needs the role ${needed}, and the key ${JSON.stringify(principal.name)} has the role ${principal.role}. Use a key with that role; an admin can make one.`,
+          { code: 'insufficient_role' },
+        );
+      }
+      await this.#open.during(ctx, principal, next);
+    };
+  }
+
+  /** @throws ApiError 401, 429, or Error of the database, which has to be asked */
+  async whoAsks(ctx: Context, { takesKeyFromQuery = false, alone = false }: Way = {}): Promise<Principal> {
+    const key = keyOf(ctx, takesKeyFromQuery);
+    if (key === undefined && this.#hasKeysOfSettings) throw new ApiError(401, KEY_MISSING);
+    const ofSettings = key === undefined ? null : this.#principalOfSettings(ctx, key);
+    if (ofSettings) return ofSettings;
+    if (key !== undefined && this.#hasKeysOfSettings && formOf(key) !== 'whole') throw this.#refusalOf(ctx, key);
+    const known = this.keys.fresh() ?? (await (alone ? this.keys.readOrKnown() : this.keys.read()));
+    if (this.#isOpenWith(known)) return ANYONE;
+    if (key === undefined) throw new ApiError(401, KEY_MISSING);
+    return this.#principalOfDatabase(ctx, key, known);
+  }
+
+  /** The same, where nobody is a good answer: null. @throws Error of the database */
+  async whoMayAsk(ctx: Context): Promise<Principal | null> {
+    try {
+      return await this.whoAsks(ctx, { alone: true });
+    } catch (error) {
+      if (error instanceof ApiError) return null;
+      throw error;
+    }
+  }
+
+  /** Whose a key is that a request brings in its body; null: the service asks for none. @throws ApiError 400, 429, or Error of the database */
+  async whoHas(ctx: Context, key: string): Promise<Principal | null> {
+    const ofSettings = this.#principalOfSettings(ctx, key);
+    if (ofSettings) return ofSettings;
+    const known = this.keys.fresh() ?? (await this.keys.read());
+    return this.#isOpenWith(known) ? null : this.#principalOfDatabase(ctx, key, known, 400);
+  }
+
+  get #hasKeysOfSettings(): boolean {
+    return this.#ofSettings.length > 0;
+  }
+
+  /** Whether everybody may do everything: there is no key, and no stranger reaches the address. */
+  #isOpenWith(known: KnownKeys): boolean {
+    return !this.#hasKeysOfSettings && known.byId.size === 0 && isOpenWithoutKeys(this.#env);
+  }
+
+  #isStillIn({ name, keyId }: Principal, known: KnownKeys): boolean {
+    if (name === ANYONE.name) return this.#isOpenWith(known);
+    const key = keyId === null ? undefined : known.byId.get(keyId);
+    return keyId === null || (key !== undefined && !isExpired(key));
+  }
+
+  /** Compared by their hashes, in constant time. */
+  #principalOfSettings(ctx: Context, key: string): Principal | null {
+    const given = sha256(key);
+    const at = this.#ofSettings.map((known) => timingSafeEqual(known, given)).indexOf(true);
+    if (at === -1) return null;
+    if (key.length < GUESSABLE_LENGTH) this.#checkWait(ctx);
+    return { name: `MTM_API_KEYS #${at + 1}`, role: 'admin', keyId: null };
+  }
+
+  /** Found by its hash: how long that takes says something of a hash alone, from which no key follows. */
+  #principalOfDatabase(ctx: Context, key: string, known: KnownKeys, refusedWith: 400 | 401 = 401): Principal {
+    const found = known.bySha256.get(hashOf(key));
+    if (found === undefined) throw this.#refusalOf(ctx, key, refusedWith);
+    if (isExpired(found)) {
+      // It lets nobody in; the audit list says whose it was.
+      ctx.state.expiredKey = { name: found.name, role: found.role, keyId: found.id };
       throw new ApiError(
-        403,
-        `Host ${JSON.stringify(ctx.get('Host'))} is not allowed. Use localhost or the address, or add the name to MTM_ALLOWED_HOSTS.`,
+        refusedWith,
+        `This API key expired at ${found.expires_at?.toISOString()}. Ask an admin for another one.`,
       );
     }
-    const origin = ctx.get('Origin');
-    if (origin !== '' && parseUrl(origin)?.host !== ctx.get('Host')) {
-      throw new ApiError(403, `Origin ${JSON.stringify(origin)} is not this API; other sites may not use it.`);
-    }
+    this.keys.noteUse(found.id);
+    return { name: found.name, role: found.role, keyId: found.id };
+  }
+
+  #refusalOf(ctx: Context, key: string, status: 400 | 401 = 401): ApiError {
+    this.#checkWait(ctx);
+    this.#failed.note(ctx.ip, hashOf(key));
+    return new ApiError(status, formOf(key) === 'broken' ? KEY_BROKEN : KEY_UNKNOWN);
+  }
+
+  /** @throws ApiError 429 */
+  #checkWait(ctx: Context): void {
+    const waitS = this.#failed.waitOf(ctx.ip);
+    if (waitS === null) return;
+    ctx.set('Retry-After', String(waitS));
+    throw new ApiError(
+      429,
+      `Too many wrong API keys came from ${ctx.ip}. Wait ${waitS} s, then send a right one. Keys of the database are let through meanwhile.`,
+      { code: 'too_many_wrong_keys' },
+    );
   }
 }
 
-function parseUrl(text: string): URL | null {
-  return URL.canParse(text) ? new URL(text) : null;
-}
-
-/** What a request needs beside a path and a method that there are. Nothing declared: an API key, in its header. */
-export interface Access {
-  /** Answers without an API key. */
-  open?: boolean;
-  /** The key may come as the query's `access_token`: a browser's EventSource sends no headers of its user's. */
-  takesKeyFromQuery?: boolean;
-}
-
-/** Asks for one of MTM_API_KEYS, where there are any. */
-export function requireAccess(env: Env, { open = false, takesKeyFromQuery = false }: Access): Middleware {
-  return async (ctx: Context, next: Next) => {
-    if (!open && !holdsKey(env, ctx, takesKeyFromQuery)) {
-      ctx.set('WWW-Authenticate', 'Bearer');
-      const isSent = keyOf(ctx, takesKeyFromQuery) !== undefined;
-      throw new ApiError(
-        401,
-        isSent
-          ? 'This API key is none of this service. Send one of its MTM_API_KEYS; in a browser, sign in again.'
-          : 'Send one of the API keys of this service: Authorization: Bearer <key>. In a browser, sign in on the page.',
-      );
-    }
-    await next();
-  };
-}
-
-/** Whether a request has one of the keys, or needs none since there are none. */
-export function holdsKey(env: Env, ctx: Context, takesKeyFromQuery = false): boolean {
-  return env.apiKeys.length === 0 || isKey(env, keyOf(ctx, takesKeyFromQuery) ?? '');
-}
-
-/** Keys are compared by their hashes, in constant time. */
-export function isKey(env: Env, key: string): boolean {
-  const given = sha256(key);
-  return env.apiKeys.filter((known) => timingSafeEqual(sha256(known), given)).length > 0;
-}
+const KEY_MISSING =
+  'Send one of the API keys of this service: Authorization: Bearer <key>. In a browser, sign in on the page.';
+const KEY_UNKNOWN =
+  'This API key is none of this service, or was revoked. Send one that an admin made (mtm key add), or one of its MTM_API_KEYS; in a browser, sign in again.';
+const KEY_BROKEN =
+  'This API key is incomplete or mistyped: its checksum is wrong. Copy all of it; in a browser, sign in again.';
 
 function keyOf(ctx: Context, takesKeyFromQuery: boolean): string | undefined {
   const [, fromHeader] = ctx.get('Authorization').match(/^Bearer +(\S+)$/i) ?? [];
@@ -97,42 +173,6 @@ function keyOf(ctx: Context, takesKeyFromQuery: boolean): string | undefined {
   return fromHeader ?? (typeof fromQuery === 'string' ? fromQuery : keyOfSession(ctx));
 }
 
-/** Holds the key of a browser that signed in, as base64url: a key may have characters that cookies do not. */
-const SESSION_COOKIE = 'mtm_key';
-const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
-
-/** For this browser and until it is closed; no script reads it, and no other site has it sent. */
-export function keepKey(ctx: Context, key: string): void {
-  ctx.cookies.set(SESSION_COOKIE, Buffer.from(key).toString('base64url'), { httpOnly: true, sameSite: 'strict' });
-}
-
-export function forgetKey(ctx: Context): void {
-  ctx.cookies.set(SESSION_COOKIE, null, { httpOnly: true, sameSite: 'strict' });
-}
-
-/**
- * A browser sends a cookie by itself, also for a page of another port of this host, which counts as the same site. So the cookie counts
- * where the page is ours alone: by Sec-Fetch-Site where a browser says it, and for what changes something by Origin, which
- * all send then, and which checkSender has compared.
- */
-function keyOfSession(ctx: Context): string | undefined {
-  const cookie = ctx.cookies.get(SESSION_COOKIE);
-  if (cookie === undefined) return undefined;
-  const site = ctx.get('Sec-Fetch-Site');
-  const isOurPage = site === '' || site === 'same-origin' || site === 'none';
-  const isOurChange = SAFE_METHODS.includes(ctx.method) || ctx.get('Origin') !== '';
-  return isOurPage && isOurChange ? Buffer.from(cookie, 'base64url').toString() : undefined;
-}
-
 function sha256(text: string): Buffer {
   return createHash('sha256').update(text).digest();
-}
-
-/** @throws Error with the remedy when the API would listen where strangers reach it, without keys. */
-export function requireSafeAddress(env: Env): void {
-  const loopback = env.host === 'localhost' || env.host === '::1' || /^127\./.test(env.host);
-  if (loopback || env.apiKeys.length > 0 || env.trustNetwork) return;
-  throw new Error(
-    `MTM_HOST is ${env.host}, where others can reach the API, and it asks for no key. Set MTM_API_KEYS to one or more long random keys, separated by commas; or MTM_TRUST_NETWORK=true if only those who may use it can reach that address.`,
-  );
 }

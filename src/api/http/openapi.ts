@@ -27,7 +27,7 @@ export function describeApi({ registry, wire: { title, description } }: Endpoint
   registry.registerComponent('securitySchemes', SECURITY_SCHEME, {
     type: 'http',
     scheme: 'bearer',
-    description: 'One of MTM_API_KEYS, where the service has any.',
+    description: 'A key with the role that `x-required-role` names, or one of MTM_API_KEYS, where the service has any.',
   });
   return new OpenApiGeneratorV31(registry.definitions).generateDocument({
     openapi: '3.1.0',

@@ -92,6 +92,9 @@ function hasBody(ctx: Context): boolean {
   return ctx.get('Transfer-Encoding') !== '' || Number(ctx.get('Content-Length') || 0) > 0;
 }
 
+/** Whatever is wrong with them, they are not said again. */
+const SECRET_FIELDS = ['api_key', 'access_token'];
+
 export type Parsed<S> = S extends z.ZodType ? z.output<S> : undefined;
 
 /** @throws ApiError 422 that names field, value and what it may be. */
@@ -109,7 +112,7 @@ export function check<S extends z.ZodType | undefined>(schema: S, value: unknown
     );
     return given === undefined
       ? `${field} is required (${issue.message}).`
-      : `${field} is ${shown(given)}: ${issue.message}.`;
+      : `${field} is ${SECRET_FIELDS.includes(field) ? 'not shown here' : shown(given)}: ${issue.message}.`;
   });
   const [first] = parsed.error.issues;
   throw new ApiError(422, sentences.join(' '), { field: first ? fieldOf(first) : null });

@@ -1,39 +1,45 @@
 import Router, { type RouterContext } from '@koa/router';
 import type Koa from 'koa';
 import type { Context, Next } from 'koa';
-import type { Env } from '../../platform/env.ts';
+import type { Logger } from '../../platform/logger.ts';
+import { admit, RefusedRequests } from './audit.ts';
 import { ApiError } from './errors.ts';
-import { type Access, requireAccess } from './guard.ts';
+import type { Access, Guard } from './guard.ts';
 
-export interface Route extends Access {
+export type Route = Access & {
   method: 'get' | 'post' | 'patch' | 'delete';
   /** All of it, as @koa/router writes it: `/api/v1/jobs/:id`. One slash more at its end is the same path. */
   path: string;
   handle: (ctx: Context) => Promise<void> | void;
-}
+};
 
 /**
- * All routes, and who may use them. An API key is asked for where a route was matched and before anything else is done
- * with the request. What matches no route needs one as well: nothing is open but what is declared so.
+ * All routes, and who may use them. A key with the role of a route is asked for where it was matched and before anything else is done
+ * with the request. What matches no route needs a key as well, and is refused then: nothing is open but what is declared so.
  */
 export class Routes {
   /** A router tries one route after the other: there is one for each family of paths. */
   readonly #routers = new Map<string, Router>();
-  readonly #env: Env;
+  readonly guard: Guard;
+  readonly #refused: RefusedRequests;
 
-  constructor(env: Env) {
-    this.#env = env;
+  constructor(guard: Guard, logger: Logger) {
+    this.guard = guard;
+    this.#refused = new RefusedRequests(logger);
   }
 
-  add({ method, path, handle, ...access }: Route): void {
-    this.#routerOf(path)[method](path, requireAccess(this.#env, access), this.#checkMethod, handle);
+  add({ method, path, handle, ...needed }: Route): void {
+    const access = this.guard.requireAccess(needed);
+    this.#routerOf(path)[method](path, this.#refused.watch(path), access, admit, this.#checkMethod, handle);
   }
 
   /** Has an application answer at these routes, and refuse everything else. What says 404 comes after it. */
   addTo(app: Koa): void {
     const dispatch = new Map([...this.#routers].map(([family, router]) => [family, router.routes()]));
     app.use((ctx, next) => dispatch.get(familyOf(ctx.path))?.(ctx as RouterContext, next) ?? next());
-    app.use(requireAccess(this.#env, {}));
+    app.use(this.#refused.watch(null));
+    app.use(this.guard.requireAccess({ role: 'viewer' }));
+    app.use(admit);
     app.use(this.#checkMethod);
   }
 

@@ -66,6 +66,13 @@ export const downloadField = z.boolean().optional().openapi({
 });
 
 export const nameField = text(1, 255).trim();
+
+/** Digits alone are an id, and # and parentheses are of names that the service gives itself (`MTM_API_KEYS #1`, `(anyone)`). */
+const KEY_NAME = /^[^\s\d#()\p{Cc}\p{Cs}][^#()\p{Cc}\p{Cs}]{0,99}$/u;
+export const keyNameField = text(1, 100)
+  .regex(KEY_NAME, 'must begin with a letter or sign, and have no #, parentheses or line breaks')
+  .trim()
+  .openapi({ pattern: '^[^\\s\\d#()\\u0000-\\u001f][^#()\\u0000-\\u001f]{0,99}$', example: 'laptop of Kim' });
 export const questionField = text(1, 10_000).trim();
 
 /** Of what answers: also a tuned model, whose name on OpenAI's wire has that of its base in it. */
@@ -190,6 +197,11 @@ export const RangeHeaders = z.object({
     .optional()
     .openapi({ description: 'The ETag of what the client has a part of: all of it is sent when it is another' }),
   'If-None-Match': z.string().optional().openapi({ description: 'The ETag of what the client has' }),
+});
+
+/** Of jobs, projects and sweeps. */
+export const createdByField = z.string().nullable().openapi({
+  description: 'The name of the key that asked for it; null: of a service without keys, or from before',
 });
 
 export const dateField = z.iso.datetime().openapi({ example: '2024-01-01T00:00:00Z' });

@@ -24,6 +24,7 @@ export function presentJob(job: WithLatestRun<Attributes<Job>>) {
     hyperparameters: job.hyperparameters,
     sweep_id: job.sweep_id,
     ...presentRun(job),
+    created_by: job.created_by,
     created_at: date(job.created_at),
     updated_at: date(job.updated_at),
   };

@@ -29,6 +29,7 @@ export function addJobs(endpoints: Endpoints, { env, orchestration }: ApiDepende
   endpoints.add({
     method: 'post',
     path: '/jobs/',
+    role: 'trainer',
     summary: 'Create a training job; it is queued at once',
     tag,
     body: JobCreate,
@@ -42,6 +43,7 @@ export function addJobs(endpoints: Endpoints, { env, orchestration }: ApiDepende
   endpoints.add({
     method: 'get',
     path: '/jobs/',
+    role: 'viewer',
     summary: 'List jobs, newest first',
     tag,
     query: JobListQuery,
@@ -57,6 +59,8 @@ export function addJobs(endpoints: Endpoints, { env, orchestration }: ApiDepende
   endpoints.add({
     method: 'post',
     path: '/jobs/plan',
+    role: 'trainer',
+    changesNothing: true,
     summary: 'What a job would be trained on; nothing is created',
     tag,
     body: JobPlanRequest,
@@ -72,6 +76,7 @@ export function addJobs(endpoints: Endpoints, { env, orchestration }: ApiDepende
   endpoints.add({
     method: 'get',
     path: '/jobs/{id}',
+    role: 'viewer',
     summary: 'Get a job',
     tag,
     params: IdParams,
@@ -83,6 +88,7 @@ export function addJobs(endpoints: Endpoints, { env, orchestration }: ApiDepende
   endpoints.add({
     method: 'get',
     path: '/jobs/{id}/status',
+    role: 'viewer',
     summary: 'Where a job stands',
     tag,
     params: IdParams,
@@ -94,6 +100,7 @@ export function addJobs(endpoints: Endpoints, { env, orchestration }: ApiDepende
   endpoints.add({
     method: 'patch',
     path: '/jobs/{id}',
+    role: 'trainer',
     summary: "Change a job's name or description",
     tag,
     params: IdParams,
@@ -106,6 +113,7 @@ export function addJobs(endpoints: Endpoints, { env, orchestration }: ApiDepende
   endpoints.add({
     method: 'post',
     path: '/jobs/{id}/cancel',
+    role: 'trainer',
     summary: 'Cancel a job; its trainer is ended within seconds',
     tag,
     params: IdParams,
@@ -121,6 +129,7 @@ export function addJobs(endpoints: Endpoints, { env, orchestration }: ApiDepende
   endpoints.add({
     method: 'post',
     path: '/jobs/{id}/start',
+    role: 'trainer',
     summary: 'Run a job again after it failed or was cancelled, from its last checkpoint or afresh',
     tag,
     params: IdParams,
@@ -147,6 +156,7 @@ export function addJobs(endpoints: Endpoints, { env, orchestration }: ApiDepende
   endpoints.add({
     method: 'delete',
     path: '/jobs/{id}',
+    role: 'trainer',
     summary: 'Delete a job with its runs; what it published stays in its directory',
     tag,
     params: IdParams,

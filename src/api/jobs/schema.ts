@@ -4,6 +4,7 @@ import { AskedStartSchema } from '../../models/runs/start.ts';
 import { RUN_STATUSES } from '../../models/runs/statuses.ts';
 import { TRAINING_TYPES } from '../../trainer/training-types.ts';
 import {
+  createdByField,
   dateField,
   downloadField,
   embeddingModelField,
@@ -52,6 +53,7 @@ const JOB = {
   hyperparameters: {},
   sweep_id: null,
   ...RUN_FIELDS,
+  created_by: 'anna',
   created_at: '2024-01-01T00:00:00Z',
   updated_at: '2024-01-01T00:00:00Z',
 };
@@ -105,6 +107,7 @@ export const JobSchema = z
     current_loss: z.number().nullable(),
     error_message: z.string().nullable(),
     ...runFields,
+    created_by: createdByField,
     created_at: dateField,
     updated_at: dateField,
   })

@@ -9,6 +9,8 @@ export function addPlayground(endpoints: Endpoints, { env, models }: ApiDependen
   endpoints.add({
     method: 'post',
     path: '/playground/prompt',
+    role: 'trainer',
+    changesNothing: true,
     summary: 'The exact prompt that a model would answer; the model is loaded for it, and says nothing',
     tag: 'Playground',
     body: PromptRequest,

@@ -11,6 +11,7 @@ export function addWorkers(endpoints: Endpoints, { orchestration }: ApiDependenc
   endpoints.add({
     method: 'get',
     path: '/workers/',
+    role: 'viewer',
     summary: 'The worker pool, as its processes are',
     tag,
     success: { status: 200, description: 'The pool', schema: WorkerPoolSchema },
@@ -20,6 +21,7 @@ export function addWorkers(endpoints: Endpoints, { orchestration }: ApiDependenc
   endpoints.add({
     method: 'post',
     path: '/workers/',
+    role: 'admin',
     summary: 'Start, stop or restart workers; answers when the pool is as asked, or after 8 s with how far it is',
     tag,
     body: WorkerAction,

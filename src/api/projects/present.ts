@@ -31,6 +31,7 @@ export function presentProject(project: Project) {
     hyperparameters: project.hyperparameters,
     sweep_id: project.sweep_id,
     ...presentRun(project),
+    created_by: project.created_by,
     created_at: date(project.created_at),
     updated_at: date(project.updated_at),
   };

@@ -1,4 +1,3 @@
-import { findModel, listModels } from '../../base-models/find-model.ts';
 import { changeProject } from '../../commands/projects/change-project.ts';
 import { createProject } from '../../commands/projects/create-project.ts';
 import { findProject } from '../../commands/projects/find-project.ts';
@@ -8,8 +7,6 @@ import { cancelLatest, deleteOwner } from '../../commands/runs/actions.ts';
 import { OrchestrationUnavailableError } from '../../commands/workflows/client.ts';
 import { Host } from '../../models/pool/host.ts';
 import { servedRun } from '../../models/versions/served-run.ts';
-import { requireOutputDirectory } from '../../outputs/output-directory.ts';
-import { presentAvailability } from '../base-models/present.ts';
 import type { ApiDependencies } from '../http/declaration.ts';
 import type { Endpoints } from '../http/endpoint.ts';
 import { badRequest } from '../http/errors.ts';
@@ -17,14 +14,10 @@ import { IdParams } from '../http/shared-schema.ts';
 import { addPausing } from '../runs/pausing.ts';
 import { presentPlanned } from '../runs/plan.ts';
 import { StartAfresh, StartAgain } from '../runs/schema.ts';
+import { addChoices } from './choice-routes.ts';
 import { listProjects } from './list-projects.ts';
 import { presentProject } from './present.ts';
 import {
-  ModelListSchema,
-  ModelRequest,
-  ModelSchema,
-  OutputDirectoryRequest,
-  OutputDirectorySchema,
   ProjectCreate,
   ProjectListQuery,
   ProjectListSchema,
@@ -38,9 +31,12 @@ import {
 const tag = 'Projects';
 
 export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDependencies): void {
+  addChoices(endpoints, env);
+
   endpoints.add({
     method: 'post',
     path: '/projects/',
+    role: 'trainer',
     summary: 'Create a project of traits and their datasets; POST /projects/{id}/start trains it',
     tag,
     body: ProjectCreate,
@@ -54,6 +50,7 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
   endpoints.add({
     method: 'get',
     path: '/projects/',
+    role: 'viewer',
     summary: 'List projects, newest first',
     tag,
     query: ProjectListQuery,
@@ -65,18 +62,10 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
   });
 
   endpoints.add({
-    method: 'get',
-    path: '/projects/models/available',
-    summary: 'List the base models that can be used',
-    tag,
-    success: { status: 200, description: 'Their names', schema: ModelListSchema },
-    alone: true,
-    handle: () => listModels(env),
-  });
-
-  endpoints.add({
     method: 'post',
     path: '/projects/plan',
+    role: 'trainer',
+    changesNothing: true,
     summary: 'What the mixture of a project would be; nothing is created',
     tag,
     body: ProjectPlanRequest,
@@ -92,34 +81,9 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
   });
 
   endpoints.add({
-    method: 'post',
-    path: '/projects/validate-output-dir',
-    summary: 'Check that an output directory exists and can be written',
-    tag,
-    body: OutputDirectoryRequest,
-    success: { status: 200, description: 'It can', schema: OutputDirectorySchema },
-    errors: { 400: 'It does not exist, cannot be written, or may not be used' },
-    alone: true,
-    handle: async ({ body }) => {
-      const path = await requireOutputDirectory(body.output_directory, env.outputRoots);
-      return { valid: true, writable: true, path, errors: [] };
-    },
-  });
-
-  endpoints.add({
-    method: 'post',
-    path: '/projects/validate-model',
-    summary: 'Check that a base model is available locally',
-    tag,
-    body: ModelRequest,
-    success: { status: 200, description: 'Whether it is, and where', schema: ModelSchema },
-    alone: true,
-    handle: async ({ body }) => presentAvailability(await findModel(env, body.model_name)),
-  });
-
-  endpoints.add({
     method: 'get',
     path: '/projects/{id}',
+    role: 'viewer',
     summary: 'Get a project with its traits',
     tag,
     params: IdParams,
@@ -131,6 +95,7 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
   endpoints.add({
     method: 'patch',
     path: '/projects/{id}',
+    role: 'trainer',
     summary: "Change a project's name, description or gate; traits and datasets stay as they were created",
     tag,
     params: IdParams,
@@ -143,6 +108,7 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
   endpoints.add({
     method: 'post',
     path: '/projects/{id}/start',
+    role: 'trainer',
     summary: 'Start training a project, from step 0',
     tag,
     params: IdParams,
@@ -162,6 +128,7 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
   endpoints.add({
     method: 'post',
     path: '/projects/{id}/retry',
+    role: 'trainer',
     summary: 'Run a project again after it failed or was cancelled, from its last checkpoint or afresh',
     tag,
     params: IdParams,
@@ -181,6 +148,7 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
   endpoints.add({
     method: 'post',
     path: '/projects/{id}/cancel',
+    role: 'trainer',
     summary: 'Cancel a project; its trainer is ended within seconds',
     tag,
     params: IdParams,
@@ -202,6 +170,7 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
   endpoints.add({
     method: 'delete',
     path: '/projects/{id}',
+    role: 'trainer',
     summary: 'Delete a project with its runs; what it published stays in its directory',
     tag,
     params: IdParams,
@@ -213,6 +182,8 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
   endpoints.add({
     method: 'post',
     path: '/projects/{id}/validate',
+    role: 'trainer',
+    changesNothing: true,
     summary: 'Check the files of the trained model, and that it loads',
     tag,
     params: IdParams,

@@ -11,6 +11,7 @@ import { RUN_STATUSES } from '../../models/runs/statuses.ts';
 import { GateSchema } from '../../models/versions/gate.ts';
 import { TRAINING_TYPES } from '../../trainer/training-types.ts';
 import {
+  createdByField,
   dateField,
   downloadField,
   embeddingModelField,
@@ -93,6 +94,7 @@ const PROJECT = {
   current_loss: 0.234,
   error_message: null,
   ...RUN_FIELDS,
+  created_by: 'anna',
   created_at: '2024-01-01T00:00:00Z',
   updated_at: '2024-01-01T00:00:00Z',
 };
@@ -145,6 +147,7 @@ export const ProjectSchema = z
     current_loss: z.number().nullable(),
     error_message: z.string().nullable(),
     ...runFields,
+    created_by: createdByField,
     created_at: dateField,
     updated_at: dateField,
   })

@@ -11,6 +11,7 @@ export function addAllRuns(endpoints: Endpoints): void {
   endpoints.add({
     method: 'get',
     path: '/runs/',
+    role: 'viewer',
     summary: 'List the runs of all jobs and projects, newest first',
     tag: 'Runs',
     query: AllRunsQuery,

@@ -33,6 +33,7 @@ export function addRunExports(
     ...common,
     method: 'post',
     path: `${path}/exports`,
+    role: 'trainer',
     summary:
       'Have the trained model made into a file for llama.cpp or Ollama, and proven, or pushed to a hub; two requests for one are one export',
     query: RunQuery,
@@ -58,6 +59,7 @@ export function addRunExports(
   endpoints.add({
     ...common,
     path: `${path}/exports`,
+    role: 'viewer',
     summary: 'The exports of the trained model, newest first',
     query: ExportsQuery,
     success: { status: 200, description: 'A page of exports', schema: ExportsSchema },
@@ -73,6 +75,7 @@ export function addRunExports(
   endpoints.add({
     ...common,
     path: one,
+    role: 'viewer',
     summary: 'How far an export is, and how it compares with the model',
     params: ExportParams,
     query: RunQuery,
@@ -88,6 +91,7 @@ export function addRunExports(
     ...common,
     method: 'delete',
     path: one,
+    role: 'trainer',
     summary: 'Delete an export with its files; one that is being made ends',
     params: ExportParams,
     query: RunQuery,
@@ -101,6 +105,7 @@ export function addRunExports(
     ...common,
     path: `${one}/files/{path}`,
     takesRestOfPath: true,
+    role: 'trainer',
     summary: 'One file of an export',
     params: ExportFileParams,
     query: RunQuery,

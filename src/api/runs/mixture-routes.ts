@@ -15,6 +15,7 @@ export function addRunMixture(endpoints: Endpoints, { kind, path, common, errors
   endpoints.add({
     ...common,
     path: `${path}/mixture`,
+    role: 'viewer',
     summary: 'The rows that a run trains on, in their order, and where they come from',
     query: MixtureQuery,
     success: { status: 200, description: 'Rows, and the manifest of all of them', schema: MixtureSchema },
@@ -38,6 +39,7 @@ export function addRunMixture(endpoints: Endpoints, { kind, path, common, errors
   endpoints.add({
     ...common,
     path: `${path}/mixture/download`,
+    role: 'trainer',
     summary: 'The rows that a run trains on, as Parquet',
     query: MixtureFileQuery,
     success: {

@@ -22,6 +22,7 @@ export function addRunOutput(endpoints: Endpoints, { kind, path, common, errors:
   endpoints.add({
     ...common,
     path: `${path}/files`,
+    role: 'viewer',
     summary: 'The files of the trained model, with their sizes and hashes',
     query: OutputQuery,
     success: { status: 200, description: 'The files, as training wrote them', schema: OutputFilesSchema },
@@ -36,6 +37,7 @@ export function addRunOutput(endpoints: Endpoints, { kind, path, common, errors:
     ...common,
     path: `${path}/files/{path}`,
     takesRestOfPath: true,
+    role: 'trainer',
     summary: 'One file of the trained model, such as README.md, its model card',
     params: OutputFileParams,
     query: OutputQuery,
@@ -49,6 +51,7 @@ export function addRunOutput(endpoints: Endpoints, { kind, path, common, errors:
   endpoints.add({
     ...common,
     path: `${path}/download`,
+    role: 'trainer',
     summary: 'The trained model, as a tar archive',
     query: OutputQuery,
     success: bytesOf('The archive', 'application/x-tar'),

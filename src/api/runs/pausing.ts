@@ -27,6 +27,7 @@ export function addPausing(
     endpoints.add({
       method: 'post',
       path: `/${kind}s/{id}/${action}`,
+      role: 'trainer',
       summary,
       tag,
       params: IdParams,

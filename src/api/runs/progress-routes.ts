@@ -26,6 +26,7 @@ export function addRunProgress(
   endpoints.add({
     ...common,
     path: `${path}/events`,
+    role: 'viewer',
     summary: 'What happens to a run, as it happens (Server-Sent Events)',
     query: EventsQuery,
     headers: EventsHeaders,
@@ -47,6 +48,7 @@ export function addRunProgress(
   endpoints.add({
     ...common,
     path: `${path}/metrics`,
+    role: 'viewer',
     summary: 'The loss curve of a run, thinned to so many points',
     query: MetricsQuery,
     success: { status: 200, description: 'The curve', schema: MetricsSchema },
@@ -60,6 +62,7 @@ export function addRunProgress(
   endpoints.add({
     ...common,
     path: `${path}/curves`,
+    role: 'viewer',
     summary: 'The curves of a run over all of its attempts, in buckets of steps that keep extremes',
     query: CurvesQuery,
     success: { status: 200, description: 'The curves', schema: CurvesSchema },
@@ -73,6 +76,7 @@ export function addRunProgress(
   endpoints.add({
     ...common,
     path: `${path}/logs`,
+    role: 'viewer',
     summary: "The last lines of a run's trainer",
     query: LogsQuery,
     success: {

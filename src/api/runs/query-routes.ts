@@ -20,6 +20,8 @@ export function addRunQuery(
     ...common,
     method: 'post',
     path: `${path}/query`,
+    role: 'trainer',
+    changesNothing: true,
     summary: 'The passages that fit a question best, of what a run of the type rag made, and an answer from them',
     query: OutputQuery,
     body: QueryRequest,

@@ -68,6 +68,7 @@ function addRunsOf(
   endpoints.add({
     ...common,
     path: `${path}/runs`,
+    role: 'viewer',
     summary: `List the runs of a ${kind}, newest first`,
     query: pageQuery(10),
     success: { status: 200, description: 'A page of runs', schema: RunListSchema },
@@ -98,6 +99,7 @@ function addRunsOf(
   endpoints.add({
     ...common,
     path: `${path}/checkpoints`,
+    role: 'viewer',
     summary: 'The checkpoints of a run, newest first',
     query: RunQuery,
     success: { status: 200, description: 'The checkpoints', schema: CheckpointsSchema },
@@ -116,6 +118,7 @@ function addRunsOf(
     endpoints.add({
       ...common,
       path: `${path}/${name}`,
+      role: 'viewer',
       summary,
       query: RunQuery,
       success: { status: 200, description: 'The file', schema, contentType },

@@ -15,6 +15,7 @@ export function addRunVotes(endpoints: Endpoints, { kind, path, common, errors }
     ...common,
     method: 'post',
     path: `${path}/votes`,
+    role: 'trainer',
     summary: 'Keep with a run which of two answers was better',
     query: RunQuery,
     body: VoteCreate,
@@ -39,6 +40,7 @@ export function addRunVotes(endpoints: Endpoints, { kind, path, common, errors }
   endpoints.add({
     ...common,
     path: `${path}/votes`,
+    role: 'viewer',
     summary: 'The votes that a run has, newest first, and how many each model of a pair has',
     query: VotesQuery,
     success: { status: 200, description: 'A page of votes', schema: VotesSchema },

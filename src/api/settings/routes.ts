@@ -11,6 +11,7 @@ export function addConfig(endpoints: Endpoints, { env }: ApiDependencies): void 
   endpoints.add({
     method: 'get',
     path: '/config/',
+    role: 'viewer',
     summary: 'Defaults and limits',
     tag: 'Configuration',
     success: { status: 200, description: 'The configuration', schema: ConfigSchema },
@@ -20,6 +21,7 @@ export function addConfig(endpoints: Endpoints, { env }: ApiDependencies): void 
   endpoints.add({
     method: 'patch',
     path: '/config/',
+    role: 'admin',
     summary: 'Change defaults and limits; runs that were created keep what they were created with',
     tag: 'Configuration',
     body: ConfigPatch,

@@ -52,6 +52,7 @@ function summaryOf(sweep: Sweep, run_count: number) {
     rungs_done: sweep.rungs.length,
     winner: sweep.winner && presentWinner(kindOf(sweep), sweep.winner),
     error_message: sweep.error_message,
+    created_by: sweep.created_by,
     created_at: date(sweep.created_at),
     updated_at: date(sweep.updated_at),
     finished_at: date(sweep.finished_at),

@@ -19,6 +19,7 @@ export function addSweeps(endpoints: Endpoints, { env }: ApiDependencies): void 
   endpoints.add({
     method: 'post',
     path: '/sweeps/',
+    role: 'trainer',
     summary:
       'Train one job or project with many settings or mixtures, each as one of its own, and find the best by held-out loss',
     tag,
@@ -38,6 +39,8 @@ export function addSweeps(endpoints: Endpoints, { env }: ApiDependencies): void 
   endpoints.add({
     method: 'post',
     path: '/sweeps/plan',
+    role: 'trainer',
+    changesNothing: true,
     summary: 'What a sweep would be: its runs, what each takes, and why one would be refused; nothing is created',
     tag,
     body: SweepCreate,
@@ -50,6 +53,7 @@ export function addSweeps(endpoints: Endpoints, { env }: ApiDependencies): void 
   endpoints.add({
     method: 'get',
     path: '/sweeps/',
+    role: 'viewer',
     summary: 'List sweeps, newest first',
     tag,
     query: SweepListQuery,
@@ -65,6 +69,7 @@ export function addSweeps(endpoints: Endpoints, { env }: ApiDependencies): void 
   endpoints.add({
     method: 'get',
     path,
+    role: 'viewer',
     summary: 'How far a sweep is: its runs with their settings and held-out losses, and the winner',
     tag,
     params: IdParams,
@@ -82,6 +87,7 @@ export function addSweeps(endpoints: Endpoints, { env }: ApiDependencies): void 
     endpoints.add({
       method: 'post',
       path: `${path}/${action}`,
+      role: 'trainer',
       summary,
       tag,
       params: IdParams,
@@ -96,6 +102,7 @@ export function addSweeps(endpoints: Endpoints, { env }: ApiDependencies): void 
   endpoints.add({
     method: 'delete',
     path,
+    role: 'trainer',
     summary: 'Delete a sweep that has ended; its jobs or projects stay, as ones of their own',
     tag,
     params: IdParams,

@@ -3,6 +3,7 @@ import { RUN_PHASES, RUN_STATUSES } from '../../models/runs/statuses.ts';
 import { MOST_RUNS, SearchSchema } from '../../models/sweeps/search.ts';
 import { SWEEP_STATUSES } from '../../models/sweeps/sweep.ts';
 import {
+  createdByField,
   dateField,
   downloadField,
   examplePage,
@@ -137,6 +138,7 @@ const summaryFields = {
     })
     .nullable(),
   error_message: z.string().nullable(),
+  created_by: createdByField,
   created_at: dateField,
   updated_at: dateField,
   finished_at: dateField.nullable(),
@@ -159,6 +161,7 @@ const SUMMARY = {
     sentence: 'Job 3 has the lowest held-out loss of 4 runs: 1.200. No other run came to its end.',
   },
   error_message: null,
+  created_by: 'anna',
   created_at: '2024-01-01T00:00:00Z',
   updated_at: '2024-01-01T01:00:00Z',
   finished_at: '2024-01-01T01:00:00Z',

@@ -18,6 +18,7 @@ export function addVersions(endpoints: Endpoints, { env }: ApiDependencies): voi
   endpoints.add({
     method: 'get',
     path: '/projects/{id}/versions',
+    role: 'viewer',
     summary: 'The versions of a project’s model, newest first, and what its gate said of each',
     tag,
     params: IdParams,
@@ -35,6 +36,7 @@ export function addVersions(endpoints: Endpoints, { env }: ApiDependencies): voi
   endpoints.add({
     method: 'get',
     path: '/projects/{id}/promotions',
+    role: 'viewer',
     summary: 'Which version was the latest of a project from when on, and why, newest first',
     tag,
     params: IdParams,
@@ -63,6 +65,7 @@ export function addVersions(endpoints: Endpoints, { env }: ApiDependencies): voi
   endpoints.add({
     method: 'post',
     path: '/projects/{id}/promote',
+    role: 'trainer',
     summary: 'Make a version the latest of its project, whatever its gate said',
     tag,
     params: IdParams,
@@ -80,6 +83,7 @@ export function addVersions(endpoints: Endpoints, { env }: ApiDependencies): voi
   endpoints.add({
     method: 'post',
     path: '/projects/{id}/rollback',
+    role: 'trainer',
     summary: 'Make the version the latest again that was so before',
     tag,
     params: IdParams,

@@ -107,8 +107,7 @@ export async function finishedBodyOf<Body>(asking: Promise<Answer<Body>>): Promi
 /** What an answer other than success means for the command. */
 export function refusalOf(status: number, body: unknown): Refusal {
   const detail = detailOf(body) ?? `The service answered with ${status}.`;
-  if (status === 401)
-    return new Refusal(status, `${detail} Set MTM_API_KEY to one of the service's keys (its MTM_API_KEYS).`);
+  if (status === 401) return new Refusal(status, `${detail} Set MTM_API_KEY to a key of the service.`);
   return new Refusal(status, detail, status === 503 ? EXIT.unreachable : EXIT.failed);
 }
 

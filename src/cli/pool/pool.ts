@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { bodyOf } from '../api/client.ts';
 import type { WorkerPool } from '../api/types.ts';
+import { Refusal } from '../exit-codes.ts';
 import type { Session } from '../session.ts';
 import { columns } from '../terminal/table.ts';
 
@@ -27,7 +28,13 @@ export async function ensureWorker(session: Session): Promise<void> {
   const pool = await bodyOf(session.client.GET('/api/v1/workers/'));
   // One that is just starting shows `stopped`; one that cannot start shows `error`, and is tried again.
   if (pool.workers.some(({ status }) => status !== 'error')) return;
-  await ask(session, 'start', 1);
+  try {
+    await ask(session, 'start', 1);
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.status !== 403) throw error;
+    session.say('There is no worker, and your key may not start one: what you asked for waits until an admin does.');
+    return;
+  }
   session.say('There was no worker: one was started, which trains one run at a time (`mtm worker start N` for more).');
 }
 

@@ -17,6 +17,7 @@ const LINES: Record<string, (data: Data) => string | null> = {
   resumed: ({ step }) => `goes on from step ${step}`,
   pause: ({ reason }) => `paused: ${words(reason)}`,
   resume: () => 'resumed',
+  asked: ({ to, format }) => [words(to), format].filter((word) => word !== undefined).join(' '),
   gate: ({ message }) => String(message),
   promotion: ({ message }) => String(message),
   warning: ({ message }) => `warning: ${message}`,
@@ -32,5 +33,6 @@ function leftOut(rows: number | null, truncated: number | null, dropped: number 
 
 /** A line about an event; null where it is not worth one. */
 export function eventLine({ kind, data }: StreamEvent): string | null {
-  return LINES[kind]?.(data) ?? null;
+  const line = LINES[kind]?.(data) ?? null;
+  return line === null || typeof data.by !== 'string' ? line : `${line}, asked by ${data.by}`;
 }

@@ -29,6 +29,7 @@ export function ownerText(kind: Kind, owner: Job | Project): string {
     ['ID', `${kind}-${id}`],
     ['Name', name],
     ['Description', description],
+    ['Asked for by', owner.created_by],
     ['Base model', modelOf(owner)],
     ['Type', training_type],
     ['Settings', settings.join(', ')],

@@ -1,6 +1,7 @@
 import { withoutGguf } from '../../base-models/gguf-architectures.ts';
 import { EXPORTS, Export, type ExportedFile, type ExportFormat } from '../../models/exports/export.ts';
 import { requestExport } from '../../models/exports/export-transitions.ts';
+import { noteAsked } from '../../models/runs/asked.ts';
 import type { Run } from '../../models/runs/run.ts';
 import type { Env } from '../../platform/env.ts';
 import { notFound, UserError } from '../../platform/failure.ts';
@@ -19,7 +20,9 @@ export async function askForExport(
   env: Env,
 ): Promise<{ made: Export; isNew: boolean }> {
   await requireExportable(run, asked.format, env);
-  return await requestExport({ run_id: run.id, format: asked.format, ...chosenFor(asked, env) });
+  const requested = await requestExport({ run_id: run.id, format: asked.format, ...chosenFor(asked, env) });
+  await noteAsked(run.id, { to: 'export', format: asked.format });
+  return requested;
 }
 
 /** @throws UserError where the run has no model of which there could be such an export: before anything is made */

@@ -9,6 +9,7 @@ import { datasetAsOf, datasetsAsTheyAre } from '../../models/runs/spec-datasets.
 import { type AskedStart, uponStart } from '../../models/runs/start.ts';
 import { learningRateOf, TrainingConfig, type TrainingDefaults } from '../../models/settings/training-config.ts';
 import { realRootsOf, resolveOutputDirectory } from '../../outputs/output-directory.ts';
+import { askedBy } from '../../platform/asked-by.ts';
 import type { Env } from '../../platform/env.ts';
 import { UserError } from '../../platform/failure.ts';
 import type { TrainingType } from '../../trainer/training-types.ts';
@@ -89,6 +90,7 @@ export async function createJob(
     lora_dropout: lora_dropout ?? config.default_lora_dropout,
     hyperparameters: others,
     starts_from,
+    created_by: askedBy(),
   };
   const spec = {
     ...(await specOf(job, env, config, datasets, roots)),

@@ -1,6 +1,7 @@
 import type { Transaction } from 'sequelize';
 import { Job } from '../../models/jobs/job.ts';
 import { Project } from '../../models/projects/project.ts';
+import { noteAsked } from '../../models/runs/asked.ts';
 import { createRun } from '../../models/runs/create-run.ts';
 import { DeletedRun } from '../../models/runs/deleted-run.ts';
 import { setPauseReasonInLine } from '../../models/runs/pause.ts';
@@ -54,7 +55,8 @@ export async function pauseLatest(owner: RunOwner, pause: boolean, orchestration
     if (!pause && PAUSES_OF_SWEEP.includes(run.pause_reason)) throw await heldBySweep(name, owner);
     // One that only waits in the line is a row, and nothing else.
     if (await setPauseReasonInLine(run.id, pause ? PAUSE_WAS_ASKED : null)) return;
-    if (await orchestration.pauseTraining(await workflowOf(run), pause)) return;
+    if (await orchestration.pauseTraining(await workflowOf(run), pause))
+      return await noteAsked(run.id, { to: pause ? 'pause' : 'resume' });
     await run.reload();
   }
   throw new WrongStateError(name, run.status, `cannot be ${pause ? 'paused' : 'resumed'} any more`);

@@ -1,4 +1,5 @@
 import type { Transaction } from 'sequelize';
+import { noteAsked } from '../../models/runs/asked.ts';
 import type { Run } from '../../models/runs/run.ts';
 import { Vote } from '../../models/runs/vote.ts';
 import type { Env } from '../../platform/env.ts';
@@ -26,5 +27,7 @@ export async function requireVoteOn(run: Run, { left_model, right_model }: NewVo
 
 /** Keeps a vote with a run, until the run is deleted. */
 export async function addVote(run: Run, vote: NewVote, transaction: Transaction): Promise<Vote> {
+  const { left_model, right_model, better } = vote;
+  await noteAsked(run.id, { to: 'vote', left_model, right_model, better }, transaction);
   return await Vote.create({ run_id: run.id, ...vote }, { transaction });
 }

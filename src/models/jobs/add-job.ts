@@ -79,6 +79,7 @@ const CHOSEN = [
   'lora_dropout',
   'hyperparameters',
   'starts_from',
+  'created_by',
 ] as const satisfies (keyof Attributes<Job>)[];
 export type NewJobRow = Pick<Attributes<Job>, (typeof CHOSEN)[number]>;
 
@@ -92,7 +93,7 @@ interface AddedJob {
   run: ShownRun;
 }
 
-const RUNS = 'json_to_recordset($2::json) AS asked (owner_id int, resumes_run_id int, spec jsonb)';
+const RUNS = 'json_to_recordset($2::json) AS asked (owner_id int, resumes_run_id int, spec jsonb, asked_by text)';
 const INSERT = prepare(`
   WITH ${runParts('job', RUNS)}, job AS (
     INSERT INTO jobs (${CHOSEN.join(', ')}, latest_run_id, created_at, updated_at) OVERRIDING SYSTEM VALUE
@@ -106,7 +107,7 @@ const INSERT = prepare(`
 
 async function addJobs(jobs: NewJob[], transaction: Transaction | null): Promise<WithLatestRun<Attributes<Job>>[]> {
   const chosen = JSON.stringify(jobs.map(({ job }) => job));
-  const runs = JSON.stringify(jobs.map(({ job, spec }) => ({ owner_id: job.id, spec })));
+  const runs = JSON.stringify(jobs.map(({ job, spec }) => ({ owner_id: job.id, spec, asked_by: job.created_by })));
   const rows = await rowsOf<AddedJob>(INSERT, [chosen, runs], transaction);
   const added = new Map(
     rows.map(({ job, run }) => [job.id, { ...rowFromJson(Job, job), latestRun: rowFromJson(Run, run) }]),

@@ -7,6 +7,7 @@ import {
   type NonAttribute,
   type Sequelize,
 } from 'sequelize';
+import { askedBy } from '../../platform/asked-by.ts';
 import type { TrainingType } from '../../trainer/training-types.ts';
 import type { HyperparameterChoices } from '../runs/hyperparameter-choices.ts';
 import type { ShownRun } from '../runs/latest-run.ts';
@@ -44,6 +45,8 @@ export class Job extends Model<InferAttributes<Job>, InferCreationAttributes<Job
   /** As it was asked for; null: its runs begin from the base model as it is. */
   declare starts_from: CreationOptional<AskedStart | null>;
   declare latest_run_id: CreationOptional<number | null>;
+  /** The name of the key that asked for it; null: of a service without keys, or from before. */
+  declare created_by: CreationOptional<string | null>;
   declare created_at: CreationOptional<Date>;
   declare updated_at: CreationOptional<Date>;
   /** Present when asked for with LATEST_RUN. */
@@ -72,6 +75,7 @@ export function initJob(sequelize: Sequelize): void {
       sweep_settings: DataTypes.JSONB,
       starts_from: DataTypes.JSONB,
       latest_run_id: DataTypes.INTEGER,
+      created_by: { type: DataTypes.TEXT, defaultValue: () => askedBy() },
       created_at: DataTypes.DATE,
       updated_at: DataTypes.DATE,
     },

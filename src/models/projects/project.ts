@@ -7,6 +7,7 @@ import {
   type NonAttribute,
   type Sequelize,
 } from 'sequelize';
+import { askedBy } from '../../platform/asked-by.ts';
 import type { TrainingType } from '../../trainer/training-types.ts';
 import type { HyperparameterChoices, MixingChoices } from '../runs/hyperparameter-choices.ts';
 import type { ShownRun } from '../runs/latest-run.ts';
@@ -42,6 +43,8 @@ export class Project extends Model<InferAttributes<Project>, InferCreationAttrib
   declare sweep_id: CreationOptional<number | null>;
   declare sweep_settings: CreationOptional<SweepSettings | null>;
   declare latest_run_id: CreationOptional<number | null>;
+  /** The name of the key that asked for it; null: of a service without keys, or from before. */
+  declare created_by: CreationOptional<string | null>;
   declare created_at: CreationOptional<Date>;
   declare updated_at: CreationOptional<Date>;
   /** Present when asked for with LATEST_RUN and `include: {association: 'traits', include: ['datasets']}`. */
@@ -68,6 +71,7 @@ export function initProject(sequelize: Sequelize): void {
       sweep_id: DataTypes.INTEGER,
       sweep_settings: DataTypes.JSONB,
       latest_run_id: DataTypes.INTEGER,
+      created_by: { type: DataTypes.TEXT, defaultValue: () => askedBy() },
       created_at: DataTypes.DATE,
       updated_at: DataTypes.DATE,
     },

@@ -1,4 +1,5 @@
 import { QueryTypes, type Transaction, UniqueConstraintError } from 'sequelize';
+import { askedBy } from '../../platform/asked-by.ts';
 import { connection, Run } from './run.ts';
 import type { RunSpec } from './run-spec.ts';
 
@@ -8,7 +9,7 @@ export class RunAlreadyOpenError extends Error {}
 /**
  * The rows of new runs, as parts of a statement: themselves (`run`), each with the next number of its owner, and their first
  * events. Beside them, who writes them makes each `run` its owner's latest.
- * @param asked a relation `asked` with `owner_id`, `resumes_run_id` and `spec`
+ * @param asked a relation `asked` with `owner_id`, `resumes_run_id`, `spec` and `asked_by`
  */
 export function runParts(kind: 'job' | 'project', asked: string): string {
   return `
@@ -25,11 +26,13 @@ export function runParts(kind: 'job' | 'project', asked: string): string {
     RETURNING *
   ), event AS (
     INSERT INTO run_events (run_id, kind, data)
-    SELECT id, 'status', jsonb_build_object('status', status, 'phase', phase) FROM run
+    SELECT run.id, 'status', jsonb_strip_nulls(jsonb_build_object('status', status, 'phase', phase, 'by', asked_by))
+    FROM run JOIN next ON next.id = run.id
   )`;
 }
 
-const ASKED = '(SELECT $ownerId::int AS owner_id, $resumesRunId::int AS resumes_run_id, $spec::jsonb AS spec) AS asked';
+const ASKED =
+  '(SELECT $ownerId::int AS owner_id, $resumesRunId::int AS resumes_run_id, $spec::jsonb AS spec, $askedBy::text AS asked_by) AS asked';
 
 /** In one round trip: a person waits for it. */
 const INSERT = (kind: 'job' | 'project') => `
@@ -51,7 +54,12 @@ export async function createRun(
   resumes: Run | null = null,
 ): Promise<Run> {
   try {
-    const bind = { ownerId: owner.id, resumesRunId: resumes?.id ?? null, spec: JSON.stringify(spec) };
+    const bind = {
+      ownerId: owner.id,
+      resumesRunId: resumes?.id ?? null,
+      spec: JSON.stringify(spec),
+      askedBy: askedBy(),
+    };
     const [run] = await connection().query(INSERT(owner.kind), {
       bind,
       type: QueryTypes.SELECT,

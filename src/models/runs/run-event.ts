@@ -6,8 +6,9 @@ import {
   Model,
   type Sequelize,
 } from 'sequelize';
+import { askedBy } from '../../platform/asked-by.ts';
 
-/** What happened to a run, in order; rows are only ever added. */
+/** What happened to a run, in order; rows are only ever added. What a person asked for says by whom: `by` is the name of their key. */
 export class RunEvent extends Model<InferAttributes<RunEvent>, InferCreationAttributes<RunEvent>> {
   declare seq: CreationOptional<number>;
   declare run_id: number;
@@ -25,6 +26,16 @@ export function initRunEvent(sequelize: Sequelize): void {
       data: { type: DataTypes.JSONB, allowNull: false },
       created_at: DataTypes.DATE,
     },
-    { sequelize, tableName: 'run_events', updatedAt: false },
+    {
+      sequelize,
+      tableName: 'run_events',
+      updatedAt: false,
+      hooks: {
+        beforeCreate: (event) => {
+          const by = askedBy();
+          if (by !== null) event.data = { ...event.data, by };
+        },
+      },
+    },
   );
 }

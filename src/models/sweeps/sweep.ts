@@ -6,6 +6,7 @@ import {
   Model,
   type Sequelize,
 } from 'sequelize';
+import { askedBy } from '../../platform/asked-by.ts';
 import type { Search, SweepSettings } from './search.ts';
 
 export const SWEEP_STATUSES = ['running', 'paused', 'completed', 'failed', 'cancelled'] as const;
@@ -81,6 +82,8 @@ export class Sweep extends Model<InferAttributes<Sweep>, InferCreationAttributes
   declare winner: CreationOptional<Winner | null>;
   declare error_message: CreationOptional<string | null>;
   declare workflow_started_at: CreationOptional<Date | null>;
+  /** The name of the key that asked for it; null: of a service without keys, or from before. */
+  declare created_by: CreationOptional<string | null>;
   declare created_at: CreationOptional<Date>;
   declare updated_at: CreationOptional<Date>;
   declare finished_at: CreationOptional<Date | null>;
@@ -99,6 +102,7 @@ export function initSweep(sequelize: Sequelize): void {
       winner: DataTypes.JSONB,
       error_message: DataTypes.TEXT,
       workflow_started_at: DataTypes.DATE,
+      created_by: { type: DataTypes.TEXT, defaultValue: () => askedBy() },
       created_at: DataTypes.DATE,
       updated_at: DataTypes.DATE,
       finished_at: DataTypes.DATE,

@@ -2,6 +2,7 @@ import { copyFile, mkdir, readdir, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { literal, Op, QueryTypes } from 'sequelize';
 import { linkLatest, unlinkedProjects } from '../../activities/versions/link-latest.ts';
+import { forgetOldAudit } from '../../models/audit/read-audit.ts';
 import { Worker } from '../../models/pool/worker.ts';
 import { Checkpoint } from '../../models/runs/checkpoint.ts';
 import { DeletedRun } from '../../models/runs/deleted-run.ts';
@@ -26,7 +27,7 @@ const KEEP_WORKERS_DAYS = 30;
 
 /**
  * Sets links that a killed process did not, and removes what nobody needs any more: what deleted runs left, what a published run was trained with, mixtures that no run has, what trainers
- * kept of models that nobody trains with any more, logs and rows of workers that ended long ago. Each part by itself: one that fails keeps no other from its work.
+ * kept of models that nobody trains with any more, logs and rows of workers that ended long ago, and of the audit list what is older than it keeps. Each part by itself: one that fails keeps no other from its work.
  */
 export class Tidying {
   readonly #env: Env;
@@ -47,6 +48,7 @@ export class Tidying {
       () => tidyTrainerCache(this.#env),
       () => this.#logs(),
       () => this.#workers(),
+      () => forgetOldAudit(this.#env.keepAuditDays),
     ]) {
       await part().catch((error: unknown) => this.#logger.warn({ err: error }, 'Something could not be tidied up.'));
     }

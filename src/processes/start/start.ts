@@ -1,7 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
-import { requireSafeAddress } from '../../api/http/guard.ts';
+import { requireSafeAddress } from '../../api/http/safe-address.ts';
+import { countLiveKeys } from '../../models/keys/count-keys.ts';
 import { migrate } from '../../models/migrate.ts';
 import type { Env } from '../../platform/env.ts';
 import { toVariables } from '../../platform/env-variables.ts';
@@ -40,7 +41,6 @@ interface Server {
  * @throws Error with a sentence for the user.
  */
 export async function startService(env: Env, onProgress: (line: string) => void): Promise<RunningService> {
-  requireSafeAddress(env);
   await mkdir(join(env.home, 'logs'), { recursive: true });
   const lock = await lockHome(env.home);
   const stops: (() => Promise<void>)[] = [lock.release];
@@ -94,6 +94,7 @@ export async function startService(env: Env, onProgress: (line: string) => void)
       keepRunning(temporal, again, stops, mayRun);
     }
     await migrate(databaseUrl);
+    await requireSafeAddress(env, () => countLiveKeys(databaseUrl));
     for (const sentence of await keepIdsUnique(databaseUrl, env.home)) onProgress(sentence);
     if (!temporal) await setUpOutsideTemporal(env, onProgress);
 

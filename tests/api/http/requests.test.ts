@@ -5,7 +5,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { QueryTypes } from 'sequelize';
-import { requireSafeAddress } from '../../../src/api/http/guard.ts';
+import { requireSafeAddress } from '../../../src/api/http/safe-address.ts';
 import { Job } from '../../../src/models/jobs/job.ts';
 import { type ApiOnly, startTestApi } from '../../support/api.ts';
 import { startTestDatabase, type TestDatabase } from '../../support/database.ts';
@@ -337,9 +337,11 @@ describe('requests', function () {
       await keyed.close();
     }
     const env = { ...api.env, host: '0.0.0.0', apiKeys: [], trustNetwork: false };
-    assert.throws(() => requireSafeAddress(env), /Set MTM_API_KEYS/);
+    const noKeys = async () => 0;
+    await assert.rejects(requireSafeAddress(env, noKeys), /mtm key add .* or set MTM_API_KEYS/);
     for (const safe of [{ apiKeys: ['k'] }, { trustNetwork: true }, { host: '127.0.0.1' }]) {
-      requireSafeAddress({ ...env, ...safe });
+      await requireSafeAddress({ ...env, ...safe }, noKeys);
     }
+    await requireSafeAddress(env, async () => 1);
   });
 });

@@ -25,7 +25,12 @@ describe('a session of a browser', function () {
     assert.equal(status, 400);
     assert.match(String(body.detail), /MTM_API_KEYS/);
     assert.equal(headers.get('set-cookie'), null);
-    assert.deepEqual((await api.call('GET', '/session')).body, { needs_key: true, signed_in: false });
+    assert.deepEqual((await api.call('GET', '/session')).body, {
+      needs_key: true,
+      signed_in: false,
+      name: null,
+      role: null,
+    });
   });
 
   it('keeps the key in a cookie that no script reads and no other site has sent', async () => {
@@ -41,6 +46,8 @@ describe('a session of a browser', function () {
     assert.deepEqual((await api.call('GET', '/session', undefined, { Cookie: cookie })).body, {
       needs_key: true,
       signed_in: true,
+      name: 'MTM_API_KEYS #2',
+      role: 'admin',
     });
   });
 

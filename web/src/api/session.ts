@@ -1,5 +1,8 @@
 import { queryOptions } from '@tanstack/react-query';
+import type { components } from '../../../generated/api';
 import { bodyOf, client } from './client.ts';
+
+export type Role = NonNullable<components['schemas']['Session']['role']>;
 
 export const sessionKey = ['session'] as const;
 

@@ -18,6 +18,8 @@ export function addChat(endpoints: Endpoints, dependencies: ApiDependencies): vo
   endpoints.add({
     method: 'post',
     path: '/chat/completions',
+    role: 'trainer',
+    changesNothing: true,
     summary: 'Ask a model: for trying and comparing, not for many users',
     tag: 'Answers',
     body: ChatRequest,

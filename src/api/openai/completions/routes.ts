@@ -19,6 +19,8 @@ export function addCompletions(endpoints: Endpoints, dependencies: ApiDependenci
   endpoints.add({
     method: 'post',
     path: '/completions',
+    role: 'trainer',
+    changesNothing: true,
     summary: 'Let a model go on from a text, without its chat template',
     tag: 'Answers',
     body: CompletionRequest,

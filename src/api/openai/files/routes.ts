@@ -21,6 +21,7 @@ export function addFiles(endpoints: Endpoints, { env }: ApiDependencies, room: D
   endpoints.add({
     method: 'post',
     path: '/files',
+    role: 'trainer',
     summary: 'Upload a file; one for fine-tune becomes a dataset',
     tag,
     multipart: FileUpload,
@@ -32,6 +33,7 @@ export function addFiles(endpoints: Endpoints, { env }: ApiDependencies, room: D
   endpoints.add({
     method: 'get',
     path: '/files',
+    role: 'viewer',
     summary: 'List files, newest first',
     tag,
     query: FileListQuery,
@@ -56,6 +58,7 @@ export function addFiles(endpoints: Endpoints, { env }: ApiDependencies, room: D
   endpoints.add({
     method: 'get',
     path: '/files/{file_id}',
+    role: 'viewer',
     summary: 'Get a file',
     tag,
     params: FileParams,
@@ -67,6 +70,7 @@ export function addFiles(endpoints: Endpoints, { env }: ApiDependencies, room: D
   endpoints.add({
     method: 'get',
     path: '/files/{file_id}/content',
+    role: 'trainer',
     summary: 'What was uploaded',
     tag,
     params: FileParams,
@@ -88,6 +92,7 @@ export function addFiles(endpoints: Endpoints, { env }: ApiDependencies, room: D
   endpoints.add({
     method: 'delete',
     path: '/files/{file_id}',
+    role: 'trainer',
     summary: 'Delete a file; a dataset that is trained on stays with its job or project',
     tag,
     params: FileParams,

@@ -52,6 +52,7 @@ export function addFineTuning(endpoints: Endpoints, { env, orchestration }: ApiD
   endpoints.add({
     method: 'post',
     path,
+    role: 'trainer',
     summary: 'Create a fine-tuning job; it is a job like any other',
     tag,
     body: JobCreate,
@@ -70,6 +71,7 @@ export function addFineTuning(endpoints: Endpoints, { env, orchestration }: ApiD
   endpoints.add({
     method: 'get',
     path,
+    role: 'viewer',
     summary: 'List fine-tuning jobs, newest first',
     tag,
     query: JobListQuery,
@@ -95,6 +97,7 @@ export function addFineTuning(endpoints: Endpoints, { env, orchestration }: ApiD
   endpoints.add({
     method: 'get',
     path: ONE,
+    role: 'viewer',
     summary: 'Get a fine-tuning job',
     tag,
     params: JobParams,
@@ -111,6 +114,7 @@ export function addFineTuning(endpoints: Endpoints, { env, orchestration }: ApiD
     endpoints.add({
       method: 'post',
       path: `${ONE}/${action}`,
+      role: 'trainer',
       summary,
       tag,
       params: JobParams,
@@ -139,6 +143,7 @@ export function addFineTuning(endpoints: Endpoints, { env, orchestration }: ApiD
   endpoints.add({
     method: 'get',
     path: `${ONE}/events`,
+    role: 'viewer',
     summary: 'What has happened to a fine-tuning job, newest first',
     tag,
     params: JobParams,
@@ -151,6 +156,7 @@ export function addFineTuning(endpoints: Endpoints, { env, orchestration }: ApiD
   endpoints.add({
     method: 'get',
     path: `${ONE}/checkpoints`,
+    role: 'viewer',
     summary: 'The checkpoints of a fine-tuning job, newest first',
     tag,
     params: JobParams,

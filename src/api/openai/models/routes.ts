@@ -35,6 +35,7 @@ export function addOpenAiModels(endpoints: Endpoints, { env }: ApiDependencies):
   endpoints.add({
     method: 'get',
     path: '/models',
+    role: 'viewer',
     summary: 'List base models that can be trained, their other names, and what was tuned',
     tag,
     success: { status: 200, description: 'Models', schema: ModelListSchema },
@@ -46,6 +47,7 @@ export function addOpenAiModels(endpoints: Endpoints, { env }: ApiDependencies):
     path: '/models/{model}',
     // One client writes the slash of a name as it is.
     takesRestOfPath: true,
+    role: 'viewer',
     summary: 'Get a model',
     tag,
     params: ModelParams,
@@ -58,6 +60,7 @@ export function addOpenAiModels(endpoints: Endpoints, { env }: ApiDependencies):
     method: 'delete',
     path: '/models/{model}',
     takesRestOfPath: true,
+    role: 'trainer',
     summary: 'Delete the model of a fine-tuning job: its name stands for nothing then; its files stay',
     tag,
     params: ModelParams,

@@ -22,6 +22,7 @@ export function addUploads(endpoints: Endpoints, { env }: ApiDependencies, room:
   endpoints.add({
     method: 'post',
     path: '/uploads',
+    role: 'trainer',
     summary: 'Create an upload: a file that is sent in parts, within an hour',
     tag,
     body: UploadCreate,
@@ -36,6 +37,7 @@ export function addUploads(endpoints: Endpoints, { env }: ApiDependencies, room:
   endpoints.add({
     method: 'post',
     path: '/uploads/{upload_id}/parts',
+    role: 'trainer',
     summary: 'Add a part to an upload; any number of them at once, in any order',
     tag,
     params: UploadParams,
@@ -49,6 +51,7 @@ export function addUploads(endpoints: Endpoints, { env }: ApiDependencies, room:
   endpoints.add({
     method: 'post',
     path: '/uploads/{upload_id}/complete',
+    role: 'trainer',
     summary: 'Put the parts of an upload together to a file; asked the same again, it is the same file',
     tag,
     params: UploadParams,
@@ -64,6 +67,7 @@ export function addUploads(endpoints: Endpoints, { env }: ApiDependencies, room:
   endpoints.add({
     method: 'post',
     path: '/uploads/{upload_id}/cancel',
+    role: 'trainer',
     summary: 'Cancel an upload: nothing of it stays',
     tag,
     params: UploadParams,

@@ -1,10 +1,13 @@
-/** The screens that stand in the menu. */
-export const PLACES = [
+import type { Role } from '../../api/session.ts';
+
+/** The screens that stand in the menu. `role`: of those that others have nothing of. */
+export const PLACES: { address: string; label: string; role?: Role }[] = [
   { address: '/', label: 'Overview' },
   { address: '/runs', label: 'Runs' },
   { address: '/sweeps', label: 'Sweeps' },
   { address: '/datasets', label: 'Datasets' },
-  { address: '/new', label: 'New training' },
+  { address: '/new', label: 'New training', role: 'trainer' },
   { address: '/models', label: 'Base models' },
   { address: '/settings', label: 'Settings' },
+  { address: '/keys', label: 'Keys', role: 'admin' },
 ];

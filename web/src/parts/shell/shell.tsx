@@ -16,9 +16,11 @@ import { type ReactNode, useEffect, useRef, useSyncExternalStore } from 'react';
 import { Link, useLocation } from 'wouter';
 import { connection } from '../../api/connection.ts';
 import { healthQuery } from '../../api/service.ts';
-import { sessionKey, signOut } from '../../api/session.ts';
+import { sessionKey, sessionQuery, signOut } from '../../api/session.ts';
+import { Allowed } from '../allowed.tsx';
 import { useScheme } from '../scheme.ts';
 import { Search } from '../search/search.tsx';
+import { UserText } from '../user-text.tsx';
 import { Banner } from './banner.tsx';
 import { PLACES } from './places.ts';
 import { UploadsPanel } from './uploads-panel.tsx';
@@ -50,22 +52,24 @@ export function Shell({ canSignOut, children }: { canSignOut: boolean; children:
           <Group gap="xs" wrap="nowrap" flex="none">
             <Search />
             <SchemeButton />
+            {canSignOut && <WhoIsSignedIn />}
             {canSignOut && <SignOutButton />}
           </Group>
         </Group>
       </AppShell.Header>
       <AppShell.Navbar p="xs">
         <AppShell.Section grow component={ScrollArea}>
-          {PLACES.map(({ address, label }) => (
-            <NavLink
-              key={address}
-              component={Link}
-              href={address}
-              label={label}
-              active={address === location}
-              aria-current={address === location ? 'page' : undefined}
-              onClick={menu.close}
-            />
+          {PLACES.map(({ address, label, role = 'viewer' }) => (
+            <Allowed key={address} needs={role} silently>
+              <NavLink
+                component={Link}
+                href={address}
+                label={label}
+                active={address === location}
+                aria-current={address === location ? 'page' : undefined}
+                onClick={menu.close}
+              />
+            </Allowed>
           ))}
         </AppShell.Section>
         <AppShell.Section>
@@ -105,6 +109,17 @@ function SchemeButton() {
     >
       <span aria-hidden="true">{next === 'dark' ? '☾' : '☀'}</span>
     </Button>
+  );
+}
+
+/** Whose key this browser has, and what it may do. */
+function WhoIsSignedIn() {
+  const { data: session } = useQuery(sessionQuery);
+  if (!session?.name) return null;
+  return (
+    <Text size="sm" maw={220} truncate visibleFrom="sm" title={`${session.name}, ${session.role}`}>
+      <UserText inline>{session.name}</UserText>, {session.role}
+    </Text>
   );
 }
 

@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { datasetQuery } from '../../api/datasets.ts';
 import type { Dataset as DatasetOf } from '../../api/types.ts';
 import { useChangeAddress, useChoice } from '../../parts/address.ts';
+import { Allowed } from '../../parts/allowed.tsx';
 import { bytes, count } from '../../parts/numbers.ts';
 import { Problem } from '../../parts/problem.tsx';
 import { Screen } from '../../parts/screen.tsx';
@@ -46,7 +47,11 @@ export default function Dataset({ id }: { id: number }) {
     <Screen
       title={shown(data.name)}
       heading={<UserText inline>{data.name}</UserText>}
-      actions={<Actions dataset={data} />}
+      actions={
+        <Allowed needs="trainer">
+          <Actions dataset={data} />
+        </Allowed>
+      }
     >
       <Facts dataset={data} />
       <Tabs value={tab} onChange={(value) => change({ tab: value === 'rows' ? null : value })} keepMounted={false}>

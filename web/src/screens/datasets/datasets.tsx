@@ -2,6 +2,7 @@ import { Group, NativeSelect, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { type DatasetSearch, datasetListQuery } from '../../api/datasets.ts';
 import { useChangeAddress, useChoice, useParam } from '../../parts/address.ts';
+import { Allowed } from '../../parts/allowed.tsx';
 import { NameSearch } from '../../parts/name-search.tsx';
 import { count } from '../../parts/numbers.ts';
 import { Pages, usePage } from '../../parts/pages.tsx';
@@ -37,7 +38,9 @@ export default function Datasets() {
   const isEmpty = data?.total === 0 && name === '';
   return (
     <Screen title="Datasets">
-      <DropTarget />
+      <Allowed needs="trainer">
+        <DropTarget />
+      </Allowed>
       <Problem error={error} title="The datasets cannot be read" />
       {isEmpty && <Text>There is no dataset yet. The first file that you upload appears here.</Text>}
       {data && !isEmpty && (

@@ -10,6 +10,7 @@ import {
   modelDownloadsKey,
   modelDownloadsQuery,
 } from '../../api/model-downloads.ts';
+import { Allowed } from '../../parts/allowed.tsx';
 import { DataTable } from '../../parts/data-table.tsx';
 import { bytes } from '../../parts/numbers.ts';
 import { Problem } from '../../parts/problem.tsx';
@@ -78,20 +79,22 @@ function Row({ download }: { download: ModelDownload }) {
         )}
       </Table.Td>
       <Table.Td>
-        <Group gap="xs">
-          {actions.map((action) => (
-            <Button
-              key={action}
-              size="xs"
-              variant="default"
-              disabled={isPending}
-              aria-label={`${LABELS[action]} the download of ${name}`}
-              onClick={() => mutate(action)}
-            >
-              {LABELS[action]}
-            </Button>
-          ))}
-        </Group>
+        <Allowed needs="trainer" silently>
+          <Group gap="xs">
+            {actions.map((action) => (
+              <Button
+                key={action}
+                size="xs"
+                variant="default"
+                disabled={isPending}
+                aria-label={`${LABELS[action]} the download of ${name}`}
+                onClick={() => mutate(action)}
+              >
+                {LABELS[action]}
+              </Button>
+            ))}
+          </Group>
+        </Allowed>
         <Problem error={error} />
       </Table.Td>
     </Table.Tr>

@@ -2,6 +2,7 @@ import { Alert, Anchor, List, Stack, Table, Text, Title } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from 'wouter';
 import { type BaseModelWithTemplate, baseModelQuery } from '../../api/base-models.ts';
+import { Allowed } from '../../parts/allowed.tsx';
 import { about, bytes, count } from '../../parts/numbers.ts';
 import { Problem } from '../../parts/problem.tsx';
 import { Screen } from '../../parts/screen.tsx';
@@ -19,7 +20,11 @@ export function Model({ name }: { name: string }) {
       heading={<UserText inline>{name}</UserText>}
       actions={
         <>
-          {data && <DeleteModel name={name} />}
+          {data && (
+            <Allowed needs="admin" silently>
+              <DeleteModel name={name} />
+            </Allowed>
+          )}
           <Anchor component={Link} href="/models">
             All base models
           </Anchor>

@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from 'wouter';
 import { type BaseModel, baseModelsQuery } from '../../api/base-models.ts';
 import { useParam } from '../../parts/address.ts';
+import { Allowed } from '../../parts/allowed.tsx';
 import { usableFirst } from '../../parts/base-models/facts.ts';
 import { HowToGetOne } from '../../parts/base-models/how-to-get-one.tsx';
 import { DataTable } from '../../parts/data-table.tsx';
@@ -38,7 +39,9 @@ function All() {
             <Title order={2} size="h4" id="more">
               {data.length === 0 ? 'Get one' : 'Get another'}
             </Title>
-            <AddModel />
+            <Allowed needs="trainer">
+              <AddModel />
+            </Allowed>
             <HowToGetOne />
           </Stack>
         </Card>

@@ -1,5 +1,6 @@
 import { Anchor, Card, SimpleGrid, Text } from '@mantine/core';
 import { Link } from 'wouter';
+import { Allowed } from '../../parts/allowed.tsx';
 import { Screen } from '../../parts/screen.tsx';
 
 const KINDS = [
@@ -25,16 +26,18 @@ const KINDS = [
 export default function Choice() {
   return (
     <Screen title="New training">
-      <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }}>
-        {KINDS.map(({ href, label, about }) => (
-          <Card key={href} withBorder>
-            <Anchor component={Link} href={href} fw={600} size="lg">
-              {label}
-            </Anchor>
-            <Text mt="xs">{about}</Text>
-          </Card>
-        ))}
-      </SimpleGrid>
+      <Allowed needs="trainer">
+        <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }}>
+          {KINDS.map(({ href, label, about }) => (
+            <Card key={href} withBorder>
+              <Anchor component={Link} href={href} fw={600} size="lg">
+                {label}
+              </Anchor>
+              <Text mt="xs">{about}</Text>
+            </Card>
+          ))}
+        </SimpleGrid>
+      </Allowed>
     </Screen>
   );
 }

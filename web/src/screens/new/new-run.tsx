@@ -9,6 +9,7 @@ import { ownerQuery } from '../../api/runs.ts';
 import { configQuery } from '../../api/service.ts';
 import type { RunOwner } from '../../api/types.ts';
 import { useParam } from '../../parts/address.ts';
+import { Allowed } from '../../parts/allowed.tsx';
 import { usableFirst } from '../../parts/base-models/facts.ts';
 import { Problem } from '../../parts/problem.tsx';
 import { startIn, startText } from '../../parts/runs/starts.ts';
@@ -46,12 +47,14 @@ export default function NewRun({ kind }: { kind: Kind }) {
         </Alert>
       ) : (
         isReady && (
-          <Begun
-            key={`${kind} ${from} ${starts}`}
-            name={{ kind, from: start !== null ? startText(start) : from === '' ? null : from }}
-            begin={() => begin(ground, suggestion)}
-            ground={ground}
-          />
+          <Allowed needs="trainer">
+            <Begun
+              key={`${kind} ${from} ${starts}`}
+              name={{ kind, from: start !== null ? startText(start) : from === '' ? null : from }}
+              begin={() => begin(ground, suggestion)}
+              ground={ground}
+            />
+          </Allowed>
         )
       )}
     </Screen>

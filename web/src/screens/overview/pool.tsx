@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { Link } from 'wouter';
 import { controlPool, poolQuery } from '../../api/service.ts';
 import type { Worker, WorkerPool } from '../../api/types.ts';
+import { Allowed } from '../../parts/allowed.tsx';
 import { DataTable } from '../../parts/data-table.tsx';
 import { Problem } from '../../parts/problem.tsx';
 import { addressOf } from '../../parts/runs/owners.ts';
@@ -25,7 +26,9 @@ export function Pool({ hasWaiting }: { hasWaiting: boolean }) {
       {pool && (
         <>
           <Text>{sentenceOf(pool, hasWaiting)}</Text>
-          <Controls pool={pool} />
+          <Allowed needs="admin">
+            <Controls pool={pool} />
+          </Allowed>
           {pool.workers.length > 0 && <Workers workers={pool.workers} />}
           <Hosts pool={pool} />
         </>

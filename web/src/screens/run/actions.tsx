@@ -3,6 +3,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { act, type RunAction, runsKey } from '../../api/runs.ts';
 import type { RunOwner, RunStatus } from '../../api/types.ts';
+import { Allowed } from '../../parts/allowed.tsx';
 import { Dialog } from '../../parts/dialog.tsx';
 import { Problem } from '../../parts/problem.tsx';
 
@@ -41,34 +42,40 @@ export function Actions({ owner, status, isPaused }: { owner: RunOwner; status: 
     setAsked(action);
   };
   return (
-    <Group gap="xs">
-      {possible(status, isPaused).map((action) => (
-        <Button
-          key={action}
-          size="sm"
-          variant={action === 'resume' || action === 'retry' ? 'filled' : 'default'}
-          onClick={() => ask(action)}
+    <Allowed needs="trainer">
+      <Group gap="xs">
+        {possible(status, isPaused).map((action) => (
+          <Button
+            key={action}
+            size="sm"
+            variant={action === 'resume' || action === 'retry' ? 'filled' : 'default'}
+            onClick={() => ask(action)}
+          >
+            {ACTIONS[action].label}
+          </Button>
+        ))}
+        <Dialog
+          isOpen={asked !== null}
+          onClose={() => setAsked(null)}
+          title={asked === null ? '' : ACTIONS[asked].label}
         >
-          {ACTIONS[action].label}
-        </Button>
-      ))}
-      <Dialog isOpen={asked !== null} onClose={() => setAsked(null)} title={asked === null ? '' : ACTIONS[asked].label}>
-        {asked !== null && (
-          <>
-            <Text>{ACTIONS[asked].does}</Text>
-            <Problem error={error} />
-            <Group justify="end">
-              <Button variant="default" onClick={() => setAsked(null)}>
-                Leave it as it is
-              </Button>
-              <Button color={ACTIONS[asked].isEnd ? 'red' : 'blue'} loading={isPending} onClick={() => mutate(asked)}>
-                {ACTIONS[asked].label}
-              </Button>
-            </Group>
-          </>
-        )}
-      </Dialog>
-    </Group>
+          {asked !== null && (
+            <>
+              <Text>{ACTIONS[asked].does}</Text>
+              <Problem error={error} />
+              <Group justify="end">
+                <Button variant="default" onClick={() => setAsked(null)}>
+                  Leave it as it is
+                </Button>
+                <Button color={ACTIONS[asked].isEnd ? 'red' : 'blue'} loading={isPending} onClick={() => mutate(asked)}>
+                  {ACTIONS[asked].label}
+                </Button>
+              </Group>
+            </>
+          )}
+        </Dialog>
+      </Group>
+    </Allowed>
   );
 }
 

@@ -31,6 +31,8 @@ const SENTENCES: Record<string, (data: Data) => string> = {
     `Step ${count(number(step))} saved: ${bytes(number(size))} in ${seconds(took)}`,
   eval: ({ step, trait, loss: value }) =>
     `Held-out loss ${loss(number(value))}${text(trait) === null ? '' : ` of ${trait}`} at step ${count(number(step))}`,
+  asked: ({ to, by: _, ...details }) =>
+    [capital(String(to).replaceAll('_', ' ')), ...Object.values(details)].join(', '),
   gate: ({ message }) => String(message),
   promotion: ({ message }) => String(message),
   spans: ({ seconds: took }) => `${seconds(took)} from the start of the trainer to its first step or comparison`,
@@ -47,7 +49,8 @@ function listOf(versions: unknown): string {
 /** An event in words; of a kind that has none of its own, everything that it says. */
 export function eventText({ kind, data }: RunEvent): string {
   const sentence = SENTENCES[kind];
-  if (sentence) return sentence(data);
+  const by = text(data.by);
+  if (sentence) return `${sentence(data)}${by === null ? '' : `. Asked by ${by}`}`;
   const { message, lease_epoch: _, ...rest } = data;
   const others = Object.entries(rest)
     .filter(([, value]) => value !== null)

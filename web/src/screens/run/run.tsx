@@ -168,6 +168,11 @@ function OneRun({
               </Anchor>
             </Text>
           )}
+          {data.created_by !== null && (
+            <Text component="span">
+              , asked for by <UserText inline>{data.created_by}</UserText>
+            </Text>
+          )}
           {run.started_at !== null && (
             <Text component="span" c="dimmed">
               , begun <When at={run.started_at} />

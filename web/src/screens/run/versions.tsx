@@ -3,6 +3,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { runsKey } from '../../api/runs.ts';
 import { changeLatest, type Version, versionsQuery } from '../../api/versions.ts';
+import { Allowed } from '../../parts/allowed.tsx';
 import { DataTable } from '../../parts/data-table.tsx';
 import { Dialog } from '../../parts/dialog.tsx';
 import { Problem } from '../../parts/problem.tsx';
@@ -38,9 +39,11 @@ export function Versions({ id }: { id: number }) {
             : `Version ${data.latest} is the latest: it is served, downloaded and linked.`}
         </Text>
         {latest !== undefined && (
-          <Button size="compact-sm" variant="default" onClick={() => setAsked({ version: null })}>
-            Roll back
-          </Button>
+          <Allowed needs="trainer" silently>
+            <Button size="compact-sm" variant="default" onClick={() => setAsked({ version: null })}>
+              Roll back
+            </Button>
+          </Allowed>
         )}
       </Group>
       <DataTable label="Versions, newest first" heads={['Version', 'Status', 'Trained', 'Gate', 'Change']}>
@@ -71,14 +74,16 @@ function Row({ version, onPromote }: { version: Version; onPromote: () => void }
       <Table.Td>{gate === null ? 'None' : <Found gate={gate} />}</Table.Td>
       <Table.Td>
         {!is_latest && (
-          <Button
-            size="compact-sm"
-            variant="default"
-            aria-label={`Promote version ${version.version}`}
-            onClick={onPromote}
-          >
-            Promote
-          </Button>
+          <Allowed needs="trainer" silently>
+            <Button
+              size="compact-sm"
+              variant="default"
+              aria-label={`Promote version ${version.version}`}
+              onClick={onPromote}
+            >
+              Promote
+            </Button>
+          </Allowed>
         )}
       </Table.Td>
     </Table.Tr>

@@ -4,6 +4,7 @@ import { Link } from 'wouter';
 import { documentQuery, fieldsOf } from '../../api/request-fields.ts';
 import { configQuery } from '../../api/service.ts';
 import { sessionQuery } from '../../api/session.ts';
+import { Allowed } from '../../parts/allowed.tsx';
 import { Problem } from '../../parts/problem.tsx';
 import { Screen } from '../../parts/screen.tsx';
 import { ConfigForm } from './config-form.tsx';
@@ -25,13 +26,19 @@ export default function Settings() {
       </Text>
       <Problem error={config.error ?? document.error} title="The settings cannot be read" />
       {config.data && document.data && (
-        <ConfigForm config={config.data} fields={fieldsOf(document.data, 'ConfigPatch')} />
+        <Allowed needs="admin">
+          <ConfigForm config={config.data} fields={fieldsOf(document.data, 'ConfigPatch')} />
+        </Allowed>
       )}
       <Stack component="section" aria-label="Settings of the environment" gap="xs" maw={760}>
         <Text>
           {session?.needs_key === true
-            ? 'This service asks for API keys: those of its environment variable MTM_API_KEYS. Take one out there to lock somebody out, and start the service again.'
-            : 'This service has no API keys: whoever reaches it may use it. Set the environment variable MTM_API_KEYS before you let it listen to others.'}
+            ? 'This service asks for API keys. An admin makes and revokes them under '
+            : 'This service has no API keys: whoever reaches it may use it. Before you let it listen to others, make the first one under '}
+          <Anchor component={Link} href="/keys">
+            Keys
+          </Anchor>
+          .
         </Text>
         <Text>
           Ports, folders, keys, GPUs and time limits are environment variables of the service:{' '}

@@ -3,6 +3,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useLocation } from 'wouter';
 import { actOnSweep, deleteSweep, isOpenSweep, type SweepAction, sweepQuery, sweepsKey } from '../../api/sweeps.ts';
 import type { Sweep } from '../../api/types.ts';
+import { Allowed } from '../../parts/allowed.tsx';
 import { count } from '../../parts/numbers.ts';
 import { Problem } from '../../parts/problem.tsx';
 import { type ChosenRun, comparisonOf, MOST_COMPARED } from '../../parts/runs/chosen.ts';
@@ -81,17 +82,19 @@ function Actions({ sweep }: { sweep: Sweep }) {
           {best.length === sweep.runs.length ? 'Compare' : `Compare the best ${best.length}`}
         </Button>
       )}
-      {isOpenSweep(sweep) ? (
-        actions.map((action) => (
-          <Button key={action} size="sm" variant="default" disabled={isPending} onClick={() => mutate(action)}>
-            {LABELS[action]}
+      <Allowed needs="trainer">
+        {isOpenSweep(sweep) ? (
+          actions.map((action) => (
+            <Button key={action} size="sm" variant="default" disabled={isPending} onClick={() => mutate(action)}>
+              {LABELS[action]}
+            </Button>
+          ))
+        ) : (
+          <Button size="sm" variant="default" disabled={isPending} onClick={() => mutate('delete')}>
+            Delete, and keep its {sweep.project === null ? 'jobs' : 'projects'}
           </Button>
-        ))
-      ) : (
-        <Button size="sm" variant="default" disabled={isPending} onClick={() => mutate('delete')}>
-          Delete, and keep its {sweep.project === null ? 'jobs' : 'projects'}
-        </Button>
-      )}
+        )}
+      </Allowed>
       <Problem error={error} />
     </>
   );

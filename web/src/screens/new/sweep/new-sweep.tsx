@@ -6,6 +6,7 @@ import { useLocation } from 'wouter';
 import { newKey } from '../../../api/idempotency.ts';
 import { documentQuery, fieldsOf } from '../../../api/request-fields.ts';
 import { createSweep, sweepsKey } from '../../../api/sweeps.ts';
+import { Allowed } from '../../../parts/allowed.tsx';
 import { ModelSelect } from '../../../parts/base-models/model-select.tsx';
 import { Problem } from '../../../parts/problem.tsx';
 import { Screen } from '../../../parts/screen.tsx';
@@ -54,76 +55,78 @@ export default function NewSweep() {
     <Screen title="New sweep">
       <Problem error={unread} title="The form cannot be shown" />
       <Problem error={error} title="It was not created" />
-      <Grid gap="xl">
-        <Grid.Col span={{ base: 12, lg: 6 }}>
-          <Stack component="form" gap="lg" onSubmit={(event) => event.preventDefault()}>
-            <TextInput label="Name" required maxLength={255} {...input('name')} />
-            <DatasetSelect
-              label="Dataset"
-              value={draft.datasetId}
-              onChange={(datasetId) => change({ datasetId })}
-              error={at('datasetId')}
-            />
-            <ModelSelect
-              label="Base model"
-              description="What all runs are trained on."
-              placeholder="That of the settings"
-              value={draft.model}
-              onChange={(model) => change({ model })}
-              error={at('model')}
-            />
-            <NativeSelect
-              label="Training type"
-              description={TRAINING_TYPES[draft.type].about}
-              data={TYPES}
-              value={draft.type}
-              onChange={(event) => {
-                const type = TYPES.find((each) => each === event.currentTarget.value);
-                if (type !== undefined) change({ type });
-              }}
-              error={at('type')}
-            />
-            <TextInput
-              label="Most steps"
-              description="Of each run; empty: as many as its epochs have."
-              inputMode="numeric"
-              {...input('maxSteps')}
-            />
-            <Fieldset legend="What the runs have each" miw={0}>
-              <Stack>
-                <NativeSelect
-                  label="Method"
-                  data={[
-                    { value: 'grid', label: 'grid: every combination' },
-                    { value: 'random', label: 'random: so many that are drawn' },
-                  ]}
-                  value={draft.method}
-                  onChange={(event) => change({ method: event.currentTarget.value === 'grid' ? 'grid' : 'random' })}
-                />
-                {draft.method === 'random' && <TextInput label="Runs" inputMode="numeric" {...input('runs')} />}
-                <SweptFields draft={draft} names={names} onChange={(fields) => change({ fields })} at={at} />
-              </Stack>
-            </Fieldset>
-            <TextInput
-              label="Rungs"
-              description="Steps, with commas between them, at each of which the worse half is stopped. Empty: all train to their end."
-              {...input('rungs')}
-            />
-            <TextInput label="Runs at a time" inputMode="numeric" {...input('atATime')} />
-          </Stack>
-        </Grid.Col>
-        <Grid.Col span={{ base: 12, lg: 6 }}>
-          <Stack className="in-sight">
-            <SweepPlanPanel state={plan} />
-            <Group>
-              <Button onClick={() => mutate()} loading={isPending} disabled={missingIn(draft).length > 0}>
-                Begin the sweep
-              </Button>
-              <Text size="sm">Mixtures of a project are swept from the command line or over the API.</Text>
-            </Group>
-          </Stack>
-        </Grid.Col>
-      </Grid>
+      <Allowed needs="trainer">
+        <Grid gap="xl">
+          <Grid.Col span={{ base: 12, lg: 6 }}>
+            <Stack component="form" gap="lg" onSubmit={(event) => event.preventDefault()}>
+              <TextInput label="Name" required maxLength={255} {...input('name')} />
+              <DatasetSelect
+                label="Dataset"
+                value={draft.datasetId}
+                onChange={(datasetId) => change({ datasetId })}
+                error={at('datasetId')}
+              />
+              <ModelSelect
+                label="Base model"
+                description="What all runs are trained on."
+                placeholder="That of the settings"
+                value={draft.model}
+                onChange={(model) => change({ model })}
+                error={at('model')}
+              />
+              <NativeSelect
+                label="Training type"
+                description={TRAINING_TYPES[draft.type].about}
+                data={TYPES}
+                value={draft.type}
+                onChange={(event) => {
+                  const type = TYPES.find((each) => each === event.currentTarget.value);
+                  if (type !== undefined) change({ type });
+                }}
+                error={at('type')}
+              />
+              <TextInput
+                label="Most steps"
+                description="Of each run; empty: as many as its epochs have."
+                inputMode="numeric"
+                {...input('maxSteps')}
+              />
+              <Fieldset legend="What the runs have each" miw={0}>
+                <Stack>
+                  <NativeSelect
+                    label="Method"
+                    data={[
+                      { value: 'grid', label: 'grid: every combination' },
+                      { value: 'random', label: 'random: so many that are drawn' },
+                    ]}
+                    value={draft.method}
+                    onChange={(event) => change({ method: event.currentTarget.value === 'grid' ? 'grid' : 'random' })}
+                  />
+                  {draft.method === 'random' && <TextInput label="Runs" inputMode="numeric" {...input('runs')} />}
+                  <SweptFields draft={draft} names={names} onChange={(fields) => change({ fields })} at={at} />
+                </Stack>
+              </Fieldset>
+              <TextInput
+                label="Rungs"
+                description="Steps, with commas between them, at each of which the worse half is stopped. Empty: all train to their end."
+                {...input('rungs')}
+              />
+              <TextInput label="Runs at a time" inputMode="numeric" {...input('atATime')} />
+            </Stack>
+          </Grid.Col>
+          <Grid.Col span={{ base: 12, lg: 6 }}>
+            <Stack className="in-sight">
+              <SweepPlanPanel state={plan} />
+              <Group>
+                <Button onClick={() => mutate()} loading={isPending} disabled={missingIn(draft).length > 0}>
+                  Begin the sweep
+                </Button>
+                <Text size="sm">Mixtures of a project are swept from the command line or over the API.</Text>
+              </Group>
+            </Stack>
+          </Grid.Col>
+        </Grid>
+      </Allowed>
     </Screen>
   );
 }

@@ -1,0 +1,66 @@
+import { bodyOf } from '../api/client.ts';
+import type { Key, NewKey } from '../api/types.ts';
+import { CommandFailure } from '../exit-codes.ts';
+import type { Session } from '../session.ts';
+import { columns } from '../terminal/table.ts';
+import { expiryOf } from './expiry.ts';
+import type { AddOptions } from './roles.ts';
+
+/** `mtm key add NAME --role R`: the key alone on standard output, so that a script can keep it. */
+export async function addKey(session: Session, name: string, { role, expires }: AddOptions): Promise<void> {
+  const body = { name, role, expires_at: expiryOf(expires) };
+  showNewKey(session, await bodyOf(session.client.POST('/api/v1/keys/', { body })));
+}
+
+export function showNewKey({ print, say }: Session, made: NewKey): void {
+  print(made, () => made.key);
+  const until = made.expires_at === null ? 'does not expire' : `expires at ${made.expires_at}`;
+  say(`The key ${JSON.stringify(made.name)} has the role ${made.role} and ${until}. It is shown this once.`);
+  if (made.notice !== null) say(made.notice);
+}
+
+/** `mtm key list`: newest first. */
+export async function listKeys({ client, print }: Session, { all }: { all?: true }): Promise<void> {
+  const query = { page_size: 100, revoked: all ? 'true' : 'false' } as const;
+  const page = await bodyOf(client.GET('/api/v1/keys/', { params: { query } }));
+  print(page, () => keysText(page.items, page.total));
+}
+
+export function keysText(keys: Key[], total: number): string {
+  if (keys.length === 0) return 'There is no key in the database.';
+  const head = ['ID', 'NAME', 'ROLE', 'KEY', 'STATUS', 'MADE BY', 'EXPIRES', 'LAST USED'];
+  const day = (at: string | null, otherwise: string) => at?.slice(0, 16).replace('T', ' ') ?? otherwise;
+  const rows = keys.map(({ id, name, role, public_part, status, created_by, expires_at, last_used_at }) => [
+    String(id),
+    name,
+    role,
+    `${public_part}…`,
+    status,
+    created_by,
+    day(expires_at, 'never'),
+    day(last_used_at, 'never'),
+  ]);
+  const more = total > keys.length ? [`And ${total - keys.length} more.`] : [];
+  return [columns([head, ...rows]), ...more].join('\n');
+}
+
+/** `mtm key revoke NAME|ID`: a number is an id, since no name begins with a digit. */
+export async function revokeKey({ client, print }: Session, nameOrId: string): Promise<void> {
+  const id = /^\d+$/.test(nameOrId) ? Number(nameOrId) : await idOf(client, nameOrId);
+  await bodyOf(client.DELETE('/api/v1/keys/{id}', { params: { path: { id } } }));
+  print({ revoked: id }, () => revokedText(nameOrId));
+}
+
+export function revokedText(nameOrId: string): string {
+  return `The key ${nameOrId} is revoked: within a second it opens nothing any more.`;
+}
+
+/** @throws CommandFailure */
+async function idOf(client: Session['client'], name: string): Promise<number> {
+  for (let page = 1; ; page += 1) {
+    const { items, pages } = await bodyOf(client.GET('/api/v1/keys/', { params: { query: { page, page_size: 100 } } }));
+    const found = items.find((key) => key.name === name);
+    if (found) return found.id;
+    if (page >= pages) throw new CommandFailure(`No key has the name ${JSON.stringify(name)}. See \`mtm key list\`.`);
+  }
+}

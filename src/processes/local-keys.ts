@@ -1,0 +1,56 @@
+import { isOpenWithoutKeys } from '../api/http/safe-address.ts';
+import { keyNameField } from '../api/http/shared-schema.ts';
+import { presentKey } from '../api/keys/present.ts';
+import { CommandFailure, EXIT } from '../cli/exit-codes.ts';
+import { expiryOf } from '../cli/keys/expiry.ts';
+import { keysText, revokedText, showNewKey } from '../cli/keys/keys.ts';
+import type { AddOptions } from '../cli/keys/roles.ts';
+import type { Session } from '../cli/session.ts';
+import { createKey, FIRST_KEY_NOTICE, type OtherWays, revokeKey as revoke } from '../commands/keys/keys.ts';
+import { ApiKey } from '../models/keys/api-key.ts';
+import type { Env } from '../platform/env.ts';
+import { inLocalDatabase } from './local-database.ts';
+
+/** What lists name as who made a key that was made past the API. */
+const BY = { name: '(local)' };
+
+/** `mtm key add NAME --local`. */
+export async function addKey(session: Session, name: string, { role, expires }: AddOptions): Promise<void> {
+  const expiry = expiryOf(expires);
+  const wanted = { name: keyNameOf(name), role, expiresAt: expiry === null ? null : new Date(expiry) };
+  const { row, key, isFirst } = await inLocalDatabase(session.env, () => createKey(wanted, BY, waysOf(session.env)));
+  showNewKey(session, { ...presentKey(row), key, notice: isFirst ? FIRST_KEY_NOTICE : null });
+}
+
+/** `mtm key list --local`. */
+export async function listKeys({ env, print }: Session, { all }: { all?: true }): Promise<void> {
+  const where = all ? {} : { revoked_at: null };
+  const rows = await inLocalDatabase(env, () => ApiKey.findAll({ where, order: [['id', 'DESC']] }));
+  const items = rows.map(presentKey);
+  print({ items, total: items.length }, () => keysText(items, items.length));
+}
+
+/** `mtm key revoke NAME|ID --local`. */
+export async function revokeKey({ env, print }: Session, nameOrId: string): Promise<void> {
+  const id = await inLocalDatabase(env, async () => {
+    const found = /^\d+$/.test(nameOrId)
+      ? Number(nameOrId)
+      : (await ApiKey.findOne({ where: { name: nameOrId, revoked_at: null } }))?.id;
+    if (found === undefined)
+      throw new CommandFailure(`No key has the name ${JSON.stringify(nameOrId)}. See \`mtm key list --local\`.`);
+    await revoke(found, waysOf(env));
+    return found;
+  });
+  print({ revoked: id }, () => revokedText(nameOrId));
+}
+
+/** As the API checks it. @throws CommandFailure */
+function keyNameOf(name: string): string {
+  const { success, data, error } = keyNameField.safeParse(name);
+  if (!success) throw new CommandFailure(`The name ${JSON.stringify(name)} ${error.issues[0]?.message}.`, EXIT.usage);
+  return data;
+}
+
+function waysOf(env: Env): OtherWays {
+  return { hasKeysOfSettings: env.apiKeys.length > 0, isOpenWithoutKeys: isOpenWithoutKeys(env) };
+}
