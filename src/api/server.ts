@@ -17,6 +17,7 @@ import { addPage } from './page/routes.ts';
 import { addPlayground } from './playground/routes.ts';
 import { addWorkers } from './pool/routes.ts';
 import { addProjects } from './projects/routes.ts';
+import { addQueue } from './queue/routes.ts';
 import { addRuns } from './runs/routes.ts';
 import { addSession } from './session/routes.ts';
 import { addConfig } from './settings/routes.ts';
@@ -58,6 +59,7 @@ export function declareEndpoints(
   addSweeps(endpoints, dependencies);
   addVersions(endpoints, dependencies);
   addRuns(endpoints, dependencies);
+  addQueue(endpoints, dependencies);
   addModels(endpoints, dependencies);
   addModelDownloads(endpoints, dependencies);
   addPlayground(endpoints, dependencies);

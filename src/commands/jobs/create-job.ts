@@ -4,6 +4,7 @@ import { addJob, groundOfJob, type NewJobRow } from '../../models/jobs/add-job.t
 import type { Job } from '../../models/jobs/job.ts';
 import type { AskedChoices } from '../../models/runs/hyperparameter-choices.ts';
 import type { WithLatestRun } from '../../models/runs/latest-run.ts';
+import { type AskedQueue, queueChoices } from '../../models/runs/queue-choices.ts';
 import { type DatasetAsOf, type RunSpec, resolveRunSpec } from '../../models/runs/run-spec.ts';
 import { datasetAsOf, datasetsAsTheyAre } from '../../models/runs/spec-datasets.ts';
 import type { AskedStart } from '../../models/runs/start.ts';
@@ -17,6 +18,7 @@ import { requireUsable } from '../datasets/require-usable-datasets.ts';
 import { requireFit } from '../estimates/require-fit.ts';
 import { resolveBatch } from '../estimates/resolve-batch.ts';
 import { findStart, startOfNextRun } from '../runs/find-start.ts';
+import { requireAfter } from '../runs/require-after.ts';
 import { requireModels } from '../runs/require-models.ts';
 import { requireTrainable } from '../runs/require-trainable.ts';
 
@@ -36,6 +38,9 @@ export interface NewJob extends AskedChoices {
   force?: boolean | undefined;
   /** Its run fetches models that are not there. */
   download?: boolean | undefined;
+  priority?: AskedQueue['priority'];
+  not_before?: AskedQueue['not_before'];
+  after?: AskedQueue['after'];
 }
 
 /** The trait of a job: it is a project with one dataset. */
@@ -48,9 +53,11 @@ export async function createJob(
   transaction: Transaction | null,
 ): Promise<WithLatestRun<Attributes<Job>>> {
   const { name, description, dataset_id, validation_dataset_id = null, force, download, ...training } = body;
-  const { training_type: type, model_name, embedding_model, starts_from = null, ...choices } = training;
+  const { training_type: type, model_name, embedding_model, starts_from = null, ...others } = training;
+  const { priority, not_before, after, ...choices } = others;
   const asked = { dataset_id, validation_dataset_id };
   requireApart(asked);
+  await requireAfter({ after }, null, transaction);
   const [{ jobId, config, dataset, validationDataset }, roots] = await Promise.all([
     groundOfJob(asked, transaction),
     realRootsOf(env.outputRoots),
@@ -71,7 +78,7 @@ export async function createJob(
     const usable = requireUsable(validation_dataset_id, validationDataset, 'validation_dataset_id');
     datasets.set(validation_dataset_id, datasetAsOf(usable));
   }
-  const { batch_size, learning_rate, epochs, lora_r, lora_alpha, lora_dropout, ...others } = chosen;
+  const { batch_size, learning_rate, epochs, lora_r, lora_alpha, lora_dropout, ...hyperparameters } = chosen;
   const job = {
     id: jobId,
     name,
@@ -87,7 +94,7 @@ export async function createJob(
     lora_r: lora_r ?? config.default_lora_r,
     lora_alpha: lora_alpha ?? config.default_lora_alpha,
     lora_dropout: lora_dropout ?? config.default_lora_dropout,
-    hyperparameters: others,
+    hyperparameters,
     starts_from,
   };
   const spec = {
@@ -97,7 +104,7 @@ export async function createJob(
   };
   await requireModels(env, 'job', spec, null);
   await requireFit(env, spec, { force });
-  return await addJob({ job, spec }, transaction);
+  return await addJob({ job, spec, queue: queueChoices({ priority, not_before, after }) }, transaction);
 }
 
 /** What a run of a job is to do, with what is resolved as it is now. */
