@@ -49,7 +49,8 @@ describe('a long line of runs', function () {
   it('takes no longer to let the next begin, to join, or to change than a line of a few', async () => {
     const change = (id: number) =>
       connection().transaction((transaction) => changeQueue(id, { front: true }, transaction));
-    for (const work of [admitNext, letIntoLine, () => change(ids[LONG - 7] ?? 0)]) {
+    const works: (() => Promise<unknown>)[] = [admitNext, letIntoLine, () => change(ids[LONG - 7] ?? 0)];
+    for (const work of works) {
       const { read } = await rowsRead('runs', work);
       assert.equal(read.scans, 0);
       assert.ok(read.rows < 100, `${read.rows} rows were read`);
