@@ -65,7 +65,7 @@ describe('the order of the runs that wait', function () {
     assert.deepEqual(await order(), [c, b, d, a]);
     assert.ok(await change(d, { front: true }));
     assert.deepEqual(await order(), [c, d, b, a]);
-    // Take `least` out of changeQueue (src/models/runs/queue-change.ts), and one that is first is put behind the others.
+    // Take the front out of changeQueue (src/models/runs/queue-change.ts), and they stay where they are.
     assert.ok(await change(d, { front: true }));
     assert.ok(await change(b, { priority: 'high', front: true }));
     assert.deepEqual(await order(), [b, c, d, a]);
