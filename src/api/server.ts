@@ -19,6 +19,7 @@ import { addPage } from './page/routes.ts';
 import { addPlayground } from './playground/routes.ts';
 import { addWorkers } from './pool/routes.ts';
 import { addProjects } from './projects/routes.ts';
+import { addQueue } from './queue/routes.ts';
 import { addRuns } from './runs/routes.ts';
 import { addSession } from './session/routes.ts';
 import { addConfig } from './settings/routes.ts';
@@ -61,6 +62,7 @@ export function declareEndpoints(
   addSweeps(endpoints, dependencies);
   addVersions(endpoints, dependencies);
   addRuns(endpoints, dependencies);
+  addQueue(endpoints, dependencies);
   addModels(endpoints, dependencies);
   addModelDownloads(endpoints, dependencies);
   addPlayground(endpoints, dependencies);

@@ -1,5 +1,7 @@
 import { type Command, Option } from 'commander';
+import type { WhenOptions } from './runs/queue.ts';
 import { ID, OF_A_RUN, type RunName, runNameOf } from './runs/run-name.ts';
+import { addChanges } from './runs/when-options.ts';
 import { action } from './session.ts';
 
 export function addRunActions(program: Command): void {
@@ -29,11 +31,34 @@ export function addRunActions(program: Command): void {
     .action(action(async (session, name: RunName, options: object) => (await load()).retry(session, name, options)));
 }
 
+function addQueue(run: Command): void {
+  const load = () => import('./runs/queue.ts');
+  run
+    .command('queue')
+    .description('The runs that wait to be trained in the order in which they begin, and why they wait.')
+    .action(action(async (session) => (await load()).showQueue(session)));
+  const ofRun = (name: string, does: string) => run.command(name).argument('<id>', ID, runNameOf).description(does);
+  addChanges(ofRun('when', 'Change when a run begins that waits.')).action(
+    action(async (session, name: RunName, options: WhenOptions) => (await load()).changeWhen(session, name, options)),
+  );
+  ofRun('front', 'Let a run begin before all others of its priority.').action(
+    action(async (session, name: RunName) => (await load()).changeWhen(session, name, { front: true })),
+  );
+  ofRun('hold', 'Keep a run that waits from beginning; it keeps its place. One that trains is paused.').action(
+    action(async (session, name: RunName) => (await load()).hold(session, name, true)),
+  );
+  ofRun('release', 'Let a held run begin when its turn comes.').action(
+    action(async (session, name: RunName) => (await load()).hold(session, name, false)),
+  );
+}
+
 export function addLooks(program: Command): void {
-  program
+  const run = program
     .command('run')
     .helpGroup('Look')
-    .description('watch ID: a bar, until its result; Ctrl-C leaves it')
+    .description('watch ID: until its result; queue: those that wait');
+  addQueue(run);
+  run
     .command('watch')
     .argument('<id>', ID, runNameOf)
     .description('Show a run until its end, also over lost connections. Ctrl-C leaves the watch, and the run goes on.')

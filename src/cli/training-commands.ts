@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { addHyperparameters } from './jobs/hyperparameter-options.ts';
 import { checkpointIn, startIn } from './jobs/start-name.ts';
 import { ID, OF_A_RUN, type RunName, runNameOf } from './runs/run-name.ts';
+import { addAfter, addWhen } from './runs/when-options.ts';
 import { action } from './session.ts';
 import { wholeNumber } from './whole-number.ts';
 
@@ -24,7 +25,7 @@ export function addTrain(program: Command): void {
 
 function jobOptions(command: Command): Command {
   return addHyperparameters(
-    command
+    addAfter(command)
       .option('-m, --model <name>', 'base model: `mtm model list` shows them; default: that of the configuration')
       .option('--name <name>', 'of the job; default: that of the file')
       .option('--description <text>')
@@ -76,8 +77,7 @@ export function addProject(program: Command): void {
   fromFile('plan', 'what would come of it: rows, steps, tokens; nothing is created').action(
     action(async (session, options: { file: string }) => (await load()).projectPlan(session, options)),
   );
-  project
-    .command('start')
+  addWhen(project.command('start'))
     .argument('<id>', 'project-1', runNameOf)
     .description('train it, from step 0')
     .option('-w, --watch', 'until its result')

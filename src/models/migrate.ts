@@ -30,6 +30,7 @@ import * as pushedExports from './migrations/0027-pushed-exports.ts';
 import * as sweepsOfProjects from './migrations/0028-sweeps-of-projects.ts';
 import * as apiKeys from './migrations/0029-api-keys.ts';
 import * as audit from './migrations/0030-audit.ts';
+import * as queue from './migrations/0031-queue.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
 const MIGRATIONS = [
@@ -63,6 +64,7 @@ const MIGRATIONS = [
   sweepsOfProjects,
   apiKeys,
   audit,
+  queue,
 ];
 export const MIGRATION_NAMES = MIGRATIONS.map(({ name }) => name);
 

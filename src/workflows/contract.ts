@@ -78,7 +78,7 @@ export interface FullDisk {
 }
 
 /** Why an activity ended before its work was done, without having failed. */
-export type GaveWay = { to: 'pause' } | { to: 'hold' } | FullDisk;
+export type GaveWay = { to: 'pause' } | { to: 'hold' } | { to: 'line' } | FullDisk;
 
 /** The base model of a run is not there, and comes in: the run waits for that download. */
 export interface ModelComes {

@@ -44,6 +44,28 @@ describe('a run that waits', function () {
     assert.deepEqual(begun, begun.toSorted());
   });
 
+  it('begins when it is to by now, also where it is prepared and has its turn', async () => {
+    // Let claimLease (src/models/runs/lease.ts) look neither at `barred` nor at `recalled_at`, and the first begins first. Let
+    // trainingWorkflow take `line` for the end of the training, and it never completes.
+    await service.call('POST', '/workers/', { action: 'stop' });
+    const ids: number[] = [];
+    for (let i = 0; i < 3; i++) ids.push(await jobs.create({ max_steps: 2 }));
+    const [first = 0, second = 0, urgent = 0] = ids;
+    for (const id of [first, second]) await jobs.reached('its turn', id, ({ status }) => status === 'queued');
+    const change = (id: number, asked: object) => service.call('POST', `/jobs/${id}/queue`, asked);
+    assert.equal((await change(first, { not_before: '2999-01-01T00:00:00Z' })).status, 200);
+    assert.equal((await change(urgent, { priority: 'high' })).body.queue_place, 1);
+    await jobs.reached('its turn', urgent, ({ status }) => status === 'queued');
+    await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
+    const begun: string[] = [];
+    for (const id of [urgent, second]) begun.push(String((await jobs.ended(id)).started_at));
+    assert.deepEqual(begun, begun.toSorted());
+    const waiting = await jobs.get(first);
+    assert.equal(waiting.waits_because, 'It does not begin before 2999-01-01T00:00:00.000Z.');
+    assert.equal((await change(first, { not_before: null })).status, 200);
+    assert.equal((await jobs.ended(first)).status, 'completed');
+  });
+
   it('is paused in the line, and cancelled in the line, and has done nothing', async () => {
     await service.call('POST', '/workers/', { action: 'stop' });
     const ids: number[] = [];

@@ -14,7 +14,7 @@ const MOST_COUNTED = 64;
  * Runs that a worker could train or validate, were there one: queued, held by a worker that is gone, or behind those in the
  * line. Of a long line the first are enough to know.
  */
-const WAIT_FOR_WORKER = `SELECT count(*)::int AS n FROM (SELECT 1 FROM runs WHERE pause_reason IS NULL AND validation IS NULL AND waiting_for IS NULL
+const WAIT_FOR_WORKER = `SELECT count(*)::int AS n FROM (SELECT 1 FROM runs WHERE pause_reason IS NULL AND NOT barred AND validation IS NULL AND waiting_for IS NULL
   AND (status = 'queued' AND phase <> 'publishing' OR status = 'running' AND lease_expires_at < now() OR status = 'pending' AND admitted_at IS NULL)
   LIMIT ${MOST_COUNTED}) AS waiting`;
 

@@ -2,6 +2,7 @@ import { ApplicationFailure, Context } from '@temporalio/activity';
 import { RunMeasurement } from '../../models/estimates/run-measurement.ts';
 import { createRun } from '../../models/runs/create-run.ts';
 import { interruptionsOf } from '../../models/runs/interruptions.ts';
+import { AS_ITS_TURN_COMES } from '../../models/runs/queue-choices.ts';
 import { connection, Run } from '../../models/runs/run.ts';
 import { RunEvent } from '../../models/runs/run-event.ts';
 import type { RunSpec } from '../../models/runs/run-spec.ts';
@@ -85,7 +86,11 @@ async function complete(env: Env, run: Run): Promise<void> {
     if (completed.project_id !== null) await settle(completed, completed.project_id, transaction);
     if (measured) await RunMeasurement.keep(measured, transaction);
     // With the end of the first, or not at all: a run that has ended is never looked at again.
-    if (next && run.project_id !== null) await createRun({ kind: 'project', id: run.project_id }, next, transaction);
+    if (next && run.project_id !== null)
+      await createRun({ kind: 'project', id: run.project_id }, next, transaction, null, {
+        ...AS_ITS_TURN_COMES,
+        priority: run.priority,
+      });
   });
 }
 

@@ -57,7 +57,8 @@ export class LeaseLost extends Error {}
  * Claims the run, does `work` while the lease is renewed and Temporal gets its heartbeats, and hands the run back to the
  * queue when it is done.
  *
- * @returns null when it is done; or why it gave way: the run is handed back then, and waits until it is resumed.
+ * @returns null when it is done; or why it gave way: the run is handed back then, and waits until it is resumed; or it had no
+ * turn any more, and goes to the line again.
  *
  * May run twice: the claim gives each attempt an epoch of its own, and writes of an older epoch are refused.
  */
@@ -95,6 +96,7 @@ export async function underLease(
     });
   }
   if (claim.outcome === 'paused') return { to: 'pause' };
+  if (claim.outcome === 'not_its_turn') return { to: 'line' };
   const { lease, run } = claim;
   const { hold, end } = keepAlive(lease, timing, options.workerStopping);
   hold.show({ worker: lease.workerId, claim: lease.epoch });

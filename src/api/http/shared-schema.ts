@@ -1,6 +1,7 @@
 import { extendZodWithOpenApi } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import { AskedStartSchema } from '../../models/runs/start.ts';
+import { timeSchema } from '../../models/time-schema.ts';
 
 // Once, before any schema is made: gives schemas their `.openapi()`.
 extendZodWithOpenApi(z);
@@ -104,17 +105,7 @@ export function pageQuery(size: number) {
   });
 }
 
-/** In UTC: an offset may lead out of the years that four digits write, and that PostgreSQL takes. */
-function isInYears1To9999(text: string): boolean {
-  const year = new Date(text).getUTCFullYear();
-  // What is no date at all was refused before.
-  return Number.isNaN(year) || (year >= 1 && year <= 9999);
-}
-
-export const dateFilter = z.iso
-  .datetime({ offset: true, error: 'must be a date like 2024-01-01T00:00:00Z' })
-  .refine(isInYears1To9999, 'must be in the years 1 to 9999, in UTC')
-  .optional();
+export const dateFilter = timeSchema.optional();
 
 const MOST_IDS = 100;
 

@@ -9,6 +9,7 @@ import type { ApiDependencies } from '../http/declaration.ts';
 import type { Endpoints } from '../http/endpoint.ts';
 import { pageOf, searchOf, withStatus } from '../http/list-query.ts';
 import { IdParams } from '../http/shared-schema.ts';
+import { addQueueChange } from '../queue/routes.ts';
 import { addPausing } from '../runs/pausing.ts';
 import { PlanAnswerSchema, presentPlanned } from '../runs/plan.ts';
 import { StartAgain } from '../runs/schema.ts';
@@ -151,6 +152,13 @@ export function addJobs(endpoints: Endpoints, { env, orchestration }: ApiDepende
     tag,
     schema: JobSchema,
     show: async (id) => presentJob(await findJob(id)),
+  });
+
+  addQueueChange(endpoints, {
+    kind: 'job',
+    tag,
+    schema: JobSchema,
+    show: async (id) => presentJob(await readJob(id)),
   });
 
   endpoints.add({

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AskedChoicesSchema, HyperparameterChoicesSchema } from '../../models/runs/hyperparameter-choices.ts';
+import { AskedQueueSchema } from '../../models/runs/queue-choices.ts';
 import { AskedStartSchema } from '../../models/runs/start.ts';
 import { RUN_STATUSES } from '../../models/runs/statuses.ts';
 import { TRAINING_TYPES } from '../../trainer/training-types.ts';
@@ -73,6 +74,7 @@ export const JobCreate = z
     starts_from: startsFromField,
     force: forceField,
     download: downloadField,
+    ...AskedQueueSchema.shape,
     ...AskedChoicesSchema.shape,
   })
   .openapi('JobCreate', { example: CHOSEN });

@@ -11,6 +11,7 @@ import type { ApiDependencies } from '../http/declaration.ts';
 import type { Endpoints } from '../http/endpoint.ts';
 import { badRequest } from '../http/errors.ts';
 import { IdParams } from '../http/shared-schema.ts';
+import { addQueueChange } from '../queue/routes.ts';
 import { addPausing } from '../runs/pausing.ts';
 import { presentPlanned } from '../runs/plan.ts';
 import { StartAfresh, StartAgain } from '../runs/schema.ts';
@@ -161,6 +162,13 @@ export function addProjects(endpoints: Endpoints, { env, orchestration }: ApiDep
   });
 
   addPausing(endpoints, orchestration, {
+    kind: 'project',
+    tag,
+    schema: ProjectSchema,
+    show: async (id) => presentProject(await findProject(id)),
+  });
+
+  addQueueChange(endpoints, {
     kind: 'project',
     tag,
     schema: ProjectSchema,

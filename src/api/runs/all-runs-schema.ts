@@ -47,7 +47,7 @@ const {
   base_model_revision: _revision,
   ...SHOWN
 } = RUN;
-const LISTED = {
+export const LISTED = {
   ...SHOWN,
   owner: { kind: 'project' as const, id: 1, name: 'My Reasoning Project' },
   is_latest: true,

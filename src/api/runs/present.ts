@@ -1,6 +1,8 @@
 import type { OwnedRun } from '../../models/runs/all-runs.ts';
 import type { Descent, RelatedRun } from '../../models/runs/descent.ts';
 import type { ShownRun, WithLatestRun } from '../../models/runs/latest-run.ts';
+import { NORMAL } from '../../models/runs/order.ts';
+import { type QueueChoices, shownQueue } from '../../models/runs/queue-choices.ts';
 import type { Run } from '../../models/runs/run.ts';
 import type { Start } from '../../models/runs/start.ts';
 import { date } from '../http/shared-schema.ts';
@@ -21,11 +23,21 @@ function presentOutput(run: Partial<Pick<ShownRun, 'output_path' | 'result'>> | 
   };
 }
 
-/** Why a run does not go on, and how many wait in front of it. One that runs has got over what it waited for. */
-function presentWaiting(run: { [K in 'status' | 'waiting_for' | 'queue_place']?: ShownRun[K] | null } | undefined) {
+type Waits = 'status' | 'waiting_for' | 'queue_place' | 'waits_because' | keyof QueueChoices;
+
+/** Why a run does not go on, when it is to, and how many wait in front of it. One that runs has got over what it waited for. */
+function presentWaiting(run: { [K in Waits]?: ShownRun[K] | null } | undefined) {
+  const { priority, not_before, after_job_id, after_project_id } = run ?? {};
   return {
     waiting_for: run?.status === 'running' ? null : (run?.waiting_for ?? null),
+    waits_because: run?.waits_because ?? null,
     queue_place: run?.queue_place ?? null,
+    ...shownQueue({
+      priority: priority ?? NORMAL,
+      not_before: not_before ?? null,
+      after_job_id: after_job_id ?? null,
+      after_project_id: after_project_id ?? null,
+    }),
   };
 }
 

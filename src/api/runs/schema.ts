@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { PRIORITIES } from '../../models/runs/order.ts';
+import { AskedAfterSchema, AskedQueueSchema } from '../../models/runs/queue-choices.ts';
 import { RUN_PHASES, RUN_STATUSES } from '../../models/runs/statuses.ts';
 import { VERDICTS } from '../../trainer/results.ts';
 import {
@@ -39,9 +41,23 @@ const waitingFields = {
     description:
       'Why the run does not go on, while it is tried again and again; or how far the download of its base model is',
   }),
+  waits_because: z.string().nullable().openapi({
+    description: 'Why a run waits that is to be trained, as a sentence: held, not yet, after another, or behind others',
+    example: 'It waits behind 4 others (1 of higher priority).',
+  }),
   queue_place: z.int().nullable().openapi({ description: 'From 1, of a run that waits to be trained' }),
+  priority: z.enum(PRIORITIES),
+  not_before: dateField.nullable().openapi({ description: 'It does not begin earlier' }),
+  after: AskedAfterSchema.nullable(),
 };
-const NOT_WAITING = { waiting_for: null, queue_place: null };
+const NOT_WAITING = {
+  waiting_for: null,
+  waits_because: null,
+  queue_place: null,
+  priority: 'normal' as const,
+  not_before: null,
+  after: null,
+};
 
 /** What jobs and projects both show of their latest run. */
 export const runFields = {
@@ -201,9 +217,14 @@ const downloadAgainField = downloadField.openapi({
     'Fetch the base model from the Hugging Face hub if it is not on this machine: the run waits for it in the phase downloading_model. Left out: as the run before',
 });
 
+const queueAgainFields = {
+  ...AskedQueueSchema.shape,
+  priority: AskedQueueSchema.shape.priority.describe('Left out: as of the run before'),
+};
+
 /** Of a project whose run begins at step 0 whatever else is said. */
 export const StartAfresh = z
-  .strictObject({ force: forceField, download: downloadAgainField })
+  .strictObject({ force: forceField, download: downloadAgainField, ...queueAgainFields })
   .openapi('StartAfresh', { example: { force: false } });
 
 export const StartAgain = z
@@ -214,5 +235,6 @@ export const StartAgain = z
       .openapi({ description: 'Start at step 0 with the settings of now, not at the last checkpoint' }),
     force: forceField,
     download: downloadAgainField,
+    ...queueAgainFields,
   })
   .openapi('StartAgain', { example: { fresh: false } });

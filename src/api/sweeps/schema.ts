@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AskedQueueSchema } from '../../models/runs/queue-choices.ts';
 import { RUN_PHASES, RUN_STATUSES } from '../../models/runs/statuses.ts';
 import { MOST_RUNS, SearchSchema } from '../../models/sweeps/search.ts';
 import { SWEEP_STATUSES } from '../../models/sweeps/sweep.ts';
@@ -43,7 +44,7 @@ const EarlyStopSchema = z.strictObject({
 
 const SweptProject = ProjectCreate.omit({ followed_by: true })
   .partial({ name: true, output_directory: true, traits: true })
-  .extend({ force: forceField, download: downloadField })
+  .extend({ force: forceField, download: downloadField, ...AskedQueueSchema.shape })
   .openapi('SweptProject', {
     example: { base_model: 'llama3.2:3b', training_type: 'qlora', max_rows: 10_000, output_directory: 'mixtures' },
   });

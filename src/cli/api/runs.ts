@@ -1,7 +1,7 @@
 import { CommandFailure } from '../exit-codes.ts';
 import { type RunName, textOf } from '../runs/run-name.ts';
 import { bodyOf, type Client } from './client.ts';
-import type { Job, ListedRun, Project, Report, Run } from './types.ts';
+import type { Job, ListedRun, Project, QueueChange, Report, Run } from './types.ts';
 
 /** What is shown of a run while it is under way; null what is not told of an earlier run. */
 export type RunProgress = Pick<
@@ -15,6 +15,7 @@ export type RunProgress = Pick<
   | 'pause_reason'
   | 'waiting_for'
   | 'queue_place'
+  | 'waits_because'
   | 'output_path'
   | 'verdict'
   | 'verdict_summary'
@@ -76,6 +77,13 @@ export async function actOn(client: Client, { kind, id }: RunName, act: Act): Pr
     cancel: () => client.POST('/api/v1/projects/{id}/cancel', { params }),
   };
   return kind === 'job' ? await bodyOf(ofJob[act]()) : await bodyOf(ofProject[act]());
+}
+
+export async function changeQueue(client: Client, { kind, id }: RunName, body: QueueChange): Promise<Job | Project> {
+  const asked = { params: { path: { id } }, body };
+  return kind === 'job'
+    ? await bodyOf(client.POST('/api/v1/jobs/{id}/queue', asked))
+    : await bodyOf(client.POST('/api/v1/projects/{id}/queue', asked));
 }
 
 /** Runs it again, from its last checkpoint or from step 0. Asked for twice with one key, it happens once. */

@@ -3,7 +3,15 @@ import { type Alternative, componentOf, type Property } from '../api/document.ts
 import type { JobCreate } from '../api/types.ts';
 
 /** Fields of a job that commands have options or arguments of their own for. */
-const OTHERS = ['name', 'description', 'dataset_id', 'validation_dataset_id', 'model_name', 'starts_from'] as const;
+const OTHERS = [
+  'name',
+  'description',
+  'dataset_id',
+  'validation_dataset_id',
+  'model_name',
+  'starts_from',
+  'after',
+] as const;
 
 /** Options that are not called as their fields. `--download` of `mtm train` fetches what was trained, not what it is trained on. */
 const NAMES: Partial<Record<string, string>> = { training_type: 'type', download: 'download-model' };

@@ -18,6 +18,7 @@ export interface JobOptions extends Record<string, unknown> {
   description?: string;
   validation?: string;
   startsFrom?: NonNullable<JobCreate['starts_from']>;
+  after?: NonNullable<JobCreate['after']>;
 }
 
 /** The body of a job on a dataset, which may be the path of a file: it is uploaded. `before`: where the options say nothing else. */
@@ -37,6 +38,7 @@ async function jobOf(
     ...(validation === null ? {} : { validation_dataset_id: validation.id }),
     ...(options.model === undefined ? {} : { model_name: options.model }),
     ...(options.startsFrom === undefined ? {} : { starts_from: options.startsFrom }),
+    ...(options.after === undefined ? {} : { after: options.after }),
     ...hyperparametersIn(options),
   };
 }

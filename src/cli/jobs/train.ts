@@ -55,8 +55,8 @@ async function trainProject(session: Session, files: string[], options: TrainOpt
   for (const file of files) datasets.push(await uploadOnce(session, file));
   const rows = datasets.map(({ usable_row_count }) => usable_row_count);
   const total = rows.reduce((sum, count) => sum + count, 0);
-  // Both are asked of a project when it is started.
-  const { force, download: fetches, ...hyperparameters } = hyperparametersIn(options);
+  // These are asked of a project when it is started.
+  const { force, download: fetches, priority, not_before, ...hyperparameters } = hyperparametersIn(options);
   const body: ProjectCreate = {
     name: options.name ?? files.map((file) => basename(file)).join(', '),
     ...(options.description === undefined ? {} : { description: options.description }),
@@ -74,7 +74,9 @@ async function trainProject(session: Session, files: string[], options: TrainOpt
   };
   const planned = { ...body, ...(fetches === undefined ? {} : { download: fetches }) };
   const estimate = await tellEstimate(session, (signal) => planProject(session, planned, signal));
-  const created = await beginPlanned(estimate, () => createAndStart(session, body, { force, download: fetches }));
+  const created = await beginPlanned(estimate, () =>
+    createAndStart(session, body, { force, download: fetches, priority, not_before, after: options.after }),
+  );
   return { name: { kind: 'project', id: created.id }, created, estimate };
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { bodyOf, finishedBodyOf } from '../api/client.ts';
-import type { Project, ProjectCreate, ProjectPlan } from '../api/types.ts';
+import type { Project, ProjectCreate, ProjectPlan, QueueChange } from '../api/types.ts';
 import { CommandFailure, EXIT, Refusal } from '../exit-codes.ts';
 import { ensureWorker } from '../pool/pool.ts';
 import type { ChangeText } from '../runs/estimate-text.ts';
@@ -43,6 +43,9 @@ interface AskedStart {
   force?: boolean | undefined;
   /** The base model first. */
   download?: boolean | undefined;
+  priority?: QueueChange['priority'];
+  not_before?: QueueChange['not_before'];
+  after?: QueueChange['after'];
 }
 
 export async function startProject({ client }: Session, id: number, body: AskedStart): Promise<Project> {
@@ -81,7 +84,8 @@ export async function projectPlan(session: Session, { file }: FileOption): Promi
   );
 }
 
-interface StartOptions {
+interface StartOptions extends Pick<AskedStart, 'priority' | 'after'> {
+  notBefore?: string;
   watch?: true;
   force?: true;
   downloadModel?: true;
@@ -90,14 +94,14 @@ interface StartOptions {
 export async function projectStart(
   session: Session,
   name: RunName,
-  { watch, force, downloadModel: download }: StartOptions,
+  { watch, force, downloadModel: download, notBefore: not_before, priority, after }: StartOptions,
 ): Promise<void> {
   if (name.kind !== 'project' || name.run !== undefined)
     throw new CommandFailure(
       `${textOf(name)} is not a project. A job starts by itself; \`mtm retry\` runs it again.`,
       EXIT.usage,
     );
-  const project = await startProject(session, name.id, { force, download });
+  const project = await startProject(session, name.id, { force, download, priority, not_before, after });
   await ensureWorker(session);
   const started = { ...name, run: project.run_number ?? 1 };
   if (watch) await watchRun(session, started);

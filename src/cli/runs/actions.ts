@@ -25,7 +25,7 @@ export async function retry(
 }
 
 /** An earlier run has ended, and nothing can be done with it. @throws CommandFailure which names the latest */
-async function requireLatest({ client }: Session, { run, ...owner }: RunName): Promise<void> {
+export async function requireLatest({ client }: Session, { run, ...owner }: RunName): Promise<void> {
   if (run === undefined) return;
   const { run_number } = await ownerOf(client, owner);
   if (run_number !== run)

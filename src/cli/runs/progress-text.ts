@@ -21,10 +21,18 @@ export function progressText(run: RunProgress): string {
 }
 
 /** Why a run does not go on; null where it does. */
-export function waitingText({ status, phase, pause_reason, waiting_for, queue_place }: RunProgress): string | null {
+export function waitingText({
+  status,
+  phase,
+  pause_reason,
+  waiting_for,
+  queue_place,
+  waits_because,
+}: RunProgress): string | null {
   if (phase === 'paused' || (status !== 'running' && pause_reason !== null))
     return `paused${pause_reason === null ? '' : `: ${pause_reason}`}`;
   if (waiting_for !== null) return `waits: ${waiting_for}`;
+  if (queue_place === null && waits_because !== null) return `waits: ${waits_because}`;
   if (queue_place !== null) return queue_place === 1 ? 'next in line' : `place ${queue_place} in line`;
   return null;
 }

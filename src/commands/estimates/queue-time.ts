@@ -4,7 +4,7 @@ import { kindOf, predict } from '../../estimates/estimate.ts';
 import type { Lengths } from '../../estimates/training.ts';
 import { RunMeasurement } from '../../models/estimates/run-measurement.ts';
 import { trainingOf } from '../../models/estimates/training-of-spec.ts';
-import { IN_LINE } from '../../models/runs/line.ts';
+import { IN_LINE, NORMAL, orderOf, PRIORITIES } from '../../models/runs/order.ts';
 import { connection, Run } from '../../models/runs/run.ts';
 import type { Env } from '../../platform/env.ts';
 import { deviceOf, type PlannedDevice } from './devices.ts';
@@ -26,7 +26,7 @@ const MOST_LOOKED_AT = 100;
 const LINE = `
   SELECT (SELECT count(*)::int FROM workers WHERE desired = 'running' AND lost_at IS NULL) AS workers,
     (SELECT coalesce(json_agg(seconds_left), '[]') FROM runs WHERE status = 'running') AS left,
-    (SELECT count(*)::int FROM runs WHERE ${IN_LINE}) AS count,
+    (SELECT count(*)::int FROM runs WHERE ${IN_LINE} AND priority <= $priority) AS count,
     (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - started_at))::float8
      FROM (SELECT started_at, finished_at FROM runs WHERE status = 'completed' ORDER BY id DESC LIMIT ${MOST_LOOKED_AT}) AS latest) AS typical`;
 
@@ -35,34 +35,60 @@ const LINE = `
  * @param device on which they are trained
  */
 export async function queueSeconds(env: Env, device: PlannedDevice): Promise<number | null> {
+  return (await startsOfLine(env, device, NORMAL)).at(-1) ?? null;
+}
+
+/**
+ * Seconds until each run in the line gets a worker, in their order, and until one does that joins it now; null as above.
+ * @param priority the line up to this one: what joins it goes before the others
+ */
+export async function startsOfLine(
+  env: Env,
+  device: PlannedDevice,
+  priority: number = PRIORITIES.length,
+): Promise<(number | null)[]> {
   const [[line], runs] = await Promise.all([
-    connection().query<Omit<Line, 'waiting'> & { count: number }>(LINE, { type: QueryTypes.SELECT }),
+    connection().query<Omit<Line, 'waiting'> & { count: number }>(LINE, {
+      bind: { priority },
+      type: QueryTypes.SELECT,
+    }),
     Run.findAll({
       attributes: ['spec', 'plan', 'seconds_left'],
-      where: literal(IN_LINE),
-      order: [['id', 'ASC']],
+      where: literal(`${IN_LINE} AND priority <= ${priority}`),
+      order: literal(orderOf('"Run"')),
       limit: MOST_LOOKED_AT,
     }),
   ]);
-  if (!line) return null;
+  if (!line) return [];
   const measurementsOf = measurementsOnce();
   const found = await Promise.all(runs.map((run) => secondsOf(env, run, device, measurementsOf)));
   const others = new Array<null>(Math.max(0, line.count - runs.length)).fill(null);
-  return untilFree({ ...line, waiting: [...found, ...others] });
+  return startsIn({ ...line, waiting: [...found, ...others] });
 }
 
-/** Each worker takes the next in line once it is free. Where nothing is known of a run, it is taken to be as long as a typical one. */
-export function untilFree({ workers, left, waiting, typical }: Line): number | null {
-  if (workers === 0) return null;
-  const [busy, next] = [left, waiting].map((all) => all.flatMap((seconds) => seconds ?? typical ?? []));
-  if (!busy || !next || busy.length < left.length || next.length < waiting.length) return null;
-  const taken = busy.slice(0, workers);
-  const free = [...taken, ...new Array<number>(workers - taken.length).fill(0)];
-  for (const seconds of next) {
-    const first = free.indexOf(Math.min(...free));
-    free[first] = (free[first] ?? 0) + seconds;
-  }
-  return Math.min(...free);
+/**
+ * Each worker takes the next in line once it is free. Where nothing is known of a run, it is taken to be as long as a typical one.
+ * @returns seconds until each of those that wait begins, and until the next one does; null after one of which nothing is known
+ */
+export function startsIn({ workers, left, waiting, typical }: Line): (number | null)[] {
+  const busy = left.slice(0, workers).map((seconds) => seconds ?? typical);
+  const free = [...busy, ...new Array<number>(Math.max(0, workers - busy.length)).fill(0)];
+  let isKnown = workers > 0 && left.every((seconds) => seconds !== null || typical !== null);
+  const starts = waiting.map((own) => {
+    const first = leastOf(free);
+    const start = isKnown ? (free[first] ?? null) : null;
+    const seconds = own ?? typical;
+    if (seconds === null) isKnown = false;
+    else free[first] = (free[first] ?? 0) + seconds;
+    return start;
+  });
+  return [...starts, isKnown ? (free[leastOf(free)] ?? null) : null];
+}
+
+function leastOf(free: (number | null)[]): number {
+  let least = 0;
+  for (const [index, seconds] of free.entries()) if ((seconds ?? 0) < (free[least] ?? 0)) least = index;
+  return least;
 }
 
 type Waiting = Pick<Run, 'spec' | 'plan' | 'seconds_left'>;

@@ -4,6 +4,7 @@ import { addJob, groundOfJob, type NewJobRow } from '../../models/jobs/add-job.t
 import type { Job } from '../../models/jobs/job.ts';
 import type { AskedChoices } from '../../models/runs/hyperparameter-choices.ts';
 import type { WithLatestRun } from '../../models/runs/latest-run.ts';
+import { type AskedQueue, queueChoices } from '../../models/runs/queue-choices.ts';
 import { type DatasetAsOf, type RunSpec, resolveRunSpec } from '../../models/runs/run-spec.ts';
 import { datasetAsOf, datasetsAsTheyAre } from '../../models/runs/spec-datasets.ts';
 import { type AskedStart, uponStart } from '../../models/runs/start.ts';
@@ -18,6 +19,7 @@ import { requireUsable } from '../datasets/require-usable-datasets.ts';
 import { requireFit } from '../estimates/require-fit.ts';
 import { resolveBatch } from '../estimates/resolve-batch.ts';
 import { findStart, startOfNextRun } from '../runs/find-start.ts';
+import { requireAfter } from '../runs/require-after.ts';
 import { requireModels } from '../runs/require-models.ts';
 import { requireTrainable } from '../runs/require-trainable.ts';
 
@@ -37,6 +39,9 @@ export interface NewJob extends AskedChoices {
   force?: boolean | undefined;
   /** Its run fetches models that are not there. */
   download?: boolean | undefined;
+  priority?: AskedQueue['priority'];
+  not_before?: AskedQueue['not_before'];
+  after?: AskedQueue['after'];
 }
 
 /** The trait of a job: it is a project with one dataset. */
@@ -49,9 +54,11 @@ export async function createJob(
   transaction: Transaction | null,
 ): Promise<WithLatestRun<Attributes<Job>>> {
   const { name, description, dataset_id, validation_dataset_id = null, force, download, ...training } = body;
-  const { training_type: type, model_name, embedding_model, starts_from = null, ...choices } = training;
+  const { training_type: type, model_name, embedding_model, starts_from = null, ...others } = training;
+  const { priority, not_before, after, ...choices } = others;
   const asked = { dataset_id, validation_dataset_id };
   requireApart(asked);
+  await requireAfter({ after }, null, transaction);
   const [{ jobId, config, dataset, validationDataset }, roots] = await Promise.all([
     groundOfJob(asked, transaction),
     realRootsOf(env.outputRoots),
@@ -72,7 +79,7 @@ export async function createJob(
     const usable = requireUsable(validation_dataset_id, validationDataset, 'validation_dataset_id');
     datasets.set(validation_dataset_id, datasetAsOf(usable));
   }
-  const { batch_size, learning_rate, epochs, lora_r, lora_alpha, lora_dropout, ...others } = chosen;
+  const { batch_size, learning_rate, epochs, lora_r, lora_alpha, lora_dropout, ...hyperparameters } = chosen;
   const job = {
     id: jobId,
     name,
@@ -88,7 +95,7 @@ export async function createJob(
     lora_r: lora_r ?? config.default_lora_r,
     lora_alpha: lora_alpha ?? config.default_lora_alpha,
     lora_dropout: lora_dropout ?? config.default_lora_dropout,
-    hyperparameters: others,
+    hyperparameters,
     starts_from,
     created_by: askedBy(),
   };
@@ -99,7 +106,7 @@ export async function createJob(
   };
   await requireModels(env, 'job', spec, null);
   await requireFit(env, spec, { force });
-  return await addJob({ job, spec }, transaction);
+  return await addJob({ job, spec, queue: queueChoices({ priority, not_before, after }) }, transaction);
 }
 
 /** What a run of a job is to do, with what is resolved as it is now. */

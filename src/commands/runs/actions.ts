@@ -5,6 +5,7 @@ import { noteAsked } from '../../models/runs/asked.ts';
 import { createRun } from '../../models/runs/create-run.ts';
 import { DeletedRun } from '../../models/runs/deleted-run.ts';
 import { setPauseReasonInLine } from '../../models/runs/pause.ts';
+import { AS_ITS_TURN_COMES, type AskedQueue, queueChoices } from '../../models/runs/queue-choices.ts';
 import { connection, Run } from '../../models/runs/run.ts';
 import type { RunSpec } from '../../models/runs/run-spec.ts';
 import { isFinal } from '../../models/runs/statuses.ts';
@@ -16,6 +17,7 @@ import { requireFit } from '../estimates/require-fit.ts';
 import type { Orchestration } from '../workflows/client.ts';
 import { workflowOf } from '../workflows/run-workflow.ts';
 import { findRun, lockOwner, nameOf, type RunOwner, runsOf } from './owners.ts';
+import { requireAfter } from './require-after.ts';
 import { requireModels } from './require-models.ts';
 
 /** What is asked of a run that is in no state for it. */
@@ -71,7 +73,7 @@ async function heldBySweep(name: string, { kind, id }: RunOwner): Promise<UserEr
 }
 
 /** How an owner runs again. `force`: although it would not fit. `download`: undefined, as the run before. */
-export interface Again {
+export interface Again extends AskedQueue {
   fresh: boolean;
   force?: boolean | undefined;
   download?: boolean | undefined;
@@ -84,7 +86,7 @@ export interface Again {
  */
 export async function startAgain(
   owner: RunOwner,
-  { fresh, force, download }: Again,
+  { fresh, force, download, ...queue }: Again,
   env: Env,
   newSpec: () => Promise<RunSpec>,
   transaction: Transaction,
@@ -102,7 +104,10 @@ export async function startAgain(
   await requireModels(env, owner.kind, spec, resumes);
   await requireFit(env, spec, { force, resumes: resumes !== null });
   if (spec.followed_by) await requireFit(env, spec.followed_by, { force });
-  await createRun(owner, spec, transaction, resumes);
+  await requireAfter(queue, owner, transaction);
+  // What it had to wait for is over; what it is worth is not.
+  const asBefore = { ...AS_ITS_TURN_COMES, priority: latest?.priority ?? AS_ITS_TURN_COMES.priority };
+  await createRun(owner, spec, transaction, resumes, queueChoices(queue, asBefore));
 }
 
 /**

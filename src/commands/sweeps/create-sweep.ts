@@ -32,9 +32,9 @@ export async function createSweep(asked: NewSweep, env: Env, transaction: Transa
     if (run.kind === 'job') return (await createJob(run.body, env, transaction)).id;
     // Of this sweep alone: models of another one may lie beside them.
     const output_directory = join(asked.project?.output_directory ?? '', `sweep-${sweep.id}`, `${index + 1}`);
-    const { force, download, ...body } = run.body;
+    const { force, download, priority, not_before, after, ...body } = run.body;
     const { id } = await createProject({ ...body, output_directory }, env, transaction);
-    await startProject(id, { fresh: true, force, download }, env, transaction);
+    await startProject(id, { fresh: true, force, download, priority, not_before, after }, env, transaction);
     return id;
   };
   const added: { owner_id: number; settings: SweepSettings }[] = [];
@@ -54,8 +54,10 @@ async function makeRunsOf(
 ): Promise<void> {
   const kind = kindOf(sweep);
   await connection().query(
-    `WITH asked AS (SELECT * FROM jsonb_to_recordset($added::jsonb) AS asked (owner_id int, settings jsonb)), held AS (
-       UPDATE runs SET pause_reason = $reason, phase = 'paused', hold_step = $holdStep::int FROM asked WHERE runs.${kind}_id = asked.owner_id
+    `WITH asked AS (SELECT *, (row_number() OVER (ORDER BY owner_id))::int AS nr FROM jsonb_to_recordset($added::jsonb) AS asked (owner_id int, settings jsonb)), held AS (
+       -- They share their turns: whoever is asked for next does not wait behind all of them.
+       UPDATE runs SET pause_reason = $reason, phase = 'paused', hold_step = $holdStep::int, turn_of = 'sweep-' || $id::int, turn = turn + asked.nr - 1
+       FROM asked WHERE runs.${kind}_id = asked.owner_id
      )
      UPDATE ${kind}s AS owner SET sweep_id = $id, sweep_settings = asked.settings FROM asked WHERE owner.id = asked.owner_id`,
     {

@@ -1,3 +1,4 @@
+import type { AskedQueue } from '../../models/runs/queue-choices.ts';
 import type { Search } from '../../models/sweeps/search.ts';
 import type { EarlyStop } from '../../models/sweeps/sweep.ts';
 import type { NewJob } from '../jobs/create-job.ts';
@@ -16,7 +17,7 @@ export type SweptProject = Omit<NewProject, 'name' | 'output_directory' | 'trait
   traits?: NewProject['traits'] | undefined;
   force?: boolean | undefined;
   download?: boolean | undefined;
-};
+} & AskedQueue;
 
 /** A sweep as it is asked for, of a job or of a project. */
 export interface NewSweep {

@@ -1,3 +1,4 @@
+import type { AskedQueue } from '../../models/runs/queue-choices.ts';
 import type { Search, SweepSettings } from '../../models/sweeps/search.ts';
 import type { EarlyStop } from '../../models/sweeps/sweep.ts';
 import { UserError } from '../../platform/failure.ts';
@@ -17,7 +18,10 @@ export interface Swept extends Pick<Combinations, 'duplicatesDropped'> {
 
 export type SweptRun = { name: string; settings: SweepSettings } & (
   | { kind: 'job'; body: NewJob }
-  | { kind: 'project'; body: Omit<NewProject, 'output_directory'> & Pick<SweptProject, 'force' | 'download'> }
+  | {
+      kind: 'project';
+      body: Omit<NewProject, 'output_directory'> & Pick<SweptProject, 'force' | 'download' | keyof AskedQueue>;
+    }
 );
 
 const LONGEST_NAME = 255;

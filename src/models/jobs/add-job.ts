@@ -3,6 +3,7 @@ import type { Dataset } from '../datasets/dataset.ts';
 import { batchedOutsideTransactions, keysOf, prepare, rowFromJson, rowsOf } from '../prepared.ts';
 import { runParts } from '../runs/create-run.ts';
 import { SHOWN_OF_RUN, type ShownRun, type WithLatestRun } from '../runs/latest-run.ts';
+import type { QueueChoices } from '../runs/queue-choices.ts';
 import { Run } from '../runs/run.ts';
 import type { RunSpec } from '../runs/run-spec.ts';
 import type { TrainingDefaults } from '../settings/training-config.ts';
@@ -87,13 +88,15 @@ export type NewJobRow = Pick<Attributes<Job>, (typeof CHOSEN)[number]>;
 export interface NewJob {
   job: NewJobRow;
   spec: RunSpec;
+  queue: QueueChoices;
 }
 interface AddedJob {
   job: Attributes<Job>;
   run: ShownRun;
 }
 
-const RUNS = 'json_to_recordset($2::json) AS asked (owner_id int, resumes_run_id int, spec jsonb, asked_by text)';
+const RUNS =
+  'json_to_recordset($2::json) AS asked (owner_id int, resumes_run_id int, spec jsonb, queue jsonb, asked_by text)';
 const INSERT = prepare(`
   WITH ${runParts('job', RUNS)}, job AS (
     INSERT INTO jobs (${CHOSEN.join(', ')}, latest_run_id, created_at, updated_at) OVERRIDING SYSTEM VALUE
@@ -107,7 +110,9 @@ const INSERT = prepare(`
 
 async function addJobs(jobs: NewJob[], transaction: Transaction | null): Promise<WithLatestRun<Attributes<Job>>[]> {
   const chosen = JSON.stringify(jobs.map(({ job }) => job));
-  const runs = JSON.stringify(jobs.map(({ job, spec }) => ({ owner_id: job.id, spec, asked_by: job.created_by })));
+  const runs = JSON.stringify(
+    jobs.map(({ job, spec, queue }) => ({ owner_id: job.id, spec, queue, asked_by: job.created_by })),
+  );
   const rows = await rowsOf<AddedJob>(INSERT, [chosen, runs], transaction);
   const added = new Map(
     rows.map(({ job, run }) => [job.id, { ...rowFromJson(Job, job), latestRun: rowFromJson(Run, run) }]),

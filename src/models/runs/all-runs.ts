@@ -12,6 +12,7 @@ const OWNERS = [
   { association: 'job', attributes: ['id', 'name', 'training_type', 'model_name', 'latest_run_id'] },
   { association: 'project', attributes: ['id', 'name', 'training_type', 'base_model', 'latest_run_id'] },
 ];
+const LARGE = ['spec', 'plan', 'gate', 'held_out'];
 const NAME = fn('coalesce', col('job.name'), col('project.name'));
 const TRAINING_TYPE = fn('coalesce', col('job.training_type'), col('project.training_type'));
 
@@ -35,6 +36,14 @@ export interface RunSearch {
 
 /** A run, and what it is of: one of the two. */
 export type OwnedRun = Run & { job: Job | null; project: Project | null };
+
+/** These runs, in this order, as findRuns has them. */
+export async function readRuns(ids: number[]): Promise<OwnedRun[]> {
+  const rows = await Run.findAll({ attributes: { exclude: [...LARGE] }, include: OWNERS, where: { id: ids } });
+  const places = new Map(ids.map((id, place) => [id, place]));
+  rows.sort((a, b) => (places.get(a.id) ?? 0) - (places.get(b.id) ?? 0));
+  return await withPlaces(rows as OwnedRun[]);
+}
 
 function orderBy({ field, direction }: RunSearch['sort']): OrderItem {
   if (field === 'name') return [NAME, direction];
@@ -72,7 +81,7 @@ export async function findRuns(search: RunSearch): Promise<{ runs: OwnedRun[]; t
   if (completedAfter !== undefined) conditions.push({ finished_at: { [Op.gt]: new Date(completedAfter) } });
   const order: Order = [orderBy(sort)];
   const { rows, count } = await Run.findAndCountAll({
-    attributes: { exclude: ['spec', 'plan', 'gate', 'held_out'] },
+    attributes: { exclude: [...LARGE] },
     include: OWNERS,
     where: { [Op.and]: conditions },
     order: [...(matching?.first ?? []), ...order, ['id', sort.direction]],

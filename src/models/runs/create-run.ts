@@ -1,5 +1,8 @@
 import { QueryTypes, type Transaction, UniqueConstraintError } from 'sequelize';
 import { askedBy } from '../../platform/asked-by.ts';
+import { isBarred } from './bars.ts';
+import { nextTurn } from './order.ts';
+import { AS_ITS_TURN_COMES, type QueueChoices } from './queue-choices.ts';
 import { connection, Run } from './run.ts';
 import type { RunSpec } from './run-spec.ts';
 
@@ -9,19 +12,23 @@ export class RunAlreadyOpenError extends Error {}
 /**
  * The rows of new runs, as parts of a statement: themselves (`run`), each with the next number of its owner, and their first
  * events. Beside them, who writes them makes each `run` its owner's latest.
- * @param asked a relation `asked` with `owner_id`, `resumes_run_id`, `spec` and `asked_by`
+ * @param asked a relation `asked` with `owner_id`, `resumes_run_id`, `spec`, `queue`, which is QueueChoices, and `asked_by`
  */
 export function runParts(kind: 'job' | 'project', asked: string): string {
   return `
   next AS MATERIALIZED (
-    SELECT nextval(pg_get_serial_sequence('runs', 'id'))::int AS id, asked.*,
-      (SELECT coalesce(max(number), 0) + 1 FROM runs WHERE ${kind}_id = owner_id) AS number
+    SELECT nextval(pg_get_serial_sequence('runs', 'id'))::int AS id, asked.*, (asked.queue->>'priority')::smallint AS priority,
+      (SELECT coalesce(max(number), 0) + 1 FROM runs WHERE ${kind}_id = owner_id) AS number,
+      (asked.queue->>'not_before')::timestamptz AS not_before, (asked.queue->>'after_job_id')::int AS after_job_id,
+      (asked.queue->>'after_project_id')::int AS after_project_id
     FROM ${asked}
   ), run AS (
-    INSERT INTO runs (id, ${kind}_id, number, resumes_run_id, starts_from_run_id, spec, status, phase, workflow_id, created_at, updated_at)
+    INSERT INTO runs (id, ${kind}_id, number, resumes_run_id, starts_from_run_id, spec, status, phase, workflow_id, created_at, updated_at,
+      priority, turn, not_before, after_job_id, after_project_id, barred)
     OVERRIDING SYSTEM VALUE
     SELECT id, owner_id, number, resumes_run_id, (SELECT id FROM runs WHERE id = (next.spec->'start'->>'run_id')::int), spec, 'pending', 'waiting',
-      '${kind}-' || owner_id || '-run-' || number, now(), now()
+      '${kind}-' || owner_id || '-run-' || number, now(), now(),
+      priority, ${nextTurn('next.priority')}, not_before, after_job_id, after_project_id, ${isBarred('next')}
     FROM next
     RETURNING *
   ), event AS (
@@ -32,7 +39,7 @@ export function runParts(kind: 'job' | 'project', asked: string): string {
 }
 
 const ASKED =
-  '(SELECT $ownerId::int AS owner_id, $resumesRunId::int AS resumes_run_id, $spec::jsonb AS spec, $askedBy::text AS asked_by) AS asked';
+  '(SELECT $ownerId::int AS owner_id, $resumesRunId::int AS resumes_run_id, $spec::jsonb AS spec, $queue::jsonb AS queue, $askedBy::text AS asked_by) AS asked';
 
 /** In one round trip: a person waits for it. */
 const INSERT = (kind: 'job' | 'project') => `
@@ -45,6 +52,7 @@ const INSERT = (kind: 'job' | 'project') => `
  * Adds a run, status pending, to a job or project and makes it its latest. The dispatcher starts its workflow once the
  * transaction is committed; nothing here talks to Temporal.
  * @param resumes the run of the same owner whose mixture and checkpoints it goes on from
+ * @param queue when it is to begin
  * @throws RunAlreadyOpenError when an earlier run has not ended (the database's unique index decides, also in a race).
  */
 export async function createRun(
@@ -52,6 +60,7 @@ export async function createRun(
   spec: RunSpec,
   transaction: Transaction,
   resumes: Run | null = null,
+  queue: QueueChoices = AS_ITS_TURN_COMES,
 ): Promise<Run> {
   try {
     const bind = {
@@ -59,6 +68,7 @@ export async function createRun(
       resumesRunId: resumes?.id ?? null,
       spec: JSON.stringify(spec),
       askedBy: askedBy(),
+      queue: JSON.stringify(queue),
     };
     const [run] = await connection().query(INSERT(owner.kind), {
       bind,

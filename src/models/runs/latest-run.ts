@@ -1,6 +1,6 @@
 import type { Attributes } from 'sequelize';
-import { placesInLine } from './line.ts';
 import type { Run } from './run.ts';
+import { waitsOf } from './waits.ts';
 
 /** What jobs and projects are read with of their latest run. Not its spec and plan, which are large and have answers of their own. */
 export const SHOWN_OF_RUN = [
@@ -18,6 +18,12 @@ export const SHOWN_OF_RUN = [
   'worker_id',
   'pause_reason',
   'waiting_for',
+  'lease_epoch',
+  'priority',
+  'not_before',
+  'after_job_id',
+  'after_project_id',
+  'barred',
   'error_message',
   'output_path',
   'result',
@@ -26,21 +32,26 @@ export const SHOWN_OF_RUN = [
   'finished_at',
 ] as const satisfies (keyof Attributes<Run>)[];
 
-/** The latest run of a job or project, as it is read with it; with its place in the line, where it is in it. */
-export type ShownRun = Pick<Attributes<Run>, (typeof SHOWN_OF_RUN)[number]> & { queue_place?: number | null };
+/** The latest run of a job or project, as it is read with it; while it waits, with its place in the line, and why it waits. */
+export type ShownRun = Pick<Attributes<Run>, (typeof SHOWN_OF_RUN)[number]> & {
+  queue_place?: number | null;
+  waits_because?: string | null;
+};
 
 /** For `include`: the latest run, with what is shown of it. */
 export const LATEST_RUN = { association: 'latestRun', attributes: [...SHOWN_OF_RUN] };
 
-/** Gives runs that wait to be trained their places in the line. */
-export async function withPlaces<R extends Pick<ShownRun, 'id' | 'status' | 'pause_reason' | 'result' | 'queue_place'>>(
-  runs: R[],
-): Promise<R[]> {
-  const waiting = runs.filter(
-    ({ status, pause_reason, result }) => ['pending', 'queued'].includes(status) && pause_reason === null && !result,
-  );
-  const places = await placesInLine(waiting.map(({ id }) => id));
-  for (const run of waiting) run.queue_place = places.get(run.id) ?? null;
+/** Says of runs that wait to be trained why they do, and of those in the line their places. */
+export async function withPlaces<
+  R extends Parameters<typeof waitsOf>[0][number] & Pick<ShownRun, 'queue_place' | 'waits_because'>,
+>(runs: R[]): Promise<R[]> {
+  const waits = await waitsOf(runs);
+  for (const run of runs) {
+    const wait = waits.get(run.id);
+    if (!wait) continue;
+    run.queue_place = wait.place;
+    run.waits_because = wait.because;
+  }
   return runs;
 }
 

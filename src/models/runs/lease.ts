@@ -18,6 +18,8 @@ export type ClaimResult =
   | { outcome: 'held'; byWorkerId: string | null; forMs: number }
   /** It is to hold no worker now. */
   | { outcome: 'paused' }
+  /** Its turn was taken back: it goes to the line again. */
+  | { outcome: 'not_its_turn' }
   | { outcome: 'ended'; run: Run };
 
 /** The database's clock decides when a lease ends: the clocks of workers may differ. */
@@ -72,6 +74,10 @@ export async function claimLease(
         { where: { id: runId }, transaction },
       );
       return { outcome: 'paused' };
+    }
+    if (run.lease_epoch === 0 && (run.barred || run.recalled_at !== null)) {
+      await run.update({ released_at: null, recalled_at: null }, { transaction });
+      return { outcome: 'not_its_turn' };
     }
     const epoch = Math.max(run.lease_epoch, after) + 1;
     const claimed = await transition({

@@ -73,11 +73,26 @@ export class Run extends Model<InferAttributes<Run>, InferCreationAttributes<Run
   declare admitted_at: CreationOptional<Date | null>;
   /** When it got its turn for a worker; null again once a worker has it. */
   declare released_at: CreationOptional<Date | null>;
+  /** 1 high, 2 normal, 3 low; see order.ts, also for the turn. */
+  declare priority: CreationOptional<number>;
+  declare turn: CreationOptional<number>;
+  /** With what it shares its turns; null: it has its own. */
+  declare turn_of: CreationOptional<string | null>;
+  /** It does not begin before this time. */
+  declare not_before: CreationOptional<Date | null>;
+  /** It begins once the latest run of this job, or of this project, is completed. */
+  declare after_job_id: CreationOptional<number | null>;
+  declare after_project_id: CreationOptional<number | null>;
+  /** It waits for one of these, and is not in the line; see bars.ts. */
+  declare barred: CreationOptional<boolean>;
+  /** When its turn was taken back that no worker had claimed; null again once it waits for the next one. */
+  declare recalled_at: CreationOptional<Date | null>;
   declare tidied_at: CreationOptional<Date | null>;
   declare workflow_started_at: CreationOptional<Date | null>;
   declare workflow_closed_at: CreationOptional<Date | null>;
   /** Not a column: see withPlaces. */
   declare queue_place?: NonAttribute<number | null>;
+  declare waits_because?: NonAttribute<string | null>;
   declare created_at: CreationOptional<Date>;
   declare updated_at: CreationOptional<Date>;
   declare started_at: CreationOptional<Date | null>;
@@ -130,6 +145,14 @@ export function initRun(sequelize: Sequelize): void {
       workflow_id: { type: DataTypes.TEXT, allowNull: false },
       admitted_at: DataTypes.DATE,
       released_at: DataTypes.DATE,
+      priority: { type: DataTypes.SMALLINT, allowNull: false, defaultValue: 2 },
+      turn: { type: DataTypes.INTEGER, allowNull: false, defaultValue: 0 },
+      turn_of: DataTypes.TEXT,
+      not_before: DataTypes.DATE,
+      after_job_id: DataTypes.INTEGER,
+      after_project_id: DataTypes.INTEGER,
+      barred: { type: DataTypes.BOOLEAN, allowNull: false, defaultValue: false },
+      recalled_at: DataTypes.DATE,
       tidied_at: DataTypes.DATE,
       workflow_started_at: DataTypes.DATE,
       workflow_closed_at: DataTypes.DATE,

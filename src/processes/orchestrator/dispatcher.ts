@@ -6,6 +6,7 @@ import {
   RefusedByTemporalError,
 } from '../../commands/workflows/client.ts';
 import { workflowOf } from '../../commands/workflows/run-workflow.ts';
+import { letIntoLine } from '../../models/runs/bars.ts';
 import { admitNext } from '../../models/runs/line.ts';
 import { Run } from '../../models/runs/run.ts';
 import { forgetTrouble, noteTrouble } from '../../models/runs/run-trouble.ts';
@@ -47,6 +48,7 @@ export class Dispatcher {
   async sweep(): Promise<void> {
     await this.#cancelCancelled();
     await closeNeverStarted();
+    await letIntoLine();
     await admitNext();
     await this.#startAdmitted();
   }

@@ -49,9 +49,19 @@ export async function trainingWorkflow(input: TrainingInput): Promise<TrainingOu
     const train = { summary: 'Train on a worker, resuming from the last checkpoint' };
     // A trained run goes before untrained ones: it needs minutes, they need hours.
     const validate = { summary: 'Load, generate, compare base and tuned', priority: { priorityKey: 1 } };
+    const trainInItsTurn = async () => {
+      for (;;) {
+        const gaveWay = await training.trainModel.executeWithOptions(train, [{ runId }]);
+        if (gaveWay?.to !== 'line') return gaveWay;
+        // Its turn was taken back before a worker had begun.
+        stages?.begin('queue');
+        await pausing.unlessPaused(queue);
+        stages?.begin('train');
+      }
+    };
     outcome = await remembered(async () => {
       stages?.begin('train');
-      await pausing.unlessPaused(() => training.trainModel.executeWithOptions(train, [{ runId }]));
+      await pausing.unlessPaused(trainInItsTurn);
       stages?.begin('validate');
       await pausing.unlessPaused(() => training.validateModel.executeWithOptions(validate, [{ runId }]));
       stages?.begin('finish');

@@ -5,6 +5,7 @@ import { readJob } from '../../../src/commands/jobs/read-job.ts';
 import type { Dataset } from '../../../src/models/datasets/dataset.ts';
 import { addJob } from '../../../src/models/jobs/add-job.ts';
 import { Job } from '../../../src/models/jobs/job.ts';
+import { AS_ITS_TURN_COMES } from '../../../src/models/runs/queue-choices.ts';
 import { Run } from '../../../src/models/runs/run.ts';
 import { RunEvent } from '../../../src/models/runs/run-event.ts';
 import { NotFoundError, UserError } from '../../../src/platform/failure.ts';
@@ -65,9 +66,10 @@ describe('jobs that are created and read at the same time', () => {
       assert.equal(run.spec.output_directory, `${env.outputRoots[0]}/job-${job.id}`);
       assert.equal(run.spec.hyperparameters.learning_rate, learning_rate);
       assert.equal(await RunEvent.count({ where: { run_id: run.id, kind: 'status' } }), 1);
-      const { latestRun: { queue_place, ...shown } = {}, ...read } = await readJob(job.id);
+      const { latestRun: { queue_place, waits_because, ...shown } = {}, ...read } = await readJob(job.id);
       assert.deepEqual({ ...read, latestRun: shown }, job);
       assert.equal(typeof queue_place, 'number');
+      assert.equal(typeof waits_because, 'string');
     }
   });
 
@@ -85,9 +87,9 @@ describe('jobs that are created and read at the same time', () => {
     const { spec } = await Run.findByPk(latestRun?.id ?? 0, { rejectOnEmpty: true });
     const jobsBefore = await Job.count();
     const outcomes = await Promise.allSettled([
-      addJob({ job: { ...job, id: 100_001 }, spec }, null),
-      addJob({ job: { ...job, id: 100_002, dataset_id: 404 }, spec }, null),
-      addJob({ job: { ...job, id: 100_003 }, spec }, null),
+      addJob({ job: { ...job, id: 100_001 }, spec, queue: AS_ITS_TURN_COMES }, null),
+      addJob({ job: { ...job, id: 100_002, dataset_id: 404 }, spec, queue: AS_ITS_TURN_COMES }, null),
+      addJob({ job: { ...job, id: 100_003 }, spec, queue: AS_ITS_TURN_COMES }, null),
     ]);
     assert.deepEqual(
       outcomes.map(({ status }) => status),

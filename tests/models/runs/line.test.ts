@@ -122,11 +122,11 @@ describe('the line of runs', function () {
     const ids = await build(5);
     await setPauseReasonInLine(ids[1] ?? 0, 'asked');
     assert.deepEqual(
-      [...(await placesInLine([ids[4] ?? 0, ids[2] ?? 0, ids[1] ?? 0]))].sort(),
-      [
-        [ids[2], 2],
-        [ids[4], 4],
-      ].sort(),
+      await placesInLine([ids[4] ?? 0, ids[2] ?? 0, ids[1] ?? 0]),
+      new Map([
+        [ids[2], { place: 2, ofHigherPriority: 0 }],
+        [ids[4], { place: 4, ofHigherPriority: 0 }],
+      ]),
     );
     assert.equal(await waitingRuns(), 4);
     assert.deepEqual(await placesInLine([]), new Map());

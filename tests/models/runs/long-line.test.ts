@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import pg from 'pg';
 import { Job } from '../../../src/models/jobs/job.ts';
-import { admitNext } from '../../../src/models/runs/line.ts';
+import { letIntoLine } from '../../../src/models/runs/bars.ts';
+import { admitNext, placesInLine, waitingPage } from '../../../src/models/runs/line.ts';
+import { changeQueue } from '../../../src/models/runs/queue-change.ts';
 import { connection, Run } from '../../../src/models/runs/run.ts';
 import { startTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { addQueuedRuns } from '../../support/queued-runs.ts';
@@ -25,6 +27,8 @@ describe('a long line of runs', function () {
     // By what the server knows of the tables it chooses how to read them.
     await client.query('VACUUM (ANALYZE)');
     await client.end();
+    // The copies have none.
+    await Run.update({ turn: 0 }, { where: { id: first.id } });
   });
   after(() => database?.remove());
 
@@ -42,6 +46,17 @@ describe('a long line of runs', function () {
     assert.ok(read.rows < 100, `${read.rows} rows were read`);
   });
 
+  it('takes no longer to let the next begin, to join, or to change than a line of a few', async () => {
+    const change = (id: number) =>
+      connection().transaction((transaction) => changeQueue(id, { front: true }, transaction));
+    const works: (() => Promise<unknown>)[] = [admitNext, letIntoLine, () => change(ids[LONG - 7] ?? 0)];
+    for (const work of works) {
+      const { read } = await rowsRead('runs', work);
+      assert.equal(read.scans, 0);
+      assert.ok(read.rows < 100, `${read.rows} rows were read`);
+    }
+  });
+
   it('loses a job without all others being read', async () => {
     // Before, without jobs_latest_run and projects_latest_run (0009-edges.ts), each run that goes had all jobs looked at for
     // whether it is their latest.
@@ -51,5 +66,27 @@ describe('a long line of runs', function () {
     assert.equal(read.scans, 0);
     assert.ok(read.rows < 100, `${read.rows} rows were read`);
     assert.equal((await connection().query('SELECT 1 FROM jobs'))[0].length, LONG);
+  });
+
+  // Take the columns of orderOf (src/models/runs/order.ts) out of runs_in_line and runs_that_wait, and the table is read.
+  it('is shown, when it is short again, without those being read that have ended', async () => {
+    const waiting = ids.slice(20, 120);
+    await connection().query(
+      `UPDATE runs SET status = 'cancelled', phase = 'finished', finished_at = now() WHERE NOT id = ANY($waiting::int[])`,
+      { bind: { waiting } },
+    );
+    await connection().query('VACUUM (ANALYZE) runs');
+    const asked = [waiting[50] ?? 0, waiting[53] ?? 0];
+    const places = await rowsRead('runs', () => placesInLine(asked));
+    assert.deepEqual(
+      asked.map((id) => places.result.get(id)?.place),
+      [51, 54],
+    );
+    const page = await rowsRead('runs', () => waitingPage(20, 0));
+    assert.deepEqual(page.result, { ids: waiting.slice(0, 20), total: 100 });
+    for (const { read } of [places, page]) {
+      assert.equal(read.scans, 0);
+      assert.ok(read.rows < 1_000, `${read.rows} rows were read`);
+    }
   });
 });

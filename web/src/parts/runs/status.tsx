@@ -48,7 +48,7 @@ export const isOpen = (status: RunStatus): boolean => ['pending', 'queued', 'run
 export function whyOf(
   run: Pick<
     ListedRun,
-    'status' | 'error_message' | 'pause_reason' | 'waiting_for' | 'queue_place' | 'verdict_summary'
+    'status' | 'error_message' | 'pause_reason' | 'waiting_for' | 'queue_place' | 'waits_because' | 'verdict_summary'
   > & {
     phase: RunPhase | null;
   },
@@ -57,7 +57,8 @@ export function whyOf(
   if (run.status === 'completed') return run.verdict_summary ?? 'Its model is there.';
   if (run.pause_reason !== null) return `Paused: ${run.pause_reason}`;
   if (run.waiting_for !== null) return run.waiting_for;
-  if (run.queue_place !== null) return `Number ${run.queue_place} in the line; ${phaseOf(run.phase)}.`;
+  if (run.queue_place !== null) return `Number ${run.queue_place} in the line. ${run.waits_because ?? ''}`.trim();
+  if (run.waits_because !== null) return run.waits_because;
   return `${capital(phaseOf(run.phase))}.`;
 }
 

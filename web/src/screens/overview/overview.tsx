@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from 'wouter';
 import { runListQuery } from '../../api/runs.ts';
 import { poolQuery } from '../../api/service.ts';
+import type { ListedRun } from '../../api/types.ts';
 import { useLastLooked } from '../../parts/last-looked.ts';
 import { count } from '../../parts/numbers.ts';
 import { Problem } from '../../parts/problem.tsx';
@@ -25,7 +26,11 @@ export default function Overview() {
   const pool = useQuery(poolQuery);
   const since = useLastLooked();
   const running = open.data?.items.filter(({ status }) => status === 'running') ?? [];
-  const waiting = open.data?.items.filter(({ status }) => status !== 'running') ?? [];
+  // In their order; those that are held, or are to begin later, have no place.
+  const place = ({ queue_place }: ListedRun) => queue_place ?? Number.POSITIVE_INFINITY;
+  const waiting = (open.data?.items.filter(({ status }) => status !== 'running') ?? []).toSorted((a, b) =>
+    place(a) === place(b) ? 0 : place(a) - place(b),
+  );
   const isEmpty = open.data?.total === 0 && ended.data?.total === 0;
   return (
     <Screen title={running.length > 0 ? `${running.length} running` : 'Overview'} heading="Overview">

@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import { hostname } from 'node:os';
+import { Host } from '../../../src/models/pool/host.ts';
+import { connection, Run } from '../../../src/models/runs/run.ts';
+import { type ApiOnly, startTestApi } from '../../support/api.ts';
+import { buildDataset, startTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { addWorkers } from '../../support/runs.ts';
+
+interface Waiting {
+  owner: { id: number };
+  queue_place: number | null;
+  priority: string;
+  waits_because: string;
+  expected_start_at: string | null;
+}
+
+describe('the queue', function () {
+  this.timeout(60_000);
+  let database: TestDatabase;
+  let api: ApiOnly;
+  let dataset_id: number;
+
+  before(async () => {
+    database = await startTestDatabase();
+    api = await startTestApi(database);
+    dataset_id = (await buildDataset()).id;
+  });
+  beforeEach(async () => {
+    await connection().query('DELETE FROM jobs');
+  });
+  after(async () => {
+    await api?.close();
+    await database?.remove();
+  });
+
+  async function create(more: object = {}): Promise<number> {
+    const { status, body } = await api.call('POST', '/jobs/', { name: 'job', dataset_id, ...more });
+    assert.equal(status, 201, JSON.stringify(body));
+    return Number(body.id);
+  }
+  const change = (id: number, asked: object) => api.call('POST', `/jobs/${id}/queue`, asked);
+  async function queue(): Promise<Waiting[]> {
+    const { status, body } = await api.call('GET', '/queue/');
+    assert.equal(status, 200, JSON.stringify(body));
+    return body.items as Waiting[];
+  }
+  const jobs = async () => (await queue()).map(({ owner }) => owner.id);
+
+  // Leave `queue` out of what createJob hands to addJob.
+  it('has runs in the order in which they were asked to begin, and says why they wait', async () => {
+    const normal = await create();
+    const urgent = await create({ priority: 'high' });
+    const night = await create({ not_before: '2999-01-01T22:00:00+01:00' });
+    const second = await create({ after: { job_id: normal }, priority: 'low' });
+    const held = await create();
+    const paused = await api.call('POST', `/jobs/${held}/pause`);
+    assert.equal(paused.status, 200);
+    assert.deepEqual(await jobs(), [urgent, normal, night, held, second]);
+    const shown = await queue();
+    assert.deepEqual(
+      shown.map(({ queue_place }) => queue_place),
+      [1, 2, null, null, null],
+    );
+    assert.deepEqual(
+      shown.map(({ waits_because }) => waits_because),
+      [
+        'It is the next that a worker takes. There is no worker: start one.',
+        'It waits behind 1 other (1 of higher priority). There is no worker: start one.',
+        'It does not begin before 2999-01-01T21:00:00.000Z.',
+        'It is held. It was asked for. Resume it to go on.',
+        `It begins after job ${normal}, which is pending.`,
+      ],
+    );
+    const { body } = await api.call('GET', `/jobs/${second}`);
+    assert.deepEqual([body.priority, body.after], ['low', { job_id: normal }]);
+    assert.equal(body.waits_because, shown[4]?.waits_because);
+    // What kept it is over: it is where it was.
+    await api.call('POST', `/jobs/${held}/resume`);
+    assert.deepEqual((await queue())[3]?.queue_place, 3);
+  });
+
+  it('changes when one begins, and refuses that of one that has begun', async () => {
+    const [a, b, c] = [await create(), await create(), await create()];
+    const moved = await change(c, { front: true });
+    assert.deepEqual([moved.status, moved.body.queue_place], [200, 1], JSON.stringify(moved.body));
+    assert.deepEqual(await jobs(), [c, a, b]);
+    assert.equal((await change(b, { priority: 'high' })).body.queue_place, 1);
+    assert.equal((await change(b, { not_before: '2999-01-01T00:00:00Z' })).body.queue_place, null);
+    assert.equal((await change(b, { not_before: null, priority: 'normal' })).body.queue_place, 3);
+    await Run.update({ status: 'running', phase: 'training', lease_epoch: 1 }, { where: { job_id: a } });
+    const begun = await change(a, { priority: 'high' });
+    assert.equal(begun.status, 400);
+    assert.match(String(begun.body.detail), /is running and does not wait for its first worker/);
+  });
+
+  it('refuses what cannot be, naming it', async () => {
+    const [a, b, c] = [await create(), await create(), await create()];
+    for (const [asked, says] of [
+      [{}, /must say what is to change/],
+      [{ priority: 'urgent' }, /priority.*"high", "normal" or "low"/],
+      [{ not_before: '2030-01-01T22:00:00' }, /not_before is .*must be a date like/],
+      [{ not_before: 'tonight' }, /not_before is .*must be a date like/],
+      [{ after: { job_id: 2_000_000_000 } }, /job 2000000000, which does not exist/],
+      [{ after: { job_id: a } }, /both would wait for ever/],
+    ] as const) {
+      const { status, body } = await change(a, asked);
+      assert.ok(status === 400 || status === 422, `${JSON.stringify(asked)}: ${status}`);
+      assert.match(JSON.stringify(body).replaceAll('\\"', '"'), says);
+    }
+    assert.equal((await change(2_000_000_000, { front: true })).status, 404);
+    // Let requireAfter (src/commands/runs/require-after.ts) look at the first step alone, and the circle of three closes.
+    assert.equal((await change(b, { after: { job_id: a } })).status, 200);
+    assert.equal((await change(c, { after: { job_id: b } })).status, 200);
+    assert.match(
+      String((await change(a, { after: { job_id: c } })).body.detail),
+      /job \d+, which itself comes after job/,
+    );
+  });
+
+  // Take the lock out of requireAfter: both are answered 200, and neither run ever begins.
+  it('closes no circle where two changes come at the same time', async () => {
+    for (let round = 0; round < 8; round++) {
+      const [a, b] = [await create(), await create()];
+      const answers = await Promise.all([change(a, { after: { job_id: b } }), change(b, { after: { job_id: a } })]);
+      assert.deepEqual(answers.map(({ status }) => status).sort(), [200, 400]);
+    }
+  });
+
+  // Leave `queue` out of startAgain (src/commands/runs/actions.ts).
+  it('is asked for again when a run is started again, which keeps its priority', async () => {
+    const id = await create({ priority: 'high', not_before: '2999-01-01T00:00:00Z' });
+    await api.call('POST', `/jobs/${id}/cancel`);
+    const model = await api.call('POST', `/jobs/${id}/start`, {});
+    assert.equal(model.status, 200, JSON.stringify(model.body));
+    assert.deepEqual([model.body.priority, model.body.not_before], ['high', null]);
+    await api.call('POST', `/jobs/${id}/cancel`);
+    const later = await api.call('POST', `/jobs/${id}/start`, { priority: 'low', not_before: '2999-01-01T00:00:00Z' });
+    assert.deepEqual([later.body.priority, later.body.not_before], ['low', '2999-01-01T00:00:00.000Z']);
+    const circle = await api.call('POST', `/jobs/${id}/start`, { after: { job_id: id } });
+    assert.equal(circle.status, 400);
+  });
+
+  // Let expectedStarts (src/commands/estimates/expected-starts.ts) take the place for the index.
+  it('says when runs are expected to begin, by what others took', async () => {
+    const done = await create();
+    const [first, second] = [await create(), await create()];
+    assert.deepEqual(
+      (await queue()).map(({ expected_start_at }) => expected_start_at),
+      [null, null, null],
+    );
+    await connection().query(
+      `UPDATE runs SET status = 'completed', phase = 'finished', started_at = now() - interval '10 minutes', finished_at = now() WHERE job_id = $done`,
+      { bind: { done } },
+    );
+    await addWorkers(1);
+    const memory = { bytes: 1e9, available_bytes: 1e9, cpu: 'a CPU', cpu_has_bf16: false, gpus: [], disks: [] };
+    await Host.create({
+      name: hostname(),
+      agent_pid: 1,
+      devices: ['cpu'],
+      memory,
+      started_at: new Date(),
+      heartbeat_at: new Date(),
+    });
+    const nowMs = Date.now();
+    const starts = (await queue()).map(({ owner, expected_start_at }) => {
+      return [owner.id, Math.round((Date.parse(expected_start_at ?? '') - nowMs) / 60_000)];
+    });
+    assert.deepEqual(starts, [
+      [first, 0],
+      [second, 10],
+    ]);
+  });
+});
