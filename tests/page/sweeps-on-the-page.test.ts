@@ -18,6 +18,7 @@ describePage('sweeps on the page', (visit) => {
 
   it('show their runs with what varies, the losses over each other, why one was stopped, and the winner', async () => {
     // Let ranked() of web/src/screens/sweep/ranked.ts put the run that came furthest last, and the first row is not the winner's.
+    // Let TrainLossChart draw the best run alone, and its table has one column.
     const { page } = visitor;
     const dataset_id = (await service.upload('rows.csv', csvRows(60))).body.id;
     const job = { dataset_id, model_name: TINY_MODEL, training_type: 'lora', max_steps: 6, lora_r: 4, max_length: 64 };
@@ -41,7 +42,14 @@ describePage('sweeps on the page', (visit) => {
     await rows.nth(1).getByText('winner').waitFor();
     await rows.nth(2).getByText('Stopped at step 3 by sweep').waitFor();
     await page.getByRole('slider', { name: /^Held-out loss while they train by step/ }).waitFor();
+    const learnt = page.getByRole('figure', { name: 'Train loss' });
+    await learnt.getByText(/^Lowest so far: job \d+, with \d/).waitFor();
     await assertNoBarriers(visitor, 'a sweep that has ended');
+    await learnt.getByRole('button', { name: 'Show as table' }).click();
+    const steps = learnt.getByRole('region', { name: 'Train loss as a table' }).getByRole('row');
+    assert.equal(await steps.count(), 1 + 6, 'a row for each step');
+    for (const { job_id } of (await sweepsOf(service).get(sweep.id)).runs)
+      await learnt.getByRole('columnheader', { name: `job ${job_id}`, exact: true }).waitFor();
     await page.getByRole('link', { name: `Job ${winner?.job_id}`, exact: true }).click();
     await page.getByRole('link', { name: `sweep ${sweep.id}`, exact: true }).click();
     await page.getByRole('button', { name: 'Delete, and keep its jobs' }).click();
