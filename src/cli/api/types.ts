@@ -10,6 +10,7 @@ export type NewExport = Schemas['ExportCreate'];
 export type Health = Schemas['Health'];
 export type Job = Schemas['Job'];
 export type JobCreate = Schemas['JobCreate'];
+export type JobPlanRequest = Schemas['JobPlanRequest'];
 export type ListedRun = Schemas['ListedRun'];
 export type MixturePlan = Schemas['MixturePlan'];
 export type ModelDownload = Schemas['ModelDownload'];
