@@ -29,9 +29,9 @@ export function mixtureOf({ name, weights, percentages }: MixtureDraft, traits: 
       const left = whatIsLeft(shares, percentages);
       return {
         trait_type: type,
-        ...leftOutOr('weight', weights[type] ?? ''),
+        ...leftOutOr('weight', traits.length > 1 ? (weights[type] ?? '') : ''),
         datasets: shares.map(({ key, datasetId, filters: texts }) => {
-          const typed = percentages[key]?.trim() ?? '';
+          const typed = typedOf(shares, key, percentages);
           const chosen = chosenOf(texts, filters);
           return {
             dataset_id: datasetId,
@@ -46,13 +46,20 @@ export function mixtureOf({ name, weights, percentages }: MixtureDraft, traits: 
 
 /** What each dataset without a typed percentage gets: an equal part of what the others leave of 100 %, in whole thousandths. By their keys. */
 export function whatIsLeft(shares: ShareDraft[], percentages: MixtureDraft['percentages']): Map<string, number> {
-  const typedOf = ({ key }: ShareDraft) => percentages[key]?.trim() ?? '';
-  const empty = shares.filter((share) => typedOf(share) === '');
-  const typed = shares.reduce((sum, share) => sum + (Math.round(Number(typedOf(share)) * 1000) || 0), 0);
+  const empty = shares.filter(({ key }) => typedOf(shares, key, percentages) === '');
+  const typed = shares.reduce(
+    (sum, { key }) => sum + (Math.round(Number(typedOf(shares, key, percentages)) * 1000) || 0),
+    0,
+  );
   const rest = Math.max(0, WHOLE - typed);
   const each = Math.floor(rest / empty.length);
   const over = rest - each * empty.length;
   return new Map(empty.map(({ key }, nth) => [key, (each + (nth < over ? 1 : 0)) / 1000]));
+}
+
+/** One dataset alone has all of its trait, whatever was typed while there were others: there is no field for it. */
+function typedOf(shares: ShareDraft[], key: string, percentages: MixtureDraft['percentages']): string {
+  return shares.length > 1 ? (percentages[key]?.trim() ?? '') : '';
 }
 
 /** Which field of which mixture a refusal is about: its sentence names it, or the combination which has it. Null: none. */
