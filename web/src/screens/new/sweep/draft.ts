@@ -3,7 +3,7 @@ import type { SweepCreate } from '../../../api/types.ts';
 import { type Kind, newShare, type TrainingType, type TraitDraft } from '../draft.ts';
 import { placesInTraits, problemsOfTraits } from '../problems.ts';
 import { type MixtureDraft, mixtureOf, newMixture, placeInMixtures } from './mixtures.ts';
-import { leftOutOr, listOf, valuesOf } from './values.ts';
+import { leftOutOr, listOf, type Method, valuesOf } from './values.ts';
 
 /** A hyperparameter with the values to try, as they are typed: `0.0001, 0.001`, or of a random search `0.0001 to 0.01 log`. */
 export interface SweptField {
@@ -26,7 +26,7 @@ export interface SweepDraft {
   model: string;
   type: TrainingType;
   maxSteps: string;
-  method: 'grid' | 'random';
+  method: Method;
   runs: string;
   fields: SweptField[];
   rungs: string;

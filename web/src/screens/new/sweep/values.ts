@@ -1,9 +1,10 @@
-import type { SweepDraft } from './draft.ts';
+/** How values are taken: each with each of the others, or so many that are drawn. */
+export type Method = 'grid' | 'random';
 
 const RANGE = /^(\S+) to (\S+?)( log)?$/;
 
 /** What was typed as the values of a hyperparameter: a list, or of a random search what lies between two. */
-export function valuesOf(text: string, method: SweepDraft['method']): unknown {
+export function valuesOf(text: string, method: Method): unknown {
   const [, min, max, log] = RANGE.exec(text.trim()) ?? [];
   if (method === 'grid' || min === undefined || max === undefined) return listOf(text);
   return { min: readValue(min), max: readValue(max), ...(log === undefined ? {} : { scale: 'log' }) };
