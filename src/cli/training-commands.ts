@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { addHyperparameters } from './jobs/hyperparameter-options.ts';
+import { addHyperparameters, type JobComponent } from './jobs/hyperparameter-options.ts';
 import { checkpointIn, startIn } from './jobs/start-name.ts';
 import { ID, OF_A_RUN, type RunName, runNameOf } from './runs/run-name.ts';
 import { addAfter, addWhen } from './runs/when-options.ts';
@@ -23,13 +23,14 @@ export function addTrain(program: Command): void {
   );
 }
 
-function jobOptions(command: Command): Command {
+function jobOptions(command: Command, of: JobComponent = 'JobCreate'): Command {
   return addHyperparameters(
     addAfter(command)
       .option('-m, --model <name>', 'base model: `mtm model list` shows them; default: that of the configuration')
       .option('--name <name>', 'of the job; default: that of the file')
       .option('--description <text>')
       .option('--validation <dataset>', 'file, number or name of a dataset that the held-out rows come from'),
+    of,
   );
 }
 
@@ -125,14 +126,14 @@ function addVersions(project: Command): void {
 export function addJob(program: Command): void {
   const load = () => import('./jobs/jobs.ts');
   const job = program.command('job').helpGroup('Train').description('one dataset: create, plan, list, show');
-  const onDataset = (name: string, does: string) =>
-    startable(jobOptions(job.command(name).description(does).argument('<dataset>', 'file, number or name')));
+  const onDataset = (name: string, does: string, of?: JobComponent) =>
+    startable(jobOptions(job.command(name).description(does).argument('<dataset>', 'file, number or name'), of));
   onDataset('create', 'create a job and start its run: it is queued at once').action(
     action(async (session, dataset: string, options: object) =>
       (await load()).jobCreate(session, dataset, { ...options }),
     ),
   );
-  onDataset('plan', 'what it would be trained on: rows, steps, tokens; nothing is created').action(
+  onDataset('plan', 'what it would be trained on: rows, steps, tokens; nothing is created', 'JobPlanRequest').action(
     action(async (session, dataset: string, options: object) =>
       (await load()).jobPlan(session, dataset, { ...options }),
     ),

@@ -89,7 +89,7 @@ export async function chooseRows(
       ? { between: await similarBetween(connection, shares), heldOut: await similarHeldOut(connection) }
       : null,
   };
-  return { plan: { ...plan, warnings: [...plan.warnings, ...warningsOf(found)] }, similarRows: found, shares };
+  return { plan: { ...plan, warnings: [...plan.warnings, ...warningsOf(found, isFixed)] }, similarRows: found, shares };
 }
 
 /**

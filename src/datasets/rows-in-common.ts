@@ -74,8 +74,8 @@ export async function similarHeldOut(
   return { replaced: Number(row?.replaced), similar: Number(row?.similar) };
 }
 
-/** The same as sentences. */
-export function warningsOf({ leftOut, chosen }: SimilarRows): string[] {
+/** The same as sentences, with what helps: where held-out rows are fixed, none may be replaced. */
+export function warningsOf({ leftOut, chosen }: SimilarRows, isFixed: boolean): string[] {
   const left = leftOut.map(
     ({ datasetId, rows }) =>
       `${rows} rows of dataset ${datasetId} are left out: an earlier dataset has them, or similar ones.`,
@@ -83,13 +83,16 @@ export function warningsOf({ leftOut, chosen }: SimilarRows): string[] {
   if (!chosen) return [...left, 'Similar rows are looked for when the run begins: here they are too many.'];
   const shared = chosen.between.map(
     ({ datasetId, otherDatasetId, same, similar }) =>
-      `Of dataset ${datasetId}, ${same} training rows are also in dataset ${otherDatasetId}, and ${similar} are similar to one there. With mixing.similar_rows "drop" they are left out.`,
+      `Of dataset ${datasetId}, ${same} training rows are also in dataset ${otherDatasetId}, and ${similar} are similar to one there. ${isFixed ? OF_FIXED : 'With mixing.similar_rows "drop" they are left out.'}`,
   );
   const held =
     chosen.heldOut.similar === 0
       ? []
       : [
-          `${chosen.heldOut.similar} held-out rows are similar to a training row, so validation looks better than it is. With mixing.similar_rows "drop" they are replaced.`,
+          `${chosen.heldOut.similar} held-out rows are similar to a training row, so validation looks better than it is. ${isFixed ? OF_FIXED : 'In a project, mixing.similar_rows "drop" replaces them.'}`,
         ];
   return [...left, ...shared, ...held];
 }
+
+const OF_FIXED =
+  'Take such rows out of the datasets: mixing.held_out "fixed" does not go with mixing.similar_rows "drop".';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { MixtureSource } from '../../src/datasets/chosen-tables.ts';
 import { ingestDataset } from '../../src/datasets/ingest.ts';
 import type { HeldOutChoice } from '../../src/datasets/mixing-rule.ts';
-import { MIXTURE_PARTS } from '../../src/datasets/mixture.ts';
+import { MIXTURE_PARTS, readMixturePlan } from '../../src/datasets/mixture.ts';
 import { readMixtureRows } from '../../src/datasets/mixture-rows.ts';
 import { writeMixture } from '../../src/datasets/write-mixture.ts';
 
@@ -44,7 +44,8 @@ describe('held-out rows that are fixed', function () {
     const [train = [], held = []] = await Promise.all(
       MIXTURE_PARTS.map((part) => readMixtureRows({ dir: target, part, offset: 0, count: 1000 })),
     );
-    return { sha256: manifest.held_out.sha256, train, held };
+    const { warnings = [] } = (await readMixturePlan(target)) ?? {};
+    return { sha256: manifest.held_out.sha256, train, held, warnings };
   }
 
   it('are the same of each mixture of these datasets, and none is trained on in any', async () => {
@@ -64,5 +65,18 @@ describe('held-out rows that are fixed', function () {
     }
     const byShare = [await mixed(50_000, 'by_share'), await mixed(10_000, 'by_share')];
     assert.notEqual(byShare[0]?.sha256, byShare[1]?.sha256);
+  });
+
+  it('are not advised what is refused with them', async () => {
+    // Say the same of both in warningsOf (src/datasets/rows-in-common.ts).
+    const adviceOf = async (heldOut: HeldOutChoice) =>
+      (await mixed(60_000, heldOut)).warnings.filter((warning) => warning.includes('similar_rows')).join('\n');
+    assert.match(
+      await adviceOf('by_share'),
+      /training rows are also in dataset 1, .* With mixing\.similar_rows "drop"/,
+    );
+    const advice = await adviceOf('fixed');
+    assert.match(advice, /training rows are also in dataset 1, .* Take such rows out of the datasets: /);
+    assert.doesNotMatch(advice, /With mixing\.similar_rows|In a project/);
   });
 });

@@ -80,6 +80,7 @@ describe('the plan of a mixture', function () {
   });
 
   it('of a job takes all rows of its dataset, and counts its steps', async () => {
+    // Leave force in JobPlanRequest (src/api/jobs/schema.ts), and it is taken without an effect.
     const job = { dataset_id: datasetId, training_type: 'standard', batch_size: 8, epochs: 2 };
     const { status, body } = await api.call('POST', '/jobs/plan', job);
     assert.equal(status, 200, JSON.stringify(body));
@@ -91,6 +92,9 @@ describe('the plan of a mixture', function () {
       ]),
       [['all', null]],
     );
+    const forced = await api.call('POST', '/jobs/plan', { ...job, force: true });
+    assert.equal(forced.status, 422);
+    assert.match(String(forced.body.detail), /^Unknown body field "force"/);
     const none = await api.call('POST', '/jobs/plan', { ...job, dataset_id: 4711 });
     assert.equal(none.status, 400);
     assert.match(String(none.body.detail), /dataset_id 4711 is no dataset/);

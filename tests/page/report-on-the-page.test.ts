@@ -236,6 +236,7 @@ describePage('the report on the page', (visit) => {
   it('exports the model when it is asked to, says what was found, and gives the file', async () => {
     // Leave refetchInterval out of exportsQuery (web/src/api/exports.ts), and the row stays as it began.
     const exports = page.getByRole('region', { name: 'Exports' });
+    await exports.getByRole('button', { name: 'Adapter as GGUF' }).waitFor();
     await exports.getByRole('button', { name: 'Export as GGUF' }).click();
     const file = exports.getByRole('link', { name: /-q8_0\.gguf$/ });
     await file.waitFor({ timeout: 120_000 });

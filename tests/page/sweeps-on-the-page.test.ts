@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Locator } from 'playwright-core';
 import { assertNoBarriers, describePage, type Visitor } from '../support/browser.ts';
 import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, TINY_MODEL } from '../support/service.ts';
@@ -17,6 +18,7 @@ describePage('sweeps on the page', (visit) => {
 
   it('show their runs with what varies, the losses over each other, why one was stopped, and the winner', async () => {
     // Let ranked() of web/src/screens/sweep/ranked.ts put the run that came furthest last, and the first row is not the winner's.
+    // Let TrainLossChart draw the best run alone, and its table has one column.
     const { page } = visitor;
     const dataset_id = (await service.upload('rows.csv', csvRows(60))).body.id;
     const job = { dataset_id, model_name: TINY_MODEL, training_type: 'lora', max_steps: 6, lora_r: 4, max_length: 64 };
@@ -40,7 +42,14 @@ describePage('sweeps on the page', (visit) => {
     await rows.nth(1).getByText('winner').waitFor();
     await rows.nth(2).getByText('Stopped at step 3 by sweep').waitFor();
     await page.getByRole('slider', { name: /^Held-out loss while they train by step/ }).waitFor();
+    const learnt = page.getByRole('figure', { name: 'Train loss' });
+    await learnt.getByText(/^Lowest so far: job \d+, with \d/).waitFor();
     await assertNoBarriers(visitor, 'a sweep that has ended');
+    await learnt.getByRole('button', { name: 'Show as table' }).click();
+    const steps = learnt.getByRole('region', { name: 'Train loss as a table' }).getByRole('row');
+    assert.equal(await steps.count(), 1 + 6, 'a row for each step');
+    for (const { job_id } of (await sweepsOf(service).get(sweep.id)).runs)
+      await learnt.getByRole('columnheader', { name: `job ${job_id}`, exact: true }).waitFor();
     await page.getByRole('link', { name: `Job ${winner?.job_id}`, exact: true }).click();
     await page.getByRole('link', { name: `sweep ${sweep.id}`, exact: true }).click();
     await page.getByRole('button', { name: 'Delete, and keep its jobs' }).click();
@@ -108,4 +117,67 @@ describePage('sweeps on the page', (visit) => {
     await page.getByRole('button', { name: 'Cancel', exact: true }).click();
     await page.getByRole('button', { name: 'Delete, and keep its jobs' }).waitFor();
   });
+
+  it('of a project over mixtures are begun from the same form, by keyboard as well', async () => {
+    // Leave the percentage out of mixtureOf (web/src/screens/new/sweep/mixtures.ts), or send each mixture the same ones, and nothing is planned,
+    // or the mixtures shown in the end are equal. Let placeInMixtures find no share, and the refusal stands in the plan alone.
+    const { page } = visitor;
+    for (const word of ['read', 'write']) await service.upload(`${word}.csv`, csvRows(60, word));
+    await page.goto('/new/sweep');
+    await page.getByRole('combobox', { name: 'Each run is' }).selectOption('project');
+    await page.getByText('Give mixture 2 a name.').waitFor();
+    await page.getByRole('textbox', { name: 'Name', exact: true }).fill('How much to write');
+    await page.getByRole('button', { name: 'Add a dataset' }).click();
+    for (const [nth, word] of ['read', 'write'].entries()) {
+      await page.getByRole('combobox', { name: `Dataset ${nth + 1} of General and tools` }).click();
+      await page.getByRole('option', { name: new RegExp(`^${word}`) }).click();
+    }
+    await page.getByRole('combobox', { name: 'Base model' }).fill(TINY_MODEL);
+    await page.getByRole('option', { name: TINY_MODEL }).click();
+    await page.getByRole('combobox', { name: 'Training type' }).selectOption('lora');
+    await page.getByRole('textbox', { name: 'Most steps' }).fill('2');
+    await page.getByRole('textbox', { name: 'Most rows' }).fill('40');
+    await page.getByRole('textbox', { name: 'Name of mixture 1' }).fill('even');
+    // From here on with the keyboard alone.
+    await page.getByRole('textbox', { name: 'Name of mixture 2' }).focus();
+    await page.keyboard.type('even');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('much');
+    const plan = page.getByRole('region', { name: 'Plan' });
+    const share = page.getByRole('textbox', { name: /^Percent of write.* mixture 2$/ });
+    await assertRefusedAt(share, 'percentage is "much"');
+    await assertNoBarriers(visitor, 'a refused mixture');
+    await page.keyboard.press('ControlOrMeta+a');
+    await page.keyboard.type('180');
+    const name = page.getByRole('textbox', { name: 'Name of mixture 2' });
+    await assertRefusedAt(name, 'is "even", as of an earlier one');
+    await name.focus();
+    await page.keyboard.press('ControlOrMeta+a');
+    await page.keyboard.type('<i>write</i>');
+    // Nothing is left for the other one.
+    await assertRefusedAt(page.getByRole('textbox', { name: /^Percent of read.* mixture 2$/ }), 'percentage 0 of');
+    await share.focus();
+    await page.keyboard.press('ControlOrMeta+a');
+    await page.keyboard.type('80');
+    await plan.getByText('2 runs').waitFor();
+    await plan.getByText('As the draft is now.').waitFor();
+    await page.getByRole('button', { name: 'Begin the sweep' }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'How much to write' }).waitFor();
+    const mixtures = page.getByRole('region', { name: 'Mixtures' });
+    await mixtures.getByRole('row', { name: /^even general_tools 1 50 % of .* 50 % of/ }).waitFor();
+    await mixtures.getByRole('row', { name: /^<i>write<\/i> general_tools 1 20 % of .* 80 % of/ }).waitFor();
+    await page.getByRole('button', { name: 'Cancel', exact: true }).click();
+    await page.getByRole('button', { name: 'Delete, and keep its projects' }).waitFor();
+  });
 });
+
+/** Beside the field itself, and not in the plan alone. */
+async function assertRefusedAt(field: Locator, sentence: string): Promise<void> {
+  const page = field.page();
+  await field.and(page.locator('[aria-invalid=true]')).waitFor();
+  const ids = (await field.getAttribute('aria-describedby')) ?? '';
+  const texts = await Promise.all(ids.split(' ').map((id) => page.locator(`[id="${id}"]`).textContent()));
+  assert.ok(texts.join().includes(sentence), texts.join());
+}

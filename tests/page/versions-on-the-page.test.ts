@@ -140,4 +140,13 @@ describePage('versions on the page', (visit) => {
     await gate.getByText('The held-out loss must be no worse by more than 0.02').waitFor();
     assert.deepEqual(visitor.problems(/400|422/), []);
   });
+
+  it('of all weights offer no export of an adapter', async () => {
+    // Let exportFormatsOf (src/models/exports/export.ts) leave nothing out, or the page offer whatever there is (OTHER_FORMATS).
+    const { page } = visitor;
+    await page.goto('/projects/1?tab=report');
+    const exports = page.getByRole('region', { name: 'Exports' });
+    await exports.getByRole('button', { name: 'Model in 4 bits (bitsandbytes)' }).waitFor();
+    assert.equal(await exports.getByRole('button', { name: 'Adapter as GGUF' }).count(), 0);
+  });
 });

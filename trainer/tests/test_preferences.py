@@ -175,6 +175,24 @@ class Preferences(Trainings):
         self.assertEqual(rest[-1].tolist(), whole[-1].tolist())
         self.assertEqual(again, weights)
 
+    def test_a_stop_while_the_base_is_asked_is_heard_behind_the_batch_and_keeps_it(self):
+        # Leave the stop out of `compute` in _complete, and all of it is computed first; do not keep what is computed when one comes, and it is gone.
+        import numpy
+
+        whole, _ = train_here(self.fresh("whole"), **self.options)
+        work = self.fresh("stopped")
+
+        def stop(event, commands):
+            if event["type"] == "phase" and event["phase"] == "loading_model":
+                commands.stop.set()
+
+        with self.assertRaises(Stopped):
+            train_here(work, stop, **self.options)
+        [kept] = work.glob("references-*.npy")
+        self.assertEqual((~numpy.isnan(numpy.load(kept)).any(axis=1)).sum(), HYPERPARAMETERS["batch_size"])
+        rest, events = train_here(work, lease_epoch=2, **self.options)
+        self.assertEqual((events.of("resumed"), rest["weights_sha256"]), ([], whole["weights_sha256"]))
+
     def test_orpo_asks_no_base(self):
         # Compute a reference for it as well in training.py, or leave out the answer that was chosen, and this fails.
         options = {**self.options, "hyperparameters": {**self.options["hyperparameters"], "loss_type": "orpo", "learning_rate": 0.01}}

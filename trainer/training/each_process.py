@@ -11,6 +11,7 @@ from ..platform import libraries
 from ..platform.device import on_gpu
 from ..platform.events import Events
 from ..platform.memory import keep_freed
+from ..platform.supervision import Commands
 from ..runs.run_file import RunFile
 from ..platform.failures import BadInput
 from ..tokens.all_rows import Data
@@ -83,8 +84,10 @@ def set_up_torch(run: RunFile, threads: int) -> None:
     set_seed(run.hyperparameters.seed)
 
 
-def trainer_of(setup: Setup, rank: Rank, tokenizer, rows: list[dict], events: Events | None = None, base=None):
-    """The Trainer of transformers with the model that is trained, ready to take its first step. `base`: of load_base, where it is loaded already."""
+def trainer_of(setup: Setup, rank: Rank, tokenizer, rows: list[dict], events: Events | None = None, base=None, commands: Commands | None = None):
+    """The Trainer of transformers with the model that is trained, ready to take its first step. `base`: of load_base, where it is loaded already.
+
+    Raises Stopped where a stop comes while the base is asked about pairs."""
     join(rank, setup.directory / "processes", max(1, setup.threads // rank.count))
     if base is None:
         # A model that is sharded need not fit one GPU as a whole.
@@ -93,7 +96,7 @@ def trainer_of(setup: Setup, rank: Rank, tokenizer, rows: list[dict], events: Ev
         trainer = _trainer_upon(base, setup, rank, tokenizer, rows)
     if setup.references is not None:
         with events.spans.of("references") if events else nullcontext():
-            refer_once(trainer, rows, setup.references, rank, events)
+            refer_once(trainer, rows, setup.references, rank, events, commands)
     return trainer
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from ..base_models.adapters import holds_its_beginning
 from ..evaluation.answer_loss import AnswerLoss
 from ..platform.events import Events, fsync
+from ..platform.failures import Stopped
 from ..platform.memory import as_many_as_fit
+from ..platform.supervision import Commands
 from ..tokens.batches import Rank, collate
 from ..tokens.pairs import length_of
 
@@ -82,9 +84,9 @@ def references_file(work_dir: Path, tokens_sha256: str, model_fingerprint: str, 
     return work_dir / f"references-{hashlib.sha256(decides.encode()).hexdigest()[:32]}.npy"
 
 
-def refer_once(trainer, rows: list[dict], path: Path, rank: Rank, events: Events | None) -> None:
+def refer_once(trainer, rows: list[dict], path: Path, rank: Rank, events: Events | None, commands: Commands | None) -> None:
     """Gives each pair what the model makes of it that the training begins from, from the file where it is there and whole; what is missing of it is computed.
-    Of several processes, the first one does that."""
+    Of several processes, the first one does that, and it alone hears commands. Raises Stopped behind the batch in which a stop comes, with what was computed kept."""
     import numpy
     import torch
 
@@ -93,7 +95,7 @@ def refer_once(trainer, rows: list[dict], path: Path, rank: Rank, events: Events
             old.unlink()
         known = _known(path, len(rows))
         if missing := numpy.isnan(known).any(axis=1).nonzero()[0].tolist():
-            _complete(trainer, rows, known, missing, path, events)
+            _complete(trainer, rows, known, missing, path, events, commands)
     if rank.count > 1:
         torch.distributed.barrier()
     for row, losses in zip(rows, numpy.load(path), strict=True):
@@ -111,8 +113,8 @@ def _known(path: Path, count: int):
     return known if known is not None and known.shape == (count, 2) else numpy.full((count, 2), numpy.nan)
 
 
-def _complete(trainer, rows: list[dict], known, missing: list[int], path: Path, events: Events | None) -> None:
-    """Computes and keeps what is missing, without dropout: no random number is drawn. Behind what was kept before a kill come the batches that would have come
+def _complete(trainer, rows: list[dict], known, missing: list[int], path: Path, events: Events | None, commands: Commands | None) -> None:
+    """Computes and keeps what is missing, without dropout: no random number is drawn. Behind what was kept before a kill or a stop come the batches that would have come
     without it, so that the training ends with the same bits."""
     model, loss, batch_of = trainer.model, trainer.answer_loss, collate(trainer.processing_class.pad_token_id)
     kept, done = time.monotonic(), len(rows) - len(missing)
@@ -128,6 +130,9 @@ def _complete(trainer, rows: list[dict], known, missing: list[int], path: Path, 
             if events:
                 events.send("phase", phase="loading_model", message=f"The base is asked how likely both answers of each pair are: {done} of {len(rows)}.")
             kept = time.monotonic()
+        if commands and commands.stop.is_set():
+            _keep(known, path)
+            raise Stopped()
         return [None] * len(places)
 
     model.eval()

@@ -29,7 +29,7 @@ from .ways import ways_in, ways_of
 def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[Conversation], events: Events, commands: Commands) -> dict:
     """Trains from the newest complete checkpoint, or from the start, and exports. Returns the result of `done`.
 
-    Raises Stopped after a stop command, and at hold_step, once the checkpoint is durable.
+    Raises Stopped after a stop command, and at hold_step, once the checkpoint is durable; before the first step, once it is kept what the base makes of pairs.
     """
     root = run.work_dir / "checkpoints"
     hyper = run.hyperparameters
@@ -117,7 +117,7 @@ def train(run: RunFile, conversations: list[Conversation], held_out_rows: list[C
     is_parted = hyper.is_sharded and rank.count > 1
 
     with Others(rank.count, events, follow, setup):
-        trainer = trainer_of(setup, rank, tokenizer, rows, events, ahead.model_for(threads, ways))
+        trainer = trainer_of(setup, rank, tokenizer, rows, events, ahead.model_for(threads, ways), commands)
         model = trainer.model
         trainable, total = parameters_of(model)
         if not trainer.answer_loss.is_whole:

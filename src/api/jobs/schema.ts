@@ -79,10 +79,15 @@ export const JobCreate = z
   })
   .openapi('JobCreate', { example: CHOSEN });
 
-/** A job as it would be created; only what its rows and steps depend on has to be there. */
-export const JobPlanRequest = JobCreate.partial({ name: true }).openapi('JobPlanRequest', {
-  example: { dataset_id: 1, model_name: 'llama3.2:3b', epochs: 3 },
-});
+/**
+ * A job as it would be created; only what its rows and steps depend on has to be there. Without `force`: a plan says whether it fits, and
+ * refuses nothing for that.
+ */
+export const JobPlanRequest = JobCreate.omit({ force: true })
+  .partial({ name: true })
+  .openapi('JobPlanRequest', {
+    example: { dataset_id: 1, model_name: 'llama3.2:3b', epochs: 3 },
+  });
 
 export const JobSchema = z
   .object({

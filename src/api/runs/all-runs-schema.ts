@@ -27,6 +27,7 @@ export const ListedRunSchema = RunSchema.omit({
   starts_from: true,
   started_from_it: true,
   base_model_revision: true,
+  export_formats: true,
 })
   .extend({
     owner: z.object({ kind: z.enum(OWNER_KINDS), id: idField, name: z.string() }),
@@ -45,6 +46,7 @@ const {
   starts_from: _start,
   started_from_it: _children,
   base_model_revision: _revision,
+  export_formats: _formats,
   ...SHOWN
 } = RUN;
 export const LISTED = {

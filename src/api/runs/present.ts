@@ -1,3 +1,4 @@
+import { exportFormatsOf } from '../../models/exports/export.ts';
 import type { OwnedRun } from '../../models/runs/all-runs.ts';
 import type { Descent, RelatedRun } from '../../models/runs/descent.ts';
 import type { ShownRun, WithLatestRun } from '../../models/runs/latest-run.ts';
@@ -75,6 +76,7 @@ export function presentOneRun(run: Run, numbers: Map<number, number>, revision: 
     started_from_it: descent.children.filter(({ starts_from_run_id: id }) => id === run.id).map(whichRun),
     base_model_revision: revision,
     resumes_run_number: run.resumes_run_id === null ? null : (numbers.get(run.resumes_run_id) ?? null),
+    export_formats: exportFormatsOf(run.spec),
     spec: run.spec,
     plan: run.plan === null ? null : presentPlan(run.plan, run.spec),
   };
@@ -100,7 +102,7 @@ export function presentListedRun(run: OwnedRun) {
     ...presentWithoutSpec(run),
     owner: { kind: run.job ? ('job' as const) : ('project' as const), id: owner.id, name: owner.name },
     is_latest: owner.latest_run_id === run.id,
-    training_type: owner.training_type,
+    training_type: run.training_type,
     base_model: 'base_model' in owner ? owner.base_model : owner.model_name,
     tokens_per_s: run.tokens_per_s,
     seconds_left: run.seconds_left,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { PRIORITIES } from '../../models/runs/order.ts';
 import { AskedAfterSchema, AskedQueueSchema } from '../../models/runs/queue-choices.ts';
+import { EXPORT_FORMATS } from '../../models/exports/export.ts';
 import { RUN_PHASES, RUN_STATUSES } from '../../models/runs/statuses.ts';
 import { VERDICTS } from '../../trainer/results.ts';
 import {
@@ -122,6 +123,7 @@ export const RUN = {
   verdict_summary: null,
   plan: null,
   base_model_revision: 'abc123',
+  export_formats: ['gguf' as const, 'gguf_adapter' as const, 'merged_4bit' as const, 'hub' as const],
   spec: { training_type: 'qlora', base_model: 'meta-llama/Llama-3.2-3B-Instruct', max_rows: 50_000 },
   created_at: '2024-01-01T00:00:00Z',
   started_at: '2024-01-01T00:00:00Z',
@@ -153,6 +155,9 @@ export const RunSchema = z
       .string()
       .nullable()
       .openapi({ description: 'A hash; null until the base model was found for this run' }),
+    export_formats: z
+      .array(z.enum(EXPORT_FORMATS))
+      .openapi({ description: 'As what its model may be exported; an adapter only where one was trained' }),
     spec: z.record(z.string(), z.unknown()).openapi({ description: 'Everything that repeats this run' }),
     // Null until its data is prepared.
     plan: z.union([PlanSchema, z.null()]),

@@ -15,7 +15,7 @@ import {
   pageQuery,
   textField,
 } from '../http/shared-schema.ts';
-import { JobPlanRequest } from '../jobs/schema.ts';
+import { JobCreate } from '../jobs/schema.ts';
 import { ProjectCreate } from '../projects/schema.ts';
 
 const MOST_RUNGS = 10;
@@ -42,6 +42,8 @@ const EarlyStopSchema = z.strictObject({
     .openapi({ description: 'Rising steps; at each the worse half of the runs is stopped, by their held-out loss' }),
 });
 
+const SweptJob = JobCreate.partial({ name: true }).openapi('SweptJob', { example: JOB });
+
 const SweptProject = ProjectCreate.omit({ followed_by: true })
   .partial({ name: true, output_directory: true, traits: true })
   .extend({ force: forceField, download: downloadField, ...AskedQueueSchema.shape })
@@ -53,7 +55,7 @@ export const SweepCreate = z
   .strictObject({
     name: nameField,
     description: textField.nullable().optional(),
-    job: JobPlanRequest.optional().openapi({
+    job: SweptJob.optional().openapi({
       description: 'What all runs have, as POST /jobs/ takes it; the name is optional. Either this, or project',
     }),
     project: SweptProject.optional().openapi({

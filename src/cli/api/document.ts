@@ -27,7 +27,7 @@ const DocumentSchema = z.object({ components: z.object({ schemas: z.record(z.str
 let known: z.output<typeof DocumentSchema> | undefined;
 
 /** A schema of the OpenAPI document that bin/build.mjs keeps beside the code. */
-export function componentOf(name: 'JobCreate' | 'ProjectCreate'): z.output<typeof ComponentSchema> {
+export function componentOf(name: 'JobCreate' | 'JobPlanRequest' | 'ProjectCreate'): z.output<typeof ComponentSchema> {
   known ??= DocumentSchema.parse(JSON.parse(readFileSync(BUILT.openapi, 'utf8')));
   return ComponentSchema.parse(known.components.schemas[name]);
 }

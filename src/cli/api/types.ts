@@ -11,6 +11,7 @@ export type Health = Schemas['Health'];
 export type Job = Schemas['Job'];
 export type JobCreate = Schemas['JobCreate'];
 export type Key = Schemas['Key'];
+export type JobPlanRequest = Schemas['JobPlanRequest'];
 export type ListedRun = Schemas['ListedRun'];
 export type MixturePlan = Schemas['MixturePlan'];
 export type ModelDownload = Schemas['ModelDownload'];

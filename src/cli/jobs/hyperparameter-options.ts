@@ -16,6 +16,9 @@ const OTHERS = [
 /** Options that are not called as their fields. `--download` of `mtm train` fetches what was trained, not what it is trained on. */
 const NAMES: Partial<Record<string, string>> = { training_type: 'type', download: 'download-model' };
 
+/** Of a job, or of one that is planned alone, which nothing can force. */
+export type JobComponent = 'JobCreate' | 'JobPlanRequest';
+
 /** What jobs and projects have in common. */
 type Hyperparameters = Omit<JobCreate, (typeof OTHERS)[number]>;
 
@@ -23,8 +26,8 @@ type Hyperparameters = Omit<JobCreate, (typeof OTHERS)[number]>;
  * An option for each other field of a job, such as `--batch-size`, with its values, its range and what it is for: from the OpenAPI
  * document, so that a new field of the API is a new option here.
  */
-export function addHyperparameters(command: Command): Command {
-  for (const [field, property] of hyperparameters())
+export function addHyperparameters(command: Command, of: JobComponent): Command {
+  for (const [field, property] of hyperparameters(of))
     for (const option of optionsOf(field, property)) command.addOption(option.helpGroup('Training:'));
   return command;
 }
@@ -38,7 +41,7 @@ export function asOptions(fields: Record<string, string | number | boolean>): st
 
 /** The fields of a job that options name, by their names in the API. */
 export function hyperparametersIn(options: Record<string, unknown>): Hyperparameters {
-  const fields = hyperparameters().map(([field]) => field);
+  const fields = hyperparameters('JobCreate').map(([field]) => field);
   return Object.fromEntries(
     fields.flatMap((field) => {
       const value = options[camelCase(field)];
@@ -47,10 +50,8 @@ export function hyperparametersIn(options: Record<string, unknown>): Hyperparame
   );
 }
 
-function hyperparameters(): [string, Property][] {
-  return Object.entries(componentOf('JobCreate').properties).filter(
-    ([field]) => !OTHERS.some((other) => other === field),
-  );
+function hyperparameters(of: JobComponent): [string, Property][] {
+  return Object.entries(componentOf(of).properties).filter(([field]) => !OTHERS.some((other) => other === field));
 }
 
 /** @returns one, or of what is on or off two, `--merge` and `--no-merge` */

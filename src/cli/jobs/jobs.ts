@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { basename } from 'node:path';
 import { bodyOf, finishedBodyOf } from '../api/client.ts';
 import { ownerOf } from '../api/runs.ts';
-import type { Job, JobCreate, Plan } from '../api/types.ts';
+import type { Job, JobCreate, JobPlanRequest, Plan } from '../api/types.ts';
 import { datasetFor } from '../datasets/upload.ts';
 import { listText, ownerText } from '../runs/owner-text.ts';
 import { planText } from '../runs/plan-text.ts';
@@ -57,7 +57,9 @@ export async function createPlannedJob(
   before: Partial<JobCreate> = {},
 ): Promise<{ job: Job; estimate: EstimateFields }> {
   const body = await jobOf(session, dataset, options, before);
-  const estimate = await tellEstimate(session, (signal) => planJob(session, body, signal));
+  // A plan says whether it fits, and what does not is forced when it is created.
+  const { force: _, ...planned } = body;
+  const estimate = await tellEstimate(session, (signal) => planJob(session, planned, signal));
   return { job: await beginPlanned(estimate, () => createJob(session, body)), estimate };
 }
 
@@ -67,7 +69,7 @@ export async function jobCreate(session: Session, dataset: string, options: JobO
 }
 
 /** What would come of it; nothing is created. */
-async function planJob({ client }: Session, { name: _, ...body }: JobCreate, signal?: AbortSignal): Promise<Plan> {
+async function planJob({ client }: Session, { name: _, ...body }: JobPlanRequest, signal?: AbortSignal): Promise<Plan> {
   return await finishedBodyOf(client.POST('/api/v1/jobs/plan', { body, signal: signal ?? null }));
 }
 

@@ -1,5 +1,5 @@
 import { withoutGguf } from '../../base-models/gguf-architectures.ts';
-import { EXPORTS, Export, type ExportedFile, type ExportFormat } from '../../models/exports/export.ts';
+import { EXPORTS, Export, type ExportedFile, type ExportFormat, exportFormatsOf } from '../../models/exports/export.ts';
 import { requestExport } from '../../models/exports/export-transitions.ts';
 import { noteAsked } from '../../models/runs/asked.ts';
 import type { Run } from '../../models/runs/run.ts';
@@ -7,7 +7,6 @@ import type { Env } from '../../platform/env.ts';
 import { notFound, UserError } from '../../platform/failure.ts';
 import { findPinned } from '../../runs/pinned-model.ts';
 import { RunFolder } from '../../runs/run-folder.ts';
-import { trainsAdapters } from '../../trainer/training-types.ts';
 import { chosenFor } from './wanted.ts';
 
 /**
@@ -28,11 +27,12 @@ export async function askForExport(
 /** @throws UserError where the run has no model of which there could be such an export: before anything is made */
 async function requireExportable(run: Run, format: ExportFormat, env: Env): Promise<void> {
   const { number, status, output_path, spec } = run;
-  if (spec.training_type === 'rag')
+  const formats = exportFormatsOf(spec);
+  if (formats.length === 0)
     throw new UserError(
-      `Run ${number} is of the type rag and made an index, not a model: there is nothing to export as ${format}. Download its files instead.`,
+      `Run ${number} is of the type ${spec.training_type} and made an index, not a model: there is nothing to export as ${format}. Download its files instead.`,
     );
-  if (format === 'gguf_adapter' && !trainsAdapters(spec.training_type, spec.hyperparameters))
+  if (!formats.includes(format))
     throw new UserError(
       `Run ${number} is of the type ${spec.training_type} and trained all weights: there is no adapter. Export the model as gguf instead.`,
       { field: 'format' },

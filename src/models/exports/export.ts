@@ -7,6 +7,8 @@ import {
   type Sequelize,
 } from 'sequelize';
 import type { ExportStage, Pushed, Verification } from '../../trainer/model-export.ts';
+import { trainsAdapters } from '../../trainer/training-types.ts';
+import type { RunSpec } from '../runs/run-spec.ts';
 
 export const EXPORT_FORMATS = ['gguf', 'gguf_adapter', 'merged_4bit', 'hub'] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
@@ -41,6 +43,16 @@ export const EXPORTS: Record<
   merged_4bit: { choices: {}, needsPackages: false, isOfNetwork: false },
   hub: { choices: { repository: null, revision: 'main', private: true }, needsPackages: false, isOfNetwork: true },
 };
+
+/** As what the model of such a run may be exported; nothing, of an index. Whether a converter knows its architecture is not looked at. */
+export function exportFormatsOf({
+  training_type,
+  hyperparameters,
+}: Pick<RunSpec, 'training_type' | 'hyperparameters'>): ExportFormat[] {
+  if (training_type === 'rag') return [];
+  const hasAdapter = trainsAdapters(training_type, hyperparameters);
+  return EXPORT_FORMATS.filter((format) => format !== 'gguf_adapter' || hasAdapter);
+}
 
 /** What an export was asked for with. */
 export function choicesOf(wanted: Pick<Export, 'format'> & ExportChoices): Partial<ExportChoices> {

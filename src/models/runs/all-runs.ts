@@ -1,4 +1,14 @@
-import { col, fn, Op, type Order, type OrderItem, type WhereOptions, where } from 'sequelize';
+import {
+  col,
+  type FindAttributeOptions,
+  fn,
+  literal,
+  Op,
+  type Order,
+  type OrderItem,
+  type WhereOptions,
+  where,
+} from 'sequelize';
 import type { TrainingType } from '../../trainer/training-types.ts';
 import { createdWithin, holding } from '../conditions.ts';
 import type { Job } from '../jobs/job.ts';
@@ -12,9 +22,16 @@ const OWNERS = [
   { association: 'job', attributes: ['id', 'name', 'training_type', 'model_name', 'latest_run_id'] },
   { association: 'project', attributes: ['id', 'name', 'training_type', 'base_model', 'latest_run_id'] },
 ];
-const LARGE = ['spec', 'plan', 'gate', 'held_out'];
 const NAME = fn('coalesce', col('job.name'), col('project.name'));
-const TRAINING_TYPE = fn('coalesce', col('job.training_type'), col('project.training_type'));
+/** A run's own: the second part of a project may have another one than the first. Specs are large, and those of other runs are not read for it. */
+const TRAINING_TYPE = literal(
+  `coalesce("job"."training_type", CASE WHEN "project"."followed_by" IS NULL THEN "project"."training_type" ELSE "Run"."spec"->>'training_type' END)`,
+);
+/** Without what is large. */
+const ATTRIBUTES: FindAttributeOptions = {
+  exclude: ['spec', 'plan', 'gate', 'held_out'],
+  include: [[TRAINING_TYPE, 'training_type']],
+};
 
 /** Which runs; what is left out does not matter. */
 export interface RunSearch {
@@ -34,12 +51,12 @@ export interface RunSearch {
   offset: number;
 }
 
-/** A run, and what it is of: one of the two. */
-export type OwnedRun = Run & { job: Job | null; project: Project | null };
+/** A run with its training type, and what it is of: one of the two. */
+export type OwnedRun = Run & { job: Job | null; project: Project | null; training_type: TrainingType };
 
 /** These runs, in this order, as findRuns has them. */
 export async function readRuns(ids: number[]): Promise<OwnedRun[]> {
-  const rows = await Run.findAll({ attributes: { exclude: [...LARGE] }, include: OWNERS, where: { id: ids } });
+  const rows = await Run.findAll({ attributes: ATTRIBUTES, include: OWNERS, where: { id: ids } });
   const places = new Map(ids.map((id, place) => [id, place]));
   rows.sort((a, b) => (places.get(a.id) ?? 0) - (places.get(b.id) ?? 0));
   return await withPlaces(rows as OwnedRun[]);
@@ -81,7 +98,7 @@ export async function findRuns(search: RunSearch): Promise<{ runs: OwnedRun[]; t
   if (completedAfter !== undefined) conditions.push({ finished_at: { [Op.gt]: new Date(completedAfter) } });
   const order: Order = [orderBy(sort)];
   const { rows, count } = await Run.findAndCountAll({
-    attributes: { exclude: [...LARGE] },
+    attributes: ATTRIBUTES,
     include: OWNERS,
     where: { [Op.and]: conditions },
     order: [...(matching?.first ?? []), ...order, ['id', sort.direction]],
@@ -90,5 +107,6 @@ export async function findRuns(search: RunSearch): Promise<{ runs: OwnedRun[]; t
     subQuery: false,
   });
   // What was included is not in the model's type: it is read with every run here alone.
-  return { runs: await withPlaces(rows as OwnedRun[]), total: count };
+  const runs = rows.map((run) => Object.assign(run, { training_type: run.get('training_type') }) as OwnedRun);
+  return { runs: await withPlaces(runs), total: count };
 }

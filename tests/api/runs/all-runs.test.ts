@@ -4,7 +4,13 @@ import { buildDataset, startTestDatabase, type TestDatabase } from '../../suppor
 
 interface List {
   total: number;
-  items: { id: number; status: string; is_latest: boolean; owner: { kind: string; id: number; name: string } }[];
+  items: {
+    id: number;
+    status: string;
+    is_latest: boolean;
+    training_type: string;
+    owner: { kind: string; id: number; name: string };
+  }[];
 }
 
 describe('GET /runs/', function () {
@@ -75,5 +81,20 @@ describe('GET /runs/', function () {
     const { status, body } = await api.call('GET', '/runs/?completed_after=yesterday');
     assert.equal(status, 422);
     assert.match(String(body.detail), /completed_after is "yesterday": must be a date like/);
+  });
+
+  it('tells the training type of each part of a project, and finds runs by it', async () => {
+    // Take the project's type in TRAINING_TYPE (src/models/runs/all-runs.ts).
+    await database.sequelize.query(
+      `UPDATE projects SET training_type = 'lora', followed_by = '{"training_type": "dpo"}';
+       UPDATE runs SET spec = jsonb_set(spec, '{training_type}', '"lora"') WHERE project_id = 1;
+       UPDATE runs SET status = 'completed', finished_at = now() WHERE project_id = 1;
+       INSERT INTO runs (project_id, number, spec, status, phase, workflow_id, created_at, updated_at)
+         SELECT 1, 2, jsonb_set(spec, '{training_type}', '"dpo"'), 'pending', 'queued', 'project-1-run-2', now(), now() FROM runs WHERE project_id = 1`,
+    );
+    const typesOf = ({ items }: List) => items.map(({ training_type }) => training_type);
+    assert.deepEqual(typesOf(await list('?kind=project')), ['dpo', 'lora']);
+    assert.deepEqual(typesOf(await list('?kind=project&training_type=dpo')), ['dpo']);
+    assert.equal((await list('?kind=project&training_type=lora')).total, 1);
   });
 });

@@ -1,6 +1,7 @@
 import { axisOf, placed } from '../../parts/chart/joined.ts';
 import type { Line, Mark } from '../../parts/chart/line.ts';
-import { smooth, type Values } from '../../parts/chart/smoothing.ts';
+import { smoothedLines } from '../../parts/chart/smoothed-lines.ts';
+import type { Values } from '../../parts/chart/smoothing.ts';
 import { type Interruption, sentenceOf } from '../../parts/runs/interruptions.ts';
 import { type AxisName, type FigureName, type Figures, PLACES, placesOf } from './figures.ts';
 import type { Look } from './looks.ts';
@@ -52,13 +53,8 @@ export function lossLines(runs: DrawnRun[], axis: AxisName, halfLife: number): D
     axis,
     runs.flatMap(({ figures, label, color, dash }) => {
       const { x: places, values } = placesOf(figures, axis);
-      const measured = values('loss');
-      const smoothed = smooth(places, measured, halfLife);
-      const band = { low: values('loss_min'), high: values('loss_max') };
-      const line = { label, color, dash, places };
-      if (smoothed === measured) return [{ ...line, values: measured, band }];
-      const behind = { ...line, label: `${label}, as it was`, dash: [], values: measured, band, width: 1, faint: true };
-      return [behind, { ...line, values: smoothed }];
+      const measured = { values: values('loss'), band: { low: values('loss_min'), high: values('loss_max') } };
+      return smoothedLines({ label, color, dash }, places, measured, halfLife);
     }),
   );
 }

@@ -54,7 +54,8 @@ function problemsOfSecond({ traits, maxRows, hyperparameters }: FollowingDraft, 
   }));
 }
 
-function problemsOfTraits(traits: TraitDraft[], { filters }: Ground): DraftProblem[] {
+/** What is wrong with traits, or missing. */
+export function problemsOfTraits(traits: TraitDraft[], { filters }: Pick<Ground, 'filters'>): DraftProblem[] {
   return [
     ...(traits.length === 0 ? [missing('traits', 'Choose at least one trait.')] : []),
     ...traits.flatMap((trait) => problemsOfTrait(trait, filters)),
@@ -129,7 +130,8 @@ function placesInSecond(detail: string, { traits, hyperparameters }: FollowingDr
   return [...names, ...placesInTraits(detail, traits ?? [])].map(inSecond);
 }
 
-function placesInTraits(detail: string, traits: TraitDraft[]): string[] {
+/** Where in traits a sentence of the API is about. */
+export function placesInTraits(detail: string, traits: TraitDraft[]): string[] {
   return traits.flatMap(({ type, shares }) => [
     ...(detail.includes(`trait ${type} `) ? [`trait ${type}`] : []),
     ...shares.filter(({ datasetId }) => isAbout(detail, datasetId)).map(({ key }) => `share ${key}`),

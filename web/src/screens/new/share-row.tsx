@@ -14,11 +14,13 @@ interface ShareRowProps {
   onChange: (shares: ShareDraft[]) => void;
   label: string;
   filters: RequestFields;
+  /** The share is asked for elsewhere. */
+  withoutShare?: boolean | undefined;
   error: string | undefined;
 }
 
 /** A dataset of a trait with its share, which moves the others. */
-export function ShareRow({ shares, index, onChange, label, filters, error }: ShareRowProps) {
+export function ShareRow({ shares, index, onChange, label, filters, withoutShare = false, error }: ShareRowProps) {
   const share = shares[index];
   // A pointer passes many values on its way: all of them are in proportion to what there was when it set out.
   const before = useRef<ShareDraft[] | null>(null);
@@ -39,26 +41,30 @@ export function ShareRow({ shares, index, onChange, label, filters, error }: Sha
       <DatasetSelect label={label} value={share.datasetId} onChange={(datasetId) => put({ datasetId })} error={error} />
       {shares.length > 1 && (
         <Group gap="sm" align="center">
-          <Slider
-            flex={1}
-            miw={140}
-            value={share.thousandths / 1000}
-            onChange={slide}
-            onChangeEnd={() => {
-              before.current = null;
-            }}
-            label={null}
-            thumbLabel={`Share of ${label}`}
-            thumbValueText={`${share.thousandths / 1000} percent`}
-            thumbSize={24}
-          />
-          <TypedShare thousandths={share.thousandths} label={label} onType={type} />
-          <Checkbox
-            label="Hold"
-            aria-label={`Hold the share of ${label} while others move`}
-            checked={share.isHeld}
-            onChange={(event) => put({ isHeld: event.currentTarget.checked })}
-          />
+          {!withoutShare && (
+            <>
+              <Slider
+                flex={1}
+                miw={140}
+                value={share.thousandths / 1000}
+                onChange={slide}
+                onChangeEnd={() => {
+                  before.current = null;
+                }}
+                label={null}
+                thumbLabel={`Share of ${label}`}
+                thumbValueText={`${share.thousandths / 1000} percent`}
+                thumbSize={24}
+              />
+              <TypedShare thousandths={share.thousandths} label={label} onType={type} />
+              <Checkbox
+                label="Hold"
+                aria-label={`Hold the share of ${label} while others move`}
+                checked={share.isHeld}
+                onChange={(event) => put({ isHeld: event.currentTarget.checked })}
+              />
+            </>
+          )}
           <Button
             variant="default"
             size="compact-sm"

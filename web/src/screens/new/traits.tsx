@@ -10,12 +10,14 @@ interface TraitsProps {
   traits: TraitDraft[];
   onChange: (traits: TraitDraft[]) => void;
   filters: RequestFields;
+  /** Shares and weights are asked for elsewhere: here it is about the datasets alone. */
+  withoutShares?: boolean;
   /** What is wrong at a place. */
   at: (place: string) => string | undefined;
 }
 
 /** What a project is to teach, each from datasets of its own. */
-export function Traits({ traits, onChange, filters, at }: TraitsProps) {
+export function Traits({ traits, onChange, filters, withoutShares = false, at }: TraitsProps) {
   const switchTo = (type: TraitType, isOn: boolean) => {
     const kept = traits.filter((trait) => trait.type !== type);
     const all = isOn ? [...kept, { type, weight: '', shares: [newShare()] }] : kept;
@@ -36,7 +38,8 @@ export function Traits({ traits, onChange, filters, at }: TraitsProps) {
             {trait && (
               <Trait
                 trait={trait}
-                rowsPercent={traits.length > 1 ? partOf(trait, traits) : null}
+                rowsPercent={traits.length > 1 && !withoutShares ? partOf(trait, traits) : null}
+                withoutShares={withoutShares}
                 onChange={(changed) => onChange(traits.map((each) => (each === trait ? changed : each)))}
                 filters={filters}
                 at={at}
@@ -66,7 +69,7 @@ interface TraitProps extends Omit<TraitsProps, 'traits' | 'onChange'> {
   onChange: (trait: TraitDraft) => void;
 }
 
-function Trait({ trait, rowsPercent, onChange, filters, at }: TraitProps) {
+function Trait({ trait, rowsPercent, onChange, filters, withoutShares, at }: TraitProps) {
   const { type, weight, shares } = trait;
   const { label, isSingle } = TRAITS[type];
   const nameOf = (index: number) =>
@@ -81,6 +84,7 @@ function Trait({ trait, rowsPercent, onChange, filters, at }: TraitProps) {
           onChange={(changed) => onChange({ ...trait, shares: changed })}
           label={nameOf(index)}
           filters={filters}
+          withoutShare={withoutShares}
           error={at(`share ${share.key}`)}
         />
       ))}

@@ -46,7 +46,9 @@ export function Report({ owner, run }: { owner: RunOwner; run: Run }) {
       {run.output_path !== null && items.length > 0 && (
         <OutputFiles owner={owner} run={run.number} files={items} where={run.output_path} />
       )}
-      {hasModel && run.spec.training_type !== 'rag' && <Exports owner={owner} run={run.number} />}
+      {hasModel && run.export_formats.length > 0 && (
+        <Exports owner={owner} run={run.number} formats={run.export_formats} />
+      )}
       {items.some(({ path }) => path === MODEL_CARD) && <ModelCard owner={owner} run={run.number} />}
     </Stack>
   );

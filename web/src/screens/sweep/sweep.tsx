@@ -10,13 +10,13 @@ import { type ChosenRun, comparisonOf, MOST_COMPARED } from '../../parts/runs/ch
 import { StatusBadge } from '../../parts/runs/status.tsx';
 import { Screen } from '../../parts/screen.tsx';
 import { UserText } from '../../parts/user-text.tsx';
-import { LossChart } from './loss-chart.tsx';
 import { Mixtures } from './mixtures.tsx';
 import { ownerOf, ranked } from './ranked.ts';
+import { SweepCharts } from './sweep-charts.tsx';
 import { SweepRuns } from './sweep-runs.tsx';
 import { TraitWinners } from './trait-winners.tsx';
 
-/** A sweep: its runs with what varies, their held-out losses over each other, and the winner. */
+/** A sweep: its runs with what varies, their losses over each other, and the winner. */
 export default function SweepScreen({ id }: { id: number }) {
   const { data, error } = useQuery(sweepQuery(id));
   if (!data)
@@ -50,7 +50,7 @@ export default function SweepScreen({ id }: { id: number }) {
       <TraitWinners sweep={data} />
       <SweepRuns sweep={data} />
       <Mixtures sweep={data} />
-      <LossChart sweep={data} />
+      <SweepCharts sweep={data} />
     </Screen>
   );
 }

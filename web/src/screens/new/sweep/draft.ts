@@ -1,5 +1,9 @@
+import type { RequestFields } from '../../../api/request-fields.ts';
 import type { SweepCreate } from '../../../api/types.ts';
-import type { TrainingType } from '../draft.ts';
+import { type Kind, newShare, type TrainingType, type TraitDraft } from '../draft.ts';
+import { placesInTraits, problemsOfTraits } from '../problems.ts';
+import { type MixtureDraft, mixtureOf, newMixture, placeInMixtures } from './mixtures.ts';
+import { leftOutOr, listOf, type Method, valuesOf } from './values.ts';
 
 /** A hyperparameter with the values to try, as they are typed: `0.0001, 0.001`, or of a random search `0.0001 to 0.01 log`. */
 export interface SweptField {
@@ -9,12 +13,20 @@ export interface SweptField {
 
 /** A sweep as the form has it. Numbers as they are typed; '' leaves them out. */
 export interface SweepDraft {
+  /** Whether each run is a job, or a project with a mixture. */
+  of: Kind;
   name: string;
+  /** Of jobs. */
   datasetId: number | null;
+  /** Of projects: which datasets each mixture has, without shares and weights, which each has of its own. */
+  traits: TraitDraft[];
+  mixtures: MixtureDraft[];
+  maxRows: string;
+  outputDirectory: string;
   model: string;
   type: TrainingType;
   maxSteps: string;
-  method: 'grid' | 'random';
+  method: Method;
   runs: string;
   fields: SweptField[];
   rungs: string;
@@ -22,8 +34,13 @@ export interface SweepDraft {
 }
 
 export const EMPTY: SweepDraft = {
+  of: 'job',
   name: '',
   datasetId: null,
+  traits: [{ type: 'general_tools', weight: '', shares: [newShare()] }],
+  mixtures: [newMixture(), newMixture()],
+  maxRows: '',
+  outputDirectory: '',
   model: '',
   type: 'qlora',
   maxSteps: '',
@@ -34,11 +51,30 @@ export const EMPTY: SweepDraft = {
   atATime: '1',
 };
 
-/** What has to be there before the service is asked, as sentences. All else it says itself. */
-export function missingIn({ datasetId, fields }: SweepDraft): string[] {
+/** Beside mixtures. */
+const EMPTY_BESIDE: SweptField[] = [{ name: 'learning_rate', values: '' }];
+
+/** The draft of the other kind: mixtures are enough to vary, so nothing is tried beside them that nobody typed. */
+export function turnedTo(of: Kind, { fields }: SweepDraft): Partial<SweepDraft> {
+  const isTouched = fields !== EMPTY.fields && fields !== EMPTY_BESIDE;
+  return isTouched ? { of } : { of, fields: of === 'job' ? EMPTY.fields : EMPTY_BESIDE };
+}
+
+/**
+ * What has to be there before the service is asked, as sentences. All else it says itself.
+ * @param filters which rows of a dataset may be left out
+ */
+export function missingIn({ of, datasetId, fields, traits, mixtures }: SweepDraft, filters: RequestFields): string[] {
+  const varies = fields.some(({ values }) => values.trim() !== '');
+  if (of === 'job')
+    return [
+      ...(datasetId === null ? ['Choose a dataset.'] : []),
+      ...(varies ? [] : ['Give a hyperparameter with the values to try.']),
+    ];
   return [
-    ...(datasetId === null ? ['Choose a dataset.'] : []),
-    ...(fields.some(({ values }) => values.trim() !== '') ? [] : ['Give a hyperparameter with the values to try.']),
+    ...problemsOfTraits(traits, { filters }).map(({ sentence }) => sentence),
+    ...mixtures.flatMap(({ name }, nth) => (name.trim() === '' ? [`Give mixture ${nth + 1} a name.`] : [])),
+    ...(varies || mixtures.length > 1 ? [] : ['Add a mixture, or give a hyperparameter with the values to try.']),
   ];
 }
 
@@ -46,46 +82,37 @@ export function missingIn({ datasetId, fields }: SweepDraft): string[] {
  * The request of a draft in which nothing is missing. What is no value of a field goes out as it was typed: the service names the field,
  * the value and the remedy.
  */
-export function requestOf(draft: SweepDraft): SweepCreate {
-  const { name, datasetId, model, type, maxSteps, method, runs, fields, rungs, atATime } = draft;
-  const hyperparameters = Object.fromEntries(
-    fields.filter(({ values }) => values.trim() !== '').map((field) => [field.name, valuesOf(field.values, method)]),
-  );
+export function requestOf(draft: SweepDraft, filters: RequestFields): SweepCreate {
+  const { of, name, model, type, maxSteps, method, runs, fields, rungs, atATime } = draft;
+  const varied = fields.filter(({ values }) => values.trim() !== '');
+  const hyperparameters = Object.fromEntries(varied.map((field) => [field.name, valuesOf(field.values, method)]));
+  const common = { training_type: type, ...leftOutOr('max_steps', maxSteps) };
+  const base: Record<string, unknown> =
+    of === 'job'
+      ? { job: { dataset_id: draft.datasetId, ...(model === '' ? {} : { model_name: model }), ...common } }
+      : { project: { ...(model === '' ? {} : { base_model: model }), ...common, ...ofProjects(draft) } };
   const body = {
     name: name.trim(),
-    job: {
-      dataset_id: datasetId,
-      training_type: type,
-      ...(model === '' ? {} : { model_name: model }),
-      ...leftOutOr('max_steps', maxSteps),
+    ...base,
+    search: {
+      method,
+      ...(method === 'random' ? leftOutOr('runs', runs) : {}),
+      ...(of === 'job' || varied.length > 0 ? { hyperparameters } : {}),
+      ...(of === 'job' ? {} : { mixtures: draft.mixtures.map((each) => mixtureOf(each, draft.traits, filters)) }),
     },
-    search: { method, ...(method === 'random' ? leftOutOr('runs', runs) : {}), hyperparameters },
     ...(rungs.trim() === '' ? {} : { early_stop: { method: 'halving', rungs: listOf(rungs) } }),
     ...leftOutOr('max_concurrent_runs', atATime),
   };
   return body as SweepCreate;
 }
 
-const RANGE = /^(\S+) to (\S+?)( log)?$/;
-
-function valuesOf(text: string, method: SweepDraft['method']): unknown {
-  const [, min, max, log] = RANGE.exec(text.trim()) ?? [];
-  if (method === 'grid' || min === undefined || max === undefined) return listOf(text);
-  return { min: readValue(min), max: readValue(max), ...(log === undefined ? {} : { scale: 'log' }) };
-}
-
-function listOf(text: string): unknown[] {
-  return text.split(',').flatMap((part) => (part.trim() === '' ? [] : [readValue(part.trim())]));
-}
-
-function readValue(text: string): unknown {
-  if (text === 'true' || text === 'false') return text === 'true';
-  const number = Number(text);
-  return Number.isNaN(number) ? text : number;
-}
-
-function leftOutOr(name: string, text: string): Record<string, unknown> {
-  return text.trim() === '' ? {} : { [name]: readValue(text.trim()) };
+/** Losses of two mixtures compare where the same rows are held out of both. */
+function ofProjects({ maxRows, outputDirectory }: SweepDraft) {
+  return {
+    ...leftOutOr('max_rows', maxRows),
+    ...(outputDirectory.trim() === '' ? {} : { output_directory: outputDirectory.trim() }),
+    mixing: { held_out: 'fixed' },
+  };
 }
 
 const PLACES: [RegExp, string][] = [
@@ -94,18 +121,26 @@ const PLACES: [RegExp, string][] = [
   [/^max_concurrent_runs\b/, 'atATime'],
   [/^search\.runs\b/, 'runs'],
   [/^(job\.)?dataset_id\b|^Dataset \d/, 'datasetId'],
-  [/^job\.model_name\b/, 'model'],
-  [/^job\.training_type\b/, 'type'],
-  [/^job\.max_steps\b/, 'maxSteps'],
+  [/^(job\.model_name|project\.base_model)\b/, 'model'],
+  [/^(job|project)\.training_type\b/, 'type'],
+  [/^(job|project)\.max_steps\b/, 'maxSteps'],
+  [/^project\.max_rows\b/, 'maxRows'],
+  [/^(project\.)?output_directory\b/, 'outputDirectory'],
   [/^name\b/, 'name'],
   [/^search\b|^Combination \d/, 'fields'],
 ];
 
-/** The field that a refusal is about: its sentence begins with it. Of a hyperparameter `field learning_rate`. Null: none of the form. */
-export function placeIn(refusal: string): string | null {
+/** The fields that a refusal is about: its sentence begins with one. Of a hyperparameter `field learning_rate`. Empty: none of the form. */
+export function placesIn(refusal: string, draft: SweepDraft): string[] {
+  if (draft.of === 'project') {
+    const inMixtures = placeInMixtures(refusal, draft);
+    if (inMixtures !== null) return [inMixtures];
+    const inTraits = placesInTraits(refusal, draft.traits);
+    if (inTraits.length > 0) return inTraits;
+  }
   for (const [pattern, place] of PLACES) {
     const found = pattern.exec(refusal);
-    if (found) return place === 'field' ? `field ${found[1]}` : place;
+    if (found) return [place === 'field' ? `field ${found[1]}` : place];
   }
-  return null;
+  return [];
 }

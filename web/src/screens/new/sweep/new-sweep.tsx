@@ -1,7 +1,7 @@
 import '../new.css';
-import { Button, Fieldset, Grid, Group, NativeSelect, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Fieldset, Grid, Group, NativeSelect, Stack, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import { useLocation } from 'wouter';
 import { newKey } from '../../../api/idempotency.ts';
 import { documentQuery, fieldsOf } from '../../../api/request-fields.ts';
@@ -12,7 +12,9 @@ import { Problem } from '../../../parts/problem.tsx';
 import { Screen } from '../../../parts/screen.tsx';
 import { DatasetSelect } from '../dataset-select.tsx';
 import { TRAINING_TYPES } from '../training-types.ts';
-import { EMPTY, missingIn, placeIn, requestOf, type SweepDraft } from './draft.ts';
+import { Traits } from '../traits.tsx';
+import { EMPTY, placesIn, requestOf, type SweepDraft, turnedTo } from './draft.ts';
+import { MixtureFields } from './mixture-fields.tsx';
 import { SweepPlanPanel } from './sweep-plan.tsx';
 import { SweptFields } from './swept-fields.tsx';
 import { useSweepPlan } from './use-sweep-plan.ts';
@@ -20,16 +22,20 @@ import { useSweepPlan } from './use-sweep-plan.ts';
 /** Types of which the runs have a held-out loss to compare. */
 const TYPES = (Object.keys(TRAINING_TYPES) as SweepDraft['type'][]).filter((type) => type !== 'rag');
 
-/** The form of a new sweep of a job, with its plan beside it. The service checks it; what it refuses stands at its field. */
+/** The form of a new sweep, of a job or of a project over mixtures, with its plan beside it. The service checks it; what it refuses stands at its field. */
 export default function NewSweep() {
   const [draft, setDraft] = useState(EMPTY);
   const [key, setKey] = useState(newKey);
   const [, navigate] = useLocation();
   const queries = useQueryClient();
-  const plan = useSweepPlan(draft);
   const { data: document, error: unread } = useQuery(documentQuery);
+  const filters = useMemo(
+    () => (document ? fieldsOf(document, 'ProjectCreate', 'traits', 'datasets', 'filters') : {}),
+    [document],
+  );
+  const plan = useSweepPlan(draft, filters);
   const { mutate, error, isPending, reset } = useMutation({
-    mutationFn: () => createSweep(requestOf(draft), key),
+    mutationFn: () => createSweep(requestOf(draft, filters), key),
     onSuccess: async ({ id }) => {
       await queries.invalidateQueries({ queryKey: sweepsKey });
       navigate(`/sweeps/${id}`);
@@ -42,10 +48,10 @@ export default function NewSweep() {
     reset();
   };
   const refused = error ?? (plan.isOld ? null : plan.error);
-  const place = refused && placeIn(refused.message);
-  const at = (name: string) => (place === name ? refused?.message : undefined);
+  const places = refused ? placesIn(refused.message, draft) : [];
+  const at = (name: string) => (places.includes(name) ? refused?.message : undefined);
   const names = document ? Object.keys(fieldsOf(document, 'SweepCreate', 'search', 'hyperparameters')) : [];
-  const input = (name: 'name' | 'maxSteps' | 'runs' | 'rungs' | 'atATime') => ({
+  const input = (name: 'name' | 'maxSteps' | 'maxRows' | 'outputDirectory' | 'runs' | 'rungs' | 'atATime') => ({
     value: draft[name],
     onChange: (event: { currentTarget: { value: string } }) => change({ [name]: event.currentTarget.value }),
     error: at(name),
@@ -60,12 +66,33 @@ export default function NewSweep() {
           <Grid.Col span={{ base: 12, lg: 6 }}>
             <Stack component="form" gap="lg" onSubmit={(event) => event.preventDefault()}>
               <TextInput label="Name" required maxLength={255} {...input('name')} />
-              <DatasetSelect
-                label="Dataset"
-                value={draft.datasetId}
-                onChange={(datasetId) => change({ datasetId })}
-                error={at('datasetId')}
+              <NativeSelect
+                label="Each run is"
+                data={[
+                  { value: 'job', label: 'a job: one dataset, with other settings each' },
+                  { value: 'project', label: 'a project: with another mixture of datasets each' },
+                ]}
+                value={draft.of}
+                onChange={(event) => change(turnedTo(event.currentTarget.value === 'job' ? 'job' : 'project', draft))}
               />
+              {draft.of === 'job' ? (
+                <DatasetSelect
+                  label="Dataset"
+                  value={draft.datasetId}
+                  onChange={(datasetId) => change({ datasetId })}
+                  error={at('datasetId')}
+                />
+              ) : (
+                <Fieldset legend="Datasets of all mixtures" miw={0}>
+                  <Traits
+                    traits={draft.traits}
+                    onChange={(traits) => change({ traits })}
+                    filters={filters}
+                    withoutShares
+                    at={at}
+                  />
+                </Fieldset>
+              )}
               <ModelSelect
                 label="Base model"
                 description="What all runs are trained on."
@@ -91,6 +118,21 @@ export default function NewSweep() {
                 inputMode="numeric"
                 {...input('maxSteps')}
               />
+              {draft.of === 'project' && (
+                <>
+                  <TextInput
+                    label="Most rows"
+                    description="Of each mixture; empty: that of the settings."
+                    inputMode="numeric"
+                    {...input('maxRows')}
+                  />
+                  <TextInput
+                    label="Output directory"
+                    description="Where the models go, each into a folder of its own below it."
+                    {...input('outputDirectory')}
+                  />
+                </>
+              )}
               <Fieldset legend="What the runs have each" miw={0}>
                 <Stack>
                   <NativeSelect
@@ -102,6 +144,14 @@ export default function NewSweep() {
                     value={draft.method}
                     onChange={(event) => change({ method: event.currentTarget.value === 'grid' ? 'grid' : 'random' })}
                   />
+                  {draft.of === 'project' && (
+                    <MixtureFields
+                      traits={draft.traits}
+                      mixtures={draft.mixtures}
+                      onChange={(mixtures) => change({ mixtures })}
+                      at={at}
+                    />
+                  )}
                   {draft.method === 'random' && <TextInput label="Runs" inputMode="numeric" {...input('runs')} />}
                   <SweptFields draft={draft} names={names} onChange={(fields) => change({ fields })} at={at} />
                 </Stack>
@@ -118,10 +168,9 @@ export default function NewSweep() {
             <Stack className="in-sight">
               <SweepPlanPanel state={plan} />
               <Group>
-                <Button onClick={() => mutate()} loading={isPending} disabled={missingIn(draft).length > 0}>
+                <Button onClick={() => mutate()} loading={isPending} disabled={plan.missing.length > 0}>
                   Begin the sweep
                 </Button>
-                <Text size="sm">Mixtures of a project are swept from the command line or over the API.</Text>
               </Group>
             </Stack>
           </Grid.Col>

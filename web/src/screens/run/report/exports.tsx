@@ -14,7 +14,7 @@ import {
   OTHER_FORMATS,
   QUANTIZATIONS,
 } from '../../../api/exports.ts';
-import type { RunOwner } from '../../../api/types.ts';
+import type { Run, RunOwner } from '../../../api/types.ts';
 import { DataTable } from '../../../parts/data-table.tsx';
 import { bytes } from '../../../parts/numbers.ts';
 import { Problem } from '../../../parts/problem.tsx';
@@ -28,7 +28,7 @@ interface OfRun {
 type Quantization = (typeof QUANTIZATIONS)[number];
 
 /** The model as files for llama.cpp and Ollama, or on a hub: forms that ask for one, and those that there are. */
-export function Exports({ owner, run }: OfRun) {
+export function Exports({ owner, run, formats }: OfRun & { formats: Run['export_formats'] }) {
   const { data = [], error } = useQuery(exportsQuery(owner, run));
   const queries = useQueryClient();
   const ask = useMutation({
@@ -41,10 +41,10 @@ export function Exports({ owner, run }: OfRun) {
         Exports
       </Title>
       <Text size="sm">
-        A file of the model for llama.cpp, Ollama and LM Studio, its adapter for a GGUF of the base, or the model in 4
-        bits for transformers; each is loaded and compared with it.
+        A file of the model for llama.cpp, Ollama and LM Studio, its adapter, where it has one, for a GGUF of the base,
+        or the model in 4 bits for transformers; each is loaded and compared with it.
       </Text>
-      <AskForFile isAsking={ask.isPending} ask={ask.mutate} />
+      <AskForFile formats={formats} isAsking={ask.isPending} ask={ask.mutate} />
       <Text size="sm">Or the model with its card in a repository of the Hugging Face hub.</Text>
       <AskForPush isAsking={ask.isPending} ask={ask.mutate} />
       <Problem error={ask.error ?? error} />
@@ -64,7 +64,7 @@ interface Asking {
   ask: (wanted: NewExport) => void;
 }
 
-function AskForFile({ isAsking, ask }: Asking) {
+function AskForFile({ formats, isAsking, ask }: Asking & { formats: Run['export_formats'] }) {
   const [quantization, choose] = useState<Quantization>('q8_0');
   return (
     <Group align="end">
@@ -79,7 +79,7 @@ function AskForFile({ isAsking, ask }: Asking) {
       <Button variant="default" loading={isAsking} onClick={() => ask({ format: 'gguf', quantization })}>
         Export as GGUF
       </Button>
-      {OTHER_FORMATS.map(({ format, text }) => (
+      {OTHER_FORMATS.filter(({ format }) => formats.includes(format)).map(({ format, text }) => (
         <Button key={format} variant="default" loading={isAsking} onClick={() => ask({ format })}>
           {text}
         </Button>
