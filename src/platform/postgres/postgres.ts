@@ -13,8 +13,8 @@ import { type PostgresBinaries, postgresBinaries } from './postgres-binaries.ts'
 
 const START_TIMEOUT_MS = 30_000;
 const CHILDREN_GONE_MS = 10_000;
-const USER = 'mtm';
-const DATABASE = 'mtm';
+export const USER = 'mtm';
+export const DATABASE = 'mtm';
 
 export interface LocalPostgres {
   url: string;
