@@ -3,6 +3,8 @@ import { CommandFailure } from '../cli/exit-codes.ts';
 import { action, type Session } from '../cli/session.ts';
 import { wholeNumber } from '../cli/whole-number.ts';
 import type { Env } from '../platform/env.ts';
+import type { BackupOptions } from './backups/backup-command.ts';
+import type { RestoreOptions } from './backups/restore-command.ts';
 
 /** The commands that bring the service up and down. */
 export function addServiceCommands(program: Command): void {
@@ -73,8 +75,10 @@ function addBackupCommands(program: Command): void {
     )
     .option('--keep <n>', 'remove older backups, so that this many are left', atLeastOne)
     .option('--allow-missing', 'leave out, and say, what the database names and is not there')
+    .option('--encrypt-to <recipient>', 'encrypt it for who has the key of age1…; may be given again', gathered)
+    .option('--passphrase-file <file>', 'encrypt it with the passphrase in the first line of a file')
     .action(
-      action(async (session, dir: string, options: { keep?: number; allowMissing?: boolean }) =>
+      action(async (session, dir: string, options: BackupOptions) =>
         (await import('./backups/backup-command.ts')).backup(session, dir, options),
       ),
     );
@@ -85,13 +89,11 @@ function addBackupCommands(program: Command): void {
     .description(
       'Put a backup (a folder backup-<time>) into an empty MTM_HOME and an empty database. Then `mtm up` brings every run to its end. Stop the service that it was made of first.',
     )
-    .option(
-      '--output-root <old=new>',
-      'where models of an output root go; may be given again',
-      (text: string, before: string[] = []) => [...before, text],
-    )
+    .option('--output-root <old=new>', 'where models of an output root go; may be given again', gathered)
+    .option('--identity <file>', 'the key of an encrypted one, as age-keygen writes it')
+    .option('--passphrase-file <file>', 'the passphrase of an encrypted one, in the first line of a file')
     .action(
-      action(async (session, backup: string, options: { outputRoot?: string[] }) =>
+      action(async (session, backup: string, options: RestoreOptions) =>
         (await import('./backups/restore-command.ts')).restore(session, backup, options),
       ),
     );
@@ -148,6 +150,10 @@ function addTrainingWorker(program: Command): void {
     if (id === undefined) worker.help({ error: true });
     else await (await import('./training-worker.ts')).main(await settings(), id);
   });
+}
+
+function gathered(text: string, before: string[] = []): string[] {
+  return [...before, text];
 }
 
 function atLeastOne(text: string): number {

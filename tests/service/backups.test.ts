@@ -89,7 +89,7 @@ describe('a backup of a running service, restored on another machine', function 
 
     const trained = await jobs.create();
     await jobs.atStep(trained, 30);
-    const options = { env, databaseUrl, directory, allowMissing: false, onProgress: () => {} };
+    const options = { env, databaseUrl, directory, allowMissing: false, readers: null, onProgress: () => {} };
     const made = await makeBackup({ ...options, keep: null });
     // Take the removal of partial ones out of makeBackup and it is there for ever.
     assert.deepEqual(await partialBackupsIn(directory), []);

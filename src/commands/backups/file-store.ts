@@ -1,12 +1,13 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
-import { link, mkdir, open, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
 import { linkOrCopy } from '../../platform/durable-files.ts';
 import { UserError } from '../../platform/failure.ts';
 import { exists, freeBytes, ifThere, isDiskFull, KEEP_FREE_BYTES } from '../../platform/files.ts';
-import { type BackedUpFile, filesOf, type Manifest, readManifest, type Stored } from './manifest.ts';
+import { type BackedUpFile, BackupReader, type Stored } from './manifest.ts';
+import type { Seal } from './sealing.ts';
 
 const CHUNK_BYTES = 1024 ** 2;
 
@@ -18,17 +19,15 @@ export interface Earlier {
 
 /** An earlier backup as a source of what has not changed; null where it does not read, which costs a copy and nothing else. */
 export async function earlierBackup(folder: string): Promise<Earlier | null> {
-  let manifest: Manifest;
   try {
-    manifest = await readManifest(folder);
+    const backup = await BackupReader.open(folder);
+    const files = new Map<string, Stored>();
+    for await (const file of backup.files()) if ('stored' in file) files.set(file.identity, file.stored);
+    return { folder, files };
   } catch (error) {
     if (error instanceof UserError) return null;
     throw error;
   }
-  const files = new Map<string, Stored>();
-  if (manifest.files.count > 0)
-    for await (const file of filesOf(folder)) if ('stored' in file) files.set(file.identity, file.stored);
-  return { folder, files };
 }
 
 /**
@@ -38,15 +37,18 @@ export async function earlierBackup(folder: string): Promise<Earlier | null> {
 export class FileStore {
   readonly #folder: string;
   readonly #earlier: Earlier | null;
+  /** Where it is encrypted, names tell nothing, not even that two backups have the same content. */
+  readonly #seal: Seal | null;
   readonly #byIdentity = new Map<string, Stored>();
+  readonly #byHash = new Map<string, Stored>();
   #drafts = 0;
-  /** Bytes that were read and written, and those that an earlier backup had. */
+  /** Of the contents that no earlier backup had. */
   copiedBytes = 0;
-  linkedBytes = 0;
 
-  constructor(folder: string, earlier: Earlier | null) {
+  constructor(folder: string, { earlier, seal }: { earlier: Earlier | null; seal: Seal | null }) {
     this.#folder = folder;
     this.#earlier = earlier;
+    this.#seal = seal;
   }
 
   /** Whether a file would have to be read. */
@@ -74,7 +76,7 @@ export class FileStore {
       // Up to its size of now: trainers write on into their record of events.
       const content =
         bytes === 0
-          ? []
+          ? Readable.from([])
           : createReadStream(path, { fd: file, autoClose: false, end: bytes - 1, highWaterMark: CHUNK_BYTES });
       const stored = await this.#write(content, 'files');
       if (stored.bytes !== bytes) throw new Error(`${path} became shorter while it was read. Make the backup again.`);
@@ -105,26 +107,32 @@ export class FileStore {
   }
 
   async #linkEarlier(stored: Stored): Promise<boolean> {
-    const target = join(this.#folder, stored.blob);
+    if (!this.#earlier) return false;
+    const [source, target] = [this.#earlier.folder, this.#folder].map((folder) => join(folder, stored.blob)) as [
+      string,
+      string,
+    ];
     if (await exists(target)) return true;
-    await mkdir(join(target, '..'), { recursive: true });
-    const isThere =
-      (await ifThere(linkOrCopy(join(this.#earlier?.folder ?? '', stored.blob), target).then(() => true))) ?? false;
-    if (isThere) this.linkedBytes += stored.bytes;
-    return isThere;
+    // One that was cut short since is copied anew; what else may have become of it, `mtm restore` finds.
+    if ((await ifThere(stat(source)))?.size !== stored.bytes) return false;
+    await mkdir(dirname(target), { recursive: true });
+    return (await ifThere(linkOrCopy(source, target).then(() => true))) ?? false;
   }
 
-  async #write(content: Iterable<Buffer> | AsyncIterable<Buffer>, kind: 'files' | 'database'): Promise<Stored> {
+  async #write(content: AsyncIterable<Uint8Array>, kind: 'files' | 'database'): Promise<Stored> {
     const draft = join(this.#folder, `incoming-${this.#drafts++}`);
     const hash = createHash('sha256');
     let bytes = 0;
-    const file = await open(draft, 'wx', 0o600);
-    try {
+    const hashed = async function* () {
       for await (const chunk of content) {
         hash.update(chunk);
         bytes += chunk.length;
-        await file.writeFile(chunk);
+        yield chunk;
       }
+    };
+    const file = await open(draft, 'wx', 0o600);
+    try {
+      for await (const chunk of this.#seal ? await this.#seal.seal(hashed()) : hashed()) await file.writeFile(chunk);
       await file.sync();
     } catch (error) {
       if (isDiskFull(error)) throw noRoom(this.#folder, bytes, await freeBytes(this.#folder));
@@ -132,32 +140,25 @@ export class FileStore {
     } finally {
       await file.close();
     }
-    const sha256 = hash.digest('hex');
-    const stored = { blob: `${kind}/${sha256.slice(0, 2)}/${sha256}`, bytes, sha256 };
-    await this.#place(draft, stored);
-    return stored;
+    return await this.#place(draft, { bytes, sha256: hash.digest('hex') }, kind);
   }
 
   /** Gives a draft its name, unless its content is there already, here or in an earlier backup. */
-  async #place(draft: string, stored: Stored): Promise<void> {
+  async #place(draft: string, content: Omit<Stored, 'blob'>, kind: 'files' | 'database'): Promise<Stored> {
+    const { sha256 } = content;
+    const name = this.#seal ? randomUUID() : sha256;
+    const stored = { blob: `${this.#seal ? 'files' : kind}/${name.slice(0, 2)}/${name}`, ...content };
+    const same = this.#byHash.get(sha256) ?? ((await this.#linkEarlier(stored)) ? stored : null);
+    this.#byHash.set(sha256, same ?? stored);
+    if (same) {
+      await rm(draft);
+      return same;
+    }
     const target = join(this.#folder, stored.blob);
-    await mkdir(join(target, '..'), { recursive: true });
-    const isHere = (await exists(target)) || (await this.#hasEarlier(stored, target));
-    if (isHere) return await rm(draft);
+    await mkdir(dirname(target), { recursive: true });
     await rename(draft, target);
     this.copiedBytes += stored.bytes;
-  }
-
-  async #hasEarlier(stored: Stored, target: string): Promise<boolean> {
-    if (!this.#earlier) return false;
-    try {
-      await link(join(this.#earlier.folder, stored.blob), target);
-    } catch {
-      // It has none, or its disk has no links: the draft is as good.
-      return false;
-    }
-    this.linkedBytes += stored.bytes;
-    return true;
+    return stored;
   }
 }
 

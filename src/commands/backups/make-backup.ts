@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { lstat, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { finished } from 'node:stream/promises';
+import { PassThrough, Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
 import { durableRenameFolder, makeDurable, makeFolder } from '../../platform/durable-files.ts';
 import type { Env } from '../../platform/env.ts';
@@ -28,6 +30,7 @@ import {
   type Stored,
 } from './manifest.ts';
 import { filesOfRun } from './run-files.ts';
+import { type Readers, Seal } from './sealing.ts';
 import { type Snapshot, takeSnapshot } from './snapshot.ts';
 import { FileTaking } from './take-files.ts';
 
@@ -40,6 +43,8 @@ export interface BackupOptions {
   allowMissing: boolean;
   /** So many whole backups are left, this one too; null: all. */
   keep: number | null;
+  /** Null: it is not encrypted. An encrypted one is copied as a whole: who may write it need not be able to read the one before. */
+  readers: Readers | null;
   onProgress: (sentence: string) => void;
 }
 
@@ -63,18 +68,20 @@ export async function makeBackup(options: BackupOptions): Promise<MadeBackup> {
   const { env, databaseUrl, directory, onProgress } = options;
   await makeFolder(directory);
   for (const name of await partialBackupsIn(directory)) await rm(join(directory, name), { recursive: true });
-  const earlier = (await backupsIn(directory)).at(-1);
+  const last = (await backupsIn(directory)).at(-1);
   const name = nameOfBackup(new Date());
   const partial = join(directory, `${name}${PARTIAL}`);
   await mkdir(partial, { mode: 0o700 });
   try {
-    const store = new FileStore(partial, earlier === undefined ? null : await earlierBackup(join(directory, earlier)));
+    const seal = options.readers && (await Seal.create(partial, options.readers));
+    const earlier = last === undefined || seal ? null : await earlierBackup(join(directory, last));
+    const store = new FileStore(partial, { earlier, seal });
     await requireRoomForRows(databaseUrl, partial);
     onProgress('Reading the database…');
     const snapshot = await takeSnapshot(databaseUrl, (_table, rows) => store.addTable(rows));
     await requireRoomForFiles(env, snapshot, store, partial);
     onProgress('Copying files…');
-    const list = await listOf(partial);
+    const list = listOf(partial, seal);
     const taking = new FileTaking({ env, databaseUrl, store, note: list.note });
     await taking.all(snapshot, options.allowMissing);
     const files = await list.end();
@@ -93,7 +100,7 @@ export async function makeBackup(options: BackupOptions): Promise<MadeBackup> {
       models: await modelsOf(env, snapshot),
       left_out: taking.leftOut,
     };
-    await finish(partial, manifest);
+    await finish(partial, manifest, seal);
     const folder = join(directory, name);
     await durableRenameFolder(partial, folder);
     return {
@@ -155,8 +162,14 @@ async function requireBytes(partial: string, bytes: number): Promise<void> {
 }
 
 /** The list of files, which is written as they are taken: however many there are, none is kept in memory for it. */
-async function listOf(partial: string) {
-  const file = createWriteStream(join(partial, FILE_LIST), { flags: 'wx', mode: 0o600 });
+function listOf(partial: string, seal: Seal | null) {
+  const lines = new PassThrough();
+  const content = seal ? seal.seal(lines) : lines;
+  const written = Promise.resolve(content).then((stream) =>
+    pipeline(stream, createWriteStream(join(partial, FILE_LIST), { flags: 'wx', mode: 0o600 })),
+  );
+  // Told at the end, or by whoever writes next.
+  written.catch((error: Error) => lines.destroy(error));
   const hash = createHash('sha256');
   const paths = new Set<string>();
   let [bytes, listed] = [0, 0];
@@ -169,11 +182,11 @@ async function listOf(partial: string) {
       hash.update(line);
       listed += Buffer.byteLength(line);
       if ('stored' in entry) bytes += entry.stored.bytes;
-      if (!file.write(line)) await once(file, 'drain');
+      if (!lines.write(line)) await once(lines, 'drain');
     },
     end: async (): Promise<Manifest['files']> => {
-      file.end();
-      await finished(file);
+      lines.end();
+      await written;
       const list: Stored = { blob: FILE_LIST, bytes: listed, sha256: hash.digest('hex') };
       return { count: paths.size, bytes, list };
     },
@@ -181,12 +194,14 @@ async function listOf(partial: string) {
 }
 
 /** The manifest, once all that it vouches for is on the disk, and its hash last. */
-async function finish(partial: string, manifest: Manifest): Promise<void> {
+async function finish(partial: string, manifest: Manifest, seal: Seal | null): Promise<void> {
   await makeDurable(join(partial, FILE_LIST));
-  const text = `${JSON.stringify(manifest, null, 2)}\n`;
-  await writeFile(join(partial, MANIFEST), text, { mode: 0o600 });
+  const text = Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`);
+  const stored = seal ? await buffer(await seal.seal(Readable.from([text]))) : text;
+  await writeFile(join(partial, MANIFEST), stored, { mode: 0o600 });
   await makeDurable(join(partial, MANIFEST));
-  await writeFile(join(partial, MANIFEST_SUM), `${createHash('sha256').update(text).digest('hex')}\n`, { mode: 0o600 });
+  const sum = createHash('sha256').update(stored).digest('hex');
+  await writeFile(join(partial, MANIFEST_SUM), `${sum}\n`, { mode: 0o600 });
 }
 
 async function modelsOf(env: Env, { runs }: Snapshot): Promise<Manifest['models']> {

@@ -3,9 +3,12 @@ import { createReadStream } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import { UserError } from '../../platform/failure.ts';
-import { ifThere, sha256OfFile } from '../../platform/files.ts';
+import { errnoOf, ifThere } from '../../platform/files.ts';
+import { type Keys, Seal } from './sealing.ts';
 
 /** Of the layout of a backup: raised when an earlier version could not read it any more. */
 export const FORMAT = 1;
@@ -87,42 +90,78 @@ export function nameOfBackup(now: Date): string {
   return `backup-${now.toISOString().replace(/[-:.]/g, '')}`;
 }
 
-/** @throws UserError that says why a folder is no backup that this version can read */
-export async function readManifest(folder: string): Promise<Manifest> {
-  const [text, sum] = await Promise.all(
-    [MANIFEST, MANIFEST_SUM].map((name) => ifThere(readFile(join(folder, name), 'utf8'))),
-  );
-  if (text == null || sum == null)
-    throw new UserError(
-      `${folder} is no whole backup: it has no ${text == null ? MANIFEST : MANIFEST_SUM}. Name a folder backup-<time> that \`mtm backup\` has finished.`,
+/** A whole backup, and the key to it where it is encrypted. */
+export class BackupReader {
+  readonly folder: string;
+  readonly manifest: Manifest;
+  readonly #seal: Seal | null;
+
+  private constructor(folder: string, manifest: Manifest, seal: Seal | null) {
+    this.folder = folder;
+    this.manifest = manifest;
+    this.#seal = seal;
+  }
+
+  /** @throws UserError that says why a folder is no backup that this version, and these keys, can read */
+  static async open(folder: string, keys: Keys = { identities: [], passphrase: null }): Promise<BackupReader> {
+    const [stored, sum] = await Promise.all(
+      [MANIFEST, MANIFEST_SUM].map((name) => ifThere(readFile(join(folder, name)))),
     );
-  if (createHash('sha256').update(text).digest('hex') !== sum.trim())
-    throw new UserError(`${join(folder, MANIFEST)} is not what was written: its SHA-256 differs. Use another backup.`);
-  const parsed = ManifestSchema.safeParse(JSON.parse(text));
-  if (parsed.success) return parsed.data;
-  const { format, version } = z.looseObject({ format: z.unknown(), version: z.unknown() }).parse(JSON.parse(text));
-  throw new UserError(
-    `The backup ${folder} has the layout ${String(format)}, of version ${String(version)}, which this version cannot read. Restore it with version ${String(version)}.`,
-  );
+    if (stored == null || sum == null)
+      throw new UserError(
+        `${folder} is no whole backup: it has no ${stored == null ? MANIFEST : MANIFEST_SUM}. Name a folder backup-<time> that \`mtm backup\` has finished.`,
+      );
+    if (createHash('sha256').update(stored).digest('hex') !== sum.toString().trim())
+      throw new UserError(
+        `${join(folder, MANIFEST)} is not what was written: its SHA-256 differs. Use another backup.`,
+      );
+    const seal = await Seal.open(folder, keys);
+    const content = JSON.parse(await text(contentOf(join(folder, MANIFEST), seal))) as unknown;
+    const parsed = ManifestSchema.safeParse(content);
+    if (parsed.success) return new BackupReader(folder, parsed.data, seal);
+    const { format, version } = z.looseObject({ format: z.unknown(), version: z.unknown() }).parse(content);
+    throw new UserError(
+      `The backup ${folder} has the layout ${String(format)}, of version ${String(version)}, which this version cannot read. Restore it with version ${String(version)}.`,
+    );
+  }
+
+  /** Its files, read one after another. @throws Error for a line that is none */
+  async *files(): AsyncGenerator<BackedUpEntry> {
+    const input = Readable.from(contentOf(join(this.folder, FILE_LIST), this.#seal), { objectMode: false });
+    const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
+    for await (const line of lines) yield FileSchema.parse(JSON.parse(line));
+  }
+
+  /** The content that was backed up. */
+  read({ blob }: Stored): AsyncGenerator<Uint8Array> {
+    return contentOf(join(this.folder, blob), this.#seal);
+  }
+
+  /** @throws UserError that names the part where it is not what was written */
+  async verify(stored: Stored, what: string): Promise<void> {
+    const found = await this.#hashOf(stored);
+    if (found === stored.sha256) return;
+    const why = found === null ? 'is missing' : 'is not what was written';
+    throw new UserError(
+      `The backup is damaged: ${join(this.folder, stored.blob)}, which has ${what}, ${why}. Nothing was restored. Use another backup.`,
+    );
+  }
+
+  /** Null where there is no such file; empty where it does not decrypt. */
+  async #hashOf(stored: Stored): Promise<string | null> {
+    const hash = createHash('sha256');
+    try {
+      for await (const chunk of this.read(stored)) hash.update(chunk);
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return null;
+      // A disk with errors says nothing of what was written.
+      if (errnoOf(error) !== null || this.#seal === null) throw error;
+      return '';
+    }
+    return hash.digest('hex');
+  }
 }
 
-/** The files of a backup, read one after another. @throws Error for a line that is none */
-export async function* filesOf(folder: string): AsyncGenerator<BackedUpEntry> {
-  const lines = createInterface({
-    input: createReadStream(join(folder, FILE_LIST)),
-    crlfDelay: Number.POSITIVE_INFINITY,
-  });
-  for await (const line of lines) yield FileSchema.parse(JSON.parse(line));
-}
-
-/** @throws UserError that names the first part which is not what was written */
-export async function verifyStored(folder: string, { blob, bytes, sha256 }: Stored, what: string): Promise<void> {
-  const file = join(folder, blob);
-  const found = await ifThere(sha256OfFile(file));
-  if (found === sha256) return;
-  const why =
-    found === null ? 'is missing' : `is not what was written (its SHA-256 should be ${sha256}, of ${bytes} bytes)`;
-  throw new UserError(
-    `The backup is damaged: ${file}, which has ${what}, ${why}. Nothing was restored. Use another backup.`,
-  );
+async function* contentOf(path: string, seal: Seal | null): AsyncGenerator<Uint8Array> {
+  yield* seal ? await seal.unseal(path) : createReadStream(path, { highWaterMark: 1024 ** 2 });
 }

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { lstat, open, readdir, readFile, realpath, rename, rm, symlink, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { findModel } from '../../base-models/find-model.ts';
@@ -7,18 +6,11 @@ import { linkOrCopy, makeDurable, makeFolder, writeDurably } from '../../platfor
 import type { Env } from '../../platform/env.ts';
 import { UserError } from '../../platform/failure.ts';
 import { exists, ifThere, isWithin, NoRoomError, requireRoom, sha256OfFile } from '../../platform/files.ts';
-import {
-  type BackedUpEntry,
-  type BackedUpFile,
-  filesOf,
-  MANIFEST_SUM,
-  type Manifest,
-  readManifest,
-  verifyStored,
-} from './manifest.ts';
+import { type BackedUpEntry, type BackedUpFile, BackupReader, MANIFEST_SUM, type Manifest } from './manifest.ts';
 import { type Move, moved, movesOf, requirePlace } from './places.ts';
 import { requireKnownSchema, restoreDatabase, settleRows, stateOfDatabase } from './restore-database.ts';
 import { RESTORING } from './restoring.ts';
+import type { Keys } from './sealing.ts';
 
 /** Of a home, what somebody has made with a service. */
 const OF_A_SERVICE = ['runs', 'uploads', 'datasets', 'starts', 'mixtures', 'postgres', 'temporal.db'];
@@ -27,6 +19,7 @@ export interface RestoreOptions {
   env: Env;
   /** The folder of a backup. */
   folder: string;
+  keys: Keys;
   /** OLD=NEW, of output roots. */
   outputRoots: string[];
   /** Gives the database that is filled, which is started where it is the embedded one. */
@@ -51,15 +44,16 @@ export interface Restored {
  */
 export async function restoreBackup(options: RestoreOptions): Promise<Restored> {
   const { env, folder, onProgress } = options;
-  const manifest = await readManifest(folder);
+  const backup = await BackupReader.open(folder, options.keys);
+  const { manifest } = backup;
   requireKnownSchema(manifest);
   const moves = movesOf(manifest, env, options.outputRoots);
   const mark = JSON.stringify({ backup: await readFile(join(folder, MANIFEST_SUM), 'utf8'), moves });
   const isResumed = await requireNothingElse(env, mark);
   onProgress('Verifying the backup…');
-  await verify(folder, manifest);
-  await requirePlaces(folder, env, moves, isResumed);
-  await requireRoomFor(folder, moves);
+  await verify(backup);
+  await requirePlaces(backup, env, moves, isResumed);
+  await requireRoomFor(backup, moves);
   await makeFolder(env.home);
   if (!env.databaseUrl && !isResumed) await writeDurably(join(env.home, RESTORING), mark);
   const database = await options.openDatabase();
@@ -71,9 +65,9 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
       );
     await writeDurably(join(env.home, RESTORING), mark);
     onProgress('Restoring files…');
-    await restoreFiles(folder, env, moves);
+    await restoreFiles(backup, env, moves);
     onProgress('Restoring the database…');
-    if (state === 'empty') await restoreDatabase({ databaseUrl: database.url, folder, manifest, moves });
+    if (state === 'empty') await restoreDatabase({ databaseUrl: database.url, backup, moves });
     await settleRows(database.url, manifest.host_name, env.hostName);
   } finally {
     await database.close();
@@ -112,19 +106,20 @@ async function requireNothingElse({ home }: Env, mark: string): Promise<boolean>
 }
 
 /** All of it, before anything is written. */
-async function verify(folder: string, manifest: Manifest): Promise<void> {
-  await verifyStored(folder, manifest.files.list, 'the list of files');
-  for (const { name, stored } of manifest.tables) await verifyStored(folder, stored, `the table ${name}`);
+async function verify(backup: BackupReader): Promise<void> {
+  const { files, tables } = backup.manifest;
+  await backup.verify(files.list, 'the list of files');
+  for (const { name, stored } of tables) await backup.verify(stored, `the table ${name}`);
   const verified = new Set<string>();
-  for await (const entry of filesOf(folder)) {
+  for await (const entry of backup.files()) {
     if (!('stored' in entry) || verified.has(entry.stored.blob)) continue;
     verified.add(entry.stored.blob);
-    await verifyStored(folder, entry.stored, entry.path);
+    await backup.verify(entry.stored, entry.path);
   }
 }
 
-async function requirePlaces(folder: string, env: Env, moves: Move[], isResumed: boolean): Promise<void> {
-  for await (const entry of filesOf(folder)) {
+async function requirePlaces(backup: BackupReader, env: Env, moves: Move[], isResumed: boolean): Promise<void> {
+  for await (const entry of backup.files()) {
     const place = moved(entry.path, moves);
     requirePlace(entry.path, place, env);
     if (!isResumed && (await ifThere(lstat(place))))
@@ -135,10 +130,10 @@ async function requirePlaces(folder: string, env: Env, moves: Move[], isResumed:
 }
 
 /** By the disks that the folders are on; files that share their content are counted once. */
-async function requireRoomFor(folder: string, moves: Move[]): Promise<void> {
+async function requireRoomFor(backup: BackupReader, moves: Move[]): Promise<void> {
   const byRoot = new Map<string, number>();
   const counted = new Set<string>();
-  for await (const entry of filesOf(folder)) {
+  for await (const entry of backup.files()) {
     if (!('stored' in entry) || counted.has(entry.identity)) continue;
     const place = moved(entry.path, moves);
     if (await exists(place)) continue;
@@ -155,13 +150,13 @@ async function requireRoomFor(folder: string, moves: Move[]): Promise<void> {
     });
 }
 
-async function restoreFiles(folder: string, env: Env, moves: Move[]): Promise<void> {
+async function restoreFiles(backup: BackupReader, env: Env, moves: Move[]): Promise<void> {
   const roots = await Promise.all(
     [env.home, ...env.outputRoots].map(async (root) => [root, await realRoot(root)] as const),
   );
   const folders = new Set<string>();
   const first = new Map<string, string>();
-  for await (const entry of filesOf(folder)) {
+  for await (const entry of backup.files()) {
     const place = moved(entry.path, moves);
     const parent = dirname(place);
     if (!folders.has(parent)) {
@@ -169,13 +164,13 @@ async function restoreFiles(folder: string, env: Env, moves: Move[]): Promise<vo
       await requireNoLink(parent, roots);
       folders.add(parent);
     }
-    await restoreEntry(folder, entry, place, first);
+    await restoreEntry(backup, entry, place, first);
   }
   for (const made of folders) await makeDurable(made);
 }
 
 async function restoreEntry(
-  folder: string,
+  backup: BackupReader,
   entry: BackedUpEntry,
   place: string,
   first: Map<string, string>,
@@ -192,17 +187,21 @@ async function restoreEntry(
   if (there) await rm(place);
   // The same file had several names: it is one on this disk, too.
   if (other !== undefined) await linkOrCopy(other, place);
-  else await copyVerified(folder, entry, place);
+  else await copyVerified(backup, entry, place);
 }
 
 /** Under another name until it is whole. */
-async function copyVerified(folder: string, { stored, mode, mtime_ms }: BackedUpFile, place: string): Promise<void> {
+async function copyVerified(
+  backup: BackupReader,
+  { stored, mode, mtime_ms }: BackedUpFile,
+  place: string,
+): Promise<void> {
   const draft = join(dirname(place), `.${basename(place).slice(0, 200)}.restoring`);
   await rm(draft, { force: true });
   const hash = createHash('sha256');
   const file = await open(draft, 'wx', mode & 0o777);
   try {
-    for await (const chunk of createReadStream(join(folder, stored.blob), { highWaterMark: 1024 ** 2 })) {
+    for await (const chunk of backup.read(stored)) {
       hash.update(chunk);
       await file.writeFile(chunk);
     }
@@ -212,7 +211,7 @@ async function copyVerified(folder: string, { stored, mode, mtime_ms }: BackedUp
   }
   if (hash.digest('hex') !== stored.sha256) {
     await rm(draft);
-    throw new UserError(`${join(folder, stored.blob)} changed after it was verified. Use another backup.`);
+    throw new UserError(`${join(backup.folder, stored.blob)} changed after it was verified. Use another backup.`);
   }
   await utimes(draft, mtime_ms / 1000, mtime_ms / 1000);
   await rename(draft, place);

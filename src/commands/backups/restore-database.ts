@@ -1,13 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { MIGRATION_NAMES, migrate } from '../../models/migrate.ts';
 import { UserError } from '../../platform/failure.ts';
-import type { Manifest } from './manifest.ts';
+import type { BackupReader, Manifest } from './manifest.ts';
 import type { Move } from './places.ts';
 import { listOf, tablesOf } from './snapshot.ts';
 
@@ -47,15 +45,14 @@ export async function stateOfDatabase(
  */
 export async function restoreDatabase({
   databaseUrl,
-  folder,
-  manifest,
+  backup,
   moves,
 }: {
   databaseUrl: string;
-  folder: string;
-  manifest: Manifest;
+  backup: BackupReader;
   moves: Move[];
 }): Promise<void> {
+  const { manifest } = backup;
   await migrate(databaseUrl, manifest.schema.at(-1));
   await connected(databaseUrl, async (client) => {
     await client.query('SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0');
@@ -80,7 +77,7 @@ export async function restoreDatabase({
     await client.query(`DELETE FROM ${MADE_WITH_ONE_ROW}`);
     for (const { name, columns, rows, stored } of manifest.tables) {
       const copy = client.query(copyFrom(`COPY ${pg.escapeIdentifier(name)} (${listOf(columns)}) FROM STDIN`));
-      await pipeline(createReadStream(join(folder, stored.blob)), createGunzip(), copy);
+      await pipeline(backup.read(stored), createGunzip(), copy);
       if (Number(copy.rowCount) !== rows)
         throw new UserError(
           `The backup has ${rows} rows of ${name}, and ${copy.rowCount} came back. Nothing was restored.`,

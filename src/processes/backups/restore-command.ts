@@ -4,19 +4,31 @@ import { restoreBackup } from '../../commands/backups/restore-backup.ts';
 import { makeFolder } from '../../platform/durable-files.ts';
 import { lockHome } from '../start/home-lock.ts';
 import { embedded } from './database-of-home.ts';
+import { identitiesOf, passphraseIn } from './key-files.ts';
+
+export interface RestoreOptions {
+  outputRoot?: string[];
+  identity?: string;
+  passphraseFile?: string;
+}
 
 /** `mtm restore DIR` */
 export async function restore(
   { env, print, say }: Session,
   folder: string,
-  { outputRoot = [] }: { outputRoot?: string[] },
+  { outputRoot = [], identity, passphraseFile }: RestoreOptions,
 ): Promise<void> {
+  const keys = {
+    identities: identity === undefined ? [] : await identitiesOf(identity),
+    passphrase: passphraseFile === undefined ? null : await passphraseIn(passphraseFile),
+  };
   await makeFolder(env.home);
   const lock = await lockHome(env.home, 0);
   try {
     const restored = await restoreBackup({
       env,
       folder: resolve(folder),
+      keys,
       outputRoots: outputRoot,
       openDatabase: async () =>
         env.databaseUrl

@@ -3,10 +3,11 @@ import { createHash } from 'node:crypto';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import pg from 'pg';
-import { backupsIn, filesOf, MANIFEST, MANIFEST_SUM } from '../../../src/commands/backups/manifest.ts';
+import { BackupReader, backupsIn, MANIFEST, MANIFEST_SUM } from '../../../src/commands/backups/manifest.ts';
 import { MIGRATION_NAMES, migrate } from '../../../src/models/migrate.ts';
-import { startPostgres } from '../../../src/platform/postgres/postgres.ts';
+import { type LocalPostgres, startPostgres } from '../../../src/platform/postgres/postgres.ts';
 import { commandLineOf } from '../../support/command-line.ts';
 
 /** What a path says of another place, in the text and in the JSON of rows. */
@@ -18,10 +19,13 @@ describe('backups of a service that is stopped', function () {
   let home: string;
   let backups: string;
   let made: Record<string, unknown>;
+  /** Of the home, once the backup of the stopped service is made. */
+  let server: LocalPostgres;
+  let source: pg.Client;
   const dir = () => String(made.folder);
   const mtm = (mtmHome: string, variables = {}) =>
     commandLineOf(folder, { MTM_HOME: mtmHome, MTM_MODEL_ROOTS: '', ...variables });
-  const backup = (...options: string[]) => mtm(home).json('backup', backups, ...options);
+  const backup = (...options: string[]) => mtm(home, { DATABASE_URL: server.url }).json('backup', backups, ...options);
 
   /** Does something with the embedded database of a home. */
   const inDatabase = async <T>(mtmHome: string, work: (client: pg.Client, url: string) => Promise<T>): Promise<T> => {
@@ -34,6 +38,14 @@ describe('backups of a service that is stopped', function () {
       await client.end();
       await server.stop();
     }
+  };
+
+  /** A database with nothing in it, on the server that the source has. */
+  const emptyDatabase = async (name: string) => {
+    await source.query(`CREATE DATABASE ${name}`);
+    const url = new URL(server.url);
+    url.pathname = `/${name}`;
+    return { DATABASE_URL: url.href };
   };
 
   /** The tables as text, in an order of their own. */
@@ -59,9 +71,9 @@ describe('backups of a service that is stopped', function () {
       await writeFile(join(copy, MANIFEST), edited);
       await writeFile(join(copy, MANIFEST_SUM), createHash('sha256').update(edited).digest('hex'));
     });
-  const refused = async (from: string, says: RegExp, variables = {}) => {
+  const refused = async (from: string, says: RegExp, variables = {}, ...options: string[]) => {
     const target = await mkdtemp(join(folder, 'refused-'));
-    const { exitCode, stderr } = await mtm(target, variables).mtm('restore', from);
+    const { exitCode, stderr } = await mtm(target, variables).mtm('restore', from, ...options);
     assert.equal(exitCode, 1);
     assert.match(stderr, says);
     // Nothing was written but the lock that kept others away.
@@ -104,20 +116,25 @@ describe('backups of a service that is stopped', function () {
       await client.query('UPDATE jobs SET latest_run_id = id');
       await client.query(`SELECT setval(pg_get_serial_sequence('jobs', 'id'), 41)`);
     });
-    made = await backup();
+    made = await mtm(home).json('backup', backups);
+    server = await startPostgres({ home, port: 0 });
+    source = new pg.Client({ connectionString: server.url });
+    await source.connect();
   });
-  after(() => rm(folder, { recursive: true, force: true }));
+  after(async () => {
+    await source?.end();
+    await server?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
 
   it('comes back in another home as it was, with paths of that home, and is brought to the schema of this version', async () => {
     // Leave moveAll out and paths are the old ones; setval, and the next job has the id 1; putBack, and references are gone.
     const target = join(folder, 'target');
     const { exitCode, stderr } = await mtm(target).mtm('restore', dir());
     assert.equal(exitCode, 0, stderr);
-    const before = await inDatabase(home, async (client, url) => {
-      await migrate(url);
-      await client.query(`UPDATE runs SET tidied_at = now() WHERE status = 'completed'`);
-      return await dump(client);
-    });
+    await migrate(server.url);
+    await source.query(`UPDATE runs SET tidied_at = now() WHERE status = 'completed'`);
+    const before = await dump(source);
     const withoutTimes = (text: string) => text.replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[.\d]*\+\d\d/g, 'TIME');
     await inDatabase(target, async (client) => {
       assert.equal(withoutTimes(await dump(client)), withoutTimes(before).replaceAll(`${home}/`, `${target}/`));
@@ -148,7 +165,7 @@ describe('backups of a service that is stopped', function () {
   it('is refused as a whole where it is damaged, of a later version, or leads elsewhere', async () => {
     // Leave verify out of restoreBackup and what was changed is restored.
     let blob = '';
-    for await (const entry of filesOf(dir()))
+    for await (const entry of (await BackupReader.open(dir())).files())
       if (entry.path.endsWith('rows.csv') && 'stored' in entry) blob = entry.stored.blob;
     await refused(
       await changed('tampered', (copy) => writeFile(join(copy, blob), 'a,c\n')),
@@ -179,20 +196,72 @@ describe('backups of a service that is stopped', function () {
   it('puts models where an output root is now', async () => {
     const target = join(folder, 'moved');
     const [one, two] = [join(folder, 'one'), join(folder, 'two')];
-    const cli = mtm(target, { MTM_OUTPUT_ROOTS: `${one}:${two}` });
+    const database = await emptyDatabase('moved');
+    const cli = mtm(target, { MTM_OUTPUT_ROOTS: `${one}:${two}`, ...database });
     const wrong = await cli.mtm('restore', dir(), '--output-root', `/never=${two}`);
     assert.match(wrong.stderr, /names \/never, which is no output root of the backup/);
     await cli.json('restore', dir(), '--output-root', `${join(home, 'outputs')}=${two}`);
     assert.equal(await readFile(join(two, 'model', 'manifest.json'), 'utf8'), '{}');
-    const { rows } = await inDatabase(target, (client) => client.query('SELECT output_path FROM runs WHERE id = 1'));
+    const client = new pg.Client({ connectionString: database.DATABASE_URL });
+    await client.connect();
+    const { rows } = await client.query('SELECT output_path FROM runs WHERE id = 1');
+    await client.end();
     assert.equal(rows[0].output_path, join(two, 'model'));
+  });
+
+  it('tells nothing but sizes where it is encrypted, and comes back with the key of a reader', async () => {
+    // Let #place name encrypted files by their hash and a name tells what is in them; leave seal out of #write, and the rows are readable.
+    const identity = await generateX25519Identity();
+    const [keyFile, passphraseFile, wrongFile] = [
+      join(folder, 'key'),
+      join(folder, 'passphrase'),
+      join(folder, 'wrong'),
+    ];
+    await writeFile(keyFile, `# created: today\n${identity}\n`);
+    await writeFile(passphraseFile, 'four random words here\n');
+    await writeFile(wrongFile, `${await generateX25519Identity()}\n`);
+    const nobody = await mtm(home, { DATABASE_URL: server.url }).mtm('backup', backups, '--encrypt-to', 'age1nobody');
+    assert.match(nobody.stderr, /--encrypt-to is "age1nobody", which is no recipient of age/);
+    const directory = join(folder, 'sealed');
+    const sealed = await mtm(home, { DATABASE_URL: server.url }).json(
+      'backup',
+      directory,
+      '--encrypt-to',
+      await identityToRecipient(identity),
+      '--passphrase-file',
+      passphraseFile,
+    );
+    const at = String(sealed.folder);
+    const plain = [home, 'org/model', 'PAR1', 'training_config'];
+    for (const entry of await readdir(at, { recursive: true, withFileTypes: true })) {
+      assert.ok(!/[0-9a-f]{64}|rows|jobs/.test(entry.name), entry.name);
+      if (!entry.isFile()) continue;
+      const content = await readFile(join(entry.parentPath, entry.name));
+      for (const text of plain) assert.ok(!content.includes(text), `${entry.name} has ${text}`);
+    }
+    await refused(at, /is encrypted: give --identity FILE or --passphrase-file FILE\./);
+    await refused(at, /What was given does not open the backup/, {}, '--identity', wrongFile);
+    await refused(dir(), /is not encrypted: leave --identity/, {}, '--identity', keyFile);
+    const target = join(folder, 'unsealed');
+    await mtm(target, await emptyDatabase('unsealed')).json('restore', at, '--identity', keyFile);
+    assert.equal(await readFile(join(target, 'datasets/rows.parquet'), 'utf8'), 'PAR1');
+    const byPassphrase = await BackupReader.open(at, { identities: [], passphrase: 'four random words here' });
+    assert.equal(byPassphrase.manifest.home, home);
+    const torn = join(folder, 'torn');
+    await cp(at, torn, { recursive: true });
+    const [first = ''] = await readdir(join(torn, 'files'));
+    const [name = ''] = await readdir(join(torn, 'files', first));
+    const content = await readFile(join(torn, 'files', first, name));
+    content.writeUInt8(content.readUInt8(content.length - 1) ^ 1, content.length - 1);
+    await writeFile(join(torn, 'files', first, name), content);
+    await refused(torn, /The backup is damaged: .* is not what was written/, {}, '--identity', keyFile);
   });
 
   it('copies what has changed, keeps as many as are wanted, and fails for what is missing', async () => {
     // Take #takeOver out of FileStore and all is copied again.
     const contents = async (which: string) => {
       const inodes = new Map<string, number>();
-      for await (const entry of filesOf(which))
+      for await (const entry of (await BackupReader.open(which)).files())
         if ('stored' in entry) inodes.set(entry.path, (await stat(join(which, entry.stored.blob))).ino);
       return inodes;
     };
@@ -204,7 +273,7 @@ describe('backups of a service that is stopped', function () {
     assert.equal(next.files, made.files);
 
     await rm(join(home, 'datasets/rows.parquet'));
-    const { exitCode, stderr } = await mtm(home).mtm('backup', backups);
+    const { exitCode, stderr } = await mtm(home, { DATABASE_URL: server.url }).mtm('backup', backups);
     // Let #gone take everything for deleted and the backup is made.
     assert.equal(exitCode, 1);
     assert.match(
