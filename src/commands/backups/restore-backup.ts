@@ -67,7 +67,13 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
     onProgress('Restoring files…');
     await restoreFiles(backup, env, moves);
     onProgress('Restoring the database…');
-    if (state === 'empty') await restoreDatabase({ databaseUrl: database.url, backup, moves });
+    if (state === 'empty')
+      await restoreDatabase({
+        databaseUrl: database.url,
+        backup,
+        moves,
+        idsAreUsed: env.temporalAddress !== undefined,
+      });
     await settleRows(database.url, manifest.host_name, env.hostName);
   } finally {
     await database.close();

@@ -9,6 +9,9 @@ import type { BackupReader, Manifest } from './manifest.ts';
 import type { Move } from './places.ts';
 import { listOf, tablesOf } from './snapshot.ts';
 
+/** So many ids at most were given out after a backup: what is on a disk tells how many (src/runs/ids-on-disk.ts), and that disk is not here. */
+const IDS_AFTER = 10_000n;
+
 /** Of a database that was just made: the settings have their one row from the beginning. */
 const MADE_WITH_ONE_ROW = 'training_config';
 
@@ -47,10 +50,13 @@ export async function restoreDatabase({
   databaseUrl,
   backup,
   moves,
+  idsAreUsed,
 }: {
   databaseUrl: string;
   backup: BackupReader;
   moves: Move[];
+  /** A Temporal knows workflows of what was made after the backup: their ids must not be given out again. */
+  idsAreUsed: boolean;
 }): Promise<void> {
   const { manifest } = backup;
   await migrate(databaseUrl, manifest.schema.at(-1));
@@ -84,12 +90,14 @@ export async function restoreDatabase({
         );
     }
     await moveAll(client, moves);
-    for (const { name, last_value, is_called } of manifest.sequences)
+    for (const { name, last_value, is_called } of manifest.sequences) {
+      const last = BigInt(last_value) + (idsAreUsed ? IDS_AFTER : 0n);
       await client.query('SELECT setval($1::regclass, $2::bigint, $3)', [
         pg.escapeIdentifier(name),
-        last_value,
+        String(last),
         is_called,
       ]);
+    }
     for (const name of there) await client.query(`ALTER TABLE ${pg.escapeIdentifier(name)} ENABLE TRIGGER USER`);
     await putBack();
     await client.query('COMMIT');

@@ -197,7 +197,9 @@ describe('backups of a service that is stopped', function () {
     const target = join(folder, 'moved');
     const [one, two] = [join(folder, 'one'), join(folder, 'two')];
     const database = await emptyDatabase('moved');
-    const cli = mtm(target, { MTM_OUTPUT_ROOTS: `${one}:${two}`, ...database });
+    // With a Temporal that may know what was made after the backup.
+    const temporal = { TEMPORAL_ADDRESS: '127.0.0.1:1' };
+    const cli = mtm(target, { MTM_OUTPUT_ROOTS: `${one}:${two}`, ...database, ...temporal });
     const wrong = await cli.mtm('restore', dir(), '--output-root', `/never=${two}`);
     assert.match(wrong.stderr, /names \/never, which is no output root of the backup/);
     await cli.json('restore', dir(), '--output-root', `${join(home, 'outputs')}=${two}`);
@@ -205,7 +207,9 @@ describe('backups of a service that is stopped', function () {
     const client = new pg.Client({ connectionString: database.DATABASE_URL });
     await client.connect();
     const { rows } = await client.query('SELECT output_path FROM runs WHERE id = 1');
+    const next = await client.query(`SELECT nextval(pg_get_serial_sequence('jobs', 'id')) AS id`);
     await client.end();
+    assert.equal(Number(next.rows[0].id), 10_042);
     assert.equal(rows[0].output_path, join(two, 'model'));
   });
 
