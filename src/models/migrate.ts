@@ -69,7 +69,7 @@ const MIGRATIONS = [
 export const MIGRATION_NAMES = MIGRATIONS.map(({ name }) => name);
 
 /** Any constant will do, as long as no other program uses it on this database. */
-const ADVISORY_LOCK_ID = 7_104_220_519;
+export const MIGRATION_LOCK = 7_104_220_519;
 
 /**
  * Brings the database's schema up to date. Several processes may call it at once: an advisory lock lets one at a time
@@ -82,7 +82,7 @@ export async function migrate(databaseUrl: string, to?: string): Promise<string[
   // One connection: the session that holds the advisory lock must be the one that migrates.
   const sequelize = new Sequelize(databaseUrl, { logging: false, pool: { max: 1, idle: 60_000 } });
   try {
-    await sequelize.query(`SELECT pg_advisory_lock(${ADVISORY_LOCK_ID})`);
+    await sequelize.query(`SELECT pg_advisory_lock(${MIGRATION_LOCK})`);
     await sequelize.query(
       'CREATE TABLE IF NOT EXISTS migrations (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())',
     );

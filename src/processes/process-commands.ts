@@ -1,7 +1,10 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CommandFailure } from '../cli/exit-codes.ts';
 import { action, type Session } from '../cli/session.ts';
+import { wholeNumber } from '../cli/whole-number.ts';
 import type { Env } from '../platform/env.ts';
+import type { BackupOptions } from './backups/backup-command.ts';
+import type { RestoreOptions } from './backups/restore-command.ts';
 
 /** The commands that bring the service up and down. */
 export function addServiceCommands(program: Command): void {
@@ -43,6 +46,7 @@ export function addMachineCommands(program: Command): void {
     .helpGroup('Service')
     .description('what is there, what is missing, and the remedy')
     .action(action(async ({ env, isJson }) => (await import('./doctor.ts')).main(env, isJson)));
+  addBackupCommands(program);
   const model = commandOf(program, 'model');
   model
     .command('list')
@@ -56,6 +60,43 @@ export function addMachineCommands(program: Command): void {
     .command('import <name>')
     .description('make a base model from one that Ollama has pulled, such as llama3.2:3b')
     .action(action(async (session, name: string) => (await import('./model-command.ts')).importOllama(session, name)));
+}
+
+/** What is left when a machine is not, and how it comes back. */
+function addBackupCommands(program: Command): void {
+  // The same summary: the overview has one line for both.
+  const summary = 'all that the service keeps, and back';
+  program
+    .command('backup <dir>')
+    .helpGroup('Service')
+    .summary(summary)
+    .description(
+      'Make a backup in a folder of DIR, of the service of this MTM_HOME or DATABASE_URL, whether it runs or not. What an earlier backup there has is not copied again.',
+    )
+    .option('--keep <n>', 'remove older backups, so that this many are left', atLeastOne)
+    .option('--allow-missing', 'leave out, and say, what the database names and is not there')
+    .option('--encrypt-to <recipient>', 'encrypt it for who has the key of age1…; may be given again', gathered)
+    .option('--passphrase-file <file>', 'encrypt it with the passphrase in the first line of a file')
+    .action(
+      action(async (session, dir: string, options: BackupOptions) =>
+        (await import('./backups/backup-command.ts')).backup(session, dir, options),
+      ),
+    );
+  program
+    .command('restore <backup>')
+    .helpGroup('Service')
+    .summary(summary)
+    .description(
+      'Put a backup (a folder backup-<time>) into an empty MTM_HOME and an empty database. Then `mtm up` brings every run to its end. Stop the service that it was made of first.',
+    )
+    .option('--output-root <old=new>', 'where models of an output root go; may be given again', gathered)
+    .option('--identity <file>', 'the key of an encrypted one, as age-keygen writes it')
+    .option('--passphrase-file <file>', 'the passphrase of an encrypted one, in the first line of a file')
+    .action(
+      action(async (session, backup: string, options: RestoreOptions) =>
+        (await import('./backups/restore-command.ts')).restore(session, backup, options),
+      ),
+    );
 }
 
 /** The parts of the service, which are started by it, by containers or by scripts, and not shown in the overview. */
@@ -109,6 +150,16 @@ function addTrainingWorker(program: Command): void {
     if (id === undefined) worker.help({ error: true });
     else await (await import('./training-worker.ts')).main(await settings(), id);
   });
+}
+
+function gathered(text: string, before: string[] = []): string[] {
+  return [...before, text];
+}
+
+function atLeastOne(text: string): number {
+  const count = wholeNumber(text);
+  if (count === 0) throw new InvalidArgumentError('Keep 1 at least: the one that is made.');
+  return count;
 }
 
 function commandOf(program: Command, name: string): Command {

@@ -1,19 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ifThere } from '../files.ts';
 import { DATABASE, USER } from './postgres.ts';
 
-/** In PostgreSQL's postmaster.pid: pid, directory, start, and then the port. */
-const PORT_LINE = 3;
-
-/**
- * Where the embedded PostgreSQL of a service that runs with this home answers.
- * @throws Error of the file system where none was started, or for somebody who may not read its password
- */
-export async function runningPostgresUrl(home: string): Promise<string> {
+/** The address of the embedded PostgreSQL that a running service of this home has started, as its own files tell; null where there is none. */
+export async function runningPostgresUrl(home: string): Promise<string | null> {
   const base = join(home, 'postgres');
-  const [password, pidFile] = await Promise.all([
-    readFile(join(base, 'password'), 'utf8'),
-    readFile(join(base, 'data', 'postmaster.pid'), 'utf8'),
-  ]);
-  return `postgres://${USER}:${password.trim()}@127.0.0.1:${pidFile.split('\n')[PORT_LINE]}/${DATABASE}`;
+  const [note, password] = await Promise.all(
+    [join(base, 'data', 'postmaster.pid'), join(base, 'password')].map((path) => ifThere(readFile(path, 'utf8'))),
+  );
+  // Its fourth line is the port (PostgreSQL, "postmaster.pid").
+  const port = Number(note?.split('\n')[3]);
+  if (!Number.isInteger(port) || port <= 0 || password == null) return null;
+  return `postgres://${USER}:${password.trim()}@127.0.0.1:${port}/${DATABASE}`;
 }

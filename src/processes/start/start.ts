@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { requireSafeAddress } from '../../api/http/safe-address.ts';
+import { requireRestored } from '../../commands/backups/restoring.ts';
 import { countLiveKeys } from '../../models/keys/count-keys.ts';
 import { migrate } from '../../models/migrate.ts';
 import type { Env } from '../../platform/env.ts';
@@ -68,6 +69,7 @@ export async function startService(env: Env, onProgress: (line: string) => void)
   });
   const mayRun = async () => !stopping && (await lock.isHeld());
   try {
+    await requireRestored(env.home);
     const killedBefore = (await Promise.all([endPostgresLeftover(env.home), endTemporalLeftover(env.home)])).includes(
       true,
     );
