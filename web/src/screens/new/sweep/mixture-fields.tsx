@@ -4,7 +4,8 @@ import { TRAITS } from '../../../parts/plan/traits.ts';
 import { shown } from '../../../parts/user-text.tsx';
 import type { TraitDraft } from '../draft.ts';
 import type { SweepDraft } from './draft.ts';
-import { type MixtureDraft, newMixture, whatIsLeft } from './mixtures.ts';
+import { type MixtureDraft, newMixture } from './mixtures.ts';
+import { percentagesOf } from './percentages.ts';
 
 interface MixtureFieldsProps extends Pick<SweepDraft, 'traits' | 'mixtures'> {
   onChange: (mixtures: MixtureDraft[]) => void;
@@ -70,7 +71,8 @@ function Mixture({ mixture, number, traits, names, onChange, onRemove, at }: Mix
           autoComplete="off"
         />
         {traits.map(({ type, shares }) => {
-          const left = whatIsLeft(shares, percentages);
+          const keys = shares.map(({ key }) => key);
+          const left = (key: string) => percentagesOf(keys, { ...percentages, [key]: '' })[keys.indexOf(key)];
           return (
             <Stack key={type} gap="xs">
               {traits.length > 1 && (
@@ -89,7 +91,7 @@ function Mixture({ mixture, number, traits, names, onChange, onRemove, at }: Mix
                   <TextInput
                     key={key}
                     label={`Percent of ${nameOf(datasetId, nth, names)}, ${label}`}
-                    placeholder={String(left.get(key) ?? '')}
+                    placeholder={String(left(key))}
                     inputMode="decimal"
                     value={percentages[key] ?? ''}
                     onChange={(event) =>
