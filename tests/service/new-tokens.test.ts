@@ -30,7 +30,7 @@ describe('a training with tokens that its base model lacks', function () {
 
   const specOf = async (job: number) => {
     const { body } = await service.call('GET', `/jobs/${job}/runs`);
-    return (body as unknown as { items: { hyperparameters: Body }[] }).items[0]?.hyperparameters;
+    return (body as unknown as { items: { spec: { hyperparameters: Body } }[] }).items[0]?.spec.hyperparameters;
   };
 
   it('says them, is planned and shown with them, and is begun from with them', async () => {
