@@ -30,7 +30,7 @@ describe('a training with tokens that its base model lacks', function () {
 
   const specOf = async (job: number) => {
     const { body } = await service.call('GET', `/jobs/${job}/runs`);
-    return (body as unknown as { items: { hyperparameters: Body }[] }).items[0]?.hyperparameters;
+    return (body as unknown as { items: { spec: { hyperparameters: Body } }[] }).items[0]?.spec.hyperparameters;
   };
 
   it('says them, is planned and shown with them, and is begun from with them', async () => {
@@ -74,12 +74,12 @@ describe('a training with tokens that its base model lacks', function () {
     const said = (await answered.json()) as { choices: { message: { content: string } }[] };
     assert.match(JSON.stringify(said), /<think>/);
     const { body: kept } = await service.call('GET', `/jobs/${parent.id}/checkpoints`);
-    const [checkpoint] = kept.items as { step: number }[];
+    const checkpoint = (kept.items as { step: number; state: string }[]).find(({ state }) => state === 'complete');
     const early = await fetch(`${service.apiUrl}/v1/chat/completions`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({
-        model: `job-${parent.id}@${checkpoint?.step}`,
+        model: `job-${parent.id}:ckpt-step-${checkpoint?.step}`,
         messages: [{ role: 'user', content: 'a' }],
       }),
     });
