@@ -86,6 +86,9 @@ describe('the queue', function () {
     assert.deepEqual(await jobs(), [c, a, b]);
     assert.equal((await change(b, { priority: 'high' })).body.queue_place, 1);
     assert.equal((await change(b, { not_before: '2999-01-01T00:00:00Z' })).body.queue_place, null);
+    // Give PostgreSQL the time as it was asked for, and it is answered 500.
+    const far = await change(b, { not_before: '2999-01-01T23:00:00.123456789+23:00' });
+    assert.deepEqual([far.status, far.body.not_before], [200, '2999-01-01T00:00:00.123Z']);
     assert.equal((await change(b, { not_before: null, priority: 'normal' })).body.queue_place, 3);
     await Run.update({ status: 'running', phase: 'training', lease_epoch: 1 }, { where: { job_id: a } });
     const begun = await change(a, { priority: 'high' });
