@@ -7,6 +7,7 @@ import { columns } from '../terminal/table.ts';
 import { requireLatest } from './actions.ts';
 import { progressText } from './progress-text.ts';
 import { type RunName, textOf } from './run-name.ts';
+import { NONE } from './when-options.ts';
 
 /** `mtm run queue`: the runs that wait to be trained, in their order. */
 export async function showQueue({ client, print }: Session): Promise<void> {
@@ -29,12 +30,12 @@ function rowOf({ owner, number, queue_place, priority, expected_start_at, waits_
   ];
 }
 
-/** When a run is to begin, as options say it. `notBefore`, `after`: null takes away what was said before. */
+/** When a run is to begin, as options say it. */
 export interface WhenOptions {
   priority?: QueueChange['priority'];
   front?: true;
-  notBefore?: string | null;
-  after?: QueueChange['after'];
+  notBefore?: string;
+  after?: NonNullable<QueueChange['after']> | typeof NONE;
 }
 
 /** `mtm run when ID`. */
@@ -42,10 +43,11 @@ export async function changeWhen(session: Session, name: RunName, options: WhenO
   if (Object.keys(options).length === 0)
     throw new CommandFailure('Say what is to change: --priority, --front, --not-before or --after.', EXIT.usage);
   await requireLatest(session, name);
-  const { notBefore: not_before, ...others } = options;
+  const { notBefore, after, ...others } = options;
   const owner = await changeQueue(session.client, name, {
     ...others,
-    ...(not_before === undefined ? {} : { not_before }),
+    ...(notBefore === undefined ? {} : { not_before: notBefore === NONE ? null : notBefore }),
+    ...(after === undefined ? {} : { after: after === NONE ? null : after }),
   });
   session.print(owner, () => `${textOf(name)}: ${owner.waits_because ?? owner.status}`);
 }

@@ -2,6 +2,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { QueueChange } from '../api/types.ts';
 import { runNameIn } from './run-name.ts';
 
+/** Takes away what was said before. Commander takes null for an empty text. */
+export const NONE = 'none';
 const PRIORITIES = ['high', 'normal', 'low'];
 const TIME = 'a time with its zone: 2030-01-31T22:00:00+01:00';
 
@@ -21,12 +23,13 @@ export function addAfter(command: Command): Command {
 
 /** The same of a run that is there already, for which it can be taken back. */
 export function addChanges(command: Command): Command {
-  const none = (read: (text: string) => unknown) => (text: string) => (text === 'none' ? null : read(text));
   return command
     .addOption(new Option('--priority <priority>', 'before all that wait with a lower one').choices(PRIORITIES))
     .option('--front', 'before all others of its priority')
-    .option('--not-before <time>', `not earlier, or none; ${TIME}`, none(String))
-    .option('--after <id>', 'once the latest run of this is completed, or none: job-1, project-2', none(afterIn));
+    .option('--not-before <time>', `not earlier, or none; ${TIME}`)
+    .option('--after <id>', 'once the latest run of this is completed, or none: job-1, project-2', (text) =>
+      text === NONE ? NONE : afterIn(text),
+    );
 }
 
 /** @throws InvalidArgumentError */

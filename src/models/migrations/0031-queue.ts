@@ -16,9 +16,10 @@ DROP INDEX runs_to_admit;
 DROP INDEX runs_in_line;
 CREATE INDEX runs_to_admit ON runs ((lease_epoch = 0), priority, turn, id)
   WHERE admitted_at IS NULL AND status = 'pending' AND pause_reason IS NULL AND NOT barred;
-CREATE INDEX runs_in_line ON runs ((lease_epoch = 0), priority, turn, id)
+-- With lease_epoch, places are counted in the index alone.
+CREATE INDEX runs_in_line ON runs ((lease_epoch = 0), priority, turn, id) INCLUDE (lease_epoch)
   WHERE status IN ('pending', 'queued') AND result IS NULL AND pause_reason IS NULL AND NOT barred;
-CREATE INDEX runs_that_wait ON runs ((lease_epoch = 0), priority, turn, id) WHERE status IN ('pending', 'queued') AND result IS NULL;
+CREATE INDEX runs_that_wait ON runs ((lease_epoch = 0), priority, turn, id) INCLUDE (lease_epoch) WHERE status IN ('pending', 'queued') AND result IS NULL;
 CREATE INDEX runs_last_turn ON runs (priority, turn) WHERE admitted_at IS NOT NULL;
 CREATE INDEX runs_turns_of ON runs (turn_of, priority, turn) WHERE turn_of IS NOT NULL AND status IN ('pending', 'queued') AND admitted_at IS NULL;
 CREATE INDEX runs_barred ON runs (coalesce(not_before, '-infinity')) WHERE barred;

@@ -41,7 +41,8 @@ export function queueChoices(asked: AskedQueue, before: QueueChoices = AS_ITS_TU
   const { priority, not_before, after } = asked;
   return {
     priority: priority === undefined ? before.priority : priorityNumber(priority),
-    not_before: not_before === undefined ? before.not_before : not_before,
+    // In UTC: PostgreSQL takes offsets of up to 16 hours, and ISO 8601 more.
+    not_before: not_before ? new Date(not_before).toISOString() : not_before === undefined ? before.not_before : null,
     ...(after === undefined
       ? { after_job_id: before.after_job_id, after_project_id: before.after_project_id }
       : {

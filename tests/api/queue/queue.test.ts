@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { Host } from '../../../src/models/pool/host.ts';
 import { connection, Run } from '../../../src/models/runs/run.ts';
 import { type ApiOnly, startTestApi } from '../../support/api.ts';
+import { commandLineOf } from '../../support/command-line.ts';
 import { buildDataset, startTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { addWorkers } from '../../support/runs.ts';
 
@@ -86,6 +87,9 @@ describe('the queue', function () {
     assert.deepEqual(await jobs(), [c, a, b]);
     assert.equal((await change(b, { priority: 'high' })).body.queue_place, 1);
     assert.equal((await change(b, { not_before: '2999-01-01T00:00:00Z' })).body.queue_place, null);
+    // Give PostgreSQL the time as it was asked for, and it is answered 500.
+    const far = await change(b, { not_before: '2999-01-01T23:00:00.123456789+23:00' });
+    assert.deepEqual([far.status, far.body.not_before], [200, '2999-01-01T00:00:00.123Z']);
     assert.equal((await change(b, { not_before: null, priority: 'normal' })).body.queue_place, 3);
     await Run.update({ status: 'running', phase: 'training', lease_epoch: 1 }, { where: { job_id: a } });
     const begun = await change(a, { priority: 'high' });
@@ -138,6 +142,44 @@ describe('the queue', function () {
     assert.deepEqual([later.body.priority, later.body.not_before], ['low', '2999-01-01T00:00:00.000Z']);
     const circle = await api.call('POST', `/jobs/${id}/start`, { after: { job_id: id } });
     assert.equal(circle.status, 400);
+  });
+
+  // Leave turn_of, or the turns, out of makeRunsOf (src/commands/sweeps/create-sweep.ts).
+  it('has the runs of a sweep take turns with others, each when the sweep is asked to begin', async () => {
+    const search = { method: 'grid', hyperparameters: { learning_rate: [0.0001, 0.0002, 0.0003] } };
+    const job = { dataset_id, priority: 'high' };
+    const { status, body } = await api.call('POST', '/sweeps/', { name: 'sweep', job, search });
+    assert.equal(status, 201, JSON.stringify(body));
+    const other = await create({ priority: 'high' });
+    const swept = await Run.findAll({ where: { turn_of: `sweep-${body.id}` }, order: ['id'] });
+    assert.equal(swept.length, 3);
+    const [first, second, third] = swept.map(({ job_id }) => job_id ?? 0);
+    assert.deepEqual(await jobs(), [first, other, second, third]);
+  });
+
+  // Send the options of `mtm run when` under other names (src/cli/runs/queue.ts), and nothing changes.
+  it('is seen and changed on the command line', async () => {
+    const [a, b] = [await create(), await create()];
+    const { mtm } = commandLineOf(database.home, { MTM_SERVER: api.url });
+    const said = async (...args: string[]) => {
+      const { exitCode, stdout, stderr } = await mtm('run', ...args);
+      return `${exitCode} ${stdout}${stderr}`;
+    };
+    assert.match(await said('front', `job-${b}`), new RegExp(`^0 job-${b}: It is the next that a worker takes\\.`));
+    const asked = ['--priority', 'low', '--not-before', '2999-01-01T00:00:00+01:00', '--after', `job-${a}`];
+    assert.match(
+      await said('when', `job-${b}`, ...asked),
+      /It does not begin before 2998-12-31T23:00:00.000Z\. It begins after/,
+    );
+    assert.match(await said('hold', `job-${a}`), /It is held/);
+    assert.match(await said('queue'), new RegExp(`– +job-${a}-run-1 +normal.*held[^]*– +job-${b}-run-1 +low`));
+    assert.match(await said('release', `job-${a}`), /It is the next/);
+    assert.match(
+      await said('when', `job-${b}`, '--not-before', 'none', '--after', 'none'),
+      /behind 1 other \(1 of higher/,
+    );
+    assert.match(await said('when', `job-${b}`), /^2 Say what is to change/);
+    assert.match(await said('when', `job-${b}`, '--after', 'tonight'), /^2 .*Give job-1 or project-2/s);
   });
 
   // Let expectedStarts (src/commands/estimates/expected-starts.ts) take the place for the index.

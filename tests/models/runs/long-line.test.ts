@@ -46,6 +46,22 @@ describe('a long line of runs', function () {
     assert.ok(read.rows < 100, `${read.rows} rows were read`);
   });
 
+  // Take INCLUDE out of the indexes of 0031-queue.ts, and all of the table is read for a place.
+  it('tells places and a page of it without the table being read', async () => {
+    const asked = [ids[LONG / 2] ?? 0, ids[LONG / 2 + 3] ?? 0];
+    const places = await rowsRead('runs', () => placesInLine(asked));
+    assert.deepEqual(
+      asked.map((id) => places.result.get(id)?.place),
+      [LONG / 2 + 1, LONG / 2 + 4],
+    );
+    const page = await rowsRead('runs', () => waitingPage(20, 0));
+    assert.deepEqual(page.result, { ids: ids.slice(0, 20), total: LONG + 1 });
+    for (const { read } of [places, page]) {
+      assert.equal(read.scans, 0);
+      assert.ok(read.rows < 500, `${read.rows} rows were read`);
+    }
+  });
+
   it('takes no longer to let the next begin, to join, or to change than a line of a few', async () => {
     const change = (id: number) =>
       connection().transaction((transaction) => changeQueue(id, { front: true }, transaction));
