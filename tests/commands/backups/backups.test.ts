@@ -8,6 +8,7 @@ import pg from 'pg';
 import { BackupReader, backupsIn, MANIFEST, MANIFEST_SUM } from '../../../src/commands/backups/manifest.ts';
 import { MIGRATION_NAMES, migrate } from '../../../src/models/migrate.ts';
 import { type LocalPostgres, startPostgres } from '../../../src/platform/postgres/postgres.ts';
+import { lockHome } from '../../../src/processes/start/home-lock.ts';
 import { commandLineOf } from '../../support/command-line.ts';
 
 /** What a path says of another place, in the text and in the JSON of rows. */
@@ -137,7 +138,8 @@ describe('backups of a service that is stopped', function () {
     await migrate(server.url);
     await source.query(`UPDATE runs SET tidied_at = now() WHERE status = 'completed'`);
     const before = await dump(source);
-    const withoutTimes = (text: string) => text.replaceAll(/\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[.\d]*\+\d\d(:\d\d)?/g, 'TIME');
+    const withoutTimes = (text: string) =>
+      text.replaceAll(/\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[.\d]*\+\d\d(:\d\d)?/g, 'TIME');
     await inDatabase(target, async (client) => {
       assert.equal(withoutTimes(await dump(client)), withoutTimes(before).replaceAll(`${home}/`, `${target}/`));
       assert.ok((await dump(client)).includes(SENTENCE));
@@ -275,7 +277,12 @@ describe('backups of a service that is stopped', function () {
       return inodes;
     };
     await writeFile(join(home, 'runs/2/about.json'), '{"id":2,"more":true}');
-    const next = await backup();
+    // As while a service runs: it has the lock of the home, and its database is found by its own files.
+    // Let databaseOfHome start one without asking for the lock, and it ends the server of the service.
+    const lock = await lockHome(home);
+    const next = await mtm(home).json('backup', backups);
+    await lock.release();
+    assert.equal((await source.query('SELECT 1 AS alive')).rowCount, 1);
     const [before, now] = [await contents(dir()), await contents(String(next.folder))];
     const differ = [...now].filter(([path, ino]) => before.get(path) !== ino).map(([path]) => path);
     assert.deepEqual(differ, [join(home, 'runs/2/about.json')]);
