@@ -89,13 +89,17 @@ export async function takeSnapshot(
   }
 }
 
-/** All tables but the list of migrations, with their columns: values that the database computes by itself are left out. */
+/**
+ * All tables but the list of migrations, with their columns. Left out is what a database computes by itself, and the numbers of its
+ * transactions: another server counts its own, and would take entries of a higher number for such that are not committed yet
+ * (src/models/runs/run-stream.ts). There they get the number of the restore, and keep their order by `seq`.
+ */
 export async function tablesOf(client: pg.Client): Promise<{ name: string; columns: string[] }[]> {
   const { rows } = await client.query<{ name: string; columns: string[] }>(
     `SELECT c.relname::text AS name, array_agg(a.attname::text ORDER BY a.attnum) AS columns
      FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
      WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' AND c.relname <> '${MIGRATIONS}'
-       AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+       AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND a.atttypid <> 'xid8'::regtype
      GROUP BY c.relname ORDER BY c.relname`,
   );
   return rows;

@@ -87,9 +87,9 @@ export class FileTaking {
     for (const file of files ?? []) await this.#note(file);
     if (files) return;
     // Of one that ended without a result, its owner may have removed them: it goes on from its start then, and says so.
-    const what = `a whole checkpoint of step ${run.known_step} or later in ${paths.checkpoints}`;
-    if (isFinal(run.status)) this.leftOut.push(`Run ${run.id}, which is ${run.status}: there is not ${what}.`);
-    else await this.#gone({ table: 'runs', id: run.id }, what);
+    const what = `whole checkpoint of step ${run.known_step} or later in ${paths.checkpoints}`;
+    if (isFinal(run.status)) this.leftOut.push(`Run ${run.id}, which is ${run.status}, has no ${what}.`);
+    else await this.#gone({ table: 'runs', id: run.id }, `a ${what}`);
   }
 
   /** A file of it that goes while the folder is read is looked for again: others may be in its place. */
@@ -158,7 +158,7 @@ export class FileTaking {
     }
     const more = this.#missing.length > NAMED ? `, and ${this.#missing.length - NAMED} more` : '';
     throw new UserError(
-      `No backup was made, since the database names what is missing: ${this.#missing.slice(0, NAMED).join(', ')}${more}. Put it back, delete what it belongs to, or make the backup without it (--allow-missing).`,
+      `No backup was made, since the database names what is missing: ${this.#missing.slice(0, NAMED).join(', ')}${more}. Make the backup again where a run has ended meanwhile; put back what is missing, or delete what it belongs to; or make the backup without it (--allow-missing).`,
     );
   }
 }
