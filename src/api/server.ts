@@ -20,6 +20,7 @@ import { addProjects } from './projects/routes.ts';
 import { addRuns } from './runs/routes.ts';
 import { addSession } from './session/routes.ts';
 import { addConfig } from './settings/routes.ts';
+import { addStorage } from './storage/routes.ts';
 import { addSweeps } from './sweeps/routes.ts';
 import { addVersions } from './versions/routes.ts';
 
@@ -63,5 +64,6 @@ export function declareEndpoints(
   addPlayground(endpoints, dependencies);
   addConfig(endpoints, dependencies);
   addWorkers(endpoints, dependencies);
+  addStorage(endpoints, dependencies);
   return endpoints;
 }

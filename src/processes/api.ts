@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { requireSafeAddress } from '../api/http/guard.ts';
 import { listen } from '../api/http/http-server.ts';
-import { forgetOldKeys } from '../api/http/idempotency.ts';
 import { modelsInMemory } from '../api/models-in-memory.ts';
 import { createApi } from '../api/server.ts';
 import { tidyDeletedModels } from '../commands/base-models/delete-model.ts';
@@ -37,13 +36,9 @@ export async function main(env: Env): Promise<void> {
   takeConnections(server);
   // A database that is away now is there at the next time.
   const tidyUp = () =>
-    void Promise.all([
-      forgetOldKeys(sequelize),
-      sweepFiles(env),
-      deleteExpiredFiles(env),
-      tidyUploads(env),
-      tidyDeletedModels(env),
-    ]).catch(() => {});
+    void Promise.all([sweepFiles(env), deleteExpiredFiles(env), tidyUploads(env), tidyDeletedModels(env)]).catch(
+      () => {},
+    );
   const tidying = setInterval(tidyUp, TIDY_UP_EVERY_MS);
   tidyUp();
   const address = server.address();

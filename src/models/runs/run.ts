@@ -73,7 +73,10 @@ export class Run extends Model<InferAttributes<Run>, InferCreationAttributes<Run
   declare admitted_at: CreationOptional<Date | null>;
   /** When it got its turn for a worker; null again once a worker has it. */
   declare released_at: CreationOptional<Date | null>;
+  /** When it was decided that its checkpoints go. */
   declare tidied_at: CreationOptional<Date | null>;
+  /** Somebody said that nothing of it is to go, whatever its age. */
+  declare pinned: CreationOptional<boolean>;
   declare workflow_started_at: CreationOptional<Date | null>;
   declare workflow_closed_at: CreationOptional<Date | null>;
   /** Not a column: see withPlaces. */
@@ -131,6 +134,7 @@ export function initRun(sequelize: Sequelize): void {
       admitted_at: DataTypes.DATE,
       released_at: DataTypes.DATE,
       tidied_at: DataTypes.DATE,
+      pinned: { type: DataTypes.BOOLEAN, allowNull: false, defaultValue: false },
       workflow_started_at: DataTypes.DATE,
       workflow_closed_at: DataTypes.DATE,
       created_at: DataTypes.DATE,
