@@ -7,7 +7,7 @@ export function addStorage(program: Command): void {
   const storage = program
     .command('storage')
     .helpGroup('Service')
-    .summary('what fills the disk, and what goes when: clean, pin, removals')
+    .summary('what fills the disk, and what goes when; clean, pin')
     .description('What takes what, and what the policies remove next. `clean` has it removed now.')
     .action(action(async (session) => (await load()).showStorage(session)));
   storage
