@@ -23,6 +23,7 @@ import { addQueue } from './queue/routes.ts';
 import { addRuns } from './runs/routes.ts';
 import { addSession } from './session/routes.ts';
 import { addConfig } from './settings/routes.ts';
+import { addStorage } from './storage/routes.ts';
 import { addSweeps } from './sweeps/routes.ts';
 import { addVersions } from './versions/routes.ts';
 
@@ -69,5 +70,6 @@ export function declareEndpoints(
   addConfig(endpoints, dependencies);
   addWorkers(endpoints, dependencies);
   addAudit(endpoints);
+  addStorage(endpoints, dependencies);
   return endpoints;
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { addModel, addWorker } from './model-commands.ts';
 import { addLooks, addRunActions } from './run-commands.ts';
 import { action } from './session.ts';
+import { addStorage } from './storage-commands.ts';
 import { addSweep } from './sweep-commands.ts';
 import { addFork, addJob, addProject, addTrain } from './training-commands.ts';
 import { wholeNumber } from './whole-number.ts';
@@ -9,6 +10,7 @@ import { wholeNumber } from './whole-number.ts';
 /** Every command that asks the service, in the order of the overview. */
 export function addClientCommands(program: Command): void {
   addServiceViews(program);
+  addStorage(program);
   addDataset(program);
   addTrain(program);
   addProject(program);

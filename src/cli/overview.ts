@@ -8,7 +8,7 @@ const NAMES_WIDTH = 11;
  * same summary. Not shown are the commands that other programs start.
  */
 export function overview(program: Command, helper: Help): string {
-  // Not `help` itself: the first line says how to ask for more.
+  // What `help` is for is in the first line.
   const rows = rowsOf(helper.visibleCommands(program).filter((command) => command.name() !== 'help'));
   const groups = [...new Set(rows.map(({ group }) => group))];
   const lines = groups.flatMap((group) =>

@@ -21,6 +21,8 @@ import { initRunEvent } from './runs/run-event.ts';
 import { initRunMetric } from './runs/run-metric.ts';
 import { initVote } from './runs/vote.ts';
 import { initTrainingConfig } from './settings/training-config.ts';
+import { initRemoval } from './storage/removal.ts';
+import { initStorageFigure } from './storage/storage-figure.ts';
 import { initSweep } from './sweeps/sweep.ts';
 import { initPromotion, Promotion } from './versions/promotion.ts';
 
@@ -87,6 +89,8 @@ export function connectModels(
     initSweep,
     initPromotion,
     initApiKey,
+    initRemoval,
+    initStorageFigure,
   ]) {
     init(sequelize);
   }

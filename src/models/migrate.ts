@@ -31,6 +31,7 @@ import * as sweepsOfProjects from './migrations/0028-sweeps-of-projects.ts';
 import * as apiKeys from './migrations/0029-api-keys.ts';
 import * as audit from './migrations/0030-audit.ts';
 import * as queue from './migrations/0031-queue.ts';
+import * as retention from './migrations/0032-retention.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
 const MIGRATIONS = [
@@ -65,6 +66,7 @@ const MIGRATIONS = [
   apiKeys,
   audit,
   queue,
+  retention,
 ];
 export const MIGRATION_NAMES = MIGRATIONS.map(({ name }) => name);
 

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { listen } from '../api/http/http-server.ts';
-import { forgetOldKeys } from '../api/http/idempotency.ts';
 import { requireSafeAddress } from '../api/http/safe-address.ts';
 import { modelsInMemory } from '../api/models-in-memory.ts';
 import { createApi } from '../api/server.ts';
@@ -49,13 +48,9 @@ export async function main(env: Env): Promise<void> {
   takeConnections(server);
   // A database that is away now is there at the next time.
   const tidyUp = () =>
-    void Promise.all([
-      forgetOldKeys(sequelize),
-      sweepFiles(env),
-      deleteExpiredFiles(env),
-      tidyUploads(env),
-      tidyDeletedModels(env),
-    ]).catch(() => {});
+    void Promise.all([sweepFiles(env), deleteExpiredFiles(env), tidyUploads(env), tidyDeletedModels(env)]).catch(
+      () => {},
+    );
   const tidying = setInterval(tidyUp, TIDY_UP_EVERY_MS);
   tidyUp();
   const address = server.address();

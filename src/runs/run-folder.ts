@@ -6,6 +6,7 @@ import type { Env } from '../platform/env.ts';
 import { UserError } from '../platform/failure.ts';
 import { isOfTheMachine } from '../platform/failure-of.ts';
 import { errnoOf, ifThere, ifUsable, sha256OfFile } from '../platform/files.ts';
+import { removeByTrash } from '../platform/trash.ts';
 import { type PlacedRun, type RunPaths, runPaths, runsDir } from './run-paths.ts';
 
 /** A claim of a run that is in force: what a worker has in its hand while it works for the run. */
@@ -135,7 +136,8 @@ export class RunFolder {
   async removeExport(exportId: number): Promise<void> {
     await this.requireNoLinks();
     const { work, place } = this.#exportPlaces(exportId);
-    for (const path of [place, work]) await rm(path, { recursive: true, force: true, maxRetries: 5 });
+    await removeByTrash(place, 'export');
+    await rm(work, { recursive: true, force: true, maxRetries: 5 });
   }
 
   #exportPlaces(exportId: number) {
@@ -184,7 +186,7 @@ export class RunFolder {
   async removeWork(): Promise<void> {
     await this.requireNoLinks();
     const { dir, checkpoints } = this.paths;
-    await rm(checkpoints, { recursive: true, force: true });
+    await removeByTrash(checkpoints, 'work');
     for (const name of (await ifThere(readdir(dir))) ?? [])
       if (/^tokens-.*\.npz$/.test(name)) await rm(join(dir, name), { force: true });
   }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, rm, utimes } from 'node:fs/promises';
+import { readFile, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ADAPTER_FILES, weightFilesOf } from '../base-models/weight-files.ts';
@@ -122,9 +122,4 @@ interface Trained {
 export async function startOfOutput({ training_type, hyperparameters }: Trained, output: string): Promise<LyingStart> {
   const isAdapter = trainsAdapters(training_type, hyperparameters) && !(await liesUponStart(output));
   return isAdapter ? { kind: 'adapter', folder: join(output, 'adapter') } : { kind: 'model', folder: output };
-}
-
-/** All that are kept, by their hashes. */
-export async function keptStarts(env: Pick<Env, 'home'>): Promise<string[]> {
-  return (await ifThere(readdir(startsDir(env)))) ?? [];
 }

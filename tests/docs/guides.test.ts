@@ -24,6 +24,7 @@ const GUIDES = [
   'operating',
   'promotion',
   'rag',
+  'storage',
   'sweeps',
   'training',
   'workers',

@@ -14,7 +14,7 @@ import { RunFolder } from '../../runs/run-folder.ts';
 import { keepStart } from '../../runs/starts.ts';
 import { FAILURE_TYPES, type FullDisk, type RunRef } from '../../workflows/contract.ts';
 import { adoptRun } from './adopt-run.ts';
-import { noRoomIn } from './full-disk.ts';
+import { makeRoom, noRoomIn } from './full-disk.ts';
 import { openRun } from './open-run.ts';
 
 /**
@@ -31,7 +31,7 @@ export function createPrepareData(env: Env) {
       const message = noRoomIn(error);
       if (message === null) throw error;
       await setPhase(runId, 'pending', 'paused');
-      return { to: 'full_disk', message };
+      return { to: 'full_disk', message: `${message} ${await makeRoom(env)}` };
     }
   };
 }

@@ -27,6 +27,7 @@ import { TrainResultSchema } from '../../trainer/results.ts';
 import { FAILURE_TYPES, type GaveWay, type RunRef } from '../../workflows/contract.ts';
 import { afterOutOfMemory, currentSplit } from './batch-split.ts';
 import type { Delivery } from './event-delivery.ts';
+import { makeRoom } from './full-disk.ts';
 import { recordMissed } from './missed-events.ts';
 import { readMixture } from './prepare-data.ts';
 import { runTrainer } from './run-trainer.ts';
@@ -39,30 +40,33 @@ export function createTrainModel(context: TrainingWorkerContext) {
   const { env } = context;
   return async function trainModel({ runId }: RunRef): Promise<GaveWay | null> {
     return await context.busyWith(runId, () =>
-      underLease({ ...context.leaseOptions(runId), phase: 'loading', doneReason: 'trained' }, async (run, hold) => {
-        const { lease } = hold;
-        // An attempt whose end was not heard may have finished the training.
-        if (run.result) return;
-        const folder = new RunFolder(env, run);
-        await folder.requireNoLinks();
-        const file = await trainingFile(env, run, hold, folder);
-        const result = TrainResultSchema.parse(
-          await runTrainer({
-            python: await context.python(),
-            start: context.startPython,
-            folder,
-            file,
-            hold,
-            stopGraceMs: context.stopGraceMs,
-            stallTimeoutMs: context.stallTimeoutMs,
-            write: (delivery, nth) => record(lease, folder.paths, delivery, nth),
-          }).catch(async (error: unknown) => {
-            const tooLarge = error instanceof ApplicationFailure && error.type === FAILURE_TYPES.outOfMemory;
-            throw tooLarge ? await afterOutOfMemory(lease, file.hyperparameters, error.message) : error;
-          }),
-        );
-        await recordResult(lease, { ...result, staging_path: file.output_dir });
-      }),
+      underLease(
+        { ...context.leaseOptions(runId), phase: 'loading', doneReason: 'trained', makeRoom: () => makeRoom(env) },
+        async (run, hold) => {
+          const { lease } = hold;
+          // An attempt whose end was not heard may have finished the training.
+          if (run.result) return;
+          const folder = new RunFolder(env, run);
+          await folder.requireNoLinks();
+          const file = await trainingFile(env, run, hold, folder);
+          const result = TrainResultSchema.parse(
+            await runTrainer({
+              python: await context.python(),
+              start: context.startPython,
+              folder,
+              file,
+              hold,
+              stopGraceMs: context.stopGraceMs,
+              stallTimeoutMs: context.stallTimeoutMs,
+              write: (delivery, nth) => record(lease, folder.paths, delivery, nth),
+            }).catch(async (error: unknown) => {
+              const tooLarge = error instanceof ApplicationFailure && error.type === FAILURE_TYPES.outOfMemory;
+              throw tooLarge ? await afterOutOfMemory(lease, file.hyperparameters, error.message) : error;
+            }),
+          );
+          await recordResult(lease, { ...result, staging_path: file.output_dir });
+        },
+      ),
     );
   };
 }

@@ -73,6 +73,8 @@ export async function underLease(
     workerStopping: AbortSignal;
     /** Why the run goes back to the queue when `work` is done. */
     doneReason: string;
+    /** What is done about a full disk once the run is handed back, and the end of its reason. */
+    makeRoom: () => Promise<string>;
   },
   work: (run: Run, hold: Hold) => Promise<void>,
 ): Promise<GaveWay | null> {
@@ -107,7 +109,7 @@ export async function underLease(
     await releaseLease(lease, options.doneReason);
     return null;
   } catch (error) {
-    return await handBack(lease, hold.stop, error);
+    return await handBack(lease, hold.stop, error, options.makeRoom);
   } finally {
     end();
   }
@@ -187,7 +189,12 @@ function keepAlive(
  * Gives the run back after work that failed or was stopped.
  * @returns why it gave way, where the run is to wait. @throws what Temporal is to be told otherwise
  */
-async function handBack(lease: Lease, stop: AbortSignal, error: unknown): Promise<GaveWay> {
+async function handBack(
+  lease: Lease,
+  stop: AbortSignal,
+  error: unknown,
+  makeRoom: () => Promise<string>,
+): Promise<GaveWay> {
   const reason = stop.aborted ? (stop.reason as StopReason) : null;
   if (reason === 'superseded' || reason === 'lease_lost' || error instanceof LeaseLost) {
     await noteRefusedWrite(lease, `Stopped: ${reason ?? 'lease_lost'}.`).catch(() => {});
@@ -218,7 +225,7 @@ async function handBack(lease: Lease, stop: AbortSignal, error: unknown): Promis
   const noRoom = noRoomIn(error);
   if (noRoom !== null) {
     await releaseLease(lease, 'full_disk');
-    return { to: 'full_disk', message: noRoom };
+    return { to: 'full_disk', message: `${noRoom} ${await makeRoom()}` };
   }
   if (!(error instanceof ApplicationFailure && error.nonRetryable))
     await releaseLease(lease, 'failed_attempt', error instanceof Error ? error.message : String(error));

@@ -13,6 +13,7 @@ import { type ValidationResult, ValidationResultSchema } from '../../trainer/res
 import { FAILURE_TYPES, type GaveWay, type RunRef } from '../../workflows/contract.ts';
 import { currentSplit } from './batch-split.ts';
 import type { Delivery } from './event-delivery.ts';
+import { makeRoom } from './full-disk.ts';
 import { openRun } from './open-run.ts';
 import { readMixture } from './prepare-data.ts';
 import { runTrainer } from './run-trainer.ts';
@@ -33,7 +34,7 @@ export function createValidateModel(context: TrainingWorkerContext) {
     }
     return await context.busyWith(runId, () =>
       underLease(
-        { ...context.leaseOptions(runId), phase: 'validating', doneReason: 'validated' },
+        { ...context.leaseOptions(runId), phase: 'validating', doneReason: 'validated', makeRoom: () => makeRoom(env) },
         async (run, hold) => {
           const { lease } = hold;
           const folder = new RunFolder(env, run);

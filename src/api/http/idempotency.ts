@@ -4,8 +4,6 @@ import { isDatabaseAway } from '../../platform/postgres/database-away.ts';
 import { ApiError } from './errors.ts';
 import { IDEMPOTENCY_HEADER } from './shared-schema.ts';
 
-const KEEP_DAYS = 7;
-
 export interface RepeatableRequest {
   /** What the client sent as Idempotency-Key; undefined: this request stands for itself. */
   key: string | undefined;
@@ -100,9 +98,4 @@ async function createUnderKey(
 
 function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');
-}
-
-/** Forgets keys that nobody repeats any more. */
-export async function forgetOldKeys(sequelize: Sequelize): Promise<void> {
-  await sequelize.query(`DELETE FROM idempotency_keys WHERE created_at < now() - interval '${KEEP_DAYS} days'`);
 }

@@ -75,6 +75,7 @@ export function presentOneRun(run: Run, numbers: Map<number, number>, revision: 
     starts_from: presentStart(run.spec.start, descent),
     started_from_it: descent.children.filter(({ starts_from_run_id: id }) => id === run.id).map(whichRun),
     base_model_revision: revision,
+    pinned: run.pinned,
     resumes_run_number: run.resumes_run_id === null ? null : (numbers.get(run.resumes_run_id) ?? null),
     export_formats: exportFormatsOf(run.spec),
     spec: run.spec,

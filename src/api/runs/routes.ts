@@ -15,6 +15,7 @@ import { readReport } from './files.ts';
 import { HorizonWatch } from './horizon-watch.ts';
 import { addRunMixture } from './mixture-routes.ts';
 import { addRunOutput } from './output-routes.ts';
+import { addRunPin } from './pin-routes.ts';
 import { presentOneRun } from './present.ts';
 import { addRunProgress } from './progress-routes.ts';
 import { addRunQuery } from './query-routes.ts';
@@ -107,8 +108,8 @@ function addRunsOf(
     handle: async ({ params: { id }, query }) => {
       const run = await findRun({ kind, id }, query.run);
       const found = await Checkpoint.findAll({ where: { run_id: run.id }, order: [['id', 'DESC']] });
-      const items = found.map(({ step, epoch, bytes, state, manifest_sha256, created_at }) => {
-        return { step, epoch, bytes, state, manifest_sha256, created_at: date(created_at) };
+      const items = found.map(({ step, epoch, bytes, state, removed_because, manifest_sha256, created_at }) => {
+        return { step, epoch, bytes, state, removed_because, manifest_sha256, created_at: date(created_at) };
       });
       return { run_number: run.number, items };
     },
@@ -137,4 +138,5 @@ function addRunsOf(
   addRunQuery(endpoints, runsOfThese, dependencies);
   addRunVotes(endpoints, runsOfThese, env);
   addRunExports(endpoints, runsOfThese, env);
+  addRunPin(endpoints, runsOfThese);
 }

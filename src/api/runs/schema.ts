@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { EXPORT_FORMATS } from '../../models/exports/export.ts';
 import { PRIORITIES } from '../../models/runs/order.ts';
 import { AskedAfterSchema, AskedQueueSchema } from '../../models/runs/queue-choices.ts';
-import { EXPORT_FORMATS } from '../../models/exports/export.ts';
 import { RUN_PHASES, RUN_STATUSES } from '../../models/runs/statuses.ts';
 import { VERDICTS } from '../../trainer/results.ts';
 import {
@@ -117,6 +117,7 @@ export const RUN = {
   ...NOT_WAITING,
   workflow_id: 'project-1-run-1',
   resumes_run_number: null,
+  pinned: false,
   ...NO_DESCENT,
   ...NO_OUTPUT,
   verdict: null,
@@ -148,6 +149,7 @@ export const RunSchema = z
     ...waitingFields,
     workflow_id: z.string().openapi({ example: 'project-1-run-1' }),
     resumes_run_number: z.int().nullable(),
+    pinned: z.boolean().openapi({ description: 'No policy removes anything of it' }),
     ...descentFields,
     ...outputFields,
     ...verdictFields,
@@ -195,6 +197,10 @@ export const CheckpointsSchema = z
         epoch: z.number(),
         bytes: z.int(),
         state: z.enum(['complete', 'pruned', 'quarantined']),
+        removed_because: z
+          .string()
+          .nullable()
+          .openapi({ description: 'The policy by which a pruned one went after the run had ended' }),
         manifest_sha256: z.string(),
         created_at: dateField,
       }),
@@ -209,6 +215,7 @@ export const CheckpointsSchema = z
           epoch: 1.6,
           bytes: 18_874_368,
           state: 'complete',
+          removed_because: null,
           manifest_sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
           created_at: '2024-01-01T00:00:00Z',
         },

@@ -1,8 +1,10 @@
 import { Worker } from '../../models/pool/worker.ts';
 import { learningRateOf, type TrainingConfig } from '../../models/settings/training-config.ts';
+import { retentionOf } from '../../models/storage/retention.ts';
+import type { Env } from '../../platform/env.ts';
 import { date } from '../http/shared-schema.ts';
 
-export async function presentConfig(config: TrainingConfig) {
+export async function presentConfig(config: TrainingConfig, env: Env) {
   return {
     id: config.id,
     max_concurrent_workers: config.max_concurrent_workers,
@@ -19,6 +21,7 @@ export async function presentConfig(config: TrainingConfig) {
     default_lora_dropout: config.default_lora_dropout,
     auto_start_workers: config.auto_start_workers,
     model_aliases: config.model_aliases,
+    retention: retentionOf(config, env),
     created_at: date(config.created_at),
     updated_at: date(config.updated_at),
   };

@@ -1,4 +1,5 @@
 import { findModel } from '../../base-models/find-model.ts';
+import { changeRetention } from '../../commands/storage/change-retention.ts';
 import { TrainingConfig } from '../../models/settings/training-config.ts';
 import type { Env } from '../../platform/env.ts';
 import { UserError } from '../../platform/failure.ts';
@@ -15,7 +16,7 @@ export function addConfig(endpoints: Endpoints, { env }: ApiDependencies): void 
     summary: 'Defaults and limits',
     tag: 'Configuration',
     success: { status: 200, description: 'The configuration', schema: ConfigSchema },
-    handle: async () => await presentConfig(await TrainingConfig.current()),
+    handle: async () => await presentConfig(await TrainingConfig.current(), env),
   });
 
   endpoints.add({
@@ -30,10 +31,12 @@ export function addConfig(endpoints: Endpoints, { env }: ApiDependencies): void 
     handle: async ({ body }) => {
       const config = await TrainingConfig.current();
       await requireAliased(env, body.model_aliases ?? {}, config.model_aliases);
-      const { default_learning_rate: rate, ...others } = body;
+      const { default_learning_rate: rate, retention, ...others } = body;
       const chosen = rate === undefined ? {} : { learning_rate_is_chosen: rate !== null };
       const changed = { ...others, ...chosen, ...(typeof rate === 'number' && { default_learning_rate: rate }) };
-      return await presentConfig(await config.update(changed));
+      await config.update(changed);
+      if (retention) await changeRetention(retention);
+      return await presentConfig(await config.reload(), env);
     },
   });
 }

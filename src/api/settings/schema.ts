@@ -1,10 +1,22 @@
 import { z } from 'zod';
 import { HyperparameterChoicesSchema } from '../../models/runs/hyperparameter-choices.ts';
 import { LEARNING_RATES_IN_WORDS } from '../../models/settings/learning-rates.ts';
+import { RETENTION, type Retention, STORAGE_KINDS, type StorageKind } from '../../models/storage/retention.ts';
 import { TRAINING_TYPES } from '../../trainer/training-types.ts';
 import { dateField, idField, nameField } from '../http/shared-schema.ts';
 
 const bounds = HyperparameterChoicesSchema.required().shape;
+
+const keepDays = z.number().min(0).max(36_500).nullable();
+
+/** For how many days each kind is kept. */
+const retentionField = z.strictObject(
+  Object.fromEntries(
+    STORAGE_KINDS.map((kind) => [kind, keepDays.openapi({ description: RETENTION[kind].what })]),
+  ) as Record<StorageKind, typeof keepDays>,
+);
+const retentionDescription =
+  'For how many days each kind of what is not needed is kept (GET /storage says what that is); null: for ever. A kind that is left out stays as it is.';
 
 const fields = {
   max_concurrent_workers: z.int().min(1).max(32).openapi({
@@ -35,7 +47,11 @@ const description =
   'Shown is that of the default training type; null sets none.';
 
 export const ConfigPatch = z
-  .strictObject({ ...fields, default_learning_rate: bounds.learning_rate.nullable().openapi({ description }) })
+  .strictObject({
+    ...fields,
+    default_learning_rate: bounds.learning_rate.nullable().openapi({ description }),
+    retention: retentionField.partial().openapi({ description: retentionDescription }),
+  })
   .partial()
   .openapi('ConfigPatch', {
     example: { max_concurrent_workers: 8, default_batch_size: 8, auto_start_workers: true },
@@ -46,6 +62,7 @@ export const ConfigSchema = z
     id: idField,
     ...fields,
     default_learning_rate: bounds.learning_rate.openapi({ description }),
+    retention: retentionField.openapi({ description: retentionDescription }),
     active_workers: z.int(),
     created_at: dateField,
     updated_at: dateField,
@@ -65,6 +82,7 @@ export const ConfigSchema = z
       default_lora_dropout: 0.05,
       auto_start_workers: false,
       model_aliases: {},
+      retention: Object.fromEntries(STORAGE_KINDS.map((kind) => [kind, RETENTION[kind].days])) as Retention,
       created_at: '2024-01-01T00:00:00Z',
       updated_at: '2024-01-01T00:00:00Z',
     },

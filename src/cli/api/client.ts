@@ -6,8 +6,8 @@ import { CommandFailure, EXIT, Refusal } from '../exit-codes.ts';
 /** Longer than the API takes to be started again. */
 const TRIES = 30;
 const TRY_AGAIN_MS = 500;
-/** Plans alone take longer than an answer may. The API tells other clients to send the request again, which this one does. */
-const COUNTING = 'Counting tokens…';
+/** Plans, and looks at what is due, take longer than an answer may. The API tells other clients to send the request again, which this one does. */
+const waitedFor = (url: string) => (url.endsWith('/storage/clean') ? 'Looking what is due…' : 'Counting tokens…');
 /** How a connection ends whose other side died, by Node and by its fetch. */
 const BROKEN = ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'];
 
@@ -41,7 +41,7 @@ export function clientOf({ url, key }: Pick<Server, 'url' | 'key'>, onWait: (sen
       for (;;) {
         const response = await reach(url, () => fetch(request.clone()), isRepeatable(request));
         if (response.status !== 202) return response;
-        onWait(COUNTING);
+        onWait(waitedFor(request.url));
         await after(1_000 * Number(response.headers.get('Retry-After') ?? 1));
       }
     },

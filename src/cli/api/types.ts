@@ -3,6 +3,8 @@ import type { components } from '../../../generated/api.d.ts';
 type Schemas = components['schemas'];
 
 export type BaseModel = Schemas['BaseModel'];
+export type Cleaned = Schemas['Cleaned'];
+export type CleanRequest = Schemas['CleanRequest'];
 export type Dataset = Schemas['Dataset'];
 export type Estimate = Schemas['Estimate'];
 export type Export = Schemas['Export'];
@@ -23,6 +25,7 @@ export type ProjectCreate = Schemas['ProjectCreate'];
 export type QueueChange = Schemas['QueueChange'];
 export type Report = Schemas['Report'];
 export type Run = Schemas['Run'];
+export type Storage = Schemas['Storage'];
 export type Sweep = Schemas['Sweep'];
 export type SweepCreate = Schemas['SweepCreate'];
 export type SweepPlan = Schemas['SweepPlan'];

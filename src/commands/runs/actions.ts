@@ -14,6 +14,7 @@ import type { Env } from '../../platform/env.ts';
 import { ConflictError, UserError } from '../../platform/failure.ts';
 import { PAUSE_WAS_ASKED, PAUSES_OF_SWEEP } from '../../workflows/contract.ts';
 import { requireFit } from '../estimates/require-fit.ts';
+import { requireNotRemoved } from '../storage/removed.ts';
 import type { Orchestration } from '../workflows/client.ts';
 import { workflowOf } from '../workflows/run-workflow.ts';
 import { findRun, lockOwner, nameOf, type RunOwner, runsOf } from './owners.ts';
@@ -99,6 +100,7 @@ export async function startAgain(
     );
   }
   const resumes = fresh ? null : latest;
+  if (resumes) await requireNotRemoved(resumes, transaction);
   const asked = resumes?.spec ?? (await newSpec());
   const spec = { ...asked, download: download ?? latest?.spec.download };
   await requireModels(env, owner.kind, spec, resumes);

@@ -22,6 +22,7 @@ import {
   tokensToldIn,
 } from '../../runs/starts.ts';
 import { type TrainingType, trainsAdapters } from '../../trainer/training-types.ts';
+import { whyRemoved } from '../storage/removed.ts';
 import { findRun, type RunOwner, runsOf } from './owners.ts';
 
 /** What a training is to begin from, and of which base model it is. */
@@ -109,11 +110,19 @@ async function checkpointOf(run: Run, named: string, asked: number | 'best'): Pr
   const steps = [...new Set(complete.map(({ step }) => step))];
   const step = asked === 'best' ? await bestOf(run, steps) : asked;
   const there = steps.length === 0 ? 'It has none' : `It has those of step ${steps.join(', ')}`;
+  const allRemoved = step === null ? await whyRemoved(run.id) : null;
+  if (allRemoved !== null)
+    refuse(`The checkpoints of ${named} were ${allRemoved}. Begin from its result: leave checkpoint out.`);
   if (step === null)
     refuse(
       `The held-out loss of ${named} was not measured at a step of which there is a checkpoint. ${there}: name one.`,
     );
   const checkpoint = complete.find((one) => one.step === step);
+  const removed = checkpoint ? null : await whyRemoved(run.id, step);
+  if (removed !== null)
+    refuse(
+      `The checkpoint of step ${step} of ${named} was ${removed}. ${there}. Begin from its result, or from one of these.`,
+    );
   if (!checkpoint || !(await exists(join(checkpoint.path, 'manifest.json'))))
     refuse(
       `The ${named} has no checkpoint of step ${step}, or has it no more. ${there}. Name one of these, or leave checkpoint out for its result.`,

@@ -21,6 +21,8 @@ export class Checkpoint extends Model<InferAttributes<Checkpoint>, InferCreation
   declare manifest_sha256: string;
   declare bytes: number;
   declare state: 'complete' | 'pruned' | 'quarantined';
+  /** The rule by which a pruned one went after its run had ended; null: its trainer made room for newer ones. */
+  declare removed_because: CreationOptional<string | null>;
   declare created_at: CreationOptional<Date>;
 }
 
@@ -36,6 +38,7 @@ export function initCheckpoint(sequelize: Sequelize): void {
       manifest_sha256: { type: DataTypes.CHAR(64), allowNull: false },
       bytes: { type: DataTypes.BIGINT, allowNull: false },
       state: { type: DataTypes.STRING(16), allowNull: false },
+      removed_because: DataTypes.TEXT,
       created_at: DataTypes.DATE,
     },
     { sequelize, tableName: 'checkpoints', updatedAt: false },

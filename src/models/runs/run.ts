@@ -87,7 +87,10 @@ export class Run extends Model<InferAttributes<Run>, InferCreationAttributes<Run
   declare barred: CreationOptional<boolean>;
   /** When its turn was taken back that no worker had claimed; null again once it waits for the next one. */
   declare recalled_at: CreationOptional<Date | null>;
+  /** When it was decided that its checkpoints go. */
   declare tidied_at: CreationOptional<Date | null>;
+  /** Somebody said that nothing of it is to go, whatever its age. */
+  declare pinned: CreationOptional<boolean>;
   declare workflow_started_at: CreationOptional<Date | null>;
   declare workflow_closed_at: CreationOptional<Date | null>;
   /** Not a column: see withPlaces. */
@@ -154,6 +157,7 @@ export function initRun(sequelize: Sequelize): void {
       barred: { type: DataTypes.BOOLEAN, allowNull: false, defaultValue: false },
       recalled_at: DataTypes.DATE,
       tidied_at: DataTypes.DATE,
+      pinned: { type: DataTypes.BOOLEAN, allowNull: false, defaultValue: false },
       workflow_started_at: DataTypes.DATE,
       workflow_closed_at: DataTypes.DATE,
       created_at: DataTypes.DATE,

@@ -10,6 +10,7 @@ import {
 } from 'sequelize';
 import type { Hyperparameters } from '../../trainer/hyperparameters.ts';
 import type { TrainingType } from '../../trainer/training-types.ts';
+import type { Retention } from '../storage/retention.ts';
 import { rateOf } from './learning-rates.ts';
 
 /** The one row of defaults and limits; a migration puts it there. */
@@ -29,6 +30,8 @@ export class TrainingConfig extends Model<InferAttributes<TrainingConfig>, Infer
   declare auto_start_workers: boolean;
   /** Names by which OpenAI's clients ask for base models, each with the name that it has here. */
   declare model_aliases: CreationOptional<Record<string, string>>;
+  /** For how many days each kind is kept, where that was chosen; null: for ever. See src/models/storage/retention.ts. */
+  declare retention: CreationOptional<Partial<Retention>>;
   declare created_at: CreationOptional<Date>;
   declare updated_at: CreationOptional<Date>;
 
@@ -39,7 +42,7 @@ export class TrainingConfig extends Model<InferAttributes<TrainingConfig>, Infer
 }
 
 /** What jobs and projects are completed from. */
-export type TrainingDefaults = Omit<Attributes<TrainingConfig>, 'created_at' | 'updated_at'>;
+export type TrainingDefaults = Omit<Attributes<TrainingConfig>, 'retention' | 'created_at' | 'updated_at'>;
 
 /** What a training of this type learns with unless it names a rate: what was set for all types, else what suits the type and the weights that it trains. */
 export function learningRateOf(
@@ -71,6 +74,7 @@ export function initTrainingConfig(sequelize: Sequelize): void {
       default_lora_dropout: { type: DataTypes.DOUBLE, allowNull: false },
       auto_start_workers: { type: DataTypes.BOOLEAN, allowNull: false },
       model_aliases: { type: DataTypes.JSONB, allowNull: false, defaultValue: {} },
+      retention: { type: DataTypes.JSONB, allowNull: false, defaultValue: {} },
       created_at: DataTypes.DATE,
       updated_at: DataTypes.DATE,
     },

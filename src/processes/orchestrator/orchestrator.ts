@@ -7,6 +7,7 @@ import {
   createLineActivities,
   createOrchestrationActivities,
 } from '../../activities/orchestration.ts';
+import { measureStorage } from '../../activities/storage/measure.ts';
 import { connectOrchestration } from '../../commands/workflows/client.ts';
 import { connectModels } from '../../models/database.ts';
 import { BUILT } from '../../platform/built-files.ts';
@@ -32,6 +33,8 @@ const DISPATCH_EVERY_MS = 500;
 const LOOK_AFTER_POOL_EVERY_MS = 1_000;
 const RECONCILE_EVERY_MS = 5_000;
 const TIDY_EVERY_MS = 60_000;
+/** It looks what was not measured for long. */
+const MEASURE_EVERY_MS = 30_000;
 const AFTER_FAILURE_MS = 3_000;
 
 /** The process that runs workflows and light activities, and dispatches committed runs. */
@@ -89,6 +92,7 @@ export async function main(env: Env): Promise<void> {
     loopOf('Dispatching exports', DISPATCH_EVERY_MS, () => exports.pass()),
     loopOf('Reconciling', RECONCILE_EVERY_MS, () => reconciler.look()),
     loopOf('Tidying up', TIDY_EVERY_MS, () => new Tidying(env, logger).pass()),
+    loopOf('Measuring storage', MEASURE_EVERY_MS, () => measureStorage(env)),
     loopOf('Looking after the pool', LOOK_AFTER_POOL_EVERY_MS, () => poolKeeper.look()),
   ];
   for (const loop of loops) loop.start();

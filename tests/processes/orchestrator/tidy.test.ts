@@ -8,11 +8,12 @@ import { DeletedRun } from '../../../src/models/runs/deleted-run.ts';
 import { connection, Run } from '../../../src/models/runs/run.ts';
 import { RunEvent } from '../../../src/models/runs/run-event.ts';
 import { RunMetric } from '../../../src/models/runs/run-metric.ts';
+import { Removal } from '../../../src/models/storage/removal.ts';
 import type { Env } from '../../../src/platform/env.ts';
 import { ifThere } from '../../../src/platform/files.ts';
 import { Tidying } from '../../../src/processes/orchestrator/tidy.ts';
 import { cacheDir, runPaths } from '../../../src/runs/run-paths.ts';
-import { keptStarts, startFolder } from '../../../src/runs/starts.ts';
+import { startFolder, startsDir } from '../../../src/runs/starts.ts';
 import { startTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { captureLog, WARN } from '../../support/log-lines.ts';
 import { buildRun } from '../../support/runs.ts';
@@ -33,6 +34,7 @@ describe('tidying up', function () {
   beforeEach(async () => {
     await Run.destroy({ where: {} });
     await DeletedRun.destroy({ where: {} });
+    await Removal.destroy({ where: {} });
   });
 
   /** One pass; the ids of runs of which it says that they could not be tidied up. */
@@ -70,7 +72,7 @@ describe('tidying up', function () {
   }
 
   it('removes what trainers kept of models that nobody trains with any more, and of weights in 4 bits those of long ago while all take too much', async () => {
-    // Take the order of last use out of tidyTrainerCache, its share of the disk, or either age, and another one is left.
+    // Take the order of last use out of beyondTheirShare, its share of the disk, or either age, and another one is left.
     const cache = cacheDir(env);
     const keep = async (name: string, usedAgoDays: number, bytes = 10) => {
       const isFolder = name.startsWith('four-bits');
@@ -106,7 +108,7 @@ describe('tidying up', function () {
   });
 
   it('removes figures, events and files of a deleted run, never many rows with one statement', async () => {
-    // Take LIMIT out of deleteInBatches (src/processes/orchestrator/tidy.ts), and one statement removes all 45,000.
+    // Take LIMIT out of deleteInBatches (src/activities/storage/deleted-runs.ts), and one statement removes all 45,000.
     const other = await buildRun(database);
     const id = await buildDeleted(45_000);
     const removed = await countRemovedRows();
@@ -120,7 +122,7 @@ describe('tidying up', function () {
   });
 
   it('goes on with the next one where the files of a deleted run cannot be removed', async () => {
-    // Take `catch` out of #each (src/processes/orchestrator/tidy.ts), and what comes after it stays.
+    // Take `catch` out of carryOut (src/activities/storage/remove-due.ts), and what comes after it stays.
     // A file where its output directory is expected.
     await writeFile(join(env.home, 'a-file'), '');
     const stuck = await buildDeleted(1, join(env.home, 'a-file'));
@@ -170,7 +172,7 @@ describe('tidying up', function () {
   const filesOf = async (run: Run) => (await readdir(runPaths(env, run).dir)).sort();
 
   it('removes checkpoints and token caches a week after the model was published, and keeps the rest', async () => {
-    // Let #publishedRuns ask for no age, and the second run loses its checkpoints on the first day.
+    // Let isDue (src/activities/storage/kind.ts) ask for no age, and the second run loses its checkpoints on the first day.
     const [old, recent] = [await buildPublished(8), await buildPublished(6)];
     const before = await filesOf(recent);
     assert.deepEqual(await pass(), []);
@@ -184,8 +186,8 @@ describe('tidying up', function () {
     assert.equal((await recent.reload()).tidied_at, null);
   });
 
-  it('removes what no run begins from that may still go on, once it was kept for an hour', async () => {
-    // Take runs that were tidied up for needed in #starts (src/processes/orchestrator/tidy.ts), or forget those that were not; ask for no age, and the first pass removes two.
+  it('removes what no run begins from that may still go on, once it was kept for a day', async () => {
+    // Take runs that were tidied up for needed in `starts` (src/activities/storage/kept-files.ts), or forget those that were not; ask for no age, and the first pass removes two.
     const [needed, tidied, unused] = ['1', '2', '3'].map((digit) => digit.repeat(64));
     for (const sha256 of [needed, tidied, unused]) {
       await mkdir(startFolder(env, { sha256: String(sha256) }), { recursive: true });
@@ -195,14 +197,14 @@ describe('tidying up', function () {
       await run.update({ spec: { ...run.spec, start }, tidied_at: sha256 === tidied ? new Date() : null });
     }
     assert.deepEqual(await pass(), []);
-    assert.deepEqual((await keptStarts(env)).sort(), [needed, tidied, unused]);
-    mock.timers.enable({ apis: ['Date'], now: Date.now() + DAY_MS / 12 });
+    assert.deepEqual((await readdir(startsDir(env))).sort(), [needed, tidied, unused]);
+    mock.timers.enable({ apis: ['Date'], now: Date.now() + 1.1 * DAY_MS });
     try {
       assert.deepEqual(await pass(), []);
     } finally {
       mock.timers.reset();
     }
-    assert.deepEqual(await keptStarts(env), [needed]);
+    assert.deepEqual(await readdir(startsDir(env)), [needed]);
   });
 
   it('goes on with the next one where the checkpoints of a published run cannot be removed', async () => {
@@ -213,7 +215,10 @@ describe('tidying up', function () {
     await replaceByFile(runPaths(env, stuck).dir);
     assert.deepEqual(await pass(), [stuck.id]);
     for (const run of others) assert.deepEqual(await filesOf(run), ['logs', 'mixture']);
-    assert.equal((await stuck.reload()).tidied_at, null);
+    assert.deepEqual(
+      (await Removal.findAll({ where: { finished_at: null } })).map(({ run_id }) => run_id),
+      [stuck.id],
+    );
   });
 });
 

@@ -1,0 +1,102 @@
+import { QueryTypes, type Transaction } from 'sequelize';
+import { Checkpoint } from '../../models/runs/checkpoint.ts';
+import { connection, Run } from '../../models/runs/run.ts';
+import type { RunStatus } from '../../models/runs/statuses.ts';
+import { RunFolder } from '../../runs/run-folder.ts';
+import type { Held, Kind } from './kind.ts';
+
+const RUNS_AT_ONCE = 200;
+
+interface Row {
+  id: number;
+  workflow_id: string;
+  finished_at: Date;
+  /** To the microsecond. */
+  place: string;
+  bytes: number;
+  pinned: string | null;
+}
+
+/** Whether a run of this SQL's condition is under way. */
+const openRun = (condition: string) =>
+  `EXISTS (SELECT 1 FROM runs AS open WHERE open.status IN ('pending', 'queued', 'running') AND ${condition})`;
+
+/** Why the checkpoints of `run` stay, as SQL; null: they may go. */
+const PINNED = `CASE
+  WHEN run.pinned THEN 'somebody pinned the run'
+  WHEN run.workflow_started_at IS NOT NULL AND run.workflow_closed_at IS NULL THEN 'the run is just ending'
+  WHEN ${openRun('open.starts_from_run_id = run.id')} THEN 'a run that began from it is under way'
+  WHEN run.status <> 'completed' AND ${openRun('(open.job_id = run.job_id OR open.project_id = run.project_id)')} THEN 'a run that may go on from it is under way'
+  WHEN EXISTS (SELECT 1 FROM sweeps WHERE sweeps.status IN ('running', 'paused') AND sweeps.id = coalesce(
+    (SELECT sweep_id FROM jobs WHERE jobs.id = run.job_id), (SELECT sweep_id FROM projects WHERE projects.id = run.project_id))) THEN 'its sweep is under way'
+  END`;
+
+const READ = `SELECT run.id, run.workflow_id, run.finished_at, run.finished_at::text AS place, ${PINNED} AS pinned,
+    (SELECT coalesce(sum(bytes), 0)::bigint FROM checkpoints WHERE run_id = run.id AND state = 'complete') AS bytes
+  FROM runs AS run`;
+
+/** What runs that ended so need only to go on, or until their model is published. */
+export function checkpointsOf(name: Kind['name'], statuses: RunStatus[]): Kind {
+  return {
+    name,
+    async *held(_env, before) {
+      for (const status of statuses) {
+        for (let after = { at: '-infinity', id: 0 }; ; ) {
+          const rows = await query(
+            `run.status = $status AND run.finished_at < $before AND (run.finished_at, run.id) > ($at::timestamptz, $id)
+             ORDER BY run.finished_at, run.id LIMIT ${RUNS_AT_ONCE}`,
+            { status, before: before ?? 'infinity', ...after },
+            null,
+          );
+          for (const row of rows) yield heldOf(row);
+          const last = rows.at(-1);
+          if (!last || rows.length < RUNS_AT_ONCE) break;
+          after = { at: last.place, id: last.id };
+        }
+      }
+    },
+    async look(_env, thing, transaction) {
+      const id = Number(thing);
+      if (!(await lockRun(id, transaction))) return null;
+      const [row] = await query('run.id = $id AND run.status = ANY ($statuses)', { id, statuses }, transaction);
+      return row ? heldOf(row) : null;
+    },
+    async release(_env, thing, removed_because, transaction) {
+      const id = Number(thing);
+      await Checkpoint.update(
+        { state: 'pruned', removed_because },
+        { where: { run_id: id, state: 'complete' }, transaction },
+      );
+      await Run.update({ tidied_at: new Date() }, { where: { id }, silent: true, transaction });
+    },
+    async remove(env, { thing }) {
+      const run = await Run.findByPk(Number(thing));
+      // Its folder goes with the run where it was deleted.
+      if (run) await new RunFolder(env, run).removeWork();
+      return null;
+    },
+  };
+}
+
+async function query(where: string, bind: object, transaction: Transaction | null): Promise<Row[]> {
+  const sql = `${READ} WHERE run.tidied_at IS NULL AND ${where}`;
+  return await connection().query<Row>(sql, { bind: { ...bind }, transaction, type: QueryTypes.SELECT });
+}
+
+function heldOf({ id, workflow_id, finished_at, bytes, pinned }: Row): Held {
+  return { thing: String(id), name: `checkpoints of ${workflow_id}`, run_id: id, bytes, since: finished_at, pinned };
+}
+
+/**
+ * Locks a run, and first what it is of: in the order of whoever starts it again or deletes it. A run that is to begin from this one,
+ * a promotion and a pin wait for the lock as well. False: it was deleted.
+ */
+export async function lockRun(id: number, transaction: Transaction): Promise<boolean> {
+  const options = { bind: { id }, transaction, type: QueryTypes.SELECT } as const;
+  for (const kind of ['job', 'project'])
+    await connection().query(
+      `SELECT 1 FROM ${kind}s WHERE id = (SELECT ${kind}_id FROM runs WHERE id = $id) FOR UPDATE`,
+      options,
+    );
+  return (await connection().query('SELECT 1 FROM runs WHERE id = $id FOR UPDATE', options)).length > 0;
+}

@@ -1,0 +1,58 @@
+import { OTHERS } from '../../activities/storage/measure.ts';
+import { currentRetention } from '../../activities/storage/remove-due.ts';
+import { TrainingConfig } from '../../models/settings/training-config.ts';
+import { Removal } from '../../models/storage/removal.ts';
+import { RETENTION, STORAGE_KINDS } from '../../models/storage/retention.ts';
+import { type Figures, StorageFigure } from '../../models/storage/storage-figure.ts';
+import { type Disk, disksOf } from '../../platform/disks.ts';
+import type { Env } from '../../platform/env.ts';
+
+/** In words, what of the rest of the disk is what. */
+const OTHERS_IN_WORDS: Record<(typeof OTHERS)[number], string> = {
+  uploads: 'files as they were uploaded',
+  datasets: 'datasets as Parquet, and conversations made of them',
+  outputs: 'published models and bundles, with those that are being made',
+  base_models: 'base models in the Hugging Face cache, which other programs may use as well',
+  database: 'the database of the service',
+};
+
+interface Measured {
+  what: string;
+  figures: Figures | null;
+  measured_at: Date | null;
+}
+
+export interface Overview {
+  kinds: (Measured & { kind: string; keep_days: number | null; is_default: boolean })[];
+  others: (Measured & { name: string })[];
+  disks: Disk[];
+  /** Decided, and not removed yet. */
+  going: number;
+}
+
+/** What takes what, as it was measured last: nothing is walked through for an answer. */
+export async function storageOverview(env: Env): Promise<Overview> {
+  const [retention, config, figures, disks, going] = await Promise.all([
+    currentRetention(env),
+    TrainingConfig.current(),
+    StorageFigure.findAll(),
+    disksOf(env),
+    Removal.count({ where: { finished_at: null } }),
+  ]);
+  const measured = (kind: string) => {
+    const found = figures.find((figure) => figure.kind === kind);
+    return { figures: found?.figures ?? null, measured_at: found?.measured_at ?? null };
+  };
+  return {
+    kinds: STORAGE_KINDS.map((kind) => ({
+      kind,
+      what: RETENTION[kind].what,
+      keep_days: retention[kind],
+      is_default: config.retention[kind] === undefined,
+      ...measured(kind),
+    })),
+    others: OTHERS.map((name) => ({ name, what: OTHERS_IN_WORDS[name], ...measured(name) })),
+    disks,
+    going,
+  };
+}

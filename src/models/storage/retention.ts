@@ -1,0 +1,43 @@
+import type { Env } from '../../platform/env.ts';
+
+/**
+ * What may be removed after a time, in the order in which it goes: from what is worth nothing to what is dear. `days`: how long it is kept
+ * unless the configuration says otherwise; null: for ever. `leastDays`: somebody may be about to take what is younger.
+ */
+export const RETENTION = {
+  deleted_runs: { what: 'files, events and figures of runs that were deleted', days: 0, leastDays: 0 },
+  idempotency_keys: { what: 'answers to requests with an Idempotency-Key', days: 7, leastDays: 1 },
+  worker_logs: { what: 'logs of training workers', days: 30, leastDays: 1 },
+  mixtures: { what: 'mixtures of rows that no run has any more', days: 1, leastDays: 1 / 24 },
+  starts: { what: 'weights that runs began from which need them no more', days: 1, leastDays: 1 / 24 },
+  trainer_cache: { what: 'what trainers keep for one another', days: 30, leastDays: 1 },
+  exports: { what: 'exports of runs that are neither the latest version nor the candidate', days: null, leastDays: 0 },
+  checkpoints_of_completed_runs: {
+    what: 'checkpoints and token caches of completed runs; their published models stay',
+    days: 7,
+    leastDays: 0,
+  },
+  checkpoints_of_failed_runs: {
+    what: 'checkpoints and token caches of failed and cancelled runs, which could be gone on with',
+    days: 180,
+    leastDays: 0,
+  },
+} as const satisfies Record<string, { what: string; days: number | null; leastDays: number }>;
+
+export type StorageKind = keyof typeof RETENTION;
+export const STORAGE_KINDS = Object.keys(RETENTION) as StorageKind[];
+
+/** For how many days each kind is kept; null: for ever. */
+export type Retention = Record<StorageKind, number | null>;
+
+/** What was chosen, else what a variable says, else the default. */
+export function retentionOf(
+  { retention: chosen }: { retention: Partial<Retention> },
+  { keepWorkDays }: Pick<Env, 'keepWorkDays'>,
+): Retention {
+  const days = STORAGE_KINDS.map((kind) => {
+    const usual = kind === 'checkpoints_of_completed_runs' ? keepWorkDays : RETENTION[kind].days;
+    return [kind, chosen[kind] === undefined ? usual : chosen[kind]] as const;
+  });
+  return Object.fromEntries(days) as Retention;
+}
