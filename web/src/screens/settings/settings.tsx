@@ -30,8 +30,8 @@ export default function Settings() {
       <Stack component="section" aria-label="Settings of the environment" gap="xs" maw={760}>
         <Text>
           {session?.needs_key === true
-            ? 'This service asks for API keys: those of its environment variable MTM_API_KEYS. Take one out there to lock somebody out, and start the service again.'
-            : 'This service has no API keys: whoever reaches it may use it. Set the environment variable MTM_API_KEYS before you let it listen to others.'}
+            ? 'This service asks for API keys: mtm key makes, lists and revokes them.'
+            : 'This service has no API keys: whoever reaches it may use it. Make one with mtm key add before you let it listen to others.'}
         </Text>
         <Text>
           Ports, folders, keys, GPUs and time limits are environment variables of the service:{' '}
