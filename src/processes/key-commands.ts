@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { addAudit } from '../cli/keys/audit-command.ts';
 import { type AddOptions, ROLES } from '../cli/keys/roles.ts';
 import { action } from '../cli/session.ts';
 
@@ -11,7 +12,7 @@ export function addKeyCommands(program: Command): void {
   const key = program
     .command('key')
     .helpGroup('Service')
-    .description('who may use it: add NAME --role R, list, revoke');
+    .description('who may use it: add NAME --role R, list, revoke; audit');
   const through = async ({ local }: Local) => await (local ? import('./local-keys.ts') : import('../cli/keys/keys.ts'));
   const local = () => new Option('--local', 'past the API, in the database of this MTM_HOME or DATABASE_URL');
   key
@@ -38,4 +39,5 @@ export function addKeyCommands(program: Command): void {
     .description('by its name or id; it opens nothing any more within a second')
     .addOption(local())
     .action(action(async (session, key: string, options: Local) => (await through(options)).revokeKey(session, key)));
+  addAudit(key);
 }

@@ -9,6 +9,7 @@ import type { Session } from '../cli/session.ts';
 import { createKey, FIRST_KEY_NOTICE, type OtherWays, revokeKey as revoke } from '../commands/keys/keys.ts';
 import { ApiKey } from '../models/keys/api-key.ts';
 import type { Env } from '../platform/env.ts';
+import { auditedLocally } from './local-audit.ts';
 import { inLocalDatabase } from './local-database.ts';
 
 /** What lists name as who made a key that was made past the API. */
@@ -18,7 +19,20 @@ const BY = { name: '(local)' };
 export async function addKey(session: Session, name: string, { role, expires }: AddOptions): Promise<void> {
   const expiry = expiryOf(expires);
   const wanted = { name: keyNameOf(name), role, expiresAt: expiry === null ? null : new Date(expiry) };
-  const { row, key, isFirst } = await inLocalDatabase(session.env, () => createKey(wanted, BY, waysOf(session.env)));
+  const { row, key, isFirst } = await inLocalDatabase(session.env, () =>
+    auditedLocally(
+      {
+        command: 'mtm key add --local',
+        kind: 'key',
+        id: null,
+        changes: `name: ${wanted.name}; role: ${role}; expires_at: ${expiry}`,
+      },
+      async () => {
+        const made = await createKey(wanted, BY, waysOf(session.env));
+        return { ...made, id: made.row.id, name: made.row.name };
+      },
+    ),
+  );
   showNewKey(session, { ...presentKey(row), key, notice: isFirst ? FIRST_KEY_NOTICE : null });
 }
 
@@ -38,7 +52,13 @@ export async function revokeKey({ env, print }: Session, nameOrId: string): Prom
       : (await ApiKey.findOne({ where: { name: nameOrId, revoked_at: null } }))?.id;
     if (found === undefined)
       throw new CommandFailure(`No key has the name ${JSON.stringify(nameOrId)}. See \`mtm key list --local\`.`);
-    await revoke(found, waysOf(env));
+    await auditedLocally(
+      { command: 'mtm key revoke --local', kind: 'key', id: String(found), changes: '' },
+      async () => {
+        await revoke(found, waysOf(env));
+        return { id: found };
+      },
+    );
     return found;
   });
   print({ revoked: id }, () => revokedText(nameOrId));

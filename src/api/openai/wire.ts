@@ -39,7 +39,7 @@ const NOT_OFFERED: [path: RegExp, sentence: string][] = [
   ],
   [
     /^\/v1\/fine_tuning\/checkpoints\//,
-    'Checkpoints have no permissions here: whoever has a key of this service can ask each of them. GET /v1/fine_tuning/jobs/{id}/checkpoints lists them.',
+    'Checkpoints have no permissions here: whoever has a key of this service with the role trainer can ask each of them. GET /v1/fine_tuning/jobs/{id}/checkpoints lists them.',
   ],
   [
     /^\/v1\/(assistants|audio|batches|containers|conversations|embeddings|evals|images|moderations|organization|realtime|threads|vector_stores|videos)(\/|$)/,

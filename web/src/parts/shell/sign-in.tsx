@@ -23,8 +23,8 @@ export function SignIn() {
         <Stack>
           <Title order={1}>Sign in</Title>
           <Text>
-            This service asks for a key: one that an admin made for you, or one of those in its setting MTM_API_KEYS. It
-            is kept until you close the browser or sign out.
+            This service asks for a key: one that an admin made for you, or one of its setting MTM_API_KEYS. It is kept
+            until you close the browser or sign out.
           </Text>
           <PasswordInput
             label="API key"
