@@ -11,6 +11,8 @@ import { logBrokenAnswers, renderErrors } from './http/errors.ts';
 import { checkSender, securityHeaders } from './http/guard.ts';
 import { addDocs } from './http/openapi.ts';
 import { addJobs } from './jobs/routes.ts';
+import { RequestMetrics } from './monitoring/request-metrics.ts';
+import { addMonitoring } from './monitoring/routes.ts';
 import { addOpenAi } from './openai/routes.ts';
 import { OPENAI_WIRE } from './openai/wire.ts';
 import { addPage } from './page/routes.ts';
@@ -28,7 +30,8 @@ export function createApi(dependencies: ApiDependencies): Koa {
   const { env, logger } = dependencies;
   // One for all that comes in: what each may still write counts for the others.
   const room = new DiskRoom(incomingDir(env));
-  const endpoints = declareEndpoints(dependencies, room);
+  const requests = new RequestMetrics();
+  const endpoints = declareEndpoints(dependencies, room, requests);
   const { routes } = endpoints;
   const openAi = new Endpoints(dependencies, { wire: OPENAI_WIRE, routes });
   addOpenAi(openAi, dependencies, room);
@@ -37,6 +40,7 @@ export function createApi(dependencies: ApiDependencies): Koa {
 
   const app = new Koa();
   app.on('error', logBrokenAnswers(logger));
+  app.use(requests.middleware);
   app.use(securityHeaders());
   app.use(renderErrors(logger, [OPENAI_WIRE]));
   app.use(checkSender(env));
@@ -48,9 +52,11 @@ export function createApi(dependencies: ApiDependencies): Koa {
 export function declareEndpoints(
   dependencies: ApiDependencies,
   room = new DiskRoom(incomingDir(dependencies.env)),
+  requests = new RequestMetrics(),
 ): Endpoints {
   const endpoints = new Endpoints(dependencies);
   addHealth(endpoints, dependencies);
+  addMonitoring(endpoints, dependencies, requests);
   addSession(endpoints, dependencies);
   addDatasets(endpoints, dependencies, room);
   addJobs(endpoints, dependencies);

@@ -28,6 +28,7 @@ import * as descent from './migrations/0025-descent.ts';
 import * as openAiMethods from './migrations/0026-openai-methods.ts';
 import * as pushedExports from './migrations/0027-pushed-exports.ts';
 import * as sweepsOfProjects from './migrations/0028-sweeps-of-projects.ts';
+import * as eventCounts from './migrations/0034-event-counts.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
 const MIGRATIONS = [
@@ -59,6 +60,7 @@ const MIGRATIONS = [
   openAiMethods,
   pushedExports,
   sweepsOfProjects,
+  eventCounts,
 ];
 export const MIGRATION_NAMES = MIGRATIONS.map(({ name }) => name);
 
