@@ -1,3 +1,4 @@
+import { TRAINING_TYPES } from '../../trainer/training-types.ts';
 import { OPEN_STATUSES, RUN_STATUSES, type RunStatus } from '../runs/statuses.ts';
 
 /** So much more of a counter, which has one value for each set of labels. */
@@ -50,14 +51,26 @@ const ENDS: RunStatus[] = RUN_STATUSES.filter((status) => !OPEN_STATUSES.include
 const UNKNOWN = 'unknown';
 
 /** The values that are there from the beginning, as 0: an alert on an increase misses the first one otherwise. */
-export const FROM_THE_BEGINNING: Pick<Count, 'name' | 'labels'>[] = [
-  ...(Object.keys(COUNTERS) as CounterName[])
-    .filter(
-      (name) => !['runs_created_total', 'runs_ended_total', 'run_failures_total', 'run_retries_total'].includes(name),
-    )
-    .map((name) => ({ name, labels: {} })),
-  ...RETRY_CAUSES.map((cause) => ({ name: 'run_retries_total' as const, labels: { cause } })),
-];
+export const FROM_THE_BEGINNING: Pick<Count, 'name' | 'labels'>[] = (Object.keys(COUNTERS) as CounterName[]).flatMap(
+  (name) => labelsOf(name).map((labels) => ({ name, labels })),
+);
+
+/** All that are known beforehand: classes of errors are not. */
+function labelsOf(name: CounterName): Count['labels'][] {
+  const ofTypes = TRAINING_TYPES.map((training_type) => ({ training_type }));
+  switch (name) {
+    case 'runs_created_total':
+      return ofTypes;
+    case 'runs_ended_total':
+      return ENDS.flatMap((status) => ofTypes.map((labels) => ({ status, ...labels })));
+    case 'run_retries_total':
+      return RETRY_CAUSES.map((cause) => ({ cause }));
+    case 'run_failures_total':
+      return [];
+    default:
+      return [{}];
+  }
+}
 
 type Counting = (event: CountedEvent) => Count[];
 
