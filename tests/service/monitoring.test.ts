@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { parse } from 'yaml';
 import { PROJECT_ROOT } from '../../src/platform/env.ts';
 import { choosePort } from '../../src/platform/ports.ts';
-import { jobsOf } from '../support/jobs.ts';
+import { jobsOf, LONG_JOB } from '../support/jobs.ts';
 import { type Scrape, scrape } from '../support/metrics.ts';
 import { findPrometheus, type PrometheusTools, startPrometheus } from '../support/prometheus.ts';
 import { metricsIn } from '../support/promql.ts';
 import { csvRows } from '../support/rows.ts';
-import { startTestService, type TestService, until } from '../support/service.ts';
+import { startTestService, type TestService, TINY_MODEL, until } from '../support/service.ts';
 
+const REQUEST_ID = 'a-request-of-the-test';
 const FOLDER = join(PROJECT_ROOT, 'docs/monitoring');
 
 interface Panel {
@@ -51,7 +52,9 @@ describe('a service that Prometheus watches', function () {
     const datasetId = Number((await service.upload('rows.csv', csvRows(110))).body.id);
     const jobs = jobsOf(service, datasetId);
     await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
-    const id = await jobs.create({ epochs: 4 });
+    const asked = { name: 'job', dataset_id: datasetId, model_name: TINY_MODEL, ...LONG_JOB, epochs: 4 };
+    const { body: job } = await service.call('POST', '/jobs/', asked, { 'X-Request-Id': REQUEST_ID });
+    const id = Number(job.id);
     await jobs.atStep(id, 50);
     const before = Number((await jobs.get(id)).current_step);
     // What is told may be of two seconds ago.
@@ -96,6 +99,30 @@ describe('a service that Prometheus watches', function () {
     assert.equal(last.value('mtm_runs_ended_total', { status: 'failed', training_type: 'qlora' }), 0);
     assert.doesNotMatch(last.text, /^mtm_run_\w+\{.*run="/m);
     assert.ok(last.value('mtm_http_request_duration_seconds_count', { route: '/api/v1/jobs', method: 'POST' }));
+  });
+
+  it('logs lines of JSON alone, and joins in them what became of a request', async () => {
+    // Install Temporal's DefaultLogger again, or leave the line out of the dispatcher or of under-lease.ts, and it fails.
+    const folder = join(service.env.home, 'logs');
+    const lines: Record<string, unknown>[] = [];
+    for (const name of (await readdir(folder)).filter((each) => /^(api|orchestrator|host|worker-.*)\.log$/.test(each)))
+      for (const line of (await readFile(join(folder, name), 'utf8')).split('\n').filter(Boolean))
+        try {
+          lines.push(JSON.parse(line));
+        } catch {
+          assert.fail(`${name}: ${line}`);
+        }
+    const asked = lines.find(({ requestId }) => requestId === REQUEST_ID);
+    assert.equal(asked?.route, '/api/v1/jobs/');
+    const started = lines.find(({ jobId }) => jobId === asked?.id);
+    const claims = lines.filter(({ runId, epoch }) => runId === started?.runId && epoch !== undefined);
+    assert.deepEqual(
+      claims.filter(({ msg }) => msg === 'Claimed a run.').map(({ phase, workflowId }) => [phase, workflowId]),
+      [...Array(Number(last.value('mtm_lease_claims_total')) - 1).fill('loading'), 'validating'].map((phase) => [
+        phase,
+        started?.workflowId,
+      ]),
+    );
   });
 
   it('has every metric that the dashboard and the alerts name', async () => {

@@ -2,6 +2,7 @@ import { OpenAPIRegistry } from '@asteasolutions/zod-to-openapi';
 import type { Context } from 'koa';
 import type { Sequelize } from 'sequelize';
 import { z } from 'zod';
+import type { Logger } from '../../platform/logger.ts';
 import type { Slowly } from '../../platform/long-answers.ts';
 import { ANSWER_WITHIN_MS, LongAnswers, StillAtWork } from '../../platform/long-answers.ts';
 import type { ApiDependencies, Declaration, Once, OnceByOneStatement } from './declaration.ts';
@@ -21,17 +22,19 @@ export class Endpoints {
   readonly registry = new OpenAPIRegistry();
   readonly wire: Wire;
   readonly #sequelize: Sequelize;
+  readonly #logger: Logger;
   readonly #longAnswers = new LongAnswers();
   readonly #answerWithinMs: number;
 
   /** @param routes those of the other wires, which one application answers */
   constructor(
-    { env, sequelize, answerWithinMs = ANSWER_WITHIN_MS }: ApiDependencies,
+    { env, sequelize, logger, answerWithinMs = ANSWER_WITHIN_MS }: ApiDependencies,
     { wire = OWN_WIRE, routes = new Routes(env) }: { wire?: Wire; routes?: Routes } = {},
   ) {
     this.wire = wire;
     this.routes = routes;
     this.#sequelize = sequelize;
+    this.#logger = logger;
     this.#answerWithinMs = answerWithinMs;
   }
 
@@ -66,11 +69,20 @@ export class Endpoints {
       ctx.body = success.status === 204 ? null : result;
       if (success.location !== undefined)
         ctx.set('Location', this.wire.basePath + locationOf(success.location, result));
+      if (method !== 'get') this.#logChange(ctx, endpoint.path, params, result);
     };
     // Without its last slash the router takes a path with and without one; a redirect would lose a POST's body.
     const pattern = endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1').replace(/\/$/, '');
     const path = this.wire.basePath + (endpoint.takesRestOfPath ? pattern.replace(/:(\w+)$/, '*$1') : pattern);
     this.routes.add({ method, path, open, takesKeyFromQuery, handle });
+  }
+
+  /** Who changed what, by the ids that later lines of what follows from it have. */
+  #logChange(ctx: Context, path: string, params: unknown, result: unknown): void {
+    const { requestId } = ctx.state;
+    const { id } = Created.safeParse(result).data ?? {};
+    const { method, status } = ctx;
+    this.#logger.info({ requestId, method, route: this.wire.basePath + path, params, id, status }, 'Did a request.');
   }
 
   /** `text`: the body as it was sent; `body`: as it was understood. */

@@ -18,20 +18,28 @@ export class RequestMetrics {
     buckets: BUCKETS_S,
     registers: [this.registry],
   });
-  readonly #open = new Gauge({
-    name: 'mtm_http_requests_in_progress',
-    help: 'Requests of which the answer has not begun',
-    registers: [this.registry],
-  });
+  #open = 0;
+
+  constructor() {
+    const open = () => this.#open;
+    new Gauge({
+      name: 'mtm_http_requests_in_progress',
+      help: 'Requests of which the answer has not begun',
+      registers: [this.registry],
+      collect() {
+        this.set(open());
+      },
+    });
+  }
 
   /** To be used before all else, so that refusals and failures count as well. */
   readonly middleware: Middleware = async (ctx, next) => {
     const fromMs = performance.now();
-    this.#open.inc();
+    this.#open += 1;
     try {
       await next();
     } finally {
-      this.#open.dec();
+      this.#open -= 1;
       const route = routeOf(ctx.state) ?? NO_ROUTE;
       const method = METHODS.has(ctx.method) ? ctx.method : 'other';
       const status = `${Math.floor(ctx.status / 100)}xx`;

@@ -14,6 +14,7 @@ import { buildRun } from '../../support/runs.ts';
 import { until } from '../../support/service.ts';
 import { sharedServers } from '../../support/shared-servers.ts';
 
+const SOON_MS = 10_000;
 const OPENMETRICS = { Accept: 'application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1' };
 
 /** On a database that nobody else writes to, by an API that reads the figures anew for each scrape. */
@@ -36,10 +37,14 @@ describe('GET /metrics', function () {
 
   /** A look that shows what is there now. */
   const fresh = async (what: string, is: (found: Awaited<ReturnType<typeof scrape>>) => boolean) =>
-    await until(what, async () => {
-      const found = await scrape(api.url);
-      return is(found) ? found : null;
-    });
+    await until(
+      what,
+      async () => {
+        const found = await scrape(api.url);
+        return is(found) ? found : null;
+      },
+      SOON_MS,
+    );
 
   it('is text for Prometheus, or OpenMetrics where that is asked for, and the one does not change the other', async () => {
     // Register the metrics themselves instead of copies in addOwn, and the second text has counters without `_total`.
@@ -166,7 +171,8 @@ describe('GET /metrics', function () {
     const was = await scrape(api.url);
     await Job.destroy({ where: {} });
     await connection().query('DELETE FROM run_events');
-    const another = await startTestApi(database);
+    const { temporalAddress } = api.env;
+    const another = await startTestApi(database, { temporalAddress });
     const is = await scrape(another.url);
     await another.close();
     for (const name of ['mtm_lease_claims_total', 'mtm_checkpoints_total', 'mtm_checkpoint_seconds_total'])
@@ -187,9 +193,9 @@ describe('GET /metrics', function () {
     ]);
     // Written after it, committed before it.
     await buildRun(database);
-    await until('the first to be counted', async () => ((await created()) === was + 1 ? true : null));
+    await until('the first to be counted', async () => ((await created()) === was + 1 ? true : null), SOON_MS);
     await client.query('COMMIT');
-    await until('all to be counted', async () => ((await created()) === was + 3 ? true : null));
+    await until('all to be counted', async () => ((await created()) === was + 3 ? true : null), SOON_MS);
     await client.end();
     await Job.destroy({ where: {} });
   });
@@ -197,11 +203,15 @@ describe('GET /metrics', function () {
   it('goes on counting on another server, whose transactions have lower numbers, and counts nothing again', async () => {
     await connection().query(`UPDATE event_counts_place SET xid = '4611686018427387904'`);
     const was = (await fresh('a look at it', () => true)).value('mtm_runs_created_total') ?? 0;
-    await until('the place to be one of this server', async () => {
-      await scrape(api.url);
-      const [rows] = await connection().query("SELECT 1 FROM event_counts_place WHERE xid = '0'");
-      return rows.length > 0 ? true : null;
-    });
+    await until(
+      'the place to be one of this server',
+      async () => {
+        await scrape(api.url);
+        const [rows] = await connection().query("SELECT 1 FROM event_counts_place WHERE xid = '0'");
+        return rows.length > 0 ? true : null;
+      },
+      SOON_MS,
+    );
     await buildRun(database);
     const is = await fresh('the next run', ({ value }) => value('mtm_runs_created_total') !== was);
     assert.equal(is.value('mtm_runs_created_total'), was + 1);
@@ -229,7 +239,8 @@ describe('GET /metrics', function () {
 
   it('needs a key where the service has any, at both paths', async () => {
     // Declare one of the two as open, and it fails.
-    const guarded = await startTestApi(database, { apiKeys: ['a-key'] });
+    const { temporalAddress } = api.env;
+    const guarded = await startTestApi(database, { apiKeys: ['a-key'], temporalAddress });
     for (const path of ['/metrics', '/api/v1/metrics'])
       assert.equal((await fetch(`${guarded.url}${path}`)).status, 401, path);
     const { text } = await scrape(guarded.url, { Authorization: 'Bearer a-key' });
