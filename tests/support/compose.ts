@@ -63,7 +63,7 @@ function interpolated(value: unknown, variables: Record<string, string>): unknow
 
 /** Mappings key by key; of our files nothing else is in both. */
 function merged(base: unknown, upon: unknown): unknown {
-  if (!isMapping(base) || !isMapping(upon)) return upon ?? base;
+  if (!isMapping(base) || !isMapping(upon)) return upon ?? base ?? null;
   const keys = new Set([...Object.keys(base), ...Object.keys(upon)]);
   return Object.fromEntries([...keys].map((key) => [key, merged(base[key], upon[key])]));
 }

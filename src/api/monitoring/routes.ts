@@ -16,6 +16,8 @@ const FORMATS = {
   'application/openmetrics-text;version=1.0.0': Registry.OPENMETRICS_CONTENT_TYPE,
 } as const;
 
+const MetricsSchema = z.string().openapi({ example: '# TYPE mtm_queue_runs gauge\nmtm_queue_runs 3\n' });
+
 /** Of the process, so made once in it: how Node fares. */
 let ofNode: Registry | undefined;
 function nodeMetrics(): Registry {
@@ -53,7 +55,7 @@ export function addMonitoring(
     tag: 'Monitoring',
     // It says which of them is away.
     alone: true,
-    success: { status: 200, description: 'The figures', contentType: 'text/plain', schema: z.string() },
+    success: { status: 200, description: 'The figures', contentType: 'text/plain', schema: MetricsSchema },
     handle: ({ ctx }) => render(ctx),
   });
   endpoints.routes.add({

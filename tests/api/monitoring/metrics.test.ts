@@ -9,13 +9,15 @@ import { recordCheckpoint, recordSteps } from '../../../src/models/runs/run-prog
 import { transition } from '../../../src/models/runs/transition.ts';
 import { type ApiOnly, startTestApi } from '../../support/api.ts';
 import { startTestDatabase, type TestDatabase } from '../../support/database.ts';
-import { scrape } from '../../support/metrics.ts';
+import { type Scrape, scrape } from '../../support/metrics.ts';
 import { buildRun } from '../../support/runs.ts';
 import { until } from '../../support/service.ts';
 import { sharedServers } from '../../support/shared-servers.ts';
 
 const SOON_MS = 10_000;
 const OPENMETRICS = { Accept: 'application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1' };
+
+const createdIn = ({ value }: Scrape) => value('mtm_runs_created_total', { training_type: 'qlora' }) ?? 0;
 
 /** On a database that nobody else writes to, by an API that reads the figures anew for each scrape. */
 describe('GET /metrics', function () {
@@ -36,7 +38,7 @@ describe('GET /metrics', function () {
   });
 
   /** A look that shows what is there now. */
-  const fresh = async (what: string, is: (found: Awaited<ReturnType<typeof scrape>>) => boolean) =>
+  const fresh = async (what: string, is: (found: Scrape) => boolean) =>
     await until(
       what,
       async () => {
@@ -177,14 +179,13 @@ describe('GET /metrics', function () {
     await another.close();
     for (const name of ['mtm_lease_claims_total', 'mtm_checkpoints_total', 'mtm_checkpoint_seconds_total'])
       assert.equal(is.value(name), was.value(name), name);
-    assert.equal(is.value('mtm_runs_ended_total', { status: 'failed' }), 1);
+    assert.equal(is.value('mtm_runs_ended_total', { status: 'failed', training_type: 'qlora' }), 1);
   });
 
   it('counts once what a transaction writes that began before others were counted', async () => {
     const client = new pg.Client(database.url);
     await client.connect();
-    const created = async () =>
-      (await scrape(api.url)).samples('mtm_runs_created_total').reduce((sum, { value }) => sum + Number(value), 0);
+    const created = async () => createdIn(await scrape(api.url));
     const was = await created();
     const other = await buildRun(database);
     await client.query('BEGIN');
@@ -202,7 +203,7 @@ describe('GET /metrics', function () {
 
   it('goes on counting on another server, whose transactions have lower numbers, and counts nothing again', async () => {
     await connection().query(`UPDATE event_counts_place SET xid = '4611686018427387904'`);
-    const was = (await fresh('a look at it', () => true)).value('mtm_runs_created_total') ?? 0;
+    const was = createdIn(await scrape(api.url));
     await until(
       'the place to be one of this server',
       async () => {
@@ -213,8 +214,8 @@ describe('GET /metrics', function () {
       SOON_MS,
     );
     await buildRun(database);
-    const is = await fresh('the next run', ({ value }) => value('mtm_runs_created_total') !== was);
-    assert.equal(is.value('mtm_runs_created_total'), was + 1);
+    const is = await fresh('the next run', (found) => createdIn(found) !== was);
+    assert.equal(createdIn(is), was + 1);
     await Job.destroy({ where: {} });
   });
 
