@@ -13,6 +13,8 @@ import { addDocs } from './http/openapi.ts';
 import { checkSender, securityHeaders } from './http/sender.ts';
 import { addJobs } from './jobs/routes.ts';
 import { addKeys } from './keys/routes.ts';
+import { RequestMetrics } from './monitoring/request-metrics.ts';
+import { addMonitoring } from './monitoring/routes.ts';
 import { addOpenAi } from './openai/routes.ts';
 import { OPENAI_WIRE } from './openai/wire.ts';
 import { addPage } from './page/routes.ts';
@@ -32,7 +34,8 @@ export function createApi(dependencies: ApiDependencies): Koa {
   const { env, logger } = dependencies;
   // One for all that comes in: what each may still write counts for the others.
   const room = new DiskRoom(incomingDir(env));
-  const endpoints = declareEndpoints(dependencies, room);
+  const requests = new RequestMetrics();
+  const endpoints = declareEndpoints(dependencies, room, requests);
   const { routes } = endpoints;
   const openAi = new Endpoints(dependencies, { wire: OPENAI_WIRE, routes });
   addOpenAi(openAi, dependencies, room);
@@ -41,6 +44,7 @@ export function createApi(dependencies: ApiDependencies): Koa {
 
   const app = new Koa();
   app.on('error', logBrokenAnswers(logger));
+  app.use(requests.middleware);
   app.use(securityHeaders());
   app.use(renderErrors(logger, [OPENAI_WIRE]));
   app.use(checkSender(env));
@@ -52,9 +56,11 @@ export function createApi(dependencies: ApiDependencies): Koa {
 export function declareEndpoints(
   dependencies: ApiDependencies,
   room = new DiskRoom(incomingDir(dependencies.env)),
+  requests = new RequestMetrics(),
 ): Endpoints {
   const endpoints = new Endpoints(dependencies);
   addHealth(endpoints, dependencies);
+  addMonitoring(endpoints, dependencies, requests);
   addSession(endpoints);
   addKeys(endpoints, dependencies);
   addDatasets(endpoints, dependencies, room);

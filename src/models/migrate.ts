@@ -32,6 +32,7 @@ import * as apiKeys from './migrations/0029-api-keys.ts';
 import * as audit from './migrations/0030-audit.ts';
 import * as queue from './migrations/0031-queue.ts';
 import * as retention from './migrations/0032-retention.ts';
+import * as eventCounts from './migrations/0034-event-counts.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
 const MIGRATIONS = [
@@ -67,6 +68,7 @@ const MIGRATIONS = [
   audit,
   queue,
   retention,
+  eventCounts,
 ];
 export const MIGRATION_NAMES = MIGRATIONS.map(({ name }) => name);
 

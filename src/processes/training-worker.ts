@@ -13,10 +13,10 @@ import { processStart } from '../platform/process-identity.ts';
 import { runUntilStopped } from '../platform/process-lifecycle.ts';
 import { trainerPythonOf } from '../platform/python.ts';
 import { workerConnection } from '../platform/temporal/connection.ts';
+import { installTemporalLogger } from '../platform/temporal/temporal-logger.ts';
 import { lastClaimOf } from '../runs/run-folder.ts';
 import { WarmPython } from '../trainer/warm-python.ts';
 import { TRAINING_QUEUE, type TrainingActivities } from '../workflows/contract.ts';
-import { installTemporalLogger } from './orchestrator/orchestrator.ts';
 
 const REPORT_EVERY_MS = 3_000;
 /** SIGTERM, which ends this worker alone: time to save even a large model. SIGINT, of an agent that ends: MTM_STOP_GRACE_MS. */
@@ -25,7 +25,7 @@ const STOP_GRACE_MS = 120_000;
 /** One training worker: one slot, so one run at a time. Started and watched by the host agent. */
 export async function main(env: Env, workerId: string): Promise<void> {
   const logger = createLogger(workerId, env.logLevel);
-  installTemporalLogger(env.logLevel);
+  installTemporalLogger(logger);
   const sequelize = connectModels(requireDatabaseUrl(env));
   const connection = await workerConnection(env);
 
@@ -47,6 +47,7 @@ export async function main(env: Env, workerId: string): Promise<void> {
     startPython: warm.start,
     leaseOptions: (runId) => ({
       runId,
+      logger,
       workerId,
       lastClaim: () => lastClaimOf(env, runId),
       heartbeatTimeoutMs: env.heartbeatTimeoutMs,

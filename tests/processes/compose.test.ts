@@ -10,7 +10,14 @@ import { BUILT } from '../../src/platform/built-files.ts';
 import { loadEnv, PROJECT_ROOT } from '../../src/platform/env.ts';
 import { findPostgresPackage } from '../../src/platform/postgres/postgres-binaries.ts';
 import { ensureTemporalCli } from '../../src/platform/temporal/temporal-cli.ts';
-import { type ComposeFile, type ComposeService, readCompose, readWithGpu, secondsOf } from '../support/compose.ts';
+import {
+  type ComposeFile,
+  type ComposeService,
+  readCompose,
+  readWith,
+  readWithGpu,
+  secondsOf,
+} from '../support/compose.ts';
 
 const OURS = ['migrate', 'api', 'orchestrator', 'host', 'model'];
 const SETTINGS_OF_THE_IMAGE = [
@@ -51,10 +58,34 @@ describe('the Compose files', function () {
       'docker-compose.yml': compose,
       'docker-compose.gpu.yml': await readCompose('docker-compose.gpu.yml'),
       both: withGpu,
+      'docker-compose.monitoring.yml': await readWith('docker-compose.monitoring.yml'),
     })) {
       assert.ok(validate(file), `${name}: ${JSON.stringify(validate.errors)}`);
     }
     assert.ok(!validate({ services: { api: { imagee: 'x' } } }), 'the schema refuses what it should');
+  });
+
+  it('have Prometheus and Grafana read files that are there, from an API that lets them ask', async () => {
+    // Leave MTM_ALLOWED_HOSTS out of docker-compose.monitoring.yml, or misspell a path there, and it fails.
+    const { services, configs = {} } = await readWith('docker-compose.monitoring.yml', {
+      MTM_ALLOWED_HOSTS: 'mtm.example',
+      MTM_METRICS_KEY: 'a-key',
+    });
+    assert.equal(services.api?.environment?.MTM_ALLOWED_HOSTS, 'api,mtm.example');
+    assert.equal(configs['prometheus-key']?.content, 'a-key');
+    const mounted = [services.prometheus, services.grafana].flatMap((each) => each?.configs ?? []);
+    for (const { source } of mounted) {
+      const { content, file } = configs[source] ?? assert.fail(source);
+      const text = content ?? (await read(file ?? ''));
+      assert.ok(parse(text), source);
+    }
+    const { scrape_configs, rule_files } = parse(await read('docs/monitoring/prometheus.yml'));
+    const targets = mounted.map(({ target }) => target);
+    assert.deepEqual(scrape_configs[0].static_configs, [{ targets: ['api:8000'] }]);
+    for (const path of [...rule_files, scrape_configs[0].authorization.credentials_file])
+      assert.ok(targets.includes(path), path);
+    for (const name of ['prometheus', 'grafana'])
+      for (const port of services[name]?.ports ?? []) assert.match(port, /^127\.0\.0\.1:/);
   });
 
   it('name only what is there: services, volumes, configs, and commands of ours', async () => {

@@ -40,7 +40,8 @@ export async function startTestApi(
     logger = createLogger('api', 'silent'),
     answerWithinMs = PATIENT_MS,
     port = 0,
-  }: { logger?: Logger; answerWithinMs?: number; port?: number } = {},
+    figuresFreshMs,
+  }: { logger?: Logger; answerWithinMs?: number; port?: number; figuresFreshMs?: number } = {},
 ): Promise<ApiOnly> {
   const env = { ...(await testEnv()), home: database.home, temporalAddress: '127.0.0.1:1', ...changes };
   await mkdir(env.home, { recursive: true });
@@ -49,7 +50,10 @@ export async function startTestApi(
   const { sequelize } = database;
   const { bundles, models, close: closeModels } = modelsInMemory(env, (sentence) => logger.info(sentence));
   const dependencies = { env, orchestration, logger, sequelize, bundles, models };
-  const server = await listen(createApi({ ...dependencies, answerWithinMs }), { port, host: '127.0.0.1' });
+  const server = await listen(
+    createApi({ ...dependencies, answerWithinMs, ...(figuresFreshMs === undefined ? {} : { figuresFreshMs }) }),
+    { port, host: '127.0.0.1' },
+  );
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const send = async (path: string, init: RequestInit): Promise<Answer> => {
     const response = await fetch(`${url}/api/v1${path}`, init);

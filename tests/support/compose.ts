@@ -24,7 +24,7 @@ export interface ComposeService {
 export interface ComposeFile {
   services: Record<string, ComposeService>;
   volumes?: Record<string, unknown>;
-  configs?: Record<string, { content: string }>;
+  configs?: Record<string, { content?: string; file?: string }>;
 }
 
 /** As Compose reads a file of ours where these variables are set, and no others. */
@@ -35,9 +35,12 @@ export async function readCompose(name: string, variables: Record<string, string
 
 /** Both files as `docker compose -f docker-compose.yml -f docker-compose.gpu.yml` puts one upon the other. */
 export async function readWithGpu(variables: Record<string, string> = {}): Promise<ComposeFile> {
-  const [base, upon] = await Promise.all(
-    ['docker-compose.yml', 'docker-compose.gpu.yml'].map((name) => readCompose(name, variables)),
-  );
+  return await readWith('docker-compose.gpu.yml', variables);
+}
+
+/** `docker-compose.yml` with another file upon it. */
+export async function readWith(name: string, variables: Record<string, string> = {}): Promise<ComposeFile> {
+  const [base, upon] = await Promise.all(['docker-compose.yml', name].map((each) => readCompose(each, variables)));
   return merged(base, upon) as ComposeFile;
 }
 
@@ -60,7 +63,7 @@ function interpolated(value: unknown, variables: Record<string, string>): unknow
 
 /** Mappings key by key; of our files nothing else is in both. */
 function merged(base: unknown, upon: unknown): unknown {
-  if (!isMapping(base) || !isMapping(upon)) return upon ?? base;
+  if (!isMapping(base) || !isMapping(upon)) return upon ?? base ?? null;
   const keys = new Set([...Object.keys(base), ...Object.keys(upon)]);
   return Object.fromEntries([...keys].map((key) => [key, merged(base[key], upon[key])]));
 }

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { Worker } from '@temporalio/worker';
 import { BUILT } from '../../src/platform/built-files.ts';
 import { PROJECT_ROOT } from '../../src/platform/env.ts';
-import { installTemporalLogger } from '../../src/processes/orchestrator/orchestrator.ts';
+import { createLogger } from '../../src/platform/logger.ts';
+import { installTemporalLogger } from '../../src/platform/temporal/temporal-logger.ts';
 
 const DIR = join(PROJECT_ROOT, 'tests', 'workflows', 'histories');
 
@@ -12,7 +13,7 @@ const DIR = join(PROJECT_ROOT, 'tests', 'workflows', 'histories');
 describe('workflows of the past', function () {
   this.timeout(120_000);
 
-  before(() => installTemporalLogger('warn'));
+  before(() => installTemporalLogger(createLogger('replay', 'warn')));
 
   it('replay on today’s code', async () => {
     // Take queueRun out of src/workflows/runs/training.ts and most of them do not.

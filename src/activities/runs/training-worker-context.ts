@@ -1,4 +1,5 @@
 import type { Env } from '../../platform/env.ts';
+import type { Logger } from '../../platform/logger.ts';
 import type { StartPython } from '../../trainer/python-process.ts';
 
 /** What the activities of one training worker process share. */
@@ -9,6 +10,7 @@ export interface TrainingWorkerContext {
   startPython: StartPython;
   leaseOptions(runId: number): {
     runId: number;
+    logger: Logger;
     workerId: string;
     lastClaim: () => Promise<number>;
     heartbeatTimeoutMs: number;

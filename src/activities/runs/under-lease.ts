@@ -3,6 +3,7 @@ import { interruptionsOf } from '../../models/runs/interruptions.ts';
 import { claimLease, type Lease, noteRefusedWrite, releaseLease, renewLease } from '../../models/runs/lease.ts';
 import type { Run } from '../../models/runs/run.ts';
 import type { RunPhase } from '../../models/runs/statuses.ts';
+import type { Logger } from '../../platform/logger.ts';
 import type { Claim } from '../../runs/run-folder.ts';
 import { FAILURE_TYPES, type GaveWay } from '../../workflows/contract.ts';
 import { noRoomIn } from './full-disk.ts';
@@ -65,6 +66,7 @@ export class LeaseLost extends Error {}
 export async function underLease(
   options: {
     runId: number;
+    logger: Logger;
     workerId: string;
     /** The epoch of its last claim, as its files tell. */
     lastClaim: () => Promise<number>;
@@ -100,6 +102,9 @@ export async function underLease(
   if (claim.outcome === 'paused') return { to: 'pause' };
   if (claim.outcome === 'not_its_turn') return { to: 'line' };
   const { lease, run } = claim;
+  // All lines of a claim have these: with the run's id they join what other processes say of it.
+  const log = options.logger.child({ runId: run.id, workflowId: run.workflow_id, epoch: lease.epoch });
+  log.info({ phase: options.phase }, 'Claimed a run.');
   const { hold, end } = keepAlive(lease, timing, options.workerStopping);
   hold.show({ worker: lease.workerId, claim: lease.epoch });
   try {
@@ -107,8 +112,14 @@ export async function underLease(
     if (interruptions.length > 0) hold.show({ interruptions });
     await work(run, hold);
     await releaseLease(lease, options.doneReason);
+    log.info({ reason: options.doneReason }, 'Handed the run on.');
     return null;
   } catch (error) {
+    const { message } = error instanceof Error ? error : { message: String(error) };
+    log.warn(
+      { reason: hold.stop.aborted ? hold.stop.reason : 'failed', error: message },
+      'The work on the run ended early.',
+    );
     return await handBack(lease, hold.stop, error, options.makeRoom);
   } finally {
     end();

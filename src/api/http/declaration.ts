@@ -20,6 +20,8 @@ export interface ApiDependencies {
   models: ServedModels;
   /** After so long an answer says that its work goes on. */
   answerWithinMs?: number;
+  /** So long figures for Prometheus are told again instead of read again. */
+  figuresFreshMs?: number;
 }
 
 /**

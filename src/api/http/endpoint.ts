@@ -30,9 +30,9 @@ export class Endpoints {
   readonly registry = new OpenAPIRegistry();
   readonly wire: Wire;
   readonly #sequelize: Sequelize;
+  readonly #logger: Logger;
   readonly #longAnswers = new LongAnswers();
   readonly #answerWithinMs: number;
-  readonly #logger: Logger;
 
   /** @param routes those of the other wires, which one application answers */
   constructor(
@@ -81,11 +81,20 @@ export class Endpoints {
       ctx.body = success.status === 204 ? null : result;
       if (success.location !== undefined)
         ctx.set('Location', this.wire.basePath + locationOf(success.location, result));
+      if (method !== 'get') this.#logChange(ctx, endpoint.path, params, result);
     };
     // Without its last slash the router takes a path with and without one; a redirect would lose a POST's body.
     const pattern = endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1').replace(/\/$/, '');
     const path = this.wire.basePath + (endpoint.takesRestOfPath ? pattern.replace(/:(\w+)$/, '*$1') : pattern);
     this.routes.add({ method, path, handle, ...accessOf(endpoint) });
+  }
+
+  /** Who changed what, by the ids that later lines of what follows from it have. */
+  #logChange(ctx: Context, path: string, params: unknown, result: unknown): void {
+    const { requestId } = ctx.state;
+    const { id } = Created.safeParse(result).data ?? {};
+    const { method, status } = ctx;
+    this.#logger.info({ requestId, method, route: this.wire.basePath + path, params, id, status }, 'Did a request.');
   }
 
   /** `text`: the body as it was sent; `body`: as it was understood. */

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Context, Next } from 'koa';
 import { ForeignKeyConstraintError } from 'sequelize';
 import { OrchestrationUnavailableError } from '../../commands/workflows/client.ts';
@@ -11,6 +10,7 @@ import { withoutSecrets } from '../../platform/key-text.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { isDatabaseAway } from '../../platform/postgres/database-away.ts';
 import { sqlStateOf } from '../../platform/postgres/sql-state.ts';
+import { requestIdOf } from './request-id.ts';
 import { OWN_WIRE, type Wire } from './wire.ts';
 
 /** An answer other than success: its status, and a sentence that names field, value and remedy. */
@@ -48,8 +48,9 @@ const RETRY_AFTER_S = '5';
  */
 export function renderErrors(logger: Logger, others: Wire[] = []) {
   return async (ctx: Context, next: Next): Promise<void> => {
-    // What an answer is called: clients show it, and the log has it of what fails.
-    const requestId = `req_${randomUUID().replaceAll('-', '')}`;
+    // What an answer is called: clients show it, and the log has it.
+    const requestId = requestIdOf(ctx);
+    ctx.state.requestId = requestId;
     ctx.set('X-Request-Id', requestId);
     const wire = others.find(({ basePath }) => ctx.path.startsWith(`${basePath}/`)) ?? OWN_WIRE;
     try {

@@ -30,7 +30,12 @@ export class Routes {
 
   add({ method, path, handle, ...needed }: Route): void {
     const access = this.guard.requireAccess(needed);
-    this.#routerOf(path)[method](path, this.#refused.watch(path), access, admit, this.#checkMethod, handle);
+    const enter = (ctx: Context, next: Next) => {
+      // The first that matches answers. What is measured of requests goes by it: see monitoring/request-metrics.ts.
+      ctx.state.route ??= path;
+      return access(ctx, next);
+    };
+    this.#routerOf(path)[method](path, this.#refused.watch(path), enter, admit, this.#checkMethod, handle);
   }
 
   /** Has an application answer at these routes, and refuse everything else. What says 404 comes after it. */

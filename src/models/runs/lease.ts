@@ -110,7 +110,7 @@ export async function renewLease(
   ttlMs: number,
 ): Promise<'renewed' | 'pausing' | 'cancelled' | 'superseded'> {
   const [renewed] = await connection().query<{ pause_reason: string | null }>(
-    `UPDATE runs SET lease_expires_at = now() + make_interval(secs => $ttlMs / 1000.0)
+    `UPDATE runs SET lease_expires_at = now() + make_interval(secs => $ttlMs / 1000.0), lease_renewals = lease_renewals + 1
      WHERE id = $runId AND lease_epoch = $epoch AND status = 'running' RETURNING pause_reason`,
     { bind: { ttlMs, runId: lease.runId, epoch: lease.epoch }, type: QueryTypes.SELECT },
   );

@@ -17,9 +17,9 @@ import { runUntilStopped } from '../../platform/process-lifecycle.ts';
 import { ensureTrainerPython } from '../../platform/python.ts';
 import { RepeatedLook } from '../../platform/repeated-look.ts';
 import { workerConnection } from '../../platform/temporal/connection.ts';
+import { installTemporalLogger } from '../../platform/temporal/temporal-logger.ts';
 import { KEPT_IDLE_MS, WarmPython } from '../../trainer/warm-python.ts';
 import { hostQueue } from '../../workflows/contract.ts';
-import { installTemporalLogger } from '../orchestrator/orchestrator.ts';
 import { stopTimeMs, WorkerProcesses } from './worker-processes.ts';
 
 const REPORT_EVERY_MS = 2_000;
@@ -33,7 +33,7 @@ const CLOSE_MS = 1_000;
 /** The agent of one machine: starts, watches and stops its training workers. */
 export async function main(env: Env): Promise<void> {
   const logger = createLogger('host', env.logLevel);
-  installTemporalLogger(env.logLevel);
+  installTemporalLogger(logger);
   const databaseUrl = requireDatabaseUrl(env);
   const sequelize = connectModels(databaseUrl);
   const startedAt = new Date();

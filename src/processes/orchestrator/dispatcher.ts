@@ -74,6 +74,8 @@ export class Dispatcher {
   async #startOne(run: Run): Promise<void> {
     try {
       await this.#orchestration.startTraining(await workflowOf(run));
+      const { id: runId, workflow_id: workflowId, job_id: jobId, project_id: projectId } = run;
+      this.#logger.info({ runId, workflowId, jobId, projectId }, 'Started the workflow of a run.');
     } catch (error) {
       return await this.#couldNotStart(run, error);
     }

@@ -1,5 +1,5 @@
 import { constants, setPriority } from 'node:os';
-import { DefaultLogger, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { Worker, type WorkerOptions } from '@temporalio/worker';
 import { failing } from '../../activities/failing.ts';
 import { keepAlive } from '../../activities/keep-alive.ts';
 import {
@@ -17,6 +17,7 @@ import { requireDatabaseUrl } from '../../platform/postgres/database-url.ts';
 import { runUntilStopped } from '../../platform/process-lifecycle.ts';
 import { workerConnection } from '../../platform/temporal/connection.ts';
 import { setUpOutsideTemporal } from '../../platform/temporal/set-up.ts';
+import { installTemporalLogger } from '../../platform/temporal/temporal-logger.ts';
 import { DATA_QUEUE, LINE_QUEUE, ORCHESTRATION_QUEUE } from '../../workflows/contract.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { downloadDispatcher } from './download-dispatcher.ts';
@@ -43,7 +44,7 @@ export async function main(env: Env): Promise<void> {
   // A person waits for the API, nobody for the start of a training: on a busy machine the API goes first. Before any
   // thread is started: on Linux each has a priority of its own, and gets that of the one which starts it.
   setPriority(constants.priority.PRIORITY_LOW);
-  installTemporalLogger(env.logLevel);
+  installTemporalLogger(logger);
   // Not one try and a warning: without them every run would be refused, again and again, for a search attribute.
   await setUpOutsideTemporal(env, (sentence) => logger.warn(sentence));
   const connection = await workerConnection(env);
@@ -105,14 +106,5 @@ export async function main(env: Env): Promise<void> {
       await running;
       await Promise.all([orchestration.close(), connection.close(), sequelize.close()]);
     },
-  });
-}
-
-/** The SDK's own log lines: warnings and worse, on standard error, unless debugging. */
-export function installTemporalLogger(level: string): void {
-  Runtime.install({
-    logger: new DefaultLogger(level === 'debug' || level === 'trace' ? 'DEBUG' : 'WARN'),
-    // Each process ends by its own order of shutdown, not by the runtime's.
-    shutdownSignals: [],
   });
 }
