@@ -217,6 +217,7 @@ const SPECIAL: Record<string, Case> = {
   'GET /datasets/{id}/profile 400': (world, sent) => world.send({ ...sent, path: `${sent.path}?base_model=none/such` }),
   'GET /datasets/{id}/tokens 400': (world, sent) =>
     world.send({ ...sent, path: '/datasets/{id}/tokens?base_model=none/such' }),
+  'GET /audit/ 400': (world, sent) => world.send({ ...sent, path: `${sent.path}?entity_id=12` }),
   'POST /jobs/ 400': withBody({ name: 'j', dataset_id: NONE }),
   'POST /jobs/plan 400': withBody({ dataset_id: NONE }),
   'DELETE /jobs/{id} 204': aboutCancelled,

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { type AuditRow, readAudit } from '../../models/audit/read-audit.ts';
 import type { Endpoints } from '../http/endpoint.ts';
-import { ApiError } from '../http/errors.ts';
+import { badRequest } from '../http/errors.ts';
 import { date } from '../http/shared-schema.ts';
 import { AuditListSchema, AuditQuery, type AuditRowSchema } from './schema.ts';
 
@@ -15,15 +15,10 @@ export function addAudit(endpoints: Endpoints): void {
     tag: 'Keys',
     query: AuditQuery,
     success: { status: 200, description: 'A page of the list', schema: AuditListSchema },
+    errors: { 400: 'entity_id without entity' },
     handle: async ({ query: { limit, after, who, entity, entity_id, outcome, since, until } }) => {
       if (entity_id !== undefined && entity === undefined)
-        throw new ApiError(
-          422,
-          `entity_id is ${entity_id}, and entity is not there. Say of which kind it is: entity=job.`,
-          {
-            field: 'entity',
-          },
-        );
+        throw badRequest(`entity_id is ${entity_id}, and entity is not there. Say of which kind it is: entity=job.`);
       const { rows, hasMore } = await readAudit(
         {
           who,

@@ -168,7 +168,7 @@ describe('GET /audit', function () {
     assert.deepEqual(await rows('&who=nobody%20of%20these'), []);
     assert.deepEqual(await rows(`&since=${new Date(Date.now() + 60_000).toISOString()}`), []);
     const { status, body } = await api.call('GET', '/audit/?entity_id=3', undefined, AS_ADMIN);
-    assert.equal(status, 422);
+    assert.equal(status, 400);
     assert.match(String(body.detail), /entity=job/);
   });
 
