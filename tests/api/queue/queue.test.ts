@@ -95,6 +95,9 @@ describe('the queue', function () {
     const begun = await change(a, { priority: 'high' });
     assert.equal(begun.status, 400);
     assert.match(String(begun.body.detail), /is running and does not wait for its first worker/);
+    // Take lease_epoch out of changeQueue (src/models/runs/queue-change.ts): one that lost its worker is moved.
+    await Run.update({ status: 'queued', phase: 'waiting_for_worker' }, { where: { job_id: a } });
+    assert.equal((await change(a, { priority: 'high' })).status, 400);
   });
 
   it('refuses what cannot be, naming it', async () => {
