@@ -49,17 +49,21 @@ const NAME = Object.entries(NAMED)
   .map(([kind, table]) => `WHEN '${kind}' THEN (SELECT name FROM ${table} WHERE id = numbered.number)`)
   .join(' ');
 
+// In the order of the recordset below.
 const COLUMNS = 'key_id, key_name, role, address, method, route, entity_kind, entity_id, changes, request_id, status';
 const BEGIN = prepare(`
-  WITH asked AS (
-    SELECT * FROM json_to_recordset($1::json) AS asked (key_id int, key_name text, role text, address text, method text,
-      route text, entity_kind text, entity_id text, changes text, request_id text, status int)
+  WITH asked AS MATERIALIZED (
+    SELECT nextval('audit_id_seq') AS id, asked.* FROM ROWS FROM (
+      json_to_recordset($1::json) AS (key_id int, key_name text, role text, address text, method text,
+        route text, entity_kind text, entity_id text, changes text, request_id text, status int)
+    ) WITH ORDINALITY AS asked (${COLUMNS}, place)
   ), numbered AS (
     SELECT asked.*, CASE WHEN entity_id ~ '^[1-9][0-9]{0,8}$' THEN entity_id::int END AS number FROM asked
+  ), added AS (
+    INSERT INTO audit (id, ${COLUMNS}, entity_name, ended_at) OVERRIDING SYSTEM VALUE
+    SELECT id, ${COLUMNS}, CASE entity_kind ${NAME} END, CASE WHEN status IS NOT NULL THEN now() END FROM numbered
   )
-  INSERT INTO audit (${COLUMNS}, entity_name, ended_at)
-  SELECT ${COLUMNS}, CASE entity_kind ${NAME} END, CASE WHEN status IS NOT NULL THEN now() END FROM numbered
-  RETURNING id, request_id`);
+  SELECT id FROM asked ORDER BY place`);
 
 const END = prepare(`
   UPDATE audit SET status = ended.status, ended_at = now(), replayed = ended.replayed,
@@ -74,13 +78,9 @@ const END = prepare(`
  */
 export const beginAudited = batchedOutsideTransactions(
   async (asked: AuditedRequest[], transaction): Promise<number[]> => {
-    const rows = await rowsOf<{ id: number; request_id: string }>(BEGIN, [JSON.stringify(asked)], transaction);
-    const ids = new Map(rows.map(({ id, request_id }) => [request_id, id]));
-    return asked.map(({ request_id }) => {
-      const id = ids.get(request_id);
-      if (id === undefined) throw new Error(`Request ${request_id} is not in the audit list.`);
-      return id;
-    });
+    // In their places: the name of a request is its sender's, and two may have the same one.
+    const rows = await rowsOf<{ id: number }>(BEGIN, [JSON.stringify(asked)], transaction);
+    return rows.map(({ id }) => id);
   },
 );
 

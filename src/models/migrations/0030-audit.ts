@@ -18,7 +18,7 @@ CREATE TABLE audit (
   entity_name varchar(512),
   -- What was asked for, in words.
   changes varchar(2000) NOT NULL,
-  request_id varchar(64) NOT NULL,
+  request_id varchar(128) NOT NULL,
   -- NULL until the answer is known: it is under way, or the service ended before it was.
   status smallint,
   ended_at timestamptz(3),

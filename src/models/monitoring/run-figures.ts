@@ -1,6 +1,6 @@
 import { QueryTypes } from 'sequelize';
 import type { DeviceFigures } from '../../trainer/protocol.ts';
-import { IN_LINE } from '../runs/line.ts';
+import { IN_LINE } from '../runs/order.ts';
 import { connection } from '../runs/run.ts';
 import type { RunPhase, RunStatus } from '../runs/statuses.ts';
 
