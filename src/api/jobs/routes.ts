@@ -12,7 +12,7 @@ import { IdParams } from '../http/shared-schema.ts';
 import { addQueueChange } from '../queue/routes.ts';
 import { addPausing } from '../runs/pausing.ts';
 import { PlanAnswerSchema, presentPlanned } from '../runs/plan.ts';
-import { StartAgain } from '../runs/schema.ts';
+import { StartAgain } from '../runs/start-again-schema.ts';
 import { presentJob, presentJobStatus } from './present.ts';
 import {
   JobCreate,

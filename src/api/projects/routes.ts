@@ -14,7 +14,7 @@ import { IdParams } from '../http/shared-schema.ts';
 import { addQueueChange } from '../queue/routes.ts';
 import { addPausing } from '../runs/pausing.ts';
 import { presentPlanned } from '../runs/plan.ts';
-import { StartAfresh, StartAgain } from '../runs/schema.ts';
+import { StartAfresh, StartAgain } from '../runs/start-again-schema.ts';
 import { addChoices } from './choice-routes.ts';
 import { listProjects } from './list-projects.ts';
 import { presentProject } from './present.ts';
