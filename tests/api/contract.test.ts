@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
+import { KEYS_AWAY } from '../../src/api/http/document-endpoint.ts';
 import { COMPLETE, putInCache } from '../support/base-models.ts';
 import { type Answer, ContractWorld, KEY, type Sent, sweepOf } from '../support/contract-world.ts';
 import { csvRows } from '../support/rows.ts';
@@ -73,6 +74,8 @@ const ORDINARY: Record<string, (world: ContractWorld) => Partial<Sent>> = {
   'DELETE /models/{name}': () => ({ path: `/models/${encodeURIComponent(TINY_MODEL)}` }),
   'PATCH /config/': () => ({ body: { default_epochs: 2 } }),
   'POST /workers/': () => ({ body: { action: 'stop' } }),
+  'POST /keys/': () => ({ body: { name: `key ${randomUUID()}`, role: 'viewer' } }),
+  'PATCH /keys/{id}': () => ({ body: { expires_at: null } }),
   'POST /sweeps/': ({ datasetId }) => ({ body: sweepOf(datasetId) }),
 };
 
@@ -91,7 +94,14 @@ const COMMON: Record<number, Case> = {
     return await world.send({ ...sent, headers: asked });
   },
   416: (world, sent) => world.send({ ...sent, headers: { Range: 'bytes=999999999999-' } }),
-  401: (world, sent) => world.send({ ...sent, headers: { Authorization: 'Bearer none-of-yours' } }),
+  401: (world, sent) => world.send({ ...sent, headers: { Authorization: '' } }),
+  429: async (world, sent) => {
+    const guess = () => world.send({ ...sent, headers: { Authorization: `Bearer ${randomUUID()}` } });
+    return await until('too many wrong keys', async () => {
+      const answer = await guess();
+      return answer.status === 429 ? answer : null;
+    });
+  },
   403: (world, sent) => world.send({ ...sent, headers: { Origin: 'https://elsewhere.example' } }),
   404: (world, sent) => world.send({ ...sent, id: NONE }),
   409: async (world, sent) => {
@@ -171,8 +181,8 @@ const forAnotherReason: Case = async (world, sent) => {
 };
 const asOrdinary: Case = (world, sent) => world.send(sent);
 
-/** What takes rows of hundreds of megabytes: see tests/datasets/limits.test.ts. */
-const ELSEWHERE = new Set(['GET /datasets/{id}/preview 400']);
+/** What takes rows of hundreds of megabytes (tests/datasets/limits.test.ts), or a service without keys of settings (tests/api/keys/). */
+const ELSEWHERE = new Set(['GET /datasets/{id}/preview 400', 'DELETE /keys/{id} 409']);
 
 /** Codes that an operation gives in a way of its own, or only about other things than what is completed. */
 const SPECIAL: Record<string, Case> = {
@@ -237,6 +247,22 @@ const SPECIAL: Record<string, Case> = {
   'DELETE /session 204': (world, sent) => world.send(sent),
   'PATCH /config/ 400': withBody({ model_aliases: { other: 'none/such' } }),
   'POST /session 400': withBody({ api_key: 'none-of-yours' }),
+  'POST /session 429': async (world, sent) =>
+    await until('too many wrong keys', async () => {
+      const answer = await world.send({ ...sent, body: { api_key: randomUUID() } });
+      return answer.status === 429 ? answer : null;
+    }),
+  'POST /keys/ 400': withBody({ name: 'past', role: 'viewer', expires_at: '2001-01-01T00:00:00Z' }),
+  'POST /keys/ 409': async (world, sent) => {
+    await world.key('twice');
+    return await world.send({ ...sent, body: { name: 'key twice', role: 'viewer' } });
+  },
+  'PATCH /keys/{id} 400': withBody({ expires_at: '2001-01-01T00:00:00Z' }),
+  'PATCH /keys/{id} 409': async (world, sent) => {
+    await world.key('of another');
+    return await world.send({ ...sent, body: { name: 'key of another' } });
+  },
+  'DELETE /keys/{id} 204': async (world, sent) => world.send({ ...sent, id: await world.key() }),
   'POST /projects/ 400': (world, sent) => world.send({ ...sent, body: { ...(sent.body as object), ...OUTSIDE } }),
   'PATCH /projects/{id} 400': withBody({ gate: { conditions: [{ against: 'base', metric: 'loss' }] } }),
   'POST /projects/{id}/promote 200': withPromotions(NO_LATEST, asOrdinary),
@@ -364,6 +390,7 @@ describe('every documented answer', function () {
 
   after(() => world?.remove());
 
+  const isForKeysAlone = (operation: string) => world.answers.description(operation, 503) === KEYS_AWAY;
   const documented = (status: number) =>
     world.answers.operations().filter((o) => world.answers.statuses(o).includes(status));
 
@@ -377,7 +404,9 @@ describe('every documented answer', function () {
           ? world.downloadId
           : path.startsWith('/sweeps')
             ? world.sweepId
-            : world.completed[path.startsWith('/jobs') ? 'job' : 'project'];
+            : path.startsWith('/keys')
+              ? world.keyId
+              : world.completed[path.startsWith('/jobs') ? 'job' : 'project'];
     return { method, path, id, ...ORDINARY[operation]?.(world) };
   }
 
@@ -446,13 +475,15 @@ describe('every documented answer', function () {
 
   it('is 503 where PostgreSQL is needed, while it is away', async () => {
     await world.servers.postgres.stop();
-    for (const operation of documented(503)) expect(operation, 503, await world.send(ordinary(operation)));
-    const alone = world.answers.operations().filter((operation) => !documented(503).includes(operation));
+    // What needs it for keys alone is asked with one of the settings.
+    const needy = documented(503).filter((operation) => !isForKeysAlone(operation));
+    for (const operation of needy) expect(operation, 503, await world.send(ordinary(operation)));
+    const alone = world.answers.operations().filter((operation) => !needy.includes(operation));
     for (const operation of alone) {
       const status = [200, 404, 204].find((one) => world.answers.statuses(operation).includes(one)) ?? 0;
       expect(operation, status, await world.send(ordinary(operation)));
     }
-    console.log(`      ${documented(503).length} answers, and ${alone.length} operations that need none`);
+    console.log(`      ${needy.length} answers, and ${alone.length} operations that need none`);
     await world.servers.postgres.start();
   });
 });

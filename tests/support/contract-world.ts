@@ -15,7 +15,8 @@ import {
 } from './service.ts';
 import { putTinyModel } from './tiny-models.ts';
 
-export const KEY = 'a-key';
+/** Of 32 characters or more: it is let through whatever wrong ones come from this address. */
+export const KEY = 'a-key-of-the-settings-that-nobody-guesses';
 /** More than any disk has, so that an upload within the limit can be too large for the disk. */
 const MOST_UPLOAD_BYTES = 1e15;
 
@@ -57,6 +58,7 @@ export class ContractWorld {
   downloadId = 0;
   /** Which goes on. */
   sweepId = 0;
+  keyId = 0;
   readonly #remove: () => Promise<void>;
 
   private constructor(service: TestService, servers: OutsideServers, document: never, remove: () => Promise<void>) {
@@ -102,6 +104,7 @@ export class ContractWorld {
     world.unstartedProjectId = await world.project();
     world.downloadId = await world.download();
     world.sweepId = await world.sweep();
+    world.keyId = await world.key();
     return world;
   }
 
@@ -192,6 +195,12 @@ export class ContractWorld {
   async download(): Promise<number> {
     const body = { name: `org/${randomUUID()}` };
     return Number((await this.expect(201, { method: 'POST', path: '/models/', body })).id);
+  }
+
+  /** A key of the database that nobody has used. */
+  async key(name: string = randomUUID()): Promise<number> {
+    const body = { name: `key ${name}`, role: 'viewer' };
+    return Number((await this.expect(201, { method: 'POST', path: '/keys/', body })).id);
   }
 
   async sweep(): Promise<number> {

@@ -36,6 +36,13 @@ export class DocumentedAnswers {
     return Object.keys(this.document.paths[`/api/v1${path}`]?.[method.toLowerCase()]?.responses ?? {}).map(Number);
   }
 
+  /** What a status of an operation is documented with. */
+  description(operation: string, status: number): string {
+    const [method = '', path = ''] = operation.split(' ');
+    const answer = this.document.paths[`/api/v1${path}`]?.[method.toLowerCase()]?.responses?.[status];
+    return (answer as { description?: string } | undefined)?.description ?? '';
+  }
+
   /**
    * @throws AssertionError when this status or type is not documented for the operation, or a JSON body has another form.
    */

@@ -5,6 +5,9 @@ import type { Access } from './guard.ts';
 import { IdempotencyHeaders, RangeHeaders, StillAtWorkSchema } from './shared-schema.ts';
 import type { Wire } from './wire.ts';
 
+/** Of what needs PostgreSQL for nothing but the key. */
+export const KEYS_AWAY = 'PostgreSQL is away, so keys beside those of MTM_API_KEYS cannot be looked at; try again';
+
 /** Nothing of how it answers. */
 type AnyDeclaration = Access &
   Omit<Fields<z.ZodObject | undefined, z.ZodObject | undefined, z.ZodType | undefined>, 'handle'>;
@@ -106,7 +109,12 @@ export function documentEndpoint(registry: OpenAPIRegistry, endpoint: AnyDeclara
       ...(endpoint.inRanges
         ? { 206: { ...answer, description: 'The range' }, 304: { description: 'It is what the client has' } }
         : {}),
-      ...Object.fromEntries(codes.map((code) => [wire.statusOf(code), errorOf(code, endpoint.errors?.[code], wire)])),
+      ...Object.fromEntries(
+        codes.map((code) => [
+          wire.statusOf(code),
+          errorOf(code, endpoint.errors?.[code] ?? (endpoint.alone && code === 503 ? KEYS_AWAY : undefined), wire),
+        ]),
+      ),
     },
   });
 }

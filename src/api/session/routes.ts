@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Principal } from '../../models/keys/roles.ts';
 import { ANYONE, ROLES } from '../../models/keys/roles.ts';
+import { KEYS_AWAY } from '../http/document-endpoint.ts';
 import type { Endpoints } from '../http/endpoint.ts';
 import { forgetKey, keepKey } from '../http/session-cookie.ts';
 
@@ -28,7 +29,9 @@ export function addSession(endpoints: Endpoints): void {
     summary: 'Whether a browser has to sign in; who asks, and with which role',
     tag,
     open: true,
+    alone: true,
     success: { status: 200, description: 'The session', schema: SessionSchema },
+    errors: { 503: KEYS_AWAY },
     handle: async ({ ctx }) => present(await guard.whoMayAsk(ctx)),
   });
 
@@ -38,9 +41,14 @@ export function addSession(endpoints: Endpoints): void {
     summary: 'Sign in: keeps an API key in a cookie of this browser, until it is closed',
     tag,
     open: true,
+    alone: true,
     body: SignIn,
     success: { status: 200, description: 'The session', schema: SessionSchema },
-    errors: { 400: 'It is none of the API keys', 429: 'Too many wrong API keys came from this address' },
+    errors: {
+      400: 'It is none of the API keys',
+      429: 'Too many wrong API keys came from this address',
+      503: KEYS_AWAY,
+    },
     handle: async ({ ctx, body: { api_key: key } }) => {
       const principal = await guard.whoHas(ctx, key);
       if (principal !== null) keepKey(ctx, key);

@@ -113,7 +113,9 @@ describe('API keys', function () {
     assert.equal(signIn.body.name, 'streaming');
     const cookie = { Cookie: String(signIn.headers.get('set-cookie')).split(';')[0] ?? '' };
     assert.equal(await status(other, cookie), 200);
-    const stream = await fetch(`${other.url}/api/v1/jobs/1/events?access_token=${key.key}`);
+    // One that is never cut off ends too late.
+    const signal = AbortSignal.timeout(10_000);
+    const stream = await fetch(`${other.url}/api/v1/jobs/1/events?access_token=${key.key}`, { signal });
     assert.equal(stream.status, 200);
     const reader = stream.body?.getReader();
     assert.ok(reader);
