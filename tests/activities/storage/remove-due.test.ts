@@ -35,7 +35,9 @@ describe('retention', function () {
 
   before(async () => {
     database = await startTestDatabase();
-    env = { ...(await testEnv()), home: database.home, keepWorkDays: 7 };
+    // A folder with nothing else in it, such as logs of a database.
+    env = { ...(await testEnv()), home: join(database.home, 'service'), keepWorkDays: 7 };
+    await mkdir(env.home);
   });
   after(() => database?.remove());
   beforeEach(async () => {
