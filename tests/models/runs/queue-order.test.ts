@@ -235,8 +235,7 @@ describe('the order of the runs that wait', function () {
   });
 
   it('loses no turn and begins none twice, whatever is changed while workers claim', async () => {
-    // Take the conditions of the last WHERE out of releaseNext: a run that is claimed gets a turn. Take recalled_at out of
-    // claimLease: more than one run has a turn at a time.
+    // Take `least` out of changeQueue (src/models/runs/queue-change.ts), and the last that waits cannot be moved to the front.
     const ids = await build(12);
     await addWorkers(1, 'busy');
     await prepare(ids);
