@@ -23,11 +23,13 @@ export function addClientCommands(program: Command): void {
   addWorker(program);
 }
 
+const SEEN = 'what runs and waits, here (--watch) or on the page';
+
 function addServiceViews(program: Command): void {
   program
     .command('status')
     .helpGroup('Service')
-    .summary('what runs and waits, and problems, on one screen; --watch')
+    .summary(SEEN)
     .description('One screen: the service, its workers, what runs with its progress, what waits and why, problems.')
     .option('-w, --watch', 'draw it again every two seconds, until Ctrl-C')
     .action(
@@ -36,6 +38,7 @@ function addServiceViews(program: Command): void {
   program
     .command('open')
     .helpGroup('Service')
+    .summary(SEEN)
     .description("print the page's address, and show it in a browser")
     .action(action(async (session) => (await import('./service/open.ts')).openPage(session)));
 }

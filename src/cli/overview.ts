@@ -8,8 +8,7 @@ const NAMES_WIDTH = 11;
  * same summary. Not shown are the commands that other programs start.
  */
 export function overview(program: Command, helper: Help): string {
-  // What `help` is for is in the first line.
-  const rows = rowsOf(helper.visibleCommands(program).filter((command) => command.name() !== 'help'));
+  const rows = rowsOf(helper.visibleCommands(program));
   const groups = [...new Set(rows.map(({ group }) => group))];
   const lines = groups.flatMap((group) =>
     rows

@@ -6,12 +6,14 @@ import type { Env } from '../platform/env.ts';
 import type { BackupOptions } from './backups/backup-command.ts';
 import type { RestoreOptions } from './backups/restore-command.ts';
 
+const STARTED = 'start it here, --detach: behind; stop it, runs go on later';
+
 /** The commands that bring the service up and down. */
 export function addServiceCommands(program: Command): void {
   program
     .command('up')
     .helpGroup('Service')
-    .summary('start it here; --detach: in the background')
+    .summary(STARTED)
     .description('Run the service on this machine until Ctrl-C. Runs that were under way go on.')
     .option('-d, --detach', 'in the background: returns when it can be used, and says where everything is')
     .action(
@@ -23,7 +25,7 @@ export function addServiceCommands(program: Command): void {
   program
     .command('down')
     .helpGroup('Service')
-    .summary('stop it; runs go on at the next start')
+    .summary(STARTED)
     .description('Stop the service of this MTM_HOME, and wait until it has ended. Its runs go on at the next start.')
     .action(action(async (session) => (await import('./start/detached.ts')).stopService(session)));
 }
