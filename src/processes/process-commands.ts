@@ -6,7 +6,7 @@ import type { Env } from '../platform/env.ts';
 import type { BackupOptions } from './backups/backup-command.ts';
 import type { RestoreOptions } from './backups/restore-command.ts';
 
-const STARTED = 'start it here, --detach: behind; stop it, runs go on later';
+const STARTED = 'start it here (--detach: in the background), or stop it';
 
 /** The commands that bring the service up and down. */
 export function addServiceCommands(program: Command): void {
