@@ -5,6 +5,7 @@ import { connection, Run } from '../../../src/models/runs/run.ts';
 import { type ApiOnly, startTestApi } from '../../support/api.ts';
 import { commandLineOf } from '../../support/command-line.ts';
 import { buildDataset, startTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { DocumentedAnswers } from '../../support/openapi.ts';
 import { addWorkers } from '../../support/runs.ts';
 
 interface Waiting {
@@ -72,6 +73,10 @@ describe('the queue', function () {
         `It begins after job ${normal}, which is pending.`,
       ],
     );
+    const documented = new DocumentedAnswers((await api.call('GET', '/openapi.json')).body as never);
+    documented.check('GET', '/queue/', 200, (await api.call('GET', '/queue/')).body, 'application/json');
+    const moved = await change(second, { front: true });
+    documented.check('POST', '/jobs/1/queue', moved.status, moved.body, 'application/json');
     const { body } = await api.call('GET', `/jobs/${second}`);
     assert.deepEqual([body.priority, body.after], ['low', { job_id: normal }]);
     assert.equal(body.waits_because, shown[4]?.waits_because);
