@@ -3,40 +3,18 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import pg from 'pg';
 import { makeBackup } from '../../src/commands/backups/make-backup.ts';
-import { backupsIn, partialBackupsIn } from '../../src/commands/backups/manifest.ts';
 import type { Env } from '../../src/platform/env.ts';
 import { toVariables } from '../../src/platform/env-variables.ts';
 import { type RunningService, startService } from '../../src/processes/start/start.ts';
 import { commandLineOf } from '../support/command-line.ts';
 import { assertWeights, type Jobs, jobsOf } from '../support/jobs.ts';
 import { csvRows } from '../support/rows.ts';
-import { clientOf, startTestService, type TestService, testEnv, until } from '../support/service.ts';
+import { clientOf, startTestService, type TestService, testEnv } from '../support/service.ts';
 import { createDatabase, createNamespace, sharedServers } from '../support/shared-servers.ts';
 import { putTinyModel } from '../support/tiny-models.ts';
 
 const KEY = 'a-key-that-is-in-no-backup';
-
-/** Holds a lock of a table, so that whoever needs it stands still, until `release`. */
-async function holding(url: string, lock: string) {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  await client.query(`BEGIN; ${lock}`);
-  return {
-    untilSomebodyWaits: () =>
-      until('somebody to wait for the lock', async () =>
-        (
-          await client.query(
-            'SELECT 1 FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())',
-          )
-        ).rowCount
-          ? true
-          : null,
-      ),
-    release: () => client.end(),
-  };
-}
 
 describe('a backup of a running service, restored on another machine', function () {
   this.timeout(360_000);
@@ -76,23 +54,11 @@ describe('a backup of a running service, restored on another machine', function 
 
   it('brings a run that was under way to the weights of an undisturbed one, and knows all else', async () => {
     const { databaseUrl } = service;
-    // A backup that is killed while it reads the database. Let makeBackup begin under the final name, and it looks whole.
-    const reading = await holding(databaseUrl, 'LOCK TABLE votes IN ACCESS EXCLUSIVE MODE');
     const env = { ...service.env, databaseUrl };
-    const killed = mtm(env).begin('backup', directory);
-    await reading.untilSomebodyWaits();
-    killed.child.kill('SIGKILL');
-    await killed.ended();
-    await reading.release();
-    assert.deepEqual(await backupsIn(directory), []);
-    assert.equal((await partialBackupsIn(directory)).length, 1);
-
     const trained = await jobs.create();
     await jobs.atStep(trained, 30);
     const options = { env, databaseUrl, directory, allowMissing: false, readers: null, onProgress: () => {} };
     const made = await makeBackup({ ...options, keep: null });
-    // Take the removal of partial ones out of makeBackup and it is there for ever.
-    assert.deepEqual(await partialBackupsIn(directory), []);
     assert.deepEqual(made.left_out, []);
     const inBackup = await jobs.get(trained);
     assert.equal(inBackup.status, 'running', 'It has ended before the backup was there: make it longer.');
@@ -122,19 +88,6 @@ describe('a backup of a running service, restored on another machine', function 
     await putTinyModel(there, 'tiny-random');
     let running: RunningService | undefined;
     try {
-      // Killed when all files are there, and no row.
-      const filling = await holding(database.url, 'LOCK TABLE votes IN SHARE ROW EXCLUSIVE MODE');
-      const halfWay = mtm(there).begin('restore', made.folder);
-      await filling.untilSomebodyWaits();
-      halfWay.child.kill('SIGKILL');
-      await halfWay.ended();
-      await filling.release();
-      // Take requireRestored out of startService and it starts with nothing.
-      await assert.rejects(
-        startService(there, () => {}),
-        /begun to be restored .* Give the same `mtm restore` again/,
-      );
-
       const restored = await mtm(there).json('restore', made.folder);
       assert.deepEqual(restored.missing_models, []);
       running = await startService(there, () => {});
@@ -157,10 +110,5 @@ describe('a backup of a running service, restored on another machine', function 
       await database.drop();
       await rm(there.home, { recursive: true, force: true });
     }
-
-    // The next one copies what has changed, and one is left of two.
-    const next = await mtm(env).json('backup', directory, '--keep', '1');
-    assert.deepEqual(next.removed, [made.folder.slice(directory.length + 1)]);
-    assert.deepEqual(await backupsIn(directory), [String(next.folder).slice(directory.length + 1)]);
   });
 });

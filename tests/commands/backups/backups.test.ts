@@ -5,11 +5,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import pg from 'pg';
-import { BackupReader, backupsIn, MANIFEST, MANIFEST_SUM } from '../../../src/commands/backups/manifest.ts';
+import {
+  BackupReader,
+  backupsIn,
+  MANIFEST,
+  MANIFEST_SUM,
+  partialBackupsIn,
+} from '../../../src/commands/backups/manifest.ts';
 import { MIGRATION_NAMES, migrate } from '../../../src/models/migrate.ts';
+import { loadEnv } from '../../../src/platform/env.ts';
 import { type LocalPostgres, startPostgres } from '../../../src/platform/postgres/postgres.ts';
 import { lockHome } from '../../../src/processes/start/home-lock.ts';
+import { startService } from '../../../src/processes/start/start.ts';
 import { commandLineOf } from '../../support/command-line.ts';
+import { until } from '../../support/service.ts';
 
 /** What a path says of another place, in the text and in the JSON of rows. */
 const SENTENCE = 'It lay in /elsewhere/uploads.';
@@ -96,6 +105,17 @@ describe('backups of a service that is stopped', function () {
       'runs/2/about.json': '{"id":2}',
     }))
       await writeFile(join(home, name), content);
+    // A whole checkpoint, and one that was being saved.
+    const [whole, begun] = [5, 9].map((step) => join(home, 'runs/2/checkpoints/e1', `checkpoint-${step}`)) as [
+      string,
+      string,
+    ];
+    for (const checkpoint of [whole, begun]) {
+      await mkdir(checkpoint, { recursive: true });
+      await writeFile(join(checkpoint, 'weights'), 'weights');
+    }
+    const sha256 = createHash('sha256').update('weights').digest('hex');
+    await writeFile(join(whole, 'manifest.json'), JSON.stringify({ files: { weights: { sha256, bytes: 7 } } }));
     await symlink('model', join(home, 'outputs', 'latest'));
     await symlink('/etc/hostname', join(home, 'outputs', 'model', 'elsewhere'));
     await inDatabase(home, async (client, url) => {
@@ -114,6 +134,17 @@ describe('backups of a service that is stopped', function () {
         await insert(client, 'jobs', jobRow(id));
         await insert(client, 'runs', runRow(id, status, path('outputs')));
       }
+      await insert(client, 'checkpoints', {
+        id: 1,
+        run_id: 2,
+        lease_epoch: 1,
+        step: 5,
+        epoch: 0,
+        path: whole,
+        manifest_sha256: sha256,
+        bytes: 7,
+        state: 'complete',
+      });
       // Of a server that has had many more transactions than the next one.
       await client.query(`INSERT INTO run_events (run_id, kind, data, xid) VALUES (1, 'log', '{}', '999999999')`);
       await client.query('UPDATE jobs SET latest_run_id = id');
@@ -157,16 +188,62 @@ describe('backups of a service that is stopped', function () {
       'outputs/model/manifest.json',
       'outputs/latest/manifest.json',
       'runs/2/about.json',
+      'runs/2/checkpoints/e1/checkpoint-5/weights',
+      'runs/2/checkpoints/e1/checkpoint-5/manifest.json',
     ])
       assert.equal(await readFile(join(target, name), 'utf8'), await readFile(join(home, name), 'utf8'), name);
     // Logs are not worth it, and a link is not followed.
-    for (const name of ['runs/1/logs', 'outputs/model/elsewhere'])
+    for (const name of ['runs/1/logs', 'outputs/model/elsewhere', 'runs/2/checkpoints/e1/checkpoint-9'])
       await assert.rejects(stat(join(target, name)), /ENOENT/);
     assert.match(String(made.left_out), /outputs\/model\/elsewhere is a link, and was not followed/);
     // There is something now. Leave requireNothingElse out, and it is written over.
     const again = await mtm(target).mtm('restore', dir());
     assert.equal(again.exitCode, 1);
     assert.match(again.stderr, /is not empty: it has runs, uploads, datasets, postgres\./);
+  });
+
+  it('leaves nothing that looks whole when it is killed, and finishes a restore that was', async () => {
+    // Killed while it reads the database. Let makeBackup begin under the final name, and it looks whole.
+    const directory = join(folder, 'killed');
+    const reading = await holding(server.url, 'LOCK TABLE votes IN ACCESS EXCLUSIVE MODE');
+    const killed = mtm(home, { DATABASE_URL: server.url }).begin('backup', directory);
+    await reading.untilSomebodyWaits();
+    killed.child.kill('SIGKILL');
+    await killed.ended();
+    await reading.release();
+    assert.deepEqual(await backupsIn(directory), []);
+    assert.equal((await partialBackupsIn(directory)).length, 1);
+    await mtm(home, { DATABASE_URL: server.url }).json('backup', directory);
+    // Take the removal of partial ones out of makeBackup and it is there for ever.
+    assert.deepEqual(await partialBackupsIn(directory), []);
+
+    // Killed when all files are there, and no row: the schema is that of the backup, which waits for its tables.
+    const target = join(folder, 'half');
+    const database = await emptyDatabase('half');
+    await migrate(database.DATABASE_URL, '0027-pushed-exports');
+    const filling = await holding(database.DATABASE_URL, 'LOCK TABLE votes IN SHARE ROW EXCLUSIVE MODE');
+    const halfWay = mtm(target, database).begin('restore', dir());
+    await filling.untilSomebodyWaits();
+    halfWay.child.kill('SIGKILL');
+    await halfWay.ended();
+    await filling.release();
+    // Take requireRestored out of `mtm migrate` and startService, and the service starts with nothing.
+    const env = loadEnv({ ...process.env, MTM_HOME: target, MTM_API_KEYS: '', ...database });
+    await assert.rejects(
+      startService(env, () => {}),
+      /begun to be restored .* Give the same `mtm restore` again/,
+    );
+    assert.match((await mtm(target, database).mtm('migrate')).stderr, /begun to be restored/);
+    const other = await changed('other', (copy) =>
+      changeManifest(copy, (manifest) => Object.assign(manifest, { version: '0' })),
+    );
+    assert.match((await mtm(target, database).mtm('restore', other)).stderr, /Another backup was begun to be restored/);
+    await mtm(target, database).json('restore', dir());
+    assert.ok(!(await readdir(target)).includes('restoring.json'));
+    const client = new pg.Client({ connectionString: database.DATABASE_URL });
+    await client.connect();
+    assert.equal((await client.query('SELECT 1 FROM runs')).rowCount, 2);
+    await client.end();
   });
 
   it('is refused as a whole where it is damaged, of a later version, or leads elsewhere', async () => {
@@ -289,12 +366,14 @@ describe('backups of a service that is stopped', function () {
     assert.equal(next.files, made.files);
 
     await rm(join(home, 'datasets/rows.parquet'));
+    // Let takeCheckpoints take what it finds, and a run would go on from its beginning.
+    await writeFile(join(home, 'runs/2/checkpoints/e1/checkpoint-5/weights'), 'WEIGHTS');
     const { exitCode, stderr } = await mtm(home, { DATABASE_URL: server.url }).mtm('backup', backups);
     // Let #gone take everything for deleted and the backup is made.
     assert.equal(exitCode, 1);
     assert.match(
       stderr,
-      /No backup was made, since the database names what is missing: .*datasets\/rows\.parquet\. Make the backup again/,
+      /No backup was made, since the database names what is missing: .*a whole checkpoint of step 5 or later in .*runs\/2\/checkpoints, .*datasets\/rows\.parquet\. Make the backup again/,
     );
     assert.equal((await backupsIn(backups)).length, 2);
     const without = await backup('--allow-missing', '--keep', '2');
@@ -306,6 +385,23 @@ describe('backups of a service that is stopped', function () {
     );
   });
 });
+
+/** Holds a lock of a table, so that whoever needs it stands still, until `release`. */
+async function holding(url: string, lock: string) {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(`BEGIN; ${lock}`);
+  const waiting = `SELECT 1 FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+  return {
+    untilSomebodyWaits: () =>
+      until(
+        'somebody to wait for the lock',
+        async () => ((await client.query(waiting)).rowCount ? true : null),
+        60_000,
+      ),
+    release: () => client.end(),
+  };
+}
 
 const when = '2026-01-01T00:00:00Z';
 
