@@ -12,8 +12,8 @@ import { listOf, tablesOf } from './snapshot.ts';
 /** So many ids at most were given out after a backup: what is on a disk tells how many (src/runs/ids-on-disk.ts), and that disk is not here. */
 const IDS_AFTER = 10_000n;
 
-/** Of a database that was just made: the settings have their one row from the beginning. */
-const MADE_WITH_ONE_ROW = 'training_config';
+/** Of a database that was just made: these have their one row from the beginning. */
+const MADE_WITH_ONE_ROW = ['training_config', 'event_counts_place'];
 
 /** @throws UserError where this version does not know all of the schema */
 export function requireKnownSchema({ schema, version }: Manifest): void {
@@ -36,7 +36,8 @@ export async function stateOfDatabase(
       const { rows } = await client.query<{ count: string }>(`SELECT count(*) FROM ${pg.escapeIdentifier(name)}`);
       counts.set(name, Number(rows[0]?.count));
     }
-    if ([...counts].every(([name, rows]) => rows === 0 || (name === MADE_WITH_ONE_ROW && rows === 1))) return 'empty';
+    if ([...counts].every(([name, rows]) => rows === 0 || (MADE_WITH_ONE_ROW.includes(name) && rows === 1)))
+      return 'empty';
     return manifest.tables.every(({ name, rows }) => counts.get(name) === rows) ? 'restored' : 'other';
   });
 }
@@ -80,7 +81,8 @@ export async function restoreDatabase({
     // References are checked as a whole at the end: jobs name runs, and runs jobs.
     const putBack = await takeReferencesAway(client);
     for (const name of there) await client.query(`ALTER TABLE ${pg.escapeIdentifier(name)} DISABLE TRIGGER USER`);
-    await client.query(`DELETE FROM ${MADE_WITH_ONE_ROW}`);
+    for (const name of MADE_WITH_ONE_ROW.filter((each) => there.includes(each)))
+      await client.query(`DELETE FROM ${pg.escapeIdentifier(name)}`);
     for (const { name, columns, rows, stored } of manifest.tables) {
       const copy = client.query(copyFrom(`COPY ${pg.escapeIdentifier(name)} (${listOf(columns)}) FROM STDIN`));
       await pipeline(backup.read(stored), createGunzip(), copy);

@@ -12,7 +12,8 @@ CREATE TABLE event_counts (
 -- restored, old events may have higher transactions than new ones: none up to floor_seq is counted.
 CREATE TABLE event_counts_place (
   is_only   boolean PRIMARY KEY DEFAULT true CHECK (is_only),
-  xid       xid8 NOT NULL,
+  -- Not in backups, since another server counts its transactions anew: a restore gives its own to this row and to all events.
+  xid       xid8 NOT NULL DEFAULT pg_current_xact_id(),
   seq       bigint NOT NULL,
   floor_seq bigint NOT NULL
 );
