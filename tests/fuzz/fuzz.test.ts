@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict';
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
+import { bearer } from '../support/api-keys.ts';
 import { csvRows } from '../support/rows.ts';
 import { type OutsideServers, startOutsideServers } from '../support/servers.ts';
-import { startServiceWithServers, type TestService, TINY_MODEL, until } from '../support/service.ts';
+import { clientOf, startServiceWithServers, type TestService, TINY_MODEL, until } from '../support/service.ts';
 import { ensureSchemathesis, fuzz } from './schemathesis.ts';
 
 const SEED = argument('seed') ?? '4';
 /** Of each operation; among all tests fewer than by `npm run test:fuzz`. */
 const EXAMPLES = argument('max-examples') ?? '3';
+/** Without one the fuzzer would make the first key by itself, and be shut out by it. */
+const KEY = 'a long random key of the fuzzer that is in the settings'.replaceAll(' ', '-');
 
 function argument(name: string): string | undefined {
   const start = `--${name}=`;
@@ -27,7 +30,9 @@ describe('a fuzzer', function () {
     python = await ensureSchemathesis();
     servers = await startOutsideServers();
     const { databaseUrl, temporalAddress } = servers;
-    ({ service, remove } = await startServiceWithServers({ databaseUrl, temporalAddress }));
+    const settings = { databaseUrl, temporalAddress, apiKeys: [KEY] };
+    ({ service, remove } = await startServiceWithServers(settings));
+    service = { ...service, ...clientOf(service.apiUrl, { ...bearer(KEY) }) };
     for (let i = 0; i < 3; i++) await service.upload(`rows-${i}.csv`, csvRows(40, `set ${i}`));
     // One of each that has everything: a curve, checkpoints, logs, an output.
     await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
@@ -60,7 +65,7 @@ describe('a fuzzer', function () {
   async function runOn(wire: string, config: string, ...args: string[]) {
     const { apiUrl, env } = service;
     const scratch = await mkdtemp(join(env.home, 'fuzz-'));
-    const report = await fuzz(python, { apiUrl, wire, config, scratch, args: ['--seed', SEED, ...args] });
+    const report = await fuzz(python, { apiUrl, wire, config, scratch, key: KEY, args: ['--seed', SEED, ...args] });
     console.log(`      ${report.requests} requests to ${report.operations} operations`);
     // As its message: of values that differ, mocha shows the beginning alone.
     assert.ok(report.found === '', report.found.slice(report.found.indexOf('= FAILURES')));

@@ -23,6 +23,8 @@ export interface FuzzOptions {
   config: string;
   /** Where the report goes. */
   scratch: string;
+  /** An API key of an admin. */
+  key: string;
   args: string[];
 }
 
@@ -39,7 +41,7 @@ export async function ensureSchemathesis(): Promise<string> {
 /** Lets schemathesis send what the API's own OpenAPI document allows, and what it does not, and check every answer. */
 export async function fuzz(
   python: string,
-  { apiUrl, wire = '/api/v1', config, scratch, args }: FuzzOptions,
+  { apiUrl, wire = '/api/v1', config, scratch, key, args }: FuzzOptions,
 ): Promise<FuzzReport> {
   const report = join(scratch, `${config}.json`);
   const { all, shortMessage } = await execa(
@@ -51,6 +53,7 @@ export async function fuzz(
       join(FOLDER, config),
       'run',
       `${apiUrl}${wire}/openapi.json`,
+      ...['--header', `Authorization: Bearer ${key}`],
       ...['--checks', 'all', '--no-color', '--report', 'json', '--report-json-path', report],
       ...args,
     ],

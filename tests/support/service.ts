@@ -65,8 +65,8 @@ export async function fetchWhenDone(url: string, init: RequestInit): Promise<Res
   }
 }
 
-/** Asks the API at `apiUrl`, in JSON. */
-export function clientOf(apiUrl: string): ApiClient {
+/** Asks the API at `apiUrl`, in JSON. @param own headers of all requests, such as a key */
+export function clientOf(apiUrl: string, own: Record<string, string> = {}): ApiClient {
   const send = async (method: string, path: string, init: RequestInit) => {
     const response = await fetchWhenDone(`${apiUrl}/api/v1${path}`, { method, ...init });
     const text = await response.text();
@@ -78,14 +78,14 @@ export function clientOf(apiUrl: string): ApiClient {
         method,
         path,
         body === undefined
-          ? { headers }
-          : { headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(body) },
+          ? { headers: { ...own, ...headers } }
+          : { headers: { 'Content-Type': 'application/json', ...own, ...headers }, body: JSON.stringify(body) },
       ),
     upload: (filename, content, fields = {}) => {
       const form = new FormData();
       form.set('file', new Blob([content]), filename);
       for (const [name, value] of Object.entries({ name: filename, ...fields })) form.set(name, value);
-      return send('POST', '/datasets/', { body: form });
+      return send('POST', '/datasets/', { body: form, headers: own });
     },
   };
 }
