@@ -73,7 +73,10 @@ const KEY_NAME = /^[^\s\d#()\p{Cc}\p{Cs}][^#()\p{Cc}\p{Cs}]{0,99}$/u;
 export const keyNameField = text(1, 100)
   .regex(KEY_NAME, 'must begin with a letter or sign, and have no #, parentheses or line breaks')
   .trim()
-  .openapi({ pattern: '^[^\\s\\d#()\\u0000-\\u001f][^#()\\u0000-\\u001f]{0,99}$', example: 'laptop of Kim' });
+  .openapi({
+    pattern: '^[^\\s\\d#()\\u0000-\\u001f\\u007f-\\u009f\\ufeff][^#()\\u0000-\\u001f\\u007f-\\u009f]{0,99}$',
+    example: 'laptop of Kim',
+  });
 export const questionField = text(1, 10_000).trim();
 
 /** Of what answers: also a tuned model, whose name on OpenAI's wire has that of its base in it. */

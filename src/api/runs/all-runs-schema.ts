@@ -43,7 +43,6 @@ const {
   spec: _spec,
   plan: _plan,
   resumes_run_number: _resumes,
-  pinned: _pinned,
   starts_from: _start,
   started_from_it: _children,
   base_model_revision: _revision,
