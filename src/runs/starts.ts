@@ -84,7 +84,7 @@ async function identifyingFiles({ kind, folder }: LyingStart): Promise<string[]>
 const ManifestSchema = z.looseObject({
   files: z.record(z.string(), z.looseObject({ sha256: z.string() })).optional(),
   adapter_upon: z.string().nullable().optional(),
-  new_tokens: z.unknown(),
+  new_tokens: z.unknown().optional(),
 });
 
 /** The manifest that trainings write beside what they save; null where there is none that reads. */
