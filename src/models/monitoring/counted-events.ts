@@ -96,10 +96,11 @@ export function countsOf(event: CountedEvent): Count[] {
   return COUNTED[event.kind]?.(event) ?? [];
 }
 
-function ofStatus({ data: { status, reason }, trainingType, errorClass }: CountedEvent): Count[] {
+function ofStatus({ data: { status, reason, lease_epoch }, trainingType, errorClass }: CountedEvent): Count[] {
   const training_type = trainingType ?? UNKNOWN;
   if (status === 'pending') return [one('runs_created_total', { training_type })];
-  if (status === 'running') return [one('lease_claims_total')];
+  // A run that is published is running too, without a lease.
+  if (status === 'running') return lease_epoch === undefined ? [] : [one('lease_claims_total')];
   if (status === 'queued' && typeof reason === 'string' && RETRY_CAUSES.includes(reason))
     return [
       one('run_retries_total', { cause: reason }),
