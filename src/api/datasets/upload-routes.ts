@@ -28,7 +28,6 @@ export function addUploads(endpoints: Endpoints, uploads: Uploads): void {
     params: UploadParams,
     success: { status: 204, description: 'Cancelled' },
     errors: { 404: 'No such upload is going on', 409: 'It is being saved as a dataset already' },
-    alone: true,
     handle: async ({ params: { id } }) => {
       const reason = new ApiError(409, `The upload ${id} was cancelled. Send it again if it is wanted after all.`);
       const outcome = uploads.cancel(id, reason);

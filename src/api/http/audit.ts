@@ -96,7 +96,9 @@ export class RefusedRequests {
       try {
         await next();
       } catch (error) {
-        if (error instanceof ApiError && [401, 403].includes(error.status) && !ctx.state.isAdmitted)
+        const isRefused = error instanceof ApiError && [401, 403].includes(error.status) && !ctx.state.isAdmitted;
+        // Of the body: who signs in with a wrong key.
+        if (error instanceof ApiError && (isRefused || ctx.state.hasWrongKey))
           await this.#write(ctx, route, error.status);
         throw error;
       }

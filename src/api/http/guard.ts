@@ -142,6 +142,7 @@ export class Guard {
   }
 
   #refusalOf(ctx: Context, key: string, status: 400 | 401 = 401): ApiError {
+    ctx.state.hasWrongKey = true;
     this.#checkWait(ctx);
     this.#failed.note(ctx.ip, hashOf(key));
     return new ApiError(status, formOf(key) === 'broken' ? KEY_BROKEN : KEY_UNKNOWN);

@@ -41,6 +41,8 @@ export function addSession(endpoints: Endpoints): void {
     summary: 'Sign in: keeps an API key in a cookie of this browser, until it is closed',
     tag,
     open: true,
+    // Of the service: it changes this browser's cookie. A wrong key is in the audit list all the same.
+    changesNothing: true,
     alone: true,
     body: SignIn,
     success: { status: 200, description: 'The session', schema: SessionSchema },

@@ -59,7 +59,12 @@ export async function readRuns(ids: number[]): Promise<OwnedRun[]> {
   const rows = await Run.findAll({ attributes: ATTRIBUTES, include: OWNERS, where: { id: ids } });
   const places = new Map(ids.map((id, place) => [id, place]));
   rows.sort((a, b) => (places.get(a.id) ?? 0) - (places.get(b.id) ?? 0));
-  return await withPlaces(rows as OwnedRun[]);
+  return await withPlaces(rows.map(owned));
+}
+
+/** What was included is not in the model's type: it is read with every run here alone. */
+function owned(run: Run): OwnedRun {
+  return Object.assign(run, { training_type: run.get('training_type') }) as OwnedRun;
 }
 
 function orderBy({ field, direction }: RunSearch['sort']): OrderItem {
@@ -106,7 +111,5 @@ export async function findRuns(search: RunSearch): Promise<{ runs: OwnedRun[]; t
     offset,
     subQuery: false,
   });
-  // What was included is not in the model's type: it is read with every run here alone.
-  const runs = rows.map((run) => Object.assign(run, { training_type: run.get('training_type') }) as OwnedRun);
-  return { runs: await withPlaces(runs), total: count };
+  return { runs: await withPlaces(rows.map(owned)), total: count };
 }

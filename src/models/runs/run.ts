@@ -44,6 +44,8 @@ export class Run extends Model<InferAttributes<Run>, InferCreationAttributes<Run
   declare seconds_left: CreationOptional<number | null>;
   /** Counts the claims of this run; a write by the holder of an older claim is refused. */
   declare lease_epoch: CreationOptional<number>;
+  /** How often its holder has prolonged the lease. */
+  declare lease_renewals: CreationOptional<number>;
   declare lease_expires_at: CreationOptional<Date | null>;
   declare worker_id: CreationOptional<string | null>;
   /** The step after which it is held until its sweep has compared it with others; null: it trains to its end. */
@@ -129,6 +131,7 @@ export function initRun(sequelize: Sequelize): void {
       tokens_per_s: DataTypes.DOUBLE,
       seconds_left: DataTypes.DOUBLE,
       lease_epoch: { type: DataTypes.INTEGER, allowNull: false, defaultValue: 0 },
+      lease_renewals: { type: DataTypes.INTEGER, allowNull: false, defaultValue: 0 },
       lease_expires_at: DataTypes.DATE,
       worker_id: DataTypes.STRING(64),
       hold_step: DataTypes.INTEGER,
