@@ -272,8 +272,8 @@ const SPECIAL: Record<string, Case> = {
   'DELETE /keys/{id} 204': async (world, sent) => world.send({ ...sent, id: await world.key() }),
   'POST /storage/clean 409': async (world, sent) => {
     const headers = { 'Idempotency-Key': randomUUID() };
-    await world.send({ ...sent, headers });
-    return await world.send({ ...sent, headers, body: { kinds: ['worker_logs'] } });
+    await world.send({ ...sent, headers, body: { dry_run: false, kinds: ['worker_logs'] } });
+    return await world.send({ ...sent, headers, body: { dry_run: false, kinds: ['idempotency_keys'] } });
   },
   'POST /projects/ 400': (world, sent) => world.send({ ...sent, body: { ...(sent.body as object), ...OUTSIDE } }),
   'PATCH /projects/{id} 400': withBody({ gate: { conditions: [{ against: 'base', metric: 'loss' }] } }),

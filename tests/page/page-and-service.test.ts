@@ -30,7 +30,7 @@ describePage('the page and its service', (visit) => {
     await assertNoBarriers(visitor, 'the sign-in');
     await page.getByLabel('API key').fill('a wrong one');
     await page.getByRole('button', { name: 'Sign in' }).click();
-    await page.getByText('none of the API keys').waitFor();
+    await page.getByText('none of this service').waitFor();
     await page.getByLabel('API key').fill(KEY);
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByRole('heading', { name: 'Runs' }).waitFor();
