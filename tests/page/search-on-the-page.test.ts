@@ -218,7 +218,7 @@ describePage('the search on the page', (visit) => {
     await page.keyboard.press('Control+k');
     await field().waitFor();
     assert.equal(await field().inputValue(), '');
-    await page.keyboard.type('keys');
+    await page.keyboard.type('keyboard');
     await page.keyboard.press('Enter');
     await dialog()
       .getByRole('row', { name: /Search, also while you type/ })

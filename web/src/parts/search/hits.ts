@@ -49,7 +49,7 @@ const ACTIONS: [Hit, string][] = [
     'theme colour mode',
   ],
   [
-    { key: 'keys', name: 'Keys', about: 'What can be done by keyboard', does: { change: 'keys' } },
+    { key: 'keys', name: 'Keyboard shortcuts', about: 'What can be done by keyboard', does: { change: 'keys' } },
     'keyboard shortcuts help',
   ],
 ];

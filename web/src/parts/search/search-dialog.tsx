@@ -20,7 +20,7 @@ export default function SearchDialog({ view, onView }: { view: View | null; onVi
   };
   return (
     <Dialog
-      title={view === 'keys' ? 'Keys' : 'Search'}
+      title={view === 'keys' ? 'Keyboard shortcuts' : 'Search'}
       size="lg"
       isOpen={view !== null}
       onClose={() => onView(null)}
