@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { type ApiOnly, startTestApi } from './api.ts';
+import type { TestDatabase } from './database.ts';
+import { sharedServers } from './shared-servers.ts';
 
 export type Labels = Record<string, string>;
 export interface Sample {
@@ -18,7 +21,13 @@ export interface Scrape {
 const SAMPLE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)$/;
 const LABEL = /(\w+)="((?:[^"\\]|\\.)*)"/g;
 
-/** Asks a service for its metrics, in the text format of Prometheus: whose own reading of it is tried in docs/monitoring.test.ts. */
+/** An API that reads the figures anew for each scrape. It asks the Temporal of the tests: to ask one that is away takes its time. */
+export async function startScrapedApi(database: TestDatabase): Promise<ApiOnly> {
+  const temporal = sharedServers()?.temporalAddress;
+  return await startTestApi(database, temporal ? { temporalAddress: temporal } : {}, { figuresFreshMs: 0 });
+}
+
+/** Asks a service for its metrics, in the text format of Prometheus: whose own reading of it is tried in tests/service/monitoring.test.ts. */
 export async function scrape(url: string, headers: Record<string, string> = {}): Promise<Scrape> {
   const response = await fetch(`${url}/metrics`, { headers });
   const text = await response.text();

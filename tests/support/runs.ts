@@ -6,6 +6,13 @@ import { resolveRunSpec } from '../../src/models/runs/run-spec.ts';
 import { TrainingConfig } from '../../src/models/settings/training-config.ts';
 import { buildDataset, type TestDatabase } from './database.ts';
 
+/** So many jobs, each with a pending run. @returns the ids of the runs, in their order */
+export async function buildRuns(database: TestDatabase, count: number): Promise<number[]> {
+  const ids: number[] = [];
+  for (let i = 0; i < count; i++) ids.push((await buildRun(database)).id);
+  return ids;
+}
+
 /** A job with a pending run. */
 export async function buildRun({ sequelize }: TestDatabase): Promise<Run> {
   const dataset = await buildDataset();

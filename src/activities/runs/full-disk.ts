@@ -16,7 +16,7 @@ export function noRoomIn(error: unknown): string | null {
 
 /**
  * Removes what the policy removes in any case, now instead of at its next pass, and nothing that is not due.
- * @returns what came of it, and what would help most, as the end of what the user is told
+ * @returns what came of it, and what would help most, as the end of the sentence for the user
  */
 export async function makeRoom(env: Env): Promise<string> {
   const { log } = Context.current();

@@ -15,7 +15,7 @@ import { KINDS } from './kinds.ts';
 
 const REMOVALS_AT_ONCE = 50;
 
-/** Where what could not be removed is told, and what was. */
+/** Logs what was removed, and what could not be. */
 export interface Told {
   info(about: object, sentence: string): void;
   warn(about: object, sentence: string): void;

@@ -20,7 +20,7 @@ export interface ApiDependencies {
   models: ServedModels;
   /** After so long an answer says that its work goes on. */
   answerWithinMs?: number;
-  /** So long figures for Prometheus are told again instead of read again. */
+  /** For so long an answer of /metrics has the figures that were read before. */
   figuresFreshMs?: number;
 }
 

@@ -21,8 +21,8 @@ export function addCounter(registry: Registry, name: string, help: string, sampl
 }
 
 /**
- * Adds what this process keeps of itself. As copies: a registry of OpenMetrics takes `_total` from the names of its counters, and with
- * that from what is told later in the other format.
+ * Adds what this process keeps of itself. As copies: a registry of OpenMetrics takes `_total` from the names of its counters, which a
+ * later scrape in the other format would lack then.
  */
 export function addOwn(registry: Registry, own: Registry): void {
   for (const metric of own.getMetricsAsArray()) registry.registerMetric(Object.create(metric) as Metric);

@@ -3,13 +3,12 @@ import pg from 'pg';
 import { Host } from '../../../src/models/pool/host.ts';
 import { newWorker, Worker } from '../../../src/models/pool/worker.ts';
 import { connection } from '../../../src/models/runs/run.ts';
-import { type ApiOnly, startTestApi } from '../../support/api.ts';
+import type { ApiOnly } from '../../support/api.ts';
 import { startTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { addRuns } from '../../support/many-rows.ts';
-import { scrape } from '../../support/metrics.ts';
+import { scrape, startScrapedApi } from '../../support/metrics.ts';
 import { rowsRead } from '../../support/rows-read.ts';
 import { addWorkers, buildRun } from '../../support/runs.ts';
-import { sharedServers } from '../../support/shared-servers.ts';
 
 const MANY = 20_000;
 const ENDED_WORKERS = 5_000;
@@ -24,8 +23,7 @@ describe('GET /metrics of a service that has had many runs', function () {
 
   before(async () => {
     database = await startTestDatabase();
-    const temporal = sharedServers()?.temporalAddress;
-    api = await startTestApi(database, temporal ? { temporalAddress: temporal } : {}, { figuresFreshMs: 0 });
+    api = await startScrapedApi(database);
   });
   after(async () => {
     await api?.close();

@@ -9,10 +9,9 @@ import { recordCheckpoint, recordSteps } from '../../../src/models/runs/run-prog
 import { transition } from '../../../src/models/runs/transition.ts';
 import { type ApiOnly, startTestApi } from '../../support/api.ts';
 import { startTestDatabase, type TestDatabase } from '../../support/database.ts';
-import { type Scrape, scrape } from '../../support/metrics.ts';
+import { type Scrape, scrape, startScrapedApi } from '../../support/metrics.ts';
 import { buildRun } from '../../support/runs.ts';
 import { until } from '../../support/service.ts';
-import { sharedServers } from '../../support/shared-servers.ts';
 
 const SOON_MS = 10_000;
 const OPENMETRICS = { Accept: 'application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1' };
@@ -27,9 +26,7 @@ describe('GET /metrics', function () {
 
   before(async () => {
     database = await startTestDatabase();
-    // Asking a Temporal that is away takes its time.
-    const temporal = sharedServers()?.temporalAddress;
-    api = await startTestApi(database, temporal ? { temporalAddress: temporal } : {}, { figuresFreshMs: 0 });
+    api = await startScrapedApi(database);
   });
 
   after(async () => {

@@ -5,7 +5,7 @@ import { enqueue, setPauseReasonInLine } from '../../../src/models/runs/pause.ts
 import { Run } from '../../../src/models/runs/run.ts';
 import { PAUSE_FOR_TURN, PAUSE_WAS_ASKED, PAUSES_OF_SWEEP } from '../../../src/workflows/contract.ts';
 import { startTestDatabase, type TestDatabase } from '../../support/database.ts';
-import { addWorkers, buildRun } from '../../support/runs.ts';
+import { addWorkers, buildRuns } from '../../support/runs.ts';
 
 describe('the line of runs', function () {
   this.timeout(60_000);
@@ -20,11 +20,7 @@ describe('the line of runs', function () {
     await Worker.destroy({ where: {} });
   });
 
-  async function build(count: number): Promise<number[]> {
-    const ids: number[] = [];
-    for (let i = 0; i < count; i++) ids.push((await buildRun(database)).id);
-    return ids;
-  }
+  const build = (count: number) => buildRuns(database, count);
   const idsWhere = async (column: 'admitted_at' | 'released_at') =>
     (await Run.findAll({ order: ['id'] })).filter((run) => run[column] !== null).map(({ id }) => id);
   const ready = async (ids: number[]) => {

@@ -10,7 +10,7 @@ import { connection, Run } from '../../../src/models/runs/run.ts';
 import { transition } from '../../../src/models/runs/transition.ts';
 import { waitsOf } from '../../../src/models/runs/waits.ts';
 import { startTestDatabase, type TestDatabase } from '../../support/database.ts';
-import { addWorkers, buildRun } from '../../support/runs.ts';
+import { addWorkers, buildRuns } from '../../support/runs.ts';
 
 describe('the order of the runs that wait', function () {
   this.timeout(60_000);
@@ -25,11 +25,7 @@ describe('the order of the runs that wait', function () {
     await Worker.destroy({ where: {} });
   });
 
-  async function build(count: number): Promise<number[]> {
-    const ids: number[] = [];
-    for (let i = 0; i < count; i++) ids.push((await buildRun(database)).id);
-    return ids;
-  }
+  const build = (count: number) => buildRuns(database, count);
   const change = (runId: number | undefined, asked: QueueChange) =>
     connection().transaction((transaction) => changeQueue(runId ?? 0, asked, transaction));
   /** All that are in the line, in their order. */
