@@ -1,10 +1,10 @@
-import { useQueries, useQueryClient } from '@tanstack/react-query';
-import { useEffect, useRef } from 'react';
+import { useQueries } from '@tanstack/react-query';
 import { ApiRefusal } from '../../api/client.ts';
-import { ownerQuery, runsKey, runsOfQuery } from '../../api/runs.ts';
-import type { Run, RunOwner, RunStatus } from '../../api/types.ts';
+import { ownerQuery, runsOfQuery } from '../../api/runs.ts';
+import type { Run, RunOwner } from '../../api/types.ts';
 import { type ChosenRun, writtenAs } from '../../parts/runs/chosen.ts';
 import { isOpen } from '../../parts/runs/status.tsx';
+import { useReadingAtEnds } from '../../parts/runs/use-reading-at-ends.ts';
 import { shown } from '../../parts/user-text.tsx';
 import { type Look, looksOf } from './looks.ts';
 
@@ -67,7 +67,7 @@ export function useCompared(chosen: ChosenRun[]): { runs: Compared[]; problems: 
     const look = looks.get(each.run.id);
     return look === undefined ? [] : [{ ...each, ...look }];
   });
-  useReadingAtEnds(runs);
+  useReadingAtEnds(runs.map(({ run }) => run));
   return { runs, problems, isRead: [...owners, ...lists].every(({ isPending }) => !isPending) };
 }
 
@@ -76,17 +76,4 @@ function labelOf(name: string, { kind, id, number }: ChosenRun): string {
   const short =
     characters.length > LONGEST_NAME ? `${characters.slice(0, LONGEST_NAME).join('')}…` : characters.join('');
   return `${short} (${kind} ${id}${number === null ? '' : `, run ${number}`})`;
-}
-
-/** What a run left behind when it came to another state, its report say, is read then. */
-function useReadingAtEnds(runs: Compared[]): void {
-  const queries = useQueryClient();
-  const before = useRef(new Map<number, RunStatus>());
-  const states = runs.map(({ run }) => `${run.id} ${run.status}`).join();
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `states` says when
-  useEffect(() => {
-    const hasChanged = runs.some(({ run }) => (before.current.get(run.id) ?? run.status) !== run.status);
-    before.current = new Map(runs.map(({ run }) => [run.id, run.status]));
-    if (hasChanged) void queries.invalidateQueries({ queryKey: runsKey });
-  }, [queries, states]);
 }

@@ -8,6 +8,7 @@ import { count, loss } from '../../parts/numbers.ts';
 import { Problem } from '../../parts/problem.tsx';
 import { MOST_COMPARED } from '../../parts/runs/chosen.ts';
 import { isOpen } from '../../parts/runs/status.tsx';
+import { useReadingAtEnds } from '../../parts/runs/use-reading-at-ends.ts';
 import { type Charted, HEIGHT } from './charted.ts';
 import { lookOf } from './looks.ts';
 import { nameOf, ownerOf, ranked } from './ranked.ts';
@@ -28,6 +29,7 @@ export function TrainLossChart({ sweep, ...charted }: Charted) {
       refetchInterval: isOpen(run.status) ? OPEN_EVERY_MS : (false as const),
     })),
   });
+  useReadingAtEnds(best.map((run) => ({ id: nameOf(run), status: run.status })));
   const readAt = read.map(({ dataUpdatedAt }) => dataUpdatedAt).join();
   const shape = best.map(nameOf).join();
   // biome-ignore lint/correctness/useExhaustiveDependencies: `readAt` and `shape` say when anything is another
