@@ -35,6 +35,7 @@ const ENTRIES = {
   'openapi-main': 'src/processes/openapi-document.ts',
 };
 const WORKFLOWS = join('src', 'workflows', 'index.ts');
+const TRACED_WORKFLOWS = join('src', 'workflows', 'traced.ts');
 /** Of which sources a folder is. */
 const STAMP = 'sources.sha256';
 /** A process that was started before a build still loads parts of the one before, and so does a page that is open. */
@@ -81,7 +82,11 @@ async function compileService() {
       sourcemap: 'linked',
       write: false,
     }),
-    bundleWorkflowCode({ workflowsPath: join(ROOT, WORKFLOWS), logger: new DefaultLogger('WARN') }),
+    bundleWorkflowCode({
+      workflowsPath: join(ROOT, WORKFLOWS),
+      workflowInterceptorModules: [join(ROOT, TRACED_WORKFLOWS)],
+      logger: new DefaultLogger('WARN'),
+    }),
   ]);
   const files = new Map(compiled.outputFiles.map(({ path, contents }) => [relative(DIST, path), contents]));
   return files.set('workflows.js', Buffer.from(workflows.code));

@@ -14,6 +14,7 @@ import { checkSender, securityHeaders } from './http/sender.ts';
 import { addJobs } from './jobs/routes.ts';
 import { addKeys } from './keys/routes.ts';
 import { RequestMetrics } from './monitoring/request-metrics.ts';
+import { requestSpans } from './monitoring/request-spans.ts';
 import { addMonitoring } from './monitoring/routes.ts';
 import { addOpenAi } from './openai/routes.ts';
 import { OPENAI_WIRE } from './openai/wire.ts';
@@ -45,6 +46,7 @@ export function createApi(dependencies: ApiDependencies): Koa {
   const app = new Koa();
   app.on('error', logBrokenAnswers(logger));
   app.use(requests.middleware);
+  app.use(requestSpans);
   app.use(securityHeaders());
   app.use(renderErrors(logger, [OPENAI_WIRE]));
   app.use(checkSender(env));

@@ -40,6 +40,8 @@ export function toVariables(env: Env): Record<string, string> {
     DATABASE_URL: env.databaseUrl ?? '',
     TEMPORAL_ADDRESS: env.temporalAddress ?? '',
     TEMPORAL_NAMESPACE: env.temporalNamespace,
+    OTEL_EXPORTER_OTLP_ENDPOINT: env.tracesEndpoint ?? '',
+    OTEL_EXPORTER_OTLP_PROTOCOL: env.tracesProtocol,
     HF_HUB_CACHE: env.modelCache,
     HF_ENDPOINT: env.hubEndpoint,
     HF_HUB_OFFLINE: env.isHubOffline ? '1' : '0',

@@ -81,6 +81,9 @@ export interface Env {
   /** Set: an outside Temporal. Not set: the local one. */
   temporalAddress: string | undefined;
   temporalNamespace: string;
+  /** Where a collector of OpenTelemetry takes traces; undefined: there are none. */
+  tracesEndpoint: string | undefined;
+  tracesProtocol: 'http/protobuf' | 'http/json';
   /** The Hugging Face hub cache directory in which base models are looked up. */
   modelCache: string;
   /** The hub that models are fetched from: Hugging Face's, or a mirror of it. */
@@ -155,6 +158,8 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
     databaseUrl: e.DATABASE_URL,
     temporalAddress: e.TEMPORAL_ADDRESS,
     temporalNamespace: e.TEMPORAL_NAMESPACE,
+    tracesEndpoint: e.OTEL_EXPORTER_OTLP_ENDPOINT?.replace(/\/+$/, ''),
+    tracesProtocol: e.OTEL_EXPORTER_OTLP_PROTOCOL,
     modelCache: resolve(e.HF_HUB_CACHE ?? join(e.HF_HOME ?? join(homedir(), '.cache', 'huggingface'), 'hub')),
     hubEndpoint: e.HF_ENDPOINT.replace(/\/+$/, ''),
     isHubOffline: /^(1|on|yes|true)$/i.test(e.HF_HUB_OFFLINE ?? e.TRANSFORMERS_OFFLINE ?? ''),

@@ -17,6 +17,7 @@ import { createLogger } from '../platform/logger.ts';
 import { isDatabaseAway } from '../platform/postgres/database-away.ts';
 import { requireDatabaseUrl } from '../platform/postgres/database-url.ts';
 import { runUntilStopped } from '../platform/process-lifecycle.ts';
+import { startTracing } from '../platform/tracing.ts';
 
 const DRAIN_MS = 2_000;
 const TIDY_UP_EVERY_MS = 600_000;
@@ -36,6 +37,7 @@ async function countKeys(): Promise<number> {
 /** The process that answers HTTP. It starts, and answers, also while the database or Temporal is away. */
 export async function main(env: Env): Promise<void> {
   const logger = createLogger('api', env.logLevel);
+  const endTracing = await startTracing(env, 'api', (sentence) => logger.warn(sentence));
   const sequelize = connectModels(requireDatabaseUrl(env), { statementTimeoutMs: STATEMENT_TIMEOUT_MS });
   await requireSafeAddress(env, countKeys);
   const orchestration = connectOrchestration(env);
@@ -65,7 +67,7 @@ export async function main(env: Env): Promise<void> {
       await closed;
       clearTimeout(drain);
       await closeModels();
-      await Promise.all([orchestration.close(), sequelize.close()]);
+      await Promise.all([orchestration.close(), sequelize.close(), endTracing()]);
     },
   });
 }

@@ -14,6 +14,8 @@ import { runUntilStopped } from '../platform/process-lifecycle.ts';
 import { trainerPythonOf } from '../platform/python.ts';
 import { workerConnection } from '../platform/temporal/connection.ts';
 import { installTemporalLogger } from '../platform/temporal/temporal-logger.ts';
+import { temporalTracing } from '../platform/temporal/traced.ts';
+import { startTracing } from '../platform/tracing.ts';
 import { lastClaimOf } from '../runs/run-folder.ts';
 import { WarmPython } from '../trainer/warm-python.ts';
 import { TRAINING_QUEUE, type TrainingActivities } from '../workflows/contract.ts';
@@ -26,6 +28,7 @@ const STOP_GRACE_MS = 120_000;
 export async function main(env: Env, workerId: string): Promise<void> {
   const logger = createLogger(workerId, env.logLevel);
   installTemporalLogger(logger);
+  const endTracing = await startTracing(env, 'worker', (sentence) => logger.warn(sentence));
   const sequelize = connectModels(requireDatabaseUrl(env));
   const connection = await workerConnection(env);
 
@@ -68,7 +71,7 @@ export async function main(env: Env, workerId: string): Promise<void> {
     identity: workerId,
     taskQueue: TRAINING_QUEUE,
     activities: { ...activities },
-    interceptors: { activity: [failing(env)] },
+    interceptors: { activity: [...temporalTracing().activity, failing(env)] },
     maxConcurrentActivityTaskExecutions: 1,
     // The SDK would hold heartbeats back for up to a minute, and with them the news of a cancel.
     maxHeartbeatThrottleInterval: Math.min(5_000, env.heartbeatTimeoutMs / 4),
@@ -89,7 +92,7 @@ export async function main(env: Env, workerId: string): Promise<void> {
       clearInterval(timer);
       await report.settled();
       await report.now('stopped', null);
-      await Promise.all([connection.close(), sequelize.close()]);
+      await Promise.all([connection.close(), sequelize.close(), endTracing()]);
     },
     timeLimitMs: Math.max(STOP_GRACE_MS, env.stopGraceMs) + 60_000,
   });

@@ -5,6 +5,7 @@ import { RunEvent } from '../../models/runs/run-event.ts';
 import { recordEvent } from '../../models/runs/run-progress.ts';
 import { duration } from '../../platform/duration.ts';
 import { TransientError } from '../../platform/failure.ts';
+import { inSpan } from '../../platform/tracing.ts';
 import type { RunFolder } from '../../runs/run-folder.ts';
 import { startTrainer, type TrainerExit } from '../../trainer/process.ts';
 import { EXIT_CODES, type RunFile, type TrainerEvent } from '../../trainer/protocol.ts';
@@ -18,12 +19,7 @@ import { Held, type Hold, LeaseLost, SAVE_BEFORE, Stopped, type StopReason } fro
 /** A trainer that crashes for its own reasons is tried so many times between two checkpoints. */
 const MOST_CRASHES = 3;
 
-/**
- * Runs the trainer on `file` and waits for its end, obeying the hold.
- * @returns the result of its `done` event.
- * @throws Stopped when it gave way to `stop`; Held when it came to `hold_step`; ApplicationFailure with a sentence for the user when it failed.
- */
-export async function runTrainer(options: {
+interface TrainerOptions {
   python: string;
   /** How a trainer is started, unless torch.compile is used in it. */
   start: StartPython;
@@ -33,7 +29,21 @@ export async function runTrainer(options: {
   stopGraceMs: () => number;
   stallTimeoutMs: number;
   write: WriteDelivery;
-}): Promise<Record<string, unknown>> {
+}
+
+/**
+ * Runs the trainer on `file` and waits for its end, obeying the hold.
+ * @returns the result of its `done` event.
+ * @throws Stopped when it gave way to `stop`; Held when it came to `hold_step`; ApplicationFailure with a sentence for the user when it failed.
+ */
+export async function runTrainer(options: TrainerOptions): Promise<Record<string, unknown>> {
+  const { file, hold } = options;
+  const { runId, epoch } = hold.lease;
+  const attributes = { 'mtm.run_id': runId, 'mtm.lease_epoch': epoch, 'mtm.training_type': file.training_type };
+  return await inSpan(`trainer ${file.task}`, attributes, () => untilItsEnd(options));
+}
+
+async function untilItsEnd(options: TrainerOptions): Promise<Record<string, unknown>> {
   const { folder, file, hold } = options;
   const { lease, stop } = hold;
   stop.throwIfAborted();

@@ -31,7 +31,7 @@ export class Routes {
   add({ method, path, handle, ...needed }: Route): void {
     const access = this.guard.requireAccess(needed);
     const enter = (ctx: Context, next: Next) => {
-      // The first that matches answers. What is measured of requests goes by it: see monitoring/request-metrics.ts.
+      // The first that matches answers: see matchedRoute.
       ctx.state.route ??= path;
       return access(ctx, next);
     };
@@ -71,6 +71,12 @@ export class Routes {
       throw new ApiError(405, `${ctx.method} is not allowed on ${ctx.path}; allowed: ${allowed}.`);
     ctx.status = 204;
   };
+}
+
+/** The template of the route that answers a request, for what is measured of it; undefined where none matched. */
+export function matchedRoute({ state }: Pick<Context, 'state'>): string | undefined {
+  const { route } = state as Record<string, unknown>;
+  return typeof route === 'string' ? route : undefined;
 }
 
 /** `jobs` of /api/v1/jobs/1, `docs` of /docs/1. */

@@ -1,5 +1,6 @@
 import type { Middleware } from 'koa';
 import { Gauge, Histogram, Registry } from 'prom-client';
+import { matchedRoute } from '../http/routes.ts';
 
 /** Seconds. A read takes 1 ms, an upload minutes. */
 const BUCKETS_S = [0.002, 0.005, 0.015, 0.05, 0.15, 0.5, 1.5, 5, 15, 60];
@@ -40,15 +41,10 @@ export class RequestMetrics {
       await next();
     } finally {
       this.#open -= 1;
-      const route = routeOf(ctx.state) ?? NO_ROUTE;
+      const route = matchedRoute(ctx) ?? NO_ROUTE;
       const method = METHODS.has(ctx.method) ? ctx.method : 'other';
       const status = `${Math.floor(ctx.status / 100)}xx`;
       this.#durations.observe({ route, method, status }, (performance.now() - fromMs) / 1000);
     }
   };
-}
-
-/** What routes.ts notes where it matches one. */
-function routeOf({ route }: Record<string, unknown>): string | undefined {
-  return typeof route === 'string' ? route : undefined;
 }

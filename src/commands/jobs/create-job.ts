@@ -13,6 +13,7 @@ import { realRootsOf, resolveOutputDirectory } from '../../outputs/output-direct
 import { askedBy } from '../../platform/asked-by.ts';
 import type { Env } from '../../platform/env.ts';
 import { UserError } from '../../platform/failure.ts';
+import { traceParent } from '../../platform/tracing.ts';
 import type { TrainingType } from '../../trainer/training-types.ts';
 import { requireFittingRows } from '../datasets/require-rows-for.ts';
 import { requireUsable } from '../datasets/require-usable-datasets.ts';
@@ -106,7 +107,8 @@ export async function createJob(
   };
   await requireModels(env, 'job', spec, null);
   await requireFit(env, spec, { force });
-  return await addJob({ job, spec, queue: queueChoices({ priority, not_before, after }) }, transaction);
+  const queue = queueChoices({ priority, not_before, after });
+  return await addJob({ job, spec, queue, traceParent: traceParent() }, transaction);
 }
 
 /** What a run of a job is to do, with what is resolved as it is now. */

@@ -11,6 +11,7 @@ import type { Env } from '../../platform/env.ts';
 import { TransientError, UserError } from '../../platform/failure.ts';
 import { lazyConnection } from '../../platform/temporal/connection.ts';
 import { callsUntil } from '../../platform/temporal/deadlines.ts';
+import { temporalTracing } from '../../platform/temporal/traced.ts';
 import { type ValidationResult, ValidationResultSchema } from '../../trainer/results.ts';
 import {
   balanceWorkersUpdate,
@@ -61,7 +62,11 @@ const CHECK_TIMEOUT_MS = 600_000;
 export function connectOrchestration(env: Env): Orchestration {
   const { connection, close } = lazyConnection(env);
   const clientUntil = (deadlineMs: () => number) =>
-    new Client({ connection: callsUntil(connection, deadlineMs), namespace: env.temporalNamespace });
+    new Client({
+      connection: callsUntil(connection, deadlineMs),
+      namespace: env.temporalNamespace,
+      interceptors: { workflow: temporalTracing().client },
+    });
   const within: Within = async (timeoutMs, calls) => {
     const untilMs = Date.now() + timeoutMs;
     return await calls(clientUntil(() => untilMs)).catch(explain);

@@ -89,6 +89,8 @@ export interface NewJob {
   job: NewJobRow;
   spec: RunSpec;
   queue: QueueChoices;
+  /** Of what asks for it: jobs of several requests are added together. */
+  traceParent: string | null;
 }
 interface AddedJob {
   job: Attributes<Job>;
@@ -96,7 +98,7 @@ interface AddedJob {
 }
 
 const RUNS =
-  'json_to_recordset($2::json) AS asked (owner_id int, resumes_run_id int, spec jsonb, queue jsonb, asked_by text)';
+  'json_to_recordset($2::json) AS asked (owner_id int, resumes_run_id int, spec jsonb, queue jsonb, asked_by text, trace_parent text)';
 const INSERT = prepare(`
   WITH ${runParts('job', RUNS)}, job AS (
     INSERT INTO jobs (${CHOSEN.join(', ')}, latest_run_id, created_at, updated_at) OVERRIDING SYSTEM VALUE
@@ -111,7 +113,13 @@ const INSERT = prepare(`
 async function addJobs(jobs: NewJob[], transaction: Transaction | null): Promise<WithLatestRun<Attributes<Job>>[]> {
   const chosen = JSON.stringify(jobs.map(({ job }) => job));
   const runs = JSON.stringify(
-    jobs.map(({ job, spec, queue }) => ({ owner_id: job.id, spec, queue, asked_by: job.created_by })),
+    jobs.map(({ job, spec, queue, traceParent }) => ({
+      owner_id: job.id,
+      spec,
+      queue,
+      asked_by: job.created_by,
+      trace_parent: traceParent,
+    })),
   );
   const rows = await rowsOf<AddedJob>(INSERT, [chosen, runs], transaction);
   const added = new Map(

@@ -1,5 +1,6 @@
 import { QueryTypes, type Transaction, UniqueConstraintError } from 'sequelize';
 import { askedBy } from '../../platform/asked-by.ts';
+import { traceParent } from '../../platform/tracing.ts';
 import { isBarred } from './bars.ts';
 import { nextTurn } from './order.ts';
 import { AS_ITS_TURN_COMES, type QueueChoices } from './queue-choices.ts';
@@ -12,7 +13,7 @@ export class RunAlreadyOpenError extends Error {}
 /**
  * The rows of new runs, as parts of a statement: themselves (`run`), each with the next number of its owner, and their first
  * events. Beside them, who writes them makes each `run` its owner's latest.
- * @param asked a relation `asked` with `owner_id`, `resumes_run_id`, `spec`, `queue`, which is QueueChoices, and `asked_by`
+ * @param asked a relation `asked` with `owner_id`, `resumes_run_id`, `spec`, `queue`, which is QueueChoices, `asked_by` and `trace_parent`
  */
 export function runParts(kind: 'job' | 'project', asked: string): string {
   return `
@@ -23,11 +24,11 @@ export function runParts(kind: 'job' | 'project', asked: string): string {
       (asked.queue->>'after_project_id')::int AS after_project_id
     FROM ${asked}
   ), run AS (
-    INSERT INTO runs (id, ${kind}_id, number, resumes_run_id, starts_from_run_id, spec, status, phase, workflow_id, created_at, updated_at,
+    INSERT INTO runs (id, ${kind}_id, number, resumes_run_id, starts_from_run_id, spec, status, phase, workflow_id, trace_parent, created_at, updated_at,
       priority, turn, not_before, after_job_id, after_project_id, barred)
     OVERRIDING SYSTEM VALUE
     SELECT id, owner_id, number, resumes_run_id, (SELECT id FROM runs WHERE id = (next.spec->'start'->>'run_id')::int), spec, 'pending', 'waiting',
-      '${kind}-' || owner_id || '-run-' || number, now(), now(),
+      '${kind}-' || owner_id || '-run-' || number, trace_parent, now(), now(),
       priority, ${nextTurn('next.priority')}, not_before, after_job_id, after_project_id, ${isBarred('next')}
     FROM next
     RETURNING *
@@ -39,7 +40,7 @@ export function runParts(kind: 'job' | 'project', asked: string): string {
 }
 
 const ASKED =
-  '(SELECT $ownerId::int AS owner_id, $resumesRunId::int AS resumes_run_id, $spec::jsonb AS spec, $queue::jsonb AS queue, $askedBy::text AS asked_by) AS asked';
+  '(SELECT $ownerId::int AS owner_id, $resumesRunId::int AS resumes_run_id, $spec::jsonb AS spec, $queue::jsonb AS queue, $askedBy::text AS asked_by, $traceParent::text AS trace_parent) AS asked';
 
 /** In one round trip: a person waits for it. */
 const INSERT = (kind: 'job' | 'project') => `
@@ -68,6 +69,7 @@ export async function createRun(
       resumesRunId: resumes?.id ?? null,
       spec: JSON.stringify(spec),
       askedBy: askedBy(),
+      traceParent: traceParent(),
       queue: JSON.stringify(queue),
     };
     const [run] = await connection().query(INSERT(owner.kind), {

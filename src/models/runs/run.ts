@@ -71,6 +71,8 @@ export class Run extends Model<InferAttributes<Run>, InferCreationAttributes<Run
   /** The published model; null until it is there. */
   declare output_path: CreationOptional<string | null>;
   declare workflow_id: string;
+  /** The place in its trace of what asked for it, as W3C's `traceparent`; null: of no trace. */
+  declare trace_parent: CreationOptional<string | null>;
   /** When the queue let it begin; null: it is a row, and nothing is done for it yet. See line.ts. */
   declare admitted_at: CreationOptional<Date | null>;
   /** When it got its turn for a worker; null again once a worker has it. */
@@ -149,6 +151,7 @@ export function initRun(sequelize: Sequelize): void {
       publish_path: DataTypes.TEXT,
       output_path: DataTypes.TEXT,
       workflow_id: { type: DataTypes.TEXT, allowNull: false },
+      trace_parent: DataTypes.TEXT,
       admitted_at: DataTypes.DATE,
       released_at: DataTypes.DATE,
       priority: { type: DataTypes.SMALLINT, allowNull: false, defaultValue: 2 },

@@ -18,6 +18,8 @@ import { ensureTrainerPython } from '../../platform/python.ts';
 import { RepeatedLook } from '../../platform/repeated-look.ts';
 import { workerConnection } from '../../platform/temporal/connection.ts';
 import { installTemporalLogger } from '../../platform/temporal/temporal-logger.ts';
+import { temporalTracing } from '../../platform/temporal/traced.ts';
+import { startTracing } from '../../platform/tracing.ts';
 import { KEPT_IDLE_MS, WarmPython } from '../../trainer/warm-python.ts';
 import { hostQueue } from '../../workflows/contract.ts';
 import { stopTimeMs, WorkerProcesses } from './worker-processes.ts';
@@ -34,6 +36,7 @@ const CLOSE_MS = 1_000;
 export async function main(env: Env): Promise<void> {
   const logger = createLogger('host', env.logLevel);
   installTemporalLogger(logger);
+  const endTracing = await startTracing(env, 'host', (sentence) => logger.warn(sentence));
   const databaseUrl = requireDatabaseUrl(env);
   const sequelize = connectModels(databaseUrl);
   const startedAt = new Date();
@@ -59,6 +62,7 @@ export async function main(env: Env): Promise<void> {
         makeExport: createMakeExport(env, python, exportPackages),
       }),
     },
+    interceptors: { activity: temporalTracing().activity },
     shutdownGraceTime: '2s',
   });
   const gpus = await RepeatedLook.begin(gpusOf, LOOK_AT_GPUS_EVERY_MS);
@@ -87,7 +91,7 @@ export async function main(env: Env): Promise<void> {
       await running;
       await warm.close();
       await place.release();
-      await Promise.all([connection.close(), sequelize.close()]);
+      await Promise.all([connection.close(), sequelize.close(), endTracing()]);
     },
     timeLimitMs: stopTimeMs(env) + CLOSE_MS,
   });

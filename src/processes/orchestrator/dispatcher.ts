@@ -16,6 +16,7 @@ import type { Env } from '../../platform/env.ts';
 import { failureOf } from '../../platform/failure-of.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { isDatabaseAway } from '../../platform/postgres/database-away.ts';
+import { withinTrace } from '../../platform/tracing.ts';
 
 /** A file-backed Temporal starts about 25 workflows a second; more at once would only wait there. */
 const AT_ONCE = 8;
@@ -73,7 +74,8 @@ export class Dispatcher {
 
   async #startOne(run: Run): Promise<void> {
     try {
-      await this.#orchestration.startTraining(await workflowOf(run));
+      const workflow = await workflowOf(run);
+      await withinTrace(run.trace_parent, () => this.#orchestration.startTraining(workflow));
       const { id: runId, workflow_id: workflowId, job_id: jobId, project_id: projectId } = run;
       this.#logger.info({ runId, workflowId, jobId, projectId }, 'Started the workflow of a run.');
     } catch (error) {

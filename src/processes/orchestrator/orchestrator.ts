@@ -18,6 +18,8 @@ import { runUntilStopped } from '../../platform/process-lifecycle.ts';
 import { workerConnection } from '../../platform/temporal/connection.ts';
 import { setUpOutsideTemporal } from '../../platform/temporal/set-up.ts';
 import { installTemporalLogger } from '../../platform/temporal/temporal-logger.ts';
+import { temporalTracing } from '../../platform/temporal/traced.ts';
+import { startTracing } from '../../platform/tracing.ts';
 import { DATA_QUEUE, LINE_QUEUE, ORCHESTRATION_QUEUE } from '../../workflows/contract.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { downloadDispatcher } from './download-dispatcher.ts';
@@ -45,6 +47,7 @@ export async function main(env: Env): Promise<void> {
   // thread is started: on Linux each has a priority of its own, and gets that of the one which starts it.
   setPriority(constants.priority.PRIORITY_LOW);
   installTemporalLogger(logger);
+  const endTracing = await startTracing(env, 'orchestrator', (sentence) => logger.warn(sentence));
   // Not one try and a warning: without them every run would be refused, again and again, for a search attribute.
   await setUpOutsideTemporal(env, (sentence) => logger.warn(sentence));
   const connection = await workerConnection(env);
@@ -54,7 +57,8 @@ export async function main(env: Env): Promise<void> {
     connection,
     namespace: env.temporalNamespace,
     shutdownGraceTime: '5s',
-    interceptors: { activity: [failing(env), keepAlive()] },
+    interceptors: { activity: [...temporalTracing().activity, failing(env), keepAlive()] },
+    sinks: temporalTracing().sinks,
   } satisfies Partial<WorkerOptions>;
   const line = createLineActivities();
   const workers = await Promise.all([
@@ -104,7 +108,7 @@ export async function main(env: Env): Promise<void> {
       for (const worker of workers) worker.shutdown();
       await Promise.all(loops.map((loop) => loop.stop()));
       await running;
-      await Promise.all([orchestration.close(), connection.close(), sequelize.close()]);
+      await Promise.all([orchestration.close(), connection.close(), sequelize.close(), endTracing()]);
     },
   });
 }
