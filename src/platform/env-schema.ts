@@ -71,6 +71,8 @@ export const EnvSchema = z.object({
   TEMPORAL_NAMESPACE: text.default('default'),
   OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   OTEL_EXPORTER_OTLP_PROTOCOL: z.enum(['http/protobuf', 'http/json']).default('http/protobuf'),
+  /** Its exporter reads it by itself. */
+  OTEL_EXPORTER_OTLP_HEADERS: text.optional(),
   HF_HOME: text.optional(),
   HF_HUB_CACHE: text.optional(),
   HF_ENDPOINT: z.url({ protocol: /^https?$/ }).default('https://huggingface.co'),

@@ -24,8 +24,8 @@ describe('traces', function () {
   });
 
   it('are one from the request of a sender over dispatcher, workflow and activities to the trainer', async () => {
-    // Leave withinTrace() out of dispatcher.ts, the interceptors out of src/workflows/traced.ts or of training-worker.ts, or `#trace` out of
-    // beginning.ts, and what comes after it is of another trace.
+    // Leave withinTrace() out of dispatcher.ts, the interceptors out of src/workflows/traced.ts or of training-worker.ts, or `sender` out of
+    // inRequestSpan(), and what comes after it is of another trace.
     const { body: dataset } = await service.upload('rows.csv', csvRows(40));
     await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
     const asked = {

@@ -1,4 +1,4 @@
-import { addSpan, traceParent, withinTrace } from '../../platform/tracing.ts';
+import { addSpan } from '../../platform/tracing.ts';
 import type { TrainerEvent } from '../../trainer/protocol.ts';
 
 /** Measures what happens before a trainer can: from the claim of its run until it is started, and until it says hello. */
@@ -6,8 +6,6 @@ export class Beginning {
   readonly #claimedAtMs: number;
   readonly #startedAtMs = performance.now();
   #helloAtMs = this.#startedAtMs;
-  /** Events come from a process that may have been there before its trace. */
-  readonly #trace = traceParent();
 
   /** Begins when the trainer is about to be started. @param claimedAtMs of performance.now() */
   constructor(claimedAtMs: number) {
@@ -38,7 +36,7 @@ export class Beginning {
   /** The claim and the spawn are parts of the trace as well as the trainer's own. */
   #addToTrace({ name, from_s, seconds }: { name: string; from_s: number; seconds: number }): void {
     const fromMs = performance.timeOrigin + this.#helloAtMs + 1_000 * from_s;
-    withinTrace(this.#trace, () => addSpan(name, {}, fromMs, fromMs + 1_000 * seconds));
+    addSpan(name, {}, fromMs, fromMs + 1_000 * seconds);
   }
 
   #seconds(atMs: number, sinceMs = this.#helloAtMs): number {
