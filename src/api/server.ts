@@ -15,6 +15,7 @@ import { addJobs } from './jobs/routes.ts';
 import { addKeys } from './keys/routes.ts';
 import { RequestMetrics } from './monitoring/request-metrics.ts';
 import { addMonitoring } from './monitoring/routes.ts';
+import { addNotifications } from './notifications/routes.ts';
 import { addOpenAi } from './openai/routes.ts';
 import { OPENAI_WIRE } from './openai/wire.ts';
 import { addPage } from './page/routes.ts';
@@ -75,6 +76,7 @@ export function declareEndpoints(
   addPlayground(endpoints, dependencies);
   addConfig(endpoints, dependencies);
   addWorkers(endpoints, dependencies);
+  addNotifications(endpoints, dependencies);
   addAudit(endpoints);
   addStorage(endpoints, dependencies);
   return endpoints;
