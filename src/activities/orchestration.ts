@@ -1,7 +1,9 @@
 import type { Env } from '../platform/env.ts';
 import type { OrchestrationActivities } from '../workflows/contract.ts';
+import type { NotificationActivities } from '../workflows/notifications/contract.ts';
 import { cancelDownload } from './base-models/cancel-download.ts';
 import { abandonExport } from './exports/abandon-export.ts';
+import { createSendNotification } from './notifications/send-notification.ts';
 import { planPoolBalance, planPoolRestart, planPoolStart, planPoolStop } from './pool/plan-pool.ts';
 import { awaitDownload } from './runs/await-download.ts';
 import { describeRun } from './runs/describe-run.ts';
@@ -23,6 +25,11 @@ export function createDataActivities(env: Env) {
 /** The activities of the queue `line`. */
 export function createLineActivities() {
   return { queueRun: createQueueRun(new Turnstile()), awaitDownload, gatherRuns };
+}
+
+/** The activities of the queue `notifications`. */
+export function createNotificationActivities(env: Env): NotificationActivities {
+  return { sendNotification: createSendNotification(env) };
 }
 
 /** The activities of the queue `orchestration`; those of `data` and `line` as well, for workflows that began before these were. */

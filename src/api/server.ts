@@ -16,6 +16,7 @@ import { addKeys } from './keys/routes.ts';
 import { RequestMetrics } from './monitoring/request-metrics.ts';
 import { requestSpans } from './monitoring/request-spans.ts';
 import { addMonitoring } from './monitoring/routes.ts';
+import { addNotifications } from './notifications/routes.ts';
 import { addOpenAi } from './openai/routes.ts';
 import { OPENAI_WIRE } from './openai/wire.ts';
 import { addPage } from './page/routes.ts';
@@ -77,6 +78,7 @@ export function declareEndpoints(
   addPlayground(endpoints, dependencies);
   addConfig(endpoints, dependencies);
   addWorkers(endpoints, dependencies);
+  addNotifications(endpoints, dependencies);
   addAudit(endpoints);
   addStorage(endpoints, dependencies);
   return endpoints;

@@ -6,6 +6,8 @@ import { initRunMeasurement } from './estimates/run-measurement.ts';
 import { initExport } from './exports/export.ts';
 import { initJob, Job } from './jobs/job.ts';
 import { initApiKey } from './keys/api-key.ts';
+import { initNotificationDelivery } from './notifications/notification-delivery.ts';
+import { initNotificationTarget } from './notifications/notification-target.ts';
 import { initOpenAiFile } from './openai/openai-file.ts';
 import { initOpenAiJob } from './openai/openai-job.ts';
 import { initOpenAiUpload } from './openai/openai-upload.ts';
@@ -91,6 +93,8 @@ export function connectModels(
     initApiKey,
     initRemoval,
     initStorageFigure,
+    initNotificationTarget,
+    initNotificationDelivery,
   ]) {
     init(sequelize);
   }

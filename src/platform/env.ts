@@ -21,6 +21,13 @@ export interface Env {
   allowedHosts: string[];
   /** Who reaches the address may use the API: it may listen beyond loopback without keys. */
   trustNetwork: boolean;
+  /** Where people open the page, for what they are told of (`MTM_PUBLIC_URL`); undefined: messages have no address. */
+  publicUrl: string | undefined;
+  /** Webhooks may go to addresses that are not of the internet. */
+  webhooksAllowPrivate: boolean;
+  /** The mail server, with its password, and who e-mails are from; undefined: there is no e-mail. */
+  smtpUrl: string | undefined;
+  mailFrom: string | undefined;
   /** Ports of the embedded servers; 0 asks for any free port. */
   postgresPort: number;
   temporalPort: number;
@@ -125,6 +132,10 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
     apiKey: e.MTM_API_KEY,
     allowedHosts: listOf(e.MTM_ALLOWED_HOSTS).map((name) => name.toLowerCase()),
     trustNetwork: e.MTM_TRUST_NETWORK === 'true',
+    publicUrl: e.MTM_PUBLIC_URL?.replace(/\/+$/, ''),
+    webhooksAllowPrivate: e.MTM_WEBHOOKS_ALLOW_PRIVATE === 'true',
+    smtpUrl: e.MTM_SMTP_URL,
+    mailFrom: e.MTM_MAIL_FROM,
     postgresPort: e.MTM_POSTGRES_PORT,
     temporalPort: e.MTM_TEMPORAL_PORT,
     temporalUiPort: e.MTM_TEMPORAL_UI_PORT,

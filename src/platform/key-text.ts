@@ -10,6 +10,7 @@ const CHECKSUM_LENGTH = 6;
 
 const PUBLIC_PART = `mtm_[0-9A-Za-z]{${PUBLIC_LENGTH}}`;
 const FORM = new RegExp(`^${PUBLIC_PART}_[0-9A-Za-z]{${SECRET_LENGTH + CHECKSUM_LENGTH}}$`);
+const WEBHOOK_SECRETS = /whsec_[0-9A-Za-z+/=]+/g;
 const SECRETS = new RegExp(`(${PUBLIC_PART})_[0-9A-Za-z]+`, 'g');
 
 /**
@@ -38,9 +39,10 @@ export function hashOf(key: string): string {
   return createHash('sha256').update(key).digest('hex');
 }
 
-/** A text without the secrets of keys that are in it: what identifies them stays. */
+/** A text without the secrets of keys, and of webhooks, that are in it: what identifies a key stays. */
 export function withoutSecrets(text: string): string {
-  return text.includes('mtm_') ? text.replace(SECRETS, '$1_…') : text;
+  const ofKeys = text.includes('mtm_') ? text.replace(SECRETS, '$1_…') : text;
+  return ofKeys.includes('whsec_') ? ofKeys.replace(WEBHOOK_SECRETS, 'whsec_…') : ofKeys;
 }
 
 function random(length: number): string {

@@ -1,18 +1,23 @@
 import { type Command, Option } from 'commander';
 import { addAudit } from '../cli/keys/audit-command.ts';
 import { type AddOptions, ROLES } from '../cli/keys/roles.ts';
+import { addNotify } from '../cli/notification-commands.ts';
 import { action } from '../cli/session.ts';
 
 interface Local {
   local?: true;
 }
 
+/** One line of the overview for both. */
+const KEYS_AND_NOTIFY = 'who may use it, and is told of ends and trouble: add, list';
+
 /** `mtm key`: through the API; with --local in the database of this machine, for whoever lost every key. */
 export function addKeyCommands(program: Command): void {
   const key = program
     .command('key')
     .helpGroup('Service')
-    .description('who may use it: add NAME --role R, list, revoke; audit');
+    .summary(KEYS_AND_NOTIFY)
+    .description('Who may use it: add NAME --role R, list, revoke; audit.');
   const through = async ({ local }: Local) => await (local ? import('./local-keys.ts') : import('../cli/keys/keys.ts'));
   const local = () => new Option('--local', 'past the API, in the database of this MTM_HOME or DATABASE_URL');
   key
@@ -40,4 +45,5 @@ export function addKeyCommands(program: Command): void {
     .addOption(local())
     .action(action(async (session, key: string, options: Local) => (await through(options)).revokeKey(session, key)));
   addAudit(key);
+  addNotify(program, KEYS_AND_NOTIFY);
 }

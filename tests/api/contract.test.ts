@@ -82,6 +82,10 @@ const ORDINARY: Record<string, (world: ContractWorld) => Partial<Sent>> = {
   'POST /keys/': () => ({ body: { name: `key ${randomUUID()}`, role: 'viewer' } }),
   'PATCH /keys/{id}': () => ({ body: { expires_at: null } }),
   'POST /sweeps/': ({ datasetId }) => ({ body: sweepOf(datasetId) }),
+  'POST /notification-targets/': () => ({
+    body: { kind: 'webhook', name: `target ${randomUUID()}`, url: 'https://example.com/' },
+  }),
+  'PATCH /notification-targets/{id}': () => ({ body: { events: ['disk.low'] } }),
 };
 
 /**
@@ -184,6 +188,11 @@ const forAnotherReason: Case = async (world, sent) => {
   await world.send({ ...sent, headers });
   return await world.send({ ...sent, headers, body: { ...(sent.body as object), reason: 'another' } });
 };
+/** Which is told nothing from now on. */
+async function disabledTarget(world: ContractWorld, id: number): Promise<number> {
+  await world.expect(200, { method: 'PATCH', path: '/notification-targets/{id}', id, body: { enabled: false } });
+  return id;
+}
 const asOrdinary: Case = (world, sent) => world.send(sent);
 
 /** What takes rows of hundreds of megabytes (tests/datasets/limits.test.ts), or a service without keys of settings (tests/api/keys/). */
@@ -270,6 +279,26 @@ const SPECIAL: Record<string, Case> = {
     return await world.send({ ...sent, body: { name: 'key of another' } });
   },
   'DELETE /keys/{id} 204': async (world, sent) => world.send({ ...sent, id: await world.key() }),
+  'POST /notification-targets/ 400': withBody({ kind: 'webhook', name: 'ftp', url: 'ftp://example.com' }),
+  'POST /notification-targets/ 409': async (world, sent) => {
+    await world.notificationTarget('twice');
+    return await world.send({ ...sent, body: { ...(sent.body as object), name: 'target twice' } });
+  },
+  'PATCH /notification-targets/{id} 400': withBody({ address: 'anna@example.com' }),
+  'PATCH /notification-targets/{id} 409': async (world, sent) => {
+    await world.notificationTarget('of another');
+    return await world.send({ ...sent, body: { name: 'target of another' } });
+  },
+  'DELETE /notification-targets/{id} 204': async (world, sent) =>
+    world.send({ ...sent, id: await world.notificationTarget() }),
+  'POST /notification-targets/{id}/test 409': async (world, sent) =>
+    world.send({ ...sent, id: await disabledTarget(world, await world.notificationTarget()) }),
+  'POST /notification-deliveries/{id}/redeliver 409': async (world, sent) => {
+    const target = await world.notificationTarget();
+    const id = await world.notificationDelivery(target);
+    await disabledTarget(world, target);
+    return await world.send({ ...sent, id });
+  },
   'POST /storage/clean 409': async (world, sent) => {
     const headers = { 'Idempotency-Key': randomUUID() };
     await world.send({ ...sent, headers, body: { dry_run: false, kinds: ['worker_logs'] } });
@@ -421,7 +450,11 @@ describe('every documented answer', function () {
             ? world.sweepId
             : path.startsWith('/keys')
               ? world.keyId
-              : world.completed[path.startsWith('/jobs') ? 'job' : 'project'];
+              : path.startsWith('/notification-targets')
+                ? world.notificationTargetId
+                : path.startsWith('/notification-deliveries')
+                  ? world.notificationDeliveryId
+                  : world.completed[path.startsWith('/jobs') ? 'job' : 'project'];
     return { method, path, id, ...ORDINARY[operation]?.(world) };
   }
 

@@ -59,6 +59,9 @@ export class ContractWorld {
   /** Which goes on. */
   sweepId = 0;
   keyId = 0;
+  /** Which nobody answers, and a delivery to it. */
+  notificationTargetId = 0;
+  notificationDeliveryId = 0;
   readonly #remove: () => Promise<void>;
 
   private constructor(service: TestService, servers: OutsideServers, document: never, remove: () => Promise<void>) {
@@ -76,6 +79,7 @@ export class ContractWorld {
       temporalAddress,
       apiKeys: [KEY],
       maxUploadBytes: MOST_UPLOAD_BYTES,
+      webhooksAllowPrivate: true,
     };
     const { service, remove } = await startServiceWithServers(settings);
     await putTinyModel(service.env, 'tiny-embedder');
@@ -105,6 +109,8 @@ export class ContractWorld {
     world.downloadId = await world.download();
     world.sweepId = await world.sweep();
     world.keyId = await world.key();
+    world.notificationTargetId = await world.notificationTarget();
+    world.notificationDeliveryId = await world.notificationDelivery(world.notificationTargetId);
     return world;
   }
 
@@ -201,6 +207,17 @@ export class ContractWorld {
   async key(name: string = randomUUID()): Promise<number> {
     const body = { name: `key ${name}`, role: 'viewer' };
     return Number((await this.expect(201, { method: 'POST', path: '/keys/', body })).id);
+  }
+
+  /** A webhook at an address where nobody listens. */
+  async notificationTarget(name: string = randomUUID()): Promise<number> {
+    const body = { kind: 'webhook', name: `target ${name}`, url: 'http://127.0.0.1:1/', events: ['disk.low'] };
+    return Number((await this.expect(201, { method: 'POST', path: '/notification-targets/', body })).id);
+  }
+
+  async notificationDelivery(targetId: number): Promise<number> {
+    const sent = { method: 'POST', path: '/notification-targets/{id}/test', id: targetId };
+    return Number((await this.expect(200, sent)).id);
   }
 
   async sweep(): Promise<number> {

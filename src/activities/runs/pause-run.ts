@@ -21,7 +21,7 @@ const UNTIL_RESUMED = [PAUSE_WAS_ASKED, ...PAUSES_OF_SWEEP];
 
 /** Writes whether the run is to be paused, and why. May run twice: the second time, the row says so already. */
 export async function setPause({ runId, reason, from }: PauseInput): Promise<boolean> {
-  const now = await setPauseReason(runId, reason, from);
+  const now = await setPauseReason(runId, reason, from, !PAUSES_OF_SWEEP.includes(reason));
   if (now === null) throw ApplicationFailure.nonRetryable('The run has ended.', FAILURE_TYPES.runEnded);
   return now.pause_reason === reason;
 }

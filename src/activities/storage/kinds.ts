@@ -3,6 +3,7 @@ import { deletedRuns } from './deleted-runs.ts';
 import { idempotencyKeys } from './idempotency-keys.ts';
 import { mixtures, starts, trainerCache, workerLogs } from './kept-files.ts';
 import type { Kind } from './kind.ts';
+import { notificationDeliveries } from './notification-deliveries.ts';
 import { oldExports } from './old-exports.ts';
 import { checkpointsOf } from './run-checkpoints.ts';
 
@@ -10,6 +11,7 @@ import { checkpointsOf } from './run-checkpoints.ts';
 export const KINDS: Record<StorageKind, Kind> = {
   deleted_runs: deletedRuns,
   idempotency_keys: idempotencyKeys,
+  notification_deliveries: notificationDeliveries,
   worker_logs: workerLogs,
   mixtures,
   starts,

@@ -60,7 +60,7 @@ async function setPaused(
   { run_id, workflow_id }: SweepRun,
   { reason, from, update }: { reason: string | null; from: (string | null)[]; update: typeof holdRunUpdate },
 ): Promise<void> {
-  if (await setPauseReasonInLine(run_id, reason, from)) return;
+  if (await setPauseReasonInLine(run_id, reason, from, false)) return;
   const workflow = Context.current().client.workflow.getHandle(workflow_id);
   try {
     await workflow.executeUpdate(update);

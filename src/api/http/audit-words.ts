@@ -7,8 +7,8 @@ const MOST_OF_AN_ID = 255;
 
 /** Names of what no list may show, wherever they stand in a body. */
 const SECRET = /key|token|secret|password|passphrase|credential|authorization|cookie/i;
-/** Texts of people and of their data: that they were sent is said, not what they are. */
-const CONTENT = /^(content|messages|prompt|question|text|rows|data|file)$/i;
+/** Texts of people and of their data, and addresses of webhooks, which often are secrets: that they were sent is said, not what they are. */
+const CONTENT = /^(content|messages|prompt|question|text|rows|data|file|url)$/i;
 const NOT_KEPT = '(not kept)';
 
 /** Numbers with such names count tokens. */

@@ -25,6 +25,7 @@ import {
 import type { checkOutputWorkflow, workerPoolWorkflow } from '../../workflows/index.ts';
 import { type Downloads, downloadsOf } from './download-client.ts';
 import { type Exports, exportsOf } from './export-client.ts';
+import { type Notifications, notificationsOf } from './notification-client.ts';
 import { type Sweeps, sweepsOf } from './sweep-client.ts';
 import { type Trainings, trainingsOf, type Within } from './training-client.ts';
 
@@ -40,7 +41,7 @@ export class PoolRefusedError extends UserError {}
 export type PoolCommand = { action: 'start'; count: number } | { action: 'stop' | 'restart' | 'balance' };
 
 /** What the service asks of Temporal: with the other clients of this folder the only user of its client. Every call has a deadline. */
-export interface Orchestration extends Trainings, Downloads, Sweeps, Exports {
+export interface Orchestration extends Trainings, Downloads, Sweeps, Exports, Notifications {
   /**
    * Has the pool do something, which it goes on with by itself once it has taken it. The same command with the same `key` is
    * done once.
@@ -83,6 +84,7 @@ export function connectOrchestration(env: Env): Orchestration {
     ...downloadsOf(env, { within }),
     ...sweepsOf({ within }),
     ...exportsOf(env, { within }),
+    ...notificationsOf({ within }),
 
     controlPool: async (command, waitMs, key) => {
       const untilMs = Date.now() + waitMs;

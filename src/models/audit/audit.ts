@@ -44,6 +44,7 @@ const NAMED: Record<string, string> = {
   dataset: 'datasets',
   sweep: 'sweeps',
   key: 'api_keys',
+  'notification target': 'notification_targets',
 };
 const NAME = Object.entries(NAMED)
   .map(([kind, table]) => `WHEN '${kind}' THEN (SELECT name FROM ${table} WHERE id = numbered.number)`)

@@ -9,6 +9,8 @@ export const AUDITED_KINDS: Record<string, string> = {
   config: 'settings',
   workers: 'pool',
   keys: 'key',
+  'notification-targets': 'notification target',
+  'notification-deliveries': 'notification delivery',
   session: 'session',
   files: 'file',
   uploads: 'upload',

@@ -1,4 +1,5 @@
 import { fn, Op, type Transaction } from 'sequelize';
+import { tellOfStatus } from '../notifications/tell-of-run.ts';
 import { connection, Run } from './run.ts';
 import { RunEvent } from './run-event.ts';
 import { isFinal, type RunPhase, type RunStatus, sourcesOf } from './statuses.ts';
@@ -37,7 +38,7 @@ export interface TransitionRequest {
 }
 
 /**
- * Compares and sets a run's status: the only place that writes one. Writes the event in the same transaction.
+ * Compares and sets a run's status: the only place that writes one. Writes the event in the same transaction, and what receivers are to be told.
  * @returns the run as it is now, or null when it was not in a status (or claim) that allows the change.
  */
 export async function transition(request: TransitionRequest): Promise<Run | null> {
@@ -67,6 +68,7 @@ export async function transition(request: TransitionRequest): Promise<Run | null
   );
   if (!run) return null;
   await RunEvent.create({ run_id: runId, kind: 'status', data: { status: to, phase, ...why } }, { transaction });
+  await tellOfStatus(run, to, transaction);
   return run;
 }
 

@@ -7,6 +7,7 @@ import type { Env } from '../../platform/env.ts';
 export const RETENTION = {
   deleted_runs: { what: 'files, events and figures of runs that were deleted', days: 0, leastDays: 0 },
   idempotency_keys: { what: 'answers to requests with an Idempotency-Key', days: 7, leastDays: 1 },
+  notification_deliveries: { what: 'what was told to receivers, and what came of it', days: 30, leastDays: 1 },
   worker_logs: { what: 'logs of training workers', days: 30, leastDays: 1 },
   mixtures: { what: 'mixtures of rows that no run has any more', days: 1, leastDays: 1 / 24 },
   starts: { what: 'weights that runs began from which need them no more', days: 1, leastDays: 1 / 24 },

@@ -1,5 +1,6 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { Op } from 'sequelize';
+import { tellOfLostWorker } from '../../models/notifications/tell-of-machine.ts';
 import { newWorker, newWorkerId, Worker } from '../../models/pool/worker.ts';
 import { connection } from '../../models/runs/run.ts';
 import { freeDevice } from '../../platform/devices.ts';
@@ -172,10 +173,12 @@ export class WorkerProcesses {
     const waits = `${this.#backOff.youngDeaths} workers of host ${dead.host} ended soon after their start, so it waits for ${waitMs / 1_000} s. The last was ${dead.id}: ${reason}`;
     const place = newWorker(newWorkerId(), dead.host, dead.id);
     // Both or neither: an agent that is killed in between must not lose the place.
+    const { id, host, device, current_run_id: run_id } = dead;
     await connection().transaction(async (transaction) => {
       const ended = { pid: null, pid_started: null, current_run_id: null, stopped_at: new Date(), lost_at: null };
       await dead.update({ ...ended, desired: 'stopped', status: 'error', reason }, { transaction });
       await Worker.create({ ...place, start_after, reason: waitMs > 0 ? waits : null }, { transaction });
+      await tellOfLostWorker({ id, host, device, run_id }, reason, transaction);
     });
     this.#forget(dead.id);
   }

@@ -2,9 +2,11 @@ import { constants, setPriority } from 'node:os';
 import { Worker, type WorkerOptions } from '@temporalio/worker';
 import { failing } from '../../activities/failing.ts';
 import { keepAlive } from '../../activities/keep-alive.ts';
+import { watchDisks } from '../../activities/notifications/watch-disks.ts';
 import {
   createDataActivities,
   createLineActivities,
+  createNotificationActivities,
   createOrchestrationActivities,
 } from '../../activities/orchestration.ts';
 import { measureStorage } from '../../activities/storage/measure.ts';
@@ -21,9 +23,11 @@ import { installTemporalLogger } from '../../platform/temporal/temporal-logger.t
 import { temporalTracing } from '../../platform/temporal/traced.ts';
 import { startTracing } from '../../platform/tracing.ts';
 import { DATA_QUEUE, LINE_QUEUE, ORCHESTRATION_QUEUE } from '../../workflows/contract.ts';
+import { NOTIFICATION_QUEUE } from '../../workflows/notifications/contract.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { downloadDispatcher } from './download-dispatcher.ts';
 import { exportDispatcher } from './export-dispatcher.ts';
+import { notificationDispatcher } from './notification-dispatcher.ts';
 import { PoolKeeper } from './pool-keeper.ts';
 import { Reconciler } from './reconciler.ts';
 import { Repeating } from './repeating.ts';
@@ -38,6 +42,7 @@ const RECONCILE_EVERY_MS = 5_000;
 const TIDY_EVERY_MS = 60_000;
 /** It looks what was not measured for long. */
 const MEASURE_EVERY_MS = 30_000;
+const WATCH_DISKS_EVERY_MS = 30_000;
 const AFTER_FAILURE_MS = 3_000;
 
 /** The process that runs workflows and light activities, and dispatches committed runs. */
@@ -81,11 +86,18 @@ export async function main(env: Env): Promise<void> {
       activities: createDataActivities(env),
       maxConcurrentActivityTaskExecutions: 4,
     }),
+    Worker.create({
+      ...common,
+      taskQueue: NOTIFICATION_QUEUE,
+      activities: createNotificationActivities(env),
+      maxConcurrentActivityTaskExecutions: 16,
+    }),
   ]);
   const dispatcher = new Dispatcher(env, orchestration, logger);
   const sweeps = sweepDispatcher(orchestration);
   const downloads = downloadDispatcher(orchestration);
   const exports = exportDispatcher(orchestration);
+  const notifications = notificationDispatcher(orchestration);
   const reconciler = new Reconciler(env, orchestration, logger);
   const poolKeeper = new PoolKeeper(orchestration, logger);
   const loopOf = (name: string, everyMs: number, pass: () => Promise<void>) =>
@@ -95,6 +107,8 @@ export async function main(env: Env): Promise<void> {
     loopOf('Dispatching downloads', DISPATCH_EVERY_MS, () => downloads.pass()),
     loopOf('Dispatching sweeps', DISPATCH_EVERY_MS, () => sweeps.pass()),
     loopOf('Dispatching exports', DISPATCH_EVERY_MS, () => exports.pass()),
+    loopOf('Dispatching notifications', DISPATCH_EVERY_MS, () => notifications.pass()),
+    loopOf('Watching disks', WATCH_DISKS_EVERY_MS, () => watchDisks(env)),
     loopOf('Reconciling', RECONCILE_EVERY_MS, () => reconciler.look()),
     loopOf('Tidying up', TIDY_EVERY_MS, () => new Tidying(env, logger).pass()),
     loopOf('Measuring storage', MEASURE_EVERY_MS, () => measureStorage(env)),

@@ -9,7 +9,10 @@ import { Problem } from '../../parts/problem.tsx';
 import { UserText } from '../../parts/user-text.tsx';
 import { When } from '../../parts/when.tsx';
 
-const KINDS = ['job', 'project', 'dataset', 'sweep', 'model', 'download', 'settings', 'pool', 'key', 'session', 'file'];
+const KINDS = [
+  ...['job', 'project', 'dataset', 'sweep', 'model', 'download', 'settings', 'pool', 'key', 'session', 'file'],
+  ...['notification target', 'notification delivery'],
+];
 const OUTCOME_LABELS: Record<AuditRow['outcome'], string> = {
   done: 'Done',
   refused: 'Refused',

@@ -1,0 +1,46 @@
+import { createTransport } from 'nodemailer';
+import type { Env } from '../../platform/env.ts';
+import { type Message, mailOf } from './message.ts';
+import type { Sent } from './sent.ts';
+
+/** Sends a message as an e-mail, whose Message-ID is the same at every attempt. */
+export async function sendEmail(
+  to: string,
+  { id, message }: { id: string; message: Message },
+  { smtpUrl, mailFrom }: Pick<Env, 'smtpUrl' | 'mailFrom'>,
+  withinMs: number,
+): Promise<Sent> {
+  if (smtpUrl === undefined || mailFrom === undefined)
+    return { is: 'failed', answer: 'MTM_SMTP_URL or MTM_MAIL_FROM is not set any more, so no e-mail can be sent.' };
+  const transport = createTransport({
+    url: smtpUrl,
+    connectionTimeout: withinMs,
+    greetingTimeout: withinMs,
+    socketTimeout: withinMs,
+    // Nothing that users named becomes the content of a file or an address.
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
+  try {
+    const { response } = await transport.sendMail({
+      from: mailFrom,
+      to: { name: '', address: to },
+      messageId: `<${id}@model-training-manager>`,
+      headers: { 'Auto-Submitted': 'auto-generated' },
+      ...mailOf(message),
+    });
+    return { is: 'delivered', answer: `The mail server took it: ${firstLine(response)}` };
+  } catch (error) {
+    const { code, response, responseCode } = error as { code?: string; response?: string; responseCode?: number };
+    const said = firstLine(response ?? (error instanceof Error ? error.message : String(error)));
+    // 5xx about the envelope or the message: the server says that it will say the same again.
+    const isRefused = (code === 'EENVELOPE' || code === 'EMESSAGE') && (responseCode ?? 0) >= 500;
+    return { is: isRefused ? 'refused' : 'failed', answer: `The mail server did not take it: ${said}` };
+  } finally {
+    transport.close();
+  }
+}
+
+function firstLine(text: string): string {
+  return (text.split('\n')[0] ?? '').slice(0, 300);
+}
