@@ -13,8 +13,9 @@ export function privateKindOf(text: string): string | null {
   const address = text.replace(/^\[|\]$/g, '');
   if (!ipaddr.isValid(address)) return null;
   // An IPv4 address that is written as one of IPv6 leads to where the IPv4 address does.
-  const range = ipaddr.process(address).range();
-  if (PLATFORMS.includes(address)) return 'platform';
+  const meant = ipaddr.process(address);
+  if (PLATFORMS.includes(meant.toString())) return 'platform';
+  const range = meant.range();
   return range === 'unicast' ? null : range;
 }
 
