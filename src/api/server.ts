@@ -6,6 +6,7 @@ import { addModels } from './base-models/routes.ts';
 import { DiskRoom } from './datasets/disk-room.ts';
 import { addDatasets } from './datasets/routes.ts';
 import { addHealth } from './health/routes.ts';
+import { behindProxies } from './http/behind-proxies.ts';
 import type { ApiDependencies } from './http/declaration.ts';
 import { Endpoints } from './http/endpoint.ts';
 import { logBrokenAnswers, renderErrors } from './http/errors.ts';
@@ -48,6 +49,7 @@ export function createApi(dependencies: ApiDependencies): Koa {
   app.on('error', logBrokenAnswers(logger));
   app.use(requests.middleware);
   app.use(requestSpans);
+  app.use(behindProxies(env));
   app.use(securityHeaders());
   app.use(renderErrors(logger, [OPENAI_WIRE]));
   app.use(checkSender(env));

@@ -15,6 +15,7 @@ export const EnvSchema = z.object({
   MTM_SERVER: z.url({ protocol: /^https?$/ }).optional(),
   MTM_API_KEY: text.optional(),
   MTM_ALLOWED_HOSTS: z.string().default(''),
+  MTM_PROXIES: z.string().default(''),
   MTM_TRUST_NETWORK: z.enum(['true', 'false']).default('false'),
   MTM_PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
   MTM_WEBHOOKS_ALLOW_PRIVATE: z.enum(['true', 'false']).default('false'),

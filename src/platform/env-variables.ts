@@ -10,6 +10,7 @@ export function toVariables(env: Env): Record<string, string> {
     MTM_SERVER: env.server ?? '',
     MTM_API_KEY: env.apiKey ?? '',
     MTM_ALLOWED_HOSTS: env.allowedHosts.join(','),
+    MTM_PROXIES: env.proxies.join(','),
     MTM_TRUST_NETWORK: String(env.trustNetwork),
     MTM_PUBLIC_URL: env.publicUrl ?? '',
     MTM_WEBHOOKS_ALLOW_PRIVATE: String(env.webhooksAllowPrivate),

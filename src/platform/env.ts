@@ -19,6 +19,8 @@ export interface Env {
   apiKey: string | undefined;
   /** Names, beside loopback and addresses, under which the API may be asked for. */
   allowedHosts: string[];
+  /** Addresses and networks of proxies, which say for whom they ask. */
+  proxies: string[];
   /** Who reaches the address may use the API: it may listen beyond loopback without keys. */
   trustNetwork: boolean;
   /** Where people open the page, for what they are told of (`MTM_PUBLIC_URL`); undefined: messages have no address. */
@@ -131,6 +133,7 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
     server: e.MTM_SERVER?.replace(/\/$/, ''),
     apiKey: e.MTM_API_KEY,
     allowedHosts: listOf(e.MTM_ALLOWED_HOSTS).map((name) => name.toLowerCase()),
+    proxies: listOf(e.MTM_PROXIES),
     trustNetwork: e.MTM_TRUST_NETWORK === 'true',
     publicUrl: e.MTM_PUBLIC_URL?.replace(/\/+$/, ''),
     webhooksAllowPrivate: e.MTM_WEBHOOKS_ALLOW_PRIVATE === 'true',
