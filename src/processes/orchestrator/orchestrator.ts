@@ -6,6 +6,7 @@ import {
   createDataActivities,
   createLineActivities,
   createOrchestrationActivities,
+  createTrackerActivities,
 } from '../../activities/orchestration.ts';
 import { measureStorage } from '../../activities/storage/measure.ts';
 import { connectOrchestration } from '../../commands/workflows/client.ts';
@@ -19,6 +20,7 @@ import { workerConnection } from '../../platform/temporal/connection.ts';
 import { setUpOutsideTemporal } from '../../platform/temporal/set-up.ts';
 import { installTemporalLogger } from '../../platform/temporal/temporal-logger.ts';
 import { DATA_QUEUE, LINE_QUEUE, ORCHESTRATION_QUEUE } from '../../workflows/contract.ts';
+import { TRACKER_QUEUE } from '../../workflows/trackers/contract.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { downloadDispatcher } from './download-dispatcher.ts';
 import { exportDispatcher } from './export-dispatcher.ts';
@@ -27,9 +29,12 @@ import { Reconciler } from './reconciler.ts';
 import { Repeating } from './repeating.ts';
 import { sweepDispatcher } from './sweep-dispatcher.ts';
 import { Tidying } from './tidy.ts';
+import { trackerDispatcher } from './tracker-dispatcher.ts';
 
 /** Runs that are ready and wait for their turn: twice as many as workers at most (line.ts). */
 const MOST_IN_LINE = 200;
+/** Each is a process of about 100 MB, for as long as its run trains. */
+const MOST_TOLD_AT_ONCE = 8;
 const DISPATCH_EVERY_MS = 500;
 const LOOK_AFTER_POOL_EVERY_MS = 1_000;
 const RECONCILE_EVERY_MS = 5_000;
@@ -77,11 +82,18 @@ export async function main(env: Env): Promise<void> {
       activities: createDataActivities(env),
       maxConcurrentActivityTaskExecutions: 4,
     }),
+    Worker.create({
+      ...common,
+      taskQueue: TRACKER_QUEUE,
+      activities: createTrackerActivities(env, (line) => logger.info(line)),
+      maxConcurrentActivityTaskExecutions: MOST_TOLD_AT_ONCE,
+    }),
   ]);
   const dispatcher = new Dispatcher(env, orchestration, logger);
   const sweeps = sweepDispatcher(orchestration);
   const downloads = downloadDispatcher(orchestration);
   const exports = exportDispatcher(orchestration);
+  const trackers = trackerDispatcher(orchestration);
   const reconciler = new Reconciler(env, orchestration, logger);
   const poolKeeper = new PoolKeeper(orchestration, logger);
   const loopOf = (name: string, everyMs: number, pass: () => Promise<void>) =>
@@ -91,6 +103,7 @@ export async function main(env: Env): Promise<void> {
     loopOf('Dispatching downloads', DISPATCH_EVERY_MS, () => downloads.pass()),
     loopOf('Dispatching sweeps', DISPATCH_EVERY_MS, () => sweeps.pass()),
     loopOf('Dispatching exports', DISPATCH_EVERY_MS, () => exports.pass()),
+    loopOf('Dispatching to trackers', DISPATCH_EVERY_MS, () => trackers.pass()),
     loopOf('Reconciling', RECONCILE_EVERY_MS, () => reconciler.look()),
     loopOf('Tidying up', TIDY_EVERY_MS, () => new Tidying(env, logger).pass()),
     loopOf('Measuring storage', MEASURE_EVERY_MS, () => measureStorage(env)),
