@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { killableService, withTinyModel } from '../support/started-service.ts';
 import { proveThreeKills } from '../support/trackers.ts';
@@ -16,6 +15,5 @@ describe('runs that trackers are told of', function () {
     // Let to_trackio.py name its rows by chance, or stepsAfter begin with the first step each time, and steps are there twice; let
     // evalsAfter take each measurement, and held-out losses are.
     await proveThreeKills(killable, ['wandb', 'trackio']);
-    assert.ok(true);
   });
 });

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { ApplicationFailure, Context } from '@temporalio/activity';
-import { requireConfigured, trackerEnvironment } from '../../commands/trackers/configured-trackers.ts';
 import { Run } from '../../models/runs/run.ts';
 import { isFinal } from '../../models/runs/statuses.ts';
+import { requireConfigured, trackerEnvironment } from '../../models/trackers/configured-trackers.ts';
 import { noteDelivered, noteDeliveryTrouble, WRITTEN_AT_THE_END } from '../../models/trackers/due-deliveries.ts';
 import { evalsAfter, stepsAfter } from '../../models/trackers/new-figures.ts';
 import { TrackerDelivery } from '../../models/trackers/tracker-delivery.ts';

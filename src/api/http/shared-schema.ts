@@ -61,7 +61,7 @@ export const forceField = z
   .optional()
   .openapi({ description: 'Go on although an estimate says that memory or disk would not suffice' });
 
-/** Of what is trained (src/commands/trackers/configured-trackers.ts). */
+/** Of what is trained (src/models/trackers/configured-trackers.ts). */
 export const trackersField = z
   .array(z.enum(TRACKERS))
   .refine((names) => new Set(names).size === names.length, 'must not name a tracker twice')

@@ -9,6 +9,7 @@ import { type DatasetAsOf, type RunSpec, resolveRunSpec } from '../../models/run
 import { datasetAsOf, datasetsAsTheyAre } from '../../models/runs/spec-datasets.ts';
 import { type AskedStart, uponStart } from '../../models/runs/start.ts';
 import { learningRateOf, TrainingConfig, type TrainingDefaults } from '../../models/settings/training-config.ts';
+import { requireConfigured } from '../../models/trackers/configured-trackers.ts';
 import type { Tracker } from '../../models/trackers/trackers.ts';
 import { realRootsOf, resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import { askedBy } from '../../platform/asked-by.ts';
@@ -23,7 +24,6 @@ import { findStart, startOfNextRun } from '../runs/find-start.ts';
 import { requireAfter } from '../runs/require-after.ts';
 import { requireModels } from '../runs/require-models.ts';
 import { requireTrainable } from '../runs/require-trainable.ts';
-import { requireConfigured } from '../trackers/configured-trackers.ts';
 
 /** A job as it is asked for. */
 export interface NewJob extends AskedChoices {

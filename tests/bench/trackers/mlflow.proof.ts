@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { execa, type ResultPromise } from 'execa';
 import type { Env } from '../../../src/platform/env.ts';
-import { freePort } from '../../../src/platform/ports.ts';
+import { choosePort } from '../../../src/platform/ports.ts';
 import { PROJECT_ROOT } from '../../../src/platform/project-root.ts';
 import { ensurePythonEnvironment } from '../../../src/platform/python.ts';
 import { until } from '../../support/service.ts';
@@ -15,12 +15,12 @@ describe('a run that an MLflow server is told of', function () {
   let server: ResultPromise | null = null;
   const killable = killableService(async (env) => ({
     ...(await withTinyModel(env)),
-    mlflowUrl: `http://127.0.0.1:${await freePort()}`,
+    mlflowUrl: `http://127.0.0.1:${await choosePort(0)}`,
     wandbDir: join(env.home, 'wandb'),
     trackioDir: join(env.home, 'trackio'),
   }));
   const start = async () => {
-    server = await startMlflow(killable.env);
+    server = (await startMlflow(killable.env)).child;
   };
   const stop = async () => {
     if (server?.pid) process.kill(-server.pid, 'SIGKILL');
@@ -36,7 +36,7 @@ describe('a run that an MLflow server is told of', function () {
   });
 });
 
-async function startMlflow(env: Env): Promise<ResultPromise> {
+async function startMlflow(env: Env): Promise<{ child: ResultPromise }> {
   const python = await ensurePythonEnvironment({
     env,
     onProgress: (line) => console.log(line),
@@ -65,5 +65,5 @@ async function startMlflow(env: Env): Promise<ResultPromise> {
   await until('the MLflow server', async () =>
     (await fetch(`${url.origin}/health`).catch(() => null))?.ok ? true : null,
   );
-  return child;
+  return { child };
 }

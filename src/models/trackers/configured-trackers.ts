@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import type { Tracker } from '../../models/trackers/trackers.ts';
 import type { Env } from '../../platform/env.ts';
 import { UserError } from '../../platform/failure.ts';
+import type { Tracker } from './trackers.ts';
 
 type Places = Pick<Env, 'mlflowUrl' | 'mlflowToken' | 'wandbDir' | 'trackioDir' | 'trackerProject'>;
 
