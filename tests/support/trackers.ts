@@ -31,12 +31,13 @@ interface Kept {
  * Trains a job that these trackers are told of, with a SIGKILL of the sender, of the orchestrator and of the worker with its trainer; then
  * reads back what they have. Each must have each step once, in order, with its loss, over all claims.
  * @param meanwhile done between the kills
+ * @returns the address of the service, which runs on
  */
 export async function proveThreeKills(
   killable: KillableService,
   trackers: Tracker[],
   meanwhile: { away(): Promise<void>; back(): Promise<void> } = { away: async () => {}, back: async () => {} },
-): Promise<void> {
+): Promise<string> {
   // Made before, or the run would have ended first.
   await ensureTrackerPython({ env: killable.env, onProgress: (line) => console.log(line) });
   const apiUrl = await killable.start();
@@ -90,6 +91,7 @@ export async function proveThreeKills(
     assert.equal(kept.end.artifact, `file://${ended.output_path}`, tracker);
     assert.ok(address, tracker);
   }
+  return apiUrl;
 }
 
 /** The claims of a run, as its events tell. */
