@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import type { z } from 'zod';
+import { killWorkerAndTrainer } from '../../examples/demo/kill.ts';
 import type { TrackersOfRunSchema } from '../../src/api/runs/tracker-schema.ts';
 import type { Tracker } from '../../src/models/trackers/trackers.ts';
 import type { Env } from '../../src/platform/env.ts';
@@ -62,7 +63,9 @@ export async function proveThreeKills(
   await jobs.atStep(job, Number(current_step) + 15);
   await kill(/main\.js orchestrator\s*$/);
   await jobs.atStep(job, Number(current_step) + 30);
-  const [{ current_step: last }] = await Promise.all([jobs.get(job), kill(/training-worker/)]);
+  const { worker_id, current_step: last } = await jobs.get(job);
+  const workers = (await service.call('GET', '/workers/')).body.workers as { id: string; pid: number }[];
+  await killWorkerAndTrainer(workers.find(({ id }) => id === worker_id)?.pid ?? 0);
   await jobs.atStep(job, Number(last) + 30);
   await meanwhile.back();
   const ended = await jobs.ended(job);

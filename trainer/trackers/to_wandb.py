@@ -39,7 +39,8 @@ class ToWandb:
             config={**stated(run["params"]), **run["tags"]},
             settings=quiet,
         )
-        return run_id, None
+        # Where it will be.
+        return run_id, str(self.published / Path(self.run.dir).parent.name)
 
     def rows(self, steps: list[dict], evals: list[dict]) -> None:
         """Held-out losses come first: each stands with the figures of its step."""
@@ -57,7 +58,7 @@ class ToWandb:
         self._log_evals(before=None)
         self.run.summary.update({**end["summary"], **end["tags"], **{f"artifact/{name}": where for name, where in end["artifacts"].items()}})
         self.run.finish(exit_code=ENDED_WELL if end["status"] == "FINISHED" else FAILED)
-        (written,) = self.draft.glob("wandb/offline-run-*")
+        written = Path(self.run.dir).parent
         written.rename(self.published / written.name)
         shutil.rmtree(self.draft, ignore_errors=True)
 

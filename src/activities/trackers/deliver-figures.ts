@@ -16,7 +16,7 @@ import { waitAfter } from '../failing.ts';
 import { endOf, openingOf } from './told-of-run.ts';
 
 const LOOK_EVERY_MS = 1_000;
-/** Others wait for its place: after so long it begins again behind them, and so where nothing new came. */
+/** Others wait for its place: while its run trains it begins again behind them after so long, and so where nothing new came. */
 const MOST_MS = 10 * 60_000;
 const MOST_IDLE_MS = 30_000;
 
@@ -74,25 +74,27 @@ async function deliver(
   let step = isAnew ? 0 : known;
   let seq = isAnew ? 0 : eval_seq;
   const beganMs = performance.now();
-  for (let newMs = beganMs; performance.now() - newMs < MOST_IDLE_MS && performance.now() - beganMs < MOST_MS; ) {
+  for (let newMs = beganMs; ; ) {
     // Read before its figures: once it has ended no more come.
-    const run = await Run.findByPk(runId);
+    const run = await Run.findByPk(runId, { attributes: ['status'] });
     if (run === null) return { status: 'deleted' };
+    const hasEnded = isFinal(run.status);
+    const nowMs = performance.now();
+    if (!hasEnded && (nowMs - newMs > MOST_IDLE_MS || nowMs - beganMs > MOST_MS)) return { status: 'later' };
     const evals = await evalsAfter(runId, seq);
-    const steps = evals.length > 0 ? [] : await stepsAfter(runId, step, isFinal(run.status));
+    const steps = evals.length > 0 ? [] : await stepsAfter(runId, step, hasEnded);
     if (evals.length + steps.length > 0) {
       await sender.send({ steps, evals });
       step = steps.at(-1)?.step ?? step;
       seq = evals.at(-1)?.seq ?? seq;
       if (!(await noteDelivered(id, { step, eval_seq: seq }))) return { status: 'deleted' };
       newMs = performance.now();
-    } else if (isFinal(run.status)) {
-      await sender.close(endOf(run, step));
+    } else if (hasEnded) {
+      await sender.close(endOf(await Run.findByPk(runId, { rejectOnEmpty: true }), step));
       await noteDelivered(id, { status: 'delivered', delivered_at: new Date() });
       return { status: 'delivered' };
     } else {
       await after(LOOK_EVERY_MS, undefined, { signal: stop });
     }
   }
-  return { status: 'later' };
 }
