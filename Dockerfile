@@ -44,6 +44,7 @@ ENV NODE_ENV=production \
     MTM_OUTPUT_ROOTS=/output \
     MTM_PYTHON=/opt/trainer/bin/python \
     MTM_EXPORT_PACKAGES=/opt/exports \
+    MTM_TOOLS=/data/tools \
     HF_HOME=/models \
     OLLAMA_MODELS=/ollama \
     TORCHINDUCTOR_CACHE_DIR=/data/cache/torchinductor

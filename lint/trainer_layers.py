@@ -13,7 +13,7 @@ from pathlib import Path
 LAYERS = (
     ("tests",),
     ("entry points",),  # The files of trainer/ itself.
-    ("retrieval", "exports"),
+    ("retrieval", "exports", "trackers"),
     ("training", "validation", "serving"),
     ("evaluation", "outputs"),
     ("base_models",),

@@ -1,6 +1,8 @@
 import type { Env } from '../platform/env.ts';
+import { ensureTrackerPython } from '../platform/python.ts';
 import type { OrchestrationActivities } from '../workflows/contract.ts';
 import type { NotificationActivities } from '../workflows/notifications/contract.ts';
+import type { TrackerActivities } from '../workflows/trackers/contract.ts';
 import { cancelDownload } from './base-models/cancel-download.ts';
 import { abandonExport } from './exports/abandon-export.ts';
 import { createSendNotification } from './notifications/send-notification.ts';
@@ -16,10 +18,16 @@ import { createVerifyModel } from './runs/verify-model.ts';
 import { cancelSweep } from './sweeps/cancel-sweep.ts';
 import { gatherRuns } from './sweeps/gather-runs.ts';
 import { judgeRuns } from './sweeps/judge-runs.ts';
+import { createDeliverFigures } from './trackers/deliver-figures.ts';
 
 /** The activities of the queue `data`. */
 export function createDataActivities(env: Env) {
   return { prepareData: createPrepareData(env), verifyModel: createVerifyModel(env) };
+}
+
+/** The activities of the queue `trackers`. */
+export function createTrackerActivities(env: Env, onProgress: (line: string) => void): TrackerActivities {
+  return { deliverFigures: createDeliverFigures(env, () => ensureTrackerPython({ env, onProgress })) };
 }
 
 /** The activities of the queue `line`. */

@@ -26,6 +26,7 @@ import { initTrainingConfig } from './settings/training-config.ts';
 import { initRemoval } from './storage/removal.ts';
 import { initStorageFigure } from './storage/storage-figure.ts';
 import { initSweep } from './sweeps/sweep.ts';
+import { initTrackerDelivery } from './trackers/tracker-delivery.ts';
 import { initPromotion, Promotion } from './versions/promotion.ts';
 
 // bigint columns hold bytes, rows and tokens: all below 2^53, so numbers are exact and strings would only be a trap.
@@ -95,6 +96,7 @@ export function connectModels(
     initStorageFigure,
     initNotificationTarget,
     initNotificationDelivery,
+    initTrackerDelivery,
   ]) {
     init(sequelize);
   }

@@ -28,6 +28,13 @@ export const EnvSchema = z.object({
   MTM_TOOLS: text.default(join(PROJECT_ROOT, '.tools')),
   MTM_PYTHON: text.optional(),
   MTM_EXPORT_PACKAGES: text.optional(),
+  MTM_MLFLOW_URL: z.url({ protocol: /^https?$/ }).optional(),
+  MTM_MLFLOW_TOKEN: text.optional(),
+  MTM_WANDB_DIR: text.optional(),
+  MTM_TRACKIO_DIR: text.optional(),
+  MTM_TRACKER_PROJECT: text
+    .regex(/^[A-Za-z0-9._-]{1,100}$/, 'use 1-100 letters, digits, ".", "_" or "-"')
+    .default('model-training-manager'),
   MTM_PIP_ARGS: z.string().default(''),
   MTM_OUTPUT_ROOTS: text.optional(),
   MTM_MODEL_ROOTS: text.optional(),

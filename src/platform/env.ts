@@ -42,6 +42,15 @@ export interface Env {
   python: string | undefined;
   /** A folder that has the packages of trainer/requirements-exports.txt. */
   exportPackages: string | undefined;
+  /** The MLflow server that runs may be told to, with its user and password where it has them; undefined: none. */
+  mlflowUrl: string | undefined;
+  mlflowToken: string | undefined;
+  /** The folder that W&B's files are written to; undefined: none. */
+  wandbDir: string | undefined;
+  /** The folder of trackio's databases; undefined: none. */
+  trackioDir: string | undefined;
+  /** What trackers call the runs of this service together: an experiment of MLflow, a project of the others. */
+  trackerProject: string;
   /** Extra arguments for `pip install` of the trainer's requirements. */
   pipArgs: string[];
   /** Directories under which outputs may be written; the first one takes relative paths. */
@@ -146,6 +155,11 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
     toolsDir: resolve(e.MTM_TOOLS),
     python: e.MTM_PYTHON,
     exportPackages: e.MTM_EXPORT_PACKAGES,
+    mlflowUrl: e.MTM_MLFLOW_URL?.replace(/\/+$/, ''),
+    mlflowToken: e.MTM_MLFLOW_TOKEN,
+    wandbDir: e.MTM_WANDB_DIR && resolve(e.MTM_WANDB_DIR),
+    trackioDir: e.MTM_TRACKIO_DIR && resolve(e.MTM_TRACKIO_DIR),
+    trackerProject: e.MTM_TRACKER_PROJECT,
     pipArgs: e.MTM_PIP_ARGS.split(/\s+/).filter(Boolean),
     outputRoots: e.MTM_OUTPUT_ROOTS ? directoriesOf(e.MTM_OUTPUT_ROOTS) : [join(home, 'outputs')],
     modelRoots: directoriesOf(e.MTM_MODEL_ROOTS ?? ''),

@@ -10,6 +10,7 @@ import { exists } from './files.ts';
 const TRAINER_REQUIREMENTS = ['requirements-torch.txt', 'requirements.txt'].map((name) =>
   join(PROJECT_ROOT, 'trainer', name),
 );
+const TRACKER_REQUIREMENTS = join(PROJECT_ROOT, 'trainer', 'requirements-trackers.txt');
 const CANDIDATES = ['python3', 'python3.13', 'python3.12', 'python3.11', 'python3.10', 'python'];
 /** Of a process that died while it made an environment. */
 export const LOCK_STALE_MS = 20_000;
@@ -67,6 +68,12 @@ export async function ensureTrainerPython({ env, onProgress }: PythonOptions): P
   }
   const what = "the trainer's Python environment (about 1.5 GB with a CPU build of torch)";
   return await ensurePythonEnvironment({ env, onProgress, what, requirements: TRAINER_REQUIREMENTS });
+}
+
+/** The Python of what speaks to trackers: an environment of its own, made on first need. @throws TransientError with the remedy when it cannot be made. */
+export async function ensureTrackerPython({ env, onProgress }: PythonOptions): Promise<string> {
+  const what = 'the Python environment of trackers (about 370 MB)';
+  return await ensurePythonEnvironment({ env, onProgress, what, requirements: [TRACKER_REQUIREMENTS] });
 }
 
 /** Asks for the trainer's Python as ensureTrainerPython does, and looks for it again only where it is gone: to look starts a process. */

@@ -6,3 +6,4 @@ export { checkOutputWorkflow } from './outputs/check-output.ts';
 export { workerPoolWorkflow } from './pool/worker-pool.ts';
 export { trainingWorkflow } from './runs/training.ts';
 export { sweepWorkflow } from './sweeps/sweep.ts';
+export { trackerDeliveryWorkflow } from './trackers/tracker-delivery.ts';

@@ -362,6 +362,7 @@ const SPECIAL: Record<string, Case> = {
   'DELETE /projects/{id}/exports/{export_id} 400': aboutUnstarted,
   'GET /projects/{id}/exports/{export_id}/files/{path} 400': aboutUnstarted,
   'GET /projects/{id}/votes 400': aboutUnstarted,
+  'GET /projects/{id}/trackers 400': aboutUnstarted,
   'POST /jobs/{id}/votes 400': (world, sent) =>
     world.send({ ...sent, body: voteFor(`project-${world.completed.project}`) }),
   'POST /jobs/{id}/votes 409': votedOtherwise,

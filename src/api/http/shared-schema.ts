@@ -2,6 +2,7 @@ import { extendZodWithOpenApi } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import { AskedStartSchema } from '../../models/runs/start.ts';
 import { timeSchema } from '../../models/time-schema.ts';
+import { TRACKERS } from '../../models/trackers/trackers.ts';
 
 // Once, before any schema is made: gives schemas their `.openapi()`.
 extendZodWithOpenApi(z);
@@ -59,6 +60,15 @@ export const forceField = z
   .boolean()
   .optional()
   .openapi({ description: 'Go on although an estimate says that memory or disk would not suffice' });
+
+/** Of what is trained (src/models/trackers/configured-trackers.ts). */
+export const trackersField = z
+  .array(z.enum(TRACKERS))
+  .refine((names) => new Set(names).size === names.length, 'must not name a tracker twice')
+  .openapi({
+    uniqueItems: true,
+    description: 'Trackers that are told of its runs as well, of those that are configured: mlflow, wandb, trackio.',
+  });
 
 /** Of what is trained on a base model (src/commands/runs/require-models.ts). */
 export const downloadField = z.boolean().optional().openapi({

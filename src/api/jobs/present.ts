@@ -15,6 +15,7 @@ export function presentJob(job: WithLatestRun<Attributes<Job>>) {
     model_name: job.model_name,
     embedding_model: job.embedding_model,
     starts_from: job.starts_from,
+    trackers: job.trackers,
     batch_size: job.batch_size,
     learning_rate: job.learning_rate,
     epochs: job.epochs,

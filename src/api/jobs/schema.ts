@@ -18,6 +18,7 @@ import {
   searchQuery,
   startsFromField,
   textField,
+  trackersField,
 } from '../http/shared-schema.ts';
 import { RUN_FIELDS, runFields } from '../runs/schema.ts';
 
@@ -50,6 +51,7 @@ const JOB = {
   validation_dataset_id: null,
   embedding_model: null,
   starts_from: null,
+  trackers: [],
   ...STATUS,
   hyperparameters: {},
   sweep_id: null,
@@ -72,6 +74,7 @@ export const JobCreate = z
     model_name: nameField.optional(),
     embedding_model: embeddingModelField.nullable().optional(),
     starts_from: startsFromField,
+    trackers: trackersField.optional(),
     force: forceField,
     download: downloadField,
     ...AskedQueueSchema.shape,
@@ -101,6 +104,7 @@ export const JobSchema = z
     model_name: z.string(),
     embedding_model: z.string().nullable(),
     starts_from: AskedStartSchema.nullable(),
+    trackers: trackersField,
     batch_size: z.int(),
     learning_rate: z.number(),
     epochs: z.int(),

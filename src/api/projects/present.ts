@@ -11,6 +11,7 @@ export function presentProject(project: Project) {
     base_model: project.base_model,
     embedding_model: project.embedding_model,
     starts_from: project.starts_from,
+    trackers: project.trackers,
     followed_by: project.followed_by,
     training_type: project.training_type,
     max_rows: project.max_rows,

@@ -22,6 +22,7 @@ import {
   searchQuery,
   startsFromField,
   textField,
+  trackersField,
 } from '../http/shared-schema.ts';
 import { PLAN_ANSWER, PlanAnswerSchema } from '../runs/plan.ts';
 import { RUN_FIELDS, runFields } from '../runs/schema.ts';
@@ -78,6 +79,7 @@ const PROJECT = {
   ...CHOSEN,
   embedding_model: null,
   starts_from: null,
+  trackers: [],
   followed_by: null,
   status: 'running' as const,
   progress: 45.5,
@@ -106,6 +108,7 @@ export const ProjectCreate = z
     base_model: nameField.optional(),
     embedding_model: embeddingModelField.nullable().optional(),
     starts_from: startsFromField,
+    trackers: trackersField.optional(),
     followed_by: followedByField,
     training_type: z.enum(TRAINING_TYPES).optional(),
     max_rows: maxRows,
@@ -125,6 +128,7 @@ export const ProjectSchema = z
     base_model: z.string(),
     embedding_model: z.string().nullable(),
     starts_from: AskedStartSchema.nullable(),
+    trackers: trackersField,
     followed_by: followedByShown,
     training_type: z.enum(TRAINING_TYPES),
     max_rows: z.int(),

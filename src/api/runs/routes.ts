@@ -22,6 +22,7 @@ import { addRunQuery } from './query-routes.ts';
 import { ReportSchema } from './report-schema.ts';
 import { runsOfKind } from './runs-of-kind.ts';
 import { CheckpointsSchema, RunListSchema, RunQuery } from './schema.ts';
+import { addRunTrackers } from './tracker-routes.ts';
 import { addRunVotes } from './vote-routes.ts';
 
 /** The report links to its picture: they lie beside each other. */
@@ -139,4 +140,5 @@ function addRunsOf(
   addRunVotes(endpoints, runsOfThese, env);
   addRunExports(endpoints, runsOfThese, env);
   addRunPin(endpoints, runsOfThese);
+  addRunTrackers(endpoints, runsOfThese);
 }

@@ -1,7 +1,7 @@
 import { CommandFailure } from '../exit-codes.ts';
 import { type RunName, textOf } from '../runs/run-name.ts';
 import { bodyOf, type Client } from './client.ts';
-import type { Job, ListedRun, Project, QueueChange, Report, Run } from './types.ts';
+import type { Job, ListedRun, Project, QueueChange, Report, Run, TrackersOfRun } from './types.ts';
 
 /** What is shown of a run while it is under way; null what is not told of an earlier run. */
 export type RunProgress = Pick<
@@ -96,4 +96,15 @@ export async function runAgain(
   return kind === 'job'
     ? await bodyOf(client.POST('/api/v1/jobs/{id}/start', asked))
     : await bodyOf(client.POST('/api/v1/projects/{id}/retry', asked));
+}
+
+/** How far the trackers of its latest run have it, or of the one that is named. */
+export async function trackersOf(client: Client, { kind, id, run }: RunName): Promise<TrackersOfRun['items']> {
+  const params = { path: { id }, query: run === undefined ? {} : { run } };
+  const { items } = await bodyOf(
+    kind === 'job'
+      ? client.GET('/api/v1/jobs/{id}/trackers', { params })
+      : client.GET('/api/v1/projects/{id}/trackers', { params }),
+  );
+  return items;
 }

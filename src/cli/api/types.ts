@@ -30,6 +30,7 @@ export type Report = Schemas['Report'];
 export type Run = Schemas['Run'];
 export type Storage = Schemas['Storage'];
 export type Sweep = Schemas['Sweep'];
+export type TrackersOfRun = Schemas['TrackersOfRun'];
 export type SweepCreate = Schemas['SweepCreate'];
 export type SweepPlan = Schemas['SweepPlan'];
 export type SweepSummary = Schemas['SweepSummary'];

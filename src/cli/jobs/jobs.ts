@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { basename } from 'node:path';
 import { bodyOf, finishedBodyOf } from '../api/client.ts';
-import { ownerOf } from '../api/runs.ts';
+import { ownerOf, trackersOf } from '../api/runs.ts';
 import type { Job, JobCreate, JobPlanRequest, Plan } from '../api/types.ts';
 import { datasetFor } from '../datasets/upload.ts';
 import { listText, ownerText } from '../runs/owner-text.ts';
@@ -85,5 +85,6 @@ export async function jobList({ client, print }: Session): Promise<void> {
 
 export async function ownerShow({ client, print }: Session, name: RunName): Promise<void> {
   const owner = await ownerOf(client, name);
-  print(owner, () => ownerText(name.kind, owner));
+  const trackers = owner.trackers.length === 0 || owner.run_number === null ? [] : await trackersOf(client, name);
+  print(owner, () => ownerText(name.kind, owner, trackers));
 }

@@ -1,4 +1,4 @@
-import type { Job, Project } from '../api/types.ts';
+import type { Job, Project, TrackersOfRun } from '../api/types.ts';
 import { columns, facts } from '../terminal/table.ts';
 import { isEnded, progressText } from './progress-text.ts';
 import { chosenSettings, modelOf } from './settings.ts';
@@ -22,7 +22,7 @@ export function listText(kind: Kind, owners: (Job | Project)[], none: string): s
 }
 
 /** One of them, with what its latest run is at, or came to. */
-export function ownerText(kind: Kind, owner: Job | Project): string {
+export function ownerText(kind: Kind, owner: Job | Project, trackers: TrackersOfRun['items']): string {
   const { id, name, description, status, training_type, run_number } = owner;
   const settings = Object.entries(chosenSettings(owner)).map(([key, value]) => `${key} ${value}`);
   return facts([
@@ -38,7 +38,13 @@ export function ownerText(kind: Kind, owner: Job | Project): string {
     [isEnded(owner) ? 'Result' : 'Now', standsText(owner)],
     ['Verdict', owner.verdict_summary],
     ['Model', owner.output_path],
+    ...trackers.map((one): [string, string] => [one.tracker, trackerText(one)]),
   ]);
+}
+
+function trackerText({ status, step, address, waiting_for }: TrackersOfRun['items'][number]): string {
+  const has = status === 'delivered' ? 'has all' : `has it up to step ${step}`;
+  return [`${has}${address === null ? '' : `: ${address}`}`, waiting_for].filter(Boolean).join('. It waits: ');
 }
 
 function standsText(owner: Job | Project): string {

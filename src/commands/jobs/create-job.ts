@@ -9,6 +9,8 @@ import { type DatasetAsOf, type RunSpec, resolveRunSpec } from '../../models/run
 import { datasetAsOf, datasetsAsTheyAre } from '../../models/runs/spec-datasets.ts';
 import { type AskedStart, uponStart } from '../../models/runs/start.ts';
 import { learningRateOf, TrainingConfig, type TrainingDefaults } from '../../models/settings/training-config.ts';
+import { requireConfigured } from '../../models/trackers/configured-trackers.ts';
+import type { Tracker } from '../../models/trackers/trackers.ts';
 import { realRootsOf, resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import { askedBy } from '../../platform/asked-by.ts';
 import type { Env } from '../../platform/env.ts';
@@ -36,6 +38,8 @@ export interface NewJob extends AskedChoices {
   embedding_model?: string | null | undefined;
   /** Null, or not there: the base model as it is. */
   starts_from?: AskedStart | null | undefined;
+  /** Those that are told of its runs. Not there: none. */
+  trackers?: Tracker[] | undefined;
   /** Although it would not fit. */
   force?: boolean | undefined;
   /** Its run fetches models that are not there. */
@@ -56,9 +60,10 @@ export async function createJob(
 ): Promise<WithLatestRun<Attributes<Job>>> {
   const { name, description, dataset_id, validation_dataset_id = null, force, download, ...training } = body;
   const { training_type: type, model_name, embedding_model, starts_from = null, ...others } = training;
-  const { priority, not_before, after, ...choices } = others;
+  const { priority, not_before, after, trackers = [], ...choices } = others;
   const asked = { dataset_id, validation_dataset_id };
   requireApart(asked);
+  requireConfigured(env, trackers);
   await requireAfter({ after }, null, transaction);
   const [{ jobId, config, dataset, validationDataset }, roots] = await Promise.all([
     groundOfJob(asked, transaction),
@@ -98,6 +103,7 @@ export async function createJob(
     lora_dropout: lora_dropout ?? config.default_lora_dropout,
     hyperparameters,
     starts_from,
+    trackers,
     created_by: askedBy(),
   };
   const spec = {
@@ -164,6 +170,7 @@ async function specOf(
       validationMaxNewTokens: env.validationMaxNewTokens,
       output_directory: await resolveOutputDirectory(`job-${job.id}`, env.outputRoots, roots),
       traits,
+      trackers: job.trackers,
       hyperparameters: {
         ...job.hyperparameters,
         ...{ batch_size, learning_rate, epochs, lora_r, lora_alpha, lora_dropout },

@@ -7,6 +7,8 @@ import type { TraitRequest } from '../../models/projects/trait-request.ts';
 import type { AskedChoices, MixingChoices } from '../../models/runs/hyperparameter-choices.ts';
 import { type AskedStart, uponStart } from '../../models/runs/start.ts';
 import { TrainingConfig } from '../../models/settings/training-config.ts';
+import { requireConfigured } from '../../models/trackers/configured-trackers.ts';
+import type { Tracker } from '../../models/trackers/trackers.ts';
 import type { Gate } from '../../models/versions/gate.ts';
 import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import type { Env } from '../../platform/env.ts';
@@ -36,6 +38,8 @@ export interface NewProject extends AskedChoices {
   /** Null, or not there: one run is all. */
   followed_by?: AskedFollowing | null | undefined;
   gate?: Gate | null | undefined;
+  /** Those that are told of its runs. Not there: none. */
+  trackers?: Tracker[] | undefined;
 }
 
 /** Checks everything, then adds the project with its traits. It has no run until it is started. */
@@ -48,12 +52,14 @@ export async function createProject(body: NewProject, env: Env, transaction: Tra
     starts_from = null,
     followed_by = null,
     gate = null,
+    trackers = [],
     base_model: asked,
     ...choices
   } = rest;
   const config = await TrainingConfig.current(transaction);
   const shares = checkTraits(traits);
   checkMixing(mixing);
+  requireConfigured(env, trackers);
   const begun = { training_type: training_type ?? config.default_training_type, base_model: asked };
   const found = starts_from ? await findStart(env, starts_from, begun) : null;
   const base_model = found?.baseModel ?? asked;
@@ -80,6 +86,7 @@ export async function createProject(body: NewProject, env: Env, transaction: Tra
       gate,
       hyperparameters: chosen,
       starts_from,
+      trackers,
       followed_by: following,
     },
     { transaction },

@@ -93,6 +93,7 @@ async function partSpec(
       output_directory: await resolveOutputDirectory(project.output_directory, env.outputRoots),
       mixing: project.mixing,
       traits: now,
+      trackers: project.trackers,
       hyperparameters,
     },
     await TrainingConfig.current(transaction),

@@ -6,6 +6,8 @@ import { findSources } from '../../models/runs/mixture-sources.ts';
 import { datasetsOf, mixtureSpec, type RunSpec, resolveHyperparameters } from '../../models/runs/run-spec.ts';
 import { type AskedStart, uponStart } from '../../models/runs/start.ts';
 import { TrainingConfig } from '../../models/settings/training-config.ts';
+import { requireConfigured } from '../../models/trackers/configured-trackers.ts';
+import type { Tracker } from '../../models/trackers/trackers.ts';
 import type { Env } from '../../platform/env.ts';
 import type { Slowly } from '../../platform/long-answers.ts';
 import type { TrainingType } from '../../trainer/training-types.ts';
@@ -30,6 +32,7 @@ interface PlannedTraining extends AskedChoices {
   max_rows: number | null;
   mixing?: MixingChoices | undefined;
   starts_from?: AskedStart | null | undefined;
+  trackers?: Tracker[] | undefined;
   traits: RunSpec['traits'];
 }
 
@@ -47,6 +50,7 @@ const PLAN_WITHIN_MS = 120_000;
  */
 export async function planTraining(kind: RunOwner['kind'], body: PlannedTraining, { env, slowly }: PlanDependencies) {
   const { max_rows, traits, mixing, starts_from, embedding_model, download = false } = body;
+  requireConfigured(env, body.trackers ?? []);
   const heldOutFrom = traits.flatMap(({ held_out_from }) => held_out_from?.dataset_id ?? []);
   const config = await TrainingConfig.current();
   const type = body.training_type ?? config.default_training_type;

@@ -27,6 +27,7 @@ import { type Downloads, downloadsOf } from './download-client.ts';
 import { type Exports, exportsOf } from './export-client.ts';
 import { type Notifications, notificationsOf } from './notification-client.ts';
 import { type Sweeps, sweepsOf } from './sweep-client.ts';
+import { type TrackerDeliveries, trackerDeliveriesOf } from './tracker-client.ts';
 import { type Trainings, trainingsOf, type Within } from './training-client.ts';
 
 /** Temporal cannot be reached, or did not answer in time: ask again later. */
@@ -41,7 +42,7 @@ export class PoolRefusedError extends UserError {}
 export type PoolCommand = { action: 'start'; count: number } | { action: 'stop' | 'restart' | 'balance' };
 
 /** What the service asks of Temporal: with the other clients of this folder the only user of its client. Every call has a deadline. */
-export interface Orchestration extends Trainings, Downloads, Sweeps, Exports, Notifications {
+export interface Orchestration extends Trainings, Downloads, Sweeps, Exports, Notifications, TrackerDeliveries {
   /**
    * Has the pool do something, which it goes on with by itself once it has taken it. The same command with the same `key` is
    * done once.
@@ -85,6 +86,7 @@ export function connectOrchestration(env: Env): Orchestration {
     ...sweepsOf({ within }),
     ...exportsOf(env, { within }),
     ...notificationsOf({ within }),
+    ...trackerDeliveriesOf(env, { within }),
 
     controlPool: async (command, waitMs, key) => {
       const untilMs = Date.now() + waitMs;

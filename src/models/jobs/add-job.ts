@@ -80,6 +80,7 @@ const CHOSEN = [
   'lora_dropout',
   'hyperparameters',
   'starts_from',
+  'trackers',
   'created_by',
 ] as const satisfies (keyof Attributes<Job>)[];
 export type NewJobRow = Pick<Attributes<Job>, (typeof CHOSEN)[number]>;

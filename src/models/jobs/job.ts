@@ -13,6 +13,7 @@ import type { HyperparameterChoices } from '../runs/hyperparameter-choices.ts';
 import type { ShownRun } from '../runs/latest-run.ts';
 import type { AskedStart } from '../runs/start.ts';
 import type { SweepSettings } from '../sweeps/search.ts';
+import type { Tracker } from '../trackers/trackers.ts';
 
 /**
  * A training of one dataset. Status and progress are those of its latest run. A field more: a column by a new migration (named in
@@ -43,6 +44,7 @@ export class Job extends Model<InferAttributes<Job>, InferCreationAttributes<Job
   declare sweep_id: CreationOptional<number | null>;
   declare sweep_settings: CreationOptional<SweepSettings | null>;
   /** As it was asked for; null: its runs begin from the base model as it is. */
+  declare trackers: CreationOptional<Tracker[]>;
   declare starts_from: CreationOptional<AskedStart | null>;
   declare latest_run_id: CreationOptional<number | null>;
   /** The name of the key that asked for it; null: of a service without keys, or from before. */
@@ -73,6 +75,7 @@ export function initJob(sequelize: Sequelize): void {
       hyperparameters: { type: DataTypes.JSONB, allowNull: false },
       sweep_id: DataTypes.INTEGER,
       sweep_settings: DataTypes.JSONB,
+      trackers: DataTypes.JSONB,
       starts_from: DataTypes.JSONB,
       latest_run_id: DataTypes.INTEGER,
       created_by: { type: DataTypes.TEXT, defaultValue: () => askedBy() },

@@ -13,6 +13,7 @@ import type { HyperparameterChoices, MixingChoices } from '../runs/hyperparamete
 import type { ShownRun } from '../runs/latest-run.ts';
 import type { AskedStart } from '../runs/start.ts';
 import type { SweepSettings } from '../sweeps/search.ts';
+import type { Tracker } from '../trackers/trackers.ts';
 import type { Gate } from '../versions/gate.ts';
 import type { Following } from './following.ts';
 import type { ProjectTrait } from './project-trait.ts';
@@ -34,6 +35,7 @@ export class Project extends Model<InferAttributes<Project>, InferCreationAttrib
   declare hyperparameters: HyperparameterChoices;
   declare mixing: CreationOptional<MixingChoices>;
   /** As it was asked for; null: its runs begin from the base model as it is. */
+  declare trackers: CreationOptional<Tracker[]>;
   declare starts_from: CreationOptional<AskedStart | null>;
   /** The second part, as it was asked for with what it has from the first; null: there is none. */
   declare followed_by: CreationOptional<Following | null>;
@@ -65,6 +67,7 @@ export function initProject(sequelize: Sequelize): void {
       output_directory: { type: DataTypes.TEXT, allowNull: false },
       hyperparameters: { type: DataTypes.JSONB, allowNull: false },
       mixing: { type: DataTypes.JSONB, allowNull: false, defaultValue: {} },
+      trackers: DataTypes.JSONB,
       starts_from: DataTypes.JSONB,
       followed_by: DataTypes.JSONB,
       gate: DataTypes.JSONB,

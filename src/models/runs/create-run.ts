@@ -11,8 +11,8 @@ import type { RunSpec } from './run-spec.ts';
 export class RunAlreadyOpenError extends Error {}
 
 /**
- * The rows of new runs, as parts of a statement: themselves (`run`), each with the next number of its owner, and their first
- * events. Beside them, who writes them makes each `run` its owner's latest.
+ * The rows of new runs, as parts of a statement: themselves (`run`), each with the next number of its owner, their first
+ * events, and what is to be delivered to trackers. Beside them, who writes them makes each `run` its owner's latest.
  * @param asked a relation `asked` with `owner_id`, `resumes_run_id`, `spec`, `queue`, which is QueueChoices, `asked_by` and `trace_parent`
  */
 export function runParts(kind: 'job' | 'project', asked: string): string {
@@ -36,6 +36,9 @@ export function runParts(kind: 'job' | 'project', asked: string): string {
     INSERT INTO run_events (run_id, kind, data)
     SELECT run.id, 'status', jsonb_strip_nulls(jsonb_build_object('status', status, 'phase', phase, 'by', asked_by))
     FROM run JOIN next ON next.id = run.id
+  ), delivery AS (
+    INSERT INTO tracker_deliveries (run_id, tracker)
+    SELECT id, jsonb_array_elements_text(coalesce(spec->'trackers', '[]')) FROM run
   )`;
 }
 

@@ -6,6 +6,7 @@ import { MappingSchema } from '../../datasets/rows/mapping.ts';
 import { type Hyperparameters, HyperparametersSchema } from '../../trainer/hyperparameters.ts';
 import { TRAINING_TYPES, type TrainingType } from '../../trainer/training-types.ts';
 import { learningRateOf, type TrainingDefaults } from '../settings/training-config.ts';
+import { TRACKERS, type Tracker } from '../trackers/trackers.ts';
 import {
   HYPERPARAMETER_DEFAULTS,
   type HyperparameterChoices,
@@ -32,6 +33,8 @@ const OneRunSpecSchema = z.object({
   start: StartSchema.optional(),
   /** Whether it fetches its models where they are not there. Not there: no. */
   download: z.boolean().optional(),
+  /** Those that are told of it. Not there: none. */
+  trackers: z.array(z.enum(TRACKERS)).optional(),
   /** Upper bound of the rows in the mixture; null takes all. */
   max_rows: z.number().int().nullable(),
   /** Absolute; the run's own folder `run-<number>` is made in it. */
@@ -89,6 +92,7 @@ export function resolveRunSpec(
     max_rows: number | null;
     output_directory: string;
     traits: RunSpec['traits'];
+    trackers?: Tracker[];
     mixing?: MixingChoices;
     threads: number;
     /** Undefined: the trainer knows how many tokens a model needs. An answer that is cut off before its last line cannot be right. */

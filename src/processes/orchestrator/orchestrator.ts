@@ -8,6 +8,7 @@ import {
   createLineActivities,
   createNotificationActivities,
   createOrchestrationActivities,
+  createTrackerActivities,
 } from '../../activities/orchestration.ts';
 import { measureStorage } from '../../activities/storage/measure.ts';
 import { connectOrchestration } from '../../commands/workflows/client.ts';
@@ -24,6 +25,7 @@ import { temporalTracing } from '../../platform/temporal/traced.ts';
 import { startTracing } from '../../platform/tracing.ts';
 import { DATA_QUEUE, LINE_QUEUE, ORCHESTRATION_QUEUE } from '../../workflows/contract.ts';
 import { NOTIFICATION_QUEUE } from '../../workflows/notifications/contract.ts';
+import { TRACKER_QUEUE } from '../../workflows/trackers/contract.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { downloadDispatcher } from './download-dispatcher.ts';
 import { exportDispatcher } from './export-dispatcher.ts';
@@ -33,9 +35,12 @@ import { Reconciler } from './reconciler.ts';
 import { Repeating } from './repeating.ts';
 import { sweepDispatcher } from './sweep-dispatcher.ts';
 import { Tidying } from './tidy.ts';
+import { trackerDispatcher } from './tracker-dispatcher.ts';
 
 /** Runs that are ready and wait for their turn: twice as many as workers at most (line.ts). */
 const MOST_IN_LINE = 200;
+/** Each is a process of about 100 MB, for as long as its run trains. */
+const MOST_TOLD_AT_ONCE = 8;
 const DISPATCH_EVERY_MS = 500;
 const LOOK_AFTER_POOL_EVERY_MS = 1_000;
 const RECONCILE_EVERY_MS = 5_000;
@@ -92,12 +97,19 @@ export async function main(env: Env): Promise<void> {
       activities: createNotificationActivities(env),
       maxConcurrentActivityTaskExecutions: 16,
     }),
+    Worker.create({
+      ...common,
+      taskQueue: TRACKER_QUEUE,
+      activities: createTrackerActivities(env, (line) => logger.info(line)),
+      maxConcurrentActivityTaskExecutions: MOST_TOLD_AT_ONCE,
+    }),
   ]);
   const dispatcher = new Dispatcher(env, orchestration, logger);
   const sweeps = sweepDispatcher(orchestration);
   const downloads = downloadDispatcher(orchestration);
   const exports = exportDispatcher(orchestration);
   const notifications = notificationDispatcher(orchestration);
+  const trackers = trackerDispatcher(orchestration);
   const reconciler = new Reconciler(env, orchestration, logger);
   const poolKeeper = new PoolKeeper(orchestration, logger);
   const loopOf = (name: string, everyMs: number, pass: () => Promise<void>) =>
@@ -109,6 +121,7 @@ export async function main(env: Env): Promise<void> {
     loopOf('Dispatching exports', DISPATCH_EVERY_MS, () => exports.pass()),
     loopOf('Dispatching notifications', DISPATCH_EVERY_MS, () => notifications.pass()),
     loopOf('Watching disks', WATCH_DISKS_EVERY_MS, () => watchDisks(env)),
+    loopOf('Dispatching to trackers', DISPATCH_EVERY_MS, () => trackers.pass()),
     loopOf('Reconciling', RECONCILE_EVERY_MS, () => reconciler.look()),
     loopOf('Tidying up', TIDY_EVERY_MS, () => new Tidying(env, logger).pass()),
     loopOf('Measuring storage', MEASURE_EVERY_MS, () => measureStorage(env)),
