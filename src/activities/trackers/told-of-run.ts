@@ -29,7 +29,7 @@ export async function openingOf(env: Env, run: Run, token: string): Promise<Sent
     },
     tags: {
       'mtm.run': run.workflow_id,
-      'mtm.address': `${env.server ?? `http://${env.host}:${env.port}`}/${owner}`,
+      'mtm.address': `${env.publicUrl ?? `http://${env.host}:${env.port}`}/${owner}`,
       'mtm.version': VERSION,
       ...(mixture === null ? {} : { 'mtm.mixture.sha256': mixture.train.sha256 }),
       // A run that was started again from a checkpoint of an earlier one goes on with its steps.

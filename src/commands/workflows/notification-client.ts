@@ -7,14 +7,14 @@ import type { Calls } from './training-client.ts';
 /** What the service asks of Temporal about notifications. */
 export interface Notifications {
   /** Has a delivery be tried now: starts its workflow, or wakes the one that waits for the next attempt. */
-  startDelivery(delivery: NotificationDelivery): Promise<void>;
+  startNotification(delivery: NotificationDelivery): Promise<void>;
 }
 
 const CALL_TIMEOUT_MS = 5_000;
 
 export function notificationsOf({ within }: Pick<Calls, 'within'>): Notifications {
   return {
-    startDelivery: ({ id: deliveryId, event }) =>
+    startNotification: ({ id: deliveryId, event }) =>
       within(CALL_TIMEOUT_MS, async (client) => {
         await client.workflow.signalWithStart<typeof notificationWorkflow>('notificationWorkflow', {
           workflowId: `notification-${deliveryId}`,

@@ -7,14 +7,14 @@ import type { Calls } from './training-client.ts';
 /** What the service asks of Temporal about trackers. */
 export interface TrackerDeliveries {
   /** Starts the workflow of a delivery unless it is open. One that has ended, or that somebody ended, is started anew. */
-  startDelivery(delivery: TrackerDelivery): Promise<void>;
+  startTrackerDelivery(delivery: TrackerDelivery): Promise<void>;
 }
 
 const CALL_TIMEOUT_MS = 5_000;
 
 export function trackerDeliveriesOf(env: Env, { within }: Pick<Calls, 'within'>): TrackerDeliveries {
   return {
-    startDelivery: ({ id: deliveryId, run_id, tracker }) =>
+    startTrackerDelivery: ({ id: deliveryId, run_id, tracker }) =>
       within(CALL_TIMEOUT_MS, async (client) => {
         await client.workflow.start<typeof trackerDeliveryWorkflow>('trackerDeliveryWorkflow', {
           workflowId: `tracker-delivery-${deliveryId}`,

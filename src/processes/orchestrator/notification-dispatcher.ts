@@ -10,7 +10,7 @@ export function notificationDispatcher(orchestration: Orchestration): RowDispatc
   return new RowDispatcher({
     find: () => dueDeliveries(MOST_AT_ONCE),
     isUnheard: ({ attempts }) => attempts === 0,
-    start: (delivery) => orchestration.startDelivery(delivery),
+    start: (delivery) => orchestration.startNotification(delivery),
     noteStart: ({ id }) =>
       NotificationDelivery.update(
         { workflow_started_at: new Date() },

@@ -8,7 +8,7 @@ export function trackerDispatcher(orchestration: Orchestration): RowDispatcher<T
   return new RowDispatcher({
     find: dueDeliveries,
     isUnheard: ({ external_id }) => external_id === null,
-    start: (delivery) => orchestration.startDelivery(delivery),
+    start: (delivery) => orchestration.startTrackerDelivery(delivery),
     noteStart: ({ id }) =>
       TrackerDelivery.update(
         { workflow_started_at: new Date() },
