@@ -50,7 +50,12 @@ export function addJobs(endpoints: Endpoints, { env, orchestration }: ApiDepende
     query: JobListQuery,
     success: { status: 200, description: 'A page of jobs', schema: JobListSchema },
     handle: async ({ query: { status, training_type, ...query } }) => {
-      const search = searchOf('job', query, status ? withStatus(status) : {}, training_type ? { training_type } : {});
+      const search = searchOf(
+        'job',
+        query,
+        status ? withStatus('job', status) : {},
+        training_type ? { training_type } : {},
+      );
       const { rows, count } = await Job.findAndCountAll({ ...search, include: [LATEST_RUN], subQuery: false });
       await withPlaces(rows.flatMap(({ latestRun }) => latestRun ?? []));
       return pageOf(rows.map(presentJob), count, query);

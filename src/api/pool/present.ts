@@ -16,7 +16,7 @@ const DEAD_SHOWN_MS = 10 * 60_000;
 /** The pool as its host agents last saw it: workers that are to run, and those that died lately. */
 export async function presentWorkerPool() {
   // By the clock of the database, which wrote these times.
-  const lately = { [Op.gt]: literal(`now() - interval '${DEAD_SHOWN_MS} milliseconds'`) };
+  const isOfLate = literal(`greatest(lost_at, stopped_at) > now() - interval '${DEAD_SHOWN_MS} milliseconds'`);
   const isSilent = literal(`coalesce(heartbeat_at < now() - interval '${SILENT_MS} milliseconds', false)`);
   const [config, rows, hosts, deaths, jobs_in_queue, pending_action] = await Promise.all([
     TrainingConfig.current(),
@@ -26,7 +26,7 @@ export async function presentWorkerPool() {
         [Op.or]: [
           { desired: 'running' },
           { pid: { [Op.ne]: null }, lost_at: null },
-          { status: 'error', [Op.or]: [{ stopped_at: lately }, { lost_at: lately }] },
+          { status: 'error', [Op.and]: isOfLate },
         ],
       },
       order: [

@@ -8,7 +8,12 @@ import type { ProjectListQuery } from './schema.ts';
 /** A page of projects, and how many there are. */
 export async function listProjects(query: z.output<typeof ProjectListQuery>) {
   const { status, training_type, ...others } = query;
-  const search = searchOf('project', others, status ? withStatus(status) : {}, training_type ? { training_type } : {});
+  const search = searchOf(
+    'project',
+    others,
+    status ? withStatus('project', status) : {},
+    training_type ? { training_type } : {},
+  );
   // A page is one of projects, not of their joined rows.
   const { rows, count } = await Project.findAndCountAll({
     ...search,

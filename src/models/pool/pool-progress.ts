@@ -20,11 +20,11 @@ const RESTART_GAP_MS = 20_000;
 
 /**
  * What the pool is at, from what is wanted of its workers and what they are; null when they are as they are wanted. Of
- * several commands the last. Workers of hosts that are away count for nothing, as everywhere (see lost-workers.ts).
+ * several commands the last. Each part finds its workers by an index: rows of those that ended stay. Workers of hosts that are away count for nothing, as everywhere (see lost-workers.ts).
  */
 export async function poolProgress(): Promise<PoolProgress | null> {
   const [progress] = await connection().query<PoolProgress>(
-    `WITH present AS (SELECT * FROM workers WHERE lost_at IS NULL),
+    `WITH present AS NOT MATERIALIZED (SELECT * FROM workers WHERE lost_at IS NULL),
      starting AS (
        SELECT min(asked_at) - interval '${ONE_START_MS} milliseconds' AS since FROM present
        WHERE asked = 'start' AND desired = 'running' AND status = 'starting' AND start_after IS NULL
