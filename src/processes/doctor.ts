@@ -12,6 +12,7 @@ import { childEnv, type Env, PROJECT_ROOT } from '../platform/env.ts';
 import { exists, freeBytes } from '../platform/files.ts';
 import { isPortFree } from '../platform/ports.ts';
 import { findPostgresPackage } from '../platform/postgres/postgres-binaries.ts';
+import { explainTls, requireTlsFiles } from '../platform/postgres/tls.ts';
 import { findSystemPython, findTrainerPython } from '../platform/python.ts';
 import { findService } from '../platform/service-file.ts';
 import { lazyConnection } from '../platform/temporal/connection.ts';
@@ -87,11 +88,13 @@ async function finding(what: string, look: () => Promise<string>): Promise<Findi
 }
 
 async function outsidePostgres(connectionString: string): Promise<string> {
+  requireTlsFiles(connectionString);
   const client = new pg.Client({ connectionString, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
   try {
     await client.connect();
     return 'an outside one (DATABASE_URL), it answers';
   } catch (error) {
+    if (explainTls(error, connectionString) instanceof Error && /DATABASE_URL/.test(String(error))) throw error;
     throw new Error(`DATABASE_URL cannot be used: ${error instanceof Error ? error.message : String(error)}.`);
   } finally {
     await client.end().catch(() => {});
