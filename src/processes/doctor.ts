@@ -16,6 +16,7 @@ import { explainTls, requireTlsFiles } from '../platform/postgres/tls.ts';
 import { findSystemPython, findTrainerPython } from '../platform/python.ts';
 import { findService } from '../platform/service-file.ts';
 import { lazyConnection } from '../platform/temporal/connection.ts';
+import { tlsRemedy } from '../platform/temporal/settings.ts';
 import { findTemporalCli } from '../platform/temporal/temporal-cli.ts';
 
 /** ok; later: installed or made when it is needed; no: the service does not start, or does not train, with it as it is. */
@@ -113,7 +114,9 @@ async function outsideTemporal(env: Env): Promise<string> {
     if (isGrpcServiceError(error) && error.code === NOT_FOUND)
       return `an outside one at ${temporalAddress} (TEMPORAL_ADDRESS), it answers; its namespace ${namespace} is made at the start`;
     const why = error instanceof Error ? error.message : String(error);
-    throw new Error(`TEMPORAL_ADDRESS ${temporalAddress}, namespace ${namespace}, cannot be used: ${why}.`);
+    throw new Error(
+      `TEMPORAL_ADDRESS ${temporalAddress}, namespace ${namespace}, cannot be used: ${why.replace(/\.?$/, '.')} ${tlsRemedy(error)}`.trimEnd(),
+    );
   } finally {
     await close();
   }
