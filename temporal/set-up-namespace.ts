@@ -14,6 +14,7 @@ const LONGEST_DELAY_MS = 1_000;
 const INVALID_ARGUMENT = 3;
 const NOT_FOUND = 5;
 const ALREADY_EXISTS = 6;
+const UNAVAILABLE = 14;
 const REFUSALS = [/* PERMISSION_DENIED */ 7, /* UNIMPLEMENTED */ 12];
 /** Of the types that we use: `temporal.api.enums.v1.IndexedValueType`, and a value that no workflow of ours has. */
 const VALUE_TYPES = {
@@ -38,6 +39,8 @@ export interface NamespaceSetUp {
   connect: () => Promise<{ connection: ConnectionLike; close(): Promise<void> }>;
   /** Gets sentences for people: why a try failed, once each, and what is not as it should be. */
   onNotice: (sentence: string) => void;
+  /** What to look at, as a sentence, for a reason that we do not know; may be empty. */
+  remedyOf?: (error: unknown) => string;
   /** Ends the tries. */
   signal?: AbortSignal;
 }
@@ -66,7 +69,8 @@ export async function setUpNamespace(options: NamespaceSetUp): Promise<void> {
       }
     } catch (error) {
       if (error instanceof NamespaceRefused) throw error;
-      const sentence = `Temporal's namespace ${namespace} cannot be used yet: ${reasonOf(error)}`;
+      const reason = `Temporal's namespace ${namespace} cannot be used yet: ${reasonOf(error)}`;
+      const sentence = `${reason} ${codeOf(error) === UNAVAILABLE ? (options.remedyOf?.(error) ?? '') : ''}`.trimEnd();
       if (performance.now() > deadline) throw new Error(sentence, { cause: error });
       onNotice(sentence);
     }

@@ -1,5 +1,6 @@
 import pg from 'pg';
-import { Sequelize } from 'sequelize';
+import type { Sequelize } from 'sequelize';
+import { sequelizeFor } from '../platform/postgres/sequelize.ts';
 import { initModelDownload } from './base-models/model-download.ts';
 import { initDataset } from './datasets/dataset.ts';
 import { initRunMeasurement } from './estimates/run-measurement.ts';
@@ -55,9 +56,7 @@ export function connectModels(
   databaseUrl: string,
   { statementTimeoutMs = STATEMENT_TIMEOUT_MS }: DatabaseOptions = {},
 ): Sequelize {
-  const sequelize = new Sequelize(databaseUrl, {
-    dialect: 'postgres',
-    logging: false,
+  const sequelize = sequelizeFor(databaseUrl, {
     pool: { max: 20, acquire: 4_000 },
     dialectOptions: {
       connectionTimeoutMillis: 3_000,

@@ -1,5 +1,6 @@
-import { QueryTypes, Sequelize } from 'sequelize';
+import { QueryTypes } from 'sequelize';
 import { Umzug } from 'umzug';
+import { sequelizeFor } from '../platform/postgres/sequelize.ts';
 import * as initial from './migrations/0001-initial.ts';
 import * as runStreams from './migrations/0002-run-streams.ts';
 import * as pauseAndOutages from './migrations/0003-pause-and-outages.ts';
@@ -92,7 +93,7 @@ export const MIGRATION_LOCK = 7_104_220_519;
  */
 export async function migrate(databaseUrl: string, to?: string): Promise<string[]> {
   // One connection: the session that holds the advisory lock must be the one that migrates.
-  const sequelize = new Sequelize(databaseUrl, { logging: false, pool: { max: 1, idle: 60_000 } });
+  const sequelize = sequelizeFor(databaseUrl, { pool: { max: 1, idle: 60_000 } });
   try {
     await sequelize.query(`SELECT pg_advisory_lock(${MIGRATION_LOCK})`);
     await sequelize.query(

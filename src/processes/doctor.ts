@@ -12,9 +12,11 @@ import { childEnv, type Env, PROJECT_ROOT } from '../platform/env.ts';
 import { exists, freeBytes } from '../platform/files.ts';
 import { isPortFree } from '../platform/ports.ts';
 import { findPostgresPackage } from '../platform/postgres/postgres-binaries.ts';
+import { explainTls, requireTlsFiles } from '../platform/postgres/tls.ts';
 import { findSystemPython, findTrainerPython } from '../platform/python.ts';
 import { findService } from '../platform/service-file.ts';
 import { lazyConnection } from '../platform/temporal/connection.ts';
+import { tlsRemedy } from '../platform/temporal/settings.ts';
 import { findTemporalCli } from '../platform/temporal/temporal-cli.ts';
 
 /** ok; later: installed or made when it is needed; no: the service does not start, or does not train, with it as it is. */
@@ -87,11 +89,13 @@ async function finding(what: string, look: () => Promise<string>): Promise<Findi
 }
 
 async function outsidePostgres(connectionString: string): Promise<string> {
+  requireTlsFiles(connectionString);
   const client = new pg.Client({ connectionString, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
   try {
     await client.connect();
     return 'an outside one (DATABASE_URL), it answers';
   } catch (error) {
+    if (explainTls(error, connectionString) instanceof Error && /DATABASE_URL/.test(String(error))) throw error;
     throw new Error(`DATABASE_URL cannot be used: ${error instanceof Error ? error.message : String(error)}.`);
   } finally {
     await client.end().catch(() => {});
@@ -110,7 +114,9 @@ async function outsideTemporal(env: Env): Promise<string> {
     if (isGrpcServiceError(error) && error.code === NOT_FOUND)
       return `an outside one at ${temporalAddress} (TEMPORAL_ADDRESS), it answers; its namespace ${namespace} is made at the start`;
     const why = error instanceof Error ? error.message : String(error);
-    throw new Error(`TEMPORAL_ADDRESS ${temporalAddress}, namespace ${namespace}, cannot be used: ${why}.`);
+    throw new Error(
+      `TEMPORAL_ADDRESS ${temporalAddress}, namespace ${namespace}, cannot be used: ${why.replace(/\.?$/, '.')} ${tlsRemedy(error)}`.trimEnd(),
+    );
   } finally {
     await close();
   }

@@ -1,8 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { QueryTypes, Sequelize } from 'sequelize';
+import { QueryTypes } from 'sequelize';
 import { z } from 'zod';
 import { ifThere } from '../platform/files.ts';
+import { sequelizeFor } from '../platform/postgres/sequelize.ts';
 import { RUN_CARD, runsDir } from './run-paths.ts';
 
 const RunCardSchema = z.object({ workflow_id: z.string() });
@@ -17,7 +18,7 @@ export async function keepIdsUnique(databaseUrl: string, home: string): Promise<
   const folder = runsDir({ home });
   const onDisk = ((await ifThere(readdir(folder))) ?? []).filter((name) => /^\d+$/.test(name)).map(Number);
   if (onDisk.length === 0) return [];
-  const sequelize = new Sequelize(databaseUrl, { logging: false, pool: { max: 1 } });
+  const sequelize = sequelizeFor(databaseUrl, { pool: { max: 1 } });
   try {
     const [known] = await sequelize.query<{ id: number }>('SELECT coalesce(max(id), 0) AS id FROM runs', {
       type: QueryTypes.SELECT,

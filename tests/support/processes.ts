@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import { commandLine } from '../../src/platform/process-identity.ts';
 
 export interface FoundProcess {
@@ -56,4 +56,35 @@ export async function cpuMs(pid: number): Promise<number | null> {
   // which proc(5) has 100 a second.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return 10 * (Number(fields[11]) + Number(fields[12]));
+}
+
+/** Where these processes listen, as `0.0.0.0:8000` or `[::]:8000`. Linux alone. */
+export async function listeningOf(pids: number[]): Promise<string[]> {
+  const found = await Promise.all(pids.map(listeningOfOne));
+  return [...new Set(found.flat())].sort();
+}
+
+async function listeningOfOne(pid: number): Promise<string[]> {
+  const open = await readdir(`/proc/${pid}/fd`).catch(() => []);
+  const links = await Promise.all(open.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')));
+  const lines = async (of: string) =>
+    (await readFile(`/proc/${pid}/net/${of}`, 'utf8').catch(() => ''))
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/));
+  const listening = [];
+  // 0A is LISTEN.
+  for (const [, local = '', , state, , , , , , inode] of [...(await lines('tcp')), ...(await lines('tcp6'))])
+    if (state === '0A' && links.includes(`socket:[${inode}]`)) listening.push(addressOf(local));
+  return listening;
+}
+
+/** `0100007F:1F90` is 127.0.0.1:8080: each four bytes are a number as this machine has it, the lowest first. */
+function addressOf(local: string): string {
+  const [address = '', port = ''] = local.split(':');
+  const bytes = (address.match(/.{8}/g) ?? []).flatMap((word) => [...Buffer.from(word, 'hex').reverse()]);
+  const text =
+    bytes.length === 4
+      ? bytes.join('.')
+      : `[${(Buffer.from(bytes).toString('hex').match(/.{4}/g) ?? []).map((part) => Number.parseInt(part, 16).toString(16)).join(':')}]`;
+  return `${text}:${Number.parseInt(port, 16)}`;
 }

@@ -1,8 +1,9 @@
-import { QueryTypes, Sequelize } from 'sequelize';
+import { QueryTypes } from 'sequelize';
+import { sequelizeFor } from '../../platform/postgres/sequelize.ts';
 
 /** How many keys were made and not revoked, of a database to which no models are connected. */
 export async function countLiveKeys(databaseUrl: string): Promise<number> {
-  const sequelize = new Sequelize(databaseUrl, { logging: false, pool: { max: 1 } });
+  const sequelize = sequelizeFor(databaseUrl, { pool: { max: 1 } });
   try {
     const [row] = await sequelize.query<{ count: number }>(
       'SELECT count(*)::integer AS count FROM api_keys WHERE revoked_at IS NULL',

@@ -1,5 +1,6 @@
 import { setTimeout as after } from 'node:timers/promises';
 import pg from 'pg';
+import { explainTls } from '../../platform/postgres/tls.ts';
 import { Host } from './host.ts';
 
 /** The first half of the lock's key. Any constant will do, as long as no other program uses it on this database. */
@@ -81,6 +82,8 @@ export class AgentPlace {
       const lock = 'SELECT pg_try_advisory_lock($1, hashtext($2)) AS taken';
       const { rows } = await session.query<{ taken: boolean }>(lock, [LOCK_SPACE, this.#agent.hostName]);
       isTaken = rows[0]?.taken === true;
+    } catch (error) {
+      throw explainTls(error, this.#databaseUrl);
     } finally {
       if (!isTaken) await session.end().catch(() => {});
     }

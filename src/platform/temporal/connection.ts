@@ -1,18 +1,9 @@
 import { InterceptingCall, type Interceptor, Metadata, status } from '@grpc/grpc-js';
 import { Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
-import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection } from '@temporalio/worker';
 import type { Env } from '../env.ts';
 import { withoutAsyncContext } from './deadlines.ts';
-
-/**
- * How to reach Temporal: TEMPORAL_* variables or a profile file, as every Temporal tool reads them (address, TLS, API
- * key), so that an outside server or Temporal Cloud works without settings of our own.
- */
-function connectionOptions(env: Env) {
-  const { connectionOptions } = loadClientConnectConfig();
-  return { ...connectionOptions, address: env.temporalAddress ?? connectionOptions.address ?? 'localhost:7233' };
-}
+import { connectionOptions, tlsRemedy } from './settings.ts';
 
 /** A connection for clients. After `close`, calls that still wait for another try end as cancelled. */
 export interface ClientConnection {
@@ -64,13 +55,23 @@ const CANCELLED_CALL: ReturnType<Parameters<Interceptor>[1]> = {
   getAuthContext: () => null,
 };
 
-/** For workers. Rejects when Temporal cannot be reached now. */
+/** For workers. @throws Error with the reason when Temporal cannot be reached now */
 export async function workerConnection(env: Env): Promise<NativeConnection> {
   const { address, tls, apiKey, metadata } = connectionOptions(env);
-  return await NativeConnection.connect({
-    address,
-    ...(tls === undefined ? {} : { tls }),
-    ...(typeof apiKey === 'string' ? { apiKey } : {}),
-    ...(metadata === undefined ? {} : { metadata }),
-  });
+  try {
+    return await NativeConnection.connect({
+      address,
+      ...(tls === undefined ? {} : { tls }),
+      ...(typeof apiKey === 'string' ? { apiKey } : {}),
+      ...(metadata === undefined ? {} : { metadata }),
+    });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `Temporal at ${address} cannot be reached: ${why.replace(/\.?$/, '.')} ${tlsRemedy(error)}`.trimEnd(),
+      {
+        cause: error,
+      },
+    );
+  }
 }

@@ -1,6 +1,7 @@
 import { setUpNamespace } from '../../../temporal/set-up-namespace.ts';
 import type { Env } from '../env.ts';
 import { lazyConnection } from './connection.ts';
+import { tlsRemedy } from './settings.ts';
 
 /** Less than a process is given to get ready (service-process.ts). */
 const TIMEOUT_MS = 35_000;
@@ -17,5 +18,6 @@ export async function setUpOutsideTemporal(env: Env, onNotice: (sentence: string
     timeoutMs: TIMEOUT_MS,
     connect: async () => lazyConnection(env, { retries: false }),
     onNotice,
+    remedyOf: tlsRemedy,
   });
 }
