@@ -33,6 +33,7 @@ import * as audit from './migrations/0030-audit.ts';
 import * as queue from './migrations/0031-queue.ts';
 import * as retention from './migrations/0032-retention.ts';
 import * as eventCounts from './migrations/0034-event-counts.ts';
+import * as drain from './migrations/0036-drain.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
 const MIGRATIONS = [
@@ -69,6 +70,7 @@ const MIGRATIONS = [
   queue,
   retention,
   eventCounts,
+  drain,
 ];
 export const MIGRATION_NAMES = MIGRATIONS.map(({ name }) => name);
 

@@ -1,5 +1,6 @@
 import { QueryTypes } from 'sequelize';
 import { connection } from '../runs/run.ts';
+import { isDrained } from './drained.ts';
 import { AWAY_MS } from './host.ts';
 
 /**
@@ -13,7 +14,8 @@ export async function markLostWorkers(): Promise<string[]> {
        reason = 'Host ' || host || ' has not reported since ' || to_char(hosts.heartbeat_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')
          || ' UTC. What this worker was training goes on elsewhere; it is looked after again when its host is back.'
      FROM hosts
-     WHERE hosts.name = host AND lost_at IS NULL AND (desired = 'running' OR pid IS NOT NULL)
+     -- One that is drained counts for nothing anyway, and its host may well be switched off.
+     WHERE hosts.name = host AND lost_at IS NULL AND NOT (pid IS NULL AND ${isDrained('workers')}) AND (desired = 'running' OR pid IS NOT NULL)
        AND hosts.heartbeat_at < now() - interval '${AWAY_MS} milliseconds'
        AND (pid IS NULL OR coalesce(workers.heartbeat_at, workers.started_at) < now() - interval '${AWAY_MS} milliseconds')
      RETURNING id`,
