@@ -58,7 +58,10 @@ export function addModel(program: Command): void {
 
 export function addWorker(program: Command): void {
   const load = () => import('./pool/pool.ts');
-  const worker = program.command('worker').helpGroup('Models').description('start N, stop, restart, list');
+  const worker = program
+    .command('worker')
+    .helpGroup('Models')
+    .description('start N, stop, restart, drain, undrain, list');
   const does = {
     start: 'start workers, each of which trains one run at a time',
     stop: 'stop workers; their runs are saved and handed back',
@@ -70,6 +73,21 @@ export function addWorker(program: Command): void {
       .argument('[n]', what === 'start' ? 'how many; 1' : 'how many; all', wholeNumber)
       .description(does[what])
       .action(action(async (session, n: number | undefined) => (await load()).control(session, what, n)));
+  worker
+    .command('drain')
+    .argument('<host-or-worker>', 'as `mtm worker list` names it')
+    .option('--move', 'save the runs that are trained there, which go on elsewhere; without it they end there')
+    .description('let no run begin there, so that somebody can work on it')
+    .action(
+      action(async (session, name: string, options: { move?: true }) =>
+        (await import('./pool/drain.ts')).drain(session, name, options),
+      ),
+    );
+  worker
+    .command('undrain')
+    .argument('<host-or-worker>')
+    .description('let runs begin there again')
+    .action(action(async (session, name: string) => (await import('./pool/drain.ts')).undrain(session, name)));
   worker
     .command('list')
     .description('the workers, and what they do')

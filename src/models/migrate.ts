@@ -35,6 +35,7 @@ import * as queue from './migrations/0031-queue.ts';
 import * as retention from './migrations/0032-retention.ts';
 import * as eventCounts from './migrations/0034-event-counts.ts';
 import * as notifications from './migrations/0035-notifications.ts';
+import * as drain from './migrations/0036-drain.ts';
 import * as listsOfAYear from './migrations/0037-lists-of-a-year.ts';
 import * as trackers from './migrations/0039-trackers.ts';
 import * as runTraces from './migrations/0042-run-traces.ts';
@@ -75,6 +76,7 @@ const MIGRATIONS = [
   retention,
   eventCounts,
   notifications,
+  drain,
   listsOfAYear,
   trackers,
   runTraces,

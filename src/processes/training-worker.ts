@@ -5,6 +5,7 @@ import { createTrainModel } from '../activities/runs/train-model.ts';
 import type { TrainingWorkerContext } from '../activities/runs/training-worker-context.ts';
 import { createValidateModel } from '../activities/runs/validate-model.ts';
 import { connectModels } from '../models/database.ts';
+import { drainedWorkers } from '../models/pool/drain.ts';
 import { Worker } from '../models/pool/worker.ts';
 import type { Env } from '../platform/env.ts';
 import { createLogger } from '../platform/logger.ts';
@@ -115,7 +116,8 @@ function createReport(workerId: string) {
   const repeat = async () => {
     const [, [row]] = await Worker.update({ ...doing, heartbeat_at: fn('now') }, { where, returning: true });
     // The agent, which would say so, may be gone. A stop that was asked for twice is one stop.
-    if (row?.desired !== 'running') process.kill(process.pid, 'SIGTERM');
+    const [drained] = await drainedWorkers({ workerId });
+    if (row?.desired !== 'running' || drained?.leaves) process.kill(process.pid, 'SIGTERM');
   };
   return {
     now,

@@ -39,6 +39,8 @@ const exportsOf = (owner: 'job' | 'project'): Record<string, (world: ContractWor
 };
 
 /** What an operation sends when all is well; without an entry: its path alone, about what is completed. */
+const hostPath = ({ env }: ContractWorld['service'], action: string) => `/workers/hosts/${env.hostName}/${action}`;
+
 const ORDINARY: Record<string, (world: ContractWorld) => Partial<Sent>> = {
   'POST /datasets/': () => ({ form: { name: 'rows', file: csvRows(5) } }),
   'PATCH /datasets/{id}': () => ({ body: { name: 'other' } }),
@@ -79,6 +81,10 @@ const ORDINARY: Record<string, (world: ContractWorld) => Partial<Sent>> = {
   'DELETE /models/{name}': () => ({ path: `/models/${encodeURIComponent(TINY_MODEL)}` }),
   'PATCH /config/': () => ({ body: { default_epochs: 2 } }),
   'POST /workers/': () => ({ body: { action: 'stop' } }),
+  'POST /workers/hosts/{host}/drain': ({ service }) => ({ path: hostPath(service, 'drain'), body: {} }),
+  'POST /workers/hosts/{host}/undrain': ({ service }) => ({ path: hostPath(service, 'undrain') }),
+  'POST /workers/{worker}/drain': () => ({ path: '/workers/worker-of-nobody/drain', body: {} }),
+  'POST /workers/{worker}/undrain': () => ({ path: '/workers/worker-of-nobody/undrain' }),
   'POST /keys/': () => ({ body: { name: `key ${randomUUID()}`, role: 'viewer' } }),
   'PATCH /keys/{id}': () => ({ body: { expires_at: null } }),
   'POST /sweeps/': ({ datasetId }) => ({ body: sweepOf(datasetId) }),
@@ -193,6 +199,25 @@ async function disabledTarget(world: ContractWorld, id: number): Promise<number>
   await world.expect(200, { method: 'PATCH', path: '/notification-targets/{id}', id, body: { enabled: false } });
   return id;
 }
+/** A worker that is wanted, of a host that is not there. */
+const withWorker =
+  (drain: string | null): Case =>
+  async (world, sent) => {
+    const database = new pg.Client(world.servers.databaseUrl);
+    await database.connect();
+    await database.query(
+      `INSERT INTO workers (id, host, desired, status, started_at, last_activity_at, drain, drain_asked_at)
+       VALUES ('worker-of-nobody', 'nowhere', 'running', 'stopped', now(), now(), $1::text, now())
+       ON CONFLICT (id) DO UPDATE SET drain = $1::text`,
+      [drain],
+    );
+    await database.end();
+    return await world.send(sent);
+  };
+const elsewhere =
+  (path: string): Case =>
+  (world, sent) =>
+    world.send({ ...sent, path });
 const asOrdinary: Case = (world, sent) => world.send(sent);
 
 /** What takes rows of hundreds of megabytes (tests/datasets/limits.test.ts), or a service without keys of settings (tests/api/keys/). */
@@ -200,6 +225,21 @@ const ELSEWHERE = new Set(['GET /datasets/{id}/preview 400', 'DELETE /keys/{id} 
 
 /** Codes that an operation gives in a way of its own, or only about other things than what is completed. */
 const SPECIAL: Record<string, Case> = {
+  'POST /workers/{worker}/drain 200': withWorker(null),
+  'POST /workers/{worker}/drain 404': elsewhere('/workers/none/drain'),
+  'POST /workers/{worker}/undrain 200': withWorker('move'),
+  'POST /workers/{worker}/undrain 400': withWorker(null),
+  'POST /workers/{worker}/undrain 404': elsewhere('/workers/none/undrain'),
+  'POST /workers/hosts/{host}/drain 404': elsewhere('/workers/hosts/none/drain'),
+  'POST /workers/hosts/{host}/undrain 200': async (world, sent) => {
+    await world.expect(200, { method: 'POST', path: hostPath(world.service, 'drain'), body: { move: true } });
+    return await world.send(sent);
+  },
+  'POST /workers/hosts/{host}/undrain 400': async (world, sent) => {
+    await world.send(sent);
+    return await world.send(sent);
+  },
+  'POST /workers/hosts/{host}/undrain 404': elsewhere('/workers/hosts/none/undrain'),
   'POST /datasets/ 400': (world, sent) => world.send({ ...sent, form: { name: 'empty', file: '' } }),
   // Larger than any disk, and within the limit.
   'POST /datasets/ 507': (world, sent) =>

@@ -1,5 +1,6 @@
 import { ApplicationFailure } from '@temporalio/activity';
-import { fn, Op, QueryTypes } from 'sequelize';
+import { fn, literal, Op, QueryTypes } from 'sequelize';
+import { isDrained } from '../../models/pool/drained.ts';
 import { Host } from '../../models/pool/host.ts';
 import type { PoolAction } from '../../models/pool/pool-progress.ts';
 import { newWorkerId, Worker } from '../../models/pool/worker.ts';
@@ -20,7 +21,8 @@ const WAIT_FOR_WORKER = `SELECT count(*)::int AS n FROM (SELECT 1 FROM runs WHER
 
 /** Says which hosts are to start how many new workers. Only reads. */
 export async function planPoolStart({ count }: { count: number }): Promise<HostShare[]> {
-  const [config, workers, hosts] = await Promise.all([TrainingConfig.current(), wanted(), Host.present()]);
+  const [config, workers, present] = await Promise.all([TrainingConfig.current(), wanted(), Host.present()]);
+  const hosts = present.filter(({ drain }) => drain === null);
   const free = config.max_concurrent_workers - workers.length;
   if (count > free) {
     throw refused(
@@ -28,8 +30,15 @@ export async function planPoolStart({ count }: { count: number }): Promise<HostS
         `Ask for ${Math.max(free, 0)} or fewer, or raise max_concurrent_workers with PATCH /config/.`,
     );
   }
-  if (hosts.length === 0) throw new Error('No host agent is running: start one with `mtm host`.');
-  const shares = place(count, hosts, workers);
+  if (present.length === 0) throw new Error('No host agent is running: start one with `mtm host`.');
+  if (hosts.length === 0) {
+    const [name = ''] = present.map(({ name }) => name);
+    throw refused(
+      `worker_count ${count}: nothing starts on ${present.map((host) => host.name).join(', ')} while it is being drained. ` +
+        `End that with \`mtm worker undrain ${name}\`, or start another host with \`mtm host\`.`,
+    );
+  }
+  const shares = place(count, hosts, [...workers, ...(await parked())]);
   const placed = shares.reduce((sum, { workerIds }) => sum + workerIds.length, 0);
   if (placed < count) {
     throw refused(
@@ -60,7 +69,10 @@ export async function planPoolStop(): Promise<HostShare[]> {
  */
 export async function planPoolRestart(): Promise<Replacement[]> {
   const [workers, hosts] = await Promise.all([wanted(), Host.present()]);
-  const replaced = (await leastLossFirst(workers)).filter(({ host }) => hosts.some(({ name }) => name === host));
+  // Those that are being drained end by themselves, each when it is empty.
+  const staying = workers.filter(({ drain }) => drain === null);
+  const open = hosts.filter(({ drain }) => drain === null);
+  const replaced = (await leastLossFirst(staying)).filter(({ host }) => open.some(({ name }) => name === host));
   await Worker.update(asked('restart'), { where: { id: replaced.map(({ id }) => id) } });
   return replaced.map(({ id, host }) => ({ host, workerId: id, replacementId: newWorkerId() }));
 }
@@ -76,12 +88,19 @@ export async function planPoolBalance(): Promise<PoolBalance> {
   if (room === 0 || !config.auto_start_workers) return { stop: [], start: [] };
   // One that waits for its next try, or for a device, is no help now; and its host is no place for another.
   const waiting = workers.filter(({ reason, pid }) => pid === null && reason !== null);
-  const coming = workers.filter((worker) => worker.status !== 'busy' && !waiting.includes(worker));
+  const hosts = (await Host.present()).filter(({ drain }) => drain === null);
+  const coming = workers.filter(
+    (worker) =>
+      worker.status !== 'busy' &&
+      !waiting.includes(worker) &&
+      worker.drain === null &&
+      hosts.some(({ name }) => name === worker.host),
+  );
   const [found] = await connection().query<{ n: number }>(WAIT_FOR_WORKER, { type: QueryTypes.SELECT });
   const missing = (found?.n ?? 0) - coming.length;
   if (missing <= 0) return { stop: [], start: [] };
-  const hosts = (await Host.present()).filter(({ name }) => !waiting.some(({ host }) => host === name));
-  return { stop: [], start: place(Math.min(missing, room), hosts, workers) };
+  const open = hosts.filter(({ name }) => !waiting.some(({ host }) => host === name));
+  return { stop: [], start: place(Math.min(missing, room), open, [...workers, ...(await parked())]) };
 }
 
 /** For the rows of workers that a command is about: how far it is is read from them (see pool-progress.ts). */
@@ -89,9 +108,21 @@ function asked(action: PoolAction) {
   return { asked: action, asked_at: fn('now') };
 }
 
-/** Workers that are to run. Those of hosts that are away count for nothing until their host is back. */
+const IS_PARKED = `pid IS NULL AND ${isDrained('"Worker"')}`;
+
+/**
+ * Workers that are to run. Those of hosts that are away count for nothing until their host is back, and those that are drained,
+ * and empty, until their drain ends: others may take their share.
+ */
 async function wanted(): Promise<Worker[]> {
-  return await Worker.findAll({ where: { desired: 'running', lost_at: null } });
+  return await Worker.findAll({
+    where: { desired: 'running', lost_at: null, [Op.and]: literal(`NOT (${IS_PARKED})`) },
+  });
+}
+
+/** Workers that come back to their places when their drain ends. */
+async function parked(): Promise<Worker[]> {
+  return await Worker.findAll({ where: { desired: 'running', lost_at: null, [Op.and]: literal(IS_PARKED) } });
 }
 
 /**

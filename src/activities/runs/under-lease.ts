@@ -1,4 +1,5 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
+import { isMovedByDrain } from '../../models/pool/drain.ts';
 import { interruptionsOf } from '../../models/runs/interruptions.ts';
 import { claimLease, type Lease, noteRefusedWrite, releaseLease, renewLease } from '../../models/runs/lease.ts';
 import type { Run } from '../../models/runs/run.ts';
@@ -27,7 +28,7 @@ export type StopReason =
 /** The run goes on after these: what it has done is saved first. */
 export const SAVE_BEFORE: readonly StopReason[] = ['worker_stopping', 'paused', 'abandoned'];
 
-/** What the Temporal Web UI shows of a pending activity: how far it is, and why there was need of another attempt. */
+/** What the Temporal Web UI shows of a pending activity: how far it is, and why it is another attempt. */
 export type Progress = Record<string, string | number | string[] | null>;
 
 /** What the work under a lease knows of it. */
@@ -101,6 +102,10 @@ export async function underLease(
   }
   if (claim.outcome === 'paused') return { to: 'pause' };
   if (claim.outcome === 'not_its_turn') return { to: 'line' };
+  if (claim.outcome === 'drained') {
+    const message = `${options.workerId} is being drained: the run goes on with another worker.`;
+    throw ApplicationFailure.create({ message, type: 'WorkerDrained', nextRetryDelay: '1s' });
+  }
   const { lease, run } = claim;
   // All lines of a claim have these: with the run's id they join what other processes say of it.
   const log = options.logger.child({ runId: run.id, workflowId: run.workflow_id, epoch: lease.epoch });
@@ -220,7 +225,7 @@ async function handBack(
       await releaseLease(lease, 'paused');
       return { to: 'pause' };
     case 'worker_stopping':
-      await releaseLease(lease, 'worker_stopping');
+      await releaseLease(lease, (await isMovedByDrain(lease.workerId)) ? 'drained' : 'worker_stopping');
       throw ApplicationFailure.create({
         message: 'The worker was stopped; the run goes on elsewhere.',
         type: 'WorkerStopping',

@@ -6,6 +6,7 @@ import { Run } from '../../models/runs/run.ts';
 import { TrainingConfig } from '../../models/settings/training-config.ts';
 import { date } from '../http/shared-schema.ts';
 import { presentDeaths } from './present-deaths.ts';
+import { presentDrain } from './present-drain.ts';
 import { presentHosts } from './present-hosts.ts';
 
 /** A worker that was to run and has not reported for so long is shown as `error`: its host may be away. */
@@ -58,6 +59,7 @@ export async function presentWorkerPool() {
       pid: worker.pid,
       reason: worker.reason,
       next_start_at: worker.start_after && date(worker.start_after),
+      drain: presentDrain(worker, worker.pid === null),
     };
   });
   const count = (status: string) => workers.filter((worker) => worker.status === status).length;

@@ -11,6 +11,30 @@ export const WorkerAction = z
   ])
   .openapi('WorkerAction', { example: { action: 'start', worker_count: 2 } });
 
+/** Names of hosts and of workers: what a path can have. */
+const name = z.string().min(1).max(64);
+export const HostParams = z.object({ host: name });
+export const WorkerParams = z.object({ worker: name });
+
+export const DrainRequest = z
+  .strictObject({
+    move: z.boolean().default(false).openapi({
+      description: 'Runs that are trained there are saved and go on elsewhere, instead of to their end there',
+    }),
+  })
+  .openapi('DrainRequest', { example: { move: true } });
+
+const drainField = z
+  .object({
+    state: z
+      .enum(['draining', 'drained'])
+      .openapi({ description: 'drained: nothing is trained there, and no process is left' }),
+    move: z.boolean(),
+    since: dateField,
+  })
+  .nullable()
+  .openapi({ description: 'Being emptied, so that nothing begins there; null: it is not' });
+
 export const WorkerPoolSchema = z
   .object({
     total_workers: z.int(),
@@ -32,6 +56,7 @@ export const WorkerPoolSchema = z
         pid: z.int().nullable(),
         reason: z.string().nullable(),
         next_start_at: dateField.nullable(),
+        drain: drainField,
       }),
     ),
     hosts: z
@@ -60,9 +85,10 @@ export const WorkerPoolSchema = z
             )
             .openapi({ description: 'That it writes on, each once; as its agent saw them within some seconds' }),
           last_report: dateField,
+          drain: drainField,
         }),
       )
-      .openapi({ description: 'Machines whose agents reported in the last day' }),
+      .openapi({ description: 'Machines whose agents reported in the last day, or that are being drained' }),
     deaths: z
       .array(
         z.object({
@@ -103,6 +129,7 @@ export const WorkerPoolSchema = z
           pid: 4711,
           reason: null,
           next_start_at: null,
+          drain: null,
         },
       ],
       hosts: [
@@ -116,6 +143,7 @@ export const WorkerPoolSchema = z
             { path: '/data/mtm', holds: ['home', 'outputs', 'models'], bytes: 1e12, free_bytes: 4e11, is_short: false },
           ],
           last_report: '2024-01-01T01:00:00Z',
+          drain: null,
         },
       ],
       deaths: [

@@ -55,12 +55,15 @@ export function poolText({
   idle_workers,
   max_workers,
   jobs_in_queue,
+  hosts,
 }: WorkerPool): string {
   const head = `${total_workers} of at most ${max_workers} workers: ${busy_workers} busy, ${idle_workers} idle; ${jobs_in_queue} in the queue`;
-  if (workers.length === 0) return `${head}\nStart one with \`mtm worker start 1\`.`;
-  const rows = workers.map(({ id, status, host, device, reason, current_job_id, current_project_id }) => [
+  const drains = hosts.flatMap(({ name, drain }) => (drain ? [`Host ${name} is ${drainText(drain)}.`] : []));
+  const top = [head, ...drains].join('\n');
+  if (workers.length === 0) return `${top}\nStart one with \`mtm worker start 1\`.`;
+  const rows = workers.map(({ id, status, host, device, reason, drain, current_job_id, current_project_id }) => [
     `  ${id}`,
-    status,
+    drain?.state ?? status,
     `${host} ${device ?? ''}`.trim(),
     current_job_id !== null
       ? `job-${current_job_id}`
@@ -69,5 +72,11 @@ export function poolText({
         : '',
     reason ?? '',
   ]);
-  return `${head}\n${columns(rows)}`;
+  return `${top}\n${columns(rows)}`;
+}
+
+/** What a drain does, to follow a name and `is`. */
+export function drainText({ state, move }: NonNullable<WorkerPool['hosts'][number]['drain']>): string {
+  if (state === 'drained') return 'drained: nothing is trained there';
+  return move ? 'being drained: its runs are saved and go on elsewhere' : 'being drained: its runs go on to their end';
 }

@@ -97,8 +97,8 @@ function healthText({ status, components }: Health): string {
 
 function workersText({ total_workers, max_workers, busy_workers, idle_workers, hosts }: WorkerPool): string {
   const free = hosts.map(
-    ({ name, free_slots, devices }) =>
-      `${name} (${devices.join(', ')}${free_slots === null ? '' : `, room for ${free_slots} more`})`,
+    ({ name, free_slots, devices, drain }) =>
+      `${name} (${devices.join(', ')}${drain ? `, ${drain.state}` : free_slots === null ? '' : `, room for ${free_slots} more`})`,
   );
   return `${total_workers} of ${max_workers}: ${busy_workers} busy, ${idle_workers} idle   on ${free.join(', ') || 'no host'}`;
 }

@@ -41,6 +41,7 @@ export type CounterName = keyof typeof COUNTERS;
 export const RETRY_CAUSES = [
   'worker_lost',
   'worker_stopping',
+  'drained',
   'abandoned',
   'paused',
   'held',

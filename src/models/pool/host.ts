@@ -9,6 +9,7 @@ import {
 } from 'sequelize';
 import type { Machine } from '../../platform/machine.ts';
 import { connection } from '../runs/run.ts';
+import type { Drain } from './worker.ts';
 
 /** An agent that has not reported for so long is away. It reports every two seconds. */
 export const AWAY_MS = 15_000;
@@ -21,6 +22,9 @@ export class Host extends Model<InferAttributes<Host>, InferCreationAttributes<H
   declare devices: CreationOptional<string[]>;
   /** Its memory and that of its GPUs; null of agents from before they told it. */
   declare memory: CreationOptional<Machine | null>;
+  /** How it is being emptied, so that nothing begins there; null: it is not. */
+  declare drain: CreationOptional<Drain | null>;
+  declare drain_asked_at: CreationOptional<Date | null>;
   declare heartbeat_at: CreationOptional<Date>;
   declare started_at: Date;
 
@@ -57,6 +61,8 @@ export function initHost(sequelize: Sequelize): void {
       agent_pid: { type: DataTypes.INTEGER, allowNull: false },
       devices: { type: DataTypes.JSONB, allowNull: false, defaultValue: ['cpu'] },
       memory: DataTypes.JSONB,
+      drain: DataTypes.TEXT,
+      drain_asked_at: DataTypes.DATE,
       heartbeat_at: { type: DataTypes.DATE, allowNull: false },
       started_at: { type: DataTypes.DATE, allowNull: false },
     },

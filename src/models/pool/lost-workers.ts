@@ -2,6 +2,7 @@ import { QueryTypes } from 'sequelize';
 import type { WorkerNews } from '../notifications/events.ts';
 import { tellOfLostWorker } from '../notifications/tell-of-machine.ts';
 import { connection } from '../runs/run.ts';
+import { isDrained } from './drained.ts';
 import { AWAY_MS } from './host.ts';
 
 /**
@@ -16,7 +17,9 @@ export async function markLostWorkers(): Promise<string[]> {
          reason = 'Host ' || workers.host || ' has not reported since ' || to_char(hosts.heartbeat_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')
            || ' UTC. What this worker was training goes on elsewhere; it is looked after again when its host is back.'
        FROM hosts, workers AS before
+       -- One that is drained counts for nothing anyway, and its host may well be switched off.
        WHERE before.id = workers.id AND hosts.name = workers.host AND workers.lost_at IS NULL
+         AND NOT (workers.pid IS NULL AND ${isDrained('workers')})
          AND (workers.desired = 'running' OR workers.pid IS NOT NULL)
          AND hosts.heartbeat_at < now() - interval '${AWAY_MS} milliseconds'
          AND (workers.pid IS NULL OR coalesce(workers.heartbeat_at, workers.started_at) < now() - interval '${AWAY_MS} milliseconds')

@@ -9,6 +9,9 @@ import {
 } from 'sequelize';
 import type { WorkerStatus } from './worker-statuses.ts';
 
+/** How workers are emptied: what they train goes on to its end there, or is saved and goes on elsewhere. */
+export type Drain = 'finish' | 'move';
+
 /** A training worker process: what is wanted of it, and what its host agent last saw. */
 export class Worker extends Model<InferAttributes<Worker>, InferCreationAttributes<Worker>> {
   declare id: string;
@@ -37,6 +40,9 @@ export class Worker extends Model<InferAttributes<Worker>, InferCreationAttribut
   declare lost_at: CreationOptional<Date | null>;
   /** Its process is not to be started before. */
   declare start_after: CreationOptional<Date | null>;
+  /** How this worker alone is being emptied; null: it is not, though its host may be. */
+  declare drain: CreationOptional<Drain | null>;
+  declare drain_asked_at: CreationOptional<Date | null>;
 }
 
 /** A name that no other worker has, nor will have: rows of workers that ended stay. */
@@ -81,6 +87,8 @@ export function initWorker(sequelize: Sequelize): void {
       stopped_at: DataTypes.DATE,
       lost_at: DataTypes.DATE,
       start_after: DataTypes.DATE,
+      drain: DataTypes.TEXT,
+      drain_asked_at: DataTypes.DATE,
     },
     { sequelize, tableName: 'workers', timestamps: false },
   );

@@ -8,6 +8,7 @@ const MOST_TOLD = 5;
 const SENTENCES: Record<string, ((workerId: string) => string) | null> = {
   worker_lost: (workerId) => `${workerId} was lost: it did not renew its lease in time.`,
   worker_stopping: (workerId) => `${workerId} was stopped; it saved first.`,
+  drained: (workerId) => `${workerId} was drained; it saved first.`,
   abandoned: () => 'Temporal had not heard of the attempt for too long, or it was reset; it saved first.',
   paused: () => 'The run was paused; it saved first.',
   held: () => 'Its sweep held the run there, to compare it with others; it saved first.',

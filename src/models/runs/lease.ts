@@ -1,4 +1,5 @@
 import { QueryTypes, type Transaction } from 'sequelize';
+import { drainForClaim } from '../pool/drain.ts';
 import { enqueue } from './pause.ts';
 import { connection, Run } from './run.ts';
 import { RunEvent } from './run-event.ts';
@@ -20,6 +21,8 @@ export type ClaimResult =
   | { outcome: 'paused' }
   /** Its turn was taken back: it goes to the line again. */
   | { outcome: 'not_its_turn' }
+  /** The worker takes no run: this one, which had a worker before, is for another. */
+  | { outcome: 'drained' }
   | { outcome: 'ended'; run: Run };
 
 /** The database's clock decides when a lease ends: the clocks of workers may differ. */
@@ -75,10 +78,12 @@ export async function claimLease(
       );
       return { outcome: 'paused' };
     }
-    if (run.lease_epoch === 0 && (run.barred || run.recalled_at !== null)) {
+    const isRefused = await drainForClaim(workerId, run.id, transaction);
+    if (run.lease_epoch === 0 && (isRefused || run.barred || run.recalled_at !== null)) {
       await run.update({ released_at: null, recalled_at: null }, { transaction });
       return { outcome: 'not_its_turn' };
     }
+    if (isRefused) return { outcome: 'drained' };
     const epoch = Math.max(run.lease_epoch, after) + 1;
     const claimed = await transition({
       runId,

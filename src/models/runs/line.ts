@@ -1,4 +1,5 @@
 import { QueryTypes } from 'sequelize';
+import { isDrained } from '../pool/drained.ts';
 import { IN_LINE, orderOf, WAITS } from './order.ts';
 import { connection } from './run.ts';
 
@@ -15,7 +16,8 @@ const MOST_IN_TROUBLE = 20;
 export const PATIENCE_MS = 30_000;
 
 /** A worker that trains, or could. */
-const SLOTS = `SELECT count(*)::int AS n FROM workers WHERE desired = 'running' AND lost_at IS NULL AND start_after IS NULL`;
+const SLOTS = `SELECT count(*)::int AS n FROM workers 
+  WHERE desired = 'running' AND lost_at IS NULL AND start_after IS NULL AND NOT ${isDrained('workers')}`;
 const UNDER_WAY = `SELECT id, lease_epoch, priority, turn, waiting_for FROM runs
   WHERE admitted_at IS NOT NULL AND status IN ('pending', 'queued', 'running') AND pause_reason IS NULL AND NOT barred`;
 
@@ -51,7 +53,7 @@ export interface Waiter {
 /**
  * Gives those of the waiting runs their turn for which a worker is free, or will be next: as many as there are idle workers,
  * and where there is none, one. So at most one is in Temporal's queue, which promises no order. A turn that no worker has
- * claimed is taken back where another run goes before by now.
+ * claimed is taken back where another run goes before by now. While a worker that takes none listens still, none is in that queue for it.
  */
 export async function releaseNext(waiters: Waiter[]): Promise<void> {
   const isUnclaimed = (run: string) =>
@@ -69,8 +71,9 @@ export async function releaseNext(waiters: Waiter[]): Promise<void> {
                OR earlier.status = 'queued' AND earlier.phase = 'waiting_for_worker' AND earlier.released_at IS NULL
                  AND earlier.recalled_at IS NULL AND earlier.lease_epoch = 0 AND NOT earlier.id = ANY($ids::int[])))) END
      ), turns AS (
-       SELECT id, has_turn, row_number() OVER (ORDER BY ${orderOf('ready')}) <= (SELECT greatest(1, count(*)) FROM workers
-         WHERE desired = 'running' AND lost_at IS NULL AND status = 'idle') AS gets_turn FROM ready
+       SELECT id, has_turn, row_number() OVER (ORDER BY ${orderOf('ready')}) <= (SELECT greatest(count(*) FILTER (WHERE NOT ${isDrained('workers')} AND status = 'idle'),
+           CASE WHEN count(*) FILTER (WHERE ${isDrained('workers')} AND pid IS NOT NULL AND status <> 'busy') > 0 THEN 0 ELSE 1 END)
+         FROM workers WHERE desired = 'running' AND lost_at IS NULL) AS gets_turn FROM ready
      )
      UPDATE runs SET released_at = CASE WHEN gets_turn THEN now() END, recalled_at = CASE WHEN gets_turn THEN NULL ELSE now() END
      FROM turns WHERE runs.id = turns.id AND gets_turn <> has_turn AND (runs.released_at IS NOT NULL) = has_turn

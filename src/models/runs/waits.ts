@@ -1,4 +1,5 @@
 import { QueryTypes } from 'sequelize';
+import { drainsOfWanted } from '../pool/drain.ts';
 import { type Place, placesInLine, workerPlaces } from './line.ts';
 import { connection, type Run } from './run.ts';
 
@@ -27,29 +28,40 @@ export interface Wait {
 export async function waitsOf(runs: Waiting[]): Promise<Map<number, Wait>> {
   const waiting = runs.filter(({ status, result }) => ['pending', 'queued'].includes(status) && !result);
   if (waiting.length === 0) return new Map();
-  const [places, awaited, workers] = await Promise.all([
+  const [places, awaited, noWorker] = await Promise.all([
     placesInLine(waiting.map(({ id }) => id)),
     awaitedBy(waiting.filter(({ barred }) => barred)),
-    workerPlaces(),
+    workerPlaces().then(async (places) => (places === 0 ? whyNoWorker(await drainsOfWanted()) : '')),
   ]);
   return new Map(
     waiting.map((run) => {
       const place = places.get(run.id);
-      return [run.id, { place: place?.place ?? null, because: because(run, place, awaited, workers) }];
+      return [run.id, { place: place?.place ?? null, because: because(run, place, awaited, noWorker) }];
     }),
   );
 }
 
-function because(run: Waiting, place: Place | undefined, awaited: Map<string, string | null>, workers: number): string {
+function because(
+  run: Waiting,
+  place: Place | undefined,
+  awaited: Map<string, string | null>,
+  noWorker: string,
+): string {
   if (run.pause_reason !== null) return `It is held. ${run.pause_reason}`;
   if (run.waiting_for !== null) return run.waiting_for;
   if (run.barred) return barsOf(run, awaited).join(' ');
-  const noWorker = workers === 0 ? ' There is no worker: start one.' : '';
   if (run.lease_epoch > 0) return `It goes on with the next worker that is free.${noWorker}`;
   if (place === undefined || place.place === 1) return `It is the next that a worker takes.${noWorker}`;
   const before = place.place - 1;
   const higher = place.ofHigherPriority > 0 ? ` (${place.ofHigherPriority} of higher priority)` : '';
   return `It waits behind ${before} ${before === 1 ? 'other' : 'others'}${higher}.${noWorker}`;
+}
+
+/** With a space before it. */
+function whyNoWorker(drained: string[]): string {
+  if (drained.length === 0) return ' There is no worker: start one.';
+  const names = drained.join(' and ').replace(/^./, (first) => first.toUpperCase());
+  return ` ${names} ${drained.length === 1 ? 'is' : 'are'} being drained, and there is no other worker.`;
 }
 
 function barsOf(

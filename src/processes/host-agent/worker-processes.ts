@@ -1,6 +1,7 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { Op } from 'sequelize';
 import { tellOfLostWorker } from '../../models/notifications/tell-of-machine.ts';
+import { type DrainedWorker, drainedWorkers, whyDrained } from '../../models/pool/drain.ts';
 import { newWorker, newWorkerId, Worker } from '../../models/pool/worker.ts';
 import { connection } from '../../models/runs/run.ts';
 import { freeDevice } from '../../platform/devices.ts';
@@ -77,7 +78,13 @@ export class WorkerProcesses {
     this.#turn = this.#turn.then(async () => {
       try {
         const where = { host: this.#env.hostName, [Op.or]: [{ desired: 'running' }, { pid: { [Op.ne]: null } }] };
-        for (const worker of await Worker.findAll({ where })) await this.#reconcileOne(worker);
+        // First: who sees a drain sees also what was claimed before it (see drainForClaim).
+        const drained = await drainedWorkers({ host: this.#env.hostName });
+        for (const worker of await Worker.findAll({ where }))
+          await this.#reconcileOne(
+            worker,
+            drained.find(({ id }) => id === worker.id),
+          );
       } catch (error) {
         this.#logger.warn({ err: error }, 'Looking after the workers failed; the next look tries again.');
       }
@@ -85,20 +92,33 @@ export class WorkerProcesses {
     return this.#turn;
   }
 
-  async #reconcileOne(worker: Worker): Promise<void> {
+  async #reconcileOne(worker: Worker, drained: DrainedWorker | undefined): Promise<void> {
     const alive = await isAlive(worker);
     if (worker.desired === 'stopped') {
       if (alive) this.#end(worker);
       else await this.#noteEnd(worker);
     } else if (worker.pid === null) {
-      await this.#startWhenDue(worker);
+      if (drained) await this.#park(worker, whyDrained(drained));
+      else await this.#startWhenDue(worker);
     } else if (alive) {
       this.#seen.add(worker.id);
       this.#backOff.lives(worker.started_at.getTime());
       if (worker.lost_at !== null) await this.#takeBack(worker);
+      if (drained?.leaves) this.#end(worker);
+    } else if (this.#termedAtMs.has(worker.id) || (drained && worker.status === 'stopped')) {
+      await this.#park(worker, drained ? whyDrained(drained) : null);
     } else {
       await this.#replace(worker);
     }
+  }
+
+  /** A worker that is drained, and empty, stays wanted: it is started again when the drain ends. */
+  async #park(worker: Worker, reason: string | null): Promise<void> {
+    if (worker.pid === null && worker.status === 'stopped' && worker.reason === reason) return;
+    const ended = { pid: null, pid_started: null, current_run_id: null, start_after: null, lost_at: null };
+    await worker.update({ ...ended, status: 'stopped', reason });
+    this.#forget(worker.id);
+    this.#logger.info({ workerId: worker.id }, 'A training worker is drained.');
   }
 
   #end(worker: Worker): void {
@@ -138,7 +158,11 @@ export class WorkerProcesses {
     const others = await Worker.findAll({ where: { host: worker.host, pid: { [Op.ne]: null } } });
     // The one that it replaces is still saving: two at once would be more than are wanted.
     if (others.some(({ id }) => id === worker.replaces)) return;
-    const taken = others.map(({ device }) => device);
+    // The device of one that is drained alone may be what somebody works on.
+    const kept = await Worker.findAll({
+      where: { host: worker.host, pid: null, desired: 'running', drain: { [Op.ne]: null } },
+    });
+    const taken = [...others, ...kept].map(({ device }) => device);
     const device = freeDevice(this.#devices, taken);
     if (device !== null) return await this.#start(worker, device);
     const reason = `It waits for a free device: ${this.#devices.join(', ')} of host ${worker.host} are taken by other workers.`;
@@ -171,7 +195,8 @@ export class WorkerProcesses {
     this.#logger.warn({ workerId: dead.id, pid: dead.pid, waitMs }, reason);
     const start_after = waitMs > 0 ? new Date(Date.now() + waitMs) : null;
     const waits = `${this.#backOff.youngDeaths} workers of host ${dead.host} ended soon after their start, so it waits for ${waitMs / 1_000} s. The last was ${dead.id}: ${reason}`;
-    const place = newWorker(newWorkerId(), dead.host, dead.id);
+    const { drain, drain_asked_at } = dead;
+    const place = { ...newWorker(newWorkerId(), dead.host, dead.id), drain, drain_asked_at };
     // Both or neither: an agent that is killed in between must not lose the place.
     const { id, host, device, current_run_id: run_id } = dead;
     await connection().transaction(async (transaction) => {
