@@ -1,3 +1,4 @@
+import { setTimeout as after } from 'node:timers/promises';
 import { createTransport } from 'nodemailer';
 import type { Env } from '../../platform/env.ts';
 import { type Message, mailOf } from './message.ts';
@@ -14,6 +15,7 @@ export async function sendEmail(
     return { is: 'failed', answer: 'MTM_SMTP_URL or MTM_MAIL_FROM is not set any more, so no e-mail can be sent.' };
   const transport = createTransport({
     url: smtpUrl,
+    dnsTimeout: withinMs,
     connectionTimeout: withinMs,
     greetingTimeout: withinMs,
     socketTimeout: withinMs,
@@ -22,13 +24,18 @@ export async function sendEmail(
     disableUrlAccess: true,
   });
   try {
-    const { response } = await transport.sendMail({
+    // Each of the times above begins anew with every step.
+    const tooLate = after(withinMs, null, { ref: false }).then(() => {
+      throw new Error(`it did not answer within ${withinMs / 1_000} s.`);
+    });
+    const sending = transport.sendMail({
       from: mailFrom,
       to: { name: '', address: to },
       messageId: `<${id}@model-training-manager>`,
       headers: { 'Auto-Submitted': 'auto-generated' },
       ...mailOf(message),
     });
+    const { response } = await Promise.race([sending, tooLate]);
     return { is: 'delivered', answer: `The mail server took it: ${firstLine(response)}` };
   } catch (error) {
     const { code, response, responseCode } = error as { code?: string; response?: string; responseCode?: number };

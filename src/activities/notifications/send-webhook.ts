@@ -57,8 +57,8 @@ export async function sendWebhook(
   } catch (error) {
     return { is: 'failed', answer: sentenceOf(error, withinMs) };
   } finally {
-    // Not `close`, which would wait for an answer that never ends.
-    await agent.destroy();
+    // Not `close`, which would wait for an answer that never ends; nor for a name that is still looked up.
+    void agent.destroy().catch(() => {});
   }
 }
 

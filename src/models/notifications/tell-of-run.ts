@@ -57,7 +57,7 @@ async function runNews(run: Run, transaction: Transaction): Promise<RunNews> {
     run.job_id === null
       ? await Project.findByPk(run.project_id ?? 0, options)
       : await Job.findByPk(run.job_id, options);
-  const traits = run.validation?.traits.slice(0, MOST_TRAITS) ?? [];
+  const traits = run.validation?.traits?.slice(0, MOST_TRAITS) ?? [];
   return {
     id: run.id,
     name: run.workflow_id,

@@ -310,6 +310,7 @@ describe('retention', function () {
       [
         ['deleted_runs', 0],
         ['idempotency_keys', 7],
+        ['notification_deliveries', 30],
         ['worker_logs', 30],
         ['mixtures', 1],
         ['starts', 1],

@@ -8,6 +8,7 @@ import { Allowed } from '../../parts/allowed.tsx';
 import { Problem } from '../../parts/problem.tsx';
 import { Screen } from '../../parts/screen.tsx';
 import { ConfigForm } from './config-form.tsx';
+import { Notifications } from './notifications/notifications.tsx';
 
 /** Defaults and limits of the service, and where its other settings are. */
 export default function Settings() {
@@ -30,6 +31,9 @@ export default function Settings() {
           <ConfigForm config={config.data} fields={fieldsOf(document.data, 'ConfigPatch')} />
         </Allowed>
       )}
+      <Allowed needs="admin" silently>
+        <Notifications />
+      </Allowed>
       <Stack component="section" aria-label="Settings of the environment" gap="xs" maw={760}>
         <Text>
           {session?.needs_key === true
