@@ -55,7 +55,7 @@ export async function proveThreeKills(
   const { body: dataset } = await service.upload('rows.csv', csvRows(200));
   const jobs = jobsOf(service, Number(dataset.id));
   const shown = async () => (await service.call('GET', `/jobs/${job}/trackers`)).body.items as Delivery[];
-  const job = await jobs.create({ trackers, training_type: 'standard', epochs: 12, eval_steps: 200 });
+  const job = await jobs.create({ trackers, training_type: 'standard', epochs: 10, eval_steps: 200 });
   await until('a tracker that has a step', async () => (await shown()).find(({ step }) => step > 0));
   await meanwhile.away();
   await kill(/trainer\.send_figures/);

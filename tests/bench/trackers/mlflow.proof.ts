@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
 import { execa, type ResultPromise } from 'execa';
 import type { Env } from '../../../src/platform/env.ts';
 import { choosePort } from '../../../src/platform/ports.ts';
@@ -43,8 +44,8 @@ async function startMlflow(env: Env): Promise<{ child: ResultPromise }> {
     what: 'a Python environment with an MLflow server (850 MB)',
     requirements: [join(PROJECT_ROOT, 'tests', 'bench', 'trackers', 'requirements.txt')],
   });
-  // Not below the home: whose processes are those of the service.
-  const store = `${env.home}-mlflow`;
+  // Its path has not that of the home in it: whose processes are those of the service.
+  const store = join(tmpdir(), `mlflow-of-${basename(env.home)}`);
   await mkdir(store, { recursive: true });
   const url = new URL(env.mlflowUrl ?? '');
   const child = execa(
