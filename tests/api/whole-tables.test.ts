@@ -103,7 +103,7 @@ const ALSO = [
   ),
   ...[
     'status=open&sort=id',
-    'status=ended&page_size=8',
+    'status=ended&sort=-completed_at&page_size=8',
     'status=failed',
     'status=completed',
     'kind=project',

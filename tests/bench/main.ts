@@ -13,6 +13,7 @@ const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
   upload: async (args) => (await import('./upload.ts')).main(args),
   pool: async (args) => (await import('./pool.ts')).main(args),
   queue: async (args) => (await import('./queue/main.ts')).main(args),
+  year: async (args) => (await import('./year/main.ts')).main(args),
   metrics: async (args) => (await import('./metrics.ts')).main(args),
   start: async (args) => (await import('./start/main.ts')).main(args),
   page: async (args) => (await import('./page/main.ts')).main(args),

@@ -1,5 +1,4 @@
 import pg from 'pg';
-import { prepareValue } from 'pg/lib/utils.js';
 
 /** What was asked of PostgreSQL by this process. */
 export interface Statement {
@@ -94,10 +93,7 @@ export async function largeReads(
     // What the deletion of audit rows asks for, in a statement of its own before it.
     await client.query("SELECT set_config('mtm.audit_removed_before', (now() - interval '1 year')::text, true)");
     await client.query(`PREPARE again AS ${text}`);
-    const given = values.map((value) => {
-      const text = prepareValue(value);
-      return text === null || text === undefined ? 'NULL' : pg.escapeLiteral(String(text));
-    });
+    const given = values.map(literalOf);
     const { rows } = await client.query(
       `EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE again${given.length > 0 ? `(${given.join(', ')})` : ''}`,
     );
@@ -118,6 +114,18 @@ export async function largeReads(
     await client.query('ROLLBACK');
     await client.query('DEALLOCATE ALL');
   }
+}
+
+/** As the server reads it where it knows the type. */
+function literalOf(value: unknown): string {
+  return value === null || value === undefined ? 'NULL' : pg.escapeLiteral(textOf(value));
+}
+
+function textOf(value: unknown): string {
+  if (value instanceof Date) return value.toISOString();
+  if (Array.isArray(value))
+    return `{${value.map((one) => (one === null ? 'NULL' : JSON.stringify(textOf(one)))).join(',')}}`;
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
 function nodesOf(node: PlanNode): PlanNode[] {

@@ -68,8 +68,9 @@ export async function addYear(
   await client.connect();
   const ask = async (sql: string, values: unknown[] = []) => (await client.query(sql, values)).rows;
   try {
-    const projects = Math.ceil(runs / OF_PROJECTS / RUNS_OF_PROJECT);
-    const jobs = runs - projects * RUNS_OF_PROJECT;
+    const ofProjects = Math.floor(runs / OF_PROJECTS);
+    const projects = Math.ceil(ofProjects / RUNS_OF_PROJECT);
+    const jobs = runs - ofProjects;
     const copy = async (table: string, id: number, count: number, own: Record<string, string>) => {
       const columns = await columnsOf(client, table, ['id', ...Object.keys(own)]);
       const [first] = await ask(
@@ -122,10 +123,10 @@ export async function addYear(
            CASE n % 10 WHEN 7 THEN 'failed' WHEN 8 THEN 'cancelled' ELSE 'completed' END AS status,
            CASE WHEN job_id IS NULL THEN 'project-' || project_id ELSE 'job-' || job_id END || '-run-' || number AS workflow_id
          FROM (
-           SELECT n, CASE WHEN n % ${OF_PROJECTS} > 0 OR n / ${OF_PROJECTS} >= ${projects * RUNS_OF_PROJECT} THEN $1::int + (n - 1 - least(n / ${OF_PROJECTS}, ${projects * RUNS_OF_PROJECT}))::int END AS job_id,
+           SELECT n, CASE WHEN n % ${OF_PROJECTS} > 0 THEN $1::int + n - 1 - n / ${OF_PROJECTS} END AS job_id,
              CASE WHEN n % ${OF_PROJECTS} = 0 THEN $2::int + ((n / ${OF_PROJECTS} - 1) / ${RUNS_OF_PROJECT})::int END AS project_id,
              CASE WHEN n % ${OF_PROJECTS} = 0 THEN ((n / ${OF_PROJECTS} - 1) % ${RUNS_OF_PROJECT})::int + 1 ELSE 1 END AS number
-           FROM generate_series(1, ${runs}) AS n) AS owned WHERE num_nonnulls(job_id, project_id) = 1) AS owner
+           FROM generate_series(1, ${runs}) AS n) AS owned) AS owner
        JOIN runs AS pattern ON pattern.id = (SELECT min(id) FROM runs WHERE CASE WHEN owner.job_id IS NULL THEN project_id = ${projectId} ELSE job_id = ${jobId} END)
        ORDER BY n`,
       [firstJob, firstProject, stepsOfRun],
