@@ -21,7 +21,7 @@ describe('the host of trainings', function () {
   after(() => remove?.());
 
   it('needs outgoing connections alone: while it trains, nothing of it listens but on loopback', async () => {
-    // Let the processes of a run meet at any address (GLOO_SOCKET_IFNAME in trainer/training/ranks.py), or the agent listen, and it fails.
+    // Let the processes of a run meet at another interface (GLOO_SOCKET_IFNAME in trainer/training/ranks.py), or the agent listen, and it fails.
     const jobs = jobsOf(service, Number((await service.upload('rows.csv', csvRows(80))).body.id));
     await service.call('POST', '/workers/', { action: 'start', worker_count: 1 });
     const id = await jobs.create({ epochs: 20 });
