@@ -239,6 +239,8 @@ const SPECIAL: Record<string, Case> = {
     await world.send(sent);
     return await world.send(sent);
   },
+  'POST /workers/hosts/{host}/undrain 422': elsewhere(`/workers/hosts/${'x'.repeat(65)}/undrain`),
+  'POST /workers/{worker}/undrain 422': elsewhere(`/workers/${'x'.repeat(65)}/undrain`),
   'POST /workers/hosts/{host}/undrain 404': elsewhere('/workers/hosts/none/undrain'),
   'POST /datasets/ 400': (world, sent) => world.send({ ...sent, form: { name: 'empty', file: '' } }),
   // Larger than any disk, and within the limit.

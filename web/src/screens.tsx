@@ -7,6 +7,7 @@ import { BrokenScreen } from './parts/shell/broken-screen.tsx';
 /** A screen is loaded when it is first shown. */
 const Overview = lazy(() => import('./screens/overview/overview.tsx'));
 const Runs = lazy(() => import('./screens/runs/runs.tsx'));
+const Queue = lazy(() => import('./screens/queue/queue.tsx'));
 const Compare = lazy(() => import('./screens/compare/compare.tsx'));
 const Datasets = lazy(() => import('./screens/datasets/datasets.tsx'));
 const Dataset = lazy(() => import('./screens/dataset/dataset.tsx'));
@@ -25,6 +26,7 @@ const Settings = lazy(() => import('./screens/settings/settings.tsx'));
 const SCREENS: { path: string; show: (id: number) => ReactNode }[] = [
   { path: '/', show: () => <Overview /> },
   { path: '/runs', show: () => <Runs /> },
+  { path: '/queue', show: () => <Queue /> },
   { path: '/compare', show: () => <Compare /> },
   { path: '/datasets', show: () => <Datasets /> },
   { path: '/datasets/:id', show: (id) => <Dataset id={id} /> },

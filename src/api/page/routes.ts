@@ -8,7 +8,19 @@ import { ApiError } from '../http/errors.ts';
 import type { Routes } from '../http/routes.ts';
 
 /** First parts of the page's addresses; web/src/screens.tsx says which screen each shows. All are answered with the same document. */
-const SCREENS = ['compare', 'datasets', 'jobs', 'keys', 'models', 'new', 'projects', 'runs', 'settings', 'sweeps'];
+const SCREENS = [
+  'compare',
+  'datasets',
+  'jobs',
+  'keys',
+  'models',
+  'new',
+  'projects',
+  'queue',
+  'runs',
+  'settings',
+  'sweeps',
+];
 
 /** The build names files after their content, so what has such a name never changes. */
 const FILE_NAME = /^[\w.-]+$/;

@@ -7,9 +7,9 @@ import { waitingPage } from '../../models/runs/line.ts';
 import type { ApiDependencies } from '../http/declaration.ts';
 import type { Endpoints } from '../http/endpoint.ts';
 import { limitsOf, pageOf } from '../http/list-query.ts';
-import { date, IdParams, pageQuery } from '../http/shared-schema.ts';
+import { date, IdParams } from '../http/shared-schema.ts';
 import { presentListedRun } from '../runs/present.ts';
-import { QueueChangeSchema, QueueSchema } from './schema.ts';
+import { QueueChangeSchema, QueueQuery, QueueSchema } from './schema.ts';
 
 /** The runs that wait to be trained. */
 export function addQueue(endpoints: Endpoints, { env }: ApiDependencies): void {
@@ -19,11 +19,14 @@ export function addQueue(endpoints: Endpoints, { env }: ApiDependencies): void {
     role: 'viewer',
     summary: 'List the runs that wait to be trained in the order in which they begin, held ones in their places',
     tag: 'Runs',
-    query: pageQuery(20),
+    query: QueueQuery,
     success: { status: 200, description: 'A page of runs', schema: QueueSchema },
     handle: async ({ query }) => {
       const { limit, offset } = limitsOf(query);
-      const [{ ids, total }, starts] = await Promise.all([waitingPage(limit, offset), expectedStarts(env)]);
+      const [{ ids, total }, starts] = await Promise.all([
+        waitingPage(limit, offset, query.run_id),
+        expectedStarts(env),
+      ]);
       const items = (await readRuns(ids)).map((run) => {
         const start = run.queue_place ? starts(run.queue_place) : null;
         return { ...presentListedRun(run), expected_start_at: date(start) };

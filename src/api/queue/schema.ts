@@ -1,7 +1,11 @@
 import { z } from 'zod';
 import { AskedQueueSchema } from '../../models/runs/queue-choices.ts';
-import { dateField, examplePage, pageOf } from '../http/shared-schema.ts';
+import { dateField, examplePage, IdParams, pageOf, pageQuery } from '../http/shared-schema.ts';
 import { LISTED, ListedRunSchema } from '../runs/all-runs-schema.ts';
+
+export const QueueQuery = pageQuery(20).extend({
+  run_id: IdParams.shape.id.optional().openapi({ description: 'That run alone, where it waits to be trained' }),
+});
 
 export const QueueChangeSchema = AskedQueueSchema.extend({
   front: z.boolean().optional().openapi({ description: 'Before all others of its priority' }),

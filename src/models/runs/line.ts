@@ -123,14 +123,20 @@ export async function workerPlaces(): Promise<number> {
   return found?.n ?? 0;
 }
 
-/** A page of the runs that wait to be trained, in their order, also of those that are held or wait for something; and how many there are. */
-export async function waitingPage(limit: number, offset: number): Promise<{ ids: number[]; total: number }> {
+/** A page of the runs that wait to be trained, in their order, also of those that are held or wait for something; and how many there are; with `runId` that run alone. */
+export async function waitingPage(
+  limit: number,
+  offset: number,
+  runId: number | null = null,
+): Promise<{ ids: number[]; total: number }> {
+  const which = `${WAITS} AND ($runId::int IS NULL OR id = $runId)`;
   const [rows, [count]] = await Promise.all([
     connection().query<{ id: number }>(
-      `SELECT id FROM runs WHERE ${WAITS} ORDER BY ${orderOf('runs')} LIMIT $limit OFFSET $offset`,
-      { bind: { limit, offset }, type: QueryTypes.SELECT },
+      `SELECT id FROM runs WHERE ${which} ORDER BY ${orderOf('runs')} LIMIT $limit OFFSET $offset`,
+      { bind: { limit, offset, runId }, type: QueryTypes.SELECT },
     ),
-    connection().query<{ n: number }>(`SELECT count(*)::int AS n FROM runs WHERE ${WAITS}`, {
+    connection().query<{ n: number }>(`SELECT count(*)::int AS n FROM runs WHERE ${which}`, {
+      bind: { runId },
       type: QueryTypes.SELECT,
     }),
   ]);

@@ -23,6 +23,14 @@ export const configQuery = queryOptions({
   queryFn: () => bodyOf(client.GET('/api/v1/config/')),
 });
 
+/** Begins, or ends, to empty a host. @throws ApiRefusal */
+export function drainHost(host: string, how: 'finish' | 'move' | 'end') {
+  const params = { path: { host } };
+  return how === 'end'
+    ? bodyOf(client.POST('/api/v1/workers/hosts/{host}/undrain', { params }))
+    : bodyOf(client.POST('/api/v1/workers/hosts/{host}/drain', { params, body: { move: how === 'move' } }));
+}
+
 /** Answers when the pool is as asked, or after some seconds with how far it is. @throws ApiRefusal */
 export function controlPool(body: components['schemas']['WorkerAction']) {
   return bodyOf(client.POST('/api/v1/workers/', { body }));

@@ -4,6 +4,8 @@ type Schemas = components['schemas'];
 
 export type Run = Schemas['Run'];
 export type ListedRun = Schemas['ListedRun'];
+export type WaitingRun = Schemas['WaitingRun'];
+export type QueueChange = Schemas['QueueChange'];
 export type Job = Schemas['Job'];
 export type Project = Schemas['Project'];
 export type Sweep = Schemas['Sweep'];

@@ -4,6 +4,7 @@ import type { Role } from '../../api/session.ts';
 export const PLACES: { address: string; label: string; role?: Role }[] = [
   { address: '/', label: 'Overview' },
   { address: '/runs', label: 'Runs' },
+  { address: '/queue', label: 'Queue' },
   { address: '/sweeps', label: 'Sweeps' },
   { address: '/datasets', label: 'Datasets' },
   { address: '/new', label: 'New training', role: 'trainer' },

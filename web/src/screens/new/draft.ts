@@ -4,6 +4,7 @@ import type { Config } from '../../api/settings.ts';
 import type { Project, RunOwner } from '../../api/types.ts';
 import type { ConditionDraft } from '../../parts/gate/gate.ts';
 import type { TraitType } from '../../parts/plan/traits.ts';
+import { AS_ITS_TURN_COMES, type WhenDraft } from '../../parts/queue/when.ts';
 import type { AskedStart } from '../../parts/runs/starts.ts';
 import { type Share, WHOLE } from './shares.ts';
 
@@ -63,6 +64,7 @@ export interface Draft {
   mixing: Record<string, string>;
   gate: ConditionDraft[];
   startsNow: boolean;
+  when: WhenDraft;
 }
 
 /** What a draft is read with: the fields of its request, and the defaults of the service. */
@@ -97,6 +99,7 @@ export function emptyDraft(kind: Kind, { config }: Ground, model: string): Draft
     mixing: {},
     gate: [],
     startsNow: true,
+    when: AS_ITS_TURN_COMES,
   };
 }
 

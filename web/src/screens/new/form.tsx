@@ -8,6 +8,7 @@ import { FetchFirst } from '../../parts/base-models/fetch-first.tsx';
 import { ModelSelect } from '../../parts/base-models/model-select.tsx';
 import { Folded } from '../../parts/folded.tsx';
 import { GateFields } from '../../parts/gate/gate-fields.tsx';
+import { WhenFields } from '../../parts/queue/when-fields.tsx';
 import { addressOf } from '../../parts/runs/owners.ts';
 import { startText } from '../../parts/runs/starts.ts';
 import { DataFields } from './data-fields.tsx';
@@ -132,6 +133,11 @@ export function Form({ name, initial, ground }: FormProps) {
                 onChange={(event) => change({ outputDirectory: event.currentTarget.value })}
                 error={at('output_directory')}
               />
+            )}
+            {(draft.kind === 'job' || draft.startsNow) && (
+              <Folded label="When it begins">
+                <WhenFields draft={draft.when} onChange={(when) => change({ when })} at={at} />
+              </Folded>
             )}
           </Stack>
         </Grid.Col>

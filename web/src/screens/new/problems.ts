@@ -2,6 +2,7 @@ import type { RequestFields } from '../../api/request-fields.ts';
 import { readField } from '../../parts/fields/values.ts';
 import { type ConditionDraft, conditionIn, problemOf } from '../../parts/gate/gate.ts';
 import { TRAITS } from '../../parts/plan/traits.ts';
+import { problemsOfWhen } from '../../parts/queue/when.ts';
 import type { Draft, FollowingDraft, Ground, TraitDraft } from './draft.ts';
 
 /** Why a draft cannot be sent, or planned, as it is. */
@@ -15,7 +16,12 @@ export interface DraftProblem {
 
 /** What the rules of the API say that needs no asking: the rest, it says itself. */
 export function problemsOf(draft: Draft, ground: Ground): DraftProblem[] {
-  const numbers = wrongValues(draft.hyperparameters, ground.hyperparameters);
+  const numbers = [
+    ...wrongValues(draft.hyperparameters, ground.hyperparameters),
+    ...(draft.kind === 'job' || draft.startsNow ? problemsOfWhen(draft.when) : []).map(({ place, sentence }) =>
+      wrong(place, sentence),
+    ),
+  ];
   if (draft.kind === 'job')
     return [
       ...(draft.datasetId === null ? [missing('dataset', 'Choose a dataset.')] : []),
@@ -113,11 +119,12 @@ const wrong = (place: string, sentence: string): DraftProblem => ({ place, sente
 export function placesIn(detail: string, draft: Draft): string[] {
   if (draft.followedBy !== null && detail.startsWith('followed_by: ')) return placesInSecond(detail, draft.followedBy);
   const { hyperparameters, mixing, datasetId, validationDatasetId } = draft;
-  const fields = ['name', 'description', 'embedding_model', 'max_rows', 'output_directory'];
+  const fields = ['name', 'description', 'embedding_model', 'max_rows', 'output_directory', 'priority', 'not_before'];
   const condition = conditionIn(detail, draft.gate);
   return [
     ...namedIn(detail, [...fields, ...Object.keys(hyperparameters), ...Object.keys(mixing)]),
     ...(draft.model !== '' && detail.includes(draft.model) ? ['model'] : []),
+    ...(detail.startsWith('after') ? ['after'] : []),
     ...(condition === undefined ? [] : [`gate ${condition.key}`]),
     ...(isAbout(detail, datasetId) ? ['dataset'] : []),
     ...(isAbout(detail, validationDatasetId) ? ['validation dataset'] : []),

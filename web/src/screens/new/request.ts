@@ -2,6 +2,7 @@ import type { NewRun, PlannedRun } from '../../api/new-runs.ts';
 import type { RequestFields } from '../../api/request-fields.ts';
 import { readField } from '../../parts/fields/values.ts';
 import { gateOf } from '../../parts/gate/gate.ts';
+import { whenOf } from '../../parts/queue/when.ts';
 import type { Draft, FollowingDraft, Ground, TraitDraft } from './draft.ts';
 
 type JobBody = Extract<NewRun, { kind: 'job' }>['body'];
@@ -14,8 +15,8 @@ const LONGEST_FOLDER = 60;
 export function requestOf(draft: Draft, ground: Ground): NewRun {
   const { kind } = draft;
   return kind === 'job'
-    ? { kind, body: { ...jobBody(draft, ground), ...downloadOf(draft) } }
-    : { kind, body: projectBody(draft, ground), start: downloadOf(draft) };
+    ? { kind, body: { ...jobBody(draft, ground), ...downloadOf(draft), ...whenOf(draft.when) } }
+    : { kind, body: projectBody(draft, ground), start: { ...downloadOf(draft), ...whenOf(draft.when) } };
 }
 
 /** The same for its plan: without what no plan needs, and with a base model only where that can count tokens, or is fetched. */

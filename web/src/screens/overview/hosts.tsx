@@ -4,6 +4,7 @@ import { DataTable } from '../../parts/data-table.tsx';
 import { bytes, count } from '../../parts/numbers.ts';
 import { Tag } from '../../parts/tag.tsx';
 import { When } from '../../parts/when.tsx';
+import { DrainButton } from './drain.tsx';
 
 type Host = WorkerPool['hosts'][number];
 
@@ -16,7 +17,7 @@ export function Hosts({ pool: { hosts, workers } }: { pool: WorkerPool }) {
   return (
     <DataTable
       label="Machines"
-      heads={['Machine', 'Status', 'Devices', 'Room', 'Free on disk', 'Last heard of']}
+      heads={['Machine', 'Status', 'Devices', 'Room', 'Free on disk', 'Last heard of', 'For work on it']}
       miw={680}
       verticalSpacing="xs"
     >
@@ -25,6 +26,12 @@ export function Hosts({ pool: { hosts, workers } }: { pool: WorkerPool }) {
           <Table.Th scope="row">{host.name}</Table.Th>
           <Table.Td>
             <Tag color={host.status === 'up' ? 'teal' : 'red'}>{host.status}</Tag>
+            {host.drain && (
+              <>
+                {' '}
+                <Tag color="yellow">{host.drain.state}</Tag>
+              </>
+            )}
           </Table.Td>
           <Table.Td>
             <Group gap={4}>
@@ -47,6 +54,9 @@ export function Hosts({ pool: { hosts, workers } }: { pool: WorkerPool }) {
           <Table.Td className="no-wrap">
             <When at={host.last_report} />
           </Table.Td>
+          <Table.Td>
+            <DrainButton host={host} />
+          </Table.Td>
         </Table.Tr>
       ))}
     </DataTable>
@@ -61,7 +71,8 @@ function usersOf(host: Host, device: string, workers: WorkerPool['workers']): st
   return ids.length === 0 ? 'free' : ids.join(', ');
 }
 
-function roomOf({ status, free_slots }: Host): string {
+function roomOf({ status, free_slots, drain }: Host): string {
+  if (drain !== null) return 'none while it is drained';
   if (status === 'away') return 'none while it is away';
   if (free_slots === null) return 'as many workers as are wanted share its CPU';
   if (free_slots === 0) return 'no device is free';

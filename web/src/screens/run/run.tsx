@@ -24,6 +24,7 @@ import { Gate } from './gate.tsx';
 import { Log } from './log.tsx';
 import { Parts } from './parts.tsx';
 import { Phases } from './phases.tsx';
+import { Place } from './place.tsx';
 import { Plan } from './plan.tsx';
 import { Report } from './report.tsx';
 import { Settings } from './settings.tsx';
@@ -184,6 +185,7 @@ function OneRun({
         <Text component="div">
           <UserText>{whyOf(now)}</UserText>
         </Text>
+        {(now.status === 'pending' || now.status === 'queued') && <Place runId={run.id} />}
         <RunProgress run={now} name={data.name} />
       </Stack>
       {owner.kind === 'project' && run.status === 'completed' && <NotPromoted id={owner.id} run={run.number} />}

@@ -1,5 +1,6 @@
 import type { RequestFields } from '../../../api/request-fields.ts';
 import type { SweepCreate } from '../../../api/types.ts';
+import { AS_ITS_TURN_COMES, problemsOfWhen, type WhenDraft, whenOf } from '../../../parts/queue/when.ts';
 import { type Kind, newShare, type TrainingType, type TraitDraft } from '../draft.ts';
 import { placesInTraits, problemsOfTraits } from '../problems.ts';
 import { type MixtureDraft, mixtureOf, newMixture, placeInMixtures } from './mixtures.ts';
@@ -31,6 +32,8 @@ export interface SweepDraft {
   fields: SweptField[];
   rungs: string;
   atATime: string;
+  /** Of each run. */
+  when: WhenDraft;
 }
 
 export const EMPTY: SweepDraft = {
@@ -49,6 +52,7 @@ export const EMPTY: SweepDraft = {
   fields: [{ name: 'learning_rate', values: '0.0001, 0.0002, 0.0005' }],
   rungs: '',
   atATime: '1',
+  when: AS_ITS_TURN_COMES,
 };
 
 /** Beside mixtures. */
@@ -64,17 +68,23 @@ export function turnedTo(of: Kind, { fields }: SweepDraft): Partial<SweepDraft> 
  * What has to be there before the service is asked, as sentences. All else it says itself.
  * @param filters which rows of a dataset may be left out
  */
-export function missingIn({ of, datasetId, fields, traits, mixtures }: SweepDraft, filters: RequestFields): string[] {
+export function missingIn(
+  { of, datasetId, fields, traits, mixtures, when }: SweepDraft,
+  filters: RequestFields,
+): string[] {
   const varies = fields.some(({ values }) => values.trim() !== '');
+  const wrong = problemsOfWhen(when).map(({ sentence }) => sentence);
   if (of === 'job')
     return [
       ...(datasetId === null ? ['Choose a dataset.'] : []),
       ...(varies ? [] : ['Give a hyperparameter with the values to try.']),
+      ...wrong,
     ];
   return [
     ...problemsOfTraits(traits, { filters }).map(({ sentence }) => sentence),
     ...mixtures.flatMap(({ name }, nth) => (name.trim() === '' ? [`Give mixture ${nth + 1} a name.`] : [])),
     ...(varies || mixtures.length > 1 ? [] : ['Add a mixture, or give a hyperparameter with the values to try.']),
+    ...wrong,
   ];
 }
 
@@ -86,7 +96,7 @@ export function requestOf(draft: SweepDraft, filters: RequestFields): SweepCreat
   const { of, name, model, type, maxSteps, method, runs, fields, rungs, atATime } = draft;
   const varied = fields.filter(({ values }) => values.trim() !== '');
   const hyperparameters = Object.fromEntries(varied.map((field) => [field.name, valuesOf(field.values, method)]));
-  const common = { training_type: type, ...leftOutOr('max_steps', maxSteps) };
+  const common = { training_type: type, ...leftOutOr('max_steps', maxSteps), ...whenOf(draft.when) };
   const base: Record<string, unknown> =
     of === 'job'
       ? { job: { dataset_id: draft.datasetId, ...(model === '' ? {} : { model_name: model }), ...common } }
@@ -126,6 +136,9 @@ const PLACES: [RegExp, string][] = [
   [/^(job|project)\.max_steps\b/, 'maxSteps'],
   [/^project\.max_rows\b/, 'maxRows'],
   [/^(project\.)?output_directory\b/, 'outputDirectory'],
+  [/^(job|project)\.priority\b/, 'priority'],
+  [/^(job|project)\.not_before\b/, 'not_before'],
+  [/^((job|project)\.)?after\b/, 'after'],
   [/^name\b/, 'name'],
   [/^search\b|^Combination \d/, 'fields'],
 ];

@@ -8,7 +8,10 @@ import { documentQuery, fieldsOf } from '../../../api/request-fields.ts';
 import { createSweep, sweepsKey } from '../../../api/sweeps.ts';
 import { Allowed } from '../../../parts/allowed.tsx';
 import { ModelSelect } from '../../../parts/base-models/model-select.tsx';
+import { Folded } from '../../../parts/folded.tsx';
 import { Problem } from '../../../parts/problem.tsx';
+import { problemsOfWhen } from '../../../parts/queue/when.ts';
+import { WhenFields } from '../../../parts/queue/when-fields.tsx';
 import { Screen } from '../../../parts/screen.tsx';
 import { DatasetSelect } from '../dataset-select.tsx';
 import { TRAINING_TYPES } from '../training-types.ts';
@@ -162,6 +165,15 @@ export default function NewSweep() {
                 {...input('rungs')}
               />
               <TextInput label="Runs at a time" inputMode="numeric" {...input('atATime')} />
+              <Folded label="When its runs begin">
+                <WhenFields
+                  draft={draft.when}
+                  onChange={(when) => change({ when })}
+                  at={(place) =>
+                    problemsOfWhen(draft.when).find((problem) => problem.place === place)?.sentence ?? at(place)
+                  }
+                />
+              </Folded>
             </Stack>
           </Grid.Col>
           <Grid.Col span={{ base: 12, lg: 6 }}>
