@@ -6,6 +6,7 @@ import type { TrainingWorkerContext } from '../activities/runs/training-worker-c
 import { createValidateModel } from '../activities/runs/validate-model.ts';
 import { connectModels } from '../models/database.ts';
 import { Worker } from '../models/pool/worker.ts';
+import { keepToSchema } from '../models/schema.ts';
 import type { Env } from '../platform/env.ts';
 import { createLogger } from '../platform/logger.ts';
 import { requireDatabaseUrl } from '../platform/postgres/database-url.ts';
@@ -27,6 +28,7 @@ export async function main(env: Env, workerId: string): Promise<void> {
   const logger = createLogger(workerId, env.logLevel);
   installTemporalLogger(logger);
   const sequelize = connectModels(requireDatabaseUrl(env));
+  await keepToSchema(sequelize, (sentence) => logger.error(sentence));
   const connection = await workerConnection(env);
 
   const stopping = new AbortController();

@@ -10,6 +10,7 @@ import {
 import { measureStorage } from '../../activities/storage/measure.ts';
 import { connectOrchestration } from '../../commands/workflows/client.ts';
 import { connectModels } from '../../models/database.ts';
+import { keepToSchema } from '../../models/schema.ts';
 import { BUILT } from '../../platform/built-files.ts';
 import type { Env } from '../../platform/env.ts';
 import { createLogger } from '../../platform/logger.ts';
@@ -45,10 +46,11 @@ export async function main(env: Env): Promise<void> {
   // thread is started: on Linux each has a priority of its own, and gets that of the one which starts it.
   setPriority(constants.priority.PRIORITY_LOW);
   installTemporalLogger(logger);
+  const sequelize = connectModels(requireDatabaseUrl(env));
+  await keepToSchema(sequelize, (sentence) => logger.error(sentence));
   // Not one try and a warning: without them every run would be refused, again and again, for a search attribute.
   await setUpOutsideTemporal(env, (sentence) => logger.warn(sentence));
   const connection = await workerConnection(env);
-  const sequelize = connectModels(requireDatabaseUrl(env));
   const orchestration = connectOrchestration(env);
   const common = {
     connection,
