@@ -72,6 +72,7 @@ for (const name of await recordedReleases())
     });
 
     it('brings every run that was under way to its end, with the weights of an undisturbed one', async () => {
+      // Let the trainer look for checkpoints in another folder (training/training.py and runs/run_file.py in trainer/), and this fails.
       const { running: ran, paused, waiting, after } = release.jobs;
       assert.equal((await jobs.paused(paused)).status, 'queued');
       assert.equal((await jobs.act(paused, 'resume')).status, 200);
@@ -86,7 +87,7 @@ for (const name of await recordedReleases())
         if (isSameArithmetic || id === after)
           assert.equal(done.weights_sha256, undisturbed.weights_sha256, String(done.name));
       }
-      // Not from its start again: let "UPDATE checkpoints SET state = 'pruned'" be in the last migration and this fails.
+      // Not from its start again, whatever its weights are.
       for (const was of ['running', 'paused'] as const) {
         const steps = await resumedFrom(running?.apiUrl ?? '', release.jobs[was]);
         assert.ok(steps.length > 0, `${was} began anew`);
