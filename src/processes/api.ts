@@ -11,6 +11,7 @@ import { tidyUploads } from '../commands/openai/uploads.ts';
 import { connectOrchestration } from '../commands/workflows/client.ts';
 import { connectModels } from '../models/database.ts';
 import { ApiKey } from '../models/keys/api-key.ts';
+import { keepToSchema } from '../models/schema.ts';
 import type { Env } from '../platform/env.ts';
 import { takeConnections, takeListener } from '../platform/handed-listener.ts';
 import { createLogger } from '../platform/logger.ts';
@@ -39,6 +40,7 @@ export async function main(env: Env): Promise<void> {
   const logger = createLogger('api', env.logLevel);
   const endTracing = await startTracing(env, 'api', (sentence) => logger.warn(sentence));
   const sequelize = connectModels(requireDatabaseUrl(env), { statementTimeoutMs: STATEMENT_TIMEOUT_MS });
+  await keepToSchema(sequelize, (sentence) => logger.error(sentence));
   await requireSafeAddress(env, countKeys);
   const orchestration = connectOrchestration(env);
   await makeFolders(env);

@@ -6,6 +6,7 @@ import { execa } from 'execa';
 import pg from 'pg';
 import { z } from 'zod';
 import { listModels } from '../base-models/find-model.ts';
+import { schemaAt } from '../models/schema.ts';
 import { devicesOf, deviceVariables } from '../platform/devices.ts';
 import { LEAST_FREE_BYTES } from '../platform/disks.ts';
 import { childEnv, type Env, PROJECT_ROOT } from '../platform/env.ts';
@@ -93,13 +94,13 @@ async function outsidePostgres(connectionString: string): Promise<string> {
   const client = new pg.Client({ connectionString, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
   try {
     await client.connect();
-    return 'an outside one (DATABASE_URL), it answers';
   } catch (error) {
     if (explainTls(error, connectionString) instanceof Error && /DATABASE_URL/.test(String(error))) throw error;
     throw new Error(`DATABASE_URL cannot be used: ${error instanceof Error ? error.message : String(error)}.`);
   } finally {
     await client.end().catch(() => {});
   }
+  return `an outside one (DATABASE_URL), it answers; ${await schemaAt(connectionString)}`;
 }
 
 async function outsideTemporal(env: Env): Promise<string> {

@@ -1,5 +1,6 @@
 import { connectModels } from '../models/database.ts';
 import { migrate } from '../models/migrate.ts';
+import { requireNoLaterSchema } from '../models/schema.ts';
 import type { Env } from '../platform/env.ts';
 import { databaseOfHome } from './database-of-home.ts';
 
@@ -10,6 +11,7 @@ export async function inLocalDatabase<T>(env: Env, work: () => Promise<T>): Prom
     if (!database.isRunning) await migrate(database.url);
     const sequelize = connectModels(database.url);
     try {
+      await requireNoLaterSchema(sequelize);
       return await work();
     } finally {
       await sequelize.close();

@@ -7,6 +7,7 @@ import { createValidateModel } from '../activities/runs/validate-model.ts';
 import { connectModels } from '../models/database.ts';
 import { drainedWorkers } from '../models/pool/drain.ts';
 import { Worker } from '../models/pool/worker.ts';
+import { keepToSchema } from '../models/schema.ts';
 import type { Env } from '../platform/env.ts';
 import { createLogger } from '../platform/logger.ts';
 import { requireDatabaseUrl } from '../platform/postgres/database-url.ts';
@@ -31,6 +32,7 @@ export async function main(env: Env, workerId: string): Promise<void> {
   installTemporalLogger(logger);
   const endTracing = await startTracing(env, 'worker', (sentence) => logger.warn(sentence));
   const sequelize = connectModels(requireDatabaseUrl(env));
+  await keepToSchema(sequelize, (sentence) => logger.error(sentence));
   const connection = await workerConnection(env);
 
   const stopping = new AbortController();

@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { MIGRATION_NAMES } from '../../models/migrations.ts';
 import { Run } from '../../models/runs/run.ts';
+import { appliedMigrations } from '../../models/schema.ts';
 import { VERSION } from '../../platform/version.ts';
 import type { ApiDependencies } from '../http/declaration.ts';
 import type { Endpoints } from '../http/endpoint.ts';
@@ -8,6 +10,10 @@ const HealthSchema = z
   .object({
     status: z.enum(['healthy', 'degraded']),
     version: z.string(),
+    schema: z.object({ database: z.string().nullable(), service: z.string() }).openapi({
+      description:
+        'The latest migration that the database has (null while it is away), and the latest of this version: they differ only in the seconds after another version has migrated the database',
+    }),
     environment: z.string(),
     components: z.object({ database: z.enum(['up', 'down']), temporal: z.enum(['up', 'down']) }),
     workflows_url: z.string().nullable().openapi({
@@ -18,6 +24,7 @@ const HealthSchema = z
     example: {
       status: 'healthy',
       version: '1.0.0',
+      schema: { database: '0040-schema-versions', service: '0040-schema-versions' },
       environment: 'production',
       components: { database: 'up', temporal: 'up' },
       workflows_url: 'http://127.0.0.1:8233/namespaces/default/workflows',
@@ -28,23 +35,24 @@ const HealthSchema = z
 function createHealth({ env, orchestration }: ApiDependencies) {
   const workflows_url = env.temporalUiUrl ? `${env.temporalUiUrl}/namespaces/${env.temporalNamespace}/workflows` : null;
   return async () => {
-    const [database, temporal] = await Promise.all([databaseAnswers(), orchestration.isHealthy()]);
+    const [schema, temporal] = await Promise.all([schemaOfDatabase(), orchestration.isHealthy()]);
     return {
-      status: database && temporal ? 'healthy' : 'degraded',
+      status: schema !== null && temporal ? 'healthy' : 'degraded',
       version: VERSION,
+      schema: { database: schema, service: MIGRATION_NAMES.at(-1) ?? '' },
       environment: env.environment,
-      components: { database: database ? 'up' : 'down', temporal: temporal ? 'up' : 'down' },
+      components: { database: schema !== null ? 'up' : 'down', temporal: temporal ? 'up' : 'down' },
       workflows_url,
     };
   };
 }
 
-async function databaseAnswers(): Promise<boolean> {
+/** Null while the database does not answer. */
+async function schemaOfDatabase(): Promise<string | null> {
   try {
-    await Run.sequelize?.query('SELECT 1');
-    return true;
+    return Run.sequelize ? ((await appliedMigrations(Run.sequelize)).at(-1)?.name ?? '') : null;
   } catch {
-    return false;
+    return null;
   }
 }
 

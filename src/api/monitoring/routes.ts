@@ -1,7 +1,7 @@
 import type { Context } from 'koa';
 import { collectDefaultMetrics, type PrometheusContentType, Registry } from 'prom-client';
 import { z } from 'zod';
-import { MIGRATION_NAMES } from '../../models/migrate.ts';
+import { MIGRATION_NAMES } from '../../models/migrations.ts';
 import { VERSION } from '../../platform/version.ts';
 import type { ApiDependencies } from '../http/declaration.ts';
 import type { Endpoints } from '../http/endpoint.ts';

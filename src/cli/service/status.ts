@@ -124,11 +124,19 @@ function runningRow(run: ListedRun): string[] {
 }
 
 /** Of what is not as it should be, why, and whose. */
-function problemsOf({ components }: Health, { workers, hosts, deaths }: WorkerPool): string[][] {
+function problemsOf({ components, schema }: Health, { workers, hosts, deaths }: WorkerPool): string[][] {
   const isShown = (id: string) => workers.some((worker) => worker.id === id && worker.status === 'error');
   const died = deaths.filter(({ worker_id }) => !isShown(worker_id)).slice(0, MOST_DEATHS);
   return [
     ...Object.entries(components).flatMap(([name, is]) => (is === 'down' ? [[name, 'does not answer']] : [])),
+    ...(schema.database !== null && schema.database !== schema.service
+      ? [
+          [
+            'database',
+            `has the schema ${schema.database}, and the service is of ${schema.service}: start it again, of the later version`,
+          ],
+        ]
+      : []),
     ...hosts.flatMap(({ name, status }) => (status === 'away' ? [[name, 'this host does not report any more']] : [])),
     ...hosts.flatMap(({ name, status, disks }) =>
       status === 'away'

@@ -6,6 +6,7 @@ import type { Session } from '../../cli/session.ts';
 import { makeBackup } from '../../commands/backups/make-backup.ts';
 import { requireRestored } from '../../commands/backups/restoring.ts';
 import type { Readers } from '../../commands/backups/sealing.ts';
+import { schemaAt } from '../../models/schema.ts';
 import { makeFolder } from '../../platform/durable-files.ts';
 import { exists } from '../../platform/files.ts';
 import { databaseOfHome } from '../database-of-home.ts';
@@ -35,6 +36,8 @@ export async function backup(
   try {
     const database = await databaseOfHome(env);
     try {
+      // A backup says which version it is of.
+      await schemaAt(database.url);
       const made = await makeBackup({
         env,
         databaseUrl: database.url,

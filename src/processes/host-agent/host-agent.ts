@@ -6,6 +6,7 @@ import { createHostActivities } from '../../activities/pool/host.ts';
 import { connectModels } from '../../models/database.ts';
 import { AgentPlace } from '../../models/pool/agent-place.ts';
 import { Host } from '../../models/pool/host.ts';
+import { keepToSchema } from '../../models/schema.ts';
 import { devicesOf } from '../../platform/devices.ts';
 import { disksOf } from '../../platform/disks.ts';
 import type { Env } from '../../platform/env.ts';
@@ -39,6 +40,7 @@ export async function main(env: Env): Promise<void> {
   const endTracing = await startTracing(env, 'host', (sentence) => logger.warn(sentence));
   const databaseUrl = requireDatabaseUrl(env);
   const sequelize = connectModels(databaseUrl);
+  await keepToSchema(sequelize, (sentence) => logger.error(sentence));
   const startedAt = new Date();
   const place = new AgentPlace(databaseUrl, { hostName: env.hostName, startedAt });
   await place.take();

@@ -13,6 +13,7 @@ import {
 import { measureStorage } from '../../activities/storage/measure.ts';
 import { connectOrchestration } from '../../commands/workflows/client.ts';
 import { connectModels } from '../../models/database.ts';
+import { keepToSchema } from '../../models/schema.ts';
 import { BUILT } from '../../platform/built-files.ts';
 import type { Env } from '../../platform/env.ts';
 import { createLogger } from '../../platform/logger.ts';
@@ -58,10 +59,11 @@ export async function main(env: Env): Promise<void> {
   setPriority(constants.priority.PRIORITY_LOW);
   installTemporalLogger(logger);
   const endTracing = await startTracing(env, 'orchestrator', (sentence) => logger.warn(sentence));
+  const sequelize = connectModels(requireDatabaseUrl(env));
+  await keepToSchema(sequelize, (sentence) => logger.error(sentence));
   // Not one try and a warning: without them every run would be refused, again and again, for a search attribute.
   await setUpOutsideTemporal(env, (sentence) => logger.warn(sentence));
   const connection = await workerConnection(env);
-  const sequelize = connectModels(requireDatabaseUrl(env));
   const orchestration = connectOrchestration(env);
   const common = {
     connection,

@@ -12,7 +12,8 @@ import {
   MANIFEST_SUM,
   partialBackupsIn,
 } from '../../../src/commands/backups/manifest.ts';
-import { MIGRATION_NAMES, migrate } from '../../../src/models/migrate.ts';
+import { migrate } from '../../../src/models/migrate.ts';
+import { MIGRATION_NAMES } from '../../../src/models/migrations.ts';
 import { loadEnv } from '../../../src/platform/env.ts';
 import { type LocalPostgres, startPostgres } from '../../../src/platform/postgres/postgres.ts';
 import { lockHome } from '../../../src/processes/start/home-lock.ts';
