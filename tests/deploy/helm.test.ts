@@ -36,6 +36,8 @@ const OF_NO_CONTAINER = [
   ...['MTM_PYTHON', 'MTM_EXPORT_PACKAGES', 'MTM_TOOLS', 'MTM_PIP_ARGS', 'MTM_SERVER', 'MTM_API_KEY'],
   ...['MTM_POSTGRES_PORT', 'MTM_TEMPORAL_PORT', 'MTM_TEMPORAL_UI_PORT'],
 ];
+/** By `extraEnv`, from a Secret: `settings` are in a ConfigMap, which more people may read. */
+const OF_A_SECRET = ['MTM_SMTP_URL', 'MTM_MLFLOW_TOKEN', 'OTEL_EXPORTER_OTLP_HEADERS'];
 /** Read by Node, torch and Triton, and by Temporal's and Hugging Face's clients. */
 const OF_OTHERS =
   /^(HOME|TORCHINDUCTOR_CACHE_DIR|TRITON_CACHE_DIR|HF_TOKEN|TEMPORAL_(API_KEY|TLS(_\w+)?)|NCCL_SOCKET_IFNAME)$/;
@@ -52,6 +54,16 @@ const TEXTS: Record<string, string> = {
   HF_HUB_OFFLINE: '1',
   TRANSFORMERS_OFFLINE: '1',
   OLLAMA_MODELS: '/srv/ollama',
+  MTM_PROXIES: '10.0.0.0/8',
+  MTM_PUBLIC_URL: 'https://training.example',
+  MTM_WEBHOOKS_ALLOW_PRIVATE: 'true',
+  MTM_MAIL_FROM: 'Training <mtm@example.com>',
+  MTM_MLFLOW_URL: 'https://mlflow.example',
+  MTM_WANDB_DIR: '/data/wandb',
+  MTM_TRACKIO_DIR: '/data/trackio',
+  MTM_TRACKER_PROJECT: 'training',
+  OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector.example:4318',
+  OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
 };
 
 /** No Kubernetes is needed to see most of what can be wrong in a chart. */
@@ -128,10 +140,10 @@ describe('the Helm chart', function () {
     const known = Object.keys(EnvSchema.shape);
     const schema = JSON.parse(await readFile(join(CHART, 'values.schema.json'), 'utf8'));
     const offered = Object.keys(schema.properties.settings.properties);
-    const free = known.filter((name) => ![...OF_THE_CHART, ...OF_NO_CONTAINER].includes(name));
+    const free = known.filter((name) => ![...OF_THE_CHART, ...OF_NO_CONTAINER, ...OF_A_SECRET].includes(name));
     assert.deepEqual([...offered].sort(), [...free].sort());
     assert.deepEqual(
-      [...OF_THE_CHART, ...OF_NO_CONTAINER].filter((name) => !known.includes(name)),
+      [...OF_THE_CHART, ...OF_NO_CONTAINER, ...OF_A_SECRET].filter((name) => !known.includes(name)),
       [],
     );
 
