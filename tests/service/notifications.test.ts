@@ -25,8 +25,7 @@ describe('a receiver that is away while a run completes', function () {
   after(() => receiver.stop());
 
   it('hears of it when it is back, although the orchestrator was killed twice meanwhile', async () => {
-    // Write no delivery in `transition`, or let the dispatcher of notifications start nothing that has been started once, or find
-    // nothing that was tried before: it hears of nothing.
+    // Write no delivery in `transition`: it hears of nothing.
     const apiUrl = await killable.start();
     const service = { apiUrl, ...clientOf(apiUrl) };
     await receiver.start();
