@@ -26,6 +26,8 @@ interface Endpoint {
 
 /** No such thing, whatever it is; and a body that nobody reads as JSON. What gets through the guard does nothing. */
 const NO_ID = '2147483647';
+/** Names that have no slash in them; those of models may. */
+const OF_ONE_PART = ['host', 'worker'];
 const NO_BODY = '{';
 /** Beside those that a path has. */
 const OTHER_METHODS = ['HEAD', 'PUT', 'OPTIONS', 'TRACE'];
@@ -101,7 +103,7 @@ describe('every endpoint of the OpenAPI documents, with every kind of key', func
   /** The path of something that there is not, in the form that the document asks for. */
   function pathOf(pattern: string): string {
     return pattern.replaceAll(/\{(\w+)\}/g, (_whole, name: string) =>
-      name === 'id' || /_id$/.test(name) ? NO_ID : 'org/none',
+      name === 'id' || /_id$/.test(name) ? NO_ID : OF_ONE_PART.includes(name) ? 'none' : 'org/none',
     );
   }
 
