@@ -1,4 +1,4 @@
-import { Text } from '@mantine/core';
+import { Anchor, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { type Role, sessionQuery } from '../api/session.ts';
@@ -33,5 +33,15 @@ export function Allowed({
     <Text size="sm" c="dimmed" component="div">
       <UserText inline>{refusal}</UserText>
     </Text>
+  );
+}
+
+/** A file of what was trained, which viewers do not take away: they see its name alone. */
+export function ToDownload({ href, children }: { href: string; children: ReactNode }) {
+  if (useRefusal('trainer') !== null) return <>{children}</>;
+  return (
+    <Anchor href={href} inherit>
+      {children}
+    </Anchor>
   );
 }

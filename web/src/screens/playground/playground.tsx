@@ -4,6 +4,7 @@ import { Link } from 'wouter';
 import { heldOutQuery, ownerQuery, runsOfQuery } from '../../api/runs.ts';
 import type { Run, RunOwner } from '../../api/types.ts';
 import { useNumberParam, useParam } from '../../parts/address.ts';
+import { Allowed } from '../../parts/allowed.tsx';
 import { Folded } from '../../parts/folded.tsx';
 import { Problem } from '../../parts/problem.tsx';
 import { addressOf } from '../../parts/runs/owners.ts';
@@ -69,15 +70,17 @@ function OfRun({ owner, run, base }: { owner: RunOwner; run: Run; base: string }
         For trying and comparing, not for many users. Models answer on the CPU of the service, unless its setting
         MTM_SERVING_DEVICE names another device. A large one takes minutes to load.
       </Text>
-      <Sides sides={sides} choices={choices} isBlind={isBlind} />
-      <Folded label="Held-out rows to pick from" opened>
-        <HeldOutRows owner={owner} run={run.number} />
-      </Folded>
-      {row === null ? (
-        <Trial key="own" {...about} row={null} given={NOTHING} expected={null} />
-      ) : (
-        <OfRow key={row} {...about} row={row} />
-      )}
+      <Allowed needs="trainer">
+        <Sides sides={sides} choices={choices} isBlind={isBlind} />
+        <Folded label="Held-out rows to pick from" opened>
+          <HeldOutRows owner={owner} run={run.number} />
+        </Folded>
+        {row === null ? (
+          <Trial key="own" {...about} row={null} given={NOTHING} expected={null} />
+        ) : (
+          <OfRow key={row} {...about} row={row} />
+        )}
+      </Allowed>
       <Votes owner={owner} run={run} />
     </Stack>
   );

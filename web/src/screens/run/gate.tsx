@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { runsKey } from '../../api/runs.ts';
 import type { Project } from '../../api/types.ts';
 import { changeGate } from '../../api/versions.ts';
+import { Allowed } from '../../parts/allowed.tsx';
 import {
   type ConditionDraft,
   conditionIn,
@@ -29,9 +30,11 @@ export function Gate({ project }: { project: Project }) {
       {conditions === null ? (
         <>
           <Shown conditions={now} />
-          <Button w="fit-content" size="compact-sm" variant="default" onClick={() => setConditions(now)}>
-            {now.length === 0 ? 'Set a gate' : 'Change the gate'}
-          </Button>
+          <Allowed needs="trainer" silently>
+            <Button w="fit-content" size="compact-sm" variant="default" onClick={() => setConditions(now)}>
+              {now.length === 0 ? 'Set a gate' : 'Change the gate'}
+            </Button>
+          </Allowed>
         </>
       ) : (
         <Form project={project} conditions={conditions} onChange={setConditions} onEnd={() => setConditions(null)} />

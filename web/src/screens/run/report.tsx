@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { MODEL_CARD, outputFilesQuery } from '../../api/outputs.ts';
 import { reportQuery, runFile } from '../../api/runs.ts';
 import type { Report as ReportOf, Run, RunOwner } from '../../api/types.ts';
+import { Allowed } from '../../parts/allowed.tsx';
 import { bytes } from '../../parts/numbers.ts';
 import { Problem } from '../../parts/problem.tsx';
 import { Votes } from '../../parts/votes.tsx';
@@ -34,9 +35,11 @@ export function Report({ owner, run }: { owner: RunOwner; run: Run }) {
       <Votes owner={owner} run={run} />
       <Group>
         {hasModel && (
-          <Button component="a" href={runFile(owner, run.number, 'download')}>
-            Download the model{items.length > 0 && ` (${bytes(items.reduce((sum, file) => sum + file.bytes, 0))})`}
-          </Button>
+          <Allowed needs="trainer" silently>
+            <Button component="a" href={runFile(owner, run.number, 'download')}>
+              Download the model{items.length > 0 && ` (${bytes(items.reduce((sum, file) => sum + file.bytes, 0))})`}
+            </Button>
+          </Allowed>
         )}
         {report && <Anchor href={runFile(owner, run.number, 'report.md')}>Report as Markdown</Anchor>}
         {report && <Anchor href={runFile(owner, run.number, 'report')}>Report as JSON</Anchor>}
@@ -49,7 +52,11 @@ export function Report({ owner, run }: { owner: RunOwner; run: Run }) {
       {hasModel && run.export_formats.length > 0 && (
         <Exports owner={owner} run={run.number} formats={run.export_formats} />
       )}
-      {items.some(({ path }) => path === MODEL_CARD) && <ModelCard owner={owner} run={run.number} />}
+      {items.some(({ path }) => path === MODEL_CARD) && (
+        <Allowed needs="trainer" silently>
+          <ModelCard owner={owner} run={run.number} />
+        </Allowed>
+      )}
     </Stack>
   );
 }

@@ -5,6 +5,7 @@ import { newKey } from '../../api/idempotency.ts';
 import { startProject } from '../../api/new-runs.ts';
 import { runsKey } from '../../api/runs.ts';
 import type { Project } from '../../api/types.ts';
+import { Allowed } from '../../parts/allowed.tsx';
 import { FetchFirst } from '../../parts/base-models/fetch-first.tsx';
 import { Problem } from '../../parts/problem.tsx';
 
@@ -21,10 +22,12 @@ export function Start({ project: { id, base_model } }: { project: Project }) {
   return (
     <Stack gap="sm">
       <Text>It has not been started. Once it is, it is trained in its turn, from step 0.</Text>
-      <FetchFirst model={base_model} checked={download} onChange={setDownload} />
-      <Button w="fit-content" loading={isPending} onClick={() => mutate()}>
-        Start
-      </Button>
+      <Allowed needs="trainer">
+        <FetchFirst model={base_model} checked={download} onChange={setDownload} />
+        <Button w="fit-content" loading={isPending} onClick={() => mutate()}>
+          Start
+        </Button>
+      </Allowed>
       <Problem error={error} title="It was not started" />
     </Stack>
   );

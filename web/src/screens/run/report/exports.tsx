@@ -1,4 +1,4 @@
-import { Anchor, Button, Checkbox, Group, Progress, Select, Stack, Table, Text, TextInput, Title } from '@mantine/core';
+import { Button, Checkbox, Group, Progress, Select, Stack, Table, Text, TextInput, Title } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import {
@@ -15,6 +15,7 @@ import {
   QUANTIZATIONS,
 } from '../../../api/exports.ts';
 import type { Run, RunOwner } from '../../../api/types.ts';
+import { Allowed, ToDownload } from '../../../parts/allowed.tsx';
 import { DataTable } from '../../../parts/data-table.tsx';
 import { bytes } from '../../../parts/numbers.ts';
 import { Problem } from '../../../parts/problem.tsx';
@@ -44,9 +45,11 @@ export function Exports({ owner, run, formats }: OfRun & { formats: Run['export_
         A file of the model for llama.cpp, Ollama and LM Studio, its adapter, where it has one, for a GGUF of the base,
         or the model in 4 bits for transformers; each is loaded and compared with it.
       </Text>
-      <AskForFile formats={formats} isAsking={ask.isPending} ask={ask.mutate} />
-      <Text size="sm">Or the model with its card in a repository of the Hugging Face hub.</Text>
-      <AskForPush isAsking={ask.isPending} ask={ask.mutate} />
+      <Allowed needs="trainer">
+        <AskForFile formats={formats} isAsking={ask.isPending} ask={ask.mutate} />
+        <Text size="sm">Or the model with its card in a repository of the Hugging Face hub.</Text>
+        <AskForPush isAsking={ask.isPending} ask={ask.mutate} />
+      </Allowed>
       <Problem error={ask.error ?? error} />
       {data.length > 0 && (
         <DataTable label="Exports, newest first" heads={['Export', 'State', 'Files', 'Actions']} miw={640}>
@@ -148,20 +151,22 @@ function Row({ owner, run, each }: OfRun & { each: Export }) {
       <Table.Td>
         {files.map(({ path, bytes: size }) => (
           <div key={path}>
-            <Anchor href={exportedFile(owner, run, id, path)}>{path}</Anchor> ({bytes(size)})
+            <ToDownload href={exportedFile(owner, run, id, path)}>{path}</ToDownload> ({bytes(size)})
           </div>
         ))}
       </Table.Td>
       <Table.Td>
-        <Button
-          size="xs"
-          variant="default"
-          disabled={remove.isPending}
-          aria-label={`Delete the export ${name}`}
-          onClick={() => remove.mutate()}
-        >
-          Delete
-        </Button>
+        <Allowed needs="trainer" silently>
+          <Button
+            size="xs"
+            variant="default"
+            disabled={remove.isPending}
+            aria-label={`Delete the export ${name}`}
+            onClick={() => remove.mutate()}
+          >
+            Delete
+          </Button>
+        </Allowed>
         <Problem error={remove.error} />
       </Table.Td>
     </Table.Tr>

@@ -1,6 +1,7 @@
-import { Anchor, Stack, Table, Text, Title } from '@mantine/core';
+import { Stack, Table, Text, Title } from '@mantine/core';
 import { type OutputFile, outputFile } from '../../../api/outputs.ts';
 import type { RunOwner } from '../../../api/types.ts';
+import { Allowed, ToDownload } from '../../../parts/allowed.tsx';
 import { DataTable } from '../../../parts/data-table.tsx';
 import { Folded } from '../../../parts/folded.tsx';
 import { bytes } from '../../../parts/numbers.ts';
@@ -29,9 +30,7 @@ export function OutputFiles({ owner, run, files, where }: OutputFilesProps) {
         {files.map(({ path, bytes: size, sha256 }) => (
           <Table.Tr key={path}>
             <Table.Th scope="row">
-              <Anchor href={outputFile(owner, run, path)} inherit>
-                {shown(path)}
-              </Anchor>
+              <ToDownload href={outputFile(owner, run, path)}>{shown(path)}</ToDownload>
             </Table.Th>
             <Table.Td className="no-wrap">{bytes(size)}</Table.Td>
             <Table.Td>
@@ -40,14 +39,16 @@ export function OutputFiles({ owner, run, files, where }: OutputFilesProps) {
           </Table.Tr>
         ))}
       </DataTable>
-      <Folded label="Check them after a download">
-        <Stack gap="xs">
-          <Text size="sm">
-            Save these lines beside the files as SHA256SUMS, then run: <code>sha256sum -c SHA256SUMS</code>
-          </Text>
-          <ToCopy label="SHA256SUMS" text={files.map(({ path, sha256 }) => `${sha256}  ${path}`).join('\n')} />
-        </Stack>
-      </Folded>
+      <Allowed needs="trainer">
+        <Folded label="Check them after a download">
+          <Stack gap="xs">
+            <Text size="sm">
+              Save these lines beside the files as SHA256SUMS, then run: <code>sha256sum -c SHA256SUMS</code>
+            </Text>
+            <ToCopy label="SHA256SUMS" text={files.map(({ path, sha256 }) => `${sha256}  ${path}`).join('\n')} />
+          </Stack>
+        </Folded>
+      </Allowed>
     </Stack>
   );
 }
