@@ -4,6 +4,7 @@ import { kindOf, predict } from '../../estimates/estimate.ts';
 import type { Lengths } from '../../estimates/training.ts';
 import { RunMeasurement } from '../../models/estimates/run-measurement.ts';
 import { trainingOf } from '../../models/estimates/training-of-spec.ts';
+import { isDrained } from '../../models/pool/drained.ts';
 import { IN_LINE, NORMAL, orderOf, PRIORITIES } from '../../models/runs/order.ts';
 import { connection, Run } from '../../models/runs/run.ts';
 import type { Env } from '../../platform/env.ts';
@@ -13,8 +14,9 @@ import { knownShape } from './known-shapes.ts';
 
 /** What the line holds just now. */
 interface Line {
+  /** Those that take runs: none that is drained. */
   workers: number;
-  /** Seconds that each run under way has left; null where it has not told yet. */
+  /** Seconds that each of their runs has left; null where it has not told yet. */
   left: (number | null)[];
   /** Seconds that each run that waits will take, in their order; null where that is not known. */
   waiting: (number | null)[];
@@ -24,8 +26,9 @@ interface Line {
 
 const MOST_LOOKED_AT = 100;
 const LINE = `
-  SELECT (SELECT count(*)::int FROM workers WHERE desired = 'running' AND lost_at IS NULL) AS workers,
-    (SELECT coalesce(json_agg(seconds_left), '[]') FROM runs WHERE status = 'running') AS left,
+  SELECT (SELECT count(*)::int FROM workers WHERE desired = 'running' AND lost_at IS NULL AND NOT ${isDrained('workers')}) AS workers,
+    (SELECT coalesce(json_agg(seconds_left), '[]') FROM runs LEFT JOIN workers ON workers.id = runs.worker_id
+     WHERE runs.status = 'running' AND NOT ${isDrained('workers')}) AS left,
     (SELECT count(*)::int FROM runs WHERE ${IN_LINE} AND priority <= $priority) AS count,
     (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - started_at))::float8
      FROM (SELECT started_at, finished_at FROM runs WHERE status = 'completed' ORDER BY id DESC LIMIT ${MOST_LOOKED_AT}) AS latest) AS typical`;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { hostname } from 'node:os';
 import { Host } from '../../../src/models/pool/host.ts';
+import { Worker } from '../../../src/models/pool/worker.ts';
 import { connection, Run } from '../../../src/models/runs/run.ts';
 import { type ApiOnly, startTestApi } from '../../support/api.ts';
 import { commandLineOf } from '../../support/command-line.ts';
@@ -220,5 +221,11 @@ describe('the queue', function () {
       [first, 0],
       [second, 10],
     ]);
+    // Leave isDrained out of queue-time.ts, and they are expected to begin where nothing does.
+    await Worker.update({ drain: 'finish' }, { where: {} });
+    assert.deepEqual(
+      (await queue()).map(({ expected_start_at }) => expected_start_at),
+      [null, null],
+    );
   });
 });
