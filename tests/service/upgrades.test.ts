@@ -18,7 +18,7 @@ import {
   resumedFrom,
   unpackRelease,
 } from '../support/releases.ts';
-import { type ApiClient, clientOf, testEnv } from '../support/service.ts';
+import { type ApiClient, clientOf, testEnv, until } from '../support/service.ts';
 import { sweepsOf } from '../support/sweeps.ts';
 
 /**
@@ -75,7 +75,12 @@ for (const name of await recordedReleases())
       // Let the trainer look for checkpoints in another folder (training/training.py and runs/run_file.py in trainer/), and this fails.
       const { running: ran, paused, waiting, after } = release.jobs;
       assert.equal((await jobs.paused(paused)).status, 'queued');
-      assert.equal((await jobs.act(paused, 'resume')).status, 200);
+      // An orchestrator that has just been started may not answer in time, on a machine that does much else: 503 says to ask again.
+      const resumed = await until('the resume to be answered', async () => {
+        const answer = await jobs.act(paused, 'resume');
+        return answer.status === 503 ? null : answer;
+      });
+      assert.equal(resumed.status, 200, JSON.stringify(resumed.body));
       // Nobody had begun it.
       const undisturbed = await jobs.ended(waiting);
       assert.equal(undisturbed.status, 'completed', String(undisturbed.error_message));

@@ -66,6 +66,19 @@ describe('deleting and starting at once', function () {
     assert.equal((await api.call('GET', `/jobs/${id}`)).body.status, 'queued');
   });
 
+  it('refuses to delete what was cancelled while its workflow ends', async () => {
+    // Take workflow_closed_at out of deleteOwner (src/commands/runs/actions.ts).
+    const id = await CASES.job.create();
+    await Run.update({ workflow_started_at: new Date(), workflow_closed_at: null }, { where: { job_id: id } });
+    const { status, body } = await api.call('DELETE', `/jobs/${id}`);
+    assert.deepEqual(
+      [status, body.detail],
+      [409, `Run 1 of job ${id} is just ending. Cancel it, or wait for its end, then delete.`],
+    );
+    await Run.update({ workflow_closed_at: new Date() }, { where: { job_id: id } });
+    assert.equal((await api.call('DELETE', `/jobs/${id}`)).status, 204);
+  });
+
   for (const [kind, { start, create }] of Object.entries(CASES)) {
     it(`never answers 200 to the start of a ${kind} and then deletes its run`, async () => {
       // Take lockOwner out of startAgain or deleteOwner (src/commands/runs/actions.ts): the start is answered while the DELETE,
