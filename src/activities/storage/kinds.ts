@@ -1,17 +1,29 @@
 import type { StorageKind } from '../../models/storage/retention.ts';
 import { deletedRuns } from './deleted-runs.ts';
-import { idempotencyKeys } from './idempotency-keys.ts';
 import { mixtures, starts, trainerCache, workerLogs } from './kept-files.ts';
 import type { Kind } from './kind.ts';
-import { notificationDeliveries } from './notification-deliveries.ts';
 import { oldExports } from './old-exports.ts';
+import { oldRows } from './old-rows.ts';
 import { checkpointsOf } from './run-checkpoints.ts';
 
 /** How each kind of RETENTION is found and removed. */
 export const KINDS: Record<StorageKind, Kind> = {
   deleted_runs: deletedRuns,
-  idempotency_keys: idempotencyKeys,
-  notification_deliveries: notificationDeliveries,
+  idempotency_keys: oldRows({
+    name: 'idempotency_keys',
+    table: 'idempotency_keys',
+    column: 'created_at',
+    thing: 'keys',
+    title: 'Idempotency-Keys with their answers',
+  }),
+  // What is still to be told has no end, and stays.
+  notification_deliveries: oldRows({
+    name: 'notification_deliveries',
+    table: 'notification_deliveries',
+    column: 'finished_at',
+    thing: 'deliveries',
+    title: 'deliveries to receivers',
+  }),
   worker_logs: workerLogs,
   mixtures,
   starts,

@@ -1,7 +1,8 @@
-import { Op, type Transaction, UniqueConstraintError } from 'sequelize';
+import { Op, type Transaction } from 'sequelize';
 import { ApiKey } from '../../models/keys/api-key.ts';
 import { isExpired } from '../../models/keys/key-ring.ts';
 import { ANYONE, type Principal, type Role } from '../../models/keys/roles.ts';
+import { aloneIn, withOwnName } from '../../models/named-rows.ts';
 import { ConflictError, NotFoundError, UserError } from '../../platform/failure.ts';
 import { hashOf, newKey } from '../../platform/key-text.ts';
 
@@ -38,7 +39,7 @@ export async function createKey(
   { hasKeysOfSettings }: OtherWays,
 ): Promise<{ row: ApiKey; key: string; isFirst: boolean }> {
   requireFuture(expiresAt);
-  return await alone(async (transaction) => {
+  return await aloneIn('api_keys', async (transaction) => {
     const count = await ApiKey.count({ where: { revoked_at: null }, transaction });
     const isFirst = count === 0 && !hasKeysOfSettings;
     if (!isFirst && by.name === ANYONE.name)
@@ -67,7 +68,7 @@ export async function changeKey(
   { name, expiresAt }: { name?: string | undefined; expiresAt?: Date | null | undefined },
 ): Promise<ApiKey> {
   requireFuture(expiresAt ?? null);
-  return await alone(async (transaction) => {
+  return await aloneIn('api_keys', async (transaction) => {
     const row = await findKey(id, transaction);
     if (row.revoked_at !== null)
       throw new ConflictError(`The key ${id} was revoked, for good. Make another one in its place.`);
@@ -84,7 +85,7 @@ export async function changeKey(
  * @throws NotFoundError; ConflictError where nobody could make or revoke keys any more
  */
 export async function revokeKey(id: number, ways: OtherWays): Promise<ApiKey> {
-  return await alone(async (transaction) => {
+  return await aloneIn('api_keys', async (transaction) => {
     const row = await findKey(id, transaction);
     if (row.revoked_at !== null) return row;
     await requireWayIn(row, ways, transaction);
@@ -127,24 +128,8 @@ function requireFuture(expiresAt: Date | null): void {
     );
 }
 
-/** What counts keys and then changes them does so one at a time. */
-async function alone<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
-  const { sequelize } = ApiKey;
-  if (!sequelize) throw new Error('The models are not connected.');
-  return await sequelize.transaction(async (transaction) => {
-    await sequelize.query('LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE', { transaction });
-    return await work(transaction);
-  });
-}
-
 /** @throws ConflictError for a name that another key has */
 async function named<T>(name: string, write: () => Promise<T>): Promise<T> {
-  try {
-    return await write();
-  } catch (error) {
-    if (!(error instanceof UniqueConstraintError)) throw error;
-    throw new ConflictError(
-      `Another key has the name ${JSON.stringify(name)}. Choose another name, or revoke that key first.`,
-    );
-  }
+  const sentence = `Another key has the name ${JSON.stringify(name)}. Choose another name, or revoke that key first.`;
+  return await withOwnName(sentence, write);
 }

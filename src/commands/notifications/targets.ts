@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { type Transaction, UniqueConstraintError } from 'sequelize';
 import { z } from 'zod';
 import { ApiKey } from '../../models/keys/api-key.ts';
 import type { Principal } from '../../models/keys/roles.ts';
+import { aloneIn, withOwnName } from '../../models/named-rows.ts';
 import type { NotificationEvent } from '../../models/notifications/events.ts';
 import { NotificationTarget, type TargetKind } from '../../models/notifications/notification-target.ts';
 import type { Env } from '../../platform/env.ts';
@@ -38,7 +38,7 @@ export async function createTarget(
   if (kind === 'email') requireMail(env);
   await requireUsable(kind, choices, env);
   const secret = kind === 'webhook' ? `whsec_${randomBytes(SECRET_BYTES).toString('base64')}` : null;
-  return await alone(async (transaction) => {
+  return await aloneIn('notification_targets', async (transaction) => {
     const count = await NotificationTarget.count({ transaction });
     if (count >= MOST_TARGETS)
       throw new ConflictError(`There are ${count} notification targets, which is the most. Delete one first.`);
@@ -136,24 +136,8 @@ async function requireKey(name: string, { apiKeys }: Env): Promise<void> {
   );
 }
 
-/** What counts targets and then adds one does so one at a time. */
-async function alone<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
-  const { sequelize } = NotificationTarget;
-  if (!sequelize) throw new Error('The models are not connected.');
-  return await sequelize.transaction(async (transaction) => {
-    await sequelize.query('LOCK TABLE notification_targets IN SHARE ROW EXCLUSIVE MODE', { transaction });
-    return await work(transaction);
-  });
-}
-
 /** @throws ConflictError for a name that another target has */
 async function named<T>(name: string, write: () => Promise<T>): Promise<T> {
-  try {
-    return await write();
-  } catch (error) {
-    if (!(error instanceof UniqueConstraintError)) throw error;
-    throw new ConflictError(
-      `Another notification target has the name ${JSON.stringify(name)}. Choose another name, or delete that one first.`,
-    );
-  }
+  const sentence = `Another notification target has the name ${JSON.stringify(name)}. Choose another name, or delete that one first.`;
+  return await withOwnName(sentence, write);
 }

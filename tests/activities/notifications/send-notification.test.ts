@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { SMTPServer } from 'smtp-server';
 import { createSendNotification } from '../../../src/activities/notifications/send-notification.ts';
-import { notificationDeliveries } from '../../../src/activities/storage/notification-deliveries.ts';
+import { KINDS } from '../../../src/activities/storage/kinds.ts';
 import { dueDeliveries, tryAgain, waitAfterAttempts } from '../../../src/models/notifications/delivery-transitions.ts';
 import { newsOf } from '../../../src/models/notifications/events.ts';
 import { NotificationDelivery } from '../../../src/models/notifications/notification-delivery.ts';
@@ -154,13 +154,13 @@ describe('a delivery', function () {
   });
 
   it('is forgotten when it is old and has ended', async () => {
-    // Let the policy (src/activities/storage/notification-deliveries.ts) go by created_at.
+    // Let the policy (src/activities/storage/kinds.ts) go by created_at.
     const target = await buildTarget();
     const [ended, open, young] = [await deliver(target), await deliver(target), await deliver(target)];
     await ended.update({ status: 'delivered', finished_at: new Date(0) });
     await young.update({ status: 'delivered', finished_at: new Date() });
     await database.sequelize.query("UPDATE notification_deliveries SET created_at = now() - interval '1 year'");
-    await notificationDeliveries.remove(env, { keep_days: 30 } as Removal);
+    await KINDS.notification_deliveries.remove(env, { keep_days: 30 } as Removal);
     const left = await NotificationDelivery.findAll({ where: { target_id: target.id }, order: ['id'] });
     assert.deepEqual(
       left.map(({ id }) => id),

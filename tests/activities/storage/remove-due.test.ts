@@ -280,7 +280,7 @@ describe('retention', function () {
   });
 
   it('forgets Idempotency-Keys once a day, those that are old', async () => {
-    // Take `created_at <` out of `remove` (src/activities/storage/idempotency-keys.ts), and the recent one goes as well.
+    // Take what compares the column out of `remove` (src/activities/storage/old-rows.ts), and the recent one goes as well.
     const sql = `INSERT INTO idempotency_keys (key, scope, request_sha256, created_at) VALUES ('old', 's', repeat('0', 64), now() - interval '9 days'), ('new', 's', repeat('0', 64), now() - interval '6 days')`;
     await connection().query(sql);
     await pass();
