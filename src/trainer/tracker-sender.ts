@@ -21,7 +21,7 @@ export interface SentEval {
   loss: number;
 }
 
-/** What a tracker is told of a run before its figures. */
+/** What a tracker gets about a run before its figures. */
 export interface SentRun {
   /** What it is known by, in this tracker, for ever. */
   token: string;

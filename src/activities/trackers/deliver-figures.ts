@@ -21,7 +21,7 @@ const MOST_MS = 10 * 60_000;
 const MOST_IDLE_MS = 30_000;
 
 /**
- * Tells a tracker what it does not have of a run, in order, until the run has ended and all is told. The database has everything, so
+ * Sends a tracker what it lacks of a run, in order, until the run has ended and everything is sent. The database has everything, so
  * nothing is lost where this ends in the middle. May run twice: a tracker that has a step keeps it (trainer/trackers/ says how).
  */
 export function createDeliverFigures(env: Env, python: () => Promise<string>) {

@@ -9,7 +9,7 @@ import type { SentEnd, SentRun } from '../../trainer/tracker-sender.ts';
 
 const STATUSES: Record<string, SentEnd['status']> = { completed: 'FINISHED', failed: 'FAILED', cancelled: 'KILLED' };
 
-/** What a tracker is told of a run before its figures: what repeats it, and where it is found here. */
+/** What a tracker gets about a run before its figures: what repeats it, and where it is found here. */
 export async function openingOf(env: Env, run: Run, token: string): Promise<SentRun> {
   const { spec } = run;
   const mixture = await readMixtureManifest(runPaths(env, run).mixture);

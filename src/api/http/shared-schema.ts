@@ -67,7 +67,7 @@ export const trackersField = z
   .refine((names) => new Set(names).size === names.length, 'must not name a tracker twice')
   .openapi({
     uniqueItems: true,
-    description: 'Trackers that are told of its runs as well, of those that are configured: mlflow, wandb, trackio.',
+    description: 'Trackers that its runs are sent to, of those that are configured: mlflow, wandb, trackio.',
   });
 
 /** Of what is trained on a base model (src/commands/runs/require-models.ts). */

@@ -24,7 +24,7 @@ import {
 
 const tag = 'Notifications';
 
-/** Who is told of what happens, and what came of it. The addresses of webhooks are often secrets: all of it is for admins. */
+/** Notification targets and deliveries. The addresses of webhooks are often secrets: all of it is for admins. */
 export function addNotifications(endpoints: Endpoints, { env }: ApiDependencies): void {
   documentMessages(endpoints.registry);
   addTargets(endpoints, { env });
@@ -67,7 +67,7 @@ function addTargets(endpoints: Endpoints, { env }: Pick<ApiDependencies, 'env'>)
     method: 'get',
     path: '/notification-targets/',
     role: 'admin',
-    summary: 'List who is told of what, newest first',
+    summary: 'List the notification targets, newest first',
     tag,
     query: NotificationTargetListQuery,
     success: { status: 200, description: 'A page of targets', schema: NotificationTargetListSchema },

@@ -19,7 +19,7 @@ const eventsField = z
   .min(1)
   .max(20)
   .nullable()
-  .openapi({ description: 'Which it is told of; null: all, also those of later versions' });
+  .openapi({ description: 'Which events it gets; null: all, including those that later versions add' });
 const runsOfField = nameField.nullable().openapi({
   description: 'Of runs, those alone that the key of this name asked for; null: all',
   example: 'laptop of Kim',
@@ -29,7 +29,7 @@ const urlField = reasonField.openapi({
   example: 'https://example.com/hooks/training',
 });
 const addressField = nameField.openapi({ description: 'Where e-mails go', example: 'anna@example.com' });
-const enabledField = z.boolean().openapi({ description: 'Whether it is told of anything' });
+const enabledField = z.boolean().openapi({ description: 'Whether it gets messages' });
 
 const choices = {
   name: keyNameField,

@@ -11,7 +11,7 @@ export function addRunTrackers(endpoints: Endpoints, { kind, path, common, error
     ...common,
     path: `${path}/trackers`,
     role: 'viewer',
-    summary: 'Which trackers are told of the run, where it is found there, and up to which step they have it',
+    summary: 'Which trackers follow the run, its address there, and the last step that each has',
     query: RunQuery,
     success: { status: 200, description: 'Its trackers', schema: TrackersOfRunSchema },
     errors,
