@@ -135,6 +135,25 @@ describePage('the queue on the page', (visit) => {
     assert.deepEqual([body.priority, body.after], ['low', { job_id: jobs[2] }]);
   });
 
+  it('asks of a project that is not started when it is to begin', async () => {
+    // Leave `change` of WhenItBegins out of web/src/screens/run/start.tsx, or `now`.
+    const { page } = visitor;
+    const traits = [{ trait_type: 'coding', datasets: [{ dataset_id, percentage: 100 }] }];
+    const body = { name: 'later', base_model: TINY_MODEL, output_directory: 'later', traits, priority: 'low' };
+    const { id } = (await api.call('POST', '/projects/', body)).body;
+    await page.goto(`/projects/${id}`);
+    const when = page.getByRole('region', { name: 'When it begins' });
+    await when.getByText('It is started with low priority.').waitFor();
+    await when.getByRole('button', { name: `When it begins: project ${id}` }).press('Enter');
+    const dialog = page.getByRole('dialog');
+    assert.equal(await dialog.getByLabel('Priority').inputValue(), 'low');
+    await dialog.getByLabel('Priority').selectOption('high');
+    await dialog.getByLabel('After', { exact: true }).fill(`job-${jobs[0]}`);
+    await dialog.getByRole('button', { name: 'Change it' }).press('Enter');
+    await when.getByText(`It is started with high priority; after job-${jobs[0]}.`).waitFor();
+    await assertNoBarriers(visitor, 'a project that is not started');
+  });
+
   it('is emptied of a machine on the overview, once it was said what that does', async () => {
     // Send 'finish' whatever was chosen (web/src/screens/overview/drain.tsx).
     const { page } = visitor;

@@ -49,7 +49,8 @@ export async function changeWhen(session: Session, name: RunName, options: WhenO
     ...(notBefore === undefined ? {} : { not_before: notBefore === NONE ? null : notBefore }),
     ...(after === undefined ? {} : { after: after === NONE ? null : after }),
   });
-  session.print(owner, () => `${textOf(name)}: ${owner.waits_because ?? owner.status}`);
+  const now = owner.run_number === null ? 'not started; so it begins once it is' : owner.status;
+  session.print(owner, () => `${textOf(name)}: ${owner.waits_because ?? now}`);
 }
 
 /** `mtm run hold | release ID`: the pause of a run, which of one that waits keeps its place. */

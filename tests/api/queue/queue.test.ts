@@ -8,6 +8,8 @@ import { commandLineOf } from '../../support/command-line.ts';
 import { buildDataset, startTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { DocumentedAnswers } from '../../support/openapi.ts';
 import { addWorkers } from '../../support/runs.ts';
+import { TINY_MODEL } from '../../support/service.ts';
+import { putTinyModel } from '../../support/tiny-models.ts';
 
 interface Waiting {
   owner: { id: number };
@@ -151,6 +153,40 @@ describe('the queue', function () {
     assert.deepEqual([later.body.priority, later.body.not_before], ['low', '2999-01-01T00:00:00.000Z']);
     const circle = await api.call('POST', `/jobs/${id}/start`, { after: { job_id: id } });
     assert.equal(circle.status, 400);
+  });
+
+  // Leave askedUpon out of startProject (src/commands/projects/start-project.ts), and it begins as any other.
+  it('is asked for of a project before that is started, and holds for its first run', async () => {
+    const [first, other] = [await create(), await create()];
+    await putTinyModel(api.env, 'tiny-random');
+    const project = { name: 'p', base_model: TINY_MODEL, output_directory: `queue-${first}` };
+    const traits = [{ trait_type: 'coding', datasets: [{ dataset_id, percentage: 100 }] }];
+    const asked = { ...project, traits, priority: 'low', after: { job_id: first } };
+    const none = await api.call('POST', '/projects/', { ...asked, after: { job_id: 2_000_000_000 } });
+    assert.match(String(none.body.detail), /after is job 2000000000, which does not exist/);
+    const { status, body } = await api.call('POST', '/projects/', asked);
+    assert.equal(status, 201, JSON.stringify(body));
+    assert.deepEqual([body.priority, body.not_before, body.after], ['low', null, { job_id: first }]);
+    const path = `/projects/${body.id}`;
+    for (const [change, says] of [
+      [{ front: true, priority: 'high' }, /front is true, and project \d+ is in no line/],
+      [{ after: { project_id: Number(body.id) } }, /both would wait for ever/],
+      [{ not_before: 'tonight' }, /not_before is .*must be a date like/],
+    ] as const)
+      assert.match(JSON.stringify((await api.call('POST', `${path}/queue`, change)).body), says);
+    const not_before = '2999-01-01T22:00:00+01:00';
+    const changed = await api.call('POST', `${path}/queue`, { not_before, after: { job_id: other } });
+    const shown = ({ priority, not_before, after }: Record<string, unknown>) => [priority, not_before, after];
+    const wanted = ['low', '2999-01-01T21:00:00.000Z', { job_id: other }];
+    assert.deepEqual([changed.status, ...shown(changed.body)], [200, ...wanted]);
+    const { mtm } = commandLineOf(database.home, { MTM_SERVER: api.url });
+    const said = await mtm('run', 'when', `project-${body.id}`, '--priority', 'high');
+    assert.match(`${said.exitCode} ${said.stdout}`, /^0 project-\d+: .*not started/);
+    const started = await api.call('POST', `${path}/start`, { after: null });
+    assert.deepEqual([started.status, ...shown(started.body)], [200, 'high', wanted[1], null]);
+    // The second begins as the first did not have to.
+    await api.call('POST', `${path}/cancel`);
+    assert.deepEqual(shown((await api.call('POST', `${path}/start`, {})).body), ['high', null, null]);
   });
 
   // Leave turn_of, or the turns, out of makeRunsOf (src/commands/sweeps/create-sweep.ts).
