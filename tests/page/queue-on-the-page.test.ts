@@ -154,6 +154,23 @@ describePage('the queue on the page', (visit) => {
     await assertNoBarriers(visitor, 'a project that is not started');
   });
 
+  it('moves the runs of a sweep on its page', async () => {
+    // Leave SweepQueue out of web/src/screens/sweep/sweep.tsx, or send `{}` in place of the change.
+    const { page } = visitor;
+    const search = { method: 'grid', hyperparameters: { learning_rate: [0.0001, 0.0002] } };
+    const job = { dataset_id, model_name: TINY_MODEL };
+    const { id } = (await api.call('POST', '/sweeps/', { name: 'moved', job, search })).body;
+    await page.goto(`/sweeps/${id}`);
+    const place = page.getByRole('region', { name: 'Its runs in the queue' });
+    await place.getByText('2 runs wait, with normal priority.').waitFor();
+    await assertNoBarriers(visitor, 'a sweep that waits');
+    await place.getByRole('button', { name: `When it begins: sweep ${id}` }).press('Enter');
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Priority').selectOption('high');
+    await dialog.getByRole('button', { name: 'Change it' }).press('Enter');
+    await place.getByText('2 runs wait, with high priority.').waitFor();
+  });
+
   it('is emptied of a machine on the overview, once it was said what that does', async () => {
     // Send 'finish' whatever was chosen (web/src/screens/overview/drain.tsx).
     const { page } = visitor;

@@ -202,6 +202,40 @@ describe('the queue', function () {
     assert.deepEqual(await jobs(), [first, other, second, third]);
   });
 
+  // Leave toReversed out of changeEach (src/commands/sweeps/sweep-queue.ts), and they go to the front the last one first; leave
+  // requireAfter out of changeQueueOfSweep, and one of its runs waits for itself; and the sweep that has ended is answered 200.
+  it('moves those runs of a sweep that wait, all or none', async () => {
+    const search = { method: 'grid', hyperparameters: { learning_rate: [0.0001, 0.0002, 0.0003] } };
+    const made = await api.call('POST', '/sweeps/', { name: 'sweep', job: { dataset_id }, search });
+    const id = Number(made.body.id);
+    const [first = 0, second = 0, third = 0] = (made.body.runs as { job_id: number }[]).map(({ job_id }) => job_id);
+    const other = await create({ priority: 'high' });
+    await Run.update({ status: 'running', phase: 'training', lease_epoch: 1 }, { where: { job_id: second } });
+    const move = (asked: object) => api.call('POST', `/sweeps/${id}/queue`, asked);
+    const circle = await move({ priority: 'low', after: { job_id: third } });
+    assert.match(`${circle.status} ${circle.body.detail}`, /^400 after is job \d+, which itself comes after job/);
+    assert.deepEqual(await jobs(), [other, first, third]);
+    const { mtm } = commandLineOf(database.home, { MTM_SERVER: api.url });
+    const said = await mtm('sweep', 'when', String(id), '--priority', 'high', '--front');
+    assert.match(`${said.exitCode} ${said.stdout}`, /^0 The runs of sweep \d+ that wait begin as asked/);
+    assert.deepEqual(await jobs(), [first, third, other]);
+    const later = await move({ not_before: '2999-01-01T00:00:00Z', after: { job_id: other } });
+    const shown = (later.body.runs as Record<string, unknown>[]).map((run) => [
+      run.priority,
+      run.not_before,
+      run.after,
+    ]);
+    const wanted = ['high', '2999-01-01T00:00:00.000Z', { job_id: other }];
+    assert.deepEqual(shown, [wanted, ['normal', null, null], wanted]);
+    assert.equal((await mtm('sweep', 'hold', String(id))).exitCode, 0);
+    assert.equal((await api.call('GET', `/sweeps/${id}`)).body.status, 'paused');
+    assert.equal((await mtm('sweep', 'release', String(id))).exitCode, 0);
+    assert.equal((await api.call('POST', `/sweeps/${id}/cancel`)).status, 200);
+    const ended = await move({ front: true });
+    assert.match(`${ended.status} ${ended.body.detail}`, /^400 Sweep \d+ is cancelled and none of its runs waits/);
+    assert.equal((await api.call('POST', '/sweeps/2000000000/queue', { front: true })).status, 404);
+  });
+
   // Send the options of `mtm run when` under other names (src/cli/runs/queue.ts), and nothing changes.
   it('is seen and changed on the command line', async () => {
     const [a, b] = [await create(), await create()];
