@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { Host } from '../../src/models/pool/host.ts';
+import { Worker } from '../../src/models/pool/worker.ts';
 import { type ApiOnly, startTestApi } from '../support/api.ts';
 import { assertNoBarriers, describePage, type Visitor } from '../support/browser.ts';
 import { startTestDatabase, type TestDatabase } from '../support/database.ts';
 import { csvRows } from '../support/rows.ts';
+import { addWorkers } from '../support/runs.ts';
 import { TINY_MODEL, until } from '../support/service.ts';
 import { putTinyModel } from '../support/tiny-models.ts';
 
@@ -188,5 +190,24 @@ describePage('the queue on the page', (visit) => {
     await machine.getByRole('button', { name: 'Undrain gpu-1' }).click();
     await machine.getByRole('button', { name: 'Drain gpu-1' }).waitFor();
     assert.deepEqual(visitor.problems(/400|404/), []);
+  });
+
+  it('empties one worker on the overview, and ends that', async () => {
+    // Give DrainButton `drainHost` of workers as well (web/src/screens/overview/drain.tsx).
+    const { page } = visitor;
+    await addWorkers(1);
+    const [worker] = await Worker.findAll();
+    await page.goto('/');
+    const workers = page.getByRole('region', { name: 'Each worker' });
+    await workers.getByRole('button', { name: `Drain ${worker?.id}` }).press('Enter');
+    await page.getByRole('dialog').getByText('No run begins on it until you undrain it').waitFor();
+    await page.getByRole('dialog').getByRole('button', { name: 'Drain', exact: true }).click();
+    await workers.getByRole('button', { name: `Undrain ${worker?.id}` }).waitFor();
+    await workers.getByText(/^(drained|draining)$/).waitFor();
+    assert.equal((await worker?.reload())?.drain, 'finish');
+    await assertNoBarriers(visitor, 'a drained worker');
+    await workers.getByRole('button', { name: `Undrain ${worker?.id}` }).click();
+    await workers.getByRole('button', { name: `Drain ${worker?.id}`, exact: true }).waitFor();
+    assert.equal((await worker?.reload())?.drain, null);
   });
 });
