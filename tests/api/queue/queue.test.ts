@@ -31,7 +31,7 @@ describe('the queue', function () {
     dataset_id = (await buildDataset()).id;
   });
   beforeEach(async () => {
-    await connection().query('DELETE FROM jobs');
+    await connection().query('DELETE FROM jobs; DELETE FROM projects');
   });
   after(async () => {
     await api?.close();
