@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import type { WhenOptions } from './runs/queue.ts';
+import { addChanges } from './runs/when-options.ts';
 import { action } from './session.ts';
 import { wholeNumber } from './whole-number.ts';
 
@@ -37,6 +39,19 @@ export function addSweep(program: Command): void {
   );
   onOne('watch', 'until its winner is known; Ctrl-C leaves it').action(
     action(async (session, id: number) => (await load()).sweepWatch(session, id)),
+  );
+  addChanges(onOne('when', 'change when those of its runs begin that wait')).action(
+    action(async (session, id: number, options: WhenOptions) => (await load()).sweepWhen(session, id, options)),
+  );
+  onOne('front', 'let its runs that wait begin before all others of their priority').action(
+    action(async (session, id: number) => (await load()).sweepWhen(session, id, { front: true })),
+  );
+  // As of a run: to hold is to pause.
+  onOne('hold', ACTS.pause).action(
+    action(async (session, id: number) => (await load()).sweepAct(session, id, 'pause')),
+  );
+  onOne('release', ACTS.resume).action(
+    action(async (session, id: number) => (await load()).sweepAct(session, id, 'resume')),
   );
   for (const what of ['pause', 'resume', 'cancel'] as const)
     onOne(what, ACTS[what]).action(action(async (session, id: number) => (await load()).sweepAct(session, id, what)));

@@ -54,6 +54,7 @@ const ORDINARY: Record<string, (world: ContractWorld) => Partial<Sent>> = {
   'POST /projects/{id}/votes': ({ completed }) => ({ body: voteFor(`project-${completed.project}`) }),
   'POST /playground/prompt': () => ({ body: { model: TINY_MODEL, messages: QUESTION } }),
   'PATCH /jobs/{id}': () => ({ body: { description: 'other' } }),
+  'POST /sweeps/{id}/queue': () => ({ body: { front: true } }),
   'POST /jobs/{id}/queue': () => ({ body: { front: true } }),
   'POST /projects/{id}/queue': () => ({ body: { front: true } }),
   'POST /jobs/{id}/pin': () => ({ body: { pinned: true } }),
@@ -442,6 +443,8 @@ const SPECIAL: Record<string, Case> = {
   'POST /workers/ 400': withBody({ action: 'start', worker_count: 32 }),
   'POST /sweeps/ 400': withBody(sweepOf(NONE)),
   'POST /sweeps/plan 400': withBody({ ...sweepOf(NONE), search: { method: 'grid' } }),
+  'POST /sweeps/{id}/queue 200': async (world, sent) => world.send({ ...sent, id: await world.sweep() }),
+  'POST /sweeps/{id}/queue 400': aboutCancelledSweep,
   'POST /sweeps/{id}/pause 400': aboutCancelledSweep,
   'POST /sweeps/{id}/resume 200': async (world, sent) => {
     const id = await world.sweep();

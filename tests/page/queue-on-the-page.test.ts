@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { Host } from '../../src/models/pool/host.ts';
+import { Worker } from '../../src/models/pool/worker.ts';
 import { type ApiOnly, startTestApi } from '../support/api.ts';
 import { assertNoBarriers, describePage, type Visitor } from '../support/browser.ts';
 import { startTestDatabase, type TestDatabase } from '../support/database.ts';
 import { csvRows } from '../support/rows.ts';
+import { addWorkers } from '../support/runs.ts';
 import { TINY_MODEL, until } from '../support/service.ts';
 import { putTinyModel } from '../support/tiny-models.ts';
 
@@ -135,6 +137,42 @@ describePage('the queue on the page', (visit) => {
     assert.deepEqual([body.priority, body.after], ['low', { job_id: jobs[2] }]);
   });
 
+  it('asks of a project that is not started when it is to begin', async () => {
+    // Leave `change` of WhenItBegins out of web/src/screens/run/start.tsx, or `now`.
+    const { page } = visitor;
+    const traits = [{ trait_type: 'coding', datasets: [{ dataset_id, percentage: 100 }] }];
+    const body = { name: 'later', base_model: TINY_MODEL, output_directory: 'later', traits, priority: 'low' };
+    const { id } = (await api.call('POST', '/projects/', body)).body;
+    await page.goto(`/projects/${id}`);
+    const when = page.getByRole('region', { name: 'When it begins' });
+    await when.getByText('It is started with low priority.').waitFor();
+    await when.getByRole('button', { name: `When it begins: project ${id}` }).press('Enter');
+    const dialog = page.getByRole('dialog');
+    assert.equal(await dialog.getByLabel('Priority').inputValue(), 'low');
+    await dialog.getByLabel('Priority').selectOption('high');
+    await dialog.getByLabel('After', { exact: true }).fill(`job-${jobs[0]}`);
+    await dialog.getByRole('button', { name: 'Change it' }).press('Enter');
+    await when.getByText(`It is started with high priority; after job-${jobs[0]}.`).waitFor();
+    await assertNoBarriers(visitor, 'a project that is not started');
+  });
+
+  it('moves the runs of a sweep on its page', async () => {
+    // Leave SweepQueue out of web/src/screens/sweep/sweep.tsx, or send `{}` in place of the change.
+    const { page } = visitor;
+    const search = { method: 'grid', hyperparameters: { learning_rate: [0.0001, 0.0002] } };
+    const job = { dataset_id, model_name: TINY_MODEL };
+    const { id } = (await api.call('POST', '/sweeps/', { name: 'moved', job, search })).body;
+    await page.goto(`/sweeps/${id}`);
+    const place = page.getByRole('region', { name: 'Its runs in the queue' });
+    await place.getByText('2 runs wait, with normal priority.').waitFor();
+    await assertNoBarriers(visitor, 'a sweep that waits');
+    await place.getByRole('button', { name: `When it begins: sweep ${id}` }).press('Enter');
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Priority').selectOption('high');
+    await dialog.getByRole('button', { name: 'Change it' }).press('Enter');
+    await place.getByText('2 runs wait, with high priority.').waitFor();
+  });
+
   it('is emptied of a machine on the overview, once it was said what that does', async () => {
     // Send 'finish' whatever was chosen (web/src/screens/overview/drain.tsx).
     const { page } = visitor;
@@ -152,5 +190,24 @@ describePage('the queue on the page', (visit) => {
     await machine.getByRole('button', { name: 'Undrain gpu-1' }).click();
     await machine.getByRole('button', { name: 'Drain gpu-1' }).waitFor();
     assert.deepEqual(visitor.problems(/400|404/), []);
+  });
+
+  it('empties one worker on the overview, and ends that', async () => {
+    // Give DrainButton `drainHost` of workers as well (web/src/screens/overview/drain.tsx).
+    const { page } = visitor;
+    await addWorkers(1);
+    const [worker] = await Worker.findAll();
+    await page.goto('/');
+    const workers = page.getByRole('region', { name: 'Each worker' });
+    await workers.getByRole('button', { name: `Drain ${worker?.id}` }).press('Enter');
+    await page.getByRole('dialog').getByText('No run begins on it until you undrain it').waitFor();
+    await page.getByRole('dialog').getByRole('button', { name: 'Drain', exact: true }).click();
+    await workers.getByRole('button', { name: `Undrain ${worker?.id}` }).waitFor();
+    await workers.getByText(/^(drained|draining)$/).waitFor();
+    assert.equal((await worker?.reload())?.drain, 'finish');
+    await assertNoBarriers(visitor, 'a drained worker');
+    await workers.getByRole('button', { name: `Undrain ${worker?.id}` }).click();
+    await workers.getByRole('button', { name: `Drain ${worker?.id}`, exact: true }).waitFor();
+    assert.equal((await worker?.reload())?.drain, null);
   });
 });

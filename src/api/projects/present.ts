@@ -1,4 +1,5 @@
 import type { Project } from '../../models/projects/project.ts';
+import { askedUpon } from '../../models/runs/queue-choices.ts';
 import { date } from '../http/shared-schema.ts';
 import { presentRun } from '../runs/present.ts';
 
@@ -32,6 +33,8 @@ export function presentProject(project: Project) {
     hyperparameters: project.hyperparameters,
     sweep_id: project.sweep_id,
     ...presentRun(project),
+    // Before there is a run: what its first one begins with.
+    ...(project.latest_run_id === null ? askedUpon(project.queue, {}) : {}),
     created_by: project.created_by,
     created_at: date(project.created_at),
     updated_at: date(project.updated_at),

@@ -6,6 +6,7 @@ import {
   HyperparameterChoicesSchema,
   MixingChoicesSchema,
 } from '../../models/runs/hyperparameter-choices.ts';
+import { AskedQueueSchema } from '../../models/runs/queue-choices.ts';
 import { AskedStartSchema } from '../../models/runs/start.ts';
 import { RUN_STATUSES } from '../../models/runs/statuses.ts';
 import { GateSchema } from '../../models/versions/gate.ts';
@@ -116,6 +117,7 @@ export const ProjectCreate = z
     traits: TraitListSchema,
     mixing: MixingChoicesSchema.optional(),
     gate: gateField.optional(),
+    ...AskedQueueSchema.shape,
     ...AskedChoicesSchema.shape,
   })
   .openapi('ProjectCreate', { example: CHOSEN });

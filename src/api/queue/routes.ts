@@ -50,7 +50,10 @@ export function addQueueChange(
     method: 'post',
     path: `/${kind}s/{id}/queue`,
     role: 'trainer',
-    summary: `Change when a ${kind} begins that waits for its first worker`,
+    summary:
+      kind === 'job'
+        ? 'Change when a job begins that waits for its first worker'
+        : 'Change when a project begins that waits for its first worker, or is not started yet',
     tag,
     params: IdParams,
     body: QueueChangeSchema,

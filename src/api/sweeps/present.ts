@@ -1,5 +1,6 @@
 import { Job } from '../../models/jobs/job.ts';
 import { Project } from '../../models/projects/project.ts';
+import { shownQueue } from '../../models/runs/queue-choices.ts';
 import { kindOf, type Sweep, type SweepKind, type Winner } from '../../models/sweeps/sweep.ts';
 import { heldOutLoss, lossAt, runsOfSweep, type SweepRun } from '../../models/sweeps/sweep-runs.ts';
 import { date } from '../http/shared-schema.ts';
@@ -34,6 +35,7 @@ function presentSweepRun(kind: SweepKind, run: SweepRun, steps: number[]) {
   const { name, settings, status, phase, progress, current_step, total_steps, pause_reason, error_message } = run;
   return {
     ...ownerOf(kind, run.owner_id),
+    ...shownQueue(run),
     ...{ name, settings, status, phase, progress, current_step, total_steps, pause_reason, error_message },
     evaluations: run.losses,
     rung_losses: steps.map((step) => lossAt(run, step)),

@@ -1,11 +1,13 @@
 import { createSweep } from '../../commands/sweeps/create-sweep.ts';
 import { planSweep } from '../../commands/sweeps/plan-sweep.ts';
+import { changeQueueOfSweep } from '../../commands/sweeps/sweep-queue.ts';
 import { actOnSweep, deleteSweep, findSweep, type SweepAction } from '../../commands/sweeps/sweeps.ts';
 import { Sweep } from '../../models/sweeps/sweep.ts';
 import type { ApiDependencies } from '../http/declaration.ts';
 import type { Endpoints } from '../http/endpoint.ts';
 import { limitsOf, pageOf } from '../http/list-query.ts';
 import { IdParams } from '../http/shared-schema.ts';
+import { QueueChangeSchema } from '../queue/schema.ts';
 import { presentSweepPlan, SweepPlanSchema } from './plan.ts';
 import { presentSweep, presentSweeps } from './present.ts';
 import { SweepCreate, SweepListQuery, SweepListSchema, SweepSchema } from './schema.ts';
@@ -98,6 +100,22 @@ export function addSweeps(endpoints: Endpoints, { env }: ApiDependencies): void 
         return await presentSweep(await findSweep(id));
       },
     });
+
+  endpoints.add({
+    method: 'post',
+    path: `${path}/queue`,
+    role: 'trainer',
+    summary: 'Change when the runs of a sweep begin that wait for their first worker',
+    tag,
+    params: IdParams,
+    body: QueueChangeSchema,
+    success: { status: 200, description: 'The sweep', schema: SweepSchema },
+    errors: { 400: 'None of its runs waits, or one cannot come after that', ...errors },
+    handle: async ({ params: { id }, body }) => {
+      await changeQueueOfSweep(id, body);
+      return await presentSweep(await findSweep(id));
+    },
+  });
 
   endpoints.add({
     method: 'delete',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { AskedQueueSchema } from '../../models/runs/queue-choices.ts';
+import { PRIORITIES } from '../../models/runs/order.ts';
+import { AskedAfterSchema, AskedQueueSchema } from '../../models/runs/queue-choices.ts';
 import { RUN_PHASES, RUN_STATUSES } from '../../models/runs/statuses.ts';
 import { MOST_RUNS, SearchSchema } from '../../models/sweeps/search.ts';
 import { SWEEP_STATUSES } from '../../models/sweeps/sweep.ts';
@@ -84,6 +85,9 @@ const SweepRunSchema = z.object({
   total_steps: z.int().nullable(),
   pause_reason: z.string().nullable(),
   error_message: z.string().nullable(),
+  priority: z.enum(PRIORITIES),
+  not_before: dateField.nullable(),
+  after: AskedAfterSchema.nullable(),
   rung_losses: z
     .array(loss)
     .openapi({ description: 'At each rung, in their order; null: not measured there, or not yet' }),
@@ -105,6 +109,9 @@ const RUN = {
   total_steps: 200,
   pause_reason: null,
   error_message: null,
+  priority: 'normal' as const,
+  not_before: null,
+  after: null,
   evaluations: [
     { step: 20, loss: 2.31 },
     { step: 60, loss: 1.7 },

@@ -38,18 +38,24 @@ export interface WhenOptions {
   after?: NonNullable<QueueChange['after']> | typeof NONE;
 }
 
-/** `mtm run when ID`. */
-export async function changeWhen(session: Session, name: RunName, options: WhenOptions): Promise<void> {
-  if (Object.keys(options).length === 0)
-    throw new CommandFailure('Say what is to change: --priority, --front, --not-before or --after.', EXIT.usage);
-  await requireLatest(session, name);
-  const { notBefore, after, ...others } = options;
-  const owner = await changeQueue(session.client, name, {
+/** @throws CommandFailure where nothing is to change */
+export function changeOf({ notBefore, after, ...others }: WhenOptions): QueueChange {
+  const change = {
     ...others,
     ...(notBefore === undefined ? {} : { not_before: notBefore === NONE ? null : notBefore }),
     ...(after === undefined ? {} : { after: after === NONE ? null : after }),
-  });
-  session.print(owner, () => `${textOf(name)}: ${owner.waits_because ?? owner.status}`);
+  };
+  if (Object.keys(change).length > 0) return change;
+  throw new CommandFailure('Say what is to change: --priority, --front, --not-before or --after.', EXIT.usage);
+}
+
+/** `mtm run when ID`. */
+export async function changeWhen(session: Session, name: RunName, options: WhenOptions): Promise<void> {
+  const change = changeOf(options);
+  await requireLatest(session, name);
+  const owner = await changeQueue(session.client, name, change);
+  const now = owner.run_number === null ? 'not started; so it begins once it is' : owner.status;
+  session.print(owner, () => `${textOf(name)}: ${owner.waits_because ?? now}`);
 }
 
 /** `mtm run hold | release ID`: the pause of a run, which of one that waits keeps its place. */

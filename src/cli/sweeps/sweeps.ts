@@ -4,6 +4,7 @@ import { bodyOf, finishedBodyOf } from '../api/client.ts';
 import type { Sweep, SweepCreate } from '../api/types.ts';
 import { CommandFailure, EXIT } from '../exit-codes.ts';
 import { ensureWorker } from '../pool/pool.ts';
+import { changeOf, type WhenOptions } from '../runs/queue.ts';
 import type { Session } from '../session.ts';
 import { createBar } from '../terminal/bar.ts';
 import { leavingByCtrlC } from '../terminal/leaving.ts';
@@ -62,6 +63,13 @@ export async function sweepAct(
 ): Promise<void> {
   const sweep = await bodyOf(client.POST(`/api/v1/sweeps/{id}/${what}`, { params: { path: { id } } }));
   print(sweep, () => progressOf(sweep).text);
+}
+
+/** `mtm sweep when N`, and `front`: of those of its runs that wait for their first worker. */
+export async function sweepWhen({ client, print }: Session, id: number, options: WhenOptions): Promise<void> {
+  const asked = { params: { path: { id } }, body: changeOf(options) };
+  const sweep = await bodyOf(client.POST('/api/v1/sweeps/{id}/queue', asked));
+  print(sweep, () => `The runs of sweep ${id} that wait begin as asked. \`mtm run queue\` shows their places.`);
 }
 
 async function read({ client }: Session, id: number): Promise<Sweep> {

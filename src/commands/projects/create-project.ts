@@ -5,6 +5,7 @@ import { ProjectTrait } from '../../models/projects/project-trait.ts';
 import { TraitDataset } from '../../models/projects/trait-dataset.ts';
 import type { TraitRequest } from '../../models/projects/trait-request.ts';
 import type { AskedChoices, MixingChoices } from '../../models/runs/hyperparameter-choices.ts';
+import { type AskedQueue, askedUpon } from '../../models/runs/queue-choices.ts';
 import { type AskedStart, uponStart } from '../../models/runs/start.ts';
 import { TrainingConfig } from '../../models/settings/training-config.ts';
 import { requireConfigured } from '../../models/trackers/configured-trackers.ts';
@@ -16,6 +17,7 @@ import type { TrainingType } from '../../trainer/training-types.ts';
 import { requireUsableDatasets } from '../datasets/require-usable-datasets.ts';
 import { resolveBatch } from '../estimates/resolve-batch.ts';
 import { findStart } from '../runs/find-start.ts';
+import { requireAfter } from '../runs/require-after.ts';
 import { requireTrainable } from '../runs/require-trainable.ts';
 import { requireGate } from '../versions/require-gate.ts';
 import { findProject } from './find-project.ts';
@@ -23,7 +25,7 @@ import { resolveFollowing } from './following.ts';
 import { checkMixing, checkTraits, datasetIdsOf, traitsOfSpec } from './trait-rules.ts';
 
 /** A project as it is asked for. */
-export interface NewProject extends AskedChoices {
+export interface NewProject extends AskedChoices, AskedQueue {
   name: string;
   description?: string | null | undefined;
   base_model?: string | undefined;
@@ -54,12 +56,16 @@ export async function createProject(body: NewProject, env: Env, transaction: Tra
     gate = null,
     trackers = [],
     base_model: asked,
+    priority,
+    not_before,
+    after,
     ...choices
   } = rest;
   const config = await TrainingConfig.current(transaction);
   const shares = checkTraits(traits);
   checkMixing(mixing);
   requireConfigured(env, trackers);
+  await requireAfter({ after }, null, transaction);
   const begun = { training_type: training_type ?? config.default_training_type, base_model: asked };
   const found = starts_from ? await findStart(env, starts_from, begun) : null;
   const base_model = found?.baseModel ?? asked;
@@ -88,6 +94,7 @@ export async function createProject(body: NewProject, env: Env, transaction: Tra
       starts_from,
       trackers,
       followed_by: following,
+      queue: askedUpon(null, { priority, not_before, after }),
     },
     { transaction },
   );

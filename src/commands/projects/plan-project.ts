@@ -1,6 +1,7 @@
 import { tokensOfStart } from '../../models/runs/start.ts';
 import { resolveOutputDirectory } from '../../outputs/output-directory.ts';
 import { type PlanDependencies, planTraining } from '../runs/plan-training.ts';
+import { requireAfter } from '../runs/require-after.ts';
 import { requireGate } from '../versions/require-gate.ts';
 import type { NewProject } from './create-project.ts';
 import { ofFollowing } from './following.ts';
@@ -18,10 +19,11 @@ export type PlannedProject = Omit<NewProject, 'name' | 'output_directory'> & {
  * @throws UserError; NotYetError while the trainer's Python, which counts tokens, is not there; DatasetError
  */
 export async function planProject(
-  { traits, output_directory, followed_by, gate, ...body }: PlannedProject,
+  { traits, output_directory, followed_by, gate, after, ...body }: PlannedProject,
   dependencies: PlanDependencies,
 ) {
   if (output_directory !== undefined) await resolveOutputDirectory(output_directory, dependencies.env.outputRoots);
+  await requireAfter({ after }, null, null);
   const checked = checkTraits(traits);
   checkMixing(body.mixing);
   const shares = traitsOfSpec(checked);

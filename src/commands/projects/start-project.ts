@@ -1,6 +1,7 @@
 import type { Transaction } from 'sequelize';
 import type { Project } from '../../models/projects/project.ts';
 import type { HyperparameterChoices } from '../../models/runs/hyperparameter-choices.ts';
+import { askedUpon } from '../../models/runs/queue-choices.ts';
 import { type RunSpec, resolveRunSpec } from '../../models/runs/run-spec.ts';
 import { datasetsAsTheyAre } from '../../models/runs/spec-datasets.ts';
 import { uponStart } from '../../models/runs/start.ts';
@@ -11,18 +12,22 @@ import type { TrainingType } from '../../trainer/training-types.ts';
 import { requireFittingRows } from '../datasets/require-rows-for.ts';
 import { type Again, startAgain } from '../runs/actions.ts';
 import { startOfNextRun } from '../runs/find-start.ts';
+import { lockOwner } from '../runs/owners.ts';
 import { findProject } from './find-project.ts';
 import { ofFollowing } from './following.ts';
 import { checkTraits, datasetIdsOf, type TraitShares } from './trait-rules.ts';
 
 /**
  * Adds a run to a project: afresh, or from the last checkpoint of its latest one. A project whose model is not there is refused before
- * anything is written, unless the run is to fetch it.
+ * anything is written, unless the run is to fetch it. Its first run begins when the project says, where nothing else is said.
  * @throws NotFoundError, UserError, RunAlreadyOpenError
  */
 export async function startProject(id: number, again: Again, env: Env, transaction: Transaction): Promise<Project> {
+  // What is to hold of its queue is what was said before the start.
+  await lockOwner({ kind: 'project', id }, transaction);
   const project = await findProject(id, transaction);
-  await startAgain({ kind: 'project', id }, again, env, () => projectSpec(project, env, transaction), transaction);
+  const asked = project.latest_run_id === null ? { ...again, ...askedUpon(project.queue, again) } : again;
+  await startAgain({ kind: 'project', id }, asked, env, () => projectSpec(project, env, transaction), transaction);
   return await findProject(id, transaction);
 }
 

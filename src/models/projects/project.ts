@@ -11,6 +11,7 @@ import { askedBy } from '../../platform/asked-by.ts';
 import type { TrainingType } from '../../trainer/training-types.ts';
 import type { HyperparameterChoices, MixingChoices } from '../runs/hyperparameter-choices.ts';
 import type { ShownRun } from '../runs/latest-run.ts';
+import type { AskedQueue } from '../runs/queue-choices.ts';
 import type { AskedStart } from '../runs/start.ts';
 import type { SweepSettings } from '../sweeps/search.ts';
 import type { Tracker } from '../trackers/trackers.ts';
@@ -41,6 +42,8 @@ export class Project extends Model<InferAttributes<Project>, InferCreationAttrib
   declare followed_by: CreationOptional<Following | null>;
   /** What must hold for a model to be promoted by itself; null: every one that completes is. */
   declare gate: CreationOptional<Gate | null>;
+  /** When its first run is to begin, as it was asked for before it was started; null: nothing was. */
+  declare queue: CreationOptional<AskedQueue | null>;
   /** The sweep that it is a run of, and what it has there that the others have otherwise. */
   declare sweep_id: CreationOptional<number | null>;
   declare sweep_settings: CreationOptional<SweepSettings | null>;
@@ -71,6 +74,7 @@ export function initProject(sequelize: Sequelize): void {
       starts_from: DataTypes.JSONB,
       followed_by: DataTypes.JSONB,
       gate: DataTypes.JSONB,
+      queue: DataTypes.JSONB,
       sweep_id: DataTypes.INTEGER,
       sweep_settings: DataTypes.JSONB,
       latest_run_id: DataTypes.INTEGER,

@@ -52,6 +52,12 @@ export function queueChoices(asked: AskedQueue, before: QueueChoices = AS_ITS_TU
   };
 }
 
+/** What is asked, where one thing was asked before: null of a project of which nothing was. Times are in UTC then. */
+export function askedUpon(before: AskedQueue | null, asked: AskedQueue): AskedQueue {
+  const { not_before, ...both } = queueChoices(asked, queueChoices(before ?? {}));
+  return shownQueue({ ...both, not_before: not_before === null ? null : new Date(not_before) });
+}
+
 /** Of a run, as it is shown. */
 export function shownQueue(run: Pick<Run, 'priority' | 'not_before' | 'after_job_id' | 'after_project_id'>) {
   const { priority, not_before, after_job_id, after_project_id } = run;

@@ -1,5 +1,6 @@
 import { QueryTypes, type Transaction } from 'sequelize';
 import type { ValidationResult } from '../../trainer/results.ts';
+import type { QueueChoices } from '../runs/queue-choices.ts';
 import { connection, type Run } from '../runs/run.ts';
 import type { SweepSettings } from './search.ts';
 import { kindOf, type Sweep } from './sweep.ts';
@@ -14,7 +15,8 @@ type OfRun =
   | 'pause_reason'
   | 'error_message'
   | 'workflow_id'
-  | 'admitted_at';
+  | 'admitted_at'
+  | keyof QueueChoices;
 
 type Trait = ValidationResult['traits'][number];
 
@@ -40,6 +42,7 @@ export async function runsOfSweep(
   return await connection().query<SweepRun>(
     `SELECT owner.id AS owner_id, owner.name, owner.sweep_settings AS settings, run.id AS run_id, run.status, run.phase, run.progress,
        run.current_step, run.total_steps, run.hold_step, run.pause_reason, run.error_message, run.workflow_id, run.admitted_at,
+       run.priority, run.not_before, run.after_job_id, run.after_project_id,
        coalesce((SELECT json_agg(json_build_object('step', step, 'loss', eval_loss) ORDER BY step) FROM run_metrics
                  WHERE run_id = run.id AND eval_loss IS NOT NULL), '[]') AS losses,
        CASE WHEN run.status = 'completed' THEN (SELECT json_agg(json_build_object('trait', trait -> 'trait', 'tuned', trait -> 'tuned', 'loss_difference', trait -> 'loss_difference'))

@@ -8,6 +8,8 @@ import { commandLineOf } from '../../support/command-line.ts';
 import { buildDataset, startTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { DocumentedAnswers } from '../../support/openapi.ts';
 import { addWorkers } from '../../support/runs.ts';
+import { TINY_MODEL } from '../../support/service.ts';
+import { putTinyModel } from '../../support/tiny-models.ts';
 
 interface Waiting {
   owner: { id: number };
@@ -29,7 +31,7 @@ describe('the queue', function () {
     dataset_id = (await buildDataset()).id;
   });
   beforeEach(async () => {
-    await connection().query('DELETE FROM jobs');
+    await connection().query('DELETE FROM jobs; DELETE FROM projects');
   });
   after(async () => {
     await api?.close();
@@ -153,6 +155,40 @@ describe('the queue', function () {
     assert.equal(circle.status, 400);
   });
 
+  // Leave askedUpon out of startProject (src/commands/projects/start-project.ts), and it begins as any other.
+  it('is asked for of a project before that is started, and holds for its first run', async () => {
+    const [first, other] = [await create(), await create()];
+    await putTinyModel(api.env, 'tiny-random');
+    const project = { name: 'p', base_model: TINY_MODEL, output_directory: `queue-${first}` };
+    const traits = [{ trait_type: 'coding', datasets: [{ dataset_id, percentage: 100 }] }];
+    const asked = { ...project, traits, priority: 'low', after: { job_id: first } };
+    const none = await api.call('POST', '/projects/', { ...asked, after: { job_id: 2_000_000_000 } });
+    assert.match(String(none.body.detail), /after is job 2000000000, which does not exist/);
+    const { status, body } = await api.call('POST', '/projects/', asked);
+    assert.equal(status, 201, JSON.stringify(body));
+    assert.deepEqual([body.priority, body.not_before, body.after], ['low', null, { job_id: first }]);
+    const path = `/projects/${body.id}`;
+    for (const [change, says] of [
+      [{ front: true, priority: 'high' }, /front is true, and project \d+ is in no line/],
+      [{ after: { project_id: Number(body.id) } }, /both would wait for ever/],
+      [{ not_before: 'tonight' }, /not_before is .*must be a date like/],
+    ] as const)
+      assert.match(JSON.stringify((await api.call('POST', `${path}/queue`, change)).body), says);
+    const not_before = '2999-01-01T22:00:00+01:00';
+    const changed = await api.call('POST', `${path}/queue`, { not_before, after: { job_id: other } });
+    const shown = ({ priority, not_before, after }: Record<string, unknown>) => [priority, not_before, after];
+    const wanted = ['low', '2999-01-01T21:00:00.000Z', { job_id: other }];
+    assert.deepEqual([changed.status, ...shown(changed.body)], [200, ...wanted]);
+    const { mtm } = commandLineOf(database.home, { MTM_SERVER: api.url });
+    const said = await mtm('run', 'when', `project-${body.id}`, '--priority', 'high');
+    assert.match(`${said.exitCode} ${said.stdout}`, /^0 project-\d+: .*not started/);
+    const started = await api.call('POST', `${path}/start`, { after: null });
+    assert.deepEqual([started.status, ...shown(started.body)], [200, 'high', wanted[1], null]);
+    // The second begins as the first did not have to.
+    await api.call('POST', `${path}/cancel`);
+    assert.deepEqual(shown((await api.call('POST', `${path}/start`, {})).body), ['high', null, null]);
+  });
+
   // Leave turn_of, or the turns, out of makeRunsOf (src/commands/sweeps/create-sweep.ts).
   it('has the runs of a sweep take turns with others, each when the sweep is asked to begin', async () => {
     const search = { method: 'grid', hyperparameters: { learning_rate: [0.0001, 0.0002, 0.0003] } };
@@ -164,6 +200,40 @@ describe('the queue', function () {
     assert.equal(swept.length, 3);
     const [first, second, third] = swept.map(({ job_id }) => job_id ?? 0);
     assert.deepEqual(await jobs(), [first, other, second, third]);
+  });
+
+  // Leave toReversed out of changeEach (src/commands/sweeps/sweep-queue.ts), and they go to the front the last one first; leave
+  // requireAfter out of changeQueueOfSweep, and one of its runs waits for itself; and the sweep that has ended is answered 200.
+  it('moves those runs of a sweep that wait, all or none', async () => {
+    const search = { method: 'grid', hyperparameters: { learning_rate: [0.0001, 0.0002, 0.0003] } };
+    const made = await api.call('POST', '/sweeps/', { name: 'sweep', job: { dataset_id }, search });
+    const id = Number(made.body.id);
+    const [first = 0, second = 0, third = 0] = (made.body.runs as { job_id: number }[]).map(({ job_id }) => job_id);
+    const other = await create({ priority: 'high' });
+    await Run.update({ status: 'running', phase: 'training', lease_epoch: 1 }, { where: { job_id: second } });
+    const move = (asked: object) => api.call('POST', `/sweeps/${id}/queue`, asked);
+    const circle = await move({ priority: 'low', after: { job_id: third } });
+    assert.match(`${circle.status} ${circle.body.detail}`, /^400 after is job \d+, which itself comes after job/);
+    assert.deepEqual(await jobs(), [other, first, third]);
+    const { mtm } = commandLineOf(database.home, { MTM_SERVER: api.url });
+    const said = await mtm('sweep', 'when', String(id), '--priority', 'high', '--front');
+    assert.match(`${said.exitCode} ${said.stdout}`, /^0 The runs of sweep \d+ that wait begin as asked/);
+    assert.deepEqual(await jobs(), [first, third, other]);
+    const later = await move({ not_before: '2999-01-01T00:00:00Z', after: { job_id: other } });
+    const shown = (later.body.runs as Record<string, unknown>[]).map((run) => [
+      run.priority,
+      run.not_before,
+      run.after,
+    ]);
+    const wanted = ['high', '2999-01-01T00:00:00.000Z', { job_id: other }];
+    assert.deepEqual(shown, [wanted, ['normal', null, null], wanted]);
+    assert.equal((await mtm('sweep', 'hold', String(id))).exitCode, 0);
+    assert.equal((await api.call('GET', `/sweeps/${id}`)).body.status, 'paused');
+    assert.equal((await mtm('sweep', 'release', String(id))).exitCode, 0);
+    assert.equal((await api.call('POST', `/sweeps/${id}/cancel`)).status, 200);
+    const ended = await move({ front: true });
+    assert.match(`${ended.status} ${ended.body.detail}`, /^400 Sweep \d+ is cancelled and none of its runs waits/);
+    assert.equal((await api.call('POST', '/sweeps/2000000000/queue', { front: true })).status, 404);
   });
 
   // Send the options of `mtm run when` under other names (src/cli/runs/queue.ts), and nothing changes.

@@ -31,6 +31,14 @@ export function drainHost(host: string, how: 'finish' | 'move' | 'end') {
     : bodyOf(client.POST('/api/v1/workers/hosts/{host}/drain', { params, body: { move: how === 'move' } }));
 }
 
+/** The same of one worker. @throws ApiRefusal */
+export function drainWorker(worker: string, how: 'finish' | 'move' | 'end') {
+  const params = { path: { worker } };
+  return how === 'end'
+    ? bodyOf(client.POST('/api/v1/workers/{worker}/undrain', { params }))
+    : bodyOf(client.POST('/api/v1/workers/{worker}/drain', { params, body: { move: how === 'move' } }));
+}
+
 /** Answers when the pool is as asked, or after some seconds with how far it is. @throws ApiRefusal */
 export function controlPool(body: components['schemas']['WorkerAction']) {
   return bodyOf(client.POST('/api/v1/workers/', { body }));

@@ -1,7 +1,7 @@
 import { keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { PLANNED } from './at-work.ts';
 import { bodyOf, client } from './client.ts';
-import type { Sweep, SweepCreate, SweepSummary } from './types.ts';
+import type { QueueChange, Sweep, SweepCreate, SweepSummary } from './types.ts';
 
 const OPEN_EVERY_MS = 2_000;
 const IDLE_EVERY_MS = 10_000;
@@ -53,6 +53,11 @@ export function actOnSweep(id: number, action: SweepAction): Promise<Sweep> {
   if (action === 'pause') return bodyOf(client.POST('/api/v1/sweeps/{id}/pause', { params }));
   if (action === 'resume') return bodyOf(client.POST('/api/v1/sweeps/{id}/resume', { params }));
   return bodyOf(client.POST('/api/v1/sweeps/{id}/cancel', { params }));
+}
+
+/** Changes when those of its runs begin that wait for their first worker. @throws ApiRefusal */
+export function changeQueueOfSweep(id: number, body: QueueChange): Promise<Sweep> {
+  return bodyOf(client.POST('/api/v1/sweeps/{id}/queue', { params: { path: { id } }, body }));
 }
 
 /** Its jobs stay. @throws ApiRefusal while it goes on */

@@ -1,19 +1,30 @@
 import { Button, Checkbox, Group, Text } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { drainHost, poolQuery } from '../../api/service.ts';
-import type { WorkerPool } from '../../api/types.ts';
+import { drainHost, drainWorker, poolQuery } from '../../api/service.ts';
+import type { Worker } from '../../api/types.ts';
 import { Allowed } from '../../parts/allowed.tsx';
 import { Dialog } from '../../parts/dialog.tsx';
 import { Problem } from '../../parts/problem.tsx';
 
-/** Empties a machine so that somebody can work on it, once it was said what that does; or ends that. */
-export function DrainButton({ host: { name, drain } }: { host: WorkerPool['hosts'][number] }) {
+const OF = {
+  host: {
+    drain: drainHost,
+    says: 'No run begins there until you undrain it, also after restarts. What is trained there goes on to its end, with its validation. The machine is free to be worked on once it is drained.',
+  },
+  worker: {
+    drain: drainWorker,
+    says: 'No run begins on it until you undrain it, also after restarts. What it trains goes on to its end, with its validation; then its process ends. Its device stays its own.',
+  },
+};
+
+/** Empties a machine, or one worker, so that somebody can work on it, once it was said what that does; or ends that. */
+export function DrainButton({ kind, name, drain }: { kind: keyof typeof OF; name: string; drain: Worker['drain'] }) {
   const queries = useQueryClient();
   const [isAsked, setAsked] = useState(false);
   const [isMoved, setMoved] = useState(false);
   const { mutate, error, isPending, reset } = useMutation({
-    mutationFn: (how: 'finish' | 'move' | 'end') => drainHost(name, how),
+    mutationFn: (how: 'finish' | 'move' | 'end') => OF[kind].drain(name, how),
     onSuccess: () => setAsked(false),
     onSettled: () => queries.invalidateQueries({ queryKey: poolQuery.queryKey }),
   });
@@ -42,10 +53,7 @@ export function DrainButton({ host: { name, drain } }: { host: WorkerPool['hosts
         Drain…
       </Button>
       <Dialog isOpen={isAsked} onClose={() => setAsked(false)} title={`Drain ${name}`}>
-        <Text>
-          No run begins there until you undrain it, also after restarts. What is trained there goes on to its end, with
-          its validation. The machine is free to be worked on once it is drained.
-        </Text>
+        <Text>{OF[kind].says}</Text>
         <Checkbox
           label="Save what is trained there now, and let it go on elsewhere"
           description="Where there is no other worker, it waits and says so."

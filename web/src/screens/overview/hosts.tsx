@@ -55,7 +55,7 @@ export function Hosts({ pool: { hosts, workers } }: { pool: WorkerPool }) {
             <When at={host.last_report} />
           </Table.Td>
           <Table.Td>
-            <DrainButton host={host} />
+            <DrainButton kind="host" name={host.name} drain={host.drain} />
           </Table.Td>
         </Table.Tr>
       ))}

@@ -10,6 +10,7 @@ import { Problem } from '../../parts/problem.tsx';
 import { addressOf } from '../../parts/runs/owners.ts';
 import { Tag } from '../../parts/tag.tsx';
 import { When } from '../../parts/when.tsx';
+import { DrainButton } from './drain.tsx';
 import { Hosts } from './hosts.tsx';
 
 const COLORS = { idle: 'teal', busy: 'blue', stopped: 'gray', error: 'red' } as const;
@@ -104,8 +105,8 @@ function Workers({ workers }: { workers: Worker[] }) {
   return (
     <DataTable
       label="Each worker"
-      heads={['Worker', 'Status', 'Where', 'Does', 'Runs done', 'Last heard of']}
-      miw={560}
+      heads={['Worker', 'Status', 'Where', 'Does', 'Runs done', 'Last heard of', 'For work on it']}
+      miw={640}
       verticalSpacing="xs"
     >
       {workers.map((worker) => (
@@ -113,6 +114,12 @@ function Workers({ workers }: { workers: Worker[] }) {
           <Table.Td>{worker.id}</Table.Td>
           <Table.Td>
             <Tag color={COLORS[worker.status]}>{worker.status}</Tag>
+            {worker.drain && (
+              <>
+                {' '}
+                <Tag color="yellow">{worker.drain.state}</Tag>
+              </>
+            )}
           </Table.Td>
           <Table.Td>
             {worker.host}, {worker.device ?? 'no device yet'}
@@ -123,6 +130,9 @@ function Workers({ workers }: { workers: Worker[] }) {
           <Table.Td>{worker.jobs_completed}</Table.Td>
           <Table.Td className="no-wrap">
             <When at={worker.last_activity} />
+          </Table.Td>
+          <Table.Td>
+            <DrainButton kind="worker" name={worker.id} drain={worker.drain} />
           </Table.Td>
         </Table.Tr>
       ))}

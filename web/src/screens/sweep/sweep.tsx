@@ -13,6 +13,7 @@ import { UserText } from '../../parts/user-text.tsx';
 import { Mixtures } from './mixtures.tsx';
 import { ownerOf, ranked } from './ranked.ts';
 import { SweepCharts } from './sweep-charts.tsx';
+import { SweepQueue } from './sweep-queue.tsx';
 import { SweepRuns } from './sweep-runs.tsx';
 import { TraitWinners } from './trait-winners.tsx';
 
@@ -37,6 +38,7 @@ export default function SweepScreen({ id }: { id: number }) {
           {duplicates_dropped > 0 && ` ${count(duplicates_dropped)} combinations were there already, and were dropped.`}
         </Text>
       </Group>
+      <SweepQueue sweep={data} />
       {winner && (
         <Alert color="teal" title="The winner">
           <UserText>{winner.sentence}</UserText>
