@@ -5,6 +5,7 @@ import type { Kind } from './kind.ts';
 import { oldExports } from './old-exports.ts';
 import { oldRows } from './old-rows.ts';
 import { checkpointsOf } from './run-checkpoints.ts';
+import { runEvents, runMetrics } from './thinned-runs.ts';
 
 /** How each kind of RETENTION is found and removed. */
 export const KINDS: Record<StorageKind, Kind> = {
@@ -28,6 +29,8 @@ export const KINDS: Record<StorageKind, Kind> = {
   mixtures,
   starts,
   trainer_cache: trainerCache,
+  run_events: runEvents,
+  run_metrics: runMetrics,
   exports: oldExports,
   checkpoints_of_completed_runs: checkpointsOf('checkpoints_of_completed_runs', ['completed']),
   checkpoints_of_failed_runs: checkpointsOf('checkpoints_of_failed_runs', ['failed', 'cancelled']),

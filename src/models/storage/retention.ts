@@ -12,6 +12,16 @@ export const RETENTION = {
   mixtures: { what: 'mixtures of rows that no run has any more', days: 1, leastDays: 1 / 24 },
   starts: { what: 'weights that runs began from which need them no more', days: 1, leastDays: 1 / 24 },
   trainer_cache: { what: 'what trainers keep for one another', days: 30, leastDays: 1 },
+  run_events: {
+    what: 'events that only told how far runs were; all that says what happened stays',
+    days: 180,
+    leastDays: 1,
+  },
+  run_metrics: {
+    what: 'steps of runs with more than 4,096; their extremes, means, held-out losses and checkpoints stay',
+    days: 180,
+    leastDays: 1,
+  },
   exports: { what: 'exports of runs that are neither the latest version nor the candidate', days: null, leastDays: 0 },
   checkpoints_of_completed_runs: {
     what: 'checkpoints and token caches of completed runs; their published models stay',

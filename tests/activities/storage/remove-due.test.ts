@@ -315,6 +315,8 @@ describe('retention', function () {
         ['mixtures', 1],
         ['starts', 1],
         ['trainer_cache', 30],
+        ['run_events', 180],
+        ['run_metrics', 180],
         ['exports', null],
         ['checkpoints_of_completed_runs', 7],
         ['checkpoints_of_failed_runs', 180],
