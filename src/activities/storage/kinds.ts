@@ -1,3 +1,4 @@
+import { forgetOldAudit } from '../../models/audit/read-audit.ts';
 import type { StorageKind } from '../../models/storage/retention.ts';
 import { deletedRuns } from './deleted-runs.ts';
 import { mixtures, starts, trainerCache, workerLogs } from './kept-files.ts';
@@ -24,6 +25,14 @@ export const KINDS: Record<StorageKind, Kind> = {
     column: 'finished_at',
     thing: 'deliveries',
     title: 'deliveries to receivers',
+  }),
+  audit: oldRows({
+    name: 'audit',
+    table: 'audit',
+    column: 'created_at',
+    thing: 'rows',
+    title: 'rows of the list of who did what',
+    forget: forgetOldAudit,
   }),
   worker_logs: workerLogs,
   mixtures,

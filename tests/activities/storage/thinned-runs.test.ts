@@ -97,17 +97,13 @@ describe('the thinning of steps and events', function () {
          lease_epoch = CASE WHEN step > 11111 THEN 2 ELSE 1 END, created_at = now() - interval '200 days' + step / 10 * interval '1 second'
        WHERE run_id = ${run.id}`,
     );
-    const path = '/nowhere/checkpoint-12345';
-    const row = {
-      run_id: run.id,
-      lease_epoch: 2,
-      step: 12_345,
-      epoch: 1,
-      path,
-      manifest_sha256: '0'.repeat(64),
-      bytes: 7,
-    };
-    await Checkpoint.create({ ...row, state: 'complete' });
+    const saved = Array.from({ length: 20 }, (_, n) => 12_345 + n);
+    await Checkpoint.bulkCreate(
+      saved.map((step) => {
+        const row = { run_id: run.id, lease_epoch: 2, step, epoch: 1, path: `/nowhere/checkpoint-${step}`, bytes: 7 };
+        return { ...row, manifest_sha256: '0'.repeat(64), state: 'complete' as const };
+      }),
+    );
     for (const [step, loss] of [
       [200, 1.5],
       [333, null],
@@ -128,7 +124,7 @@ describe('the thinning of steps and events', function () {
     assert.equal(Math.max(...after.buckets.map(({ grad_norm_max }) => grad_norm_max ?? 0)), 77);
     const kept = await stepsOf(run);
     assert.ok(kept.length < 4_096, `${kept.length} steps are left`);
-    for (const step of [1, 20_000, 11_111, 11_112, 12_345, 200, 333, 5_001, 9_001])
+    for (const step of [1, 20_000, 11_111, 11_112, ...saved, 200, 333, 5_001, 9_001])
       assert.ok(kept.includes(step), `${step}`);
     assert.equal((await standingFor(run)) + kept.length, 20_000);
     // A finer look has the buckets that are there, and no mean of extremes.
@@ -188,7 +184,7 @@ describe('the thinning of steps and events', function () {
   });
 
   it('goes on after a kill in the middle, and a second time changes nothing', async () => {
-    // Let THIN (thin-steps.ts) add its sums to those that are there where nothing goes, and the second time counts twice.
+    // Number buckets by the rows that are left, and not by steps (MARKED in thin-steps.ts), and the second time removes more.
     const run = await buildEnded(40_000);
     const before = rounded((await curvesOf(run, 100)).buckets);
     const retention = await currentRetention(env);
@@ -276,6 +272,11 @@ describe('the thinning of steps and events', function () {
     await Checkpoint.create({ ...row, state: 'complete' });
     await adoptRun(env, next, await run.reload());
     const after = await curvesOf(next, 50);
+    // It is thinned itself, in larger buckets: what the rows of smaller ones stood for is added up.
+    const wide = rounded(await curvesOf(next, 20));
+    await Run.update({ thinned_steps_per_bucket: 512 }, { where: { id: next.id } });
+    assert.ok((await thinSteps(next.id)).rows > 0);
+    assert.deepEqual(rounded(await curvesOf(next, 20)), wide);
     assert.equal(after.thinned_until_step, 10_000);
     assert.deepEqual(
       rounded(after.buckets.map(({ loss, step }) => ({ loss, step }))),
