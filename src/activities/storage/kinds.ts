@@ -7,6 +7,7 @@ import { oldExports } from './old-exports.ts';
 import { oldRows } from './old-rows.ts';
 import { checkpointsOf } from './run-checkpoints.ts';
 import { runEvents, runMetrics } from './thinned-runs.ts';
+import { uploadedOriginals } from './uploaded-originals.ts';
 
 /** How each kind of RETENTION is found and removed. */
 export const KINDS: Record<StorageKind, Kind> = {
@@ -41,6 +42,7 @@ export const KINDS: Record<StorageKind, Kind> = {
   run_events: runEvents,
   run_metrics: runMetrics,
   exports: oldExports,
+  uploaded_originals: uploadedOriginals,
   checkpoints_of_completed_runs: checkpointsOf('checkpoints_of_completed_runs', ['completed']),
   checkpoints_of_failed_runs: checkpointsOf('checkpoints_of_failed_runs', ['failed', 'cancelled']),
 };

@@ -24,6 +24,11 @@ export const RETENTION = {
     leastDays: 1,
   },
   exports: { what: 'exports of runs that are neither the latest version nor the candidate', days: null, leastDays: 0 },
+  uploaded_originals: {
+    what: 'files as they were uploaded, of which the rows are there as Parquet',
+    days: null,
+    leastDays: 1,
+  },
   checkpoints_of_completed_runs: {
     what: 'checkpoints and token caches of completed runs; their published models stay',
     days: 7,

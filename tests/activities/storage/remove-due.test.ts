@@ -339,6 +339,7 @@ describe('retention', function () {
         ['run_events', 180],
         ['run_metrics', 180],
         ['exports', null],
+        ['uploaded_originals', null],
         ['checkpoints_of_completed_runs', 7],
         ['checkpoints_of_failed_runs', 180],
       ],
