@@ -38,6 +38,8 @@ import * as trackers from './migrations/0039-trackers.ts';
 import * as schemaVersions from './migrations/0040-schema-versions.ts';
 import * as runTraces from './migrations/0042-run-traces.ts';
 import * as queueOfProjects from './migrations/0044-queue-of-projects.ts';
+import * as thinnedRuns from './migrations/0045-thinned-runs.ts';
+import * as removedOriginals from './migrations/0046-removed-originals.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
 export const MIGRATIONS = [
@@ -81,5 +83,7 @@ export const MIGRATIONS = [
   schemaVersions,
   runTraces,
   queueOfProjects,
+  thinnedRuns,
+  removedOriginals,
 ];
 export const MIGRATION_NAMES: readonly string[] = MIGRATIONS.map(({ name }) => name);

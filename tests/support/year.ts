@@ -112,10 +112,11 @@ export async function addYear(
     tell('jobs and projects');
     await ask(
       `INSERT INTO runs (job_id, project_id, number, spec, status, phase, workflow_id, created_at, updated_at, admitted_at, workflow_started_at,
-         started_at, finished_at, workflow_closed_at, tidied_at, progress, current_step, total_steps, current_loss, lease_epoch, error_class, error_message)
+         started_at, finished_at, workflow_closed_at, tidied_at, events_thinned_at, progress, current_step, total_steps, current_loss, lease_epoch, error_class, error_message)
        SELECT owner.job_id, owner.project_id, owner.number, jsonb_set(pattern.spec, '{output_directory}', to_jsonb((pattern.spec->>'output_directory') || '/' || n)),
          owner.status, 'finished', owner.workflow_id, at, at, at, at, at, at + interval '10 minutes', at + interval '10 minutes',
          CASE WHEN at < now() - CASE owner.status WHEN 'completed' THEN interval '8 days' ELSE interval '181 days' END THEN at + interval '8 days' END,
+         CASE WHEN at < now() - interval '181 days' THEN at + interval '181 days' END,
          CASE owner.status WHEN 'completed' THEN 100 ELSE 60 END, $3::int, $3::int, 1.5, 1,
          CASE owner.status WHEN 'failed' THEN 'UserError' END, CASE owner.status WHEN 'failed' THEN 'The base model is not on this machine.' END
        FROM (

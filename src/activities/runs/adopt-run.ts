@@ -79,8 +79,8 @@ async function adoptCheckpoints(folder: RunFolder, run: Run, checkpoints: Checkp
 async function copyMetrics(run: Run, from: Run, untilStep: number): Promise<void> {
   for (let after = 0; after < untilStep; after += STEPS_AT_ONCE) {
     await Run.sequelize?.query(
-      `INSERT INTO run_metrics (run_id, step, epoch, loss, eval_loss, learning_rate, grad_norm, tokens, tokens_per_s, memory_bytes, device, reward_margin, reward_accuracy)
-       SELECT $to, step, epoch, loss, eval_loss, learning_rate, grad_norm, tokens, tokens_per_s, memory_bytes, device, reward_margin, reward_accuracy
+      `INSERT INTO run_metrics (run_id, step, epoch, loss, eval_loss, learning_rate, grad_norm, tokens, tokens_per_s, memory_bytes, device, reward_margin, reward_accuracy, removed)
+       SELECT $to, step, epoch, loss, eval_loss, learning_rate, grad_norm, tokens, tokens_per_s, memory_bytes, device, reward_margin, reward_accuracy, removed
        FROM run_metrics WHERE run_id = $from AND step > $after AND step <= $until ON CONFLICT DO NOTHING`,
       {
         bind: { to: run.id, from: from.id, after, until: Math.min(after + STEPS_AT_ONCE, untilStep) },
@@ -88,4 +88,10 @@ async function copyMetrics(run: Run, from: Run, untilStep: number): Promise<void
       },
     );
   }
+  // Asked after them: a policy says so before it removes any.
+  await Run.sequelize?.query(
+    `UPDATE runs SET thinned_until_step = least(thinned.thinned_until_step, $untilStep), thinned_steps_per_bucket = thinned.thinned_steps_per_bucket
+     FROM runs AS thinned WHERE runs.id = $to AND thinned.id = $from AND thinned.thinned_until_step IS NOT NULL`,
+    { bind: { to: run.id, from: from.id, untilStep }, type: QueryTypes.UPDATE },
+  );
 }

@@ -12,7 +12,7 @@ export interface Held {
   /** What people call it. */
   name: string;
   run_id: number | null;
-  /** Null: only `size` finds out, or nobody. */
+  /** About so many; null: only `size` finds out, or nobody. */
   bytes: number | null;
   /** From when its age counts. */
   since: Date;
@@ -27,7 +27,7 @@ export interface Kind {
   name: StorageKind;
   /** All that it has, with a few in memory at a time; with `before`, it is enough to find those whose age counts from before it. */
   held(env: Env, before?: Date): AsyncIterable<Held>;
-  /** Its bytes, which takes longer than `held` and `look` may. */
+  /** The bytes that it frees, exactly, which takes longer than `held` and `look` may. */
   size?(env: Env, thing: string): Promise<number>;
   /**
    * One of them as it is now; null where it is there no more. What is pinned by rows is locked against whoever would pin it, until the

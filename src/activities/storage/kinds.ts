@@ -1,3 +1,4 @@
+import { forgetOldAudit } from '../../models/audit/read-audit.ts';
 import type { StorageKind } from '../../models/storage/retention.ts';
 import { deletedRuns } from './deleted-runs.ts';
 import { mixtures, starts, trainerCache, workerLogs } from './kept-files.ts';
@@ -5,6 +6,8 @@ import type { Kind } from './kind.ts';
 import { oldExports } from './old-exports.ts';
 import { oldRows } from './old-rows.ts';
 import { checkpointsOf } from './run-checkpoints.ts';
+import { runEvents, runMetrics } from './thinned-runs.ts';
+import { uploadedOriginals } from './uploaded-originals.ts';
 
 /** How each kind of RETENTION is found and removed. */
 export const KINDS: Record<StorageKind, Kind> = {
@@ -24,11 +27,22 @@ export const KINDS: Record<StorageKind, Kind> = {
     thing: 'deliveries',
     title: 'deliveries to receivers',
   }),
+  audit: oldRows({
+    name: 'audit',
+    table: 'audit',
+    column: 'created_at',
+    thing: 'rows',
+    title: 'rows of the list of who did what',
+    forget: forgetOldAudit,
+  }),
   worker_logs: workerLogs,
   mixtures,
   starts,
   trainer_cache: trainerCache,
+  run_events: runEvents,
+  run_metrics: runMetrics,
   exports: oldExports,
+  uploaded_originals: uploadedOriginals,
   checkpoints_of_completed_runs: checkpointsOf('checkpoints_of_completed_runs', ['completed']),
   checkpoints_of_failed_runs: checkpointsOf('checkpoints_of_failed_runs', ['failed', 'cancelled']),
 };

@@ -13,10 +13,12 @@ interface OldRows {
   /** What they are together. */
   thing: string;
   title: string;
+  /** Where rows of the table are not to be deleted by just anybody: removes those that are so old. */
+  forget?: (keepDays: number) => Promise<unknown>;
 }
 
 /** Rows of a table that are not needed any more after some days. All of a time are one thing: nobody wants to hear of each. */
-export function oldRows({ name, table, column, thing, title }: OldRows): Kind {
+export function oldRows({ name, table, column, thing, title, forget }: OldRows): Kind {
   /** From the end of the day of the oldest one: they go once a day, and not each by itself. */
   const oldest = async (transaction: Transaction | null): Promise<Held | null> => {
     const [row] = await connection().query<{ oldest: Date | null; bytes: number }>(
@@ -35,6 +37,10 @@ export function oldRows({ name, table, column, thing, title }: OldRows): Kind {
     },
     look: async (_env, _thing, transaction) => await oldest(transaction),
     async remove(_env, { keep_days }) {
+      if (forget) {
+        await forget(keep_days);
+        return null;
+      }
       for (;;) {
         const [gone] = await connection().query<{ n: number }>(
           `WITH gone AS (DELETE FROM ${table} WHERE ctid = ANY (ARRAY(

@@ -43,7 +43,7 @@ export async function* dueThings(
     const { held: allOf, size } = KINDS[kind];
     for await (const held of allOf(env, dueBefore(kind, days)))
       if (isDue(kind, held, days))
-        yield { kind, held: { ...held, bytes: held.bytes ?? (await size?.(env, held.thing)) ?? null } };
+        yield { kind, held: { ...held, bytes: (await size?.(env, held.thing)) ?? held.bytes } };
   }
 }
 

@@ -21,17 +21,16 @@ interface Row {
 const openRun = (condition: string) =>
   `EXISTS (SELECT 1 FROM runs AS open WHERE open.status IN ('pending', 'queued', 'running') AND ${condition})`;
 
-/** Why the checkpoints of `run` stay, as SQL; null: they may go. */
-const PINNED = `CASE
+/** Why what `run` has stays, as cases of SQL. */
+export const PINNED_CASES = `
   WHEN run.pinned THEN 'somebody pinned the run'
   WHEN run.workflow_started_at IS NOT NULL AND run.workflow_closed_at IS NULL THEN 'the run is just ending'
   WHEN ${openRun('open.starts_from_run_id = run.id')} THEN 'a run that began from it is under way'
   WHEN run.status <> 'completed' AND ${openRun('(open.job_id = run.job_id OR open.project_id = run.project_id)')} THEN 'a run that may go on from it is under way'
   WHEN EXISTS (SELECT 1 FROM sweeps WHERE sweeps.status IN ('running', 'paused') AND sweeps.id = coalesce(
-    (SELECT sweep_id FROM jobs WHERE jobs.id = run.job_id), (SELECT sweep_id FROM projects WHERE projects.id = run.project_id))) THEN 'its sweep is under way'
-  END`;
+    (SELECT sweep_id FROM jobs WHERE jobs.id = run.job_id), (SELECT sweep_id FROM projects WHERE projects.id = run.project_id))) THEN 'its sweep is under way'`;
 
-const READ = `SELECT run.id, run.workflow_id, run.finished_at, run.finished_at::text AS place, ${PINNED} AS pinned,
+const READ = `SELECT run.id, run.workflow_id, run.finished_at, run.finished_at::text AS place, CASE ${PINNED_CASES} END AS pinned,
     (SELECT coalesce(sum(bytes), 0)::bigint FROM checkpoints WHERE run_id = run.id AND state = 'complete') AS bytes
   FROM runs AS run`;
 

@@ -25,9 +25,15 @@ export function presentDataset(dataset: Dataset) {
     unusable: dataset.unusable,
     unused: dataset.unused,
     alternatives: dataset.alternatives,
-    notes: [...dataset.notes, ...dataset.unused.map(unusedSentence)],
+    notes: [...dataset.notes, ...dataset.unused.map(unusedSentence), ...removedOriginal(dataset)],
     sha256: dataset.source_sha256,
   };
+}
+
+function removedOriginal({ original_removed_because: because }: Dataset): string[] {
+  return because === null || because === undefined
+    ? []
+    : [`The file as it was uploaded was ${because}. Its rows are there, and can be trained on and mapped otherwise.`];
 }
 
 export function presentUpload({ id, filename, phase, receivedBytes, totalBytes, progressPercent, startedAt }: Upload) {

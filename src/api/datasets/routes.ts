@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fileIsGone, profileOf, remap, validateRows } from '../../commands/datasets/dataset-rows.ts';
+import { fileIsGone, originalIsGone, profileOf, remap, validateRows } from '../../commands/datasets/dataset-rows.ts';
 import { usersOf } from '../../commands/datasets/dataset-users.ts';
 import { deleteDataset } from '../../commands/datasets/delete-dataset.ts';
 import { findDataset } from '../../commands/datasets/find-dataset.ts';
@@ -183,8 +183,9 @@ export function addDatasets(endpoints: Endpoints, { env }: ApiDependencies, room
     errors: { 404: 'Dataset not found, or its file is gone' },
     inRanges: true,
     handle: async ({ params: { id }, ctx }) => {
-      const { filename: name, file_path } = await findDataset(id);
-      const piece = await filePiece(file_path, fileIsGone(id));
+      const dataset = await findDataset(id);
+      const { filename: name, file_path } = dataset;
+      const piece = await filePiece(file_path, originalIsGone(dataset));
       return sendDownload(ctx, { name, contentType: 'application/octet-stream', pieces: [piece] });
     },
   });

@@ -9,6 +9,12 @@ export const CurvesQuery = z.strictObject({
   points: integerParam(2, 4_000).default(1_000).openapi({ description: 'Buckets at most' }),
 });
 
+/** Of curves and metrics. */
+export const thinnedField = z.int().nullable().openapi({
+  description:
+    'Up to this step the retention policy run_metrics removed single steps: no bucket is smaller than those that it kept, whose means and extremes are those of all steps. Null: every step is there',
+});
+
 const figure = z.array(z.number().nullable());
 const count = z.array(z.int().nullable());
 
@@ -75,6 +81,7 @@ export const CurvesSchema = z
         }),
       )
       .openapi({ description: 'Which claim did which steps, as they were done last, and why it did no more of them' }),
+    thinned_until_step: thinnedField,
   })
   .openapi('Curves', {
     example: {
@@ -112,5 +119,6 @@ export const CurvesSchema = z
           interruption: null,
         },
       ],
+      thinned_until_step: null,
     },
   });

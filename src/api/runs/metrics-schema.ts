@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { DeviceFiguresSchema } from '../../trainer/protocol.ts';
 import { integerParam } from '../http/shared-schema.ts';
+import { thinnedField } from './curves-schema.ts';
 import { whichRun } from './schema.ts';
 
 export const MetricsQuery = z.strictObject({
@@ -11,6 +12,7 @@ export const MetricsSchema = z
   .object({
     run_number: z.int(),
     steps: z.int(),
+    thinned_until_step: thinnedField,
     points: z.array(
       z.object({
         step: z.int(),
@@ -38,6 +40,7 @@ export const MetricsSchema = z
     example: {
       run_number: 1,
       steps: 200,
+      thinned_until_step: null,
       points: [
         {
           step: 90,

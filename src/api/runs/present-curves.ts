@@ -5,7 +5,7 @@ import type { CurvesSchema } from './curves-schema.ts';
 
 /** A list for each figure: of thousands of buckets, their names would be most of the answer. */
 export function presentCurves(runNumber: number, curves: Curves): z.input<typeof CurvesSchema> {
-  const { steps, steps_per_bucket, buckets, evals, attempts } = curves;
+  const { steps, steps_per_bucket, buckets, evals, attempts, thinned_until_step } = curves;
   const list = <Name extends keyof CurveBucket>(name: Name) => buckets.map((bucket) => bucket[name]);
   return {
     run_number: runNumber,
@@ -35,5 +35,6 @@ export function presentCurves(runNumber: number, curves: Curves): z.input<typeof
       began_at: date(attempt.began_at),
       ended_at: date(attempt.ended_at),
     })),
+    thinned_until_step,
   };
 }

@@ -1,5 +1,5 @@
 import { findModel } from '../../base-models/find-model.ts';
-import { changeRetention } from '../../commands/storage/change-retention.ts';
+import { changeRetention, requireAuditKept } from '../../commands/storage/change-retention.ts';
 import { TrainingConfig } from '../../models/settings/training-config.ts';
 import type { Env } from '../../platform/env.ts';
 import { UserError } from '../../platform/failure.ts';
@@ -27,11 +27,14 @@ export function addConfig(endpoints: Endpoints, { env }: ApiDependencies): void 
     tag: 'Configuration',
     body: ConfigPatch,
     success: { status: 200, description: 'The configuration as it is now', schema: ConfigSchema },
-    errors: { 400: 'A name is to stand for a model that cannot be trained here' },
+    errors: {
+      400: 'A name is to stand for a model that cannot be trained here, or the audit list is to be kept for less than MTM_KEEP_AUDIT_DAYS',
+    },
     handle: async ({ body }) => {
       const config = await TrainingConfig.current();
       await requireAliased(env, body.model_aliases ?? {}, config.model_aliases);
       const { default_learning_rate: rate, retention, ...others } = body;
+      requireAuditKept(retention ?? {}, env);
       const chosen = rate === undefined ? {} : { learning_rate_is_chosen: rate !== null };
       const changed = { ...others, ...chosen, ...(typeof rate === 'number' && { default_learning_rate: rate }) };
       await config.update(changed);

@@ -20,6 +20,7 @@ const LINES: Record<string, (data: Data) => string | null> = {
   asked: ({ to, format }) => [words(to), format].filter((word) => word !== undefined).join(' '),
   gate: ({ message }) => String(message),
   promotion: ({ message }) => String(message),
+  thinned: ({ message }) => String(message),
   warning: ({ message }) => `warning: ${message}`,
   trainer_crashed: ({ message }) => `the trainer crashed, and is tried again: ${message}`,
   quarantined: ({ reason }) => `a checkpoint is not used: ${reason}`,

@@ -143,7 +143,7 @@ async function requireRoomForFiles(env: Env, snapshot: Snapshot, store: FileStor
     bytes += Number(found.size);
   };
   for (const { file_path, parquet_path } of snapshot.datasets)
-    for (const path of [file_path, parquet_path]) await count(path);
+    for (const path of [file_path, parquet_path]) if (path !== null) await count(path);
   for (const { path } of snapshot.openAiFiles) await count(path);
   for (const run of snapshot.runs) {
     const paths = runPaths(env, run);

@@ -21,12 +21,16 @@ export interface RunOfBackup {
 
 /** What the database was at one moment, and which files its rows name. */
 export interface Snapshot extends Pick<Manifest, 'made_at' | 'schema' | 'tables' | 'sequences'> {
-  datasets: { id: number; file_path: string; parquet_path: string }[];
+  /** file_path null: a policy removed it. */
+  datasets: { id: number; file_path: string | null; parquet_path: string }[];
   openAiFiles: { id: string; path: string }[];
   openAiParts: { id: string; path: string }[];
   runs: RunOfBackup[];
   exports: { id: number; run_id: number; files: { path: string }[] }[];
 }
+
+/** Whether no policy removed the file that a dataset was uploaded as, as SQL; a database of an earlier version has no such column. */
+export const hasOriginal = (dataset: string) => `(to_jsonb(${dataset}) ->> 'original_removed_because') IS NULL`;
 
 /** Tables that a restore makes by itself. */
 const MIGRATIONS = 'migrations';
@@ -66,8 +70,13 @@ export async function takeSnapshot(
       schema: schema.map(({ name }) => name),
       tables,
       sequences: await sequencesOf(client),
-      datasets: await rowsOf<Snapshot['datasets'][0]>('SELECT id, file_path, parquet_path FROM datasets ORDER BY id'),
-      openAiFiles: await rowsOf<Snapshot['openAiFiles'][0]>('SELECT id, path FROM openai_files ORDER BY id'),
+      datasets: await rowsOf<Snapshot['datasets'][0]>(
+        `SELECT id, CASE WHEN ${hasOriginal('datasets')} THEN file_path END AS file_path, parquet_path FROM datasets ORDER BY id`,
+      ),
+      openAiFiles: await rowsOf<Snapshot['openAiFiles'][0]>(
+        `SELECT id, path FROM openai_files WHERE dataset_id IS NULL
+           OR dataset_id IN (SELECT id FROM datasets WHERE ${hasOriginal('datasets')}) ORDER BY id`,
+      ),
       openAiParts: await rowsOf<Snapshot['openAiParts'][0]>(
         `SELECT p.id, p.path FROM openai_upload_parts AS p JOIN openai_uploads AS u ON u.id = p.upload_id
          WHERE u.status = 'pending' ORDER BY p.id`,

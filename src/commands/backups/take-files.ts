@@ -11,7 +11,7 @@ import type { FileStore } from './file-store.ts';
 import { walk } from './folders.ts';
 import type { BackedUpEntry } from './manifest.ts';
 import { filesOfRun, takeCheckpoints } from './run-files.ts';
-import type { RunOfBackup, Snapshot } from './snapshot.ts';
+import { hasOriginal, type RunOfBackup, type Snapshot } from './snapshot.ts';
 
 /** So many missing files are named; the others are counted. */
 const NAMED = 10;
@@ -20,7 +20,13 @@ const ATTEMPTS = 5;
 interface Row {
   table: 'datasets' | 'openai_files' | 'openai_upload_parts' | 'runs' | 'exports';
   id: number | string;
+  /** Of the row as it is now, as SQL: whether it still names the file. */
+  names?: string;
 }
+
+/** A policy may have removed a file as it was uploaded meanwhile. */
+const ORIGINAL = hasOriginal('datasets');
+const CONTENT = `NOT EXISTS (SELECT 1 FROM datasets WHERE datasets.id = dataset_id AND NOT ${hasOriginal('datasets')})`;
 
 /**
  * Takes the files that the rows of a snapshot name. What is gone with its row is left out and told; what is gone without is missing.
@@ -53,8 +59,11 @@ export class FileTaking {
     for (const run of snapshot.runs) if (run.status !== 'completed') await this.#checkpoints(run);
     for (const run of snapshot.runs) await this.#runFolder(run);
     for (const { id, file_path, parquet_path } of snapshot.datasets)
-      for (const path of [file_path, parquet_path]) await this.#file({ table: 'datasets', id }, path);
-    for (const { id, path } of snapshot.openAiFiles) await this.#file({ table: 'openai_files', id }, path);
+      for (const path of [file_path, parquet_path])
+        if (path !== null)
+          await this.#file({ table: 'datasets', id, names: path === file_path ? ORIGINAL : 'true' }, path);
+    for (const { id, path } of snapshot.openAiFiles)
+      await this.#file({ table: 'openai_files', id, names: CONTENT }, path);
     for (const { id, path } of snapshot.openAiParts) await this.#file({ table: 'openai_upload_parts', id }, path);
     const runs = new Map(snapshot.runs.map((run) => [run.id, run]));
     for (const { id, run_id, files } of snapshot.exports) {
@@ -78,7 +87,10 @@ export class FileTaking {
   /** What went: with its row, or without. */
   async #gone(row: Row, what: string): Promise<void> {
     if (await this.#isThere(row)) this.#missing.push(what);
-    else this.leftOut.push(`${what}: its row (${row.table} ${row.id}) was deleted while the backup was made.`);
+    else
+      this.leftOut.push(
+        `${what}: its row (${row.table} ${row.id}) was deleted, or names it no more, since the backup was begun.`,
+      );
   }
 
   async #checkpoints(run: RunOfBackup): Promise<void> {
@@ -140,11 +152,11 @@ export class FileTaking {
     }
   }
 
-  async #isThere({ table, id }: Row): Promise<boolean> {
+  async #isThere({ table, id, names = 'true' }: Row): Promise<boolean> {
     const client = new pg.Client({ connectionString: this.#databaseUrl });
     await client.connect();
     try {
-      return (await client.query(`SELECT 1 FROM ${table} WHERE id = $1`, [id])).rowCount === 1;
+      return (await client.query(`SELECT 1 FROM ${table} WHERE id = $1 AND ${names}`, [id])).rowCount === 1;
     } finally {
       await client.end();
     }

@@ -14,6 +14,12 @@ export function fileIsGone(id: number): string {
   return `The file of dataset ${id} is not there any more. Put it back from a backup, or upload the dataset again.`;
 }
 
+/** Why the file as it was uploaded cannot be downloaded. */
+export function originalIsGone({ id, original_removed_because: because }: Dataset): string {
+  if (because === null) return fileIsGone(id);
+  return `The file of dataset ${id} as it was uploaded was ${because}. Its rows are there, and can be trained on; to have the file here, upload it again.`;
+}
+
 function requestOf({ parquet_path: parquetPath, columns }: Dataset, mapping: Mapping | null) {
   return { parquetPath, columns, mapping };
 }

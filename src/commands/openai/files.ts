@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { basename, join } from 'node:path';
 import { Op } from 'sequelize';
+import { Dataset } from '../../models/datasets/dataset.ts';
 import { OpenAiFile } from '../../models/openai/openai-file.ts';
 import type { Env } from '../../platform/env.ts';
 import { ConflictError, NotFoundError } from '../../platform/failure.ts';
@@ -20,6 +21,15 @@ export async function findFile(id: string): Promise<OpenAiFile> {
   const file = await OpenAiFile.findOne({ where: { id, ...isThere() } });
   if (!file) throw new NotFoundError(`No such File object: ${id}.`);
   return file;
+}
+
+/** Why the bytes of a file cannot be had. */
+export async function contentIsGone({ id, dataset_id }: OpenAiFile): Promise<string> {
+  const dataset = dataset_id === null ? null : await Dataset.findByPk(dataset_id);
+  const because = dataset?.original_removed_because ?? null;
+  return because === null
+    ? `The content of ${id} is gone. Upload the file again.`
+    : `The content of ${id} was ${because}. Its examples are there, and can be trained on; to have the content here, upload it again.`;
 }
 
 /** Condition for a file that has not expired. */

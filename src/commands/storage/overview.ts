@@ -9,7 +9,7 @@ import type { Env } from '../../platform/env.ts';
 
 /** In words, what of the rest of the disk is what. */
 const OTHERS_IN_WORDS: Record<(typeof OTHERS)[number], string> = {
-  uploads: 'files as they were uploaded',
+  uploads: 'files as they were uploaded, also those of uploaded_originals',
   datasets: 'datasets as Parquet, and conversations made of them',
   outputs: 'published models and bundles, with those that are being made',
   base_models: 'base models in the Hugging Face cache, which other programs may use as well',

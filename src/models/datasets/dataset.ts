@@ -43,6 +43,10 @@ export class Dataset extends Model<InferAttributes<Dataset>, InferCreationAttrib
   declare sha256: string;
   /** Of the file as it was uploaded: what mixtures depend on. Null for datasets from before this was kept. */
   declare source_sha256: CreationOptional<string | null>;
+  /** By which policy the file as it was uploaded went; null: it is there. */
+  declare original_removed_because: CreationOptional<string | null>;
+  /** Why a policy leaves it. */
+  declare original_kept_because: CreationOptional<string | null>;
   declare created_at: CreationOptional<Date>;
   declare updated_at: CreationOptional<Date>;
 }
@@ -69,6 +73,8 @@ export function initDataset(sequelize: Sequelize): void {
       mapping: DataTypes.JSONB,
       sha256: { type: DataTypes.CHAR(64), allowNull: false },
       source_sha256: DataTypes.CHAR(64),
+      original_removed_because: DataTypes.TEXT,
+      original_kept_because: DataTypes.TEXT,
       profile: DataTypes.JSONB,
       created_at: DataTypes.DATE,
       updated_at: DataTypes.DATE,

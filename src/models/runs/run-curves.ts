@@ -2,6 +2,7 @@ import { QueryTypes } from 'sequelize';
 import { type AttemptTime, activeSeconds, type WrittenStep } from './active-time.ts';
 import { sentenceOf, type Why } from './interruptions.ts';
 import { connection } from './run.ts';
+import { MEANS, meanOf, WITHOUT_LOSS_OF_REMOVED } from './thin-steps.ts';
 
 /** So many steps are one bucket at most: 2^20, more than any run has. */
 const MOST_DOUBLINGS = 20;
@@ -10,6 +11,9 @@ const MOST_DOUBLINGS = 20;
 interface Part {
   runId: number;
   number: number;
+  /** Null: it has every step. */
+  thinnedUntil: number | null;
+  thinnedSize: number | null;
   first: number;
   last: number;
 }
@@ -67,6 +71,8 @@ export interface Curves {
   buckets: CurveBucket[];
   evals: CurveEval[];
   attempts: CurveAttempt[];
+  /** Up to this step a policy removed single steps (thin-steps.ts); null: none. */
+  thinned_until_step: number | null;
 }
 
 /** Which steps, and in how many buckets at most. */
@@ -83,11 +89,13 @@ export interface CurveRange {
 export async function readCurves(runId: number, { fromStep, toStep, points }: CurveRange): Promise<Curves> {
   const parts = await partsOf(runId);
   const steps = Math.max(0, ...parts.map(({ last }) => last));
-  const from = Math.max(1, fromStep);
-  const to = Math.min(steps, toStep ?? steps);
-  const doublings = doublingsFor(from, to, points);
+  const size = Math.max(1, ...parts.map(({ thinnedSize }) => thinnedSize ?? 1));
+  // Of a curve that was thinned there are whole buckets alone.
+  const from = floorTo(size, Math.max(1, fromStep) - 1) + 1;
+  const to = Math.min(steps, floorTo(size, (toStep ?? steps) - 1) + size);
+  const doublings = Math.max(Math.log2(size), doublingsFor(from, to, points));
   const [buckets, evals, attempts] = await Promise.all([
-    readBuckets(cut(parts, from, to), doublings),
+    readBuckets(cut(parts, from, to), doublings, size > 1),
     readEvals(parts),
     readAttempts(parts),
   ]);
@@ -102,7 +110,15 @@ export async function readCurves(runId: number, { fromStep, toStep, points }: Cu
     buckets: buckets.map((bucket) => ({ ...bucket, active_s: activeAt(bucket.step) })),
     evals: evals.map(({ step, trait, loss, tokens }) => ({ step, trait, loss, tokens, active_s: activeAt(step) })),
     attempts: attempts.map(({ closed_at: _, first_s: __, ...attempt }) => attempt),
+    thinned_until_step: thinnedUntil(parts),
   };
+}
+
+const floorTo = (size: number, steps: number) => Math.floor(steps / size) * size;
+
+function thinnedUntil(parts: Part[]): number | null {
+  const until = parts.map((part) => Math.min(part.thinnedUntil ?? 0, part.last));
+  return Math.max(0, ...until) || null;
 }
 
 /** The fewest doublings of a bucket of one step with which no more than `points` buckets have a step from `from` to `to`. */
@@ -120,11 +136,12 @@ function cut(parts: Part[], from: number, to: number): Part[] {
 
 /** Newest run first, as long as there is one that it goes on from. */
 async function partsOf(runId: number): Promise<Part[]> {
-  const rows = await connection().query<{ runId: number; number: number; first: number | null; last: number | null }>(
+  const rows = await connection().query<Omit<Part, 'first' | 'last'> & { first: number | null; last: number | null }>(
     `WITH RECURSIVE line AS (
-       SELECT id, number, resumes_run_id, 0 AS back FROM runs WHERE id = $runId
-       UNION ALL SELECT earlier.id, earlier.number, earlier.resumes_run_id, back + 1 FROM runs AS earlier JOIN line ON earlier.id = line.resumes_run_id)
-     SELECT id AS "runId", number, (SELECT min(step) FROM run_metrics WHERE run_id = line.id) AS first,
+       SELECT id, number, resumes_run_id, thinned_until_step, thinned_steps_per_bucket, 0 AS back FROM runs WHERE id = $runId
+       UNION ALL SELECT earlier.id, earlier.number, earlier.resumes_run_id, earlier.thinned_until_step, earlier.thinned_steps_per_bucket, back + 1
+         FROM runs AS earlier JOIN line ON earlier.id = line.resumes_run_id)
+     SELECT id AS "runId", number, thinned_until_step AS "thinnedUntil", thinned_steps_per_bucket AS "thinnedSize", (SELECT min(step) FROM run_metrics WHERE run_id = line.id) AS first,
        (SELECT max(step) FROM run_metrics WHERE run_id = line.id) AS last
      FROM line ORDER BY back`,
     { bind: { runId }, type: QueryTypes.SELECT },
@@ -148,13 +165,17 @@ function bindOf(parts: Part[]) {
   };
 }
 
-async function readBuckets(parts: Part[], doublings: number): Promise<Omit<CurveBucket, 'active_s'>[]> {
+async function readBuckets(
+  parts: Part[],
+  doublings: number,
+  isThinned: boolean,
+): Promise<Omit<CurveBucket, 'active_s'>[]> {
+  const means = MEANS.map((figure) => `${isThinned ? meanOf(figure) : `avg(${figure})`} AS ${figure}`).join(', ');
+  const without = isThinned ? WITHOUT_LOSS_OF_REMOVED : '0';
   return await connection().query<Omit<CurveBucket, 'active_s'>>(
     `SELECT max(step) AS step, max(epoch) AS epoch, max(tokens) AS tokens, max(created_at) AS at,
-       avg(loss) AS loss, min(loss) AS loss_min, max(loss) AS loss_max, (count(*) - count(loss))::int AS without_loss,
-       avg(learning_rate) AS learning_rate, avg(grad_norm) AS grad_norm, max(grad_norm) AS grad_norm_max,
-       avg(reward_margin) AS reward_margin, avg(reward_accuracy) AS reward_accuracy,
-       avg(tokens_per_s) AS tokens_per_s, max(memory_bytes) AS memory_bytes
+       min(loss) AS loss_min, max(loss) AS loss_max, (count(*) - count(loss) + ${without})::int AS without_loss,
+       ${means}, max(grad_norm) AS grad_norm_max, max(memory_bytes) AS memory_bytes
      FROM ${PARTS} JOIN run_metrics AS done ON done.run_id = part.run_id AND step BETWEEN part.first AND part.last
      GROUP BY (step - 1) >> $doublings ORDER BY 1`,
     { bind: { ...bindOf(parts), doublings }, type: QueryTypes.SELECT },

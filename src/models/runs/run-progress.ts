@@ -23,7 +23,7 @@ export const UPSERT_STEPS = `INSERT INTO run_metrics (run_id, lease_epoch, step,
      ON CONFLICT (run_id, step) DO UPDATE SET lease_epoch = EXCLUDED.lease_epoch, epoch = EXCLUDED.epoch, loss = EXCLUDED.loss,
        learning_rate = EXCLUDED.learning_rate, grad_norm = EXCLUDED.grad_norm, tokens = EXCLUDED.tokens,
        tokens_per_s = EXCLUDED.tokens_per_s, memory_bytes = EXCLUDED.memory_bytes, device = EXCLUDED.device,
-       reward_margin = EXCLUDED.reward_margin, reward_accuracy = EXCLUDED.reward_accuracy, eval_loss = NULL, seq = EXCLUDED.seq, xid = EXCLUDED.xid, created_at = now()`;
+       reward_margin = EXCLUDED.reward_margin, reward_accuracy = EXCLUDED.reward_accuracy, eval_loss = NULL, removed = NULL, seq = EXCLUDED.seq, xid = EXCLUDED.xid, created_at = now()`;
 
 /** Writes the latest step to the run's row and all given steps as metrics. False when the lease is not the latest. */
 export async function recordSteps(lease: Lease, steps: StepEvent[]): Promise<boolean> {

@@ -2,6 +2,7 @@ import { QueryTypes } from 'sequelize';
 import type { DeviceFigures } from '../../trainer/protocol.ts';
 import { connection } from './run.ts';
 import { isFinal, type RunStatus } from './statuses.ts';
+import { type MEANS, meanOf } from './thin-steps.ts';
 
 /** A place in the stream of a run; what is after it is new. */
 export interface StreamPlace {
@@ -140,6 +141,13 @@ export interface MetricPoint {
   reward_accuracy: number | null;
 }
 
+export interface Metrics {
+  steps: number;
+  points: MetricPoint[];
+  /** Up to this step a policy removed single steps; null: none. */
+  thinned_until_step: number | null;
+}
+
 /** Each point is the mean of at most so many steps, the last ones of those that it stands for: found by their key, however many there are. */
 const STEPS_OF_A_POINT = 100;
 
@@ -147,31 +155,43 @@ const STEPS_OF_A_POINT = 100;
  * At most `points` points over all steps of a run, evenly by step, and how many steps there are. Every held-out loss is among them;
  * that of the base is a point of its own before them, of step 0.
  */
-export async function readMetrics(runId: number, points: number): Promise<{ steps: number; points: MetricPoint[] }> {
+export async function readMetrics(runId: number, points: number): Promise<Metrics> {
   const sequelize = connection();
-  const [last] = await sequelize.query<{ step: number | null }>(
-    'SELECT max(step) AS step FROM run_metrics WHERE run_id = $runId',
+  const [last] = await sequelize.query<{ step: number | null; thinned: number | null; size: number }>(
+    `SELECT (SELECT max(step) FROM run_metrics WHERE run_id = run.id) AS step, thinned_until_step AS thinned,
+       coalesce(thinned_steps_per_bucket, 1) AS size
+     FROM runs AS run WHERE id = $runId`,
     { bind: { runId }, type: QueryTypes.SELECT },
   );
   const steps = last?.step ?? 0;
-  if (steps === 0) return { steps: 0, points: [] };
+  const thinned_until_step = last?.thinned ?? null;
+  if (steps === 0) return { steps: 0, points: [], thinned_until_step };
   const base = await lossOfBase(runId);
-  const count = Math.min(base === null ? points : points - 1, steps);
+  const most = base === null ? points : points - 1;
+  const size = last?.size ?? 1;
+  // Of a curve that was thinned a point is of whole buckets, which have the means of all of their steps.
+  const stepsOfPoint = size * Math.ceil(Math.ceil(steps / size) / most);
+  const count = size === 1 ? Math.min(most, steps) : Math.ceil(steps / stepsOfPoint);
+  const mean = (figure: (typeof MEANS)[number]) => `${size === 1 ? `avg(${figure})` : meanOf(figure)} AS ${figure}`;
   const found = await sequelize.query<MetricPoint>(
     `SELECT point.* FROM generate_series(0, $count::int - 1) AS n, LATERAL (
-       SELECT max(step) AS step, max(epoch) AS epoch, avg(loss) AS loss,
+       SELECT max(step) AS step, max(epoch) AS epoch, ${mean('loss')},
          (SELECT avg(eval_loss) FROM run_metrics WHERE run_id = $runId AND eval_loss IS NOT NULL
             AND step > n * $steps::bigint / $count AND step <= (n + 1) * $steps::bigint / $count) AS eval_loss,
-         avg(learning_rate) AS learning_rate, avg(grad_norm) AS grad_norm, max(tokens) AS tokens, avg(tokens_per_s) AS tokens_per_s,
+         ${mean('learning_rate')}, ${mean('grad_norm')}, max(tokens) AS tokens, ${mean('tokens_per_s')},
          max(memory_bytes) AS memory_bytes, (array_agg(device ORDER BY step DESC) FILTER (WHERE device IS NOT NULL))[1] AS device,
-         avg(reward_margin) AS reward_margin, avg(reward_accuracy) AS reward_accuracy
+         ${mean('reward_margin')}, ${mean('reward_accuracy')}
        FROM (SELECT * FROM run_metrics WHERE run_id = $runId
                AND step > n * $steps::bigint / $count AND step <= (n + 1) * $steps::bigint / $count
              ORDER BY step DESC LIMIT ${STEPS_OF_A_POINT}) AS steps) AS point
      WHERE point.step IS NOT NULL ORDER BY point.step`,
-    { bind: { runId, count, steps }, type: QueryTypes.SELECT },
+    { bind: { runId, count, steps: size === 1 ? steps : count * stepsOfPoint }, type: QueryTypes.SELECT },
   );
-  return { steps, points: base === null ? found : [{ ...BEFORE_ALL_STEPS, eval_loss: base }, ...found] };
+  return {
+    steps,
+    thinned_until_step,
+    points: base === null ? found : [{ ...BEFORE_ALL_STEPS, eval_loss: base }, ...found],
+  };
 }
 
 const BEFORE_ALL_STEPS = {

@@ -93,6 +93,12 @@ export class Run extends Model<InferAttributes<Run>, InferCreationAttributes<Run
   declare recalled_at: CreationOptional<Date | null>;
   /** When it was decided that its checkpoints go. */
   declare tidied_at: CreationOptional<Date | null>;
+  /** When it was decided that its steps are thinned, or its events; see thin-steps.ts and thin-events.ts. */
+  declare steps_thinned_at: CreationOptional<Date | null>;
+  declare events_thinned_at: CreationOptional<Date | null>;
+  /** Up to this step not all of them are there, also where those came from another run: so many are one bucket. */
+  declare thinned_until_step: CreationOptional<number | null>;
+  declare thinned_steps_per_bucket: CreationOptional<number | null>;
   /** Somebody said that nothing of it is to go, whatever its age. */
   declare pinned: CreationOptional<boolean>;
   declare workflow_started_at: CreationOptional<Date | null>;
@@ -163,6 +169,10 @@ export function initRun(sequelize: Sequelize): void {
       barred: { type: DataTypes.BOOLEAN, allowNull: false, defaultValue: false },
       recalled_at: DataTypes.DATE,
       tidied_at: DataTypes.DATE,
+      steps_thinned_at: DataTypes.DATE,
+      events_thinned_at: DataTypes.DATE,
+      thinned_until_step: DataTypes.INTEGER,
+      thinned_steps_per_bucket: DataTypes.INTEGER,
       pinned: { type: DataTypes.BOOLEAN, allowNull: false, defaultValue: false },
       workflow_started_at: DataTypes.DATE,
       workflow_closed_at: DataTypes.DATE,

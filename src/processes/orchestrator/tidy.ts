@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { literal, Op } from 'sequelize';
 import { removeDue } from '../../activities/storage/remove-due.ts';
 import { linkLatest, unlinkedProjects } from '../../activities/versions/link-latest.ts';
-import { forgetOldAudit } from '../../models/audit/read-audit.ts';
 import { Worker } from '../../models/pool/worker.ts';
 import type { Env } from '../../platform/env.ts';
 import type { Logger } from '../../platform/logger.ts';
@@ -14,7 +13,7 @@ const KEEP_WORKERS_DAYS = 30;
 
 /**
  * Removes what the policy of each kind says (src/activities/storage/), sets links that a killed process did not, keeps logs short, and
- * forgets workers that ended long ago, and of the audit list what is older than it keeps. Each part by itself: one that fails keeps no other from its work.
+ * forgets workers that ended long ago. Each part by itself: one that fails keeps no other from its work.
  */
 export class Tidying {
   readonly #env: Env;
@@ -31,7 +30,6 @@ export class Tidying {
       () => this.#links(),
       () => this.#logs(),
       () => this.#workers(),
-      () => forgetOldAudit(this.#env.keepAuditDays),
     ]) {
       await part().catch((error: unknown) => this.#logger.warn({ err: error }, 'Something could not be tidied up.'));
     }

@@ -5,7 +5,7 @@ import { QueryTypes } from 'sequelize';
 import { currentRetention, decide, finishRemovals, removeDue } from '../../../src/activities/storage/remove-due.ts';
 import { lockRun } from '../../../src/activities/storage/run-checkpoints.ts';
 import { startAgain } from '../../../src/commands/runs/actions.ts';
-import { changeRetention } from '../../../src/commands/storage/change-retention.ts';
+import { changeRetention, requireAuditKept } from '../../../src/commands/storage/change-retention.ts';
 import { pinRun } from '../../../src/commands/storage/pin-run.ts';
 import { Export } from '../../../src/models/exports/export.ts';
 import { Job } from '../../../src/models/jobs/job.ts';
@@ -302,6 +302,26 @@ describe('retention', function () {
     assert.equal(await hasFiles(run), false);
   });
 
+  it('forgets who did what after a year, and never sooner than the machine says', async () => {
+    // Take the Math.max out of retentionOf (src/models/storage/retention.ts), and an admin removes what tells of them.
+    await connection().query(
+      `INSERT INTO audit (created_at, key_name, address, method, route, entity_kind, changes, request_id, status, ended_at)
+       SELECT now() - days * interval '1 day', 'k', '::1', 'POST', '/jobs/', 'job', 'name', 'r' || days, 201, now() FROM unnest(ARRAY[2, 364, 367]) AS days`,
+    );
+    const left = async () => (await connection().query('SELECT 1 FROM audit', { type: QueryTypes.SELECT })).length;
+    assert.throws(() => requireAuditKept({ audit: 1 }, env), /MTM_KEEP_AUDIT_DAYS keeps .* for 365/);
+    await TrainingConfig.update({ retention: { audit: null } }, { where: {} });
+    await pass();
+    assert.equal(await left(), 3);
+    await TrainingConfig.update({ retention: { audit: 1 } }, { where: {} });
+    await pass();
+    assert.equal(await left(), 2);
+    assert.deepEqual(
+      (await Removal.findAll()).map(({ kind, why }) => [kind, why]),
+      [['audit', 'removed by policy audit after 365 days']],
+    );
+  });
+
   it('says of each kind what it is and for how long it is kept', async () => {
     // Give checkpoints of failed runs the 7 days of completed ones (src/models/storage/retention.ts): they are dear.
     assert.deepEqual(Object.keys(await currentRetention(env)), STORAGE_KINDS);
@@ -311,11 +331,15 @@ describe('retention', function () {
         ['deleted_runs', 0],
         ['idempotency_keys', 7],
         ['notification_deliveries', 30],
+        ['audit', 365],
         ['worker_logs', 30],
         ['mixtures', 1],
         ['starts', 1],
         ['trainer_cache', 30],
+        ['run_events', 180],
+        ['run_metrics', 180],
         ['exports', null],
+        ['uploaded_originals', null],
         ['checkpoints_of_completed_runs', 7],
         ['checkpoints_of_failed_runs', 180],
       ],

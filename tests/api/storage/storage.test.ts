@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Op } from 'sequelize';
 import { measureStorage } from '../../../src/activities/storage/measure.ts';
+import { takeSnapshot } from '../../../src/commands/backups/snapshot.ts';
+import { Dataset } from '../../../src/models/datasets/dataset.ts';
+import { OpenAiFile } from '../../../src/models/openai/openai-file.ts';
 import { Checkpoint } from '../../../src/models/runs/checkpoint.ts';
 import { Run } from '../../../src/models/runs/run.ts';
 import { Removal } from '../../../src/models/storage/removal.ts';
@@ -10,6 +14,7 @@ import { runPaths } from '../../../src/runs/run-paths.ts';
 import { type ApiOnly, startTestApi } from '../../support/api.ts';
 import { startTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { buildRun } from '../../support/runs.ts';
+import { until } from '../../support/service.ts';
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -157,6 +162,76 @@ describe('GET /storage and what it removes', function () {
     const { body: checkpoints } = await api.call('GET', `/jobs/${due.job_id}/checkpoints`);
     const [gone] = checkpoints.items as { state: string; removed_because: string }[];
     assert.deepEqual([gone?.state, gone?.removed_because], ['pruned', expected[0]?.why]);
+  });
+
+  it('removes the file that a dataset was uploaded as, if its Parquet is whole, and says so where it was', async () => {
+    // Take the comparison of hashes out of remove (src/activities/storage/uploaded-originals.ts), and the second file goes as well.
+    const rows = Array.from({ length: 20 }, (_, n) => `${n} and 1?,${n + 1}\n`).join('');
+    const made = await Promise.all(
+      ['whole.csv', 'broken.csv'].map((name) => api.upload(name, `question,answer\n${rows}`)),
+    );
+    const [whole, broken] = await Promise.all(
+      made.map(({ body }) => Dataset.findByPk(Number(body.id), { rejectOnEmpty: true })),
+    );
+    assert.ok(whole && broken);
+    await truncate(broken.parquet_path, 10);
+    assert.equal(
+      (await kindOf('uploaded_originals'))?.keep_days,
+      null,
+      'they are kept for ever unless somebody says otherwise',
+    );
+    // Those of other tests have no files.
+    await Dataset.update({ original_kept_because: 'none' }, { where: { id: { [Op.notIn]: [whole.id, broken.id] } } });
+    const id = 'file-abc';
+    await OpenAiFile.create({
+      id,
+      purpose: 'fine-tune',
+      filename: 'whole.csv',
+      bytes: 1,
+      sha256: '0'.repeat(64),
+      path: whole.file_path,
+      dataset_id: whole.id,
+    });
+    await api.call('PATCH', '/config/', { retention: { uploaded_originals: 1 } });
+    await database.sequelize.query(`UPDATE datasets SET created_at = now() - interval '2 days'`);
+    const clean = async (dry_run: boolean) =>
+      (await api.call('POST', '/storage/clean', { kinds: ['uploaded_originals'], dry_run })).body;
+    const planned = await clean(true);
+    assert.equal(planned.bytes, Number(whole.file_size) + Number(broken.file_size));
+    await clean(false);
+    await until('it is removed', async () => (await Removal.count({ where: { finished_at: null } })) === 0 || null);
+    assert.equal(await ifThere(stat(whole.file_path)), null);
+    assert.notEqual(await ifThere(stat(broken.file_path)), null);
+    const stayed = await Removal.findAll({ where: { kept_because: { [Op.ne]: null } } });
+    assert.deepEqual(
+      stayed.map(({ thing }) => Number(thing)),
+      [broken.id],
+    );
+    assert.deepEqual((await clean(true)).items, [], 'what stays is not tried again each minute');
+    const download = await api.call('GET', `/datasets/${whole.id}/download`);
+    assert.equal(download.status, 404);
+    assert.match(
+      JSON.stringify(download.body),
+      /was removed by policy uploaded_originals after 1 day\. Its rows are there/,
+    );
+    const content = await fetch(`${api.url}/v1/files/${id}/content`);
+    assert.match(await content.text(), /The content of file-abc was removed by policy uploaded_originals/);
+    const { body: shown } = await api.call('GET', `/datasets/${whole.id}`);
+    assert.match(String((shown.notes as string[]).at(-1)), /^The file as it was uploaded was removed by policy/);
+    // Rows, and another mapping of them, come from the Parquet.
+    const mapping = { prompt: 'answer', completion: 'question' };
+    const mapped = await api.call('PATCH', `/datasets/${whole.id}`, { mapping });
+    assert.deepEqual([mapped.status, mapped.body.usable_row_count], [200, 20]);
+    assert.equal((await api.call('GET', `/datasets/${whole.id}/preview`)).status, 200);
+    const snapshot = await takeSnapshot(database.url, async (name, stream) => {
+      for await (const _ of stream);
+      return { name } as never;
+    });
+    assert.deepEqual(
+      snapshot.datasets.filter(({ id: one }) => one === whole.id).map(({ file_path }) => file_path),
+      [null],
+    );
+    assert.deepEqual(snapshot.openAiFiles, []);
   });
 
   it('names the policy to whoever would begin from a checkpoint that it removed', async () => {

@@ -1,6 +1,6 @@
 import { Op } from 'sequelize';
 import { z } from 'zod';
-import { deleteFile, findFile, isThere } from '../../../commands/openai/files.ts';
+import { contentIsGone, deleteFile, findFile, isThere } from '../../../commands/openai/files.ts';
 import { OpenAiFile } from '../../../models/openai/openai-file.ts';
 import type { DiskRoom } from '../../datasets/disk-room.ts';
 import { Uploads } from '../../datasets/uploads.ts';
@@ -83,8 +83,9 @@ export function addFiles(endpoints: Endpoints, { env }: ApiDependencies, room: D
     errors: GONE,
     inRanges: true,
     handle: async ({ params: { file_id }, ctx }) => {
-      const { filename: name, path } = await findFile(file_id);
-      const piece = await filePiece(path, `The content of ${file_id} is gone. Upload the file again.`);
+      const file = await findFile(file_id);
+      const { filename: name, path } = file;
+      const piece = await filePiece(path, await contentIsGone(file));
       return sendDownload(ctx, { name, contentType: 'application/octet-stream', pieces: [piece] });
     },
   });

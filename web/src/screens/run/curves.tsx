@@ -111,6 +111,12 @@ export default function CurvesTab({ owner, run, totalSteps, stream }: CurvesProp
           {...shared}
         />
       )}
+      {curves.thinned_until_step !== null && (
+        <Text size="sm" role="note">
+          Up to step {count(curves.thinned_until_step)} this curve is thinned: the retention policy run_metrics removed
+          single steps. Means, lowest and highest values are those of all steps.
+        </Text>
+      )}
       {marks.length > 0 && (
         <Stack gap={4} component="section" aria-labelledby="interruptions">
           <Title order={2} size="h5" id="interruptions">

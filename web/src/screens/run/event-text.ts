@@ -35,6 +35,7 @@ const SENTENCES: Record<string, (data: Data) => string> = {
     [capital(String(to).replaceAll('_', ' ')), ...Object.values(details)].join(', '),
   gate: ({ message }) => String(message),
   promotion: ({ message }) => String(message),
+  thinned: ({ message }) => String(message),
   spans: ({ seconds: took }) => `${seconds(took)} from the start of the trainer to its first step or comparison`,
 };
 
