@@ -12,14 +12,20 @@ interface Searched {
   name: string;
   texts: string[];
   number: string;
+  /** The same as a condition that an index answers, where `number` is no column. */
+  isNumber?: (number: number) => string;
   /** Words for all of a kind, so that `job 3` is the job with that number. */
   kinds: Record<string, string>;
   /** Whether it trains on one of these datasets, which a subquery gives. */
   trainsOn?: (datasets: string) => string;
+  /** Whether it is of one whose texts, or those of its data, have this pattern: in place of looking for it in `name` and `texts`. */
+  ofOwners?: (pattern: string, datasets: string) => string;
 }
 
+/** One of those that a subquery gives. Unlike IN, each of several that are joined by OR finds its rows by an index. */
+const oneOf = (column: string, subquery: string) => `${column} = ANY (ARRAY(${subquery}))`;
 const ofProject = (id: string, datasets: string) =>
-  `${id} IN (SELECT project_id FROM trait_datasets WHERE dataset_id IN (${datasets}))`;
+  oneOf(id, `SELECT project_id FROM trait_datasets WHERE ${oneOf('dataset_id', datasets)}`);
 
 const SEARCHED = {
   dataset: {
@@ -33,7 +39,7 @@ const SEARCHED = {
     texts: ['"Job"."model_name"'],
     number: '"Job"."id"',
     kinds: { job: 'TRUE' },
-    trainsOn: (datasets) => `"Job"."dataset_id" IN (${datasets})`,
+    trainsOn: (datasets) => oneOf('"Job"."dataset_id"', datasets),
   },
   project: {
     name: '"Project"."name"',
@@ -44,10 +50,21 @@ const SEARCHED = {
   },
   run: {
     name: 'coalesce(job.name, project.name)',
-    texts: ['job.model_name', 'project.base_model'],
+    texts: [],
     number: 'coalesce("Run"."job_id", "Run"."project_id")',
     kinds: { run: 'TRUE', job: '"Run"."job_id" IS NOT NULL', project: '"Run"."project_id" IS NOT NULL' },
-    trainsOn: (datasets) => `(job.dataset_id IN (${datasets}) OR ${ofProject('"Run"."project_id"', datasets)})`,
+    isNumber: (number) => `"Run"."job_id" = ${number} OR "Run"."project_id" = ${number}`,
+    ofOwners: (pattern, datasets) =>
+      [
+        oneOf(
+          '"Run"."job_id"',
+          `SELECT id FROM jobs WHERE name ILIKE ${pattern} OR model_name ILIKE ${pattern} OR ${oneOf('dataset_id', datasets)}`,
+        ),
+        oneOf(
+          '"Run"."project_id"',
+          `SELECT id FROM projects WHERE name ILIKE ${pattern} OR base_model ILIKE ${pattern} OR ${ofProject('id', datasets)}`,
+        ),
+      ].join(' OR '),
   },
 } satisfies Record<string, Searched>;
 
@@ -80,15 +97,19 @@ function escaped(word: string): string {
   return connection().escape(patternOf(word));
 }
 
-function placesOf(word: string, { name, texts, number: column, kinds, trainsOn }: Searched): string[] {
+function placesOf(word: string, searched: Searched): string[] {
+  const { name, texts, number: column, isNumber, kinds, trainsOn, ofOwners } = searched;
   const pattern = escaped(word);
+  const datasets = `SELECT id FROM datasets WHERE name ILIKE ${pattern}`;
   const number = numberOf(word);
   const kind = kinds[word.toLowerCase()];
   return [
-    ...[name, ...texts].map((text) => `${text} ILIKE ${pattern}`),
-    ...(number === null ? [] : [`${column} = ${number}`]),
+    ...(ofOwners === undefined
+      ? [name, ...texts].map((text) => `${text} ILIKE ${pattern}`)
+      : [ofOwners(pattern, datasets)]),
+    ...(number === null ? [] : [isNumber?.(number) ?? `${column} = ${number}`]),
     ...(kind === undefined ? [] : [kind]),
-    ...(trainsOn === undefined ? [] : [trainsOn(`SELECT id FROM datasets WHERE name ILIKE ${pattern}`)]),
+    ...(trainsOn === undefined ? [] : [trainsOn(datasets)]),
   ];
 }
 
