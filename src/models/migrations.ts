@@ -40,6 +40,7 @@ import * as runTraces from './migrations/0042-run-traces.ts';
 import * as queueOfProjects from './migrations/0044-queue-of-projects.ts';
 import * as thinnedRuns from './migrations/0045-thinned-runs.ts';
 import * as removedOriginals from './migrations/0046-removed-originals.ts';
+import * as searchesOfAYear from './migrations/0050-searches-of-a-year.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
 export const MIGRATIONS = [
@@ -85,5 +86,6 @@ export const MIGRATIONS = [
   queueOfProjects,
   thinnedRuns,
   removedOriginals,
+  searchesOfAYear,
 ];
 export const MIGRATION_NAMES: readonly string[] = MIGRATIONS.map(({ name }) => name);

@@ -8,59 +8,78 @@ const NUMBERED = /\b(job|project|dataset)-(\d+)(-run-\d+)?\b/gi;
 
 /** Where a search looks, in SQL. */
 interface Searched {
-  /** Its name, and other columns of text: a part of either is enough. */
+  id: string;
   name: string;
-  texts: string[];
   number: string;
-  /** Words for all of a kind, so that `job 3` is the job with that number. */
-  kinds: Record<string, string>;
-  /** Whether it trains on one of these datasets, which a subquery gives. */
-  trainsOn?: (datasets: string) => string;
+  /** Selects of ids: whose texts, or those of what they are of and train on, have a pattern. Each finds its rows by an index, which one condition over several tables does not. */
+  having: (pattern: string) => string[];
+  /** A select of the ids of what has this number. */
+  numbered: (number: number) => string;
+  /** Words for all of a kind, so that `job 3` is the job with that number; null: all that is searched is of it. */
+  kinds: Record<string, string | null>;
 }
 
-const ofProject = (id: string, datasets: string) =>
-  `${id} IN (SELECT project_id FROM trait_datasets WHERE dataset_id IN (${datasets}))`;
+const DATA_OF_PROJECTS =
+  'trait_datasets AS used JOIN datasets AS data ON data.id = used.dataset_id WHERE data.name ILIKE';
 
-const SEARCHED = {
+const SEARCHED: Record<'dataset' | 'job' | 'project' | 'run', Searched> = {
   dataset: {
+    id: '"Dataset"."id"',
     name: '"Dataset"."name"',
-    texts: ['"Dataset"."filename"'],
     number: '"Dataset"."id"',
-    kinds: { dataset: 'TRUE' },
+    having: (pattern) => [`SELECT id FROM datasets WHERE name ILIKE ${pattern} OR filename ILIKE ${pattern}`],
+    numbered: (number) => `SELECT id FROM datasets WHERE id = ${number}`,
+    kinds: { dataset: null },
   },
   job: {
+    id: '"Job"."id"',
     name: '"Job"."name"',
-    texts: ['"Job"."model_name"'],
     number: '"Job"."id"',
-    kinds: { job: 'TRUE' },
-    trainsOn: (datasets) => `"Job"."dataset_id" IN (${datasets})`,
+    having: (pattern) => [
+      `SELECT id FROM jobs WHERE name ILIKE ${pattern} OR model_name ILIKE ${pattern}`,
+      `SELECT jobs.id FROM jobs JOIN datasets AS data ON data.id = jobs.dataset_id WHERE data.name ILIKE ${pattern}`,
+    ],
+    numbered: (number) => `SELECT id FROM jobs WHERE id = ${number}`,
+    kinds: { job: null },
   },
   project: {
+    id: '"Project"."id"',
     name: '"Project"."name"',
-    texts: ['"Project"."base_model"'],
     number: '"Project"."id"',
-    kinds: { project: 'TRUE' },
-    trainsOn: (datasets) => ofProject('"Project"."id"', datasets),
+    having: (pattern) => [
+      `SELECT id FROM projects WHERE name ILIKE ${pattern} OR base_model ILIKE ${pattern}`,
+      `SELECT used.project_id FROM ${DATA_OF_PROJECTS} ${pattern}`,
+    ],
+    numbered: (number) => `SELECT id FROM projects WHERE id = ${number}`,
+    kinds: { project: null },
   },
   run: {
+    id: '"Run"."id"',
     name: 'coalesce(job.name, project.name)',
-    texts: ['job.model_name', 'project.base_model'],
     number: 'coalesce("Run"."job_id", "Run"."project_id")',
-    kinds: { run: 'TRUE', job: '"Run"."job_id" IS NOT NULL', project: '"Run"."project_id" IS NOT NULL' },
-    trainsOn: (datasets) => `(job.dataset_id IN (${datasets}) OR ${ofProject('"Run"."project_id"', datasets)})`,
+    having: (pattern) => [
+      ...SEARCHED.job.having(pattern).map((jobs) => `SELECT id FROM runs WHERE job_id IN (${jobs})`),
+      ...SEARCHED.project.having(pattern).map((projects) => `SELECT id FROM runs WHERE project_id IN (${projects})`),
+    ],
+    numbered: (number) => `SELECT id FROM runs WHERE job_id = ${number} OR project_id = ${number}`,
+    kinds: {
+      run: null,
+      job: 'SELECT id FROM runs WHERE job_id IS NOT NULL',
+      project: 'SELECT id FROM runs WHERE project_id IS NOT NULL',
+    },
   },
-} satisfies Record<string, Searched>;
+};
 
 /** What a search finds: things of which each word is in a name, is their number, or is in the name of what they train on. */
 export function found(
   text: string,
   kind: keyof typeof SEARCHED,
 ): { where: WhereOptions; first: [ReturnType<typeof literal>, 'DESC'][] } {
-  const searched: Searched = SEARCHED[kind];
+  const searched = SEARCHED[kind];
   const words = wordsOf(text);
   const numbers = words.flatMap((word) => numberOf(word) ?? []);
   return {
-    where: literal(words.map((word) => `(${placesOf(word, searched).join(' OR ')})`).join(' AND ')),
+    where: literal(words.map((word) => isPlaceOf(word, searched)).join(' AND ')),
     // Whoever types a number means that one, and not all whose names have it too; and whoever types a name, not what trains on data of that name.
     first: [
       ...numbers.map((number) => `${searched.number} = ${number}`),
@@ -80,16 +99,14 @@ function escaped(word: string): string {
   return connection().escape(patternOf(word));
 }
 
-function placesOf(word: string, { name, texts, number: column, kinds, trainsOn }: Searched): string[] {
-  const pattern = escaped(word);
+function isPlaceOf(word: string, { id, having, numbered, kinds }: Searched): string {
   const number = numberOf(word);
   const kind = kinds[word.toLowerCase()];
-  return [
-    ...[name, ...texts].map((text) => `${text} ILIKE ${pattern}`),
-    ...(number === null ? [] : [`${column} = ${number}`]),
-    ...(kind === undefined ? [] : [kind]),
-    ...(trainsOn === undefined ? [] : [trainsOn(`SELECT id FROM datasets WHERE name ILIKE ${pattern}`)]),
-  ];
+  if (kind === null) return 'TRUE';
+  const places = having(escaped(word));
+  if (number !== null) places.push(numbered(number));
+  if (kind !== undefined) places.push(kind);
+  return `${id} IN (${places.join(' UNION ALL ')})`;
 }
 
 function numberOf(word: string): number | null {

@@ -62,9 +62,9 @@ const ALLOWED: Allowed[] = [
     tables: [...LISTED, 'sweeps', 'model_downloads', 'storage_removals'],
   },
   {
-    why: 'A part of a name, which somebody types, may be in any of them.',
+    why: 'A part of two letters has no trigram, a run has the name of its job or project, and of few rows PostgreSQL rather reads all.',
     text: /ILIKE/,
-    tables: LISTED,
+    tables: ['runs', 'jobs', 'datasets'],
   },
   {
     why: 'Runs have the names of their jobs and projects: no index has both.',
@@ -194,7 +194,9 @@ describe('a database of a year', function () {
     try {
       for (const path of [...document.operations().flatMap(pathOf), ...ALSO]) {
         during(`GET ${path}`);
-        const response = await fetch(`${api.url}${path}`, { signal: AbortSignal.timeout(2_000) });
+        const response = await fetch(`${api.url}${path}`, { signal: AbortSignal.timeout(2_000) }).catch((cause) => {
+          throw new Error(`GET ${path} did not answer.`, { cause });
+        });
         assert.notEqual(response.status, 500, path);
         await response.body?.cancel();
       }

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { literal, Op } from 'sequelize';
 import { findAllModels, findModel } from '../../base-models/find-model.ts';
 import type { UsableModel } from '../../base-models/found-model.ts';
+import { Job } from '../../models/jobs/job.ts';
 import { OpenAiJob } from '../../models/openai/openai-job.ts';
 import { Run } from '../../models/runs/run.ts';
 import type { AskedStart } from '../../models/runs/start.ts';
@@ -12,7 +13,7 @@ import type { Env } from '../../platform/env.ts';
 import { NotFoundError, UserError } from '../../platform/failure.ts';
 import { ifThere } from '../../platform/files.ts';
 import { notPromoted } from '../versions/find-output.ts';
-import { modelNameOf, withJobs } from './fine-tuning-jobs.ts';
+import { modelNameOf } from './fine-tuning-jobs.ts';
 
 /** What a name stands for: a base model, or what a run has made, by the end or at the step of a checkpoint. */
 export type Meant = { base: UsableModel } | { run: Run; step: number | null };
@@ -157,14 +158,18 @@ async function asNamed({ model_name: name, path }: UsableModel): Promise<NamedMo
 }
 
 async function tunedModels(): Promise<NamedModel[]> {
-  const found = await withJobs(await OpenAiJob.findAll({ order: [['seq', 'DESC']], limit: MOST_LISTED }));
-  const ofJobs = found.flatMap(({ asked, job }) => {
-    const { status, finished_at: since } = job?.latestRun ?? {};
-    return status === 'completed' && since && !asked.model_deleted_at
-      ? [{ name: modelNameOf(asked), since, isTuned: true }]
-      : [];
+  const found = await OpenAiJob.findAll({
+    attributes: ['id', 'job_id', 'model', 'suffix', 'model_deleted_at'],
+    order: [['seq', 'DESC']],
+    limit: MOST_LISTED,
+    raw: true,
   });
-  const named = found.flatMap(({ asked }) => asked.job_id ?? []);
+  const named = found.flatMap(({ job_id }) => job_id ?? []);
+  const completedAt = await completedJobs(named);
+  const ofJobs = found.flatMap((asked) => {
+    const since = completedAt.get(asked.job_id ?? 0);
+    return since && !asked.model_deleted_at ? [{ name: modelNameOf(asked), since, isTuned: true }] : [];
+  });
   const runs = await Run.findAll({
     where: {
       status: 'completed',
@@ -172,8 +177,10 @@ async function tunedModels(): Promise<NamedModel[]> {
       job_id: { [Op.or]: [null, { [Op.notIn]: named }] },
     },
     attributes: ['id', 'workflow_id', 'finished_at'],
+    // As runs_completed_models has them, which knows without the spec that they are of no index of rag.
     order: [['finished_at', 'DESC']],
     limit: MOST_LISTED,
+    raw: true,
   });
   const others = runs.map(({ workflow_id: name, finished_at }) => ({
     name,
@@ -183,6 +190,13 @@ async function tunedModels(): Promise<NamedModel[]> {
   return [...ofJobs, ...(await latestOfProjects()), ...others].sort(
     (one, other) => other.since.getTime() - one.since.getTime(),
   );
+}
+
+/** When those of these jobs ended whose latest run completed. */
+async function completedJobs(ids: number[]): Promise<Map<number, Date | null>> {
+  const latest = { association: 'latestRun', attributes: ['finished_at'], where: { status: 'completed' } };
+  const jobs = await Job.findAll({ where: { id: ids }, attributes: ['id'], include: latest });
+  return new Map(jobs.map(({ id, latestRun }) => [id, latestRun?.finished_at ?? null]));
 }
 
 /** The names that stand for the latest versions of projects, whichever these are. */

@@ -67,6 +67,9 @@ function owned(run: Run): OwnedRun {
   return Object.assign(run, { training_type: run.get('training_type') }) as OwnedRun;
 }
 
+/** From here on it is worth to count before: beyond the middle, a page is read from the end. */
+const FAR_ROWS = 1_000;
+
 function orderBy({ field, direction }: RunSearch['sort']): OrderItem {
   if (field === 'name') return [NAME, direction];
   // Those that have not ended have no time of their end, and come last.
@@ -101,15 +104,35 @@ export async function findRuns(search: RunSearch): Promise<{ runs: OwnedRun[]; t
   const created = createdWithin(createdAfter, createdBefore);
   if (created !== null) conditions.push(created);
   if (completedAfter !== undefined) conditions.push({ finished_at: { [Op.gt]: new Date(completedAfter) } });
-  const order: Order = [orderBy(sort)];
-  const { rows, count } = await Run.findAndCountAll({
-    attributes: ATTRIBUTES,
-    include: OWNERS,
-    where: { [Op.and]: conditions },
-    order: [...(matching?.first ?? []), ...order, ['id', sort.direction]],
-    limit,
-    offset,
+  const asked = { include: OWNERS, where: { [Op.and]: conditions }, subQuery: false } as const;
+  if (offset >= FAR_ROWS && sort.field === 'id' && matching === null) {
+    const total = await Run.count(asked);
+    return { runs: await farPage(asked.where, sort.direction, { total, limit, offset }), total };
+  }
+  const order: Order = [...(matching?.first ?? []), orderBy(sort), ['id', sort.direction]];
+  const { rows, count } = await Run.findAndCountAll({ ...asked, attributes: ATTRIBUTES, order, limit, offset });
+  return { runs: await withPlaces(rows.map(owned)), total: count };
+}
+
+/** Finds the ids first, without what belongs to the runs before them, and from the end where that is nearer. */
+async function farPage(
+  where: WhereOptions,
+  direction: 'ASC' | 'DESC',
+  { total, limit, offset }: { total: number; limit: number; offset: number },
+): Promise<OwnedRun[]> {
+  const rows = Math.max(0, Math.min(limit, total - offset));
+  if (rows === 0) return [];
+  const after = total - offset - rows;
+  const isFromEnd = after < offset;
+  const found = await Run.findAll({
+    attributes: ['id'],
+    include: OWNERS.map(({ association }) => ({ association, attributes: [] })),
+    where,
+    order: [['id', (direction === 'ASC') === isFromEnd ? 'DESC' : 'ASC']],
+    limit: rows,
+    offset: isFromEnd ? after : offset,
     subQuery: false,
   });
-  return { runs: await withPlaces(rows.map(owned)), total: count };
+  const ids = found.map(({ id }) => id);
+  return await readRuns(isFromEnd ? ids.reverse() : ids);
 }
