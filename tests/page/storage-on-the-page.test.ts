@@ -52,6 +52,7 @@ describePage('storage on the page', (visit) => {
     // Leave due_at out of bigThing (src/activities/storage/measure.ts), and nothing says when the younger one goes.
     const { page } = visitor;
     await page.goto('/');
+    await page.getByRole('heading', { level: 1 }).waitFor();
     await page.keyboard.press('/');
     await page.keyboard.type('disk full');
     await page.getByRole('option', { name: /Storage/ }).click();

@@ -130,7 +130,7 @@ function amountOf(amount: { items: number; bytes: number } | null): string {
 function Others({ others }: { others: Overview['others'] }) {
   return (
     <Part title="What no policy removes" id="others">
-      <DataTable label="What no policy removes" heads={['What', 'Takes', 'Measured']} miw={420}>
+      <DataTable label="What no policy removes, and its size" heads={['What', 'Takes', 'Measured']} miw={420}>
         {others.map(({ name, what, held, measured_at }) => (
           <Table.Tr key={name}>
             <Table.Th scope="row">
