@@ -18,7 +18,7 @@ const MOST_BIGGEST = 5;
 const WITHIN_HOURS = { now: 0, day: 24, week: 7 * 24, month: 30 * 24 } as const;
 
 /** What else takes room, and is never removed by a policy. */
-export const OTHERS = ['uploads', 'datasets', 'outputs', 'base_models', 'database'] as const;
+export const OTHERS = ['uploads', 'datasets', 'outputs', 'base_models', 'database', 'histories'] as const;
 
 /** Measures what was not measured for a while, one kind after the other, with a few things in memory at a time. */
 export async function measureStorage(env: Env): Promise<void> {
@@ -64,6 +64,7 @@ async function measureOther(env: Env, other: (typeof OTHERS)[number]): Promise<F
     uploads: { of: [join(env.home, 'uploads')], isThing: () => true },
     datasets: { of: [join(env.home, 'datasets')], isThing: () => true },
     outputs: { of: env.outputRoots, isThing: (name) => /^(job|project)-\d+-run-\d+$/.test(name) },
+    histories: { of: ['', '-wal', '-shm'].map((part) => join(env.home, `temporal.db${part}`)), isThing: () => false },
     base_models: { of: [env.modelCache], isThing: (name) => name.startsWith('models--') },
   };
   if (other === 'database') {

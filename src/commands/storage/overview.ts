@@ -16,6 +16,8 @@ const OTHERS_IN_WORDS: Record<(typeof OTHERS)[number], string> = {
   outputs: 'published models and bundles, with those that are being made',
   base_models: 'base models in the Hugging Face cache, which other programs may use as well',
   database: 'the database of the service',
+  histories:
+    'histories of workflows in the local Temporal server, which drops those that ended 90 days ago; none where TEMPORAL_ADDRESS names another server',
 };
 
 /** Something that a person keeps from every policy. */
