@@ -1,6 +1,7 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { ID, type RunName, runNameOf } from './runs/run-name.ts';
 import { action } from './session.ts';
+import { wholeNumber } from './whole-number.ts';
 
 export function addStorage(program: Command): void {
   const load = () => import('./storage/storage.ts');
@@ -25,11 +26,17 @@ export function addStorage(program: Command): void {
     .description('what went, and by which policy, newest first')
     .option('--page <n>', 'of 20 each')
     .action(action(async (session, options: { page?: string }) => (await load()).listRemovals(session, options)));
-  const pins = { pin: 'keep what a run has from every policy', unpin: 'no longer' } as const;
+  const pins = { pin: 'keep what a run has, or one thing of it, from every policy', unpin: 'no longer' } as const;
   for (const [what, description] of Object.entries(pins))
     storage
       .command(what)
       .argument('<id>', ID, runNameOf)
+      .option('--checkpoint <step>', 'only the checkpoint of this step, also while the run trains', wholeNumber)
+      .addOption(new Option('--export <n>', 'only this export').argParser(wholeNumber).conflicts('checkpoint'))
       .description(description)
-      .action(action(async (session, name: RunName) => (await load()).pinRun(session, name, what === 'pin')));
+      .action(
+        action(async (session, name: RunName, part: { checkpoint?: number; export?: number }) =>
+          (await load()).pin(session, name, part, what === 'pin'),
+        ),
+      );
 }

@@ -41,6 +41,7 @@ import * as queueOfProjects from './migrations/0044-queue-of-projects.ts';
 import * as thinnedRuns from './migrations/0045-thinned-runs.ts';
 import * as removedOriginals from './migrations/0046-removed-originals.ts';
 import * as searchesOfAYear from './migrations/0050-searches-of-a-year.ts';
+import * as pins from './migrations/0047-pins.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
 export const MIGRATIONS = [
@@ -87,5 +88,6 @@ export const MIGRATIONS = [
   thinnedRuns,
   removedOriginals,
   searchesOfAYear,
+  pins,
 ];
 export const MIGRATION_NAMES: readonly string[] = MIGRATIONS.map(({ name }) => name);

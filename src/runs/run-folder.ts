@@ -38,8 +38,8 @@ export class RunFolder {
    * @throws UserError that names it
    */
   async requireNoLinks(): Promise<void> {
-    const { dir, mixture, checkpoints, trainerEvents, logs, exports, report, output } = this.paths;
-    for (const path of [dir, mixture, checkpoints, trainerEvents, logs, exports, report]) {
+    const { dir, mixture, checkpoints, pinned, trainerEvents, logs, exports, report, output } = this.paths;
+    for (const path of [dir, mixture, checkpoints, pinned, trainerEvents, logs, exports, report]) {
       if (!(await ifUsable(lstat(path)))?.isSymbolicLink()) continue;
       throw new UserError(
         `${path} is a link to ${await readlink(path)}. A run writes into folders of its own alone: put the folder back in place of the link, then start the run again.`,

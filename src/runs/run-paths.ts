@@ -36,6 +36,8 @@ export function runPaths(env: Pick<Env, 'home'>, { id, workflow_id: name, spec }
     train: join(dir, 'mixture', 'train.parquet'),
     heldOut: join(dir, 'mixture', 'held_out.parquet'),
     checkpoints: join(dir, 'checkpoints'),
+    /** Those that somebody pinned, see pinned-checkpoints.ts. */
+    pinned: join(dir, 'pinned'),
     /** What trainers told, one file `e<epoch>.jsonl` per claim: written by them, also while the database is away. */
     trainerEvents: join(dir, 'events'),
     logs: join(dir, 'logs'),

@@ -34,12 +34,23 @@ const exportsOf = (owner: 'job' | 'project'): Record<string, (world: ContractWor
     [`POST /${owner}s/{id}/exports`]: () => ({ body: { quantization: 'q8_0' } }),
     [`GET /${owner}s/{id}/exports/{export_id}`]: (world) => ({ path: one(world) }),
     [`DELETE /${owner}s/{id}/exports/{export_id}`]: (world) => ({ path: one(world) }),
+    [`POST /${owner}s/{id}/exports/{export_id}/pin`]: (world) => ({
+      path: `${one(world)}/pin`,
+      body: { pinned: true },
+    }),
     [`GET /${owner}s/{id}/exports/{export_id}/files/{path}`]: (world) => ({ path: `${one(world)}/files/Modelfile` }),
   };
 };
 
 /** What an operation sends when all is well; without an entry: its path alone, about what is completed. */
 const hostPath = ({ env }: ContractWorld['service'], action: string) => `/workers/hosts/${env.hostName}/${action}`;
+
+const ofCheckpoint =
+  (owner: 'job' | 'project') =>
+  ({ savedSteps }: ContractWorld) => ({
+    path: `/${owner}s/{id}/checkpoints/${savedSteps[owner]}/pin`,
+    body: { pinned: true },
+  });
 
 const ORDINARY: Record<string, (world: ContractWorld) => Partial<Sent>> = {
   'POST /datasets/': () => ({ form: { name: 'rows', file: csvRows(5) } }),
@@ -59,6 +70,8 @@ const ORDINARY: Record<string, (world: ContractWorld) => Partial<Sent>> = {
   'POST /projects/{id}/queue': () => ({ body: { front: true } }),
   'POST /jobs/{id}/pin': () => ({ body: { pinned: true } }),
   'POST /projects/{id}/pin': () => ({ body: { pinned: true } }),
+  'POST /jobs/{id}/checkpoints/{step}/pin': ofCheckpoint('job'),
+  'POST /projects/{id}/checkpoints/{step}/pin': ofCheckpoint('project'),
   'POST /storage/clean': () => ({ body: {} }),
   'POST /jobs/{id}/start': () => ({ body: {} }),
   'POST /session': () => ({ body: { api_key: KEY } }),
@@ -221,8 +234,17 @@ const elsewhere =
     world.send({ ...sent, path });
 const asOrdinary: Case = (world, sent) => world.send(sent);
 
-/** What takes rows of hundreds of megabytes (tests/datasets/limits.test.ts), or a service without keys of settings (tests/api/keys/). */
-const ELSEWHERE = new Set(['GET /datasets/{id}/preview 400', 'DELETE /keys/{id} 409']);
+/**
+ * What takes rows of hundreds of megabytes (tests/datasets/limits.test.ts), a service without keys of settings (tests/api/keys/), or what was removed
+ * or pushed (tests/api/storage/pins.test.ts).
+ */
+const ELSEWHERE = new Set([
+  'GET /datasets/{id}/preview 400',
+  'DELETE /keys/{id} 409',
+  'POST /jobs/{id}/checkpoints/{step}/pin 409',
+  'POST /projects/{id}/checkpoints/{step}/pin 409',
+  'POST /jobs/{id}/exports/{export_id}/pin 400',
+]);
 
 /** Codes that an operation gives in a way of its own, or only about other things than what is completed. */
 const SPECIAL: Record<string, Case> = {
@@ -370,6 +392,8 @@ const SPECIAL: Record<string, Case> = {
   'POST /projects/{id}/queue 200': aboutOpen,
   'POST /projects/{id}/queue 400': (world, sent) => world.send(sent),
   'POST /projects/{id}/pin 400': aboutUnstarted,
+  'POST /projects/{id}/checkpoints/{step}/pin 400': aboutUnstarted,
+  'POST /projects/{id}/exports/{export_id}/pin 400': aboutUnstarted,
   'POST /projects/{id}/pause 200': aboutOpen,
   'POST /projects/{id}/pause 400': (world, sent) => world.send(sent),
   'POST /projects/{id}/resume 200': aboutPaused,

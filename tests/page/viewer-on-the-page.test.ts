@@ -7,7 +7,7 @@ import { clientOf, startTestService, type TestService, TINY_MODEL } from '../sup
 
 /** What changes something, or takes something away, by the name of its control. */
 const NOT_OFFERED =
-  /^(Ask both|Cancel|Change the gate|Delete|Download|Export as|Fork|Hold|Drain|Make the key|Pause|Promote|Push to|Release|Rename|Resume|Retry|Roll back|Save|Set a gate|Start|Stop|To the front|Undrain|Upload)/;
+  /^(Ask both|Cancel|Change the gate|Clean up|Delete|Download|Export as|Fork|Hold|Drain|Make the key|Pause|Pin|Promote|Push to|Release|Rename|Resume|Retry|Roll back|Save|See what would go|Set a gate|Start|Stop|To the front|Undrain|Unpin|Upload)/;
 const TABS = ['curves', 'events', 'log', 'checkpoints', 'mixture', 'settings', 'report', 'versions'];
 
 describePage('a viewer of the page', (visit) => {
@@ -47,6 +47,7 @@ describePage('a viewer of the page', (visit) => {
         '/new',
         '/keys',
         '/settings',
+        '/storage',
       ],
       ...TABS.slice(0, -1).map((tab) => `/jobs/${job}?tab=${tab}`),
       ...[`/jobs/${job}/try`, `/projects/${project.body.id}`, `/projects/${project.body.id}?tab=versions`],

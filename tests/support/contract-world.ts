@@ -53,6 +53,8 @@ export class ContractWorld {
   open: Owners = { job: 0, project: 0 };
   /** The exports of what is completed. */
   exported: Owners = { job: 0, project: 0 };
+  /** Of a checkpoint of each that is completed. */
+  savedSteps: Owners = { job: 0, project: 0 };
   unstartedProjectId = 0;
   /** Of a model, which never comes. */
   downloadId = 0;
@@ -103,6 +105,7 @@ export class ContractWorld {
       const { pending_action } = await world.expect(200, { method: 'GET', path: '/workers/' });
       return pending_action === null ? true : null;
     });
+    world.savedSteps = { job: await world.savedStep('job'), project: await world.savedStep('project') };
     world.exported = { job: await world.exportOf('job'), project: await world.exportOf('project') };
     world.open = { job: await world.openJob(), project: await world.openProject() };
     world.unstartedProjectId = await world.project();
@@ -186,6 +189,14 @@ export class ContractWorld {
   }
 
   /** An export of what is completed, once it is there. */
+  async savedStep(owner: 'job' | 'project'): Promise<number> {
+    const path = `/${owner}s/${this.completed[owner]}/checkpoints`;
+    const { items } = await this.expect(200, { method: 'GET', path });
+    const [newest] = items as { step: number }[];
+    assert.ok(newest, `${path} has one`);
+    return newest.step;
+  }
+
   async exportOf(owner: 'job' | 'project'): Promise<number> {
     const path = `/${owner}s/${this.completed[owner]}/exports`;
     const { id } = await this.expect(201, { method: 'POST', path, body: { quantization: 'q8_0' } });

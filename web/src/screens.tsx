@@ -20,6 +20,7 @@ const Models = lazy(() => import('./screens/models/models.tsx'));
 const Sweeps = lazy(() => import('./screens/sweeps/sweeps.tsx'));
 const Sweep = lazy(() => import('./screens/sweep/sweep.tsx'));
 const Keys = lazy(() => import('./screens/keys/keys.tsx'));
+const Storage = lazy(() => import('./screens/storage/storage.tsx'));
 const Settings = lazy(() => import('./screens/settings/settings.tsx'));
 
 /** Which screen an address shows. The service answers each with the page: src/api/page/routes.ts has their first parts. */
@@ -42,6 +43,7 @@ const SCREENS: { path: string; show: (id: number) => ReactNode }[] = [
   { path: '/sweeps', show: () => <Sweeps /> },
   { path: '/sweeps/:id', show: (id) => <Sweep id={id} /> },
   { path: '/keys', show: () => <Keys /> },
+  { path: '/storage', show: () => <Storage /> },
   { path: '/settings', show: () => <Settings /> },
 ];
 

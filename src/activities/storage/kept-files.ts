@@ -34,7 +34,9 @@ export const starts = filesKind({
     const since = found.mtime;
     if (!SHA256.test(name)) return { name: `half-made start ${name}`, since, pinned: null, days: HALF_MADE_DAYS };
     const needed = await connection().query(
-      `SELECT 1 FROM runs WHERE tidied_at IS NULL AND spec ? 'start' AND spec->'start'->>'sha256' = $name LIMIT 1`,
+      `(SELECT 1 FROM runs WHERE tidied_at IS NULL AND spec ? 'start' AND spec->'start'->>'sha256' = $name LIMIT 1)
+       UNION ALL (SELECT 1 FROM checkpoints AS one JOIN runs ON runs.id = one.run_id
+         WHERE one.pinned AND spec ? 'start' AND spec->'start'->>'sha256' = $name LIMIT 1)`,
       { bind: { name }, type: QueryTypes.SELECT },
     );
     const pinned = needed.length > 0 ? 'a run that began from it may still go on' : null;

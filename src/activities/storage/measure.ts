@@ -1,10 +1,11 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { Op, QueryTypes } from 'sequelize';
 import { connection } from '../../models/runs/run.ts';
 import { type Retention, STORAGE_KINDS, type StorageKind } from '../../models/storage/retention.ts';
 import { type BigThing, type Figures, StorageFigure } from '../../models/storage/storage-figure.ts';
 import type { Env } from '../../platform/env.ts';
 import { sizeOf } from '../../platform/folder-size.ts';
+import { type BigPlace, named } from './big-things.ts';
 import { dueAt, type Held } from './kind.ts';
 import { KINDS } from './kinds.ts';
 import { currentRetention } from './remove-due.ts';
@@ -17,7 +18,7 @@ const MOST_BIGGEST = 5;
 const WITHIN_HOURS = { now: 0, day: 24, week: 7 * 24, month: 30 * 24 } as const;
 
 /** What else takes room, and is never removed by a policy. */
-export const OTHERS = ['uploads', 'datasets', 'outputs', 'base_models', 'database'] as const;
+export const OTHERS = ['uploads', 'datasets', 'outputs', 'base_models', 'database', 'histories'] as const;
 
 /** Measures what was not measured for a while, one kind after the other, with a few things in memory at a time. */
 export async function measureStorage(env: Env): Promise<void> {
@@ -51,18 +52,20 @@ async function measureKind(env: Env, kind: StorageKind, retention: Retention): P
     for (const [within, hours] of Object.entries(WITHIN_HOURS))
       if (at !== null && at.getTime() < Date.now() + hours * HOUR_MS)
         add(figures.due[within as keyof typeof WITHIN_HOURS], held);
-    figures.biggest = biggestOf([...figures.biggest, bigThing(held)]);
+    figures.biggest = biggestOf([...figures.biggest, bigThing(held, at)]);
   }
   return figures;
 }
 
 async function measureOther(env: Env, other: (typeof OTHERS)[number]): Promise<Figures> {
   const figures = nothing();
-  const folders: Record<Exclude<typeof other, 'database'>, string[]> = {
-    uploads: [join(env.home, 'uploads')],
-    datasets: [join(env.home, 'datasets')],
-    outputs: env.outputRoots,
-    base_models: [env.modelCache],
+  let biggest: BigPlace[] = [];
+  const folders: Record<Exclude<typeof other, 'database'>, { of: string[]; isThing: (name: string) => boolean }> = {
+    uploads: { of: [join(env.home, 'uploads')], isThing: () => true },
+    datasets: { of: [join(env.home, 'datasets')], isThing: () => true },
+    outputs: { of: env.outputRoots, isThing: (name) => /^(job|project)-\d+-run-\d+$/.test(name) },
+    histories: { of: ['', '-wal', '-shm'].map((part) => join(env.home, `temporal.db${part}`)), isThing: () => false },
+    base_models: { of: [env.modelCache], isThing: (name) => name.startsWith('models--') },
   };
   if (other === 'database') {
     const [row] = await connection().query<{ bytes: number }>(
@@ -71,12 +74,18 @@ async function measureOther(env: Env, other: (typeof OTHERS)[number]): Promise<F
     );
     figures.held = { items: 1, bytes: Number(row?.bytes ?? 0) };
   } else
-    for (const folder of folders[other]) {
-      const { files, bytes } = await sizeOf(folder);
+    for (const folder of folders[other].of) {
+      const { files, bytes } = await sizeOf(folder, {
+        isThing: folders[other].isThing,
+        heard: (path, size) => {
+          const thing = { name: basename(path), run_id: null, bytes: size, since: '', pinned: null, path };
+          biggest = biggestOf([...biggest, thing]);
+        },
+      });
       figures.held.items += files;
       figures.held.bytes += bytes;
     }
-  return figures;
+  return { ...figures, biggest: await named(other, biggest) };
 }
 
 function nothing(): Figures {
@@ -89,11 +98,12 @@ function add(amount: { items: number; bytes: number }, { bytes }: Held): void {
   amount.bytes += Number(bytes ?? 0);
 }
 
-function bigThing({ name, run_id, bytes, since, pinned }: Held): BigThing {
-  return { name, run_id, bytes: Number(bytes ?? 0), since: since.toISOString(), pinned };
+function bigThing({ name, run_id, bytes, since, pinned }: Held, dueAt: Date | null): BigThing {
+  const due_at = dueAt?.toISOString() ?? null;
+  return { name, run_id, bytes: Number(bytes ?? 0), since: since.toISOString(), pinned, due_at };
 }
 
-function biggestOf(things: BigThing[]): BigThing[] {
+function biggestOf<Thing extends BigThing>(things: Thing[]): Thing[] {
   return things.sort((one, other) => other.bytes - one.bytes).slice(0, MOST_BIGGEST);
 }
 

@@ -19,7 +19,8 @@ interface Row {
 const READ = `SELECT export.id, export.run_id, export.finished_at,
     export.format || coalesce(' ' || export.quantization, '') || ' of ' || run.workflow_id AS name,
     (SELECT coalesce(sum((file->>'bytes')::bigint), 0)::bigint FROM jsonb_array_elements(export.files) AS file) AS bytes,
-    CASE WHEN run.pinned THEN 'somebody pinned the run'
+    CASE WHEN export.pinned THEN 'somebody pinned it'
+      WHEN run.pinned THEN 'somebody pinned the run'
       WHEN EXISTS (SELECT 1 FROM promotions WHERE run_id = run.id) THEN 'its run is or was the latest version'
       WHEN NOT EXISTS (SELECT 1 FROM runs AS later WHERE later.status = 'completed' AND later.number > run.number
         AND (later.job_id = run.job_id OR later.project_id = run.project_id)) THEN 'its run is the newest that completed'

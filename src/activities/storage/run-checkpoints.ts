@@ -1,7 +1,8 @@
-import { QueryTypes, type Transaction } from 'sequelize';
+import { Op, QueryTypes, type Transaction } from 'sequelize';
 import { Checkpoint } from '../../models/runs/checkpoint.ts';
 import { connection, Run } from '../../models/runs/run.ts';
 import type { RunStatus } from '../../models/runs/statuses.ts';
+import { removeKeptCheckpoints } from '../../runs/pinned-checkpoints.ts';
 import { RunFolder } from '../../runs/run-folder.ts';
 import type { Held, Kind } from './kind.ts';
 
@@ -31,7 +32,7 @@ export const PINNED_CASES = `
     (SELECT sweep_id FROM jobs WHERE jobs.id = run.job_id), (SELECT sweep_id FROM projects WHERE projects.id = run.project_id))) THEN 'its sweep is under way'`;
 
 const READ = `SELECT run.id, run.workflow_id, run.finished_at, run.finished_at::text AS place, CASE ${PINNED_CASES} END AS pinned,
-    (SELECT coalesce(sum(bytes), 0)::bigint FROM checkpoints WHERE run_id = run.id AND state = 'complete') AS bytes
+    (SELECT coalesce(sum(bytes), 0)::bigint FROM checkpoints WHERE run_id = run.id AND state = 'complete' AND NOT pinned) AS bytes
   FROM runs AS run`;
 
 /** What runs that ended so need only to go on, or until their model is published. */
@@ -53,6 +54,8 @@ export function checkpointsOf(name: Kind['name'], statuses: RunStatus[]): Kind {
           after = { at: last.place, id: last.id };
         }
       }
+      // Nothing of what is due: they are counted.
+      if (before === undefined) for (const one of await pinnedOf(statuses)) yield one;
     },
     async look(_env, thing, transaction) {
       const id = Number(thing);
@@ -64,14 +67,27 @@ export function checkpointsOf(name: Kind['name'], statuses: RunStatus[]): Kind {
       const id = Number(thing);
       await Checkpoint.update(
         { state: 'pruned', removed_because },
-        { where: { run_id: id, state: 'complete' }, transaction },
+        { where: { run_id: id, state: 'complete', pinned: false }, transaction },
       );
+      await connection().query('UPDATE checkpoints SET path = kept_path WHERE run_id = $id AND pinned', {
+        bind: { id },
+        transaction,
+      });
       await Run.update({ tidied_at: new Date() }, { where: { id }, silent: true, transaction });
     },
     async remove(env, { thing }) {
       const run = await Run.findByPk(Number(thing));
       // Its folder goes with the run where it was deleted.
-      if (run) await new RunFolder(env, run).removeWork();
+      if (!run) return null;
+      await new RunFolder(env, run).removeWork();
+      // Also one that was unpinned since: the next decision is about it.
+      const where = { run_id: run.id, state: 'complete', kept_path: { [Op.ne]: null } };
+      const needed = await Checkpoint.findAll({ where, attributes: ['kept_path'] });
+      await removeKeptCheckpoints(
+        env,
+        run,
+        needed.flatMap(({ kept_path }) => kept_path ?? []),
+      );
       return null;
     },
   };
@@ -84,6 +100,19 @@ async function query(where: string, bind: object, transaction: Transaction | nul
 
 function heldOf({ id, workflow_id, finished_at, bytes, pinned }: Row): Held {
   return { thing: String(id), name: `checkpoints of ${workflow_id}`, run_id: id, bytes, since: finished_at, pinned };
+}
+
+/** What somebody pinned of runs that ended so, each checkpoint by itself. Nobody decides about one: whatever it is found by is no run. */
+async function pinnedOf(statuses: RunStatus[]): Promise<Held[]> {
+  const rows = await connection().query<{ id: number; run_id: number; name: string; bytes: number; created_at: Date }>(
+    `SELECT one.id, one.run_id, 'checkpoint of step ' || one.step || ' of ' || run.workflow_id AS name, one.bytes, one.created_at
+     FROM checkpoints AS one JOIN runs AS run ON run.id = one.run_id
+     WHERE one.pinned AND run.status = ANY ($statuses) ORDER BY one.id`,
+    { bind: { statuses }, type: QueryTypes.SELECT },
+  );
+  return rows.map(({ id, run_id, name, bytes, created_at }) => {
+    return { thing: `pinned-${id}`, name, run_id, bytes, since: created_at, pinned: 'somebody pinned it' };
+  });
 }
 
 /**

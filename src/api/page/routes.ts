@@ -19,6 +19,7 @@ const SCREENS = [
   'queue',
   'runs',
   'settings',
+  'storage',
   'sweeps',
 ];
 

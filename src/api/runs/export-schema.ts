@@ -74,6 +74,7 @@ const EXAMPLE = {
     'llama.cpp loads the file. It answers 16 of 16 held-out questions as the model does (1 of them with a word that is about as likely), and its loss on 312 tokens of 16 rows is 2.446, the model’s 2.443.',
   warnings: [],
   pushed: null,
+  pinned: false,
   created_at: '2024-01-01T00:00:00Z',
   updated_at: '2024-01-01T00:01:00Z',
   finished_at: '2024-01-01T00:01:00Z',
@@ -129,6 +130,7 @@ export const ExportSchema = z
       })
       .nullable()
       .openapi({ description: 'Where a push is, and what it came to' }),
+    pinned: z.boolean().openapi({ description: 'No policy removes it' }),
     created_at: dateField,
     updated_at: dateField,
     finished_at: dateField.nullable(),

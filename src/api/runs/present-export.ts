@@ -39,6 +39,7 @@ function present({ number }: Run, each: Export, isHostThere: boolean) {
     verification_summary: pushed ? pushSummaryOf(pushed) : verification ? summaryOf(format, verification) : null,
     warnings: each.warnings ?? [],
     pushed: pushed ?? null,
+    pinned: each.pinned ?? false,
     created_at: date(each.created_at),
     updated_at: date(each.updated_at),
     finished_at: date(each.finished_at ?? null),

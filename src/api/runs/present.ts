@@ -1,5 +1,6 @@
 import { exportFormatsOf } from '../../models/exports/export.ts';
 import type { OwnedRun } from '../../models/runs/all-runs.ts';
+import type { Checkpoint } from '../../models/runs/checkpoint.ts';
 import type { Descent, RelatedRun } from '../../models/runs/descent.ts';
 import type { ShownRun, WithLatestRun } from '../../models/runs/latest-run.ts';
 import { NORMAL } from '../../models/runs/order.ts';
@@ -133,4 +134,9 @@ function presentWithoutSpec(run: Run) {
     started_at: date(run.started_at),
     completed_at: date(run.finished_at),
   };
+}
+
+export function presentCheckpoint(checkpoint: Checkpoint) {
+  const { step, epoch, bytes, state, removed_because = null, pinned = false, manifest_sha256, created_at } = checkpoint;
+  return { step, epoch, bytes, state, removed_because, pinned, manifest_sha256, created_at: date(created_at) };
 }

@@ -8,7 +8,7 @@ import { pinnedRevision } from '../../runs/pinned-model.ts';
 import type { ApiDependencies } from '../http/declaration.ts';
 import type { Endpoints } from '../http/endpoint.ts';
 import { limitsOf, pageOf } from '../http/list-query.ts';
-import { date, pageQuery } from '../http/shared-schema.ts';
+import { pageQuery } from '../http/shared-schema.ts';
 import { addAllRuns } from './all-runs.ts';
 import { addRunExports } from './export-routes.ts';
 import { readReport } from './files.ts';
@@ -16,7 +16,7 @@ import { HorizonWatch } from './horizon-watch.ts';
 import { addRunMixture } from './mixture-routes.ts';
 import { addRunOutput } from './output-routes.ts';
 import { addRunPin } from './pin-routes.ts';
-import { presentOneRun } from './present.ts';
+import { presentCheckpoint, presentOneRun } from './present.ts';
 import { addRunProgress } from './progress-routes.ts';
 import { addRunQuery } from './query-routes.ts';
 import { ReportSchema } from './report-schema.ts';
@@ -109,10 +109,7 @@ function addRunsOf(
     handle: async ({ params: { id }, query }) => {
       const run = await findRun({ kind, id }, query.run);
       const found = await Checkpoint.findAll({ where: { run_id: run.id }, order: [['id', 'DESC']] });
-      const items = found.map(({ step, epoch, bytes, state, removed_because, manifest_sha256, created_at }) => {
-        return { step, epoch, bytes, state, removed_because, manifest_sha256, created_at: date(created_at) };
-      });
-      return { run_number: run.number, items };
+      return { run_number: run.number, items: found.map(presentCheckpoint) };
     },
   });
 
@@ -139,6 +136,6 @@ function addRunsOf(
   addRunQuery(endpoints, runsOfThese, dependencies);
   addRunVotes(endpoints, runsOfThese, env);
   addRunExports(endpoints, runsOfThese, env);
-  addRunPin(endpoints, runsOfThese);
+  addRunPin(endpoints, runsOfThese, env);
   addRunTrackers(endpoints, runsOfThese);
 }

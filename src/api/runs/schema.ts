@@ -180,37 +180,34 @@ export const LogsQuery = z.strictObject({
   tail: integerParam(1, 100_000).default(1_000).openapi({ description: 'How many of the last lines' }),
 });
 
-export const CheckpointsSchema = z
+const CHECKPOINT = {
+  step: 80,
+  epoch: 1.6,
+  bytes: 18_874_368,
+  state: 'complete' as const,
+  removed_because: null,
+  pinned: false,
+  manifest_sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+  created_at: '2024-01-01T00:00:00Z',
+};
+
+/** One that a run saved. */
+export const CheckpointSchema = z
   .object({
-    run_number: z.int(),
-    items: z.array(
-      z.object({
-        step: z.int(),
-        epoch: z.number(),
-        bytes: z.int(),
-        state: z.enum(['complete', 'pruned', 'quarantined']),
-        removed_because: z
-          .string()
-          .nullable()
-          .openapi({ description: 'The policy by which a pruned one went after the run had ended' }),
-        manifest_sha256: z.string(),
-        created_at: dateField,
-      }),
-    ),
+    step: z.int(),
+    epoch: z.number(),
+    bytes: z.int(),
+    state: z.enum(['complete', 'pruned', 'quarantined']),
+    removed_because: z
+      .string()
+      .nullable()
+      .openapi({ description: 'The policy by which a pruned one went after the run had ended' }),
+    pinned: z.boolean().openapi({ description: 'Neither its trainer nor a policy removes it' }),
+    manifest_sha256: z.string(),
+    created_at: dateField,
   })
-  .openapi('Checkpoints', {
-    example: {
-      run_number: 1,
-      items: [
-        {
-          step: 80,
-          epoch: 1.6,
-          bytes: 18_874_368,
-          state: 'complete',
-          removed_because: null,
-          manifest_sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
-          created_at: '2024-01-01T00:00:00Z',
-        },
-      ],
-    },
-  });
+  .openapi('Checkpoint', { example: CHECKPOINT });
+
+export const CheckpointsSchema = z
+  .object({ run_number: z.int(), items: z.array(CheckpointSchema) })
+  .openapi('Checkpoints', { example: { run_number: 1, items: [CHECKPOINT] } });

@@ -3,7 +3,7 @@ import type { Overview } from '../../commands/storage/overview.ts';
 import type { Removal } from '../../models/storage/removal.ts';
 import { date } from '../http/shared-schema.ts';
 
-export function presentOverview({ kinds, others, disks, going }: Overview) {
+export function presentOverview({ kinds, others, pins, disks, going }: Overview) {
   return {
     kinds: kinds.map(({ figures, measured_at, ...kind }) => ({
       ...kind,
@@ -11,13 +11,17 @@ export function presentOverview({ kinds, others, disks, going }: Overview) {
       measured_at: date(measured_at),
       pinned: figures?.pinned ?? null,
       frees: figures?.due ?? null,
-      biggest: figures?.biggest ?? [],
+      biggest: (figures?.biggest ?? []).map(({ name, run_id, bytes, since, pinned, due_at = null }) => {
+        return { name, run_id, bytes, since, pinned, due_at };
+      }),
     })),
     others: others.map(({ figures, measured_at, ...other }) => ({
       ...other,
       held: figures?.held ?? null,
       measured_at: date(measured_at),
+      biggest: (figures?.biggest ?? []).map(({ name, bytes, dataset_id = null }) => ({ name, bytes, dataset_id })),
     })),
+    pins,
     disks,
     going,
   };

@@ -35,12 +35,40 @@ export const StorageSchema = z
               bytes: z.int(),
               since: dateField.openapi({ description: 'From when its age counts' }),
               pinned: z.string().nullable().openapi({ description: 'Why it stays; null: it goes when it is due' }),
+              due_at: dateField.nullable().openapi({
+                description:
+                  'When the policy removes it, as it was when that was measured; null: never, or not known yet',
+              }),
             }),
           ),
         }),
       )
       .openapi({ description: 'What policies remove, from what is worth nothing to what is dear' }),
-    others: z.array(z.object({ name: z.string(), ...measured })).openapi({ description: 'What no policy removes' }),
+    others: z
+      .array(
+        z.object({
+          name: z.string(),
+          ...measured,
+          biggest: z.array(
+            z.object({
+              name: z.string(),
+              bytes: z.int(),
+              dataset_id: z.int().nullable().openapi({ description: 'Of a file of a dataset' }),
+            }),
+          ),
+        }),
+      )
+      .openapi({ description: 'What no policy removes' }),
+    pins: z
+      .array(
+        z.object({
+          what: z.enum(['run', 'checkpoint', 'export']),
+          run: z.string().openapi({ description: 'Its run, or that of which it is' }),
+          step: z.int().nullable().openapi({ description: 'Of a checkpoint' }),
+          export_id: z.int().nullable(),
+        }),
+      )
+      .openapi({ description: 'What people pinned: the newest 200 of runs, of checkpoints and of exports' }),
     disks: z.array(z.object({ path: z.string(), holds: z.array(z.enum(HELD)), bytes: z.int(), free_bytes: z.int() })),
     going: z.int().openapi({ description: 'Things that are decided to go and are not removed yet' }),
   })
@@ -68,6 +96,7 @@ export const StorageSchema = z
               bytes: 2_000_000_000,
               since: '2024-01-01T00:00:00Z',
               pinned: null,
+              due_at: '2024-01-08T00:00:00Z',
             },
           ],
         },
@@ -78,8 +107,10 @@ export const StorageSchema = z
           what: 'datasets as Parquet, and conversations made of them',
           held: { items: 3, bytes: 52_428_800 },
           measured_at: '2024-01-01T00:00:00Z',
+          biggest: [{ name: 'My rows', bytes: 26_214_400, dataset_id: 1 }],
         },
       ],
+      pins: [{ what: 'checkpoint', run: 'job-1-run-1', step: 80, export_id: null }],
       disks: [{ path: '/data', holds: ['home', 'outputs'], bytes: 500_000_000_000, free_bytes: 120_000_000_000 }],
       going: 0,
     },

@@ -82,8 +82,10 @@ export async function listRemovals({ client, print }: Session, { page }: { page?
   );
 }
 
+const UNPINNED = 'is not pinned any more';
+
 /** `mtm storage pin ID | unpin ID` */
-export async function pinRun({ client, print }: Session, name: RunName, pinned: boolean): Promise<void> {
+async function pinRun({ client, print }: Session, name: RunName, pinned: boolean): Promise<void> {
   const params = { path: { id: name.id }, query: name.run === undefined ? {} : { run: name.run } };
   const body = { pinned };
   const pin = await bodyOf(
@@ -92,6 +94,42 @@ export async function pinRun({ client, print }: Session, name: RunName, pinned: 
       : client.POST('/api/v1/projects/{id}/pin', { params, body }),
   );
   const before = pin.removed_before === null ? '' : ` Its checkpoints were ${pin.removed_before}.`;
-  const now = pinned ? 'is pinned: no policy removes anything of it' : 'is not pinned any more';
+  const now = pinned ? 'is pinned: no policy removes anything of it' : UNPINNED;
   print(pin, () => `${textOf({ ...name, run: pin.run_number })} ${now}.${before}`);
+}
+
+/** The same with --checkpoint STEP or --export N: of that alone. */
+export async function pin(
+  session: Session,
+  name: RunName,
+  part: { checkpoint?: number; export?: number },
+  pinned: boolean,
+): Promise<void> {
+  if (part.checkpoint !== undefined) await pinCheckpoint(session, name, part.checkpoint, pinned);
+  else if (part.export !== undefined) await pinExport(session, name, part.export, pinned);
+  else await pinRun(session, name, pinned);
+}
+
+async function pinCheckpoint({ client, print }: Session, name: RunName, step: number, pinned: boolean) {
+  const params = { path: { id: name.id, step }, query: name.run === undefined ? {} : { run: name.run } };
+  const body = { pinned };
+  const checkpoint = await bodyOf(
+    name.kind === 'job'
+      ? client.POST('/api/v1/jobs/{id}/checkpoints/{step}/pin', { params, body })
+      : client.POST('/api/v1/projects/{id}/checkpoints/{step}/pin', { params, body }),
+  );
+  const now = pinned ? 'is pinned: neither its trainer nor a policy removes it' : UNPINNED;
+  print(checkpoint, () => `The checkpoint of step ${step} of ${textOf(name)} ${now}.`);
+}
+
+async function pinExport({ client, print }: Session, name: RunName, id: number, pinned: boolean) {
+  const params = { path: { id: name.id, export_id: id }, query: name.run === undefined ? {} : { run: name.run } };
+  const body = { pinned };
+  const made = await bodyOf(
+    name.kind === 'job'
+      ? client.POST('/api/v1/jobs/{id}/exports/{export_id}/pin', { params, body })
+      : client.POST('/api/v1/projects/{id}/exports/{export_id}/pin', { params, body }),
+  );
+  const now = pinned ? 'is pinned: no policy removes it' : UNPINNED;
+  print(made, () => `Export ${id} of ${textOf(name)} ${now}.`);
 }

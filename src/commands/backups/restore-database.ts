@@ -115,9 +115,10 @@ export async function settleRows(databaseUrl: string, oldHost: string, hostName:
     await client.query('BEGIN');
     // No holder of a lease came along.
     await client.query('UPDATE runs SET lease_expires_at = now() WHERE lease_expires_at > now()');
-    // Checkpoints of published runs are not in a backup: as after the time for which they are kept.
+    // Checkpoints of published runs are not in a backup, but those that were pinned: as after the time for which they are kept.
     await client.query(
-      `UPDATE checkpoints SET state = 'pruned' WHERE state = 'complete' AND run_id IN (SELECT id FROM runs WHERE status = 'completed')`,
+      `UPDATE checkpoints SET state = CASE WHEN kept_path IS NULL THEN 'pruned' ELSE state END, path = coalesce(kept_path, path)
+       WHERE state = 'complete' AND run_id IN (SELECT id FROM runs WHERE status = 'completed')`,
     );
     await client.query(`UPDATE runs SET tidied_at = now() WHERE status = 'completed' AND tidied_at IS NULL`);
     // Nor did a process: one that has its pid here is another's, whose agent would take it for the worker.

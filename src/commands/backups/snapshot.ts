@@ -84,7 +84,9 @@ export async function takeSnapshot(
       runs: await rowsOf<RunOfBackup>(
         `SELECT id, workflow_id, status, jsonb_build_object('output_directory', spec->>'output_directory') AS spec,
            spec->>'base_model' AS base_model, output_path,
-           (SELECT max(step) FROM checkpoints WHERE run_id = runs.id AND state = 'complete') AS known_step
+           (SELECT max(step) FROM checkpoints AS one WHERE run_id = runs.id AND state = 'complete'
+              -- A schema of before pins has no such column.
+              AND path IS DISTINCT FROM to_jsonb(one)->>'kept_path') AS known_step
          FROM runs ORDER BY id`,
       ),
       exports: await rowsOf<Snapshot['exports'][0]>(

@@ -81,6 +81,8 @@ export class Export extends Model<InferAttributes<Export>, InferCreationAttribut
   declare verification: CreationOptional<Verification | null>;
   declare warnings: CreationOptional<string[]>;
   declare pushed: CreationOptional<Pushed | null>;
+  /** No policy removes it. */
+  declare pinned: CreationOptional<boolean>;
   declare workflow_started_at: CreationOptional<Date | null>;
   declare created_at: CreationOptional<Date>;
   declare updated_at: CreationOptional<Date>;
@@ -107,6 +109,7 @@ export function initExport(sequelize: Sequelize): void {
       verification: DataTypes.JSONB,
       warnings: DataTypes.JSONB,
       pushed: DataTypes.JSONB,
+      pinned: DataTypes.BOOLEAN,
       workflow_started_at: DataTypes.DATE,
       created_at: DataTypes.DATE,
       updated_at: DataTypes.DATE,

@@ -23,6 +23,10 @@ export class Checkpoint extends Model<InferAttributes<Checkpoint>, InferCreation
   declare state: 'complete' | 'pruned' | 'quarantined';
   /** The rule by which a pruned one went after its run had ended; null: its trainer made room for newer ones. */
   declare removed_because: CreationOptional<string | null>;
+  /** Neither its trainer nor a policy removes it. */
+  declare pinned: CreationOptional<boolean>;
+  /** Second names of its files, from when it was first pinned; null: it was never. */
+  declare kept_path: CreationOptional<string | null>;
   declare created_at: CreationOptional<Date>;
 }
 
@@ -39,6 +43,8 @@ export function initCheckpoint(sequelize: Sequelize): void {
       bytes: { type: DataTypes.BIGINT, allowNull: false },
       state: { type: DataTypes.STRING(16), allowNull: false },
       removed_because: DataTypes.TEXT,
+      pinned: DataTypes.BOOLEAN,
+      kept_path: DataTypes.TEXT,
       created_at: DataTypes.DATE,
     },
     { sequelize, tableName: 'checkpoints', updatedAt: false },

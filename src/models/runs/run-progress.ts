@@ -98,13 +98,17 @@ export async function recordCheckpoint(lease: Lease, event: CheckpointEvent, nth
   return await recordEvent(lease, 'checkpoint', { step, bytes, seconds, waited_seconds }, nth);
 }
 
-/** Marks a checkpoint that was removed or put aside. False when the lease is not the latest. */
+/**
+ * Marks a checkpoint that was removed or put aside. Of one that somebody pinned the trainer removed its own names of the files alone: it is where
+ * it is kept now. False when the lease is not the latest.
+ */
 export async function markCheckpoint(lease: Lease, path: string, state: 'pruned' | 'quarantined'): Promise<boolean> {
-  return await write(`UPDATE checkpoints SET state = $state WHERE run_id = $runId AND path = $path AND ${HELD}`, {
-    ...bindOf(lease),
-    path,
-    state,
-  });
+  return await write(
+    `UPDATE checkpoints SET state = CASE WHEN $state::text = 'pruned' AND kept_path IS NOT NULL THEN state ELSE $state::text END,
+       path = CASE WHEN $state::text = 'pruned' THEN coalesce(kept_path, path) ELSE path END
+     WHERE run_id = $runId AND path = $path AND ${HELD}`,
+    { ...bindOf(lease), path, state },
+  );
 }
 
 /**
@@ -147,7 +151,7 @@ export async function recordPhase(
 export async function knownCheckpointStep(runId: number): Promise<number | null> {
   const sequelize = connection();
   const [row] = await sequelize.query<{ step: number | null }>(
-    `SELECT max(step) AS step FROM checkpoints WHERE run_id = $runId AND state = 'complete'`,
+    `SELECT max(step) AS step FROM checkpoints WHERE run_id = $runId AND state = 'complete' AND path IS DISTINCT FROM kept_path`,
     { bind: { runId }, type: QueryTypes.SELECT },
   );
   return row?.step ?? null;

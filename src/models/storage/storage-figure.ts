@@ -13,6 +13,9 @@ export interface BigThing {
   since: string;
   /** Why it stays whatever its age. */
   pinned: string | null;
+  /** When the policy of that time removes it; null: never, or not known since it was measured by an older version. */
+  due_at?: string | null;
+  dataset_id?: number;
 }
 
 /** What a kind took when it was measured last, and by when it is due. `pinned` is part of `held`, and never due. */

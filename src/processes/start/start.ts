@@ -9,6 +9,7 @@ import type { Env } from '../../platform/env.ts';
 import { toVariables } from '../../platform/env-variables.ts';
 import { choosePort, isPortFree } from '../../platform/ports.ts';
 import { endPostgresLeftover, startPostgres } from '../../platform/postgres/postgres.ts';
+import { compactHistories } from '../../platform/temporal/compact.ts';
 import { setUpOutsideTemporal } from '../../platform/temporal/set-up.ts';
 import { endTemporalLeftover, startTemporal } from '../../platform/temporal/temporal.ts';
 import { keepIdsUnique } from '../../runs/ids-on-disk.ts';
@@ -78,13 +79,15 @@ export async function startService(env: Env, onProgress: (line: string) => void)
       env.databaseUrl ? null : startPostgres({ home: env.home, port: env.postgresPort }),
       env.temporalAddress
         ? null
-        : startTemporal({
-            ...env,
-            port: env.temporalPort,
-            uiPort: env.temporalUiPort,
-            namespace: env.temporalNamespace,
-            onProgress,
-          }),
+        : compactHistories(env.home, onProgress).then(() =>
+            startTemporal({
+              ...env,
+              port: env.temporalPort,
+              uiPort: env.temporalUiPort,
+              namespace: env.temporalNamespace,
+              onProgress,
+            }),
+          ),
       stops,
     );
     const databaseUrl = postgres?.url ?? required(env.databaseUrl);

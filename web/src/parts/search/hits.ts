@@ -57,7 +57,7 @@ const ACTIONS: [Hit, string][] = [
 /** Screens and actions that have each of the words; all of them where there is none. */
 export function placeHits(words: string[]): HitGroup {
   const all: [Hit, string][] = [
-    ...PLACES.map(({ address, label }): [Hit, string] => [to(address, label, 'Screen'), '']),
+    ...PLACES.map(({ address, label, words = '' }): [Hit, string] => [to(address, label, 'Screen'), words]),
     ...ACTIONS.map(([hit, others]): [Hit, string] => [{ ...hit, key: `action ${hit.key}` }, others]),
   ];
   const found = all.filter(([{ name, about }, others]) => hasAll(words, name, about, others)).map(([hit]) => hit);

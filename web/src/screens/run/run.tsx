@@ -24,6 +24,7 @@ import { Gate } from './gate.tsx';
 import { Log } from './log.tsx';
 import { Parts } from './parts.tsx';
 import { Phases } from './phases.tsx';
+import { RunPin } from './pin.tsx';
 import { Place } from './place.tsx';
 import { Plan } from './plan.tsx';
 import { Report } from './report.tsx';
@@ -187,6 +188,7 @@ function OneRun({
         </Text>
         {(now.status === 'pending' || now.status === 'queued') && <Place runId={run.id} />}
         <RunProgress run={now} name={data.name} />
+        <RunPin owner={owner} run={run.number} isPinned={run.pinned} />
       </Stack>
       {owner.kind === 'project' && run.status === 'completed' && <NotPromoted id={owner.id} run={run.number} />}
       <Phases reached={stream.phases} />

@@ -20,6 +20,7 @@ import { DataTable } from '../../../parts/data-table.tsx';
 import { bytes } from '../../../parts/numbers.ts';
 import { Problem } from '../../../parts/problem.tsx';
 import { UserText } from '../../../parts/user-text.tsx';
+import { PinButton } from '../pin.tsx';
 
 interface OfRun {
   owner: RunOwner;
@@ -156,6 +157,10 @@ function Row({ owner, run, each }: OfRun & { each: Export }) {
         ))}
       </Table.Td>
       <Table.Td>
+        {each.pinned && 'pinned '}
+        {files.length > 0 && (
+          <PinButton owner={owner} run={run} what={{ exportId: id }} of={`the export ${name}`} isPinned={each.pinned} />
+        )}
         <Allowed needs="trainer" silently>
           <Button
             size="xs"
