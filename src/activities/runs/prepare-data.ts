@@ -11,6 +11,7 @@ import { TransientError } from '../../platform/failure.ts';
 import { exists, ifThere, sha256OfFile } from '../../platform/files.ts';
 import { mixtureOf } from '../../runs/mixture-store.ts';
 import { RunFolder } from '../../runs/run-folder.ts';
+import { runStoreOf } from '../../runs/run-store.ts';
 import { keepStart } from '../../runs/starts.ts';
 import { FAILURE_TYPES, type FullDisk, type RunRef } from '../../workflows/contract.ts';
 import { adoptRun } from './adopt-run.ts';
@@ -61,6 +62,7 @@ async function prepare(env: Env, run: Run, signal: AbortSignal): Promise<{ train
   // Also where an earlier attempt wrote the mixture and came no further. Never over one that the trainer has added to.
   const plan = await readMixturePlan(mixture);
   if (plan) await keepPlan(run.id, plan);
+  await runStoreOf(env, run)?.giveBeginning();
   return await readMixture(mixture);
 }
 

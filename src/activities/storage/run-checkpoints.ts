@@ -3,6 +3,7 @@ import { Checkpoint } from '../../models/runs/checkpoint.ts';
 import { connection, Run } from '../../models/runs/run.ts';
 import type { RunStatus } from '../../models/runs/statuses.ts';
 import { RunFolder } from '../../runs/run-folder.ts';
+import { runStoreOf } from '../../runs/run-store.ts';
 import type { Held, Kind } from './kind.ts';
 
 const RUNS_AT_ONCE = 200;
@@ -72,7 +73,9 @@ export function checkpointsOf(name: Kind['name'], statuses: RunStatus[]): Kind {
     async remove(env, { thing }) {
       const run = await Run.findByPk(Number(thing));
       // Its folder goes with the run where it was deleted.
-      if (run) await new RunFolder(env, run).removeWork();
+      if (!run) return null;
+      await new RunFolder(env, run).removeWork();
+      await runStoreOf(env, run)?.removeWork();
       return null;
     },
   };

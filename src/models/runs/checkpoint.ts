@@ -23,6 +23,8 @@ export class Checkpoint extends Model<InferAttributes<Checkpoint>, InferCreation
   declare state: 'complete' | 'pruned' | 'quarantined';
   /** The rule by which a pruned one went after its run had ended; null: its trainer made room for newer ones. */
   declare removed_because: CreationOptional<string | null>;
+  /** Since when the store has it; null where there is none, or it does not have it yet. */
+  declare stored_at: CreationOptional<Date | null>;
   declare created_at: CreationOptional<Date>;
 }
 
@@ -39,6 +41,7 @@ export function initCheckpoint(sequelize: Sequelize): void {
       bytes: { type: DataTypes.BIGINT, allowNull: false },
       state: { type: DataTypes.STRING(16), allowNull: false },
       removed_because: DataTypes.TEXT,
+      stored_at: DataTypes.DATE,
       created_at: DataTypes.DATE,
     },
     { sequelize, tableName: 'checkpoints', updatedAt: false },
