@@ -1,25 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { makeFolder } from '../platform/durable-files.ts';
 import type { Env } from '../platform/env.ts';
 import { exists, ifThere } from '../platform/files.ts';
 import { type ObjectStore, objectStoreOf } from '../platform/object-store/object-store.ts';
+import { type CheckpointName, checkpointPlace } from './checkpoints-here.ts';
 import { lastClaimOf } from './run-folder.ts';
 import { type PlacedRun, type RunPaths, runPaths } from './run-paths.ts';
 import { startFolder } from './starts.ts';
 import { copyFolder, giveFolder, INDEX, removeFolder, takeFolder } from './stored-folder.ts';
 
-/** A checkpoint, by the claim that saved it. */
-export interface CheckpointName {
-  epoch: number;
-  step: number;
-}
+/** The settings that say where files of runs are. */
+export type StoreEnv = Pick<Env, 'home' | 'storeUrl' | 'storeEndpoint'>;
 
 /** A run, and what it begins from. */
-type BegunRun = PlacedRun & { spec: { start?: { sha256: string } | null | undefined } };
+export type BegunRun = PlacedRun & { spec: { start?: { sha256: string } | null | undefined } };
 
 /** The name of a claim's note, and of what it wrote into its log. */
 const CLAIM = /^(train|validate)-e(\d+)\.json$/;
@@ -31,15 +29,16 @@ const CLAIM = /^(train|validate)-e(\d+)\.json$/;
 export class RunStore {
   readonly id: number;
   readonly #objects: ObjectStore;
-  readonly #env: Env;
-  readonly #paths: RunPaths;
+  readonly #env: StoreEnv;
+  /** Where the run's files lie on this host. */
+  readonly paths: RunPaths;
   readonly #start: { sha256: string } | null;
 
-  constructor(objects: ObjectStore, env: Env, run: BegunRun) {
+  constructor(objects: ObjectStore, env: StoreEnv, run: BegunRun) {
     this.id = run.id;
     this.#objects = objects;
     this.#env = env;
-    this.#paths = runPaths(env, run);
+    this.paths = runPaths(env, run);
     this.#start = run.spec.start ?? null;
   }
 
@@ -49,14 +48,14 @@ export class RunStore {
 
   /** Gives what the run begins with: its mixture, and the weights that it begins from where they are not its base's. */
   async giveBeginning(): Promise<void> {
-    await giveFolder(this.#objects, this.#name('mixture'), this.#paths.mixture);
+    await giveFolder(this.#objects, this.#name('mixture'), this.paths.mixture);
     const start = this.#start && startFolder(this.#env, this.#start);
     if (start !== null) await giveFolder(this.#objects, this.#name('start'), start);
   }
 
   /** Gives which revisions of its models the run has. */
   async givePins(): Promise<void> {
-    for (const path of [this.#paths.model, this.#paths.embeddingModel]) {
+    for (const path of [this.paths.model, this.paths.embeddingModel]) {
       const text = await ifThere(readFile(path, 'utf8'));
       if (text !== null) await this.#objects.putText(this.#name(basename(path)), text);
     }
@@ -64,10 +63,10 @@ export class RunStore {
 
   /** Brings what another host gave of the beginning; what is here already stays. */
   async takeBeginning(): Promise<void> {
-    await takeFolder(this.#objects, this.#name('mixture'), this.#paths.mixture);
+    await takeFolder(this.#objects, this.#name('mixture'), this.paths.mixture);
     const start = this.#start && startFolder(this.#env, this.#start);
     if (start !== null) await takeFolder(this.#objects, this.#name('start'), start);
-    for (const path of [this.#paths.model, this.#paths.embeddingModel])
+    for (const path of [this.paths.model, this.paths.embeddingModel])
       if (!(await exists(path))) await this.#take(this.#name(basename(path)), path);
   }
 
@@ -82,7 +81,7 @@ export class RunStore {
   }
 
   /** Gives a checkpoint. @param path where it, or a second name of it, lies */
-  async giveCheckpoint(checkpoint: CheckpointName, path: string, signal: AbortSignal): Promise<void> {
+  async giveCheckpoint(checkpoint: CheckpointName, path: string, signal?: AbortSignal): Promise<void> {
     await giveFolder(this.#objects, this.#checkpoint(checkpoint), path, signal);
   }
 
@@ -92,8 +91,8 @@ export class RunStore {
   }
 
   /** Where a checkpoint of the run lies on this host, if it does. */
-  placeOf({ epoch, step }: CheckpointName): string {
-    return join(this.#paths.checkpoints, `e${epoch}`, `checkpoint-${step}`);
+  placeOf(checkpoint: CheckpointName): string {
+    return checkpointPlace(this.paths, checkpoint);
   }
 
   async removeCheckpoint(checkpoint: CheckpointName): Promise<void> {
@@ -126,7 +125,7 @@ export class RunStore {
 
   /** Gives what a claim's trainer told so far. */
   async giveEvents(epoch: number): Promise<void> {
-    const file = join(this.#paths.trainerEvents, `e${epoch}.jsonl`);
+    const file = join(this.paths.trainerEvents, `e${epoch}.jsonl`);
     if (await exists(file)) await this.#objects.put(this.#name(`events/e${epoch}.jsonl`), file);
   }
 
@@ -134,19 +133,19 @@ export class RunStore {
   async takeEvents(): Promise<void> {
     const beginning = `${this.#name('events')}/`;
     for (const { name } of await this.#objects.list(beginning)) {
-      const file = join(this.#paths.trainerEvents, name.slice(beginning.length));
+      const file = join(this.paths.trainerEvents, name.slice(beginning.length));
       if (!(await exists(file))) await this.#take(name, file);
     }
   }
 
   /** How long a log is here, before a claim writes into it. */
   async logSize(task: 'train' | 'validate'): Promise<number> {
-    return (await ifThere(stat(join(this.#paths.logs, `${task}.log`))))?.size ?? 0;
+    return (await ifThere(stat(join(this.paths.logs, `${task}.log`))))?.size ?? 0;
   }
 
   /** Gives what a claim wrote into its log, which has what came after `from` bytes. */
   async giveLog(task: 'train' | 'validate', epoch: number, from: number): Promise<void> {
-    const log = join(this.#paths.logs, `${task}.log`);
+    const log = join(this.paths.logs, `${task}.log`);
     if ((await this.logSize(task)) <= from) return;
     const part = `${log}.${randomUUID()}.new`;
     try {
@@ -181,12 +180,12 @@ export class RunStore {
 
   /** Gives what validation found. */
   async giveReport(): Promise<void> {
-    if (await exists(this.#paths.report)) await giveFolder(this.#objects, this.#name('report'), this.#paths.report);
+    if (await exists(this.paths.report)) await giveFolder(this.#objects, this.#name('report'), this.paths.report);
   }
 
   /** Brings what an ended run leaves for people: its report, and what its trainers told. */
   async takeRecord(): Promise<void> {
-    await takeFolder(this.#objects, this.#name('report'), this.#paths.report);
+    await takeFolder(this.#objects, this.#name('report'), this.paths.report);
     await this.takeEvents();
   }
 
@@ -229,19 +228,8 @@ function epochIn(name: string): number {
   return Number(/-e(\d+)\.log$/.exec(name)?.[1]);
 }
 
-/** All checkpoints of a run that lie on this host, whole or not. */
-export async function checkpointsHere({ checkpoints }: RunPaths): Promise<CheckpointName[]> {
-  const found: CheckpointName[] = [];
-  for (const claim of (await ifThere(readdir(checkpoints))) ?? [])
-    for (const name of (await ifThere(readdir(join(checkpoints, claim)))) ?? []) {
-      const [, epoch, step] = /^e(\d+)\/checkpoint-(\d+)$/.exec(`${claim}/${name}`) ?? [];
-      if (step !== undefined) found.push({ epoch: Number(epoch), step: Number(step) });
-    }
-  return found;
-}
-
 /** The store's files of a run; null where hosts have a common folder instead. */
-export function runStoreOf(env: Env, run: BegunRun): RunStore | null {
+export function runStoreOf(env: StoreEnv, run: BegunRun): RunStore | null {
   const objects = objectStoreOf(env);
   return objects && new RunStore(objects, env, run);
 }

@@ -1,25 +1,18 @@
-import { rm } from 'node:fs/promises';
 import { recordStored } from '../../models/runs/stored-checkpoints.ts';
-import { linkFolder } from '../../platform/durable-files.ts';
-import { exists } from '../../platform/files.ts';
-import type { CheckpointName, RunStore } from '../../runs/run-store.ts';
+import { type CheckpointName, type HeldCheckpoint, holdCheckpoint, letGo } from '../../runs/checkpoints-here.ts';
+import type { RunStore } from '../../runs/run-store.ts';
 import type { PatientGiving } from './patient-giving.ts';
 import type { Hold } from './under-lease.ts';
 
 /** So many stay in the store, beside those that their host still has: as on a host's disk (trainer/runs/checkpoints.py). */
 const KEEP = 2;
 
-interface Waiting extends CheckpointName {
-  /** Second names of its files, which stay when the trainer makes room for newer ones. */
-  copy: string;
-}
-
 /** Gives a training's checkpoints to the store while it trains: one at a time, and of those that were saved meanwhile the newest. */
 export class GivenCheckpoints {
   readonly #store: RunStore;
   readonly #hold: Hold;
   readonly #patient: PatientGiving;
-  #next: Waiting | null = null;
+  #next: HeldCheckpoint | null = null;
   #giving: Promise<void> | null = null;
   #pruned: CheckpointName[] = [];
   #given: CheckpointName[] = [];
@@ -32,14 +25,11 @@ export class GivenCheckpoints {
 
   /** A checkpoint is whole on this host. Returns once it cannot vanish any more; it is given behind that. */
   async saved(checkpoint: CheckpointName): Promise<void> {
-    const place = this.#store.placeOf(checkpoint);
-    const copy = `${place}.giving`;
-    if (!(await linkFolder(place, copy))) return;
-    // The trainer takes the manifest away first where it makes room.
-    if (!(await exists(`${copy}/manifest.json`))) return await rm(copy, { recursive: true, force: true });
+    const held = await holdCheckpoint(this.#store.paths, checkpoint);
+    if (held === null) return;
     const skipped = this.#next;
-    this.#next = { ...checkpoint, copy };
-    if (skipped) await rm(skipped.copy, { recursive: true, force: true });
+    this.#next = held;
+    if (skipped) await letGo(skipped);
     this.#giving ??= this.#giveAll();
     // Whoever waits for `done` hears of it.
     this.#giving.catch(() => {});
@@ -58,23 +48,23 @@ export class GivenCheckpoints {
   async #giveAll(): Promise<void> {
     for (let one = this.#take(); one; one = this.#take()) {
       await this.#give(one);
-      await rm(one.copy, { recursive: true, force: true });
+      await letGo(one);
     }
     this.#giving = null;
   }
 
-  #take(): Waiting | null {
+  #take(): HeldCheckpoint | null {
     const one = this.#next;
     this.#next = null;
     return one;
   }
 
-  async #give({ epoch, step, copy }: Waiting): Promise<void> {
+  async #give({ epoch, step, folder }: HeldCheckpoint): Promise<void> {
     await this.#patient.give(
       async (signal) => {
         // First what was told until then: whoever goes on from there reads it (missed-events.ts).
         await this.#store.giveEvents(this.#hold.epoch);
-        await this.#store.giveCheckpoint({ epoch, step }, copy, signal);
+        await this.#store.giveCheckpoint({ epoch, step }, folder, signal);
         await recordStored(this.#hold.lease, { epoch, step });
         this.#given = [...this.#given, { epoch, step }].slice(-KEEP);
         await this.#makeRoom();

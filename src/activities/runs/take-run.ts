@@ -1,11 +1,11 @@
-import { rm } from 'node:fs/promises';
 import type { Lease } from '../../models/runs/lease.ts';
 import type { Run } from '../../models/runs/run.ts';
 import { recordEvent } from '../../models/runs/run-progress.ts';
 import { forgetUnstored } from '../../models/runs/stored-checkpoints.ts';
 import type { Env } from '../../platform/env.ts';
+import { type CheckpointName, checkpointsHere, removeCheckpointsHere } from '../../runs/checkpoints-here.ts';
 import { RunFolder } from '../../runs/run-folder.ts';
-import { type CheckpointName, checkpointsHere, type RunStore } from '../../runs/run-store.ts';
+import type { RunStore } from '../../runs/run-store.ts';
 import { DamagedInStore } from '../../runs/stored-folder.ts';
 import type { Hold } from './under-lease.ts';
 
@@ -32,14 +32,10 @@ export async function takeRun(env: Env, run: Run, store: RunStore, hold: Hold): 
     training === null ||
     one.epoch >= training.epoch ||
     (training.from !== null && newestFirst(training.from, one) <= 0);
-  const here: CheckpointName[] = [];
-  for (const one of await checkpointsHere(folder.paths)) {
-    if (one.epoch >= lease.epoch || counts(one)) here.push(one);
-    else {
-      hold.requireInForce();
-      await rm(store.placeOf(one), { recursive: true, force: true });
-    }
-  }
+  const lying = await checkpointsHere(folder.paths);
+  const here = lying.filter((one) => one.epoch >= lease.epoch || counts(one));
+  const gone = lying.filter((one) => !here.includes(one));
+  await removeCheckpointsHere(folder.paths, gone, hold);
   const there = (await store.checkpoints()).filter(counts).sort(newestFirst);
   await takeNewest(run, store, there, here, lease, stop);
   await store.takeEvents();

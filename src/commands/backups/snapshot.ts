@@ -17,6 +17,8 @@ export interface RunOfBackup {
   output_path: string | null;
   /** Of the newest checkpoint that the database knows to be complete. */
   known_step: number | null;
+  /** Of the newest one that the store has, where hosts have no common folder. */
+  stored_step: number | null;
 }
 
 /** What the database was at one moment, and which files its rows name. */
@@ -75,7 +77,8 @@ export async function takeSnapshot(
       runs: await rowsOf<RunOfBackup>(
         `SELECT id, workflow_id, status, jsonb_build_object('output_directory', spec->>'output_directory') AS spec,
            spec->>'base_model' AS base_model, output_path,
-           (SELECT max(step) FROM checkpoints WHERE run_id = runs.id AND state = 'complete') AS known_step
+           (SELECT max(step) FROM checkpoints WHERE run_id = runs.id AND state = 'complete') AS known_step,
+           (SELECT max(step) FROM checkpoints WHERE run_id = runs.id AND state = 'complete' AND stored_at IS NOT NULL) AS stored_step
          FROM runs ORDER BY id`,
       ),
       exports: await rowsOf<Snapshot['exports'][0]>(
