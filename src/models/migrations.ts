@@ -40,8 +40,9 @@ import * as runTraces from './migrations/0042-run-traces.ts';
 import * as queueOfProjects from './migrations/0044-queue-of-projects.ts';
 import * as thinnedRuns from './migrations/0045-thinned-runs.ts';
 import * as removedOriginals from './migrations/0046-removed-originals.ts';
-import * as searchesOfAYear from './migrations/0050-searches-of-a-year.ts';
 import * as pins from './migrations/0047-pins.ts';
+import * as searchesOfAYear from './migrations/0050-searches-of-a-year.ts';
+import * as storedCheckpoints from './migrations/0052-stored-checkpoints.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
 export const MIGRATIONS = [
@@ -87,7 +88,8 @@ export const MIGRATIONS = [
   queueOfProjects,
   thinnedRuns,
   removedOriginals,
-  searchesOfAYear,
   pins,
+  searchesOfAYear,
+  storedCheckpoints,
 ];
 export const MIGRATION_NAMES: readonly string[] = MIGRATIONS.map(({ name }) => name);

@@ -37,6 +37,13 @@ export const EnvSchema = z.object({
     .default('model-training-manager'),
   MTM_PIP_ARGS: z.string().default(''),
   MTM_OUTPUT_ROOTS: text.optional(),
+  MTM_STORE_URL: text
+    .regex(
+      /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[A-Za-z0-9._/-]*)?$/,
+      'use "s3://bucket" or "s3://bucket/prefix"',
+    )
+    .optional(),
+  MTM_STORE_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   MTM_MODEL_ROOTS: text.optional(),
   MTM_HOST_NAME: text
     .regex(/^[A-Za-z0-9._-]{1,63}$/, 'use 1-63 letters, digits, ".", "_" or "-"')

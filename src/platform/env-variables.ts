@@ -26,6 +26,8 @@ export function toVariables(env: Env): Record<string, string> {
     MTM_TRACKER_PROJECT: env.trackerProject,
     MTM_PIP_ARGS: env.pipArgs.join(' '),
     MTM_OUTPUT_ROOTS: env.outputRoots.join(':'),
+    MTM_STORE_URL: env.storeUrl ?? '',
+    MTM_STORE_ENDPOINT: env.storeEndpoint ?? '',
     MTM_MODEL_ROOTS: env.modelRoots.join(':'),
     MTM_HOST_NAME: env.hostName,
     MTM_DEVICES: env.devices?.join(',') ?? '',

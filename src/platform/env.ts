@@ -55,6 +55,10 @@ export interface Env {
   pipArgs: string[];
   /** Directories under which outputs may be written; the first one takes relative paths. */
   outputRoots: string[];
+  /** The bucket in which hosts without a common folder find one another's files (`MTM_STORE_URL`); undefined: they have a common folder. */
+  storeUrl: string | undefined;
+  /** Where that is, of a store that is not Amazon's. */
+  storeEndpoint: string | undefined;
   /** Directories below which a directory may be a base model. */
   modelRoots: string[];
   /** Name of this machine in the worker pool; also names its Temporal task queue. */
@@ -162,6 +166,8 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
     trackerProject: e.MTM_TRACKER_PROJECT,
     pipArgs: e.MTM_PIP_ARGS.split(/\s+/).filter(Boolean),
     outputRoots: e.MTM_OUTPUT_ROOTS ? directoriesOf(e.MTM_OUTPUT_ROOTS) : [join(home, 'outputs')],
+    storeUrl: e.MTM_STORE_URL?.replace(/\/+$/, ''),
+    storeEndpoint: e.MTM_STORE_ENDPOINT,
     modelRoots: directoriesOf(e.MTM_MODEL_ROOTS ?? ''),
     hostName: e.MTM_HOST_NAME,
     devices: devicesFrom(e.MTM_DEVICES, source.CUDA_VISIBLE_DEVICES),

@@ -18,7 +18,7 @@ import { workerConnection } from '../platform/temporal/connection.ts';
 import { installTemporalLogger } from '../platform/temporal/temporal-logger.ts';
 import { temporalTracing } from '../platform/temporal/traced.ts';
 import { startTracing } from '../platform/tracing.ts';
-import { lastClaimOf } from '../runs/run-folder.ts';
+import { lastClaimAnywhere } from '../runs/run-store.ts';
 import { WarmPython } from '../trainer/warm-python.ts';
 import { TRAINING_QUEUE, type TrainingActivities } from '../workflows/contract.ts';
 
@@ -55,7 +55,7 @@ export async function main(env: Env, workerId: string): Promise<void> {
       runId,
       logger,
       workerId,
-      lastClaim: () => lastClaimOf(env, runId),
+      lastClaim: () => lastClaimAnywhere(env, runId),
       heartbeatTimeoutMs: env.heartbeatTimeoutMs,
       workerStopping: stopping.signal,
     }),

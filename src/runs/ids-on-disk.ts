@@ -2,11 +2,12 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { QueryTypes } from 'sequelize';
 import { z } from 'zod';
+import type { Env } from '../platform/env.ts';
 import { ifThere } from '../platform/files.ts';
 import { sequelizeFor } from '../platform/postgres/sequelize.ts';
-import { RUN_CARD, runsDir } from './run-paths.ts';
+import { type PlacedRun, RUN_CARD, runsDir } from './run-paths.ts';
 
-const RunCardSchema = z.object({ workflow_id: z.string() });
+const RunCardSchema = z.object({ workflow_id: z.string(), spec: z.looseObject({ output_directory: z.string() }) });
 
 /**
  * Makes new runs, jobs and projects get ids that no earlier one had, as the run folders tell. In a database that was
@@ -26,7 +27,8 @@ export async function keepIdsUnique(databaseUrl: string, home: string): Promise<
     const unknown = onDisk.filter((id) => id > Number(known?.id));
     const highest = { runs: Math.max(0, ...unknown), jobs: 0, projects: 0 };
     for (const id of unknown) {
-      const [, kind, owner] = /^(job|project)-(\d+)-/.exec(await workflowOf(join(folder, String(id), RUN_CARD))) ?? [];
+      const placed = await placedByCard({ home }, id);
+      const [, kind, owner] = /^(job|project)-(\d+)-/.exec(placed?.workflow_id ?? '') ?? [];
       if (kind === 'job' || kind === 'project') highest[`${kind}s`] = Math.max(highest[`${kind}s`], Number(owner));
     }
     const moved: string[] = [];
@@ -44,12 +46,12 @@ export async function keepIdsUnique(databaseUrl: string, home: string): Promise<
   }
 }
 
-/** Empty where the card is missing, or was cut short when the disk was full. */
-async function workflowOf(card: string): Promise<string> {
-  const text = await ifThere(readFile(card, 'utf8'));
+/** What a run's folder says of it; null where its card is missing, or was cut short when the disk was full. */
+export async function placedByCard(env: Pick<Env, 'home'>, id: number): Promise<PlacedRun | null> {
+  const text = await ifThere(readFile(join(runsDir(env), String(id), RUN_CARD), 'utf8'));
   try {
-    return RunCardSchema.parse(JSON.parse(text ?? '')).workflow_id;
+    return { id, ...RunCardSchema.parse(JSON.parse(text ?? '')) };
   } catch {
-    return '';
+    return null;
   }
 }

@@ -1,5 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Env } from '../../src/platform/env.ts';
 import { toVariables } from '../../src/platform/env-variables.ts';
 import { ServiceProcess } from '../../src/processes/start/service-process.ts';
 import { processesOf } from './processes.ts';
@@ -37,7 +38,7 @@ export async function startHost(
 
 /** The agent of a host, or all of the host: the agent, its workers, and their trainers. */
 export async function processesOfHost(
-  service: TestService,
+  service: { env: Pick<Env, 'home'> },
   hostName: string,
   what: 'agent' | 'all',
 ): Promise<number[]> {

@@ -10,8 +10,8 @@ export interface Link {
   remove(): Promise<void>;
 }
 
-/** @param host the loopback address to listen on, 127.0.0.2 say; `target` is a port of 127.0.0.1 */
-export async function openLink(host: string, target: number): Promise<Link> {
+/** @param host the address to listen on, 127.0.0.2 say, at any `port` or this one; `target` is a port of 127.0.0.1 */
+export async function openLink(host: string, target: number, port = 0): Promise<Link> {
   const sockets = new Set<Socket>();
   let isCut = false;
   const keep = (socket: Socket) => {
@@ -29,7 +29,7 @@ export async function openLink(host: string, target: number): Promise<Link> {
     client.on('close', () => !isCut && onward.destroy());
     onward.on('close', () => !isCut && client.destroy());
   });
-  server.listen(0, host);
+  server.listen(port, host);
   await once(server, 'listening');
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('The link has no port.');

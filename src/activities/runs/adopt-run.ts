@@ -6,6 +6,7 @@ import type { Env } from '../../platform/env.ts';
 import { TransientError, UserError } from '../../platform/failure.ts';
 import { RunFolder } from '../../runs/run-folder.ts';
 import { runPaths } from '../../runs/run-paths.ts';
+import { type RunStore, runStoreOf } from '../../runs/run-store.ts';
 
 /** The claims of a run count from 1, so what it takes over is older than all that it saves itself. */
 const ADOPTED_EPOCH = 0;
@@ -40,7 +41,8 @@ export async function adoptRun(env: Env, run: Run, from: Run): Promise<void> {
   await folder.takePin('model', earlier.model);
   await folder.takePin('embeddingModel', earlier.embeddingModel);
   if (from.plan) await Run.update({ plan: from.plan }, { where: { id: run.id } });
-  const adopted = await adoptCheckpoints(folder, run, checkpoints);
+  const stores = storesOf(env, run, from);
+  const adopted = await adoptCheckpoints(folder, stores, run, checkpoints);
   const [known] = checkpoints;
   if (known && adopted === null) {
     throw new UserError(
@@ -50,20 +52,35 @@ export async function adoptRun(env: Env, run: Run, from: Run): Promise<void> {
   if (adopted !== null) await copyMetrics(run, from, adopted);
 }
 
+/** Where hosts have no common folder, the store has the checkpoints. */
+function storesOf(env: Env, run: Run, from: Run): { ours: RunStore; theirs: RunStore } | null {
+  const [ours, theirs] = [runStoreOf(env, run), runStoreOf(env, from)];
+  return ours && theirs && { ours, theirs };
+}
+
 /** The highest step of which there is a checkpoint now; null when there is none. */
-async function adoptCheckpoints(folder: RunFolder, run: Run, checkpoints: Checkpoint[]): Promise<number | null> {
+async function adoptCheckpoints(
+  folder: RunFolder,
+  stores: { ours: RunStore; theirs: RunStore } | null,
+  run: Run,
+  checkpoints: Checkpoint[],
+): Promise<number | null> {
   const adopted = new Set<number>();
   const missing: number[] = [];
-  for (const { step, epoch, path, manifest_sha256, bytes } of checkpoints) {
+  for (const { step, epoch, lease_epoch, path, manifest_sha256, bytes } of checkpoints) {
     if (adopted.has(step)) continue;
-    const taken = await folder.takeCheckpoint(path, ADOPTED_EPOCH, step);
-    if (taken === null) {
+    const ours = { epoch: ADOPTED_EPOCH, step };
+    const isStored = await stores?.ours.adoptCheckpoint(stores.theirs, { epoch: lease_epoch, step }, ours);
+    const here = await folder.takeCheckpoint(path, ADOPTED_EPOCH, step);
+    const taken = isStored ? stores?.ours.placeOf(ours) : here;
+    if (!taken) {
       missing.push(step);
       continue;
     }
     adopted.add(step);
     const row = { run_id: run.id, lease_epoch: ADOPTED_EPOCH, step, epoch, path: taken, manifest_sha256, bytes };
-    await Checkpoint.bulkCreate([{ ...row, state: 'complete' }], { ignoreDuplicates: true });
+    const stored_at = isStored ? new Date() : null;
+    await Checkpoint.bulkCreate([{ ...row, state: 'complete', stored_at }], { ignoreDuplicates: true });
   }
   if (adopted.size === 0) return null;
   const newest = Math.max(...adopted);

@@ -11,7 +11,9 @@ import { isFinal, type RunStatus } from '../../models/runs/statuses.ts';
 import { transition } from '../../models/runs/transition.ts';
 import { lockVersions, settle } from '../../models/versions/settle.ts';
 import type { Env } from '../../platform/env.ts';
+import { exists } from '../../platform/files.ts';
 import { RunFolder } from '../../runs/run-folder.ts';
+import { runStoreOf } from '../../runs/run-store.ts';
 import { startIdentity, startOfOutput } from '../../runs/starts.ts';
 import { FAILURE_TYPES, type FinishInput, type TrainingOutcome } from '../../workflows/contract.ts';
 import { linkLatest } from '../versions/link-latest.ts';
@@ -27,6 +29,7 @@ export function createFinishRun(env: Env) {
   return async function finishRun({ runId, outcome, errorClass, message }: FinishInput): Promise<TrainingOutcome> {
     const run = await Run.findByPk(runId);
     if (!run) return { status: 'failed', message: `Run ${runId} is not in the database.` };
+    await runStoreOf(env, run)?.takeRecord();
     if (!isFinal(run.status)) {
       if (outcome === 'completed') await complete(env, run);
       else await transition({ runId, to: outcome, phase: 'finished', ...endOf(outcome, errorClass, message) });
@@ -73,6 +76,8 @@ async function complete(env: Env, run: Run): Promise<void> {
   const folder = new RunFolder(env, run);
   // First: from here on it cannot be cancelled any more, so that no model is published of a run that was.
   if (!(await intendToPublish(run.id, folder.paths.output))) return;
+  // Unless it was published by an earlier attempt.
+  if (!(await exists(folder.paths.output))) await runStoreOf(env, run)?.takeOutput(run.result.staging_path);
   await folder.publish(run.result.staging_path, knownManifestSha256(run));
   // A validated run was handed back to the queue; from there the table leads to completed by way of running.
   await transition({ runId: run.id, from: ['queued'], to: 'running', phase: 'publishing' });
@@ -145,6 +150,7 @@ async function intendToPublish(runId: number, path: string): Promise<boolean> {
  */
 export async function closeRun(env: Env, run: Run): Promise<void> {
   await new RunFolder(env, run).removeExports();
+  await runStoreOf(env, run)?.removeOutputs();
   await Run.update({ workflow_closed_at: new Date() }, { where: { id: run.id }, silent: true });
 }
 

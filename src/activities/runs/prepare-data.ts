@@ -9,8 +9,10 @@ import { setPhase } from '../../models/runs/transition.ts';
 import type { Env } from '../../platform/env.ts';
 import { TransientError } from '../../platform/failure.ts';
 import { exists, ifThere, sha256OfFile } from '../../platform/files.ts';
+import { giveCheckpointsHere } from '../../runs/bring-checkpoint.ts';
 import { mixtureOf } from '../../runs/mixture-store.ts';
 import { RunFolder } from '../../runs/run-folder.ts';
+import { runStoreOf } from '../../runs/run-store.ts';
 import { keepStart } from '../../runs/starts.ts';
 import { FAILURE_TYPES, type FullDisk, type RunRef } from '../../workflows/contract.ts';
 import { adoptRun } from './adopt-run.ts';
@@ -61,6 +63,11 @@ async function prepare(env: Env, run: Run, signal: AbortSignal): Promise<{ train
   // Also where an earlier attempt wrote the mixture and came no further. Never over one that the trainer has added to.
   const plan = await readMixturePlan(mixture);
   if (plan) await keepPlan(run.id, plan);
+  const store = runStoreOf(env, run);
+  if (store) {
+    await store.giveBeginning();
+    await giveCheckpointsHere(env, run, store);
+  }
   return await readMixture(mixture);
 }
 

@@ -3,7 +3,6 @@ import { Dataset } from '../../models/datasets/dataset.ts';
 import type { Lease } from '../../models/runs/lease.ts';
 import type { Run } from '../../models/runs/run.ts';
 import {
-  knownCheckpointStep,
   markCheckpoint,
   recordCheckpoint,
   recordEval,
@@ -31,6 +30,7 @@ import { makeRoom } from './full-disk.ts';
 import { recordMissed } from './missed-events.ts';
 import { readMixture } from './prepare-data.ts';
 import { runTrainer } from './run-trainer.ts';
+import { beginStored } from './stored-training.ts';
 import type { TrainingWorkerContext } from './training-worker-context.ts';
 import { type Hold, underLease } from './under-lease.ts';
 import { requireModels } from './verify-model.ts';
@@ -48,30 +48,46 @@ export function createTrainModel(context: TrainingWorkerContext) {
           if (run.result) return;
           const folder = new RunFolder(env, run);
           await folder.requireNoLinks();
-          const file = await trainingFile(env, run, hold, folder);
-          const result = TrainResultSchema.parse(
-            await runTrainer({
-              python: await context.python(),
-              start: context.startPython,
-              folder,
-              file,
-              hold,
-              stopGraceMs: context.stopGraceMs,
-              stallTimeoutMs: context.stallTimeoutMs,
-              write: (delivery, nth) => record(lease, folder.paths, delivery, nth),
-            }).catch(async (error: unknown) => {
-              const tooLarge = error instanceof ApplicationFailure && error.type === FAILURE_TYPES.outOfMemory;
-              throw tooLarge ? await afterOutOfMemory(lease, file.hyperparameters, error.message) : error;
-            }),
-          );
-          await recordResult(lease, { ...result, staging_path: file.output_dir });
+          const stored = await beginStored(env, run, hold, 'train');
+          try {
+            const file = await trainingFile(env, run, hold, folder, await stored.knownStep());
+            const result = TrainResultSchema.parse(
+              await runTrainer({
+                python: await context.python(),
+                start: context.startPython,
+                folder,
+                file,
+                hold,
+                stopGraceMs: context.stopGraceMs,
+                stallTimeoutMs: context.stallTimeoutMs,
+                write: async (delivery, nth) => {
+                  const isHeld = await record(lease, folder.paths, delivery, nth);
+                  if (isHeld) await stored.recorded(delivery);
+                  return isHeld;
+                },
+              }).catch(async (error: unknown) => {
+                const tooLarge = error instanceof ApplicationFailure && error.type === FAILURE_TYPES.outOfMemory;
+                throw tooLarge ? await afterOutOfMemory(lease, file.hyperparameters, error.message) : error;
+              }),
+            );
+            await stored.done(file.output_dir);
+            await recordResult(lease, { ...result, staging_path: file.output_dir });
+          } finally {
+            await stored.ended(context.stopGraceMs());
+          }
         },
       ),
     );
   };
 }
 
-async function trainingFile(env: Env, run: Run, hold: Hold, folder: RunFolder): Promise<RunFile> {
+async function trainingFile(
+  env: Env,
+  run: Run,
+  hold: Hold,
+  folder: RunFolder,
+  knownStep: number | null,
+): Promise<RunFile> {
   const { lease } = hold;
   const { mixture, staging } = folder.paths;
   const { trainRows, heldOutRows } = await readMixture(mixture);
@@ -92,7 +108,7 @@ async function trainingFile(env: Env, run: Run, hold: Hold, folder: RunFolder): 
     processes: env.devicesPerRun,
     hyperparameters: { ...trainerHyperparameters(run.spec, trainRows), ...(await currentSplit(run.id)) },
     save_share: run.spec.hyperparameters.save_steps === null ? env.checkpointPercent / 100 : null,
-    known_checkpoint_step: await knownCheckpointStep(run.id),
+    known_checkpoint_step: knownStep,
     hold_step: run.hold_step,
   };
 }

@@ -17,6 +17,7 @@ import { makeRoom } from './full-disk.ts';
 import { openRun } from './open-run.ts';
 import { readMixture } from './prepare-data.ts';
 import { runTrainer } from './run-trainer.ts';
+import { beginStored } from './stored-training.ts';
 import { commonFields, knownManifestSha256, recordLog } from './train-model.ts';
 import type { TrainingWorkerContext } from './training-worker-context.ts';
 import { underLease } from './under-lease.ts';
@@ -39,38 +40,45 @@ export function createValidateModel(context: TrainingWorkerContext) {
           const { lease } = hold;
           const folder = new RunFolder(env, run);
           await folder.requireNoLinks();
-          const { trainRows, heldOutRows } = await readMixture(folder.paths.mixture);
-          const validation = ValidationResultSchema.parse(
-            await runTrainer({
-              python: await context.python(),
-              start: context.startPython,
-              folder,
-              file: {
-                ...(await commonFields(env, run, lease, heldOutRows > 0)),
-                task: 'validate',
-                output_dir: await modelOf(run, folder.paths),
-                hyperparameters: { ...trainerHyperparameters(run.spec, trainRows), ...(await currentSplit(runId)) },
-                known_checkpoint_step: null,
-                known_manifest_sha256: knownManifestSha256(run),
-                save_share: null,
-                gate: await gateOf(run),
-              },
-              hold,
-              stopGraceMs: () => 0,
-              stallTimeoutMs: context.stallTimeoutMs,
-              write: (delivery, nth) => record(lease, delivery, nth),
-            }),
-          );
-          // What was found, or not, where a link led says nothing about the model.
-          if (!validation.valid) await folder.requireNoLinks();
-          await recordValidation(lease, validation);
-          if (!validation.valid) {
-            throw ApplicationFailure.nonRetryable(
-              `The trained model is not usable: ${validation.errors.join(' ')}`,
-              FAILURE_TYPES.validationFailed,
+          const stored = await beginStored(env, run, hold, 'validate');
+          try {
+            const { trainRows, heldOutRows } = await readMixture(folder.paths.mixture);
+            const model = await modelOf(run, folder.paths);
+            const validation = ValidationResultSchema.parse(
+              await runTrainer({
+                python: await context.python(),
+                start: context.startPython,
+                folder,
+                file: {
+                  ...(await commonFields(env, run, lease, heldOutRows > 0)),
+                  task: 'validate',
+                  output_dir: model,
+                  hyperparameters: { ...trainerHyperparameters(run.spec, trainRows), ...(await currentSplit(runId)) },
+                  known_checkpoint_step: null,
+                  known_manifest_sha256: knownManifestSha256(run),
+                  save_share: null,
+                  gate: await gateOf(run),
+                },
+                hold,
+                stopGraceMs: () => 0,
+                stallTimeoutMs: context.stallTimeoutMs,
+                write: (delivery, nth) => record(lease, delivery, nth),
+              }),
             );
+            // What was found, or not, where a link led says nothing about the model.
+            if (!validation.valid) await folder.requireNoLinks();
+            await stored.done(model);
+            await recordValidation(lease, validation);
+            if (!validation.valid) {
+              throw ApplicationFailure.nonRetryable(
+                `The trained model is not usable: ${validation.errors.join(' ')}`,
+                FAILURE_TYPES.validationFailed,
+              );
+            }
+            for (const message of warningsOf(validation)) await recordEvent(lease, 'warning', { message });
+          } finally {
+            await stored.ended(context.stopGraceMs());
           }
-          for (const message of warningsOf(validation)) await recordEvent(lease, 'warning', { message });
           await context.countRun();
         },
       ),

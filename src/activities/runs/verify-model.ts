@@ -6,6 +6,7 @@ import { setPhase } from '../../models/runs/transition.ts';
 import type { Env } from '../../platform/env.ts';
 import { TransientError } from '../../platform/failure.ts';
 import { pinIndexModel, pinModel } from '../../runs/pinned-model.ts';
+import { runStoreOf } from '../../runs/run-store.ts';
 import { FAILURE_TYPES, type ModelComes, type RunRef } from '../../workflows/contract.ts';
 import { openRun } from './open-run.ts';
 
@@ -19,6 +20,7 @@ export function createVerifyModel(env: Env) {
     // Of a run that is further, whose workflow was lost, the phase stays: it says whether it waits for a worker, or is paused.
     await setPhase(runId, 'pending', 'verifying_model');
     const found = await findModels(env, run);
+    await runStoreOf(env, run)?.givePins();
     const missing = run.spec.download ? missingIn([found.model, found.index]) : null;
     return missing ? await comes(missing, env) : { path: usable(found.model).path };
   };

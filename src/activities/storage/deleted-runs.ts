@@ -2,6 +2,7 @@ import { Op, QueryTypes } from 'sequelize';
 import { DeletedRun } from '../../models/runs/deleted-run.ts';
 import { connection } from '../../models/runs/run.ts';
 import { RunFolder } from '../../runs/run-folder.ts';
+import { runStoreOf } from '../../runs/run-store.ts';
 import type { Held, Kind } from './kind.ts';
 
 /** No statement takes long, however much a run left. */
@@ -29,6 +30,7 @@ export const deletedRuns: Kind = {
     if (!deleted) return null;
     for (const table of ['run_metrics', 'run_events']) await deleteInBatches(table, deleted.id);
     await new RunFolder(env, deleted.placed()).remove();
+    await runStoreOf(env, deleted.placed())?.remove();
     await deleted.destroy();
     return null;
   },

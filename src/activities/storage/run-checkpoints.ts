@@ -4,6 +4,7 @@ import { connection, Run } from '../../models/runs/run.ts';
 import type { RunStatus } from '../../models/runs/statuses.ts';
 import { removeKeptCheckpoints } from '../../runs/pinned-checkpoints.ts';
 import { RunFolder } from '../../runs/run-folder.ts';
+import { runStoreOf } from '../../runs/run-store.ts';
 import type { Held, Kind } from './kind.ts';
 
 const RUNS_AT_ONCE = 200;
@@ -88,6 +89,7 @@ export function checkpointsOf(name: Kind['name'], statuses: RunStatus[]): Kind {
         run,
         needed.flatMap(({ kept_path }) => kept_path ?? []),
       );
+      await runStoreOf(env, run)?.removeWork();
       return null;
     },
   };

@@ -5,6 +5,7 @@ import type { Run } from '../../models/runs/run.ts';
 import type { Env } from '../../platform/env.ts';
 import { ifThere, ifUsable } from '../../platform/files.ts';
 import { runPaths } from '../../runs/run-paths.ts';
+import { runStoreOf } from '../../runs/run-store.ts';
 import { type Download, filePiece } from '../http/download.ts';
 import { ApiError, badRequest } from '../http/errors.ts';
 import { tarArchive } from '../http/tar-archive.ts';
@@ -14,17 +15,24 @@ const MOST_LOG_BYTES = 8 * 1024 ** 2;
 
 /** The last lines of what the trainer of a run wrote. @throws ApiError 404 while there is none */
 export async function readLog(env: Env, run: Run, task: 'train' | 'validate', lines: number): Promise<string> {
+  const store = runStoreOf(env, run);
+  const stored = store && (await store.readLog(task, MOST_LOG_BYTES));
+  if (stored !== null) return lastLines(stored, lines);
   const file = await ifThere(open(join(runPaths(env, run).dir, 'logs', `${task}.log`)));
   if (!file) throw new ApiError(404, `Run ${run.number} has no log of the task ${task} yet.`);
   try {
     const { size } = await file.stat();
     const from = Math.max(0, size - MOST_LOG_BYTES);
     const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(size - from), position: from });
-    const text = buffer.toString('utf8', 0, bytesRead).replace(/\n$/, '');
-    return text === '' ? '' : `${text.split('\n').slice(-lines).join('\n')}\n`;
+    return lastLines(buffer.toString('utf8', 0, bytesRead), lines);
   } finally {
     await file.close();
   }
+}
+
+function lastLines(text: string, lines: number): string {
+  const whole = text.replace(/\n$/, '');
+  return whole === '' ? '' : `${whole.split('\n').slice(-lines).join('\n')}\n`;
 }
 
 /** A file of a run's report. @throws ApiError 404 until it has been validated */

@@ -6,7 +6,6 @@ import type { RunPaths } from '../../runs/run-paths.ts';
 import type { FileStore } from './file-store.ts';
 import { foldersIn, walk } from './folders.ts';
 import type { BackedUpFile } from './manifest.ts';
-import type { RunOfBackup } from './snapshot.ts';
 
 /** Of a run's folder, what is made again (logs, tokens, what the base says), is unfinished, or has rules of its own. */
 const NOT_KEPT = [
@@ -52,14 +51,17 @@ const ATTEMPTS = 5;
 /**
  * Takes the checkpoints of a run that may go on, each as its own manifest has it. They may be newer than the database: a run goes on from
  * the newest that is there, and reads what the database lacks from its trainer's own record, which is therefore taken after them.
+ * @param known the step of the newest that the database knows; `bring` fetches those that are elsewhere
  * @returns null where none is as new as the one that the database knows
  */
 export async function takeCheckpoints(
-  run: RunOfBackup,
+  known: number | null,
   paths: RunPaths,
   store: FileStore,
+  bring: () => Promise<void>,
 ): Promise<BackedUpFile[] | null> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    await bring();
     const files: BackedUpFile[] = [];
     let newest = -1;
     for (const { folder, step } of await checkpointsOf(paths)) {
@@ -68,7 +70,7 @@ export async function takeCheckpoints(
       files.push(...taken);
       newest = Math.max(newest, step);
     }
-    if (newest >= (run.known_step ?? -1)) return files;
+    if (newest >= (known ?? -1)) return files;
   }
   return null;
 }

@@ -17,6 +17,8 @@ export interface RunOfBackup {
   output_path: string | null;
   /** Of the newest checkpoint that the database knows to be complete. */
   known_step: number | null;
+  /** Of the newest one that the store has, where hosts have no common folder. */
+  stored_step: number | null;
 }
 
 /** What the database was at one moment, and which files its rows name. */
@@ -84,9 +86,11 @@ export async function takeSnapshot(
       runs: await rowsOf<RunOfBackup>(
         `SELECT id, workflow_id, status, jsonb_build_object('output_directory', spec->>'output_directory') AS spec,
            spec->>'base_model' AS base_model, output_path,
+           -- Schemas of before pins, or of before stores, do not have their columns.
            (SELECT max(step) FROM checkpoints AS one WHERE run_id = runs.id AND state = 'complete'
-              -- A schema of before pins has no such column.
-              AND path IS DISTINCT FROM to_jsonb(one)->>'kept_path') AS known_step
+              AND path IS DISTINCT FROM to_jsonb(one)->>'kept_path') AS known_step,
+           (SELECT max(step) FROM checkpoints AS one WHERE run_id = runs.id AND state = 'complete'
+              AND path IS DISTINCT FROM to_jsonb(one)->>'kept_path' AND to_jsonb(one)->>'stored_at' IS NOT NULL) AS stored_step
          FROM runs ORDER BY id`,
       ),
       exports: await rowsOf<Snapshot['exports'][0]>(

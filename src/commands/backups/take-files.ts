@@ -2,11 +2,12 @@ import { lstat, readlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import pg from 'pg';
 import { isFinal } from '../../models/runs/statuses.ts';
-import type { Env } from '../../platform/env.ts';
 import { UserError } from '../../platform/failure.ts';
 import { exists, ifThere, ifUsable } from '../../platform/files.ts';
 import { runPaths } from '../../runs/run-paths.ts';
+import { type RunStore, runStoreOf, type StoreEnv } from '../../runs/run-store.ts';
 import { startsDir } from '../../runs/starts.ts';
+import { DamagedInStore } from '../../runs/stored-folder.ts';
 import type { FileStore } from './file-store.ts';
 import { walk } from './folders.ts';
 import type { BackedUpEntry } from './manifest.ts';
@@ -33,7 +34,7 @@ const CONTENT = `NOT EXISTS (SELECT 1 FROM datasets WHERE datasets.id = dataset_
  * Which is which, the database says now: its rows are removed before their files are.
  */
 export class FileTaking {
-  readonly #env: Pick<Env, 'home'>;
+  readonly #env: StoreEnv;
   readonly #store: FileStore;
   readonly #databaseUrl: string;
   readonly #note: (entry: BackedUpEntry) => Promise<void>;
@@ -41,7 +42,7 @@ export class FileTaking {
   readonly #missing: string[] = [];
 
   constructor(options: {
-    env: Pick<Env, 'home'>;
+    env: StoreEnv;
     databaseUrl: string;
     store: FileStore;
     /** Has each that was taken. */
@@ -95,13 +96,23 @@ export class FileTaking {
 
   async #checkpoints(run: RunOfBackup): Promise<void> {
     const paths = runPaths(this.#env, run);
-    const files = await takeCheckpoints(run, paths, this.#store);
+    const stored = runStoreOf(this.#env, run);
+    const known = stored ? run.stored_step : run.known_step;
+    const files = await takeCheckpoints(known, paths, this.#store, () => this.#bringStored(stored));
     for (const file of files ?? []) await this.#note(file);
     if (files) return;
     // Of one that ended without a result, its owner may have removed them: it goes on from its start then, and says so.
-    const what = `whole checkpoint of step ${run.known_step} or later in ${paths.checkpoints}`;
+    const what = `whole checkpoint of step ${known} or later in ${paths.checkpoints}`;
     if (isFinal(run.status)) this.leftOut.push(`Run ${run.id}, which is ${run.status}, has no ${what}.`);
     else await this.#gone({ table: 'runs', id: run.id }, `a ${what}`);
+  }
+
+  /** What a training removes meanwhile is gone from the store as well. */
+  async #bringStored(stored: RunStore | null): Promise<void> {
+    for (const one of (await stored?.checkpoints()) ?? [])
+      await stored?.takeCheckpoint(one).catch((error: unknown) => {
+        if (!(error instanceof DamagedInStore)) throw error;
+      });
   }
 
   /** A file of it that goes while the folder is read is looked for again: others may be in its place. */

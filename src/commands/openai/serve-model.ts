@@ -5,6 +5,7 @@ import type { Env } from '../../platform/env.ts';
 import { NotFoundError, NotYetError, UserError } from '../../platform/failure.ts';
 import { exists } from '../../platform/files.ts';
 import { findTrainerPython } from '../../platform/python.ts';
+import { bringCheckpoint } from '../../runs/bring-checkpoint.ts';
 import { findPinned } from '../../runs/pinned-model.ts';
 import { liesUponStart } from '../../runs/starts.ts';
 import type { ServedModels, ServedTarget } from '../../serving/served-models.ts';
@@ -92,7 +93,7 @@ async function targetOf(name: string, env: Env): Promise<ServedTarget> {
     );
   const isWhole = !trainsAdapters(run.spec.training_type, run.spec.hyperparameters);
   const output = step === null ? await outputOf(run) : null;
-  const isUponStart = await liesUponStart(output ?? (await checkpointOf(run, Number(step))));
+  const isUponStart = await liesUponStart(output ?? (await checkpointOf(env, run, Number(step))));
   const hasTokens = !!run.spec.hyperparameters.new_tokens?.length;
   if (output !== null && (isWhole || isUponStart || hasTokens)) return target(output);
   if (hasTokens)
@@ -108,7 +109,7 @@ async function targetOf(name: string, env: Env): Promise<ServedTarget> {
   const base = await findPinned(env, run);
   if (!base.available) throw new UserError(base.errors.join(' '), { field: 'model', code: 'model_not_found' });
   if (output !== null) return target(base.path, join(output, 'adapter'));
-  const checkpoint = await checkpointOf(run, Number(step));
+  const checkpoint = await checkpointOf(env, run, Number(step));
   return isWhole ? target(base.path, null, checkpoint) : target(base.path, checkpoint);
 }
 
@@ -120,12 +121,13 @@ async function outputOf({ output_path, workflow_id }: Run): Promise<string> {
   );
 }
 
-async function checkpointOf({ id, workflow_id }: Run, step: number): Promise<string> {
+async function checkpointOf(env: Env, run: Run, step: number): Promise<string> {
+  const { id, workflow_id } = run;
   const found = await Checkpoint.findOne({
     where: { run_id: id, step, state: 'complete' },
     order: [['lease_epoch', 'DESC']],
   });
-  if (found && (await exists(found.path))) return found.path;
+  if (found && (await bringCheckpoint(env, run, found))) return found.path;
   throw new NotFoundError(
     `${workflow_id} has no checkpoint of step ${step}, or has it no more: a run keeps its newest.`,
     {

@@ -12,6 +12,7 @@ import { AdapterFormSchema, type AskedStart, type Start, tokensOfStart } from '.
 import type { Env } from '../../platform/env.ts';
 import { UserError } from '../../platform/failure.ts';
 import { exists } from '../../platform/files.ts';
+import { bringCheckpoint } from '../../runs/bring-checkpoint.ts';
 import { findPinned } from '../../runs/pinned-model.ts';
 import {
   keepStart,
@@ -61,7 +62,7 @@ export async function findStart(env: Env, asked: AskedStart, wanted: Wanted): Pr
   const baseModel = await requireSameBase(env, run, wanted.base_model);
   const named = `run ${run.number} of ${owner.kind} ${owner.id}`;
   const found =
-    asked.checkpoint === undefined ? await resultOf(run, named) : await checkpointOf(run, named, asked.checkpoint);
+    asked.checkpoint === undefined ? await resultOf(run, named) : await checkpointOf(env, run, named, asked.checkpoint);
   const start = { ...(await startAt(found)), ...tokensOfStart(run.spec), run_id: run.id };
   if (start.checkpoint !== null) await keepStart(env, start);
   return { start, baseModel };
@@ -99,7 +100,7 @@ async function resultOf(run: Run, named: string): Promise<FoundFolder> {
   return { ...(await startOfOutput(run.spec, output)), name: named, checkpoint: null };
 }
 
-async function checkpointOf(run: Run, named: string, asked: number | 'best'): Promise<FoundFolder> {
+async function checkpointOf(env: Env, run: Run, named: string, asked: number | 'best'): Promise<FoundFolder> {
   const complete = await Checkpoint.findAll({
     where: { run_id: run.id, state: 'complete' },
     order: [
@@ -123,7 +124,7 @@ async function checkpointOf(run: Run, named: string, asked: number | 'best'): Pr
     refuse(
       `The checkpoint of step ${step} of ${named} was ${removed}. ${there}. Begin from its result, or from one of these.`,
     );
-  if (!checkpoint || !(await exists(join(checkpoint.path, 'manifest.json'))))
+  if (!checkpoint || !(await bringCheckpoint(env, run, checkpoint)))
     refuse(
       `The ${named} has no checkpoint of step ${step}, or has it no more. ${there}. Name one of these, or leave checkpoint out for its result.`,
     );

@@ -5,6 +5,7 @@ import { Checkpoint } from '../../models/runs/checkpoint.ts';
 import { connection, Run } from '../../models/runs/run.ts';
 import type { Env } from '../../platform/env.ts';
 import { ConflictError, notFound, UserError } from '../../platform/failure.ts';
+import { bringCheckpoint } from '../../runs/bring-checkpoint.ts';
 import { keepCheckpoint } from '../../runs/pinned-checkpoints.ts';
 import { findExport } from '../exports/exports.ts';
 
@@ -31,7 +32,8 @@ export async function pinCheckpoint(env: Env, run: Run, step: number, pinned: bo
     throw notFound(`Checkpoint of run ${run.number} of step`, step);
   }
   // Before the decision, and outside of its transaction: it may copy, where the disk has no second names.
-  const kept = pinned && found.state === 'complete' ? await keepCheckpoint(env, run, found) : null;
+  const isHere = pinned && found.state === 'complete' && (await bringCheckpoint(env, run, found));
+  const kept = isHere ? await keepCheckpoint(env, run, found) : null;
   return await connection().transaction(async (transaction) => {
     if (!(await lockRun(run.id, transaction))) throw notFound('Run', run.number);
     const now = await Checkpoint.findByPk(found.id, { transaction, lock: true });

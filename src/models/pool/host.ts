@@ -25,6 +25,8 @@ export class Host extends Model<InferAttributes<Host>, InferCreationAttributes<H
   /** How it is being emptied, so that nothing begins there; null: it is not. */
   declare drain: CreationOptional<Drain | null>;
   declare drain_asked_at: CreationOptional<Date | null>;
+  /** Its MTM_HOME is not the orchestrator's: what it needs of a run comes by way of the store. */
+  declare is_apart: CreationOptional<boolean>;
   declare heartbeat_at: CreationOptional<Date>;
   declare started_at: Date;
 
@@ -43,12 +45,13 @@ export class Host extends Model<InferAttributes<Host>, InferCreationAttributes<H
     devices: string[];
     memory?: Machine;
     startedAt: Date;
+    isApart?: boolean;
   }): Promise<void> {
-    const { name, agentPid, devices, memory, startedAt } = host;
-    const bind = [name, agentPid, JSON.stringify(devices), startedAt, memory ? JSON.stringify(memory) : null];
+    const { name, agentPid, devices, memory, startedAt, isApart = false } = host;
+    const bind = [name, agentPid, JSON.stringify(devices), startedAt, memory ? JSON.stringify(memory) : null, isApart];
     await connection().query(
-      `INSERT INTO hosts (name, agent_pid, devices, heartbeat_at, started_at, memory) VALUES ($1, $2, $3, now(), $4, $5)
-       ON CONFLICT (name) DO UPDATE SET (agent_pid, devices, heartbeat_at, started_at, memory) = ($2, $3, now(), $4, $5)`,
+      `INSERT INTO hosts (name, agent_pid, devices, heartbeat_at, started_at, memory, is_apart) VALUES ($1, $2, $3, now(), $4, $5, $6)
+       ON CONFLICT (name) DO UPDATE SET (agent_pid, devices, heartbeat_at, started_at, memory, is_apart) = ($2, $3, now(), $4, $5, $6)`,
       { bind },
     );
   }
@@ -63,6 +66,7 @@ export function initHost(sequelize: Sequelize): void {
       memory: DataTypes.JSONB,
       drain: DataTypes.TEXT,
       drain_asked_at: DataTypes.DATE,
+      is_apart: { type: DataTypes.BOOLEAN, allowNull: false, defaultValue: false },
       heartbeat_at: { type: DataTypes.DATE, allowNull: false },
       started_at: { type: DataTypes.DATE, allowNull: false },
     },

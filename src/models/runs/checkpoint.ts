@@ -27,6 +27,8 @@ export class Checkpoint extends Model<InferAttributes<Checkpoint>, InferCreation
   declare pinned: CreationOptional<boolean>;
   /** Second names of its files, from when it was first pinned; null: it was never. */
   declare kept_path: CreationOptional<string | null>;
+  /** Since when the store has it; null where there is none, or it does not have it yet. */
+  declare stored_at: CreationOptional<Date | null>;
   declare created_at: CreationOptional<Date>;
 }
 
@@ -45,6 +47,7 @@ export function initCheckpoint(sequelize: Sequelize): void {
       removed_because: DataTypes.TEXT,
       pinned: DataTypes.BOOLEAN,
       kept_path: DataTypes.TEXT,
+      stored_at: DataTypes.DATE,
       created_at: DataTypes.DATE,
     },
     { sequelize, tableName: 'checkpoints', updatedAt: false },

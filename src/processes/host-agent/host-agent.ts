@@ -3,6 +3,7 @@ import { createDownloadModel } from '../../activities/base-models/download-model
 import { createMakeExport } from '../../activities/exports/make-export.ts';
 import { createCheckOutput } from '../../activities/outputs/check-output.ts';
 import { createHostActivities } from '../../activities/pool/host.ts';
+import { removeLeftCopies } from '../../activities/storage/left-copies.ts';
 import { connectModels } from '../../models/database.ts';
 import { AgentPlace } from '../../models/pool/agent-place.ts';
 import { Host } from '../../models/pool/host.ts';
@@ -21,6 +22,7 @@ import { workerConnection } from '../../platform/temporal/connection.ts';
 import { installTemporalLogger } from '../../platform/temporal/temporal-logger.ts';
 import { temporalTracing } from '../../platform/temporal/traced.ts';
 import { startTracing } from '../../platform/tracing.ts';
+import { isOfOrchestrator } from '../../runs/of-orchestrator.ts';
 import { KEPT_IDLE_MS, WarmPython } from '../../trainer/warm-python.ts';
 import { hostQueue } from '../../workflows/contract.ts';
 import { stopTimeMs, WorkerProcesses } from './worker-processes.ts';
@@ -30,6 +32,8 @@ const REPORT_EVERY_MS = 2_000;
 const LOOK_AT_GPUS_EVERY_MS = 30_000;
 /** A disk of a network that does not answer must not make its host seem away. */
 const LOOK_AT_DISKS_EVERY_MS = 5_000;
+/** What a run left here, where it came by way of the store. */
+const REMOVE_COPIES_EVERY_MS = 60_000;
 /** Beyond the workers' end, for the connections. */
 const CLOSE_MS = 1_000;
 
@@ -74,10 +78,15 @@ export async function main(env: Env): Promise<void> {
     // Without its place it must not write over what another agent reports.
     if (!place.isHeld) return;
     const memory = { ...(await machineOf(env, gpus.last)), disks: disks.last };
-    await Host.report({ name: env.hostName, agentPid: process.pid, devices, memory, startedAt });
+    const isApart = env.storeUrl !== undefined && !(await isOfOrchestrator(env));
+    await Host.report({ name: env.hostName, agentPid: process.pid, devices, memory, startedAt, isApart });
   };
   await report();
   const timer = setInterval(() => void report().catch(() => {}), REPORT_EVERY_MS);
+  const tidying = setInterval(
+    () => void removeLeftCopies(env).catch((error: unknown) => logger.warn({ err: error }, 'Copies were not removed.')),
+    REMOVE_COPIES_EVERY_MS,
+  );
   processes.start();
   const running = worker.run();
   // Made now, so that the first run does not wait for it; a failure is told by the run that needs it.
@@ -86,6 +95,7 @@ export async function main(env: Env): Promise<void> {
     running: Promise.race([running, place.lost]),
     stop: async () => {
       clearInterval(timer);
+      clearInterval(tidying);
       gpus.stop();
       disks.stop();
       worker.shutdown();

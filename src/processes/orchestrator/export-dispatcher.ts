@@ -6,14 +6,15 @@ import { RowDispatcher } from './row-dispatcher.ts';
 
 const MOST_AT_ONCE = 100;
 
-/** Each export that is to be made has a workflow, on a host that is there; while there is none they wait. */
+/** Each export that is to be made has a workflow, on a host that is there and has its files; while there is none they wait. */
 export function exportDispatcher(orchestration: Orchestration): RowDispatcher<Export> {
   let hosts: string[] = [];
   return new RowDispatcher({
     find: async () => {
       const open = await openExports(MOST_AT_ONCE);
       if (open.length === 0) return [];
-      hosts = (await Host.present()).map(({ name }) => name).sort();
+      // The model lies in the orchestrator's folder.
+      hosts = (await Host.present()).flatMap(({ name, is_apart }) => (is_apart ? [] : [name])).sort();
       return hosts.length > 0 ? open : [];
     },
     isUnheard: ({ status }) => status === 'pending',

@@ -24,6 +24,7 @@ import { setUpOutsideTemporal } from '../../platform/temporal/set-up.ts';
 import { installTemporalLogger } from '../../platform/temporal/temporal-logger.ts';
 import { temporalTracing } from '../../platform/temporal/traced.ts';
 import { startTracing } from '../../platform/tracing.ts';
+import { markOfOrchestrator } from '../../runs/of-orchestrator.ts';
 import { DATA_QUEUE, LINE_QUEUE, ORCHESTRATION_QUEUE } from '../../workflows/contract.ts';
 import { NOTIFICATION_QUEUE } from '../../workflows/notifications/contract.ts';
 import { TRACKER_QUEUE } from '../../workflows/trackers/contract.ts';
@@ -61,6 +62,7 @@ export async function main(env: Env): Promise<void> {
   const endTracing = await startTracing(env, 'orchestrator', (sentence) => logger.warn(sentence));
   const sequelize = connectModels(requireDatabaseUrl(env));
   await keepToSchema(sequelize, (sentence) => logger.error(sentence));
+  await markOfOrchestrator(env);
   // Not one try and a warning: without them every run would be refused, again and again, for a search attribute.
   await setUpOutsideTemporal(env, (sentence) => logger.warn(sentence));
   const connection = await workerConnection(env);
