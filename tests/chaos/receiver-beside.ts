@@ -16,7 +16,7 @@ export async function takeReceiverAway({ world: { receiver }, dice }: Target): P
 
 /**
  * What is wrong with what the receiver was told, once all is told: every message has arrived, under one id, with a signature,
- * and each run that completed or failed has one that says so.
+ * and each run that completed or failed has one that says so. (Let tellOfStatus tell of no completed run, and it says so.)
  */
 export async function wrongNotifications(world: ChaosWorld): Promise<string[]> {
   const pending = async () =>
@@ -54,7 +54,7 @@ export async function wrongNotifications(world: ChaosWorld): Promise<string[]> {
   );
   for (const { id, status } of ended) {
     const told = rows.filter(({ run_id, event }) => run_id === id && event === `run.${status}`).length;
-    if (told !== 1) wrong.push(`run ${id} is ${status}, and that was to be told ${told} times`);
+    if (told !== 1) wrong.push(`run ${id} is ${status}, and ${told} messages say so`);
   }
   return wrong;
 }
