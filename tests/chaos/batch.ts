@@ -1,10 +1,13 @@
 import { join } from 'node:path';
+import { BESIDES } from './besides.ts';
 import { type Drive, Drives } from './drive.ts';
 import { keepEvidence } from './evidence.ts';
 import { FAULTS, faultOf } from './faults.ts';
 import { violationsOf } from './invariants.ts';
 import { orphanedUploads } from './promised-files.ts';
-import { type CasePlan, planCase } from './schedule.ts';
+import { wrongNotifications } from './receiver-beside.ts';
+import { wrongRemovals } from './retention-beside.ts';
+import { type CasePlan, planBeside, planCase } from './schedule.ts';
 import { SPECS } from './specs.ts';
 import { ChaosWorld } from './world.ts';
 
@@ -58,8 +61,11 @@ export async function runBatch(options: BatchOptions): Promise<BatchOutcome> {
     const aborted = new Promise<void>((resolve) => options.signal.addEventListener('abort', () => resolve()));
     await Promise.race([aborted, runAll(world, options, outcome, from)]);
     outcome.violations.push(...world.watch.doubled.map((sentence) => `I3: ${sentence}`), ...world.violations);
-    if (!options.signal.aborted)
+    if (!options.signal.aborted) {
+      outcome.violations.push(...(await wrongNotifications(world)).map((sentence) => `Notifications: ${sentence}.`));
+      outcome.violations.push(...(await wrongRemovals(world)).map((sentence) => `Retention: ${sentence}.`));
       outcome.violations.push(...(await orphanedUploads(world)).map((sentence) => `I6: ${sentence}.`));
+    }
     outcome.losses = world.losses.length;
   } finally {
     const left = await world.remove();
@@ -76,10 +82,15 @@ async function runAll(world: ChaosWorld, options: BatchOptions, outcome: BatchOu
   const drawn = options.only.length > 0 ? options.only.map(faultOf) : FAULTS;
   const queue = (options.sweep ? [] : options.cases).map(({ seed, index }) => {
     const plan = planCase(seed, index, drawn, Object.keys(SPECS));
+    const beside = options.only.length > 0 ? undefined : planBeside(seed, index, BESIDES);
     // Left out afterwards: the same seed gives the same other faults everywhere.
     return {
       seed,
-      plan: { ...plan, faults: plan.faults.filter(({ name }) => world.has(faultOf(name).needs)) },
+      plan: {
+        ...plan,
+        faults: plan.faults.filter(({ name }) => world.has(faultOf(name).needs)),
+        ...(beside ? { beside } : {}),
+      },
     };
   });
   const drives = new Drives(world);
@@ -158,7 +169,7 @@ async function train(
 }
 
 function lineOf(
-  { name, plan, hits, missed, seconds }: Drive,
+  { name, plan, hits, missed, beside, seconds }: Drive,
   status: string,
   violations: string[],
   n: number,
@@ -172,6 +183,7 @@ function lineOf(
   const parts = [
     `[${n}/${of}] ${name}, ${plan.spec}: ${status} after ${seconds.toFixed(0)} s`,
     `own: ${own.join(', ') || 'none'}`,
+    ...(beside.length > 0 ? [`beside: ${beside.join(', ')}`] : []),
     ...(site ? [`at: ${site}`] : []),
     ...(others.length > 0 ? [`of others: ${others.join(', ')}`] : []),
     ...(missed.length > 0 ? [`ended before: ${missed.map((fault) => fault.name).join(', ')}`] : []),

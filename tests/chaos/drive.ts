@@ -1,5 +1,6 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { isFinal, type RunStatus } from '../../src/models/runs/statuses.ts';
+import { BESIDES } from './besides.ts';
 import { type Fault, faultOf, LOST_COMMIT } from './faults.ts';
 import { type Hit, measure, measureSplit } from './measure.ts';
 import { type CasePlan, nameOf, type PlannedFault, rankOf } from './schedule.ts';
@@ -21,6 +22,8 @@ export interface Drive {
   hits: Hit[];
   /** Faults of the schedule for which the run ended too early. */
   missed: PlannedFault[];
+  /** What happened beside it. */
+  beside: string[];
   isStuck: boolean;
   seconds: number;
 }
@@ -29,6 +32,7 @@ export interface Drive {
 export class Drives {
   readonly #world: ChaosWorld;
   readonly #underWay = new Set<Drive>();
+  readonly #besideTurns = new Map<string, Promise<void>>();
 
   constructor(world: ChaosWorld) {
     this.#world = world;
@@ -41,19 +45,38 @@ export class Drives {
     const from = performance.now();
     const isLost = plan.faults.some((fault) => fault.name === LOST_COMMIT);
     const run = await this.#world.submit(spec, name, isLost);
-    const drive: Drive = { plan, name, run, hits: [], missed: [], isStuck: false, seconds: 0 };
+    const drive: Drive = { plan, name, run, hits: [], missed: [], beside: [], isStuck: false, seconds: 0 };
     this.#underWay.add(drive);
     try {
+      const beside = this.#happenBeside(drive);
+      // Its end is waited for below.
+      beside.catch(() => {});
       for (const planned of plan.faults) {
         if (!(await this.#hit(drive, planned))) drive.missed.push(planned);
       }
       const end = await this.#waitFor(drive, (seen) => isFinal(seen.status as RunStatus) && seen.isClosed);
       drive.isStuck = end === null;
+      await beside;
     } finally {
       this.#underWay.delete(drive);
       drive.seconds = (performance.now() - from) / 1_000;
     }
     return drive;
+  }
+
+  async #happenBeside(drive: Drive): Promise<void> {
+    const { beside: planned } = drive.plan;
+    const beside = BESIDES.find(({ name }) => name === planned?.name);
+    if (!planned || !beside || !(await this.#moment(drive, planned))) return;
+    const target = { world: this.#world, run: drive.run, dice: planned.dice };
+    // Of each kind one at a time: two would give back what the other took.
+    const turn = (this.#besideTurns.get(beside.name) ?? Promise.resolve()).then(() => beside.begin(target));
+    this.#besideTurns.set(
+      beside.name,
+      turn.catch(() => {}),
+    );
+    await turn;
+    drive.beside.push(beside.name);
   }
 
   /** Waits for the moment, hits, heals, and waits for the recovery. False when the run ended before. */

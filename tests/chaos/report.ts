@@ -3,6 +3,7 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { median } from '../support/figures.ts';
 import type { BatchOptions, BatchOutcome, EndedCase } from './batch.ts';
+import { BESIDES } from './besides.ts';
 import { FAULTS } from './faults.ts';
 import { type Hit, since } from './measure.ts';
 
@@ -23,6 +24,7 @@ export function report(outcome: BatchOutcome, options: Pick<BatchOptions, 'atOnc
   return [
     `${new Date().toISOString().slice(0, 10)}, seed ${seeds}: ${ended.length} runs in ${(seconds / 60).toFixed(1)} minutes, ${options.atOnce} at once on ${availableParallelism()} CPU cores, heartbeat timeout ${options.heartbeatTimeoutMs / 1_000} s.`,
     `${by('completed')} completed, ${by('cancelled')} cancelled, ${by('failed')} failed (${forLinks} of them for a link in place of a folder, as they must); ${violations.length} violations of an invariant. ${missed} faults found their run ended already, ${idle} found no file call to hit. Losses of power took ${outcome.losses} names and contents of files.`,
+    besideLine(ended),
     faultTable(ended),
     splitTable(ended, options.heartbeatTimeoutMs),
     ...(violations.length > 0 ? [violations.map((sentence) => `- ${sentence}`).join('\n')] : []),
@@ -70,6 +72,13 @@ function aloneIn(ended: EndedCase[]): Hit[] {
       return recovery !== null && !isIdle && before <= atMs && recovery.progressMs <= next;
     }),
   );
+}
+
+/** How often each thing happened beside a run. */
+function besideLine(ended: EndedCase[]): string {
+  const happened = ended.flatMap(({ drive: { beside } }) => beside ?? []);
+  const times = BESIDES.map(({ name, does }) => `${happened.filter((each) => each === name).length} times ${does}`);
+  return `Beside the runs: ${times.join('; ')}.`;
 }
 
 function faultTable(ended: EndedCase[]): string {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { BESIDES } from './besides.ts';
 import { FAULTS, faultOf } from './faults.ts';
-import { MOMENTS, planCase, rankOf } from './schedule.ts';
+import { MOMENTS, planBeside, planCase, rankOf } from './schedule.ts';
 import { SPECS } from './specs.ts';
 
 const SPEC_NAMES = Object.keys(SPECS);
@@ -30,6 +31,15 @@ describe('the schedule of faults', () => {
       );
       for (const { name } of faults.slice(0, -1)) assert.ok(!faultOf(name).ends);
     }
+  });
+
+  it('has each thing happen beside one of two runs that follow, the same for the same seed', () => {
+    // Draw it by chance, and the two runs of chaos.test.ts may lack one.
+    for (const index of [0, 1, 40]) {
+      const names = BESIDES.map((_, n) => planBeside('schedule', index + n, BESIDES)?.name);
+      assert.deepEqual(new Set(names), new Set(BESIDES.map(({ name }) => name)));
+    }
+    assert.deepEqual(planBeside('schedule', 7, BESIDES), planBeside('schedule', 7, BESIDES));
   });
 
   it('never lets a trainer fail so often that its run has to end', () => {

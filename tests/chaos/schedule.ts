@@ -37,6 +37,8 @@ export interface CasePlan {
   index: number;
   spec: string;
   faults: PlannedFault[];
+  /** What happens beside it: drawn by itself, so that the faults of a seed stay what they are. */
+  beside?: PlannedFault;
 }
 
 const MOST_CRASHES = 2;
@@ -87,6 +89,20 @@ export function planCase(
       // What ends the run comes last, at its own moment or at that of the fault before.
       return { name: fault.name, moment: compare(before, moment) > 0 ? before : moment, soon: place > 0 && soon, dice };
     }),
+  };
+}
+
+/** What happens beside a run: one thing, at a moment of its life. Of two runs that follow, each has another. */
+export function planBeside(seed: string, index: number, besides: readonly Plannable[]): PlannedFault | undefined {
+  const below = randomIntegers(`chaos ${seed} ${index}, beside`);
+  const beside = besides[index % besides.length];
+  const when = beside?.moments[below(beside.moments.length)];
+  if (!beside || when === undefined) return undefined;
+  return {
+    name: beside.name,
+    moment: { when, percent: 5 + below(LATEST_PERCENT - 5) },
+    soon: true,
+    dice: below(10_000),
   };
 }
 

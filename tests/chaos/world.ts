@@ -9,6 +9,7 @@ import { toVariables } from '../../src/platform/env-variables.ts';
 import { ServiceProcess } from '../../src/processes/start/service-process.ts';
 import { LossyProxy } from '../support/lossy-proxy.ts';
 import { processesOf } from '../support/processes.ts';
+import { Receiver } from '../support/receiver.ts';
 import { type OutsideServers, startOutsideServers } from '../support/servers.ts';
 import { startServiceWithServers, type TestService, until } from '../support/service.ts';
 import { mountSmallDisk, type SmallDisk } from '../support/small-disk.ts';
@@ -71,6 +72,11 @@ export class ChaosWorld {
   readonly violations: string[] = [];
   /** What losses of power took. */
   readonly losses: string[] = [];
+  /** Hears of every run by webhooks, which this secret signs. */
+  readonly receiver = new Receiver();
+  receiverSecret = '';
+  /** Runs that were pinned, and how many checkpoints each had then. */
+  readonly pinned: { runId: number; root: string; checkpoints: number }[] = [];
   readonly datasetIds: number[] = [];
   #secondHost: ServiceProcess;
   #removeService: () => Promise<void>;
@@ -139,6 +145,7 @@ export class ChaosWorld {
       python,
       databaseUrl,
       temporalAddress,
+      webhooksAllowPrivate: true,
       heartbeatTimeoutMs,
       stallTimeoutMs: STALL_TIMEOUT_MS,
       hostName: HOSTS[0],
@@ -162,6 +169,11 @@ export class ChaosWorld {
     await world.query(`SELECT setval(pg_get_serial_sequence('runs', 'id'), ${FIRST_RUN_ID - 1})`, []);
     await mkdir(join(service.env.home, 'logs', HOSTS[1]), { recursive: true });
     await secondHost.start();
+    await world.receiver.start();
+    const hook = { kind: 'webhook', name: 'chaos', url: world.receiver.url };
+    const { status, body: target } = await world.api.call('POST', '/notification-targets/', hook);
+    if (status !== 201) throw new Error(`POST /notification-targets/: ${JSON.stringify(target)}`);
+    world.receiverSecret = String(target.secret);
     for (const [place, rows] of DATASETS.entries()) {
       const { body } = await service.upload(`rows-${place}.csv`, rows);
       world.datasetIds.push(Number(body.id));
@@ -189,6 +201,7 @@ export class ChaosWorld {
     await this.#removeService();
     const left = await processesOf(this.service.env.home);
     for (const { pid } of left) process.kill(pid, 'SIGKILL');
+    await this.receiver.stop();
     await this.proxy.close();
     await this.servers.remove();
     if (this.files) for (const name of Object.keys(this.files.variables)) delete process.env[name];
