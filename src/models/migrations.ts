@@ -37,6 +37,7 @@ import * as listsOfAYear from './migrations/0037-lists-of-a-year.ts';
 import * as trackers from './migrations/0039-trackers.ts';
 import * as schemaVersions from './migrations/0040-schema-versions.ts';
 import * as runTraces from './migrations/0042-run-traces.ts';
+import * as keyLimits from './migrations/0043-key-limits.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
 export const MIGRATIONS = [
@@ -79,5 +80,6 @@ export const MIGRATIONS = [
   trackers,
   schemaVersions,
   runTraces,
+  keyLimits,
 ];
 export const MIGRATION_NAMES: readonly string[] = MIGRATIONS.map(({ name }) => name);
