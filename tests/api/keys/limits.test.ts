@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
+import { createRun } from '../../../src/models/runs/create-run.ts';
+import { AS_ITS_TURN_COMES } from '../../../src/models/runs/queue-choices.ts';
 import { Run } from '../../../src/models/runs/run.ts';
 import { type ApiOnly, startTestApi } from '../../support/api.ts';
 import { type MadeKey, makeKey } from '../../support/api-keys.ts';
 import { startTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { csvRows } from '../../support/rows.ts';
+import { TINY_MODEL } from '../../support/service.ts';
+import { putTinyModel } from '../../support/tiny-models.ts';
 
 describe('max_open_runs of a key', function () {
   this.timeout(60_000);
@@ -15,6 +19,7 @@ describe('max_open_runs of a key', function () {
   before(async () => {
     database = await startTestDatabase();
     api = await startTestApi(database);
+    await putTinyModel(api.env, 'tiny-random');
     admin = await makeKey(api, { name: 'admin', role: 'admin' });
     datasetId = Number((await api.upload('rows.csv', csvRows(20), {}, admin.headers)).body.id);
   });
@@ -99,5 +104,62 @@ describe('max_open_runs of a key', function () {
     const made = await sweep([0.001, 0.002]);
     assert.equal(made.status, 201, JSON.stringify(made.body));
     assert.equal(await openRuns(key), 2);
+  });
+
+  it('counts the runs of projects, and never refuses one that follows another', async () => {
+    // Leave withinLimits out of createRun, or have createRun (src/models/runs/create-run.ts) not write keyId.
+    const key = await limited('project', 1);
+    const project = async (name: string) => {
+      const { body } = await api.call(
+        'POST',
+        '/projects/',
+        {
+          ...{ name, base_model: TINY_MODEL, output_directory: name, max_rows: 20 },
+          traits: [{ trait_type: 'coding', datasets: [{ dataset_id: datasetId, percentage: 100 }] }],
+        },
+        key.headers,
+      );
+      return Number(body.id);
+    };
+    const start = (id: number) => api.call('POST', `/projects/${id}/start`, {}, key.headers);
+    const id = await project('p');
+    const started = await start(id);
+    assert.equal(started.status, 200, JSON.stringify(started.body));
+    const second = await project('q');
+    assert.equal((await start(second)).status, 429);
+    const run = await Run.findOne({ where: { project_id: id }, rejectOnEmpty: true });
+    // As finish-run.ts does it, which nobody asks.
+    await database.sequelize.transaction((transaction) =>
+      createRun({ kind: 'project', id: second }, run.spec, transaction, null, AS_ITS_TURN_COMES, run.key_id ?? null),
+    );
+    assert.equal(await openRuns(key), 2);
+  });
+
+  it('answers a client of OpenAI so that it does not try again, and keeps no job', async () => {
+    // Leave x-should-retry out of renderErrors (src/api/http/errors.ts), or the code out of LimitReachedError.
+    const key = await limited('client', 1);
+    const form = new FormData();
+    const messages = ['user', 'assistant'].map((role) => ({ role, content: role }));
+    form.set('file', new Blob([`${JSON.stringify({ messages })}\n`.repeat(12)]), 'chat.jsonl');
+    form.set('purpose', 'fine-tune');
+    const file = await fetch(`${api.url}/v1/files`, { method: 'POST', headers: key.headers, body: form });
+    const { id } = (await file.json()) as { id: string };
+    const ask = () =>
+      fetch(`${api.url}/v1/fine_tuning/jobs`, {
+        method: 'POST',
+        headers: { ...key.headers, 'Content-Type': 'application/json' },
+        body: JSON.stringify({ model: TINY_MODEL, training_file: id }),
+      });
+    const made = await ask();
+    assert.equal(made.status, 200, await made.text());
+    const refused = await ask();
+    const { error } = (await refused.json()) as { error: { code: string; message: string } };
+    assert.deepEqual(
+      [refused.status, refused.headers.get('x-should-retry'), error.code],
+      [429, 'false', 'insufficient_quota'],
+    );
+    assert.match(error.message, /^The key "client" may have 1 runs/);
+    const list = await fetch(`${api.url}/v1/fine_tuning/jobs`, { headers: key.headers });
+    assert.equal(((await list.json()) as { data: unknown[] }).data.length, 1);
   });
 });
