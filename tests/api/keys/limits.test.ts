@@ -40,7 +40,7 @@ describe('max_open_runs of a key', function () {
     (await api.call('GET', `/keys/${key.id}`, undefined, admin.headers)).body.open_runs;
 
   it('refuses one run more with a sentence, leaves nothing of it, and stops no other key', async () => {
-    // Leave requirePlace out of withinLimits (src/models/keys/limits.ts), or count the runs of all keys.
+    // Leave withinLimits out of addJob (src/models/jobs/add-job.ts), or x-should-retry out of renderErrors (src/api/http/errors.ts).
     const key = await limited('one', 1);
     assert.equal((await job(key)).status, 201);
     const jobs = (await api.call('GET', '/jobs/', undefined, admin.headers)).body.total;
@@ -70,7 +70,7 @@ describe('max_open_runs of a key', function () {
   });
 
   it('counts a run that is started again for the key that asks, and none that has ended', async () => {
-    // Leave withinLimits out of createRun (src/models/runs/create-run.ts), or let OPEN have every status.
+    // Leave withinLimits out of createRun (src/models/runs/create-run.ts), or let OPEN (src/models/keys/limits.ts) have every status.
     const key = await limited('again', 1);
     const first = Number((await job(key)).body.id);
     const ended = { status: 'cancelled', phase: 'finished', finished_at: new Date() } as const;
@@ -136,7 +136,7 @@ describe('max_open_runs of a key', function () {
   });
 
   it('answers a client of OpenAI so that it does not try again, and keeps no job', async () => {
-    // Leave x-should-retry out of renderErrors (src/api/http/errors.ts), or the code out of LimitReachedError.
+    // Leave x-should-retry out of renderErrors (src/api/http/errors.ts), or withinLimits out of addJob.
     const key = await limited('client', 1);
     const form = new FormData();
     const messages = ['user', 'assistant'].map((role) => ({ role, content: role }));
