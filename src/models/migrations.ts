@@ -37,6 +37,7 @@ import * as listsOfAYear from './migrations/0037-lists-of-a-year.ts';
 import * as trackers from './migrations/0039-trackers.ts';
 import * as schemaVersions from './migrations/0040-schema-versions.ts';
 import * as runTraces from './migrations/0042-run-traces.ts';
+import * as keyLimits from './migrations/0043-key-limits.ts';
 import * as queueOfProjects from './migrations/0044-queue-of-projects.ts';
 import * as thinnedRuns from './migrations/0045-thinned-runs.ts';
 import * as removedOriginals from './migrations/0046-removed-originals.ts';
@@ -85,6 +86,7 @@ export const MIGRATIONS = [
   trackers,
   schemaVersions,
   runTraces,
+  keyLimits,
   queueOfProjects,
   thinnedRuns,
   removedOriginals,

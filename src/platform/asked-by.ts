@@ -1,10 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-const asked = new AsyncLocalStorage<string>();
+const asked = new AsyncLocalStorage<{ name: string; keyId: number | null }>();
 
-/** Does work that somebody has asked for: all that it writes can say by whom. Null: nobody in particular. */
-export function whileAskedBy<T>(name: string | null, work: () => T): T {
-  return name === null ? work() : asked.run(name, work);
+/** Does work that somebody has asked for: all that it writes can say by whom. Null: nobody in particular, or with no key of the database. */
+export function whileAskedBy<T>(name: string | null, keyId: number | null, work: () => T): T {
+  return name === null ? work() : asked.run({ name, keyId }, work);
 }
 
 /**
@@ -12,5 +12,10 @@ export function whileAskedBy<T>(name: string | null, work: () => T): T {
  * at once (`batched`): there it is the first of them.
  */
 export function askedBy(): string | null {
-  return asked.getStore() ?? null;
+  return asked.getStore()?.name ?? null;
+}
+
+/** The id of the key of the database with which it was asked for; null: with none. The same holds for what is done for several. */
+export function askedByKey(): number | null {
+  return asked.getStore()?.keyId ?? null;
 }

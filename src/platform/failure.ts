@@ -25,6 +25,14 @@ export function notFound(what: string, id: number): NotFoundError {
 /** What was asked for contradicts something that is there, and may be done once that has changed. */
 export class ConflictError extends UserError {}
 
+/** Whoever asks has used up what it may have; the message says of what, how much, and what to do. */
+export class LimitReachedError extends UserError {
+  constructor(message: string) {
+    // As OpenAI calls it.
+    super(message, { code: 'insufficient_quota' });
+  }
+}
+
 /** Something around the service is away or not as it must be. The same again may succeed later, maybe after a person mended it. */
 export class TransientError extends Error {}
 

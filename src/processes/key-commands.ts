@@ -17,7 +17,7 @@ export function addKeyCommands(program: Command): void {
     .command('key')
     .helpGroup('Service')
     .summary(KEYS_AND_NOTIFY)
-    .description('Who may use it: add NAME --role R, list, revoke; audit.');
+    .description('Who may use it: add NAME --role R, list, limit, revoke; audit.');
   const through = async ({ local }: Local) => await (local ? import('./local-keys.ts') : import('../cli/keys/keys.ts'));
   const local = () => new Option('--local', 'past the API, in the database of this MTM_HOME or DATABASE_URL');
   key
@@ -25,6 +25,7 @@ export function addKeyCommands(program: Command): void {
     .description('make a key, which is printed this once; the first one closes the service to all who have none')
     .addOption(new Option('--role <role>', 'what it may do').choices(ROLES).makeOptionMandatory())
     .option('--expires <when>', '90d, 12h, 2w, 1y, a date, or never', 'never')
+    .option('--max-runs <n>', 'how many of its runs may wait or be under way at a time, or none', 'none')
     .addOption(local())
     .action(
       action(async (session, name: string, options: AddOptions & Local) =>
@@ -38,6 +39,15 @@ export function addKeyCommands(program: Command): void {
     .addOption(local())
     .action(
       action(async (session, options: Local & { all?: true }) => (await through(options)).listKeys(session, options)),
+    );
+  key
+    .command('limit <key>')
+    .description('how much a key, by its name or id, may have; what it has stays')
+    .requiredOption('--max-runs <n>', 'how many of its runs may wait or be under way at a time, or none')
+    .action(
+      action(async (session, key: string, options: Pick<AddOptions, 'maxRuns'>) =>
+        (await import('../cli/keys/keys.ts')).limitKey(session, key, options),
+      ),
     );
   key
     .command('revoke <key>')

@@ -1,9 +1,10 @@
 import { isOpenWithoutKeys } from '../api/http/safe-address.ts';
 import { keyNameField } from '../api/http/shared-schema.ts';
-import { presentKey } from '../api/keys/present.ts';
+import { presentKey, presentKeys } from '../api/keys/present.ts';
 import { CommandFailure, EXIT } from '../cli/exit-codes.ts';
 import { expiryOf } from '../cli/keys/expiry.ts';
 import { keysText, revokedText, showNewKey } from '../cli/keys/keys.ts';
+import { maxRunsOf } from '../cli/keys/limits.ts';
 import type { AddOptions } from '../cli/keys/roles.ts';
 import type { Session } from '../cli/session.ts';
 import { createKey, FIRST_KEY_NOTICE, type OtherWays, revokeKey as revoke } from '../commands/keys/keys.ts';
@@ -16,31 +17,33 @@ import { inLocalDatabase } from './local-database.ts';
 const BY = { name: '(local)' };
 
 /** `mtm key add NAME --local`. */
-export async function addKey(session: Session, name: string, { role, expires }: AddOptions): Promise<void> {
+export async function addKey(session: Session, name: string, { role, expires, maxRuns }: AddOptions): Promise<void> {
   const expiry = expiryOf(expires);
-  const wanted = { name: keyNameOf(name), role, expiresAt: expiry === null ? null : new Date(expiry) };
-  const { row, key, isFirst } = await inLocalDatabase(session.env, () =>
+  const expiresAt = expiry === null ? null : new Date(expiry);
+  const wanted = { name: keyNameOf(name), role, expiresAt, maxOpenRuns: maxRunsOf(maxRuns) };
+  const { key, isFirst, shown } = await inLocalDatabase(session.env, () =>
     auditedLocally(
       {
         command: 'mtm key add --local',
         kind: 'key',
         id: null,
-        changes: `name: ${wanted.name}; role: ${role}; expires_at: ${expiry}`,
+        changes: `name: ${wanted.name}; role: ${role}; expires_at: ${expiry}; max_open_runs: ${wanted.maxOpenRuns}`,
       },
       async () => {
         const made = await createKey(wanted, BY, waysOf(session.env));
-        return { ...made, id: made.row.id, name: made.row.name };
+        return { ...made, id: made.row.id, name: made.row.name, shown: await presentKey(made.row) };
       },
     ),
   );
-  showNewKey(session, { ...presentKey(row), key, notice: isFirst ? FIRST_KEY_NOTICE : null });
+  showNewKey(session, { ...shown, key, notice: isFirst ? FIRST_KEY_NOTICE : null });
 }
 
 /** `mtm key list --local`. */
 export async function listKeys({ env, print }: Session, { all }: { all?: true }): Promise<void> {
   const where = all ? {} : { revoked_at: null };
-  const rows = await inLocalDatabase(env, () => ApiKey.findAll({ where, order: [['id', 'DESC']] }));
-  const items = rows.map(presentKey);
+  const items = await inLocalDatabase(env, async () =>
+    presentKeys(await ApiKey.findAll({ where, order: [['id', 'DESC']] })),
+  );
   print({ items, total: items.length }, () => keysText(items, items.length));
 }
 

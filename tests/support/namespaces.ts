@@ -42,7 +42,9 @@ export async function hostApart(
 ): Promise<Apart> {
   const name = `mtm-${process.pid}-${nth}`;
   const wire = `mtm${process.pid % 100_000}-${nth}`;
-  const [near, far] = [`10.217.${nth}.1`, `10.217.${nth}.2`];
+  // Of its own, so that what a test left that was killed is not in the way.
+  const net = `10.${64 + (process.pid % 128)}.${nth}`;
+  const [near, far] = [`${net}.1`, `${net}.2`];
   const disk = `${home}-${nth}`;
   await mkdir(disk, { recursive: true });
   const ip = (...args: string[]) => execa('ip', args);

@@ -92,10 +92,14 @@ async function complete(env: Env, run: Run): Promise<void> {
     if (measured) await RunMeasurement.keep(measured, transaction);
     // With the end of the first, or not at all: a run that has ended is never looked at again.
     if (next && run.project_id !== null)
-      await createRun({ kind: 'project', id: run.project_id }, next, transaction, null, {
-        ...AS_ITS_TURN_COMES,
-        priority: run.priority,
-      });
+      await createRun(
+        { kind: 'project', id: run.project_id },
+        next,
+        transaction,
+        null,
+        { ...AS_ITS_TURN_COMES, priority: run.priority },
+        run.key_id,
+      );
   });
 }
 

@@ -52,7 +52,7 @@ export async function whileAudited<T>(
     );
   };
   try {
-    const answer = await whileAskedBy(nameOfKey(ctx), work);
+    const answer = await whileAskedBy(nameOfKey(ctx), whoAsks(ctx).key_id, work);
     await end(ctx.status, answer);
     return answer;
   } catch (error) {

@@ -49,7 +49,7 @@ const ERRORS: Record<number, { description: string; example: string }> = {
     example: 'The disk of the service has no room for this upload. Free some, then send it again.',
   },
   429: {
-    description: 'Too many wrong API keys came from this address',
+    description: 'Too many wrong API keys came from this address, or the key has as many runs as it may have',
     example: 'Too many wrong API keys came from 127.0.0.1. Wait 42 s, then send a right one.',
   },
   503: {

@@ -3,7 +3,7 @@ import { ForeignKeyConstraintError } from 'sequelize';
 import { OrchestrationUnavailableError } from '../../commands/workflows/client.ts';
 import { DataProcessesBusy, DataProcessKilled } from '../../datasets/data-process.ts';
 import { RunAlreadyOpenError } from '../../models/runs/create-run.ts';
-import { ConflictError, NotFoundError, NotYetError, UserError } from '../../platform/failure.ts';
+import { ConflictError, LimitReachedError, NotFoundError, NotYetError, UserError } from '../../platform/failure.ts';
 import { failureOf } from '../../platform/failure-of.ts';
 import { errnoOf } from '../../platform/files.ts';
 import { withoutSecrets } from '../../platform/key-text.ts';
@@ -75,6 +75,8 @@ export function renderErrors(logger: Logger, others: Wire[] = []) {
       if (status === 500 || errnoOf(error) !== null)
         logger.error({ err: error, requestId, method: ctx.method, path: ctx.path }, 'A request failed.');
       if (status === 503) ctx.set('Retry-After', RETRY_AFTER_S);
+      // OpenAI's clients would send a 429 again at once, which cannot help.
+      if (error instanceof LimitReachedError) ctx.set('x-should-retry', 'false');
       if (status === 401) ctx.set('WWW-Authenticate', 'Bearer');
       const { field = null, code = null } = error instanceof ApiError || error instanceof UserError ? error : {};
       ctx.status = wire.statusOf(status);
@@ -113,6 +115,7 @@ function isDataException(error: unknown): boolean {
 function toAnswer(error: unknown): { status: number; detail: string } {
   if (error instanceof ApiError) return { status: error.status, detail: error.message };
   if (error instanceof NotFoundError) return { status: 404, detail: error.message };
+  if (error instanceof LimitReachedError) return { status: 429, detail: error.message };
   if (error instanceof ConflictError) return { status: 409, detail: error.message };
   if (error instanceof NotYetError) return { status: 503, detail: error.message };
   if (error instanceof RunAlreadyOpenError)

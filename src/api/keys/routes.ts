@@ -13,7 +13,7 @@ import { principalOf } from '../http/guard.ts';
 import { limitsOf, pageOf } from '../http/list-query.ts';
 import { isOpenWithoutKeys } from '../http/safe-address.ts';
 import { IdParams } from '../http/shared-schema.ts';
-import { presentKey } from './present.ts';
+import { presentKey, presentKeys } from './present.ts';
 import { KeyCreate, KeyListQuery, KeyListSchema, KeyPatch, KeySchema, NewKeySchema } from './schema.ts';
 
 const tag = 'Keys';
@@ -36,12 +36,12 @@ export function addKeys(endpoints: Endpoints, { env }: ApiDependencies): void {
       400: 'The first key has to be of an admin; a key cannot expire in the past',
       409: 'Another key has this name',
     },
-    handle: async ({ body: { name, role, expires_at: expires }, ctx }) => {
+    handle: async ({ body: { name, role, expires_at: expires, max_open_runs: maxOpenRuns }, ctx }) => {
       const expiresAt = expires === null ? null : new Date(expires);
-      const { row, key, isFirst } = await createKey({ name, role, expiresAt }, principalOf(ctx), ways);
+      const { row, key, isFirst } = await createKey({ name, role, expiresAt, maxOpenRuns }, principalOf(ctx), ways);
       await keys.readAnew();
       ctx.set('Cache-Control', 'no-store');
-      return { ...presentKey(row), key, notice: isFirst ? FIRST_KEY_NOTICE : null };
+      return { ...(await presentKey(row)), key, notice: isFirst ? FIRST_KEY_NOTICE : null };
     },
   });
 
@@ -56,7 +56,7 @@ export function addKeys(endpoints: Endpoints, { env }: ApiDependencies): void {
     handle: async ({ query: { revoked, ...page } }) => {
       const where = revoked === 'true' ? {} : { revoked_at: null };
       const { rows, count } = await ApiKey.findAndCountAll({ where, order: [['id', 'DESC']], ...limitsOf(page) });
-      return pageOf(rows.map(presentKey), count, page);
+      return pageOf(await presentKeys(rows), count, page);
     },
   });
 
@@ -69,24 +69,25 @@ export function addKeys(endpoints: Endpoints, { env }: ApiDependencies): void {
     params: IdParams,
     success: { status: 200, description: 'The key', schema: KeySchema },
     errors,
-    handle: async ({ params: { id } }) => presentKey(await findKey(id)),
+    handle: async ({ params: { id } }) => await presentKey(await findKey(id)),
   });
 
   endpoints.add({
     method: 'patch',
     path: '/keys/{id}',
     role: 'admin',
-    summary: 'Rename an API key, or have it expire at another time. For another role make another key',
+    summary:
+      'Rename an API key, change its limit, or have it expire at another time. For another role make another key',
     tag,
     params: IdParams,
     body: KeyPatch,
     success: { status: 200, description: 'The key', schema: KeySchema },
     errors: { ...errors, 400: 'A key cannot expire in the past', 409: 'Another key has this name, or it was revoked' },
-    handle: async ({ params: { id }, body: { name, expires_at: expires } }) => {
+    handle: async ({ params: { id }, body: { name, expires_at: expires, max_open_runs: maxOpenRuns } }) => {
       const expiresAt = typeof expires === 'string' ? new Date(expires) : expires;
-      const row = await changeKey(id, { name, expiresAt });
+      const row = await changeKey(id, { name, expiresAt, maxOpenRuns });
       await keys.readAnew();
-      return presentKey(row);
+      return await presentKey(row);
     },
   });
 

@@ -16,6 +16,12 @@ const expiresField = z.iso
   .nullable()
   .openapi({ description: 'From when on it opens nothing any more; null: never', example: '2999-01-01T00:00:00Z' });
 
+const maxOpenRunsField = z.int().min(1).max(1_000_000).nullable().openapi({
+  description:
+    'How many of its runs may wait or be under way at a time; one more is refused with a 429. Null: any number. Runs that are there stay when it is lowered',
+  example: 4,
+});
+
 const example = {
   id: 1,
   name: 'laptop of Kim',
@@ -27,6 +33,8 @@ const example = {
   expires_at: null,
   revoked_at: null,
   last_used_at: '2024-01-01T00:00:00Z',
+  max_open_runs: 4,
+  open_runs: 1,
 };
 
 const fields = {
@@ -40,6 +48,8 @@ const fields = {
   expires_at: dateField.nullable(),
   revoked_at: dateField.nullable(),
   last_used_at: dateField.nullable().openapi({ description: 'Exact to a minute' }),
+  max_open_runs: maxOpenRunsField,
+  open_runs: z.int().openapi({ description: 'How many of its runs wait or are under way now' }),
 };
 
 export const KeySchema = z.object(fields).openapi('Key', { example });
@@ -58,11 +68,20 @@ export const NewKeySchema = z
   });
 
 export const KeyCreate = z
-  .strictObject({ name: keyNameField, role: roleField, expires_at: expiresField.default(null) })
+  .strictObject({
+    name: keyNameField,
+    role: roleField,
+    expires_at: expiresField.default(null),
+    max_open_runs: maxOpenRunsField.default(null),
+  })
   .openapi('KeyCreate', { example: { name: 'laptop of Kim', role: 'admin', expires_at: null } });
 
 export const KeyPatch = z
-  .strictObject({ name: keyNameField.optional(), expires_at: expiresField.optional() })
+  .strictObject({
+    name: keyNameField.optional(),
+    expires_at: expiresField.optional(),
+    max_open_runs: maxOpenRunsField.optional(),
+  })
   .openapi('KeyPatch', { example: { name: 'desktop of Kim' } });
 
 export const KeyListQuery = pageQuery(50).extend({

@@ -5,4 +5,5 @@ export const ROLES = ['viewer', 'trainer', 'admin'] as const satisfies Key['role
 export interface AddOptions {
   role: Key['role'];
   expires: string;
+  maxRuns: string;
 }

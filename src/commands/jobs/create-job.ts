@@ -12,7 +12,7 @@ import { learningRateOf, TrainingConfig, type TrainingDefaults } from '../../mod
 import { requireConfigured } from '../../models/trackers/configured-trackers.ts';
 import type { Tracker } from '../../models/trackers/trackers.ts';
 import { realRootsOf, resolveOutputDirectory } from '../../outputs/output-directory.ts';
-import { askedBy } from '../../platform/asked-by.ts';
+import { askedBy, askedByKey } from '../../platform/asked-by.ts';
 import type { Env } from '../../platform/env.ts';
 import { UserError } from '../../platform/failure.ts';
 import { traceParent } from '../../platform/tracing.ts';
@@ -114,7 +114,7 @@ export async function createJob(
   await requireModels(env, 'job', spec, null);
   await requireFit(env, spec, { force });
   const queue = queueChoices({ priority, not_before, after });
-  return await addJob({ job, spec, queue, traceParent: traceParent() }, transaction);
+  return await addJob({ job, spec, queue, traceParent: traceParent(), keyId: askedByKey() }, transaction);
 }
 
 /** What a run of a job is to do, with what is resolved as it is now. */

@@ -26,6 +26,8 @@ export interface WantedKey {
   role: Role;
   /** null: it does not expire. */
   expiresAt: Date | null;
+  /** See withinLimits. Null: any number. */
+  maxOpenRuns?: number | null | undefined;
 }
 
 /**
@@ -34,7 +36,7 @@ export interface WantedKey {
  * @throws UserError, ConflictError
  */
 export async function createKey(
-  { name, role, expiresAt }: WantedKey,
+  { name, role, expiresAt, maxOpenRuns = null }: WantedKey,
   by: Pick<Principal, 'name'>,
   { hasKeysOfSettings }: OtherWays,
 ): Promise<{ row: ApiKey; key: string; isFirst: boolean }> {
@@ -54,7 +56,15 @@ export async function createKey(
     const { key, publicPart } = newKey();
     const row = await named(name, () =>
       ApiKey.create(
-        { name, role, expires_at: expiresAt, public_part: publicPart, sha256: hashOf(key), created_by: by.name },
+        {
+          name,
+          role,
+          expires_at: expiresAt,
+          max_open_runs: maxOpenRuns,
+          public_part: publicPart,
+          sha256: hashOf(key),
+          created_by: by.name,
+        },
         { transaction },
       ),
     );
@@ -65,7 +75,14 @@ export async function createKey(
 /** @throws NotFoundError, UserError, ConflictError */
 export async function changeKey(
   id: number,
-  { name, expiresAt }: { name?: string | undefined; expiresAt?: Date | null | undefined },
+  {
+    name,
+    expiresAt,
+    maxOpenRuns,
+  }: Partial<Pick<WantedKey, 'maxOpenRuns'>> & {
+    name?: string | undefined;
+    expiresAt?: Date | null | undefined;
+  },
 ): Promise<ApiKey> {
   requireFuture(expiresAt ?? null);
   return await aloneIn('api_keys', async (transaction) => {
@@ -75,6 +92,7 @@ export async function changeKey(
     const changes = {
       ...(name === undefined ? {} : { name }),
       ...(expiresAt === undefined ? {} : { expires_at: expiresAt }),
+      ...(maxOpenRuns === undefined ? {} : { max_open_runs: maxOpenRuns }),
     };
     return await named(name ?? row.name, () => row.update(changes, { transaction }));
   });

@@ -1,5 +1,6 @@
 import type { Attributes, Transaction } from 'sequelize';
 import type { Dataset } from '../datasets/dataset.ts';
+import { withinLimits } from '../keys/limits.ts';
 import { batchedOutsideTransactions, keysOf, prepare, rowFromJson, rowsOf } from '../prepared.ts';
 import { runParts } from '../runs/create-run.ts';
 import { SHOWN_OF_RUN, type ShownRun, type WithLatestRun } from '../runs/latest-run.ts';
@@ -92,6 +93,8 @@ export interface NewJob {
   queue: QueueChoices;
   /** Of what asks for it: jobs of several requests are added together. */
   traceParent: string | null;
+  /** That its run counts for. */
+  keyId: number | null;
 }
 interface AddedJob {
   job: Attributes<Job>;
@@ -99,7 +102,7 @@ interface AddedJob {
 }
 
 const RUNS =
-  'json_to_recordset($2::json) AS asked (owner_id int, resumes_run_id int, spec jsonb, queue jsonb, asked_by text, trace_parent text)';
+  'json_to_recordset($2::json) AS asked (owner_id int, resumes_run_id int, spec jsonb, queue jsonb, asked_by text, trace_parent text, key_id int)';
 const INSERT = prepare(`
   WITH ${runParts('job', RUNS)}, job AS (
     INSERT INTO jobs (${CHOSEN.join(', ')}, latest_run_id, created_at, updated_at) OVERRIDING SYSTEM VALUE
@@ -114,12 +117,13 @@ const INSERT = prepare(`
 async function addJobs(jobs: NewJob[], transaction: Transaction | null): Promise<WithLatestRun<Attributes<Job>>[]> {
   const chosen = JSON.stringify(jobs.map(({ job }) => job));
   const runs = JSON.stringify(
-    jobs.map(({ job, spec, queue, traceParent }) => ({
+    jobs.map(({ job, spec, queue, traceParent, keyId }) => ({
       owner_id: job.id,
       spec,
       queue,
       asked_by: job.created_by,
       trace_parent: traceParent,
+      key_id: keyId,
     })),
   );
   const rows = await rowsOf<AddedJob>(INSERT, [chosen, runs], transaction);
@@ -133,8 +137,12 @@ async function addJobs(jobs: NewJob[], transaction: Transaction | null): Promise
   });
 }
 
+const addOne = batchedOutsideTransactions(addJobs);
+
 /**
  * Adds a job and its first run, by one statement: all of it or nothing, without a transaction as well.
- * @throws ForeignKeyConstraintError when its dataset was deleted meanwhile
+ * @throws LimitReachedError; ForeignKeyConstraintError when its dataset was deleted meanwhile
  */
-export const addJob = batchedOutsideTransactions(addJobs);
+export async function addJob(job: NewJob, transaction: Transaction | null): Promise<WithLatestRun<Attributes<Job>>> {
+  return await withinLimits(transaction, (own) => addOne(job, own));
+}

@@ -25,6 +25,8 @@ export class ApiKey extends Model<InferAttributes<ApiKey>, InferCreationAttribut
   declare revoked_at: CreationOptional<Date | null>;
   /** Exact to a minute. */
   declare last_used_at: CreationOptional<Date | null>;
+  /** Of runs that wait or are under way; null: any number. */
+  declare max_open_runs: CreationOptional<number | null>;
 }
 
 export function initApiKey(sequelize: Sequelize): void {
@@ -40,6 +42,7 @@ export function initApiKey(sequelize: Sequelize): void {
       expires_at: DataTypes.DATE,
       revoked_at: DataTypes.DATE,
       last_used_at: DataTypes.DATE,
+      max_open_runs: DataTypes.INTEGER,
     },
     { sequelize, tableName: 'api_keys', updatedAt: false },
   );

@@ -1,6 +1,7 @@
 import { QueryTypes, type Transaction, UniqueConstraintError } from 'sequelize';
-import { askedBy } from '../../platform/asked-by.ts';
+import { askedBy, askedByKey } from '../../platform/asked-by.ts';
 import { traceParent } from '../../platform/tracing.ts';
+import { withinLimits } from '../keys/limits.ts';
 import { isBarred } from './bars.ts';
 import { nextTurn } from './order.ts';
 import { AS_ITS_TURN_COMES, type QueueChoices } from './queue-choices.ts';
@@ -13,7 +14,7 @@ export class RunAlreadyOpenError extends Error {}
 /**
  * The rows of new runs, as parts of a statement: themselves (`run`), each with the next number of its owner, their first
  * events, and what is to be delivered to trackers. Beside them, who writes them makes each `run` its owner's latest.
- * @param asked a relation `asked` with `owner_id`, `resumes_run_id`, `spec`, `queue`, which is QueueChoices, `asked_by` and `trace_parent`
+ * @param asked a relation `asked` with `owner_id`, `resumes_run_id`, `spec`, `queue`, which is QueueChoices, `asked_by`, `trace_parent` and `key_id`
  */
 export function runParts(kind: 'job' | 'project', asked: string): string {
   return `
@@ -24,11 +25,11 @@ export function runParts(kind: 'job' | 'project', asked: string): string {
       (asked.queue->>'after_project_id')::int AS after_project_id
     FROM ${asked}
   ), run AS (
-    INSERT INTO runs (id, ${kind}_id, number, resumes_run_id, starts_from_run_id, spec, status, phase, workflow_id, trace_parent, created_at, updated_at,
+    INSERT INTO runs (id, ${kind}_id, number, resumes_run_id, starts_from_run_id, spec, status, phase, workflow_id, trace_parent, key_id, created_at, updated_at,
       priority, turn, not_before, after_job_id, after_project_id, barred)
     OVERRIDING SYSTEM VALUE
     SELECT id, owner_id, number, resumes_run_id, (SELECT id FROM runs WHERE id = (next.spec->'start'->>'run_id')::int), spec, 'pending', 'waiting',
-      '${kind}-' || owner_id || '-run-' || number, trace_parent, now(), now(),
+      '${kind}-' || owner_id || '-run-' || number, trace_parent, key_id, now(), now(),
       priority, ${nextTurn('next.priority')}, not_before, after_job_id, after_project_id, ${isBarred('next')}
     FROM next
     RETURNING *
@@ -43,7 +44,7 @@ export function runParts(kind: 'job' | 'project', asked: string): string {
 }
 
 const ASKED =
-  '(SELECT $ownerId::int AS owner_id, $resumesRunId::int AS resumes_run_id, $spec::jsonb AS spec, $queue::jsonb AS queue, $askedBy::text AS asked_by, $traceParent::text AS trace_parent) AS asked';
+  '(SELECT $ownerId::int AS owner_id, $resumesRunId::int AS resumes_run_id, $spec::jsonb AS spec, $queue::jsonb AS queue, $askedBy::text AS asked_by, $traceParent::text AS trace_parent, $keyId::int AS key_id) AS asked';
 
 /** In one round trip: a person waits for it. */
 const INSERT = (kind: 'job' | 'project') => `
@@ -57,7 +58,8 @@ const INSERT = (kind: 'job' | 'project') => `
  * transaction is committed; nothing here talks to Temporal.
  * @param resumes the run of the same owner whose mixture and checkpoints it goes on from
  * @param queue when it is to begin
- * @throws RunAlreadyOpenError when an earlier run has not ended (the database's unique index decides, also in a race).
+ * @param keyId the key that it counts for
+ * @throws LimitReachedError of the key that asks; RunAlreadyOpenError when an earlier run has not ended (the database's unique index decides, also in a race).
  */
 export async function createRun(
   owner: { kind: 'job' | 'project'; id: number },
@@ -65,6 +67,7 @@ export async function createRun(
   transaction: Transaction,
   resumes: Run | null = null,
   queue: QueueChoices = AS_ITS_TURN_COMES,
+  keyId: number | null = askedByKey(),
 ): Promise<Run> {
   try {
     const bind = {
@@ -74,14 +77,17 @@ export async function createRun(
       askedBy: askedBy(),
       traceParent: traceParent(),
       queue: JSON.stringify(queue),
+      keyId,
     };
-    const [run] = await connection().query(INSERT(owner.kind), {
-      bind,
-      type: QueryTypes.SELECT,
-      model: Run,
-      mapToModel: true,
-      transaction,
-    });
+    const [run] = await withinLimits(transaction, () =>
+      connection().query(INSERT(owner.kind), {
+        bind,
+        type: QueryTypes.SELECT,
+        model: Run,
+        mapToModel: true,
+        transaction,
+      }),
+    );
     if (!run) throw new Error(`The ${owner.kind} ${owner.id} got no run.`);
     return run;
   } catch (error) {

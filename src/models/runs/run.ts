@@ -73,6 +73,8 @@ export class Run extends Model<InferAttributes<Run>, InferCreationAttributes<Run
   declare workflow_id: string;
   /** The place in its trace of what asked for it, as W3C's `traceparent`; null: of no trace. */
   declare trace_parent: CreationOptional<string | null>;
+  /** The key of the database that it counts for; see src/models/keys/limits.ts. */
+  declare key_id: CreationOptional<number | null>;
   /** When the queue let it begin; null: it is a row, and nothing is done for it yet. See line.ts. */
   declare admitted_at: CreationOptional<Date | null>;
   /** When it got its turn for a worker; null again once a worker has it. */
@@ -158,6 +160,7 @@ export function initRun(sequelize: Sequelize): void {
       output_path: DataTypes.TEXT,
       workflow_id: { type: DataTypes.TEXT, allowNull: false },
       trace_parent: DataTypes.TEXT,
+      key_id: DataTypes.INTEGER,
       admitted_at: DataTypes.DATE,
       released_at: DataTypes.DATE,
       priority: { type: DataTypes.SMALLINT, allowNull: false, defaultValue: 2 },

@@ -87,12 +87,18 @@ describe('jobs that are created and read at the same time', () => {
     const { spec } = await Run.findByPk(latestRun?.id ?? 0, { rejectOnEmpty: true });
     const jobsBefore = await Job.count();
     const outcomes = await Promise.allSettled([
-      addJob({ job: { ...job, id: 100_001 }, spec, queue: AS_ITS_TURN_COMES, traceParent: null }, null),
+      addJob({ job: { ...job, id: 100_001 }, spec, queue: AS_ITS_TURN_COMES, traceParent: null, keyId: null }, null),
       addJob(
-        { job: { ...job, id: 100_002, dataset_id: 404 }, spec, queue: AS_ITS_TURN_COMES, traceParent: null },
+        {
+          job: { ...job, id: 100_002, dataset_id: 404 },
+          spec,
+          queue: AS_ITS_TURN_COMES,
+          traceParent: null,
+          keyId: null,
+        },
         null,
       ),
-      addJob({ job: { ...job, id: 100_003 }, spec, queue: AS_ITS_TURN_COMES, traceParent: null }, null),
+      addJob({ job: { ...job, id: 100_003 }, spec, queue: AS_ITS_TURN_COMES, traceParent: null, keyId: null }, null),
     ]);
     assert.deepEqual(
       outcomes.map(({ status }) => status),

@@ -97,7 +97,7 @@ describe('what receivers are told', function () {
     await setPauseReason(run.id, 'The disk is full.');
     await setPauseReason(run.id, 'The disk is full.');
     const waiting = await buildRun(database);
-    await whileAskedBy('Kim', () => setPauseReasonInLine(waiting.id, 'It was asked for.'));
+    await whileAskedBy('Kim', null, () => setPauseReasonInLine(waiting.id, 'It was asked for.'));
     assert.deepEqual(
       (await told()).map(({ event, sentence }) => [event, sentence.replace(/^.*\(job\) /, '')]),
       [

@@ -22,7 +22,7 @@ export function keysQuery(page: number, revoked: boolean) {
 
 /** The answer has the key itself, and nothing else ever has. @throws ApiRefusal */
 export function makeKey(body: { name: string; role: Role; expires_at: string | null }): Promise<NewApiKey> {
-  return bodyOf(client.POST('/api/v1/keys/', { body }));
+  return bodyOf(client.POST('/api/v1/keys/', { body: { ...body, max_open_runs: null } }));
 }
 
 /** @throws ApiRefusal where it is the last one of an admin */
