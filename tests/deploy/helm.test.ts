@@ -44,6 +44,8 @@ const OF_OTHERS =
 /** Some value for each setting that is no number. */
 const TEXTS: Record<string, string> = {
   MTM_TEMPORAL_UI_URL: 'https://temporal.example',
+  MTM_STORE_URL: 's3://runs/below',
+  MTM_STORE_ENDPOINT: 'https://minio.example',
   MTM_MODEL_ROOTS: '/srv/models',
   MTM_DEVICES: 'cuda:0',
   MTM_WARM_TRAINERS: 'false',

@@ -67,6 +67,7 @@ export async function startObjectStore(home: string): Promise<TestStore> {
   });
   const isUp = () =>
     until('the object store to take a bucket', async () => {
+      if (child.exitCode !== null) throw new Error(`The object store ended with code ${child.exitCode}.`);
       const made = client.send(new CreateBucketCommand({ Bucket: BUCKET }));
       return await made.then(() => true).catch(({ name }: Error) => (name === 'BucketAlreadyExists' ? true : null));
     });
@@ -123,4 +124,15 @@ async function program(): Promise<string> {
   } finally {
     await rm(making, { recursive: true, force: true });
   }
+}
+
+/** Gives this process, and those that it starts, the keys of the tests' store. @returns puts back what was before */
+export function withStoreKeys(): () => void {
+  const before = Object.keys(STORE_KEYS).map((name) => [name, process.env[name]] as const);
+  Object.assign(process.env, STORE_KEYS);
+  return () => {
+    for (const [name, value] of before)
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+  };
 }

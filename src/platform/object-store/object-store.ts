@@ -48,6 +48,8 @@ export class ObjectStore {
     const { hostname, pathname } = new URL(storeUrl);
     this.address = storeUrl;
     this.#bucket = hostname;
+    // It is pinned; its advice on Node for later versions is no line of a log.
+    process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
     this.#prefix = pathname.replace(/^\/+|\/+$/g, '');
     this.#client = new S3Client({
       ...(storeEndpoint === undefined ? {} : { endpoint: storeEndpoint, forcePathStyle: true }),
