@@ -11,6 +11,10 @@ import { startObjectStore, type TestStore, withStoreKeys } from '../support/obje
 import { csvRows } from '../support/rows.ts';
 import { startTestService, type TestService, until } from '../support/service.ts';
 
+/** Of 99 of the 110 rows, two at a time: long enough to act in the middle. */
+const EPOCHS = 8;
+const LAST_STEP = 400;
+
 /** Two hosts, each with a network and a disk of its own; between them, and the service, there is an S3 store. */
 describe('hosts without a common folder', function () {
   this.timeout(300_000);
@@ -78,7 +82,7 @@ describe('hosts without a common folder', function () {
   };
 
   it('a run moves to another by a kill, and its weights are those of one that nobody disturbed', async () => {
-    const both = [await jobs.create({ epochs: 4 }), await jobs.create({ epochs: 4 })];
+    const both = [await jobs.create({ epochs: EPOCHS }), await jobs.create({ epochs: EPOCHS })];
     const [first, second] = both as [number, number];
     for (const id of both) await jobs.atStep(id, 45);
     const lost = String(await hostOf(first));
@@ -93,18 +97,18 @@ describe('hosts without a common folder', function () {
     const [resumedAt] = stepsIn(events, 'resumed');
     assert.ok(Number(resumedAt) >= 20, `it went on from step ${resumedAt}`);
     const steps = stepsIn(events, 'step');
-    assert.equal(new Set(steps).size, 200, 'each step has a row');
+    assert.equal(new Set(steps).size, LAST_STEP, 'each step has a row');
     const log = await fetch(`${service.apiUrl}/api/v1/jobs/${first}/logs?task=train`);
     assert.equal(log.status, 200);
   });
 
   it('goes on while the store is away, says so, and ends once that has its model', async () => {
     for (const host of hosts) await host.startAgent();
-    const id = await jobs.create({ epochs: 4 });
+    const id = await jobs.create({ epochs: EPOCHS });
     await jobs.atStep(id, 25);
     await store.stop();
     // Let `saved` wait for the store, in the way of the trainer's events, and it never comes to this step.
-    await jobs.atStep(id, 200);
+    await jobs.atStep(id, LAST_STEP);
     await until('a warning', () => hasSaid(id, 'warning', 'The store s3://%does not answer%'));
     assert.equal((await jobs.get(id)).status, 'running');
     await store.start();
@@ -114,7 +118,7 @@ describe('hosts without a common folder', function () {
 
   it('a cancelled run is gone on from on any host', async () => {
     for (const host of hosts) await host.startAgent();
-    const id = await jobs.create({ epochs: 4 });
+    const id = await jobs.create({ epochs: EPOCHS });
     await jobs.atStep(id, 45);
     const host = String(await hostOf(id));
     await jobs.act(id, 'cancel');

@@ -19,7 +19,7 @@ export interface TestStore {
   url: string;
   endpoint: string;
   port: number;
-  /** Ends it, as where its machine is away; what it has stays. */
+  /** At once, as where its power goes; what it has stays. */
   stop(): Promise<void>;
   /** Again on the same port. */
   start(): Promise<void>;
@@ -73,10 +73,9 @@ export async function startObjectStore(home: string): Promise<TestStore> {
     });
   const stop = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
-    child.kill('SIGTERM');
-    const killer = setTimeout(() => child.kill('SIGKILL'), 5_000);
-    await once(child, 'exit');
-    clearTimeout(killer);
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
   };
   await isUp();
   return {
