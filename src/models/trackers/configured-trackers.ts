@@ -12,13 +12,20 @@ const PLACES: Record<Tracker, { setting: string; of: (env: Places) => string | u
   trackio: { setting: 'MTM_TRACKIO_DIR', of: ({ trackioDir }) => trackioDir },
 };
 
-/** @throws UserError naming the setting of a tracker that nobody configured */
-export function requireConfigured(env: Places, trackers: Tracker[]): void {
+/**
+ * @param at where the request names them
+ * @throws UserError naming the setting of a tracker that nobody configured
+ */
+export function requireConfigured(
+  env: Places,
+  trackers: Tracker[],
+  at: { field: string; code?: string } = { field: 'trackers' },
+): void {
   for (const tracker of trackers) {
     const { setting, of } = PLACES[tracker];
     if (of(env) !== undefined) continue;
-    const message = `trackers: ${JSON.stringify(tracker)} is not configured here. Leave it out, or have ${setting} set for the API and the orchestrator.`;
-    throw new UserError(message, { field: 'trackers' });
+    const message = `${at.field}: ${JSON.stringify(tracker)} is not configured here. Leave it out, or have ${setting} set for the API and the orchestrator.`;
+    throw new UserError(message, at);
   }
 }
 
