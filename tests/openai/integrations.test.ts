@@ -120,7 +120,13 @@ describe("integrations of a fine-tuning job, by OpenAI's client", function () {
     const before = await OpenAiJob.count();
     const one = (wandb: object) => asIntegration({ ...WANDB, ...wandb });
     const cases: [integrations: unknown, param: string, code: string | null, message: RegExp, at?: ApiOnly][] = [
-      [asIntegration(WANDB), 'integrations', 'invalid_value', /"wandb" is not configured here.* MTM_WANDB_DIR/, without],
+      [
+        asIntegration(WANDB),
+        'integrations',
+        'invalid_value',
+        /"wandb" is not configured here.* MTM_WANDB_DIR/,
+        without,
+      ],
       [[{ type: 'comet', wandb: WANDB }], 'integrations.0.type', null, /is "comet": must be "wandb"/],
       [[{ type: 'wandb' }], 'integrations.0.wandb', null, /integrations\.0\.wandb is required/],
       [[...one({}), ...one({})], 'integrations', null, /must have one at most/],

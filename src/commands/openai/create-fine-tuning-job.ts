@@ -1,7 +1,12 @@
 import { randomInt } from 'node:crypto';
 import { QueryTypes, type Transaction } from 'sequelize';
 import { findModel } from '../../base-models/find-model.ts';
-import { type Method, type OpenAiHyperparameters, OpenAiJob, type WandbIntegration } from '../../models/openai/openai-job.ts';
+import {
+  type Method,
+  type OpenAiHyperparameters,
+  OpenAiJob,
+  type WandbIntegration,
+} from '../../models/openai/openai-job.ts';
 import {
   BATCH_SIZES,
   type HyperparameterChoices,

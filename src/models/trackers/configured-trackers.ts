@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Env } from '../../platform/env.ts';
 import { UserError } from '../../platform/failure.ts';
-import type { Tracker } from './trackers.ts';
+import { TRACKERS, type Tracker } from './trackers.ts';
 
 type Places = Pick<Env, 'mlflowUrl' | 'mlflowToken' | 'wandbDir' | 'trackioDir' | 'trackerProject'>;
 
@@ -11,6 +11,11 @@ const PLACES: Record<Tracker, { setting: string; of: (env: Places) => string | u
   wandb: { setting: 'MTM_WANDB_DIR', of: ({ wandbDir }) => wandbDir },
   trackio: { setting: 'MTM_TRACKIO_DIR', of: ({ trackioDir }) => trackioDir },
 };
+
+/** Those that may be named. */
+export function configuredTrackers(env: Places): Tracker[] {
+  return TRACKERS.filter((tracker) => PLACES[tracker].of(env) !== undefined);
+}
 
 /**
  * @param at where the request names them
