@@ -275,7 +275,10 @@ describePage('the queue on the page', (visit) => {
     await visitor.page.getByLabel('Name').fill('tracked no more');
     await visitor.page.getByRole('button', { name: 'Create and start' }).click();
     // Beside the group, in what holds both.
-    await there.locator('..').getByText(/^trackers: "trackio" is not configured here\./).waitFor();
+    await there
+      .locator('..')
+      .getByText(/^trackers: "trackio" is not configured here\./)
+      .waitFor();
     await there.getByLabel('trackio, not configured any more').click();
     await there.waitFor({ state: 'detached' });
     await visitor.page.getByRole('button', { name: 'Create and start' }).click();
