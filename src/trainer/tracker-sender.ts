@@ -29,6 +29,8 @@ export interface SentRun {
   started_at_ms: number;
   params: Record<string, string | number | boolean | null>;
   tags: Record<string, string>;
+  /** Of wandb alone: what its user wants there. Not there: the project of this service. */
+  wandb?: { project: string; entity: string | null; tags: string[] };
 }
 
 /** And after them. */

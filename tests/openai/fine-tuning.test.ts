@@ -274,7 +274,6 @@ describe("fine-tuning by OpenAI's clients", function () {
       [{ ...good, suffix: 'x'.repeat(65) }, 'suffix', null, /suffix/],
       [{ ...good, seed: -1 }, 'seed', null, /seed/],
       [{ ...good, metadata: { a: 1 } }, 'metadata.a', null, /metadata\.a/],
-      [{ ...good, integrations: [{ type: 'wandb' }] }, 'integrations', null, /integrations/],
       [{ ...good, n_epochs: 3 }, 'n_epochs', null, /Unknown body field "n_epochs"/],
       [
         { ...good, hyperparameters: { learning_rate_multiplier: 1e9 } },

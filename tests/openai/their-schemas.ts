@@ -51,7 +51,20 @@ const Job = z.object({
   trained_tokens: nullable(z.int()),
   training_file: z.string(),
   validation_file: nullable(z.string()),
-  integrations: z.array(z.unknown()).max(5).nullish(),
+  integrations: z
+    .array(
+      z.object({
+        type: z.literal('wandb'),
+        wandb: z.object({
+          project: z.string(),
+          name: z.string().nullish(),
+          entity: z.string().nullish(),
+          tags: z.array(z.string()).optional(),
+        }),
+      }),
+    )
+    .max(5)
+    .nullish(),
   seed: z.int(),
   estimated_finish: seconds.nullish(),
   method: z

@@ -9,16 +9,21 @@ import { addWorkers } from '../support/runs.ts';
 import { TINY_MODEL, until } from '../support/service.ts';
 import { putTinyModel } from '../support/tiny-models.ts';
 
+const TRACKED = { mlflowUrl: undefined, wandbDir: '/nowhere/wandb', trackioDir: '/nowhere/trackio' };
+
 describePage('the queue on the page', (visit) => {
   let database: TestDatabase;
   let api: ApiOnly;
+  /** Another one of the same service, with trackers. */
+  let tracked: ApiOnly;
   let visitor: Visitor;
   let dataset_id: number;
   const jobs: number[] = [];
 
   before(async () => {
     database = await startTestDatabase();
-    api = await startTestApi(database);
+    api = await startTestApi(database, { mlflowUrl: undefined, wandbDir: undefined, trackioDir: undefined });
+    tracked = await startTestApi(database, { ...TRACKED, modelCache: api.env.modelCache });
     await putTinyModel(api.env, 'tiny-random');
     dataset_id = Number((await api.upload('rows.csv', csvRows(40))).body.id);
     visitor = await visit(api.url);
@@ -31,6 +36,7 @@ describePage('the queue on the page', (visit) => {
 
   after(async () => {
     await api?.close();
+    await tracked?.close();
     await database?.remove();
   });
 
@@ -209,5 +215,74 @@ describePage('the queue on the page', (visit) => {
     await workers.getByRole('button', { name: `Undrain ${worker?.id}` }).click();
     await workers.getByRole('button', { name: `Drain ${worker?.id}`, exact: true }).waitFor();
     assert.equal((await worker?.reload())?.drain, null);
+  });
+
+  it('offers in each form the trackers that are configured, sends those that were chosen, and lets one that is gone be taken out', async () => {
+    // Leave `trackers` out of commonOf (web/src/screens/new/request.ts) or of requestOf (sweep/draft.ts), and nobody is told; out of draftOf,
+    // and the copy has none; out of placesIn (problems.ts), and the refusal stands above alone. Offer all that there are, and MLflow is.
+    const other = await visit(tracked.url);
+    const { page } = other;
+    page.setDefaultTimeout(20_000);
+    const group = page.getByRole('group', { name: 'Trackers' });
+    const chosenOf = async (path: string) => (await api.call('GET', path)).body.trackers;
+    const choose = async (label: string) => {
+      await page.getByRole('combobox', { name: label, exact: true }).click();
+      await page.getByRole('option', { name: /^rows/ }).click();
+    };
+    const created = async (button: string) => {
+      await page.getByRole('button', { name: button }).click();
+      await page.waitForURL(/\/(jobs|projects|sweeps)\/\d+$/);
+      return new URL(page.url()).pathname;
+    };
+
+    await page.goto(`/new/job?from=job-${jobs[0]}`);
+    await page.getByLabel('Name').fill('tracked');
+    await group.getByLabel('trackio').check();
+    const offered = await group
+      .getByRole('checkbox')
+      .evaluateAll((boxes) => boxes.map((box) => box.getAttribute('value')));
+    assert.deepEqual(offered, ['wandb', 'trackio']);
+    await assertNoBarriers(other, 'a form with trackers');
+    const job = await created('Create and start');
+    assert.deepEqual(await chosenOf(job), ['trackio']);
+
+    await page.goto('/new/project');
+    await page.getByLabel('Name').fill('tracked');
+    await page.getByRole('checkbox', { name: 'Coding', exact: true }).check();
+    await choose('Dataset of Coding');
+    await page.getByLabel('Start it now').uncheck();
+    await group.getByLabel('Weights & Biases').check();
+    assert.deepEqual(await chosenOf(await created('Create')), ['wandb']);
+
+    await page.goto('/new/sweep');
+    await page.getByRole('textbox', { name: 'Name' }).fill('tracked');
+    await choose('Dataset');
+    await page.getByRole('combobox', { name: 'Base model' }).fill(TINY_MODEL);
+    await page.getByRole('option', { name: TINY_MODEL }).click();
+    await page.getByRole('textbox', { name: 'Values of learning_rate' }).fill('0.001, 0.01');
+    await group.getByLabel('Weights & Biases').check();
+    await group.getByLabel('trackio').check();
+    const { runs } = (await api.call('GET', await created('Begin the sweep'))).body as { runs: { job_id: number }[] };
+    for (const { job_id } of runs) assert.deepEqual(await chosenOf(`/jobs/${job_id}`), ['wandb', 'trackio']);
+
+    await other.leave();
+    // The same database, where none is configured.
+    await visitor.page.goto(`/new/job?from=job-${jobs[0]}`);
+    await visitor.page.getByLabel('Name').waitFor();
+    const there = visitor.page.getByRole('group', { name: 'Trackers' });
+    assert.equal(await there.count(), 0);
+    await visitor.page.goto(`/new/job?from=job-${job.split('/').at(-1)}`);
+    await visitor.page.getByLabel('Name').fill('tracked no more');
+    await visitor.page.getByRole('button', { name: 'Create and start' }).click();
+    // Beside the group, in what holds both.
+    await there
+      .locator('..')
+      .getByText(/^trackers: "trackio" is not configured here\./)
+      .waitFor();
+    await there.getByLabel('trackio, not configured any more').click();
+    await there.waitFor({ state: 'detached' });
+    await visitor.page.getByRole('button', { name: 'Create and start' }).click();
+    await visitor.page.waitForURL(/\/jobs\/\d+$/);
+    assert.deepEqual(await chosenOf(new URL(visitor.page.url()).pathname), []);
   });
 });

@@ -28,7 +28,7 @@ def of_mlflow(place: str, _: str, run_id: str) -> dict:
 
 
 def of_wandb(place: str, _: str, run_id: str) -> dict:
-    rows, end, params = [], {}, {}
+    rows, end, params, named = [], {}, {}, {}
     (path,) = Path(place).glob(f"**/run-{run_id}.wandb")
     for record in records(path):
         kind = record.WhichOneof("record_type")
@@ -36,6 +36,7 @@ def of_wandb(place: str, _: str, run_id: str) -> dict:
             rows.append({item.key or item.nested_key[0]: json.loads(item.value_json) for item in record.history.item})
         elif kind == "run":
             params = {item.key or item.nested_key[0]: json.loads(item.value_json) for item in record.run.config.update}
+            named = {"project": record.run.project, "name": record.run.display_name, "entity": record.run.entity, "tags": list(record.run.tags)}
         elif kind == "summary":
             end.update({item.key or item.nested_key[0]: json.loads(item.value_json) for item in record.summary.update})
     return {
@@ -43,6 +44,7 @@ def of_wandb(place: str, _: str, run_id: str) -> dict:
         "evals": [row["_step"] for row in rows if "eval/loss" in row],
         "params": params,
         "end": {**end, "artifact": end["artifact/model"]},
+        "named": named,
     }
 
 

@@ -26,6 +26,8 @@ interface Kept {
   params: Record<string, unknown>;
   /** Everything that it was told at the end. */
   end: Record<string, unknown>;
+  /** Of wandb alone: where and as what. */
+  named?: Record<string, unknown>;
 }
 
 /**
@@ -102,7 +104,8 @@ function stepsOfClaims(events: string): string[] {
   return [...events.matchAll(/"lease_epoch": ?(\d+)/g)].map(([, epoch = '']) => epoch);
 }
 
-async function readBack(env: Env, tracker: Tracker, externalId: string): Promise<Kept> {
+/** What a tracker has of a run. */
+export async function readBack(env: Env, tracker: Tracker, externalId: string): Promise<Kept> {
   const python = await ensureTrackerPython({ env, onProgress: () => {} });
   const reader = join(PROJECT_ROOT, 'tests', 'support', 'read_tracker.py');
   const place = { mlflow: env.mlflowUrl, wandb: env.wandbDir, trackio: env.trackioDir }[tracker] ?? '';

@@ -30,8 +30,11 @@ class ToWandb:
         shutil.rmtree(self.draft, ignore_errors=True)
         self.draft.mkdir()
         quiet = wandb.Settings(silent=True, console="off", x_disable_stats=True, x_disable_meta=True, disable_git=True, disable_code=True, save_code=False)
+        asked = run.get("wandb", {})
         self.run = wandb.init(
-            project=self.place.project,
+            project=asked.get("project", self.place.project),
+            entity=asked.get("entity"),
+            tags=asked.get("tags"),
             id=run_id,
             name=run["name"],
             dir=self.draft,

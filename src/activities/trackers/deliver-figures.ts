@@ -67,7 +67,7 @@ async function deliver(
 ): Promise<DeliveryEnd> {
   const found = await Run.findByPk(runId);
   if (found === null) return { status: 'deleted' };
-  const { externalId, address } = await sender.open(await openingOf(env, found, token));
+  const { externalId, address } = await sender.open(await openingOf(env, found, { token, tracker }));
   if (!(await noteDelivered(id, { external_id: externalId, address }))) return { status: 'deleted' };
   // What is written at the end is written anew, as a whole.
   const isAnew = WRITTEN_AT_THE_END.includes(tracker);

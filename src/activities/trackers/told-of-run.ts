@@ -1,7 +1,9 @@
 import { pathToFileURL } from 'node:url';
 import { readMixtureManifest } from '../../datasets/mixture.ts';
+import { OpenAiJob } from '../../models/openai/openai-job.ts';
 import type { Run } from '../../models/runs/run.ts';
 import { datasetsOf } from '../../models/runs/run-spec.ts';
+import type { Tracker } from '../../models/trackers/trackers.ts';
 import type { Env } from '../../platform/env.ts';
 import { VERSION } from '../../platform/version.ts';
 import { runPaths } from '../../runs/run-paths.ts';
@@ -10,14 +12,20 @@ import type { SentEnd, SentRun } from '../../trainer/tracker-sender.ts';
 const STATUSES: Record<string, SentEnd['status']> = { completed: 'FINISHED', failed: 'FAILED', cancelled: 'KILLED' };
 
 /** What a tracker gets about a run before its figures: what repeats it, and where it is found here. */
-export async function openingOf(env: Env, run: Run, token: string): Promise<SentRun> {
+export async function openingOf(
+  env: Env,
+  run: Run,
+  { token, tracker }: { token: string; tracker: Tracker },
+): Promise<SentRun> {
   const { spec } = run;
+  const integration = tracker === 'wandb' ? await integrationOf(run) : null;
   const mixture = await readMixtureManifest(runPaths(env, run).mixture);
   const names = datasetsOf(spec.traits).map(({ dataset_id, dataset }) => dataset?.name ?? `dataset ${dataset_id}`);
   const owner = run.job_id === null ? `projects/${run.project_id}` : `jobs/${run.job_id}`;
   return {
     token,
-    name: run.workflow_id,
+    name: integration?.name ?? run.workflow_id,
+    ...(integration && { wandb: integration }),
     started_at_ms: (run.started_at ?? run.created_at).getTime(),
     params: {
       base_model: spec.base_model,
@@ -38,6 +46,13 @@ export async function openingOf(env: Env, run: Run, token: string): Promise<Sent
         : { 'mtm.resumes': run.workflow_id.replace(/\d+$/, String(run.number - 1)) }),
     },
   };
+}
+
+/** What a client of OpenAI asked for, of a run of such a job; a retry is told as the first run is. */
+async function integrationOf({ job_id }: Run) {
+  const asked = job_id === null ? null : await OpenAiJob.findOne({ where: { job_id } });
+  const { wandb } = asked?.hyperparameters ?? {};
+  return asked && wandb ? { ...wandb, name: wandb.name ?? asked.id } : null;
 }
 
 function told(value: unknown): string | number | boolean | null {

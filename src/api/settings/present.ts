@@ -1,6 +1,7 @@
 import { Worker } from '../../models/pool/worker.ts';
 import { learningRateOf, type TrainingConfig } from '../../models/settings/training-config.ts';
 import { retentionOf } from '../../models/storage/retention.ts';
+import { configuredTrackers } from '../../models/trackers/configured-trackers.ts';
 import type { Env } from '../../platform/env.ts';
 import { date } from '../http/shared-schema.ts';
 
@@ -21,6 +22,7 @@ export async function presentConfig(config: TrainingConfig, env: Env) {
     default_lora_dropout: config.default_lora_dropout,
     auto_start_workers: config.auto_start_workers,
     model_aliases: config.model_aliases,
+    trackers: configuredTrackers(env),
     retention: retentionOf(config, env),
     created_at: date(config.created_at),
     updated_at: date(config.updated_at),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { HyperparameterChoicesSchema } from '../../models/runs/hyperparameter-choices.ts';
 import { LEARNING_RATES_IN_WORDS } from '../../models/settings/learning-rates.ts';
 import { RETENTION, type Retention, STORAGE_KINDS, type StorageKind } from '../../models/storage/retention.ts';
+import { TRACKERS } from '../../models/trackers/trackers.ts';
 import { TRAINING_TYPES } from '../../trainer/training-types.ts';
 import { dateField, idField, nameField } from '../http/shared-schema.ts';
 
@@ -63,6 +64,9 @@ export const ConfigSchema = z
     ...fields,
     default_learning_rate: bounds.learning_rate.openapi({ description }),
     retention: retentionField.openapi({ description: retentionDescription }),
+    trackers: z
+      .array(z.enum(TRACKERS))
+      .openapi({ description: 'The trackers that jobs and projects may name: settings of the service say which' }),
     active_workers: z.int(),
     created_at: dateField,
     updated_at: dateField,
@@ -82,6 +86,7 @@ export const ConfigSchema = z
       default_lora_dropout: 0.05,
       auto_start_workers: false,
       model_aliases: {},
+      trackers: ['mlflow'],
       retention: Object.fromEntries(STORAGE_KINDS.map((kind) => [kind, RETENTION[kind].days])) as Retention,
       created_at: '2024-01-01T00:00:00Z',
       updated_at: '2024-01-01T00:00:00Z',

@@ -1,7 +1,12 @@
 import { randomInt } from 'node:crypto';
 import { QueryTypes, type Transaction } from 'sequelize';
 import { findModel } from '../../base-models/find-model.ts';
-import { type Method, type OpenAiHyperparameters, OpenAiJob } from '../../models/openai/openai-job.ts';
+import {
+  type Method,
+  type OpenAiHyperparameters,
+  OpenAiJob,
+  type WandbIntegration,
+} from '../../models/openai/openai-job.ts';
 import {
   BATCH_SIZES,
   type HyperparameterChoices,
@@ -10,6 +15,8 @@ import {
 } from '../../models/runs/hyperparameter-choices.ts';
 import { connection } from '../../models/runs/run.ts';
 import { learningRateOf, meantBy, TrainingConfig } from '../../models/settings/training-config.ts';
+import { requireConfigured } from '../../models/trackers/configured-trackers.ts';
+import type { Tracker } from '../../models/trackers/trackers.ts';
 import type { Env } from '../../platform/env.ts';
 import { UserError } from '../../platform/failure.ts';
 import type { TrainingType } from '../../trainer/training-types.ts';
@@ -32,6 +39,8 @@ export interface NewFineTuningJob {
   method: Method;
   hyperparameters: OpenAiHyperparameters;
   metadata: Record<string, string> | null;
+  /** Not there: W&B is not told of its runs. */
+  wandb?: WandbIntegration | undefined;
   /** Although it would not fit. */
   force?: boolean | undefined;
 }
@@ -76,6 +85,8 @@ async function create(
   fingerprint: string,
   transaction: Transaction,
 ): Promise<OpenAiJob> {
+  const trackers: Tracker[] = asked.wandb ? ['wandb'] : [];
+  requireConfigured(env, trackers, { field: 'integrations', code: 'invalid_value' });
   const config = await TrainingConfig.current(transaction);
   const { namedAfter, ...begins } = await requireModel(asked.model, config, env);
   const file = await requireFile('training_file', asked.trainingFile, transaction);
@@ -98,6 +109,7 @@ async function create(
           training_type: type,
           ...chosen(asked.hyperparameters, type, config),
           seed,
+          trackers,
           force: asked.force,
         },
         env,
@@ -114,7 +126,7 @@ async function create(
       suffix: asked.suffix,
       seed,
       method: asked.method,
-      hyperparameters: asked.hyperparameters,
+      hyperparameters: { ...asked.hyperparameters, ...(asked.wandb && { wandb: asked.wandb }) },
       metadata: asked.metadata,
       error,
       fingerprint,

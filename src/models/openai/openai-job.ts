@@ -23,6 +23,14 @@ export interface OpenAiHyperparameters {
   beta?: number | 'auto';
 }
 
+/** What its runs are to be called in W&B; name null: by the job's id. */
+export interface WandbIntegration {
+  project: string;
+  name: string | null;
+  entity: string | null;
+  tags: string[];
+}
+
 /** Why a fine-tuning job failed, with the name that OpenAI's API has for it. */
 export interface OpenAiJobError {
   code: string;
@@ -50,7 +58,8 @@ export class OpenAiJob extends Model<InferAttributes<OpenAiJob>, InferCreationAt
   declare suffix: string | null;
   declare seed: number;
   declare method: Method;
-  declare hyperparameters: OpenAiHyperparameters;
+  /** With the integration, which is a setting of its runs as well and has no column of its own. */
+  declare hyperparameters: OpenAiHyperparameters & { wandb?: WandbIntegration };
   declare metadata: Record<string, string> | null;
   declare error: OpenAiJobError | null;
   declare fingerprint: string;

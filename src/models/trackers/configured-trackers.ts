@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Env } from '../../platform/env.ts';
 import { UserError } from '../../platform/failure.ts';
-import type { Tracker } from './trackers.ts';
+import { TRACKERS, type Tracker } from './trackers.ts';
 
 type Places = Pick<Env, 'mlflowUrl' | 'mlflowToken' | 'wandbDir' | 'trackioDir' | 'trackerProject'>;
 
@@ -12,13 +12,25 @@ const PLACES: Record<Tracker, { setting: string; of: (env: Places) => string | u
   trackio: { setting: 'MTM_TRACKIO_DIR', of: ({ trackioDir }) => trackioDir },
 };
 
-/** @throws UserError naming the setting of a tracker that nobody configured */
-export function requireConfigured(env: Places, trackers: Tracker[]): void {
+/** Those that may be named. */
+export function configuredTrackers(env: Places): Tracker[] {
+  return TRACKERS.filter((tracker) => PLACES[tracker].of(env) !== undefined);
+}
+
+/**
+ * @param at where the request names them
+ * @throws UserError naming the setting of a tracker that nobody configured
+ */
+export function requireConfigured(
+  env: Places,
+  trackers: Tracker[],
+  at: { field: string; code?: string } = { field: 'trackers' },
+): void {
   for (const tracker of trackers) {
     const { setting, of } = PLACES[tracker];
     if (of(env) !== undefined) continue;
-    const message = `trackers: ${JSON.stringify(tracker)} is not configured here. Leave it out, or have ${setting} set for the API and the orchestrator.`;
-    throw new UserError(message, { field: 'trackers' });
+    const message = `${at.field}: ${JSON.stringify(tracker)} is not configured here. Leave it out, or have ${setting} set for the API and the orchestrator.`;
+    throw new UserError(message, at);
   }
 }
 

@@ -6,6 +6,7 @@ import { HYPERPARAMETER_DEFAULTS } from '../../../models/runs/hyperparameter-cho
 import type { ShownRun } from '../../../models/runs/latest-run.ts';
 import { learningRateOf, type TrainingConfig } from '../../../models/settings/training-config.ts';
 import { seconds } from '../lists.ts';
+import { presentIntegrations } from './integrations.ts';
 import type { JOB_STATUSES, JobSchema } from './schema.ts';
 
 type JobStatus = (typeof JOB_STATUSES)[number];
@@ -29,7 +30,8 @@ export function presentJob(
   const run = job?.latestRun ?? null;
   const status = statusOf(run);
   const hasSucceeded = status === 'succeeded';
-  const { beta = 'auto', ...hyperparameters } = job && run?.started_at ? decided(job, config) : asked.hyperparameters;
+  const { wandb, ...chosen } = asked.hyperparameters;
+  const { beta = 'auto', ...hyperparameters } = job && run?.started_at ? decided(job, config) : chosen;
   return {
     id: asked.id,
     object: 'fine_tuning.job',
@@ -46,7 +48,7 @@ export function presentJob(
     trained_tokens: hasSucceeded ? (tokens ?? null) : null,
     training_file: asked.training_file,
     validation_file: asked.validation_file,
-    integrations: [],
+    integrations: presentIntegrations(wandb),
     estimated_finish:
       status === 'running' && run?.seconds_left ? Math.ceil(Date.now() / 1000 + run.seconds_left) : null,
     method:

@@ -16,6 +16,7 @@ import { ApiError } from '../../http/errors.ts';
 import { presentList } from '../lists.ts';
 import { checkpointsOf } from './checkpoints.ts';
 import { eventsOf } from './events.ts';
+import { wandbAskedBy } from './integrations.ts';
 import { presentJob } from './present.ts';
 import {
   CheckpointListQuery,
@@ -196,6 +197,7 @@ function askedBy(body: z.output<typeof JobCreate>) {
       ...(method === 'dpo' ? { beta: body.method?.dpo?.hyperparameters?.beta ?? 'auto' } : {}),
     },
     metadata: body.metadata ?? null,
+    wandb: wandbAskedBy(body.integrations),
     force: body.force,
   };
 }

@@ -3,6 +3,7 @@ import { METHODS } from '../../../models/openai/openai-job.ts';
 import { SEEDS } from '../../../models/runs/hyperparameter-choices.ts';
 import { forceField } from '../../http/shared-schema.ts';
 import { cursorQuery, listOf, presentList } from '../lists.ts';
+import { Integrations, ShownIntegrations } from './integrations.ts';
 
 export const JobParams = z.object({ job_id: z.string().min(1).max(255) });
 
@@ -62,12 +63,7 @@ export const JobCreate = z
     seed: z.int().min(SEEDS.least).max(SEEDS.most).nullable().optional(),
     force: forceField,
     metadata: Metadata.nullable().optional(),
-    integrations: z
-      .array(z.unknown())
-      .max(0, 'must be empty: trackers are not offered yet')
-      .nullable()
-      .optional()
-      .openapi({ description: 'None yet' }),
+    integrations: Integrations,
   })
   .openapi('FineTuningJobCreate', {
     example: {
@@ -137,7 +133,7 @@ export const JobSchema = z
     trained_tokens: z.int().nullable(),
     training_file: z.string(),
     validation_file: z.string().nullable(),
-    integrations: z.array(z.unknown()),
+    integrations: ShownIntegrations,
     estimated_finish: z.int().nullable(),
     method: z
       .object({

@@ -80,13 +80,14 @@ function traitsOf(traits: TraitOfRequest[]): TraitDraft[] {
   }));
 }
 
-function commonOf({ name, description, embedding_model, training_type, starts_from }: Job | Project) {
+function commonOf({ name, description, embedding_model, training_type, starts_from, trackers }: Job | Project) {
   return {
     name,
     description: description ?? '',
     embeddingModel: embedding_model ?? '',
     type: training_type,
     startsFrom: starts_from,
+    trackers,
   };
 }
 

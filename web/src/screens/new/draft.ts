@@ -6,6 +6,7 @@ import type { ConditionDraft } from '../../parts/gate/gate.ts';
 import type { TraitType } from '../../parts/plan/traits.ts';
 import { AS_ITS_TURN_COMES, type WhenDraft } from '../../parts/queue/when.ts';
 import type { AskedStart } from '../../parts/runs/starts.ts';
+import type { TrackerName } from '../../parts/trackers/tracker-fields.tsx';
 import { type Share, WHOLE } from './shares.ts';
 
 export type Kind = RunOwner['kind'];
@@ -63,6 +64,8 @@ export interface Draft {
   outputDirectory: string;
   mixing: Record<string, string>;
   gate: ConditionDraft[];
+  /** Those that are told of its runs. */
+  trackers: TrackerName[];
   startsNow: boolean;
   when: WhenDraft;
 }
@@ -98,6 +101,7 @@ export function emptyDraft(kind: Kind, { config }: Ground, model: string): Draft
     outputDirectory: '',
     mixing: {},
     gate: [],
+    trackers: [],
     startsNow: true,
     when: AS_ITS_TURN_COMES,
   };

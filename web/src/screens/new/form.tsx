@@ -11,6 +11,7 @@ import { GateFields } from '../../parts/gate/gate-fields.tsx';
 import { WhenFields } from '../../parts/queue/when-fields.tsx';
 import { addressOf } from '../../parts/runs/owners.ts';
 import { startText } from '../../parts/runs/starts.ts';
+import { TrackerFields } from '../../parts/trackers/tracker-fields.tsx';
 import { DataFields } from './data-fields.tsx';
 import { Differences } from './differences-shown.tsx';
 import type { Draft, Ground, TrainingType } from './draft.ts';
@@ -134,6 +135,11 @@ export function Form({ name, initial, ground }: FormProps) {
                 error={at('output_directory')}
               />
             )}
+            <TrackerFields
+              chosen={draft.trackers}
+              onChange={(trackers) => change({ trackers })}
+              error={at('trackers')}
+            />
             {(draft.kind === 'job' || draft.startsNow) && (
               <Folded label="When it begins">
                 <WhenFields draft={draft.when} onChange={(when) => change({ when })} at={at} />

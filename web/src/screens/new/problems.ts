@@ -125,6 +125,7 @@ export function placesIn(detail: string, draft: Draft): string[] {
     ...namedIn(detail, [...fields, ...Object.keys(hyperparameters), ...Object.keys(mixing)]),
     ...(draft.model !== '' && detail.includes(draft.model) ? ['model'] : []),
     ...(detail.startsWith('after') ? ['after'] : []),
+    ...(detail.startsWith('trackers') ? ['trackers'] : []),
     ...(condition === undefined ? [] : [`gate ${condition.key}`]),
     ...(isAbout(detail, datasetId) ? ['dataset'] : []),
     ...(isAbout(detail, validationDatasetId) ? ['validation dataset'] : []),

@@ -89,11 +89,12 @@ function followingOf({ type, traits, maxRows, hyperparameters }: FollowingDraft,
   };
 }
 
-function commonOf({ name, description, type, embeddingModel, startsFrom }: Draft) {
+function commonOf({ name, description, type, embeddingModel, startsFrom, trackers }: Draft) {
   return {
     name: name.trim(),
     ...(description.trim() === '' ? {} : { description: description.trim() }),
     training_type: type,
+    ...(trackers.length === 0 ? {} : { trackers }),
     ...(startsFrom === null ? {} : { starts_from: startsFrom }),
     ...(type === 'rag' && embeddingModel.trim() !== '' ? { embedding_model: embeddingModel.trim() } : {}),
   };

@@ -2,7 +2,7 @@ import { keep, keptJson } from '../../parts/storage.ts';
 import type { Draft, Kind } from './draft.ts';
 
 /** Another one when Draft changes: drafts of before are not read then. */
-const VERSION = 6;
+const VERSION = 7;
 
 /** The draft of a kind; of what starts from an existing run, one for each. */
 export interface DraftName {

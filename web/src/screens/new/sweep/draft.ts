@@ -1,6 +1,7 @@
 import type { RequestFields } from '../../../api/request-fields.ts';
 import type { SweepCreate } from '../../../api/types.ts';
 import { AS_ITS_TURN_COMES, problemsOfWhen, type WhenDraft, whenOf } from '../../../parts/queue/when.ts';
+import type { TrackerName } from '../../../parts/trackers/tracker-fields.tsx';
 import { type Kind, newShare, type TrainingType, type TraitDraft } from '../draft.ts';
 import { placesInTraits, problemsOfTraits } from '../problems.ts';
 import { type MixtureDraft, mixtureOf, newMixture, placeInMixtures } from './mixtures.ts';
@@ -32,7 +33,8 @@ export interface SweepDraft {
   fields: SweptField[];
   rungs: string;
   atATime: string;
-  /** Of each run. */
+  /** Of each run, as is the next one. */
+  trackers: TrackerName[];
   when: WhenDraft;
 }
 
@@ -52,6 +54,7 @@ export const EMPTY: SweepDraft = {
   fields: [{ name: 'learning_rate', values: '0.0001, 0.0002, 0.0005' }],
   rungs: '',
   atATime: '1',
+  trackers: [],
   when: AS_ITS_TURN_COMES,
 };
 
@@ -96,7 +99,12 @@ export function requestOf(draft: SweepDraft, filters: RequestFields): SweepCreat
   const { of, name, model, type, maxSteps, method, runs, fields, rungs, atATime } = draft;
   const varied = fields.filter(({ values }) => values.trim() !== '');
   const hyperparameters = Object.fromEntries(varied.map((field) => [field.name, valuesOf(field.values, method)]));
-  const common = { training_type: type, ...leftOutOr('max_steps', maxSteps), ...whenOf(draft.when) };
+  const common = {
+    training_type: type,
+    ...leftOutOr('max_steps', maxSteps),
+    ...(draft.trackers.length === 0 ? {} : { trackers: draft.trackers }),
+    ...whenOf(draft.when),
+  };
   const base: Record<string, unknown> =
     of === 'job'
       ? { job: { dataset_id: draft.datasetId, ...(model === '' ? {} : { model_name: model }), ...common } }
@@ -139,6 +147,7 @@ const PLACES: [RegExp, string][] = [
   [/^(job|project)\.priority\b/, 'priority'],
   [/^(job|project)\.not_before\b/, 'not_before'],
   [/^((job|project)\.)?after\b/, 'after'],
+  [/^((job|project)\.)?trackers\b/, 'trackers'],
   [/^name\b/, 'name'],
   [/^search\b|^Combination \d/, 'fields'],
 ];

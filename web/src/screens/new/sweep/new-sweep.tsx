@@ -13,6 +13,7 @@ import { Problem } from '../../../parts/problem.tsx';
 import { problemsOfWhen } from '../../../parts/queue/when.ts';
 import { WhenFields } from '../../../parts/queue/when-fields.tsx';
 import { Screen } from '../../../parts/screen.tsx';
+import { TrackerFields } from '../../../parts/trackers/tracker-fields.tsx';
 import { DatasetSelect } from '../dataset-select.tsx';
 import { TRAINING_TYPES } from '../training-types.ts';
 import { Traits } from '../traits.tsx';
@@ -165,6 +166,11 @@ export default function NewSweep() {
                 {...input('rungs')}
               />
               <TextInput label="Runs at a time" inputMode="numeric" {...input('atATime')} />
+              <TrackerFields
+                chosen={draft.trackers}
+                onChange={(trackers) => change({ trackers })}
+                error={at('trackers')}
+              />
               <Folded label="When its runs begin">
                 <WhenFields
                   draft={draft.when}
