@@ -39,7 +39,7 @@ describe('backups by a schedule', function () {
     directory = join(folder, 'backups');
     passphraseFile = join(folder, 'passphrase');
     await writeFile(passphraseFile, `${PASSPHRASE}\n`);
-    const settings = { backupDir: directory, backupKeep: KEEP, backupPassphraseFile: passphraseFile };
+    const settings = { logLevel: 'info', backupDir: directory, backupKeep: KEEP, backupPassphraseFile: passphraseFile };
     ({ service, remove } = await startTestService(settings));
     client = await temporalClientOf(service);
   });
