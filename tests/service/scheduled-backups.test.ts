@@ -55,19 +55,20 @@ describe('backups by a schedule', function () {
   const log = () => readFile(join(service.env.home, 'logs', 'orchestrator.log'), 'utf8');
   const mtm = (variables: Record<string, string>) => commandLineOf(folder, { MTM_LOG_LEVEL: 'silent', ...variables });
   /** The workflow that was started last, once it is another one than `before`. */
-  const latest = async () =>
-    (await schedule().describe()).info.recentActions.at(-1)?.action.workflow.workflowId ?? null;
-  const begunAfter = (before: string | null) =>
+  const latest = async () => (await schedule().describe()).info.recentActions.at(-1)?.action.workflow ?? null;
+  type Begun = Awaited<ReturnType<typeof latest>>;
+  /** Ids of workflows have the second in which they began: two of them may have the same. */
+  const begunAfter = (before: Begun) =>
     until('another backup to begin', async () => {
-      const workflowId = await latest();
-      return workflowId === before ? null : workflowId;
+      const now = await latest();
+      return now?.firstExecutionRunId === before?.firstExecutionRunId ? null : now;
     });
   /** Begins one, and gives what the Temporal Web UI shows of its end. */
   const backUp = async () => {
     const before = await latest();
     await schedule().trigger();
-    const workflowId = await begunAfter(before);
-    return (await client.workflow.result(workflowId ?? '')) as { folder: string; removed: string[] };
+    const { workflowId, firstExecutionRunId } = await begunAfter(before);
+    return (await client.workflow.result(workflowId, firstExecutionRunId)) as { folder: string; removed: string[] };
   };
   /** What the attempt before says, of a workflow that tries again. */
   const failureOf = (workflowId: string) =>
@@ -103,7 +104,7 @@ describe('backups by a schedule', function () {
     // Nor is the passphrase where others read: write it into the workflow's result, or its log line, and it is found.
     for (const text of [
       await log(),
-      JSON.stringify(await client.workflow.getHandle((await latest()) ?? '').fetchHistory()),
+      JSON.stringify(await client.workflow.getHandle((await latest())?.workflowId ?? '').fetchHistory()),
     ])
       assert.ok(!text.includes(PASSPHRASE));
   });
@@ -132,7 +133,7 @@ describe('backups by a schedule', function () {
     assert.ok(lock);
     const before = await latest();
     await schedule().trigger();
-    const workflowId = (await begunAfter(before)) ?? '';
+    const { workflowId } = await begunAfter(before);
     try {
       assert.match(await failureOf(workflowId), /Another backup is being made/);
       assert.equal((await health())?.status, 'ok');
@@ -149,7 +150,7 @@ describe('backups by a schedule', function () {
     await rename(directory, `${directory}-away`);
     await writeFile(directory, 'a file in its place');
     await schedule().trigger();
-    const workflowId = (await begunAfter(last)) ?? '';
+    const { workflowId } = await begunAfter(last);
     const failing = await until('health to tell it', async () => {
       const standing = await health();
       return standing?.status === 'failing' ? standing : null;
