@@ -1,6 +1,7 @@
 import pg from 'pg';
 import type { Sequelize } from 'sequelize';
 import { sequelizeFor } from '../platform/postgres/sequelize.ts';
+import { initBackupSchedule } from './backups/backup-schedule.ts';
 import { initModelDownload } from './base-models/model-download.ts';
 import { initDataset } from './datasets/dataset.ts';
 import { initRunMeasurement } from './estimates/run-measurement.ts';
@@ -93,6 +94,7 @@ export function connectModels(
     initApiKey,
     initRemoval,
     initStorageFigure,
+    initBackupSchedule,
     initNotificationTarget,
     initNotificationDelivery,
     initTrackerDelivery,

@@ -44,6 +44,7 @@ import * as removedOriginals from './migrations/0046-removed-originals.ts';
 import * as pins from './migrations/0047-pins.ts';
 import * as searchesOfAYear from './migrations/0050-searches-of-a-year.ts';
 import * as storedCheckpoints from './migrations/0052-stored-checkpoints.ts';
+import * as backupSchedule from './migrations/0053-backup-schedule.ts';
 
 /** All migrations, oldest first. A migration that was released is never edited: add the next one. */
 export const MIGRATIONS = [
@@ -93,5 +94,6 @@ export const MIGRATIONS = [
   pins,
   searchesOfAYear,
   storedCheckpoints,
+  backupSchedule,
 ];
 export const MIGRATION_NAMES: readonly string[] = MIGRATIONS.map(({ name }) => name);

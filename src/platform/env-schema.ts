@@ -79,6 +79,10 @@ export const EnvSchema = z.object({
     .default(6 * 3_600_000),
   MTM_KEEP_WORK_DAYS: z.coerce.number().min(0).default(7),
   MTM_KEEP_AUDIT_DAYS: z.coerce.number().min(1).max(36_500).default(365),
+  MTM_BACKUP_DIR: text.regex(/^\//, 'name a folder by its whole path, which begins with "/"').optional(),
+  MTM_BACKUP_EVERY_HOURS: z.coerce.number().int().min(1).max(8_760).default(24),
+  MTM_BACKUP_KEEP: z.coerce.number().int().min(1).max(10_000).default(7),
+  MTM_BACKUP_PASSPHRASE_FILE: text.regex(/^\//, 'name a file by its whole path, which begins with "/"').optional(),
   MTM_STOP_GRACE_MS: z.coerce.number().int().min(1_000).max(600_000).default(5_000),
   MTM_MAX_UPLOAD_BYTES: z.coerce
     .number()

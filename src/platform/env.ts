@@ -95,6 +95,13 @@ export interface Env {
   keepWorkDays: number;
   /** So many days the audit list keeps who did what. */
   keepAuditDays: number;
+  /** The folder that the service backs itself up into (`MTM_BACKUP_DIR`); undefined: it does not. */
+  backupDir: string | undefined;
+  backupEveryHours: number;
+  /** So many backups of its own are left there. */
+  backupKeep: number;
+  /** The file with the passphrase that backups are encrypted with; undefined: they are not. */
+  backupPassphraseFile: string | undefined;
   /** How long a host that is stopped waits for its trainers to save. What is cut off goes on from its last checkpoint. */
   stopGraceMs: number;
   maxUploadBytes: number;
@@ -187,6 +194,10 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
     giveUpAfterMs: e.MTM_GIVE_UP_AFTER_MS,
     keepWorkDays: e.MTM_KEEP_WORK_DAYS,
     keepAuditDays: e.MTM_KEEP_AUDIT_DAYS,
+    backupDir: e.MTM_BACKUP_DIR && resolve(e.MTM_BACKUP_DIR),
+    backupEveryHours: e.MTM_BACKUP_EVERY_HOURS,
+    backupKeep: e.MTM_BACKUP_KEEP,
+    backupPassphraseFile: e.MTM_BACKUP_PASSPHRASE_FILE,
     stopGraceMs: e.MTM_STOP_GRACE_MS,
     maxUploadBytes: e.MTM_MAX_UPLOAD_BYTES,
     databaseUrl: e.DATABASE_URL,

@@ -78,7 +78,10 @@ function addBackupCommands(program: Command): void {
     .option('--keep <n>', 'remove older backups, so that this many are left', atLeastOne)
     .option('--allow-missing', 'leave out, and say, what the database names and is not there')
     .option('--encrypt-to <recipient>', 'encrypt it for who has the key of age1…; may be given again', gathered)
-    .option('--passphrase-file <file>', 'encrypt it with the passphrase in the first line of a file')
+    .option(
+      '--passphrase-file <file>',
+      'encrypt it with the passphrase in the first line of a file; else that of MTM_BACKUP_PASSPHRASE_FILE',
+    )
     .action(
       action(async (session, dir: string, options: BackupOptions) =>
         (await import('./backups/backup-command.ts')).backup(session, dir, options),

@@ -1,4 +1,5 @@
 /** The entry of the workflow bundle: what the orchestrator can run. */
+export { backupWorkflow } from './backups/backup.ts';
 export { modelDownloadWorkflow } from './base-models/model-download.ts';
 export { exportWorkflow } from './exports/export.ts';
 export { notificationWorkflow } from './notifications/notification.ts';

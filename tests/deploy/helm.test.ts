@@ -61,6 +61,8 @@ const TEXTS: Record<string, string> = {
   MTM_WEBHOOKS_ALLOW_PRIVATE: 'true',
   MTM_MAIL_FROM: 'Training <mtm@example.com>',
   MTM_MLFLOW_URL: 'https://mlflow.example',
+  MTM_BACKUP_DIR: '/backups',
+  MTM_BACKUP_PASSPHRASE_FILE: '/secrets/passphrase',
   MTM_WANDB_DIR: '/data/wandb',
   MTM_TRACKIO_DIR: '/data/trackio',
   MTM_TRACKER_PROJECT: 'training',

@@ -41,11 +41,17 @@ describe('a service that Prometheus watches', function () {
   let service: TestService;
   let remove: () => Promise<void>;
   let last: Scrape;
+  /** Of its own backups, of which there are metrics then. */
+  let folder: string;
 
   before(async () => {
-    ({ service, remove } = await startTestService({ logLevel: 'info' }));
+    folder = await mkdtemp(join(tmpdir(), 'mtm-test-monitored-'));
+    ({ service, remove } = await startTestService({ logLevel: 'info', backupDir: folder }));
   });
-  after(() => remove?.());
+  after(async () => {
+    await remove?.();
+    await rm(folder, { recursive: true, force: true });
+  });
 
   it('tells during and after a training what the API tells, and counts once that its worker was killed', async () => {
     // Count a loss for each claim in counted-events.ts, or a claim where a run is published, or count events anew at each scrape, and it fails.

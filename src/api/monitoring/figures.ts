@@ -1,5 +1,6 @@
 import { setTimeout as after } from 'node:timers/promises';
 import type { Orchestration } from '../../commands/workflows/client.ts';
+import { type BackupStanding, backupStanding } from '../../models/backups/backup-schedule.ts';
 import type { Count } from '../../models/monitoring/counted-events.ts';
 import { countNewEvents, eventCounts } from '../../models/monitoring/event-counts.ts';
 import {
@@ -32,6 +33,7 @@ export interface DatabaseFigures {
   workers: PresentWorkers[];
   maxWorkers: number;
   hosts: HostFigures[];
+  backups: BackupStanding | null;
 }
 
 export interface Figures {
@@ -88,6 +90,7 @@ async function databaseFigures(logger: Logger): Promise<DatabaseFigures> {
     queue: await queueFigures(),
     workers: await presentWorkers(),
     hosts: await hostFigures(),
+    backups: await backupStanding(),
     maxWorkers: (await TrainingConfig.current()).max_concurrent_workers,
   };
 }

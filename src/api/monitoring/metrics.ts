@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client';
 import { COUNTERS, type CounterName, FROM_THE_BEGINNING } from '../../models/monitoring/counted-events.ts';
+import { addBackupMetrics } from './backup-metrics.ts';
 import type { DatabaseFigures, Figures } from './figures.ts';
 import { addPoolMetrics } from './pool-metrics.ts';
 import { addRunMetrics } from './run-metrics.ts';
@@ -15,6 +16,7 @@ export function addFigures(registry: Registry, { isTemporalUp, database }: Figur
   addCounts(registry, database);
   addRunMetrics(registry, database);
   addPoolMetrics(registry, database);
+  addBackupMetrics(registry, database);
 }
 
 function addCounts(registry: Registry, { counts }: DatabaseFigures): void {

@@ -39,16 +39,21 @@ export class FileStore {
   readonly #earlier: Earlier | null;
   /** Where it is encrypted, names tell nothing, not even that two backups have the same content. */
   readonly #seal: Seal | null;
+  readonly #signal: AbortSignal | undefined;
   readonly #byIdentity = new Map<string, Stored>();
   readonly #byHash = new Map<string, Stored>();
   #drafts = 0;
   /** Of the contents that no earlier backup had. */
   copiedBytes = 0;
 
-  constructor(folder: string, { earlier, seal }: { earlier: Earlier | null; seal: Seal | null }) {
+  constructor(
+    folder: string,
+    { earlier, seal, signal }: { earlier: Earlier | null; seal: Seal | null; signal?: AbortSignal | undefined },
+  ) {
     this.#folder = folder;
     this.#earlier = earlier;
     this.#seal = seal;
+    this.#signal = signal;
   }
 
   /** Whether a file would have to be read. */
@@ -61,6 +66,7 @@ export class FileStore {
    * @returns null where it is not there, or is no file of its own (a link, a folder)
    */
   async add(path: string): Promise<BackedUpFile | null> {
+    this.#signal?.throwIfAborted();
     // A link in its place leads to what the database does not name.
     const file = await ifFile(open(path, constants.O_RDONLY | constants.O_NOFOLLOW));
     if (file === null) return null;
@@ -123,8 +129,10 @@ export class FileStore {
     const draft = join(this.#folder, `incoming-${this.#drafts++}`);
     const hash = createHash('sha256');
     let bytes = 0;
+    const signal = this.#signal;
     const hashed = async function* () {
       for await (const chunk of content) {
+        signal?.throwIfAborted();
         hash.update(chunk);
         bytes += chunk.length;
         yield chunk;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { lstat, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -29,6 +29,7 @@ import {
   partialBackupsIn,
   type Stored,
 } from './manifest.ts';
+import { markAsScheduled, removeOlder } from './older-backups.ts';
 import { filesOfRun } from './run-files.ts';
 import { type Readers, Seal } from './sealing.ts';
 import { type Snapshot, takeSnapshot } from './snapshot.ts';
@@ -45,6 +46,10 @@ export interface BackupOptions {
   keep: number | null;
   /** Null: it is not encrypted. An encrypted one is copied as a whole: who may write it need not be able to read the one before. */
   readers: Readers | null;
+  /** Made by the service itself, by its schedule. */
+  isScheduled?: boolean;
+  /** Ends it, and leaves nothing of it. */
+  signal?: AbortSignal;
   onProgress: (sentence: string) => void;
 }
 
@@ -65,7 +70,7 @@ export interface MadeBackup {
  * @throws UserError where there is no room, or something that the database names is missing
  */
 export async function makeBackup(options: BackupOptions): Promise<MadeBackup> {
-  const { env, databaseUrl, directory, onProgress } = options;
+  const { env, databaseUrl, directory, onProgress, signal } = options;
   await makeFolder(directory);
   for (const name of await partialBackupsIn(directory)) await rm(join(directory, name), { recursive: true });
   const last = (await backupsIn(directory)).at(-1);
@@ -75,7 +80,7 @@ export async function makeBackup(options: BackupOptions): Promise<MadeBackup> {
   try {
     const seal = options.readers && (await Seal.create(partial, options.readers));
     const earlier = last === undefined || seal ? null : await earlierBackup(join(directory, last));
-    const store = new FileStore(partial, { earlier, seal });
+    const store = new FileStore(partial, { earlier, seal, signal });
     await requireRoomForRows(databaseUrl, partial);
     onProgress('Reading the database…');
     const snapshot = await takeSnapshot(databaseUrl, (_table, rows) => store.addTable(rows));
@@ -100,7 +105,9 @@ export async function makeBackup(options: BackupOptions): Promise<MadeBackup> {
       models: await modelsOf(env, snapshot),
       left_out: taking.leftOut,
     };
+    if (options.isScheduled) await markAsScheduled(partial);
     await finish(partial, manifest, seal);
+    signal?.throwIfAborted();
     const folder = join(directory, name);
     await durableRenameFolder(partial, folder);
     return {
@@ -110,7 +117,7 @@ export async function makeBackup(options: BackupOptions): Promise<MadeBackup> {
       bytes: files.bytes + tables.reduce((sum, { stored }) => sum + stored.bytes, 0),
       copied_bytes: store.copiedBytes,
       left_out: manifest.left_out,
-      removed: await removeOlder(directory, options.keep),
+      removed: options.keep === null ? [] : await removeOlder(directory, await backupsIn(directory), options.keep),
     };
   } catch (error) {
     await rm(partial, { recursive: true, force: true });
@@ -211,16 +218,4 @@ async function modelsOf(env: Env, { runs }: Snapshot): Promise<Manifest['models'
     models.set(`${run.base_model}\n${revision}`, { name: run.base_model, revision });
   }
   return [...models.values()].sort((a, b) => a.name.localeCompare(b.name));
-}
-
-/** Removes the oldest of the whole ones. Each loses its name first, so that none that is half removed looks whole. */
-async function removeOlder(directory: string, keep: number | null): Promise<string[]> {
-  const older = keep === null ? [] : (await backupsIn(directory)).slice(0, -keep);
-  for (const name of older) {
-    const leaving = join(directory, `${name}${PARTIAL}`);
-    await rename(join(directory, name), leaving);
-    await makeDurable(directory);
-    await rm(leaving, { recursive: true });
-  }
-  return older;
 }

@@ -11,6 +11,7 @@ import { type Move, moved, movesOf, requirePlace } from './places.ts';
 import { requireKnownSchema, restoreDatabase, settleRows, stateOfDatabase } from './restore-database.ts';
 import { RESTORING } from './restoring.ts';
 import type { Keys } from './sealing.ts';
+import { verifyBackup } from './verify-backup.ts';
 
 /** Of a home, what somebody has made with a service. */
 const OF_A_SERVICE = ['runs', 'uploads', 'datasets', 'starts', 'mixtures', 'postgres', 'temporal.db'];
@@ -51,7 +52,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
   const mark = JSON.stringify({ backup: await readFile(join(folder, MANIFEST_SUM), 'utf8'), moves });
   const isResumed = await requireNothingElse(env, mark);
   onProgress('Verifying the backup…');
-  await verify(backup);
+  await verifyBackup(backup);
   await requirePlaces(backup, env, moves, isResumed);
   await requireRoomFor(backup, moves);
   await makeFolder(env.home);
@@ -109,19 +110,6 @@ async function requireNothingElse({ home }: Env, mark: string): Promise<boolean>
   throw new UserError(
     `${home} is not empty: it has ${there.join(', ')}. A backup is restored into a home that has nothing: set MTM_HOME to another folder, or move these away.`,
   );
-}
-
-/** All of it, before anything is written. */
-async function verify(backup: BackupReader): Promise<void> {
-  const { files, tables } = backup.manifest;
-  await backup.verify(files.list, 'the list of files');
-  for (const { name, stored } of tables) await backup.verify(stored, `the table ${name}`);
-  const verified = new Set<string>();
-  for await (const entry of backup.files()) {
-    if (!('stored' in entry) || verified.has(entry.stored.blob)) continue;
-    verified.add(entry.stored.blob);
-    await backup.verify(entry.stored, entry.path);
-  }
 }
 
 async function requirePlaces(backup: BackupReader, env: Env, moves: Move[], isResumed: boolean): Promise<void> {

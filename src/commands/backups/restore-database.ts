@@ -123,6 +123,8 @@ export async function settleRows(databaseUrl: string, oldHost: string, hostName:
     await client.query(`UPDATE runs SET tidied_at = now() WHERE status = 'completed' AND tidied_at IS NULL`);
     // Nor did a process: one that has its pid here is another's, whose agent would take it for the worker.
     await client.query('UPDATE workers SET pid = NULL, pid_started = NULL, current_run_id = NULL');
+    // Where this service is to back itself up, and that it never did, its settings and its orchestrator say.
+    await client.query('DELETE FROM backup_schedule');
     // This machine is the one that the backup was made on: its workers start here. Others may come back by themselves.
     const { rowCount } = await client.query('SELECT 1 FROM hosts WHERE name = $1', [hostName]);
     if (rowCount === 0) {

@@ -23,6 +23,7 @@ import {
   WORKER_POOL_ID,
 } from '../../workflows/contract.ts';
 import type { checkOutputWorkflow, workerPoolWorkflow } from '../../workflows/index.ts';
+import { type Backups, backupsOf } from './backup-client.ts';
 import { type Downloads, downloadsOf } from './download-client.ts';
 import { type Exports, exportsOf } from './export-client.ts';
 import { type Notifications, notificationsOf } from './notification-client.ts';
@@ -42,7 +43,14 @@ export class PoolRefusedError extends UserError {}
 export type PoolCommand = { action: 'start'; count: number } | { action: 'stop' | 'restart' | 'balance' };
 
 /** What the service asks of Temporal: with the other clients of this folder the only user of its client. Every call has a deadline. */
-export interface Orchestration extends Trainings, Downloads, Sweeps, Exports, Notifications, TrackerDeliveries {
+export interface Orchestration
+  extends Trainings,
+    Downloads,
+    Sweeps,
+    Exports,
+    Notifications,
+    TrackerDeliveries,
+    Backups {
   /**
    * Has the pool do something, which it goes on with by itself once it has taken it. The same command with the same `key` is
    * done once.
@@ -86,6 +94,7 @@ export function connectOrchestration(env: Env): Orchestration {
     ...sweepsOf({ within }),
     ...exportsOf(env, { within }),
     ...notificationsOf({ within }),
+    ...backupsOf({ within }),
     ...trackerDeliveriesOf(env, { within }),
 
     controlPool: async (command, waitMs, key) => {

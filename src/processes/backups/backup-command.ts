@@ -1,18 +1,15 @@
-import { type FileHandle, open } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { tryLock } from 'fs-native-extensions';
 import { CommandFailure } from '../../cli/exit-codes.ts';
 import type { Session } from '../../cli/session.ts';
 import { makeBackup } from '../../commands/backups/make-backup.ts';
 import { requireRestored } from '../../commands/backups/restoring.ts';
 import type { Readers } from '../../commands/backups/sealing.ts';
 import { schemaAt } from '../../models/schema.ts';
-import { makeFolder } from '../../platform/durable-files.ts';
+import type { Env } from '../../platform/env.ts';
 import { exists } from '../../platform/files.ts';
 import { databaseOfHome } from '../database-of-home.ts';
-import { passphraseIn } from './key-files.ts';
-
-const LOCK = 'backup.lock';
+import { lockFolder } from './folder-lock.ts';
+import { passphraseIn, passphraseOf } from './key-files.ts';
 
 export interface BackupOptions {
   keep?: number;
@@ -30,9 +27,10 @@ export async function backup(
   await requireRestored(env.home);
   if (!env.databaseUrl && !(await exists(join(env.home, 'postgres', 'data'))))
     throw new CommandFailure(`There is no service to back up in ${env.home}: set MTM_HOME, or DATABASE_URL.`);
-  const readers = await readersOf(options);
+  const readers = await readersOf(env, options);
   const directory = resolve(folder);
   const lock = await lockFolder(directory);
+  if (lock === null) throw new CommandFailure(`Another backup is being made in ${directory}. Wait until it has ended.`);
   try {
     const database = await databaseOfHome(env);
     try {
@@ -63,19 +61,13 @@ export async function backup(
   }
 }
 
-/** Null where nobody is named, so that it is not encrypted. */
-async function readersOf({ encryptTo: recipients = [], passphraseFile }: BackupOptions): Promise<Readers | null> {
-  const passphrase = passphraseFile === undefined ? null : await passphraseIn(passphraseFile);
+/** Null where neither an option nor a setting names anybody, so that it is not encrypted. */
+async function readersOf(
+  env: Env,
+  { encryptTo: recipients = [], passphraseFile }: BackupOptions,
+): Promise<Readers | null> {
+  const passphrase = passphraseFile === undefined ? await passphraseOf(env) : await passphraseIn(passphraseFile);
   return recipients.length > 0 || passphrase !== null ? { recipients, passphrase } : null;
-}
-
-/** One at a time; the kernel's lock ends with this process. @throws CommandFailure where another backup is being made there */
-async function lockFolder(directory: string): Promise<FileHandle> {
-  await makeFolder(directory);
-  const file = await open(join(directory, LOCK), 'a+');
-  if (tryLock(file.fd)) return file;
-  await file.close();
-  throw new CommandFailure(`Another backup is being made in ${directory}. Wait until it has ended.`);
 }
 
 function megabytes(bytes: number): string {

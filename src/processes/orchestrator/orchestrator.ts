@@ -1,5 +1,6 @@
 import { constants, setPriority } from 'node:os';
 import { Worker, type WorkerOptions } from '@temporalio/worker';
+import { createMakeScheduledBackup } from '../../activities/backups/make-scheduled-backup.ts';
 import { failing } from '../../activities/failing.ts';
 import { keepAlive } from '../../activities/keep-alive.ts';
 import { watchDisks } from '../../activities/notifications/watch-disks.ts';
@@ -28,6 +29,8 @@ import { markOfOrchestrator } from '../../runs/of-orchestrator.ts';
 import { DATA_QUEUE, LINE_QUEUE, ORCHESTRATION_QUEUE } from '../../workflows/contract.ts';
 import { NOTIFICATION_QUEUE } from '../../workflows/notifications/contract.ts';
 import { TRACKER_QUEUE } from '../../workflows/trackers/contract.ts';
+import { scheduledBackupOf } from '../backups/scheduled-backup.ts';
+import { BackupScheduling } from './backup-scheduling.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { downloadDispatcher } from './download-dispatcher.ts';
 import { exportDispatcher } from './export-dispatcher.ts';
@@ -49,6 +52,7 @@ const RECONCILE_EVERY_MS = 5_000;
 const TIDY_EVERY_MS = 60_000;
 /** It looks what was not measured for long. */
 const MEASURE_EVERY_MS = 30_000;
+const SCHEDULE_BACKUPS_EVERY_MS = 60_000;
 const WATCH_DISKS_EVERY_MS = 30_000;
 const AFTER_FAILURE_MS = 3_000;
 
@@ -80,7 +84,10 @@ export async function main(env: Env): Promise<void> {
       ...common,
       taskQueue: ORCHESTRATION_QUEUE,
       workflowBundle: { codePath: BUILT.workflows },
-      activities: createOrchestrationActivities(env, line),
+      activities: {
+        ...createOrchestrationActivities(env, line),
+        ...createMakeScheduledBackup(env, scheduledBackupOf(env), logger),
+      },
       maxConcurrentActivityTaskExecutions: 8,
     }),
     Worker.create({
@@ -116,6 +123,7 @@ export async function main(env: Env): Promise<void> {
   const trackers = trackerDispatcher(orchestration);
   const reconciler = new Reconciler(env, orchestration, logger);
   const poolKeeper = new PoolKeeper(orchestration, logger);
+  const backups = new BackupScheduling(env, orchestration, logger);
   const loopOf = (name: string, everyMs: number, pass: () => Promise<void>) =>
     new Repeating({ name, pass, everyMs, afterFailureMs: AFTER_FAILURE_MS, logger });
   const loops = [
@@ -127,6 +135,7 @@ export async function main(env: Env): Promise<void> {
     loopOf('Watching disks', WATCH_DISKS_EVERY_MS, () => watchDisks(env)),
     loopOf('Dispatching to trackers', DISPATCH_EVERY_MS, () => trackers.pass()),
     loopOf('Reconciling', RECONCILE_EVERY_MS, () => reconciler.look()),
+    loopOf('Scheduling backups', SCHEDULE_BACKUPS_EVERY_MS, () => backups.pass()),
     loopOf('Tidying up', TIDY_EVERY_MS, () => new Tidying(env, logger).pass()),
     loopOf('Measuring storage', MEASURE_EVERY_MS, () => measureStorage(env)),
     loopOf('Looking after the pool', LOOK_AFTER_POOL_EVERY_MS, () => poolKeeper.look()),
