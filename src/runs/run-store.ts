@@ -19,6 +19,9 @@ export type StoreEnv = Pick<Env, 'home' | 'storeUrl' | 'storeEndpoint'>;
 /** A run, and what it begins from. */
 export type BegunRun = PlacedRun & { spec: { start?: { sha256: string } | null | undefined } };
 
+/** What trainers keep in a file for each claim: trainings go on by it, and validations compare with it (trainer/runs/history.py, trainer/evaluation/measured.py). */
+const BY_CLAIM = ['events', 'evaluations'] as const;
+
 /** The name of a claim's note, and of what it wrote into its log. */
 const CLAIM = /^(train|validate)-e(\d+)\.json$/;
 
@@ -123,19 +126,21 @@ export class RunStore {
     return { last, training: { epoch: trained.epoch, from: text === null ? null : JSON.parse(text).from } };
   }
 
-  /** Gives what a claim's trainer told so far. */
-  async giveEvents(epoch: number): Promise<void> {
-    const file = join(this.paths.trainerEvents, `e${epoch}.jsonl`);
-    if (await exists(file)) await this.#objects.put(this.#name(`events/e${epoch}.jsonl`), file);
+  /** Gives what a claim's trainer told and measured so far. */
+  async giveTold(epoch: number): Promise<void> {
+    for (const part of BY_CLAIM) {
+      const file = join(this.paths.dir, part, `e${epoch}.jsonl`);
+      if (await exists(file)) await this.#objects.put(this.#name(`${part}/e${epoch}.jsonl`), file);
+    }
   }
 
-  /** Brings what earlier trainers told on other hosts; what this one has is at least as long. */
-  async takeEvents(): Promise<void> {
-    const beginning = `${this.#name('events')}/`;
-    for (const { name } of await this.#objects.list(beginning)) {
-      const file = join(this.paths.trainerEvents, name.slice(beginning.length));
-      if (!(await exists(file))) await this.#take(name, file);
-    }
+  /** Brings what earlier trainers told and measured on other hosts; what this one has is at least as long. */
+  async takeTold(): Promise<void> {
+    for (const part of BY_CLAIM)
+      for (const { name } of await this.#objects.list(`${this.#name(part)}/`)) {
+        const file = join(this.paths.dir, part, basename(name));
+        if (!(await exists(file))) await this.#take(name, file);
+      }
   }
 
   /** How long a log is here, before a claim writes into it. */
@@ -186,7 +191,7 @@ export class RunStore {
   /** Brings what an ended run leaves for people: its report, and what its trainers told. */
   async takeRecord(): Promise<void> {
     await takeFolder(this.#objects, this.#name('report'), this.paths.report);
-    await this.takeEvents();
+    await this.takeTold();
   }
 
   /** Removes models that nobody publishes any more. */

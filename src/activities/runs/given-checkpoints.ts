@@ -63,7 +63,7 @@ export class GivenCheckpoints {
     await this.#patient.give(
       async (signal) => {
         // First what was told until then: whoever goes on from there reads it (missed-events.ts).
-        await this.#store.giveEvents(this.#hold.epoch);
+        await this.#store.giveTold(this.#hold.epoch);
         await this.#store.giveCheckpoint({ epoch, step }, folder, signal);
         await recordStored(this.#hold.lease, { epoch, step });
         this.#given = [...this.#given, { epoch, step }].slice(-KEEP);

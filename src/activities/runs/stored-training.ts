@@ -11,7 +11,7 @@ import { type RunStore, runStoreOf } from '../../runs/run-store.ts';
 import type { Delivery } from './event-delivery.ts';
 import { GivenCheckpoints } from './given-checkpoints.ts';
 import { PatientGiving } from './patient-giving.ts';
-import { takeRun, takeToValidate } from './take-run.ts';
+import { takeBesides, takeRun } from './take-run.ts';
 import type { Hold } from './under-lease.ts';
 
 const GIVE_LOG_EVERY_MS = 30_000;
@@ -63,7 +63,7 @@ export async function beginStored(env: Env, run: Run, hold: Hold, task: Task): P
     done: async (output) => {
       await given.done();
       const isThere = await patient.give(async (signal) => {
-        await store.giveEvents(epoch);
+        await store.giveTold(epoch);
         if (task === 'validate') await store.giveReport();
         // Of a model that is of no use there may be nothing.
         if (await exists(output)) await store.giveOutput(output, signal);
@@ -91,7 +91,7 @@ function onCommonDisk(run: Run): StoredWork {
 }
 
 async function takeModel(env: Env, run: Run, store: RunStore, hold: Hold): Promise<void> {
-  await takeToValidate(env, run, store);
+  await takeBesides(env, run, store);
   if (run.result) await store.takeOutput(run.result.staging_path);
   await store.noteClaim('validate', hold.epoch, null);
 }

@@ -26,7 +26,7 @@ function isSame(a: CheckpointName, b: CheckpointName): boolean {
 export async function takeRun(env: Env, run: Run, store: RunStore, hold: Hold): Promise<CheckpointName[]> {
   const { lease, stop } = hold;
   const folder = new RunFolder(env, run);
-  await takeToValidate(env, run, store);
+  await takeBesides(env, run, store);
   const { training } = await store.claims();
   const counts = (one: CheckpointName) =>
     training === null ||
@@ -38,7 +38,6 @@ export async function takeRun(env: Env, run: Run, store: RunStore, hold: Hold): 
   await removeCheckpointsHere(folder.paths, gone, hold);
   const there = (await store.checkpoints()).filter(counts).sort(newestFirst);
   await takeNewest(run, store, there, here, lease, stop);
-  await store.takeEvents();
   await tellOfLost(lease, await forgetUnstored(lease, here));
   hold.requireInForce();
   const [from = null] = here.sort(newestFirst);
@@ -46,10 +45,11 @@ export async function takeRun(env: Env, run: Run, store: RunStore, hold: Hold): 
   return here.filter((one) => !there.some((other) => isSame(one, other)));
 }
 
-/** Brings what validating a run needs beside its model. */
-export async function takeToValidate(env: Env, run: Run, store: RunStore): Promise<void> {
+/** Brings what a run needs beside its checkpoints or its model. */
+export async function takeBesides(env: Env, run: Run, store: RunStore): Promise<void> {
   await new RunFolder(env, run).make();
   await store.takeBeginning();
+  await store.takeTold();
 }
 
 /** Takes the newest that is whole; all of a training that ends with its best one, which may be an older. */

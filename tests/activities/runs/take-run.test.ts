@@ -97,15 +97,25 @@ describe('a run in the store', function () {
     const first = await claim(1);
     assert.deepEqual(await takeRun(a, run, storeOf(a), first), []);
     const giving = givingOf(a, first);
+    const told = ['events', 'evaluations'].map((part) => join(runPaths(a, run).dir, part, 'e1.jsonl'));
+    for (const file of told) {
+      await mkdir(join(file, '..'), { recursive: true });
+      await writeFile(file, 'e1\n');
+    }
     for (const step of [20, 40]) {
       await save(a, { epoch: 1, step });
       await giving.saved({ epoch: 1, step });
     }
     await giving.done();
     assert.equal(await storedCheckpointStep(run.id), 40);
+    // The trainer told more since, which the store does not have: the host is gone.
+    await writeFile(told[0] ?? '', 'e1, later\n', { flag: 'a' });
     await takeRun(b, run, storeOf(b), await claim(2));
     assert.deepEqual(await namesOn(b), ['e1/40']);
     assert.equal(await readFile(join(runPaths(b, run).mixture, 'train.parquet'), 'utf8'), 'rows');
+    // Leave evaluations out of BY_CLAIM, and a validation there has nothing to hold the model against.
+    for (const part of ['events', 'evaluations'])
+      assert.equal(await readFile(join(runPaths(b, run).dir, part, 'e1.jsonl'), 'utf8'), 'e1\n');
     assert.deepEqual(await warnings(), []);
   });
 
