@@ -1,24 +1,19 @@
 import { access, constants, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { isGrpcServiceError } from '@temporalio/client';
 import Table from 'cli-table3';
 import { execa } from 'execa';
-import pg from 'pg';
 import { z } from 'zod';
 import { listModels } from '../base-models/find-model.ts';
-import { schemaAt } from '../models/schema.ts';
 import { devicesOf, deviceVariables } from '../platform/devices.ts';
 import { LEAST_FREE_BYTES } from '../platform/disks.ts';
 import { childEnv, type Env, PROJECT_ROOT } from '../platform/env.ts';
 import { exists, freeBytes } from '../platform/files.ts';
 import { isPortFree } from '../platform/ports.ts';
 import { findPostgresPackage } from '../platform/postgres/postgres-binaries.ts';
-import { explainTls, requireTlsFiles } from '../platform/postgres/tls.ts';
 import { findSystemPython, findTrainerPython } from '../platform/python.ts';
 import { findService } from '../platform/service-file.ts';
-import { lazyConnection } from '../platform/temporal/connection.ts';
-import { tlsRemedy } from '../platform/temporal/settings.ts';
 import { findTemporalCli } from '../platform/temporal/temporal-cli.ts';
+import { outsidePostgres, outsideStore, outsideTemporal } from './outside-servers.ts';
 
 /** ok; later: installed or made when it is needed; no: the service does not start, or does not train, with it as it is. */
 type State = 'ok' | 'later' | 'no';
@@ -30,11 +25,8 @@ interface Finding {
   remedy?: string;
 }
 
-const CONNECT_TIMEOUT_MS = 3_000;
 /** torch alone takes many seconds to load where it was not loaded lately. */
 const TORCH_TIMEOUT_MS = 120_000;
-/** Of gRPC. */
-const NOT_FOUND = 5;
 
 /** What `python -m trainer.platform.device` says. */
 const TorchSchema = z.object({ torch: z.string(), given: z.number(), usable: z.number(), why: z.string() });
@@ -72,6 +64,7 @@ export async function examine(env: Env): Promise<Finding[]> {
     await home(env),
     await gpu(env),
     await models(env),
+    ...(env.storeUrl === undefined ? [] : [await finding('Store', () => outsideStore(env))]),
     { what: 'Output roots', state: 'ok', detail: env.outputRoots.join(', ') },
   ];
 }
@@ -86,40 +79,6 @@ async function finding(what: string, look: () => Promise<string>): Promise<Findi
       detail: 'missing or not usable',
       remedy: error instanceof Error ? error.message : String(error),
     };
-  }
-}
-
-async function outsidePostgres(connectionString: string): Promise<string> {
-  requireTlsFiles(connectionString);
-  const client = new pg.Client({ connectionString, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
-  try {
-    await client.connect();
-  } catch (error) {
-    if (explainTls(error, connectionString) instanceof Error && /DATABASE_URL/.test(String(error))) throw error;
-    throw new Error(`DATABASE_URL cannot be used: ${error instanceof Error ? error.message : String(error)}.`);
-  } finally {
-    await client.end().catch(() => {});
-  }
-  return `an outside one (DATABASE_URL), it answers; ${await schemaAt(connectionString)}`;
-}
-
-async function outsideTemporal(env: Env): Promise<string> {
-  const { temporalAddress, temporalNamespace: namespace } = env;
-  const { connection, close } = lazyConnection(env);
-  try {
-    await connection.withDeadline(Date.now() + CONNECT_TIMEOUT_MS, () =>
-      connection.workflowService.describeNamespace({ namespace }),
-    );
-    return `an outside one at ${temporalAddress} (TEMPORAL_ADDRESS), it answers`;
-  } catch (error) {
-    if (isGrpcServiceError(error) && error.code === NOT_FOUND)
-      return `an outside one at ${temporalAddress} (TEMPORAL_ADDRESS), it answers; its namespace ${namespace} is made at the start`;
-    const why = error instanceof Error ? error.message : String(error);
-    throw new Error(
-      `TEMPORAL_ADDRESS ${temporalAddress}, namespace ${namespace}, cannot be used: ${why.replace(/\.?$/, '.')} ${tlsRemedy(error)}`.trimEnd(),
-    );
-  } finally {
-    await close();
   }
 }
 

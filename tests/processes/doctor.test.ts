@@ -60,6 +60,9 @@ describe('the doctor', function () {
     const postgres = await find('PostgreSQL', { databaseUrl: 'postgres://mtm@127.0.0.1:1/mtm' });
     assert.equal(postgres.state, 'no');
     assert.match(postgres.remedy ?? '', /DATABASE_URL cannot be used: .*ECONNREFUSED/);
+    const store = await find('Store', { storeUrl: 's3://runs', storeEndpoint: 'http://127.0.0.1:1' });
+    assert.equal(store.state, 'no');
+    assert.match(store.remedy ?? '', /The store s3:\/\/runs: .*(ECONNREFUSED|AWS_ACCESS_KEY_ID)/);
     const temporal = await find('Temporal', { temporalAddress: '127.0.0.1:1' });
     assert.equal(temporal.state, 'no');
     assert.match(temporal.remedy ?? '', /TEMPORAL_ADDRESS 127\.0\.0\.1:1, namespace default, cannot be used/);

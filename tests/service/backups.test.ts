@@ -16,6 +16,9 @@ import { putTinyModel } from '../support/tiny-models.ts';
 
 const KEY = 'a-key-that-is-in-no-backup';
 
+/** Under way until the backup is made, on a busy machine as well. */
+const LONGER = { epochs: 8 };
+
 describe('a backup of a running service, restored on another machine', function () {
   this.timeout(360_000);
   let service: TestService;
@@ -43,7 +46,7 @@ describe('a backup of a running service, restored on another machine', function 
     const { id } = (await uploaded.json()) as { id: number };
     jobs = jobsOf({ ...withKey(service), apiUrl: service.apiUrl }, id);
     await withKey(service).call('POST', '/workers/', { action: 'start', worker_count: 1 });
-    undisturbed = await jobs.ended(await jobs.create());
+    undisturbed = await jobs.ended(await jobs.create(LONGER));
     assert.equal(undisturbed.status, 'completed', String(undisturbed.error_message));
   });
 
@@ -55,7 +58,7 @@ describe('a backup of a running service, restored on another machine', function 
   it('brings a run that was under way to the weights of an undisturbed one, and knows all else', async () => {
     const { databaseUrl } = service;
     const env = { ...service.env, databaseUrl };
-    const trained = await jobs.create();
+    const trained = await jobs.create(LONGER);
     await jobs.atStep(trained, 30);
     const options = { env, databaseUrl, directory, allowMissing: false, readers: null, onProgress: () => {} };
     const made = await makeBackup({ ...options, keep: null });

@@ -3,17 +3,7 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import {
-  CopyObjectCommand,
-  DeleteObjectCommand,
-  DeleteObjectsCommand,
-  GetObjectCommand,
-  HeadObjectCommand,
-  ListObjectsV2Command,
-  PutObjectCommand,
-  S3Client,
-} from '@aws-sdk/client-s3';
-import { Upload } from '@aws-sdk/lib-storage';
+import type { S3Client } from '@aws-sdk/client-s3';
 import type { Env } from '../env.ts';
 import { StoreError } from './store-error.ts';
 
@@ -29,6 +19,22 @@ const SILENCE_TIMEOUT_MS = 30_000;
 /** S3's own limit for one request. */
 const DELETED_AT_ONCE = 1_000;
 
+type S3 = Awaited<ReturnType<typeof connect>>;
+
+/** The SDK, which takes 25 MB and a tenth of a second, is loaded where there is a store alone. */
+async function connect(endpoint: string | undefined) {
+  // It is pinned; its advice on Node for later versions is no line of a log.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+  const [s3, { Upload }] = await Promise.all([import('@aws-sdk/client-s3'), import('@aws-sdk/lib-storage')]);
+  const client: S3Client = new s3.S3Client({
+    ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
+    region: process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION ?? 'us-east-1',
+    maxAttempts: ATTEMPTS,
+    requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, socketTimeout: SILENCE_TIMEOUT_MS },
+  });
+  return { ...s3, Upload, client };
+}
+
 /** A file, as it was when it was read. */
 export interface FileFacts {
   bytes: number;
@@ -39,34 +45,28 @@ export interface FileFacts {
 export class ObjectStore {
   /** `s3://bucket/prefix`, for people. */
   readonly address: string;
-  readonly #client: S3Client;
+  readonly #endpoint: string | undefined;
   readonly #bucket: string;
   readonly #prefix: string;
+  #s3: Promise<S3> | null = null;
 
   /** @param env the address, and the endpoint of a store that is not Amazon's; keys and region are found as every AWS SDK finds them */
   constructor({ storeUrl, storeEndpoint }: { storeUrl: string; storeEndpoint: string | undefined }) {
     const { hostname, pathname } = new URL(storeUrl);
     this.address = storeUrl;
     this.#bucket = hostname;
-    // It is pinned; its advice on Node for later versions is no line of a log.
-    process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
     this.#prefix = pathname.replace(/^\/+|\/+$/g, '');
-    this.#client = new S3Client({
-      ...(storeEndpoint === undefined ? {} : { endpoint: storeEndpoint, forcePathStyle: true }),
-      region: process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION ?? 'us-east-1',
-      maxAttempts: ATTEMPTS,
-      requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, socketTimeout: SILENCE_TIMEOUT_MS },
-    });
+    this.#endpoint = storeEndpoint;
   }
 
   /** Puts a file there, whole or not at all. @returns what was read of it, and is there now */
   async put(name: string, path: string, signal?: AbortSignal): Promise<FileFacts> {
-    return await this.#asked(async () => {
+    return await this.#asked(async ({ client, Upload, HeadObjectCommand }) => {
       const { size } = await stat(path);
       const reading = measured();
       const body = createReadStream(path, { highWaterMark: 1024 ** 2 }).pipe(reading.stream);
       const upload = new Upload({
-        client: this.#client,
+        client,
         params: { ...this.#at(name), Body: body },
         partSize: PART_BYTES,
         queueSize: PARTS_AT_ONCE,
@@ -81,7 +81,7 @@ export class ObjectStore {
         body.destroy();
       }
       const facts = reading.facts();
-      const stored = await this.#client.send(new HeadObjectCommand(this.#at(name)));
+      const stored = await client.send(new HeadObjectCommand(this.#at(name)));
       if (facts.bytes !== size || stored.ContentLength !== size)
         throw new Error(`${name} has ${stored.ContentLength} bytes there, and ${size} here`);
       return facts;
@@ -89,13 +89,15 @@ export class ObjectStore {
   }
 
   async putText(name: string, text: string): Promise<void> {
-    await this.#asked(() => this.#client.send(new PutObjectCommand({ ...this.#at(name), Body: text })));
+    await this.#asked(({ client, PutObjectCommand }) =>
+      client.send(new PutObjectCommand({ ...this.#at(name), Body: text })),
+    );
   }
 
   /** Writes an object into a file, which may be there already. @returns what was written; null where there is none */
   async get(name: string, path: string, signal?: AbortSignal): Promise<FileFacts | null> {
-    return await this.#asked(async () => {
-      const body = await this.#body(name, signal);
+    return await this.#asked(async (s3) => {
+      const body = await this.#body(s3, name, signal);
       if (body === null) return null;
       const reading = measured();
       await pipeline(body, reading.stream, createWriteStream(path), { signal });
@@ -105,8 +107,8 @@ export class ObjectStore {
 
   /** Null where there is none. */
   async getText(name: string): Promise<string | null> {
-    return await this.#asked(async () => {
-      const body = await this.#body(name);
+    return await this.#asked(async (s3) => {
+      const body = await this.#body(s3, name);
       if (body === null) return null;
       const chunks: Buffer[] = [];
       for await (const chunk of body) chunks.push(Buffer.from(chunk));
@@ -116,11 +118,11 @@ export class ObjectStore {
 
   /** All names that begin so, with their bytes, by name. */
   async list(beginning: string): Promise<{ name: string; bytes: number }[]> {
-    return await this.#asked(async () => {
+    return await this.#asked(async ({ client, ListObjectsV2Command }) => {
       const found: { name: string; bytes: number }[] = [];
       const cut = this.#prefix === '' ? 0 : this.#prefix.length + 1;
       for (let token: string | undefined; ; ) {
-        const page = await this.#client.send(
+        const page = await client.send(
           new ListObjectsV2Command({ Bucket: this.#bucket, Prefix: this.#key(beginning), ContinuationToken: token }),
         );
         for (const { Key, Size } of page.Contents ?? [])
@@ -133,35 +135,31 @@ export class ObjectStore {
 
   /** Within the store, without a way over this machine. */
   async copy(from: string, to: string): Promise<void> {
-    await this.#asked(() => {
+    await this.#asked(({ client, CopyObjectCommand }) => {
       const source = `${this.#bucket}/${this.#key(from)}`.split('/').map(encodeURIComponent).join('/');
-      return this.#client.send(new CopyObjectCommand({ ...this.#at(to), CopySource: source }));
+      return client.send(new CopyObjectCommand({ ...this.#at(to), CopySource: source }));
     });
   }
 
   /** Removes one; that it is not there is no error. */
   async remove(name: string): Promise<void> {
-    await this.#asked(() => this.#client.send(new DeleteObjectCommand(this.#at(name))));
+    await this.#asked(({ client, DeleteObjectCommand }) => client.send(new DeleteObjectCommand(this.#at(name))));
   }
 
   /** Removes all whose names begin so. */
   async removeAll(beginning: string): Promise<void> {
     const names = (await this.list(beginning)).map(({ name }) => ({ Key: this.#key(name) }));
     for (let at = 0; at < names.length; at += DELETED_AT_ONCE)
-      await this.#asked(async () => {
+      await this.#asked(async ({ client, DeleteObjectsCommand }) => {
         const Delete = { Objects: names.slice(at, at + DELETED_AT_ONCE), Quiet: true };
-        const { Errors } = await this.#client.send(new DeleteObjectsCommand({ Bucket: this.#bucket, Delete }));
+        const { Errors } = await client.send(new DeleteObjectsCommand({ Bucket: this.#bucket, Delete }));
         if (Errors?.[0]) throw new Error(`${Errors[0].Key}: ${Errors[0].Message}`);
       });
   }
 
-  close(): void {
-    this.#client.destroy();
-  }
-
-  async #body(name: string, signal?: AbortSignal): Promise<Readable | null> {
+  async #body({ client, GetObjectCommand }: S3, name: string, signal?: AbortSignal): Promise<Readable | null> {
     try {
-      const { Body } = await this.#client.send(new GetObjectCommand(this.#at(name)), { abortSignal: signal });
+      const { Body } = await client.send(new GetObjectCommand(this.#at(name)), { abortSignal: signal });
       return Body as Readable;
     } catch (error) {
       if (error instanceof Error && error.name === 'NoSuchKey') return null;
@@ -177,9 +175,10 @@ export class ObjectStore {
     return { Bucket: this.#bucket, Key: this.#key(name) };
   }
 
-  async #asked<T>(ask: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  async #asked<T>(ask: (s3: S3) => Promise<T>, signal?: AbortSignal): Promise<T> {
     try {
-      return await ask();
+      this.#s3 ??= connect(this.#endpoint);
+      return await ask(await this.#s3);
     } catch (error) {
       signal?.throwIfAborted();
       throw StoreError.of(error, this.address);

@@ -18,6 +18,7 @@ import { keepToSchema } from '../../models/schema.ts';
 import { BUILT } from '../../platform/built-files.ts';
 import type { Env } from '../../platform/env.ts';
 import { createLogger } from '../../platform/logger.ts';
+import { objectStoreOf } from '../../platform/object-store/object-store.ts';
 import { requireDatabaseUrl } from '../../platform/postgres/database-url.ts';
 import { runUntilStopped } from '../../platform/process-lifecycle.ts';
 import { workerConnection } from '../../platform/temporal/connection.ts';
@@ -67,6 +68,10 @@ export async function main(env: Env): Promise<void> {
   const sequelize = connectModels(requireDatabaseUrl(env));
   await keepToSchema(sequelize, (sentence) => logger.error(sentence));
   await markOfOrchestrator(env);
+  // Runs that need it wait, and say so as well.
+  await objectStoreOf(env)
+    ?.list('runs/0/')
+    .catch((error: Error) => logger.warn(error.message));
   // Not one try and a warning: without them every run would be refused, again and again, for a search attribute.
   await setUpOutsideTemporal(env, (sentence) => logger.warn(sentence));
   const connection = await workerConnection(env);

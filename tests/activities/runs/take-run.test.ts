@@ -199,6 +199,11 @@ describe('a run in the store', function () {
       (error: Error) =>
         error instanceof StoreError && /The store s3:\/\/.*does not answer.*ECONNREFUSED/.test(error.message),
     );
+    const nobodys = { ...a, storeUrl: 's3://nobody-made-it' };
+    await assert.rejects(
+      (runStoreOf(nobodys, run) as RunStore).checkpoints(),
+      /no such bucket: make it, or set MTM_STORE_URL/,
+    );
     process.env.AWS_SECRET_ACCESS_KEY = 'another';
     const wrong = { ...a, storeUrl: `${server.url}/again` };
     await assert.rejects((runStoreOf(wrong, run) as RunStore).checkpoints(), /AWS_SECRET_ACCESS_KEY is not the one of/);
