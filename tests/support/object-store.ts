@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { closeSync, openSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
@@ -50,11 +51,21 @@ export async function startObjectStore(home: string): Promise<TestStore> {
     'volume.port.grpc': volumeGrpc,
     'filer.port.grpc': filerGrpc,
     's3.port.grpc': s3Grpc,
+    // Not needed, and at a port that another one may have.
+    's3.port.iceberg': 0,
+    's3.port.lance': 0,
+    'master.telemetry': false,
   };
   const args = ['server', '-s3', ...Object.entries(options).map(([name, value]) => `-${name}=${value}`)];
   const endpoint = `http://127.0.0.1:${port}`;
   // Its data folder is its working directory: filer.toml and the like are looked for there.
-  const serve = () => spawn(weed, args, { cwd: home, stdio: 'ignore' });
+  const log = join(home, 'weed.log');
+  const serve = () => {
+    const out = openSync(log, 'a');
+    const started = spawn(weed, args, { cwd: home, stdio: ['ignore', out, out] });
+    closeSync(out);
+    return started;
+  };
   let child = serve();
   const client = new S3Client({
     endpoint,
@@ -67,7 +78,10 @@ export async function startObjectStore(home: string): Promise<TestStore> {
   });
   const isUp = () =>
     until('the object store to take a bucket', async () => {
-      if (child.exitCode !== null) throw new Error(`The object store ended with code ${child.exitCode}.`);
+      if (child.exitCode !== null)
+        throw new Error(
+          `The object store ended with code ${child.exitCode}: ${(await readFile(log, 'utf8')).slice(-2_000)}`,
+        );
       const made = client.send(new CreateBucketCommand({ Bucket: BUCKET }));
       return await made.then(() => true).catch(({ name }: Error) => (name === 'BucketAlreadyExists' ? true : null));
     });
