@@ -58,6 +58,8 @@ const ERRORS: Record<number, { description: string; example: string }> = {
   },
 };
 
+const RETRY_AFTER = z.string().openapi({ example: '5' });
+
 /** Adds an endpoint to the OpenAPI document: from the same declaration that its route is made of. */
 export function documentEndpoint(registry: OpenAPIRegistry, endpoint: AnyDeclaration, wire: Wire): void {
   const { success } = endpoint;
@@ -153,7 +155,8 @@ function errorOf(code: number, said: string | undefined, { errorSchema, errorBod
       },
     },
     ...([429, 503].includes(code)
-      ? { headers: z.object({ 'Retry-After': z.string().openapi({ example: '5' }) }) }
+      ? // A key that has as many runs as it may have waits for no number of seconds.
+        { headers: z.object({ 'Retry-After': code === 429 ? RETRY_AFTER.optional() : RETRY_AFTER }) }
       : {}),
   };
 }

@@ -53,7 +53,7 @@ async function requirePlace(keyId: number, transaction: Transaction): Promise<vo
   const used = (await openRunsOf([keyId], transaction)).get(keyId) ?? 0;
   if (used < limit.most) return;
   throw new LimitReachedError(
-    `The key ${JSON.stringify(limit.name)} may have ${limit.most} runs that wait or are under way (max_open_runs), and has ${used}. Wait until one has ended, or cancel one; an admin can change the limit.`,
+    `The key ${JSON.stringify(limit.name)} may have ${limit.most} ${limit.most === 1 ? 'run that waits or is' : 'runs that wait or are'} under way (max_open_runs), and has ${used}. Wait until one has ended, or cancel one; an admin can change the limit.`,
   );
 }
 

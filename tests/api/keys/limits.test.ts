@@ -48,7 +48,7 @@ describe('max_open_runs of a key', function () {
     assert.equal(status, 429);
     assert.equal(
       body.detail,
-      'The key "one" may have 1 runs that wait or are under way (max_open_runs), and has 1. Wait until one has ended, or cancel one; an admin can change the limit.',
+      'The key "one" may have 1 run that waits or is under way (max_open_runs), and has 1. Wait until one has ended, or cancel one; an admin can change the limit.',
     );
     assert.equal(headers.get('x-should-retry'), 'false');
     assert.equal((await api.call('GET', '/jobs/', undefined, admin.headers)).body.total, jobs);
@@ -158,7 +158,7 @@ describe('max_open_runs of a key', function () {
       [refused.status, refused.headers.get('x-should-retry'), error.code],
       [429, 'false', 'insufficient_quota'],
     );
-    assert.match(error.message, /^The key "client" may have 1 runs/);
+    assert.match(error.message, /^The key "client" may have 1 run /);
     const list = await fetch(`${api.url}/v1/fine_tuning/jobs`, { headers: key.headers });
     assert.equal(((await list.json()) as { data: unknown[] }).data.length, 1);
   });
