@@ -51,7 +51,8 @@ export async function beginStored(env: Env, run: Run, hold: Hold, task: Task): P
       });
     return givingLog;
   };
-  const timer = setInterval(giveLog, GIVE_LOG_EVERY_MS);
+  // At the end it is given again, and what is wrong with it is heard.
+  const timer = setInterval(() => void giveLog().catch(() => {}), GIVE_LOG_EVERY_MS);
   return {
     knownStep: () => storedCheckpointStep(run.id),
     recorded: async (delivery) => {
