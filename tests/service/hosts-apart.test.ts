@@ -81,10 +81,18 @@ describe('hosts without a common folder', function () {
     return (await database.query(sql, [run, kind, like])).rows.length > 0 || null;
   };
 
+  /** Of what its host alone has, nothing is left where that is killed. */
+  const isStored = (run: number) =>
+    until(`a checkpoint of run ${run} in the store`, async () => {
+      const sql = 'SELECT 1 FROM checkpoints WHERE run_id = $1 AND stored_at IS NOT NULL';
+      return (await database.query(sql, [run])).rows.length > 0 || null;
+    });
+
   it('a run moves to another by a kill, and its weights are those of one that nobody disturbed', async () => {
     const both = [await jobs.create({ epochs: EPOCHS }), await jobs.create({ epochs: EPOCHS })];
     const [first, second] = both as [number, number];
     for (const id of both) await jobs.atStep(id, 45);
+    await isStored(first);
     const lost = String(await hostOf(first));
     assert.match(lost, /^apart-[12]$/);
     await hosts[Number(lost.slice(-1)) - 1]?.kill();
@@ -120,6 +128,7 @@ describe('hosts without a common folder', function () {
     for (const host of hosts) await host.startAgent();
     const id = await jobs.create({ epochs: EPOCHS });
     await jobs.atStep(id, 45);
+    await isStored(id);
     const host = String(await hostOf(id));
     await jobs.act(id, 'cancel');
     await jobs.ended(id);

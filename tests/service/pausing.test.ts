@@ -120,7 +120,10 @@ describe('a run that cannot go on just now', function () {
     const runs = join(service.env.home, 'runs');
     // All that may ever go is due, while it trains: nothing that it needs is touched.
     const { body: config } = await service.call('GET', '/config/');
-    const retention = Object.fromEntries(Object.keys(config.retention as object).map((kind) => [kind, 0]));
+    const retention = Object.fromEntries(
+      // The list of who did what goes by MTM_KEEP_AUDIT_DAYS, whatever is set.
+      Object.keys(config.retention as object).flatMap((kind) => (kind === 'audit' ? [] : [[kind, 0]])),
+    );
     assert.equal((await service.call('PATCH', '/config/', { retention })).status, 200);
     await onSmallDisk(runs, '600k', async (disk) => {
       const id = await jobs.create();
