@@ -27,7 +27,7 @@ interface Endpoint {
 /** No such thing, whatever it is; and a body that nobody reads as JSON. What gets through the guard does nothing. */
 const NO_ID = '2147483647';
 /** Names that have no slash in them; those of models may. */
-const OF_ONE_PART = ['host', 'worker'];
+const OF_ONE_PART = ['host', 'worker', 'step'];
 const NO_BODY = '{';
 /** Beside those that a path has. */
 const OTHER_METHODS = ['HEAD', 'PUT', 'OPTIONS', 'TRACE'];
