@@ -194,7 +194,7 @@ describe('a database of a year', function () {
     try {
       for (const path of [...document.operations().flatMap(pathOf), ...ALSO]) {
         during(`GET ${path}`);
-        const response = await fetch(`${api.url}${path}`, { signal: AbortSignal.timeout(2_000) }).catch((cause) => {
+        const response = await fetch(`${api.url}${path}`, { signal: AbortSignal.timeout(60_000) }).catch((cause) => {
           throw new Error(`GET ${path} did not answer.`, { cause });
         });
         assert.notEqual(response.status, 500, path);

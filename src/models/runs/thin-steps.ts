@@ -57,9 +57,11 @@ const THIN = `WITH ${MARKED},
       'steps', count(*) FILTER (WHERE goes) + coalesce(sum((removed->>'steps')::int8), 0), ${SUMS}) AS removed
     FROM marked WHERE goes OR stands GROUP BY bucket HAVING bool_or(goes)),
   gone AS (
-    DELETE FROM run_metrics AS done USING marked WHERE marked.goes AND done.run_id = $runId AND done.step = marked.step RETURNING marked.bytes),
+    DELETE FROM run_metrics AS done USING marked WHERE marked.goes AND done.run_id = $runId
+      AND done.step BETWEEN $from AND $to AND done.step = marked.step RETURNING marked.bytes),
   told AS (
-    UPDATE run_metrics AS done SET removed = sums.removed FROM sums WHERE done.run_id = $runId AND done.step = sums.step)
+    UPDATE run_metrics AS done SET removed = sums.removed FROM sums WHERE done.run_id = $runId
+      AND done.step BETWEEN $from AND $to AND done.step = sums.step)
   SELECT count(*)::int AS rows, coalesce(sum(bytes), 0)::int8 AS bytes FROM gone`;
 
 const ofRemoved = (field: string) => `coalesce(sum((removed->${field})::float8), 0)`;
@@ -110,7 +112,11 @@ async function inRanges(runId: number, sql: string): Promise<ThinnedRows> {
   const atOnce = Math.max(STEPS_AT_ONCE, size);
   for (let from = first - ((first - 1) % atOnce); from <= last; from += atOnce) {
     const bind = { runId, doublings: Math.log2(size), from, to: from + atOnce - 1, always };
-    const [done] = await connection().query<ThinnedRows>(sql, { bind, type: QueryTypes.SELECT });
+    const [done] = await connection().transaction(async (transaction) => {
+      // Where PostgreSQL last counted an empty table, as after a restore, it would look through all of it for each row.
+      await connection().query('SET LOCAL enable_nestloop = off', { transaction });
+      return await connection().query<ThinnedRows>(sql, { bind, type: QueryTypes.SELECT, transaction });
+    });
     all.rows += done?.rows ?? 0;
     all.bytes += done?.bytes ?? 0;
   }
