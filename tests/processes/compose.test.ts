@@ -166,8 +166,11 @@ describe('the Compose files', function () {
   it('give our processes settings that they read, and keep what they write in volumes', async () => {
     const inImage = await readImageSettings();
     const known = await read('src/platform/env-schema.ts');
-    // Read by PostgreSQL's client, by Node's ecosystem, by torch, and by huggingface_hub.
-    const ofOthers = ['PGPASSWORD', 'NODE_ENV', 'TORCHINDUCTOR_CACHE_DIR', 'HF_TOKEN'];
+    // Read by PostgreSQL's client, by Node's ecosystem, by torch, by huggingface_hub, and by the client of S3.
+    const ofOthers = [
+      ...['PGPASSWORD', 'NODE_ENV', 'TORCHINDUCTOR_CACHE_DIR', 'HF_TOKEN'],
+      ...['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_REGION'],
+    ];
     for (const name of OURS) {
       const { environment, volumes = [] } = service(name);
       const given = { ...inImage, ...environment } as Record<string, string>;
