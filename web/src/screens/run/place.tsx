@@ -2,15 +2,15 @@ import { Anchor, Group, Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from 'wouter';
 import { waitingRunQuery } from '../../api/queue.ts';
+import { Conditions } from '../../parts/queue/conditions.tsx';
 import { QueueActions } from '../../parts/queue/queue-actions.tsx';
-import { afterText } from '../../parts/queue/when.ts';
 import { When } from '../../parts/when.tsx';
 
 /** Of a run that waits to be trained: its place in the line, when it is expected to begin, and what can be done about that. */
 export function Place({ runId }: { runId: number }) {
   const { data: run } = useQuery(waitingRunQuery(runId));
   if (!run) return null;
-  const { queue_place, expected_start_at, priority, not_before, after } = run;
+  const { queue_place, expected_start_at, priority } = run;
   return (
     <Stack gap={4} component="section" aria-label="Its place in the queue">
       <Group gap="xs">
@@ -22,12 +22,7 @@ export function Place({ runId }: { runId: number }) {
               ; it is expected to begin <When at={expected_start_at} />
             </>
           )}
-          {not_before !== null && (
-            <>
-              ; not before <When at={not_before} />
-            </>
-          )}
-          {after !== null && `; after ${afterText(after)}`}.
+          <Conditions of={run} />.
         </Text>
         <Anchor component={Link} href="/queue" size="sm">
           The queue

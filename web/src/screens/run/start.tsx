@@ -9,13 +9,12 @@ import type { Project } from '../../api/types.ts';
 import { Allowed } from '../../parts/allowed.tsx';
 import { FetchFirst } from '../../parts/base-models/fetch-first.tsx';
 import { Problem } from '../../parts/problem.tsx';
-import { afterText } from '../../parts/queue/when.ts';
+import { Conditions } from '../../parts/queue/conditions.tsx';
 import { WhenItBegins } from '../../parts/queue/when-it-begins.tsx';
-import { When } from '../../parts/when.tsx';
 
 /** Starts a project that has no run yet. */
 export function Start({ project }: { project: Project }) {
-  const { id, base_model, priority, not_before, after } = project;
+  const { id, base_model, priority } = project;
   // One for as long as it is shown: a second click starts nothing more.
   const [key] = useState(newKey);
   const [download, setDownload] = useState(false);
@@ -30,12 +29,7 @@ export function Start({ project }: { project: Project }) {
       <Stack gap={4} component="section" aria-label="When it begins">
         <Text size="sm">
           It is started with {priority} priority
-          {not_before !== null && (
-            <>
-              ; not before <When at={not_before} />
-            </>
-          )}
-          {after !== null && `; after ${afterText(after)}`}.
+          <Conditions of={project} />.
         </Text>
         <Allowed needs="trainer" silently>
           <WhenItBegins

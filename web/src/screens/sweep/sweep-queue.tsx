@@ -5,9 +5,8 @@ import type { QueueChange, Sweep } from '../../api/types.ts';
 import { Allowed } from '../../parts/allowed.tsx';
 import { count } from '../../parts/numbers.ts';
 import { Problem } from '../../parts/problem.tsx';
-import { afterText } from '../../parts/queue/when.ts';
+import { Conditions } from '../../parts/queue/conditions.tsx';
 import { WhenItBegins } from '../../parts/queue/when-it-begins.tsx';
-import { When } from '../../parts/when.tsx';
 
 /** When those runs of a sweep begin that wait for their first worker, and what can be done about that. */
 export function SweepQueue({ sweep }: { sweep: Sweep }) {
@@ -23,17 +22,12 @@ export function SweepQueue({ sweep }: { sweep: Sweep }) {
   );
   const [next] = waiting;
   if (next === undefined || !isOpenSweep(sweep)) return null;
-  const { priority, not_before, after } = next;
+  const { priority } = next;
   return (
     <Stack gap={4} component="section" aria-label="Its runs in the queue">
       <Text size="sm">
         {count(waiting.length)} {waiting.length === 1 ? 'run waits' : 'runs wait'}, with {priority} priority
-        {not_before !== null && (
-          <>
-            ; not before <When at={not_before} />
-          </>
-        )}
-        {after !== null && `; after ${afterText(after)}`}.
+        <Conditions of={next} />.
       </Text>
       <Allowed needs="trainer" silently>
         <Group gap={4}>
