@@ -6,15 +6,15 @@ import { removeKeptCheckpoints } from '../../runs/pinned-checkpoints.ts';
 import { RunFolder } from '../../runs/run-folder.ts';
 import { runStoreOf } from '../../runs/run-store.ts';
 import type { Held, Kind } from './kind.ts';
+import { oldestFirst, type TimedRow } from './oldest-first.ts';
 
-const RUNS_AT_ONCE = 200;
+/** When runs ended, of `run`. */
+export const BY_END = { time: 'run.finished_at', id: 'run.id' };
 
-interface Row {
-  id: number;
+/** A run that has ended, and what a kind has of it. */
+export interface EndedRow extends TimedRow {
   workflow_id: string;
   finished_at: Date;
-  /** To the microsecond. */
-  place: string;
   bytes: number;
   pinned: string | null;
 }
@@ -41,20 +41,11 @@ export function checkpointsOf(name: Kind['name'], statuses: RunStatus[]): Kind {
   return {
     name,
     async *held(_env, before) {
-      for (const status of statuses) {
-        for (let after = { at: '-infinity', id: 0 }; ; ) {
-          const rows = await query(
-            `run.status = $status AND run.finished_at < $before AND (run.finished_at, run.id) > ($at::timestamptz, $id)
-             ORDER BY run.finished_at, run.id LIMIT ${RUNS_AT_ONCE}`,
-            { status, before: before ?? 'infinity', ...after },
-            null,
-          );
-          for (const row of rows) yield heldOf(row);
-          const last = rows.at(-1);
-          if (!last || rows.length < RUNS_AT_ONCE) break;
-          after = { at: last.place, id: last.id };
-        }
-      }
+      for (const status of statuses)
+        for await (const row of oldestFirst(BY_END, before, (where, bind) =>
+          query(`run.status = $status AND ${where}`, { status, ...bind }, null),
+        ))
+          yield heldOf(row);
       // Nothing of what is due: they are counted.
       if (before === undefined) for (const one of await pinnedOf(statuses)) yield one;
     },
@@ -95,12 +86,12 @@ export function checkpointsOf(name: Kind['name'], statuses: RunStatus[]): Kind {
   };
 }
 
-async function query(where: string, bind: object, transaction: Transaction | null): Promise<Row[]> {
+async function query(where: string, bind: object, transaction: Transaction | null): Promise<EndedRow[]> {
   const sql = `${READ} WHERE run.tidied_at IS NULL AND ${where}`;
-  return await connection().query<Row>(sql, { bind: { ...bind }, transaction, type: QueryTypes.SELECT });
+  return await connection().query<EndedRow>(sql, { bind: { ...bind }, transaction, type: QueryTypes.SELECT });
 }
 
-function heldOf({ id, workflow_id, finished_at, bytes, pinned }: Row): Held {
+function heldOf({ id, workflow_id, finished_at, bytes, pinned }: EndedRow): Held {
   return { thing: String(id), name: `checkpoints of ${workflow_id}`, run_id: id, bytes, since: finished_at, pinned };
 }
 

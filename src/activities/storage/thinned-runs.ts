@@ -4,22 +4,12 @@ import { RunEvent } from '../../models/runs/run-event.ts';
 import { planThinEvents, thinEvents } from '../../models/runs/thin-events.ts';
 import { KEPT_WHOLE, markThinned, planThinSteps, type ThinnedRows, thinSteps } from '../../models/runs/thin-steps.ts';
 import type { Held, Kind } from './kind.ts';
-import { lockRun, PINNED_CASES } from './run-checkpoints.ts';
+import { oldestFirst } from './oldest-first.ts';
+import { BY_END, type EndedRow, lockRun, PINNED_CASES } from './run-checkpoints.ts';
 
-const RUNS_AT_ONCE = 200;
 /** About what a row takes, for forecasts: to know it, all of them would be read. */
 const STEP_BYTES = 150;
 const EVENT_BYTES = 250;
-
-interface Row {
-  id: number;
-  workflow_id: string;
-  finished_at: Date;
-  /** To the microsecond. */
-  place: string;
-  bytes: number;
-  pinned: string | null;
-}
 
 /** What is thinned of runs that have ended, each run once. */
 interface Thinned {
@@ -66,14 +56,14 @@ export const runEvents = thinned({
 });
 
 function thinned({ name, title, has, bytes, pinned = '', plan, mark, told, thin }: Thinned): Kind {
-  const read = async (where: string, bind: object, transaction: Transaction | null): Promise<Row[]> =>
-    await connection().query<Row>(
+  const read = async (where: string, bind: object, transaction: Transaction | null): Promise<EndedRow[]> =>
+    await connection().query<EndedRow>(
       `SELECT run.id, run.workflow_id, run.finished_at, run.finished_at::text AS place, ${bytes}::int8 AS bytes,
          CASE ${PINNED_CASES} ${pinned} END AS pinned
        FROM runs AS run WHERE run.finished_at IS NOT NULL AND ${has} AND ${where}`,
       { bind: { ...bind }, transaction, type: QueryTypes.SELECT },
     );
-  const heldOf = (row: Row): Held => ({
+  const heldOf = (row: EndedRow): Held => ({
     thing: String(row.id),
     name: `${title} ${row.workflow_id}`,
     run_id: row.id,
@@ -84,18 +74,7 @@ function thinned({ name, title, has, bytes, pinned = '', plan, mark, told, thin 
   return {
     name,
     async *held(_env, before) {
-      for (let after = { at: '-infinity', id: 0 }; ; ) {
-        const rows = await read(
-          `run.finished_at < $before AND (run.finished_at, run.id) > ($at::timestamptz, $id)
-           ORDER BY run.finished_at, run.id LIMIT ${RUNS_AT_ONCE}`,
-          { before: before ?? 'infinity', ...after },
-          null,
-        );
-        for (const row of rows) yield heldOf(row);
-        const last = rows.at(-1);
-        if (!last || rows.length < RUNS_AT_ONCE) return;
-        after = { at: last.place, id: last.id };
-      }
+      for await (const row of oldestFirst(BY_END, before, (where, bind) => read(where, bind, null))) yield heldOf(row);
     },
     size: async (_env, thing) => (await plan(Number(thing))).bytes,
     async look(_env, thing, transaction) {

@@ -4,16 +4,12 @@ import { connection } from '../../models/runs/run.ts';
 import { ifThere, sha256OfFile } from '../../platform/files.ts';
 import { removeByTrash } from '../../platform/trash.ts';
 import type { Held, Kind } from './kind.ts';
+import { oldestFirst, type TimedRow } from './oldest-first.ts';
 
-const DATASETS_AT_ONCE = 200;
-
-interface Row {
-  id: number;
+interface Row extends TimedRow {
   name: string;
   file_size: number;
   created_at: Date;
-  /** To the microsecond. */
-  place: string;
   original_kept_because: string | null;
 }
 
@@ -21,17 +17,8 @@ interface Row {
 export const uploadedOriginals: Kind = {
   name: 'uploaded_originals',
   async *held(_env, before) {
-    for (let after = { at: '-infinity', id: 0 }; ; ) {
-      const rows = await read(
-        `created_at < $before AND (created_at, id) > ($at::timestamptz, $id) ORDER BY created_at, id LIMIT ${DATASETS_AT_ONCE}`,
-        { before: before ?? 'infinity', ...after },
-        null,
-      );
-      for (const row of rows) yield heldOf(row);
-      const last = rows.at(-1);
-      if (!last || rows.length < DATASETS_AT_ONCE) return;
-      after = { at: last.place, id: last.id };
-    }
+    const columns = { time: 'created_at', id: 'id' };
+    for await (const row of oldestFirst(columns, before, (where, bind) => read(where, bind, null))) yield heldOf(row);
   },
   async look(_env, thing, transaction) {
     const [row] = await read('id = $id FOR UPDATE', { id: Number(thing) }, transaction);
