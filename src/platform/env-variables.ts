@@ -28,6 +28,7 @@ export function toVariables(env: Env): Record<string, string> {
     MTM_OUTPUT_ROOTS: env.outputRoots.join(':'),
     MTM_STORE_URL: env.storeUrl ?? '',
     MTM_STORE_ENDPOINT: env.storeEndpoint ?? '',
+    AWS_REGION: env.storeRegion,
     MTM_MODEL_ROOTS: env.modelRoots.join(':'),
     MTM_HOST_NAME: env.hostName,
     MTM_DEVICES: env.devices?.join(',') ?? '',

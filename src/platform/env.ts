@@ -59,6 +59,8 @@ export interface Env {
   storeUrl: string | undefined;
   /** Where that is, of a store that is not Amazon's. */
   storeEndpoint: string | undefined;
+  /** The region of its bucket, which stores that are not Amazon's take no notice of. */
+  storeRegion: string;
   /** Directories below which a directory may be a base model. */
   modelRoots: string[];
   /** Name of this machine in the worker pool; also names its Temporal task queue. */
@@ -175,6 +177,7 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
     outputRoots: e.MTM_OUTPUT_ROOTS ? directoriesOf(e.MTM_OUTPUT_ROOTS) : [join(home, 'outputs')],
     storeUrl: e.MTM_STORE_URL?.replace(/\/+$/, ''),
     storeEndpoint: e.MTM_STORE_ENDPOINT,
+    storeRegion: given.AWS_REGION ?? given.AWS_DEFAULT_REGION ?? 'us-east-1',
     modelRoots: directoriesOf(e.MTM_MODEL_ROOTS ?? ''),
     hostName: e.MTM_HOST_NAME,
     devices: devicesFrom(e.MTM_DEVICES, source.CUDA_VISIBLE_DEVICES),

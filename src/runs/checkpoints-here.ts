@@ -11,6 +11,11 @@ export interface CheckpointName {
   step: number;
 }
 
+/** Whether a checkpoint is among these. */
+export function isAmong(one: CheckpointName, others: CheckpointName[]): boolean {
+  return others.some(({ epoch, step }) => epoch === one.epoch && step === one.step);
+}
+
 /** All checkpoints of a run that lie on this host, whole or not. */
 export async function checkpointsHere({ checkpoints }: RunPaths): Promise<CheckpointName[]> {
   const found: CheckpointName[] = [];

@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { makeFolder } from '../platform/durable-files.ts';
 import type { Env } from '../platform/env.ts';
 import { exists, ifThere } from '../platform/files.ts';
-import { type ObjectStore, objectStoreOf } from '../platform/object-store/object-store.ts';
+import { type ObjectStore, objectStoreOf, type StoreEnv } from '../platform/object-store/object-store.ts';
 import { type CheckpointName, checkpointPlace } from './checkpoints-here.ts';
 import { lastClaimOf } from './run-folder.ts';
 import { type PlacedRun, type RunPaths, runPaths } from './run-paths.ts';
@@ -14,7 +14,7 @@ import { startFolder } from './starts.ts';
 import { copyFolder, giveFolder, INDEX, removeFolder, takeFolder } from './stored-folder.ts';
 
 /** The settings that say where files of runs are. */
-export type StoreEnv = Pick<Env, 'home' | 'storeUrl' | 'storeEndpoint'>;
+export type RunFilesEnv = Pick<Env, 'home'> & StoreEnv;
 
 /** A run, and what it begins from. */
 export type BegunRun = PlacedRun & { spec: { start?: { sha256: string } | null | undefined } };
@@ -32,12 +32,12 @@ const CLAIM = /^(train|validate)-e(\d+)\.json$/;
 export class RunStore {
   readonly id: number;
   readonly #objects: ObjectStore;
-  readonly #env: StoreEnv;
+  readonly #env: RunFilesEnv;
   /** Where the run's files lie on this host. */
   readonly paths: RunPaths;
   readonly #start: { sha256: string } | null;
 
-  constructor(objects: ObjectStore, env: StoreEnv, run: BegunRun) {
+  constructor(objects: ObjectStore, env: RunFilesEnv, run: BegunRun) {
     this.id = run.id;
     this.#objects = objects;
     this.#env = env;
@@ -234,7 +234,7 @@ function epochIn(name: string): number {
 }
 
 /** The store's files of a run; null where hosts have a common folder instead. */
-export function runStoreOf(env: StoreEnv, run: BegunRun): RunStore | null {
+export function runStoreOf(env: RunFilesEnv, run: BegunRun): RunStore | null {
   const objects = objectStoreOf(env);
   return objects && new RunStore(objects, env, run);
 }

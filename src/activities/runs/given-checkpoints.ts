@@ -1,5 +1,11 @@
 import { recordStored } from '../../models/runs/stored-checkpoints.ts';
-import { type CheckpointName, type HeldCheckpoint, holdCheckpoint, letGo } from '../../runs/checkpoints-here.ts';
+import {
+  type CheckpointName,
+  type HeldCheckpoint,
+  holdCheckpoint,
+  isAmong,
+  letGo,
+} from '../../runs/checkpoints-here.ts';
 import type { RunStore } from '../../runs/run-store.ts';
 import type { PatientGiving } from './patient-giving.ts';
 import type { Hold } from './under-lease.ts';
@@ -62,7 +68,7 @@ export class GivenCheckpoints {
   async #give({ epoch, step, folder }: HeldCheckpoint): Promise<void> {
     await this.#patient.give(
       async (signal) => {
-        // First what was told until then: whoever goes on from there reads it (missed-events.ts).
+        // First the trainer's events until then: whoever goes on from there reads them (missed-events.ts).
         await this.#store.giveTold(this.#hold.epoch);
         await this.#store.giveCheckpoint({ epoch, step }, folder, signal);
         await recordStored(this.#hold.lease, { epoch, step });
@@ -74,9 +80,7 @@ export class GivenCheckpoints {
   }
 
   async #makeRoom(): Promise<void> {
-    const isKept = (one: CheckpointName) =>
-      this.#given.some(({ epoch, step }) => epoch === one.epoch && step === one.step);
-    const gone = this.#pruned.filter((one) => !isKept(one));
+    const gone = this.#pruned.filter((one) => !isAmong(one, this.#given));
     for (const one of gone) await this.#store.removeCheckpoint(one);
     this.#pruned = this.#pruned.filter((one) => !gone.includes(one));
   }

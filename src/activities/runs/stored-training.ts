@@ -1,7 +1,6 @@
 import { setTimeout as after } from 'node:timers/promises';
 import type { Run } from '../../models/runs/run.ts';
 import { knownCheckpointStep } from '../../models/runs/run-progress.ts';
-import { storedCheckpointStep } from '../../models/runs/stored-checkpoints.ts';
 import type { Env } from '../../platform/env.ts';
 import { TransientError } from '../../platform/failure.ts';
 import { exists } from '../../platform/files.ts';
@@ -54,7 +53,7 @@ export async function beginStored(env: Env, run: Run, hold: Hold, task: Task): P
   // At the end it is given again, and what is wrong with it is heard.
   const timer = setInterval(() => void giveLog().catch(() => {}), GIVE_LOG_EVERY_MS);
   return {
-    knownStep: () => storedCheckpointStep(run.id),
+    knownStep: () => knownCheckpointStep(run.id, 'in the store'),
     recorded: async (delivery) => {
       if (Array.isArray(delivery)) return;
       if (delivery.type === 'checkpoint') await given.saved({ epoch, step: delivery.step });

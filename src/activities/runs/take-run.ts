@@ -3,7 +3,7 @@ import type { Run } from '../../models/runs/run.ts';
 import { recordEvent } from '../../models/runs/run-progress.ts';
 import { forgetUnstored } from '../../models/runs/stored-checkpoints.ts';
 import type { Env } from '../../platform/env.ts';
-import { type CheckpointName, checkpointsHere, removeCheckpointsHere } from '../../runs/checkpoints-here.ts';
+import { type CheckpointName, checkpointsHere, isAmong, removeCheckpointsHere } from '../../runs/checkpoints-here.ts';
 import { RunFolder } from '../../runs/run-folder.ts';
 import type { RunStore } from '../../runs/run-store.ts';
 import { DamagedInStore } from '../../runs/stored-folder.ts';
@@ -12,10 +12,6 @@ import type { Hold } from './under-lease.ts';
 /** The later claim first, then the later step: as trainers choose (trainer/runs/checkpoints.py). */
 function newestFirst(a: CheckpointName, b: CheckpointName): number {
   return b.epoch - a.epoch || b.step - a.step;
-}
-
-function isSame(a: CheckpointName, b: CheckpointName): boolean {
-  return newestFirst(a, b) === 0;
 }
 
 /**
@@ -42,7 +38,7 @@ export async function takeRun(env: Env, run: Run, store: RunStore, hold: Hold): 
   hold.requireInForce();
   const [from = null] = here.sort(newestFirst);
   await store.noteClaim('train', lease.epoch, from);
-  return here.filter((one) => !there.some((other) => isSame(one, other)));
+  return here.filter((one) => !isAmong(one, there));
 }
 
 /** Brings what a run needs beside its checkpoints or its model. */
@@ -63,7 +59,7 @@ async function takeNewest(
 ): Promise<void> {
   const wantsAll = run.spec.hyperparameters.early_stopping_patience != null;
   for (const one of there) {
-    if (here.some((other) => isSame(one, other))) {
+    if (isAmong(one, here)) {
       if (!wantsAll) return;
       continue;
     }

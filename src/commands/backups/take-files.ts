@@ -5,7 +5,7 @@ import { isFinal } from '../../models/runs/statuses.ts';
 import { UserError } from '../../platform/failure.ts';
 import { exists, ifThere, ifUsable } from '../../platform/files.ts';
 import { runPaths } from '../../runs/run-paths.ts';
-import { type RunStore, runStoreOf, type StoreEnv } from '../../runs/run-store.ts';
+import { type RunFilesEnv, type RunStore, runStoreOf } from '../../runs/run-store.ts';
 import { startsDir } from '../../runs/starts.ts';
 import { DamagedInStore } from '../../runs/stored-folder.ts';
 import type { FileStore } from './file-store.ts';
@@ -34,7 +34,7 @@ const CONTENT = `NOT EXISTS (SELECT 1 FROM datasets WHERE datasets.id = dataset_
  * Which is which, the database says now: its rows are removed before their files are.
  */
 export class FileTaking {
-  readonly #env: StoreEnv;
+  readonly #env: RunFilesEnv;
   readonly #store: FileStore;
   readonly #databaseUrl: string;
   readonly #note: (entry: BackedUpEntry) => Promise<void>;
@@ -42,7 +42,7 @@ export class FileTaking {
   readonly #missing: string[] = [];
 
   constructor(options: {
-    env: StoreEnv;
+    env: RunFilesEnv;
     databaseUrl: string;
     store: FileStore;
     /** Has each that was taken. */

@@ -147,12 +147,16 @@ export async function recordPhase(
   return held && (await recordEvent(lease, 'phase', { phase, ...(message === null ? {} : { message }) }, nth));
 }
 
-/** The highest step of which the database knows a complete checkpoint; null when there is none. */
-export async function knownCheckpointStep(runId: number): Promise<number | null> {
+/** The highest step of which the database knows a complete checkpoint, or one that the store has; null when there is none. */
+export async function knownCheckpointStep(
+  runId: number,
+  where: 'anywhere' | 'in the store' = 'anywhere',
+): Promise<number | null> {
   const sequelize = connection();
   const [row] = await sequelize.query<{ step: number | null }>(
-    `SELECT max(step) AS step FROM checkpoints WHERE run_id = $runId AND state = 'complete' AND path IS DISTINCT FROM kept_path`,
-    { bind: { runId }, type: QueryTypes.SELECT },
+    `SELECT max(step) AS step FROM checkpoints WHERE run_id = $runId AND state = 'complete' AND path IS DISTINCT FROM kept_path
+       AND (stored_at IS NOT NULL OR $isAnywhere)`,
+    { bind: { runId, isAnywhere: where === 'anywhere' }, type: QueryTypes.SELECT },
   );
   return row?.step ?? null;
 }

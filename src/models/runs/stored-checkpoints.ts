@@ -11,16 +11,6 @@ export async function recordStored(lease: Lease, saved: { epoch: number; step: n
   );
 }
 
-/** The highest step of which the store has a complete checkpoint, as the database knows; null when there is none. */
-export async function storedCheckpointStep(runId: number): Promise<number | null> {
-  const [row] = await connection().query<{ step: number | null }>(
-    `SELECT max(step) AS step FROM checkpoints WHERE run_id = $runId AND state = 'complete' AND stored_at IS NOT NULL
-       AND path IS DISTINCT FROM kept_path`,
-    { bind: { runId }, type: QueryTypes.SELECT },
-  );
-  return row?.step ?? null;
-}
-
 const WAS_NEVER_STORED =
   'the host that saved it was lost before the store had it, and the run went on elsewhere from an earlier one';
 

@@ -4,7 +4,7 @@ import { connection } from './run.ts';
 /**
  * The curve of a run that ended long ago needs no row for each step. Of each bucket of 2^n steps stay the last one and those with the
  * extremes of each figure, the first that has them (as M4 does: Jugel et al., VLDB 2014, which keeps every pixel of a line chart); the
- * last one is told how many others there were, and the sums of their figures, so that means stay what they were.
+ * last one keeps how many others there were, and the sums of their figures, so that means stay what they were.
  */
 
 /** A run with no more steps keeps each. */
@@ -94,7 +94,7 @@ export async function thinSteps(runId: number): Promise<ThinnedRows> {
   return await inRanges(runId, THIN);
 }
 
-/** What is told of a run with the decision, before a row goes: that its curve is thinned. */
+/** Notes with a run that its curve is thinned, in the transaction of the decision and before a row goes. */
 export async function markThinned(runId: number, transaction: Transaction): Promise<void> {
   const { last, before } = await extentOf(runId, transaction);
   await connection().query(

@@ -19,16 +19,19 @@ const SILENCE_TIMEOUT_MS = 30_000;
 /** S3's own limit for one request. */
 const DELETED_AT_ONCE = 1_000;
 
+/** The settings that say which store it is, and how it is asked. */
+export type StoreEnv = Pick<Env, 'storeUrl' | 'storeEndpoint' | 'storeRegion'>;
+
 type S3 = Awaited<ReturnType<typeof connect>>;
 
 /** The SDK, which takes 25 MB and a tenth of a second, is loaded where there is a store alone. */
-async function connect(endpoint: string | undefined) {
+async function connect({ storeEndpoint: endpoint, storeRegion: region }: StoreEnv) {
   // It is pinned; its advice on Node for later versions is no line of a log.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
   const [s3, { Upload }] = await Promise.all([import('@aws-sdk/client-s3'), import('@aws-sdk/lib-storage')]);
   const client: S3Client = new s3.S3Client({
     ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
-    region: process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION ?? 'us-east-1',
+    region,
     maxAttempts: ATTEMPTS,
     requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, socketTimeout: SILENCE_TIMEOUT_MS },
   });
@@ -45,18 +48,19 @@ export interface FileFacts {
 export class ObjectStore {
   /** `s3://bucket/prefix`, for people. */
   readonly address: string;
-  readonly #endpoint: string | undefined;
+  readonly #env: StoreEnv;
   readonly #bucket: string;
   readonly #prefix: string;
   #s3: Promise<S3> | null = null;
 
-  /** @param env the address, and the endpoint of a store that is not Amazon's; keys and region are found as every AWS SDK finds them */
-  constructor({ storeUrl, storeEndpoint }: { storeUrl: string; storeEndpoint: string | undefined }) {
+  /** @param env the address, the region, and the endpoint of a store that is not Amazon's; keys are found as every AWS SDK finds them */
+  constructor(env: StoreEnv & { storeUrl: string }) {
+    const { storeUrl } = env;
     const { hostname, pathname } = new URL(storeUrl);
     this.address = storeUrl;
     this.#bucket = hostname;
     this.#prefix = pathname.replace(/^\/+|\/+$/g, '');
-    this.#endpoint = storeEndpoint;
+    this.#env = env;
   }
 
   /** Puts a file there, whole or not at all. @returns what was read of it, and is there now */
@@ -133,6 +137,11 @@ export class ObjectStore {
     });
   }
 
+  /** Looks whether it answers, and has the bucket. By a list: some stores make a bucket that is not there when something is put into it. */
+  async look(): Promise<void> {
+    await this.list('runs/0/');
+  }
+
   /** Within the store, without a way over this machine. */
   async copy(from: string, to: string): Promise<void> {
     await this.#asked(({ client, CopyObjectCommand }) => {
@@ -177,7 +186,7 @@ export class ObjectStore {
 
   async #asked<T>(ask: (s3: S3) => Promise<T>, signal?: AbortSignal): Promise<T> {
     try {
-      this.#s3 ??= connect(this.#endpoint);
+      this.#s3 ??= connect(this.#env);
       return await ask(await this.#s3);
     } catch (error) {
       signal?.throwIfAborted();
@@ -204,13 +213,11 @@ function measured(): { stream: Transform; facts: () => FileFacts } {
 const stores = new Map<string, ObjectStore>();
 
 /** The store in which hosts without a common folder find one another's files; null: they have a common folder. */
-export function objectStoreOf({
-  storeUrl,
-  storeEndpoint,
-}: Pick<Env, 'storeUrl' | 'storeEndpoint'>): ObjectStore | null {
+export function objectStoreOf(env: StoreEnv): ObjectStore | null {
+  const { storeUrl, storeEndpoint } = env;
   if (storeUrl === undefined) return null;
   const key = `${storeEndpoint} ${storeUrl}`;
-  const store = stores.get(key) ?? new ObjectStore({ storeUrl, storeEndpoint });
+  const store = stores.get(key) ?? new ObjectStore({ ...env, storeUrl });
   stores.set(key, store);
   return store;
 }

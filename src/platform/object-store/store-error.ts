@@ -3,7 +3,7 @@ import { isDiskFull } from '../files.ts';
 
 /** What stores answer that a person has to mend, by the codes of S3. */
 const REMEDIES: Record<string, string> = {
-  NoSuchBucket: 'There is no such bucket: make it, or set MTM_STORE_URL to one that is there.',
+  NoSuchBucket: 'There is no such bucket: make it, or set MTM_STORE_URL to one that exists.',
   AccessDenied: 'The key may not do that: it needs to list, read, write and delete below the prefix.',
   InvalidAccessKeyId: 'It does not know AWS_ACCESS_KEY_ID.',
   SignatureDoesNotMatch: 'AWS_SECRET_ACCESS_KEY is not the one of AWS_ACCESS_KEY_ID.',

@@ -26,7 +26,7 @@ export class BackupScheduling {
     const hasSucceeded = await planBackups(plan);
     const done = await this.#orchestration.setBackupSchedule(plan);
     if (done !== null) this.#logger.info({ directory, everyHours }, `The schedule of backups was ${done}.`);
-    // So that a folder that cannot be written is told at once, and not at the first night.
+    // A folder that cannot be written shows at once, and not on the first night.
     if (plan && !hasSucceeded && !this.#hasBegun) await this.#orchestration.backUpNow();
     this.#hasBegun = true;
   }

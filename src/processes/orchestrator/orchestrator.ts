@@ -68,9 +68,9 @@ export async function main(env: Env): Promise<void> {
   const sequelize = connectModels(requireDatabaseUrl(env));
   await keepToSchema(sequelize, (sentence) => logger.error(sentence));
   await markOfOrchestrator(env);
-  // Runs that need it wait, and say so as well.
-  await objectStoreOf(env)
-    ?.list('runs/0/')
+  // Nobody waits for it here: runs that need it do, and say so as well.
+  void objectStoreOf(env)
+    ?.look()
     .catch((error: Error) => logger.warn(error.message));
   // Not one try and a warning: without them every run would be refused, again and again, for a search attribute.
   await setUpOutsideTemporal(env, (sentence) => logger.warn(sentence));

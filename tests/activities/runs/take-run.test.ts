@@ -9,7 +9,7 @@ import type { Hold } from '../../../src/activities/runs/under-lease.ts';
 import { Checkpoint } from '../../../src/models/runs/checkpoint.ts';
 import { Run } from '../../../src/models/runs/run.ts';
 import { RunEvent } from '../../../src/models/runs/run-event.ts';
-import { storedCheckpointStep } from '../../../src/models/runs/stored-checkpoints.ts';
+import { knownCheckpointStep } from '../../../src/models/runs/run-progress.ts';
 import type { Env } from '../../../src/platform/env.ts';
 import { exists } from '../../../src/platform/files.ts';
 import { objectStoreOf } from '../../../src/platform/object-store/object-store.ts';
@@ -107,7 +107,7 @@ describe('a run in the store', function () {
       await giving.saved({ epoch: 1, step });
     }
     await giving.done();
-    assert.equal(await storedCheckpointStep(run.id), 40);
+    assert.equal(await knownCheckpointStep(run.id, 'in the store'), 40);
     // The trainer told more since, which the store does not have: the host is gone.
     await writeFile(told[0] ?? '', 'e1, later\n', { flag: 'a' });
     await takeRun(b, run, storeOf(b), await claim(2));
